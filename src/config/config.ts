@@ -1,0 +1,31 @@
+/**
+ * The validated, frozen configuration every thread gets as a plain object. options.ts has the one
+ * table it is made from.
+ */
+import type { Limits } from '../core/limits.js';
+
+export type LogLevel = 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent';
+
+export interface Config {
+  readonly host: string;
+  /** TCP port, 1 to 65535. */
+  readonly port: number;
+  /** null: the in-memory log. */
+  readonly databaseUrl: string | null;
+  readonly redisUrl: string | null;
+  readonly enableAuth: boolean;
+  readonly defaultApiKey: string | null;
+  readonly adminApiKey: string | null;
+  readonly nodeId: string;
+  readonly nodeAddr: string;
+  readonly internalSecret: string | null;
+  /** `*`, or the one origin that browsers may call from. */
+  readonly corsOrigin: string;
+  readonly acceptors: number;
+  readonly workers: number;
+  readonly logLevel: LogLevel;
+  readonly autoCreateTopics: boolean;
+  /** Whether conduit.publish wakes the release by NOTIFY (it serialises the callers' commits). */
+  readonly outboxNotify: boolean;
+  readonly limits: Limits;
+}

@@ -1,0 +1,105 @@
+/**
+ * The one table of errors a client can see. Codes are stable and never reused; `id` is what travels
+ * between threads in place of the text. `temporary` says whether the same request may work later
+ * (it decides Retry-After and `retryable` in batch results). A test holds ids and codes unique.
+ */
+export interface ErrorSpec {
+  readonly id: number;
+  readonly status: number;
+  readonly temporary: boolean;
+  /** One line for people: what is wrong in general; `detail` of an occurrence says what in particular. */
+  readonly title: string;
+}
+
+export const ERRORS = {
+  internal: { id: 1, status: 500, temporary: false, title: 'A fault of the server' },
+  empty_body: { id: 2, status: 400, temporary: false, title: 'The body is empty' },
+  invalid_json: { id: 3, status: 400, temporary: false, title: 'Not valid JSON' },
+  invalid_msgpack: { id: 4, status: 400, temporary: false, title: 'Not valid msgpack' },
+  invalid_utf8: { id: 5, status: 400, temporary: false, title: 'Not valid UTF-8' },
+  body_must_be_object: { id: 6, status: 400, temporary: false, title: 'The body must be an object' },
+  too_deep: { id: 7, status: 400, temporary: false, title: 'Nested too deep' },
+  ext_not_allowed: { id: 8, status: 400, temporary: false, title: 'msgpack ext types are not allowed' },
+  topic_required: { id: 9, status: 400, temporary: false, title: 'A topic is required' },
+  topic_type: { id: 10, status: 400, temporary: false, title: 'The topic must be a string' },
+  topic_chars: { id: 11, status: 400, temporary: false, title: 'The topic name has characters that are not allowed' },
+  topic_too_long: { id: 12, status: 400, temporary: false, title: 'The topic name is too long' },
+  payload_required: { id: 13, status: 400, temporary: false, title: 'A payload is required' },
+  invalid_field: { id: 14, status: 400, temporary: false, title: 'A field has a wrong type or value' },
+  invalid_query: { id: 15, status: 400, temporary: false, title: 'A query parameter is not valid' },
+  dedupe_key_invalid: { id: 16, status: 400, temporary: false, title: 'The dedupe key is not valid' },
+  message_refused: { id: 17, status: 400, temporary: false, title: 'The log refused this message' },
+  bad_cursor: { id: 18, status: 400, temporary: false, title: 'The position is not valid' },
+  not_supported: { id: 19, status: 400, temporary: false, title: 'Not supported by this version' },
+  bad_request: { id: 20, status: 400, temporary: false, title: 'Not a valid request' },
+  topic_not_found: { id: 21, status: 404, temporary: false, title: 'topic not found' },
+  not_found: { id: 22, status: 404, temporary: false, title: 'Nothing here' },
+  deferred_not_found: { id: 23, status: 404, temporary: false, title: 'No such deferred message' },
+  method_not_allowed: { id: 24, status: 405, temporary: false, title: 'Method not allowed' },
+  topic_exists: { id: 25, status: 409, temporary: false, title: 'The topic exists' },
+  deferred_released: { id: 26, status: 409, temporary: false, title: 'The deferred message was released' },
+  payload_too_large: { id: 27, status: 413, temporary: false, title: 'The payload is too large' },
+  body_too_large: { id: 28, status: 413, temporary: false, title: 'The body is too large' },
+  batch_too_large: { id: 29, status: 413, temporary: false, title: 'Too many messages in one batch' },
+  unsupported_media_type: { id: 30, status: 415, temporary: false, title: 'This content type is not taken' },
+  unsupported_encoding: { id: 31, status: 415, temporary: false, title: 'This content encoding is not taken' },
+  dedupe_mismatch: { id: 32, status: 422, temporary: false, title: 'The dedupe key was used for another message' },
+  topic_limit: { id: 33, status: 429, temporary: true, title: 'Too many topics' },
+  session_limit: { id: 34, status: 503, temporary: true, title: 'Too many sessions' },
+  busy: { id: 35, status: 503, temporary: true, title: 'Too much under way' },
+  topic_busy: { id: 36, status: 503, temporary: true, title: 'The topic is locked by another writer' },
+  log_unavailable: { id: 37, status: 503, temporary: true, title: 'The log cannot be reached' },
+  log_read_only: { id: 38, status: 503, temporary: true, title: 'The log is read-only' },
+  outcome_unknown: { id: 39, status: 503, temporary: true, title: 'Whether the message was stored is not known' },
+  draining: { id: 40, status: 503, temporary: true, title: 'This node is shutting down' },
+  unknown_type: { id: 41, status: 400, temporary: false, title: 'Unknown frame type' },
+  unknown_delivery: { id: 42, status: 400, temporary: false, title: 'No such delivery' },
+  not_subscribed: { id: 43, status: 400, temporary: false, title: 'Not subscribed' },
+  subscription_limit: { id: 44, status: 429, temporary: false, title: 'Too many subscriptions' },
+  frame_too_large: { id: 45, status: 413, temporary: false, title: 'The frame is too large' },
+  bad_upgrade: { id: 46, status: 400, temporary: false, title: 'Not a valid WebSocket upgrade' },
+  log_full: { id: 47, status: 503, temporary: true, title: 'The log is full' },
+} as const satisfies Record<string, ErrorSpec>;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+const CODE_BY_ID = new Map<number, ErrorCode>(
+  Object.entries(ERRORS).map(([code, spec]) => [spec.id, code as ErrorCode]),
+);
+
+/** The code for an id that came over the link; an unknown id is a bug of ours and reads `internal`. */
+export function errorCodeById(id: number): ErrorCode {
+  return CODE_BY_ID.get(id) ?? 'internal';
+}
+
+/** A request that cannot be served: the caller's fault, or "try later". Never leaves its thread. */
+export class RequestError extends Error {
+  readonly code: ErrorCode;
+  /** The field, parameter or header at fault, as the caller wrote it; absent when it is the whole. */
+  readonly field: string | undefined;
+
+  constructor(code: ErrorCode, detail: string, field?: string) {
+    super(detail);
+    this.name = 'RequestError';
+    this.code = code;
+    this.field = field;
+  }
+}
+
+/** Why the server ends a session; the range says whether the client reconnects (4000-4499 yes). */
+export interface CloseReason {
+  readonly closeCode: number;
+  readonly reason: string;
+  readonly reconnect: boolean;
+}
+
+export const CLOSE = {
+  drain: { closeCode: 1012, reason: 'service restart', reconnect: true },
+  wrongKind: { closeCode: 1003, reason: 'wrong frame kind', reconnect: false },
+  bug: { closeCode: 1011, reason: 'internal error', reconnect: true },
+  tryLater: { closeCode: 1013, reason: 'try again later', reconnect: true },
+  slow: { closeCode: 4008, reason: 'slow consumer', reconnect: true },
+  tooManyRequests: { closeCode: 4029, reason: 'too many requests', reconnect: true },
+  badRequest: { closeCode: 4501, reason: 'too many bad frames', reconnect: false },
+  topicDeleted: { closeCode: 4505, reason: 'topic deleted', reconnect: false },
+} as const satisfies Record<string, CloseReason>;

@@ -1,0 +1,62 @@
+/**
+ * Every bound of the product, by name, with its default and its hard range. config/ makes an
+ * environment variable of each (the name in UPPER_SNAKE, its unit included), and whoever enforces a
+ * bound names it in the error. Units are the last word of each name.
+ */
+export interface LimitSpec {
+  readonly default: number;
+  readonly min: number;
+  readonly max: number;
+  readonly text: string;
+}
+
+const KIB = 1024;
+const MIB = 1024 * 1024;
+
+export const LIMITS = {
+  payloadBytesMax: { default: 256 * KIB, min: 1, max: 16 * MIB, text: 'One payload.' },
+  publishBodyBytesMax: { default: 320 * KIB, min: 1 * KIB, max: 20 * MIB, text: 'Body of POST /api/publish.' },
+  batchBodyBytesMax: { default: 4 * MIB, min: 1 * KIB, max: 64 * MIB, text: 'Body of POST /api/publish/batch.' },
+  batchItemsMax: { default: 1_000, min: 1, max: 10_000, text: 'Messages in one batch request.' },
+  frameBytesMax: { default: 16 * KIB, min: 1 * KIB, max: 1 * MIB, text: 'One WebSocket frame that is not a publish.' },
+  wsMessageBytesMax: { default: 1 * MIB, min: 16 * KIB, max: 32 * MIB, text: 'One WebSocket message with all frames joined in it.' },
+  topicNameBytesMax: { default: 255, min: 1, max: 255, text: 'Topic name.' },
+  keyBytesMax: { default: 255, min: 1, max: 255, text: 'Ordering key of a message.' },
+  dedupeKeyBytesMax: { default: 255, min: 1, max: 255, text: 'Dedupe key or Idempotency-Key.' },
+  headerPairsMax: { default: 32, min: 0, max: 256, text: 'Header pairs of a message.' },
+  headerBytesMax: { default: 4 * KIB, min: 0, max: 32 * KIB, text: 'Headers of a message as JSON text.' },
+  depthMax: { default: 64, min: 1, max: 256, text: 'Nesting of JSON or msgpack.' },
+  pageItemsMax: { default: 1_000, min: 1, max: 10_000, text: 'Items in one page of a list.' },
+  subscriptionsPerSessionMax: { default: 128, min: 1, max: 10_000, text: 'Subscriptions of one session.' },
+  inFlightMax: { default: 256, min: 1, max: 1_000, text: 'Default window of a subscription: delivered, not settled.' },
+  sendBufferBytesMax: { default: 1 * MIB, min: 64 * KIB, max: 64 * MIB, text: 'Bytes queued on one socket.' },
+  sessionsMax: { default: 50_000, min: 1, max: 1_000_000, text: 'Sessions of one node.' },
+  topicsPerTenantMax: { default: 10_000, min: 1, max: 10_000_000, text: 'Topics of one tenant.' },
+  idleTimeoutS: { default: 60, min: 8, max: 960, text: 'A session without ping, pong or frame is closed.' },
+  pingIntervalS: { default: 25, min: 1, max: 480, text: 'Server ping to each session.' },
+  writeDeadlineMs: { default: 10_000, min: 100, max: 600_000, text: 'A socket that stays over its send buffer this long is closed 4008.' },
+  linkMessagesMax: { default: 65_536, min: 64, max: 4_194_304, text: 'Publishes under way from one acceptor to one worker.' },
+  linkBytesMax: { default: 64 * MIB, min: 1 * MIB, max: 1_024 * MIB, text: 'Bytes of publishes under way from one acceptor to one worker.' },
+  linkDeliverBytesMax: { default: 16 * MIB, min: 1 * MIB, max: 1_024 * MIB, text: 'Bytes of deliveries under way from one worker to one acceptor.' },
+  hotCacheBytesMax: { default: 64 * MIB, min: 0, max: 8_192 * MIB, text: 'Hot cache of one worker, all topics together.' },
+  memoryLogTopicMessagesMax: { default: 100_000, min: 1, max: 100_000_000, text: 'Messages a topic keeps in the in-memory log.' },
+  memoryLogTopicBytesMax: { default: 64 * MIB, min: 64 * KIB, max: 8_192 * MIB, text: 'Bytes a topic keeps in the in-memory log.' },
+  memoryLogBytesMax: { default: 512 * MIB, min: 1 * MIB, max: 65_536 * MIB, text: 'Bytes of the in-memory log of one worker.' },
+  batchMessagesMax: { default: 4_000, min: 1, max: 100_000, text: 'Messages in one append transaction.' },
+  batchBytesMax: { default: 8 * MIB, min: 64 * KIB, max: 256 * MIB, text: 'Bytes in one append transaction.' },
+  batchLingerMs: { default: 0, min: 0, max: 1_000, text: 'Wait for more messages before an append, when none is under way.' },
+  retentionHours: { default: 168, min: 1, max: 87_600, text: 'Longest time a message is kept.' },
+  dedupeWindowMs: { default: 120_000, min: 1_000, max: 86_400_000, text: 'How long a dedupe key is remembered.' },
+  delayMsMax: { default: 31_536_000_000, min: 1, max: 315_360_000_000, text: 'Longest delay of a deferred publish.' },
+  shutdownTimeoutMs: { default: 15_000, min: 100, max: 600_000, text: 'Drain on SIGTERM; after it the node exits.' },
+} as const satisfies Record<string, LimitSpec>;
+
+export type LimitName = keyof typeof LIMITS;
+
+/** The limits in force, one number each. */
+export type Limits = { readonly [K in LimitName]: number };
+
+/** The defaults as `Limits`; tests and the contract suite start from these. */
+export const DEFAULT_LIMITS: Limits = Object.freeze(
+  Object.fromEntries(Object.entries(LIMITS).map(([name, spec]) => [name, spec.default])),
+) as Limits;

@@ -1,0 +1,71 @@
+/**
+ * What the supervisor and its threads say to one another: start data (workerData) and control
+ * messages on the parent port. Rare and small, so structured clones, not packed.
+ */
+import type { MessagePort } from 'node:worker_threads';
+import type { Config } from '../config/config.js';
+
+/** workerData of a topic worker thread. */
+export interface WorkerStart {
+  kind: 'worker';
+  config: Config;
+  /** 0 to WORKERS - 1; stays when the thread is replaced. */
+  index: number;
+  /** Counts the threads that have had this index, from 1. */
+  generation: number;
+  /** One end of the link to each acceptor, by the acceptor's index; its id in `transferList`. */
+  links: AcceptorLink[];
+  /** Port of the cold pool (see cold/cold-port.ts); null in memory. */
+  cold: MessagePort | null;
+}
+
+export interface AcceptorLink {
+  acceptor: number;
+  generation: number;
+  port: MessagePort;
+}
+
+/** workerData of an acceptor thread. */
+export interface AcceptorStart {
+  kind: 'acceptor';
+  config: Config;
+  index: number;
+  generation: number;
+  links: WorkerLink[];
+  /** Unix ms at which the node started. */
+  startedAtMs: number;
+  version: string;
+}
+
+export interface WorkerLink {
+  worker: number;
+  generation: number;
+  port: MessagePort;
+}
+
+/** Supervisor to thread. */
+export type ToThread =
+  /** To a worker: a new acceptor thread took this index; the old one's sessions have ended. */
+  | { type: 'acceptor'; link: AcceptorLink }
+  /** To an acceptor: a new worker thread took this index. */
+  | { type: 'worker'; link: WorkerLink }
+  /** To an acceptor: that worker's thread is gone; answer its requests, no new one yet. */
+  | { type: 'worker-gone'; worker: number; generation: number }
+  /** To an acceptor: start listening. Answered by `listening`, or `fault`. */
+  | { type: 'listen' }
+  /** readyz 503; new publishes 503; answered by `drained` when nothing is under way and sessions were told. */
+  | { type: 'drain' }
+  /** End now: close, release, let the thread's loop run empty. */
+  | { type: 'stop' };
+
+/** Thread to supervisor. */
+export type FromThread =
+  | { type: 'ready' }
+  | { type: 'listening'; port: number }
+  | { type: 'drained' }
+  /** A wrapped handler threw; the thread goes on. Counted and logged. */
+  | { type: 'handler-fault'; where: string; stack: string }
+  /** State of this worker's log changed; the health of every acceptor follows. */
+  | { type: 'log-state'; state: string; detail: string }
+  /** This thread cannot start; `exitCode` 78 for wrong configuration. */
+  | { type: 'fault'; detail: string; exitCode: number };
