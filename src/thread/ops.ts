@@ -63,12 +63,25 @@ export interface PublishOp extends Publication {
 
 const PUBLISH_HAS_EXTRAS = 1;
 
-export function packPublish(to: PackWriter, request: number, topic: string, publish: Omit<PublishOp, 'request' | 'topic'>): void {
+export function packPublish(
+  to: PackWriter,
+  request: number,
+  topic: string,
+  publish: Omit<PublishOp, 'request' | 'topic'>,
+): void {
   const extras =
-    publish.key !== null || publish.headers !== null || publish.dedupeKey !== null ||
-    publish.ttlMs !== 0 || publish.delayMs !== 0 || publish.deliverAtMs !== 0;
+    publish.key !== null ||
+    publish.headers !== null ||
+    publish.dedupeKey !== null ||
+    publish.ttlMs !== 0 ||
+    publish.delayMs !== 0 ||
+    publish.deliverAtMs !== 0;
   const extraBytes = extras
-    ? 3 * ((publish.key?.length ?? 0) + (publish.headers?.length ?? 0) + (publish.dedupeKey?.length ?? 0)) + 64
+    ? 3 *
+        ((publish.key?.length ?? 0) +
+          (publish.headers?.length ?? 0) +
+          (publish.dedupeKey?.length ?? 0)) +
+      64
     : 0;
   to.begin(OP_PUBLISH, publish.payload.length + 3 * topic.length + extraBytes);
   to.u32(request);
@@ -121,7 +134,8 @@ export interface SubscribeOptions {
   /** null: not named, so no window until the session acks. */
   maxInFlight: number | null;
   start:
-    | { from: 'latest' | 'earliest' }
+    | { from: 'latest' }
+    | { from: 'earliest' }
     | { from: 'sequence'; sequence: number; epoch: string | null }
     | { from: 'time'; timeMs: number };
   /** The topic may be made when it does not exist. */
@@ -394,11 +408,17 @@ export function readDeliverGroup(from: PackReader): DeliverGroupOp {
 }
 
 // ---- DELIVER: the same for one session: a page of its catch-up. Answered by DRAINED or LEFT ----
+// Rounds. A subscription's `round` starts at 0 at SUBSCRIBED; the acceptor adds 1 (mod 65,536) when it
+// packs a LEFT for it, the worker when it reads that LEFT. A DELIVER or JOIN of another round was packed
+// before the worker knew of the LEFT: the acceptor discards it (its bytes are still credited) and
+// answers nothing. At most one DELIVER of a subscription is under way.
 export interface DeliverOp {
   session: number;
   topicNo: number;
+  round: number;
   firstSequence: number;
   lastSequence: number;
+  /** Joined frames; may be empty when every message of the range has expired. */
   frames: Uint8Array;
 }
 
@@ -406,6 +426,7 @@ export function packDeliver(to: PackWriter, op: DeliverOp): void {
   to.begin(OP_DELIVER, op.frames.length);
   to.u32(op.session);
   to.u32(op.topicNo);
+  to.u16(op.round);
   to.f64(op.firstSequence);
   to.f64(op.lastSequence);
   to.blob(op.frames);
@@ -415,35 +436,49 @@ export function readDeliver(from: PackReader): DeliverOp {
   return {
     session: from.u32(),
     topicNo: from.u32(),
+    round: from.u16(),
     firstSequence: from.f64(),
     lastSequence: from.f64(),
     frames: from.blob(),
   };
 }
 
-// ---- JOIN, LEAVE: the session enters or leaves the group of (topicNo, its encoding) ----
-export interface MembershipOp {
+// ---- JOIN: the session enters the group of (topicNo, its encoding); LEAVE: it leaves, if it is in it.
+//      Nothing was published to the group between the session's last page and its JOIN ----
+export interface JoinOp {
+  session: number;
+  topicNo: number;
+  round: number;
+}
+
+export function packJoin(to: PackWriter, op: JoinOp): void {
+  to.begin(OP_JOIN, 0);
+  to.u32(op.session);
+  to.u32(op.topicNo);
+  to.u16(op.round);
+}
+
+export function readJoin(from: PackReader): JoinOp {
+  return { session: from.u32(), topicNo: from.u32(), round: from.u16() };
+}
+
+export interface LeaveOp {
   session: number;
   topicNo: number;
 }
 
-export function packJoin(to: PackWriter, op: MembershipOp): void {
-  to.begin(OP_JOIN, 0);
-  to.u32(op.session);
-  to.u32(op.topicNo);
-}
-
-export function packLeave(to: PackWriter, op: MembershipOp): void {
+export function packLeave(to: PackWriter, op: LeaveOp): void {
   to.begin(OP_LEAVE, 0);
   to.u32(op.session);
   to.u32(op.topicNo);
 }
 
-export function readMembership(from: PackReader): MembershipOp {
+export function readLeave(from: PackReader): LeaveOp {
   return { session: from.u32(), topicNo: from.u32() };
 }
 
-// ---- SUBSCRIBED: the live feed is attached; frames for it may only follow this ----
+// ---- SUBSCRIBED: the live feed is attached; frames for it may only follow this. With `request` 0 it
+//      tells a subscription that is open that the log lost what it had not been given (`gap`) ----
 export interface SubscribedOp {
   request: number;
   session: number;

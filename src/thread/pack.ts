@@ -57,7 +57,7 @@ export class PackWriter {
 
   /** Text of at most 65,535 bytes of UTF-8; `begin` must have been told 3 bytes a UTF-16 unit. */
   text(value: string): void {
-    const length = this.#buffer.utf8Write(value, this.#at + 2);
+    const length = this.#buffer.write(value, this.#at + 2, 'utf8');
     this.#view.setUint16(this.#at, length, true);
     this.#at += 2 + length;
   }
@@ -81,7 +81,7 @@ export class PackWriter {
 
   /** Long text, any length; `begin` must have been told 3 bytes a UTF-16 unit. */
   longText(value: string): void {
-    const length = this.#buffer.utf8Write(value, this.#at + 4);
+    const length = this.#buffer.write(value, this.#at + 4, 'utf8');
     this.u32(length);
     this.#at += length;
   }
@@ -98,7 +98,10 @@ export class PackWriter {
   }
 
   #grow(need: number): void {
-    const size = Math.max(need, this.#buffer.length === 0 ? this.#sizeHint : this.#buffer.length * 2);
+    const size = Math.max(
+      need,
+      this.#buffer.length === 0 ? this.#sizeHint : this.#buffer.length * 2,
+    );
     const grown = Buffer.allocUnsafeSlow(size);
     grown.set(this.#buffer.subarray(0, this.#at), 0);
     this.#buffer = grown;
@@ -172,7 +175,7 @@ export class PackReader {
   }
 
   #slice(length: number): string {
-    const value = this.#buffer.utf8Slice(this.#at, this.#at + length);
+    const value = this.#buffer.toString('utf8', this.#at, this.#at + length);
     this.#at += length;
     return value;
   }

@@ -1,0 +1,44 @@
+/** RFC 3339 times at the edge; within the product time is Unix milliseconds. */
+
+const PATTERN =
+  /^(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9})\d*)?(?:[Zz]|([+-])(\d\d):(\d\d))$/;
+const TEXT_CHARS_MAX = 64;
+const MINUTE_MS = 60_000;
+
+let lastMs = Number.NaN;
+let lastText = '';
+
+/**
+ * `2026-01-31T12:00:00.000Z`, always 24 characters for the years 0 to 9999. The last answer is kept,
+ * since a batch shares one time. Throws RangeError outside the range of Date.
+ */
+export function isoTime(ms: number): string {
+  if (ms !== lastMs) {
+    lastText = new Date(ms).toISOString();
+    lastMs = ms;
+  }
+  return lastText;
+}
+
+/**
+ * Unix milliseconds of an RFC 3339 time (section 5.6), fractions cut to milliseconds; a leap second
+ * counts as the next one. Null: not such a time, or no such day. May be negative.
+ */
+export function parseRfc3339(text: string): number | null {
+  if (text.length > TEXT_CHARS_MAX) return null;
+  const parts = PATTERN.exec(text);
+  if (parts === null) return null;
+  const [, year, month, day, hour, minute, second, fraction, sign, offsetHour, offsetMinute] =
+    parts;
+  if (Number(hour) > 23 || Number(minute) > 59 || Number(second) > 60) return null;
+  if (Number(offsetHour ?? 0) > 23 || Number(offsetMinute ?? 0) > 59) return null;
+
+  const date = new Date(0);
+  // setUTCFullYear and not Date.UTC: that takes the years 0 to 99 for 1900 to 1999.
+  date.setUTCFullYear(Number(year), Number(month) - 1, Number(day));
+  if (date.getUTCMonth() !== Number(month) - 1 || date.getUTCDate() !== Number(day)) return null;
+  const millisecond = Number((fraction ?? '').slice(0, 3).padEnd(3, '0'));
+  const localMs = date.setUTCHours(Number(hour), Number(minute), Number(second), millisecond);
+  const offsetMs = (Number(offsetHour ?? 0) * 60 + Number(offsetMinute ?? 0)) * MINUTE_MS;
+  return sign === '-' ? localMs + offsetMs : localMs - offsetMs;
+}

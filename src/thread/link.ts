@@ -1,0 +1,142 @@
+/**
+ * One end of the link between an acceptor and a topic worker: packs operations into one buffer a turn,
+ * posts it, and unpacks what comes. Also the credit of each direction (see ops.ts for what happens
+ * when there is none). The two ends live in two threads and share nothing but the port.
+ */
+import type { MessagePort } from 'node:worker_threads';
+import type { Limits } from '../core/limits.js';
+import { PackReader, PackWriter } from './pack.js';
+
+/** Posted at once when this much is packed, so that a turn with much traffic does not grow one buffer. */
+const FLUSH_BYTES = 256 * 1024;
+
+/** Reads the fields of one operation; must consume exactly them. */
+export type OpHandler = (op: number, reader: PackReader) => void;
+
+export interface LinkOptions {
+  port: MessagePort;
+  onOp: OpHandler;
+  /** Called once all operations of a received buffer were handled. */
+  onTurn: () => void;
+}
+
+class LinkEnd {
+  readonly writer = new PackWriter();
+  readonly #port: MessagePort;
+  #state: 'open' | 'flushing' | 'closed' = 'open';
+
+  constructor({ port, onOp, onTurn }: LinkOptions) {
+    this.#port = port;
+    port.on('message', (packed: ArrayBuffer) => {
+      if (this.#state === 'closed') return;
+      const reader = new PackReader(packed);
+      while (!reader.done) onOp(reader.u8(), reader);
+      onTurn();
+    });
+  }
+
+  /** To be called after packing: posts what is packed at the end of this turn of the event loop. */
+  scheduleFlush(): void {
+    if (this.#state === 'open') {
+      this.#state = 'flushing';
+      setImmediate(this.#flush);
+    } else if (this.writer.bytes > FLUSH_BYTES) {
+      this.#post();
+    }
+  }
+
+  close(): void {
+    this.#state = 'closed';
+    this.#port.close();
+  }
+
+  readonly #flush = (): void => {
+    if (this.#state !== 'flushing') return;
+    this.#state = 'open';
+    this.#post();
+  };
+
+  #post(): void {
+    if (this.#state === 'closed' || this.writer.ops === 0) return;
+    const packed = this.writer.take();
+    this.#port.postMessage(packed, [packed]);
+  }
+}
+
+export class AcceptorLinkEnd extends LinkEnd {
+  readonly worker: number;
+  readonly generation: number;
+  #messages = 0;
+  #bytes = 0;
+  #acks = 0;
+  readonly #limits: Limits;
+  readonly #acksMax: number;
+
+  constructor(options: LinkOptions & { worker: number; generation: number; limits: Limits }) {
+    super(options);
+    this.worker = options.worker;
+    this.generation = options.generation;
+    this.#limits = options.limits;
+    // The sum of all windows is unbounded in sessions; this much is under way at once at most.
+    this.#acksMax = options.limits.linkMessagesMax * 16;
+  }
+
+  /** False: the link is full, answer `busy` and pack nothing. */
+  takePublishCredit(bytes: number): boolean {
+    if (this.#messages >= this.#limits.linkMessagesMax) return false;
+    if (this.#bytes + bytes > this.#limits.linkBytesMax) return false;
+    this.#messages++;
+    this.#bytes += bytes;
+    return true;
+  }
+
+  /** `bytes` as they were taken. */
+  returnPublishCredit(bytes: number): void {
+    this.#messages--;
+    this.#bytes -= bytes;
+  }
+
+  /** False: the session overran the acknowledgements' credit. */
+  takeAckCredit(): boolean {
+    if (this.#acks >= this.#acksMax) return false;
+    this.#acks++;
+    return true;
+  }
+
+  /** From ACK_CREDIT. */
+  returnAckCredit(acks: number): void {
+    this.#acks -= acks;
+  }
+
+  /** Publishes under way to this worker. */
+  get publishesUnderWay(): number {
+    return this.#messages;
+  }
+}
+
+export class WorkerLinkEnd extends LinkEnd {
+  readonly acceptor: number;
+  #deliverCredit: number;
+
+  constructor(options: LinkOptions & { acceptor: number; limits: Limits }) {
+    super(options);
+    this.acceptor = options.acceptor;
+    this.#deliverCredit = options.limits.linkDeliverBytesMax;
+  }
+
+  /** Whether deliveries may be packed; one page may overdraw it. */
+  get hasDeliverCredit(): boolean {
+    return this.#deliverCredit > 0;
+  }
+
+  takeDeliverCredit(bytes: number): void {
+    this.#deliverCredit -= bytes;
+  }
+
+  /** From CREDIT; true when this ended a time without credit. */
+  returnDeliverCredit(bytes: number): boolean {
+    const was = this.#deliverCredit;
+    this.#deliverCredit += bytes;
+    return was <= 0 && this.#deliverCredit > 0;
+  }
+}

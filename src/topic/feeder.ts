@@ -1,0 +1,307 @@
+/**
+ * Hands committed messages to groups and to subscriptions that page, at the pace of their sockets,
+ * windows and links. Everything here is a pump: it goes on until something is missing (messages,
+ * window, credit, an answer) and is called again when that comes. Nothing waits inside.
+ */
+import type { Clock } from '../core/clock.js';
+import type { LogRow } from '../core/message.js';
+import type { LogPage, ReadRange } from '../log/message-log.js';
+import type { WorkerLinkEnd } from '../thread/link.js';
+import { packCaughtUp, packDeliver, packDeliverGroup, packSubscribed } from '../thread/ops.js';
+import type { Chunk, FrameContext } from './chunk.js';
+import { CHUNK_BYTES_MAX, chunkFrames, cutChunks, rowFrames } from './chunk.js';
+import { gapEnd } from './gap.js';
+import type { Group } from './group.js';
+import type { Subscription } from './subscription.js';
+import type { Topic } from './topic.js';
+
+/** Rows of one page from the log: a round trip each, so larger than a chunk. */
+const PAGE_ROWS_MAX = 256;
+/** With less room than this in the window, a read of the log waits for more acks, this long at most. */
+const PAGE_ROOM_MIN = 64;
+const TRICKLE_MS = 5;
+/** After a read that failed. */
+const READ_RETRY_MS = 250;
+
+/** `missingUpTo`: see gap.ts; from - 1 when nothing is missing. */
+type PageHandler = (page: LogPage, missingUpTo: number) => void;
+
+export interface FeederOptions {
+  read: (range: ReadRange) => Promise<LogPage>;
+  clock: Clock;
+  /** A read failed; it is tried again. */
+  onReadFailed: (topic: Topic, error: unknown) => void;
+}
+
+export class Feeder {
+  readonly #options: FeederOptions;
+  /** What stopped for want of deliver credit, by link. */
+  readonly #stalled = new Map<WorkerLinkEnd, Set<Topic | Subscription>>();
+
+  constructor(options: FeederOptions) {
+    this.#options = options;
+  }
+
+  /** The topic's head moved: feeds its groups and whoever waits at the head. */
+  headMoved(topic: Topic): void {
+    for (const group of topic.groups) this.#pumpGroup(topic, group);
+    if (topic.atHead.size === 0) return;
+    const waiting = [...topic.atHead];
+    topic.atHead.clear();
+    for (const subscription of waiting) this.pump(subscription);
+  }
+
+  /** Sends the next page, joins the group, or does nothing when it has to wait. */
+  pump(subscription: Subscription): void {
+    const { topic, link } = subscription;
+    if (subscription.state !== 'paging' || subscription.page !== 'none') return;
+    if (subscription.room <= 0) return;
+    if (subscription.cursor >= topic.head) {
+      this.#joinAtHead(subscription);
+      return;
+    }
+    if (!link.hasDeliverCredit) {
+      this.#stall(link, subscription);
+      return;
+    }
+    const chunk = topic.cache.find(subscription.cursor + 1);
+    if (chunk === undefined) this.#pageFromLog(subscription);
+    else this.#pageFromChunk(subscription, chunk);
+  }
+
+  /** From LEFT: the socket has everything up to `lastSequence` and takes no more for now. */
+  left(subscription: Subscription, lastSequence: number): void {
+    subscription.group?.remove(subscription);
+    subscription.topic.atHead.delete(subscription);
+    subscription.cursor = lastSequence;
+    subscription.state = 'refused';
+    subscription.page = 'none';
+    subscription.round = (subscription.round + 1) & 0xffff;
+  }
+
+  /** From DRAINED. */
+  drained(subscription: Subscription): void {
+    if (subscription.state === 'refused') subscription.state = 'paging';
+    if (subscription.page === 'sent') subscription.page = 'none';
+    this.pump(subscription);
+  }
+
+  /** From CREDIT, when it ended a time without. */
+  creditReturned(link: WorkerLinkEnd): void {
+    const stalled = this.#stalled.get(link);
+    if (stalled === undefined) return;
+    this.#stalled.delete(link);
+    for (const reader of stalled) {
+      if ('groups' in reader) this.headMoved(reader);
+      else this.pump(reader);
+    }
+  }
+
+  /** The acceptor is gone, and what stalled on it with it. */
+  linkClosed(link: WorkerLinkEnd): void {
+    this.#stalled.delete(link);
+  }
+
+  #pumpGroup(topic: Topic, group: Group): void {
+    while (group.size > 0 && group.cursor < topic.head && !group.reading) {
+      if (!group.link.hasDeliverCredit) {
+        this.#stall(group.link, topic);
+        return;
+      }
+      const chunk = topic.cache.find(group.cursor + 1);
+      if (chunk === undefined) {
+        this.#readForGroup(topic, group);
+        return;
+      }
+      this.#sendToGroup(topic, group, chunk);
+    }
+  }
+
+  /** Sends what of the chunk the group does not have; members without room leave first. */
+  #sendToGroup(topic: Topic, group: Group, chunk: Chunk): void {
+    const full = group.leaveFull(chunk.last);
+    if (group.size > 0) {
+      const context = this.#frameContext(topic, group.encoding);
+      const first = group.cursor + 1;
+      const frames =
+        first === chunk.first
+          ? chunkFrames(chunk, context)
+          : rowFrames(chunk.rows.slice(first - chunk.first), context);
+      if (frames.length > 0) {
+        packDeliverGroup(group.link.writer, {
+          topicNo: topic.no,
+          encoding: group.encoding,
+          firstSequence: first,
+          lastSequence: chunk.last,
+          frames,
+        });
+        group.link.takeDeliverCredit(frames.length);
+        group.link.scheduleFlush();
+      }
+      group.cursor = chunk.last;
+    }
+    for (const subscription of full) this.pump(subscription);
+  }
+
+  #readForGroup(topic: Topic, group: Group): void {
+    group.reading = true;
+    const from = group.cursor + 1;
+    this.#readPage(topic, from, PAGE_ROWS_MAX, (page, missingUpTo) => {
+      group.reading = false;
+      if (group.size === 0 || !topic.groups.includes(group)) return;
+      this.#passGap(group, missingUpTo);
+      for (const chunk of cutChunks(page.rows)) this.#sendToGroup(topic, group, chunk);
+      this.headMoved(topic);
+    });
+  }
+
+  /** The log no longer has what the group needs next: all members are told, and go on after it. */
+  #passGap(group: Group, upTo: number): void {
+    if (upTo <= group.cursor) return;
+    for (const member of group.members()) this.tellGap(member, upTo, 'retention');
+    group.cursor = upTo;
+  }
+
+  #pageFromChunk(subscription: Subscription, chunk: Chunk): void {
+    const { topic } = subscription;
+    const from = subscription.cursor + 1;
+    const context = this.#frameContext(topic, subscription.encoding);
+    if (from === chunk.first && subscription.room >= chunk.last - from + 1) {
+      this.#sendPage(subscription, chunk.rows, chunk.last, chunkFrames(chunk, context));
+      return;
+    }
+    const last = Math.min(chunk.last, subscription.fullAt);
+    const rows = chunk.rows.slice(from - chunk.first, last - chunk.first + 1);
+    this.#sendPage(subscription, rows, last, rowFrames(rows, context));
+  }
+
+  #pageFromLog(subscription: Subscription): void {
+    const { topic, round } = subscription;
+    subscription.page = 'reading';
+    if (subscription.room < PAGE_ROOM_MIN && subscription.room < subscription.inFlight) {
+      setTimeout(() => this.#readForPage(subscription, round), TRICKLE_MS);
+    } else {
+      this.#readForPage(subscription, round);
+    }
+    topic.atHead.delete(subscription);
+  }
+
+  #readForPage(subscription: Subscription, round: number): void {
+    if (subscription.state === 'ended' || subscription.round !== round) return;
+    const from = subscription.cursor + 1;
+    const rowsMax = Math.min(PAGE_ROWS_MAX, subscription.room);
+    this.#readPage(subscription.topic, from, rowsMax, (page, missingUpTo) => {
+      if (subscription.state === 'ended' || subscription.round !== round) return;
+      subscription.page = 'none';
+      this.#readArrived(subscription, page, missingUpTo);
+    });
+  }
+
+  #readArrived(subscription: Subscription, page: LogPage, missingUpTo: number): void {
+    if (missingUpTo > subscription.cursor) this.tellGap(subscription, missingUpTo, 'retention');
+    const last = page.rows.at(-1)?.sequence;
+    if (last === undefined) {
+      this.pump(subscription);
+      return;
+    }
+    const context = this.#frameContext(subscription.topic, subscription.encoding);
+    this.#sendPage(subscription, page.rows, last, rowFrames(page.rows, context));
+  }
+
+  #sendPage(
+    subscription: Subscription,
+    rows: readonly LogRow[],
+    last: number,
+    frames: Uint8Array,
+  ): void {
+    const { link, topic, session, round } = subscription;
+    packDeliver(link.writer, {
+      session,
+      topicNo: topic.no,
+      round,
+      firstSequence: subscription.cursor + 1,
+      lastSequence: last,
+      frames,
+    });
+    link.takeDeliverCredit(frames.length);
+    subscription.sentPage(rows);
+    subscription.cursor = last;
+    subscription.page = 'sent';
+    this.#tellCaughtUp(subscription);
+    link.scheduleFlush();
+  }
+
+  #tellCaughtUp(subscription: Subscription): void {
+    if (subscription.cursor < subscription.caughtUpAt) return;
+    subscription.caughtUpAt = Number.POSITIVE_INFINITY;
+    packCaughtUp(subscription.link.writer, {
+      session: subscription.session,
+      topicNo: subscription.topic.no,
+      sequence: subscription.cursor,
+    });
+    subscription.link.scheduleFlush();
+  }
+
+  #joinAtHead(subscription: Subscription): void {
+    const { topic } = subscription;
+    this.#tellCaughtUp(subscription);
+    const group = topic.groupOf(subscription.link, subscription.encoding);
+    if (group.cursor === subscription.cursor && !group.reading) group.join(subscription);
+    else topic.atHead.add(subscription);
+  }
+
+  /** Tells one subscription what it will not get, and moves its cursor past it. */
+  tellGap(subscription: Subscription, upTo: number, reason: string): void {
+    const { link, topic, session } = subscription;
+    packSubscribed(link.writer, {
+      request: 0,
+      session,
+      topicNo: topic.no,
+      idTag: topic.idTag,
+      sequence: topic.head,
+      epoch: topic.epoch,
+      recovered: false,
+      gap: { from: subscription.cursor + 1, to: upTo, reason },
+    });
+    subscription.passOver(upTo);
+    link.scheduleFlush();
+  }
+
+  #frameContext(topic: Topic, encoding: FrameContext['encoding']): FrameContext {
+    return { encoding, topic: topic.name, nowMs: this.#options.clock.now() };
+  }
+
+  /** Reads until it works or the topic has no subscription left. */
+  #readPage(topic: Topic, from: number, rowsMax: number, then: PageHandler): void {
+    const range: ReadRange = {
+      topicId: topic.id,
+      fromSequence: from,
+      toSequence: topic.head,
+      rowsMax,
+      bytesMax: CHUNK_BYTES_MAX,
+      order: 'asc',
+    };
+    const again = (): void => {
+      setTimeout(() => {
+        if (topic.subscriptions.size > 0) this.#readPage(topic, from, rowsMax, then);
+      }, READ_RETRY_MS);
+    };
+    this.#options.read(range).then(
+      (page) => {
+        const missingUpTo = gapEnd(range, page);
+        if (page.rows.length === 0 && missingUpTo < from) again();
+        else then(page, missingUpTo);
+      },
+      (error: unknown) => {
+        this.#options.onReadFailed(topic, error);
+        again();
+      },
+    );
+  }
+
+  #stall(link: WorkerLinkEnd, reader: Topic | Subscription): void {
+    const stalled = this.#stalled.get(link);
+    if (stalled === undefined) this.#stalled.set(link, new Set([reader]));
+    else stalled.add(reader);
+  }
+}

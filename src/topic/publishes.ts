@@ -1,0 +1,191 @@
+/**
+ * Publishes on their way: from the link into the log, and their outcomes back. A publish is one
+ * object from PUBLISH to its answer; everything else is per batch.
+ */
+import type { Clock } from '../core/clock.js';
+import type { ErrorCode } from '../core/errors.js';
+import { RequestError } from '../core/errors.js';
+import type { LogRow } from '../core/message.js';
+import { makeUuidV7 } from '../core/uuid.js';
+import type { FirstResult, MessageLog, PendingAppend, TopicCommit } from '../log/message-log.js';
+import type { WorkerLinkEnd } from '../thread/link.js';
+import type { PublishOp } from '../thread/ops.js';
+import { packDeferred, packFailed, packPublished } from '../thread/ops.js';
+import type { Rate } from './rate.js';
+import type { Topic } from './topic.js';
+import type { Topics } from './topics.js';
+
+/** One publish between PUBLISH and its answer; it is what the log gives back. */
+export class PublishUnderWay implements PendingAppend {
+  readonly link: WorkerLinkEnd;
+  readonly publication: PublishOp;
+  readonly topic: Topic;
+  readonly topicId: number;
+  readonly messageId: Uint8Array;
+
+  constructor(link: WorkerLinkEnd, publication: PublishOp, topic: Topic, messageId: Uint8Array) {
+    this.link = link;
+    this.publication = publication;
+    this.topic = topic;
+    this.topicId = topic.id;
+    this.messageId = messageId;
+  }
+}
+
+export interface PublishesOptions {
+  log: MessageLog<PublishUnderWay>;
+  topics: Topics;
+  clock: Clock;
+  published: Rate;
+  /** What was committed, for fan-out. */
+  onCommitted: (topic: Topic, rows: LogRow[]) => void;
+  onTopicGone: (topic: Topic) => void;
+  /** What is no RequestError is a bug: the thread must not go on. */
+  onBug: (error: unknown) => void;
+}
+
+export class Publishes {
+  readonly #options: PublishesOptions;
+  /** Publishes that wait for their topic to be looked up, by name, in their order. */
+  readonly #waiting = new Map<string, { link: WorkerLinkEnd; op: PublishOp }[]>();
+
+  constructor(options: PublishesOptions) {
+    this.#options = options;
+  }
+
+  /** From PUBLISH. The caller flushes the log after the last of the turn. */
+  take(link: WorkerLinkEnd, tenant: string, op: PublishOp): void {
+    const topic = this.#options.topics.known(tenant, op.topic);
+    if (topic !== undefined && !this.#waiting.has(op.topic)) this.#append(link, topic, op);
+    else this.#wait(link, tenant, op);
+  }
+
+  committed(commit: TopicCommit<PublishUnderWay>): void {
+    const { appends, firstSequence, publishedAtMs } = commit;
+    const topic = appends[0]?.topic;
+    if (topic === undefined) return;
+    const subscribers = topic.subscriptions.size;
+    for (let i = 0; i < appends.length; i++) {
+      const append = appends[i];
+      if (append === undefined) continue;
+      packPublished(append.link.writer, {
+        request: append.publication.request,
+        duplicate: false,
+        sequence: firstSequence + i,
+        publishedAtMs,
+        subscribers,
+        messageId: append.messageId,
+        epoch: topic.epoch,
+      });
+      append.link.scheduleFlush();
+    }
+    this.#options.published.add(appends.length);
+    if (subscribers > 0) this.#options.onCommitted(topic, rowsOf(commit));
+    else topic.head = Math.max(topic.head, firstSequence + appends.length - 1);
+  }
+
+  duplicate(append: PublishUnderWay, first: FirstResult): void {
+    packPublished(append.link.writer, {
+      request: append.publication.request,
+      duplicate: true,
+      sequence: first.sequence,
+      publishedAtMs: first.publishedAtMs,
+      subscribers: append.topic.subscriptions.size,
+      messageId: first.messageId,
+      epoch: append.topic.epoch,
+    });
+    append.link.scheduleFlush();
+  }
+
+  failed(append: PublishUnderWay, code: ErrorCode, detail: string): void {
+    this.#fail(append.link, append.publication, code, detail);
+    if (code === 'topic_not_found') this.#options.onTopicGone(append.topic);
+  }
+
+  #append(link: WorkerLinkEnd, topic: Topic, op: PublishOp): void {
+    if (op.delayMs > 0 || op.deliverAtMs > 0) {
+      this.#defer(link, topic, op);
+      return;
+    }
+    const messageId = makeUuidV7(this.#options.clock.now(), topic.idTag);
+    this.#options.log.append(new PublishUnderWay(link, op, topic, messageId));
+  }
+
+  #wait(link: WorkerLinkEnd, tenant: string, op: PublishOp): void {
+    const waiting = this.#waiting.get(op.topic);
+    if (waiting !== undefined) {
+      waiting.push({ link, op });
+      return;
+    }
+    this.#waiting.set(op.topic, [{ link, op }]);
+    this.#options.topics.find(tenant, op.topic).then(
+      (topic) => this.#found(op.topic, topic, null),
+      (error: unknown) => this.#found(op.topic, null, error),
+    );
+  }
+
+  #found(name: string, topic: Topic | null, error: unknown): void {
+    const waiting = this.#waiting.get(name) ?? [];
+    this.#waiting.delete(name);
+    for (const { link, op } of waiting) {
+      if (topic !== null) this.#append(link, topic, op);
+      else if (error === null) this.#fail(link, op, 'topic_not_found', 'topic not found', 'topic');
+      else this.#failWith(link, op, error);
+    }
+    this.#options.log.flush();
+  }
+
+  #defer(link: WorkerLinkEnd, topic: Topic, op: PublishOp): void {
+    const request = {
+      tenant: topic.tenant,
+      topicId: topic.id,
+      publication: op,
+      delayMs: op.delayMs,
+      deliverAtMs: op.deliverAtMs,
+    };
+    this.#options.log.defer(request).then(
+      (record) => {
+        packDeferred(link.writer, {
+          request: op.request,
+          deferredId: record.id,
+          deliverAtMs: record.deliverAtMs,
+        });
+        link.scheduleFlush();
+      },
+      (error: unknown) => this.#failWith(link, op, error),
+    );
+  }
+
+  #failWith(link: WorkerLinkEnd, op: PublishOp, error: unknown): void {
+    if (error instanceof RequestError) {
+      this.#fail(link, op, error.code, error.message, error.field ?? null);
+    } else {
+      this.#options.onBug(error);
+    }
+  }
+
+  #fail(
+    link: WorkerLinkEnd,
+    op: PublishOp,
+    code: ErrorCode,
+    detail: string,
+    field: string | null = null,
+  ): void {
+    packFailed(link.writer, { request: op.request, session: 0, code, detail, field });
+    link.scheduleFlush();
+  }
+}
+
+function rowsOf(commit: TopicCommit<PublishUnderWay>): LogRow[] {
+  const { firstSequence, publishedAtMs } = commit;
+  return commit.appends.map(({ messageId, publication }, i) => ({
+    sequence: firstSequence + i,
+    messageId,
+    publishedAtMs,
+    contentType: publication.contentType,
+    payload: publication.payload,
+    key: publication.key,
+    headers: publication.headers,
+    expiresAtMs: publication.ttlMs === 0 ? 0 : publishedAtMs + publication.ttlMs,
+  }));
+}

@@ -1,0 +1,285 @@
+/**
+ * The topic worker: one per thread. Puts the pieces of this folder together, hands each operation of
+ * the links to the piece it is for, and is the sink of the log. No logic of its own.
+ */
+import type { MessagePort } from 'node:worker_threads';
+import type { Config } from '../config/config.js';
+import type { Clock } from '../core/clock.js';
+import type { ErrorCode } from '../core/errors.js';
+import { RequestError } from '../core/errors.js';
+import type { LogRow } from '../core/message.js';
+import type {
+  FirstResult,
+  LogPage,
+  LogSink,
+  LogState,
+  MessageLog,
+  ReadRange,
+  TopicCommit,
+} from '../log/message-log.js';
+import { WorkerLinkEnd } from '../thread/link.js';
+import * as ops from '../thread/ops.js';
+import type { PackReader } from '../thread/pack.js';
+import { Acks } from './acks.js';
+import { Calls } from './calls.js';
+import { Commits } from './commits.js';
+import { Feeder } from './feeder.js';
+import { HeadCheck } from './head-check.js';
+import { Heads } from './heads.js';
+import { HotCacheBudget } from './hot-cache.js';
+import type { PublishUnderWay } from './publishes.js';
+import { Publishes } from './publishes.js';
+import { Rate } from './rate.js';
+import { Sessions } from './sessions.js';
+import { Subscribing } from './subscribing.js';
+import type { Topic } from './topic.js';
+import { Topics } from './topics.js';
+
+/** The one tenant of this version; API keys will name others. */
+const TENANT = 'default';
+
+export interface WorkerOptions {
+  config: Config;
+  clock: Clock;
+  /** Makes the log around the worker's sink. */
+  openLog: (sink: LogSink<PublishUnderWay>) => MessageLog<PublishUnderWay>;
+  /** Pages for repair and catch-up; null: by the log itself. */
+  coldRead: ((range: ReadRange) => Promise<LogPage>) | null;
+  onLogState: (state: LogState, detail: string) => void;
+  /** Something failed that is tried again. */
+  onTrouble: (what: string, error: unknown) => void;
+  /** A bug: the thread must end. */
+  onBug: (error: unknown) => void;
+}
+
+export class Worker implements LogSink<PublishUnderWay> {
+  readonly #options: WorkerOptions;
+  readonly #log: MessageLog<PublishUnderWay>;
+  readonly #topics: Topics;
+  readonly #feeder: Feeder;
+  readonly #commits: Commits;
+  readonly #publishes: Publishes;
+  readonly #subscribing: Subscribing;
+  readonly #acks: Acks;
+  readonly #calls: Calls;
+  readonly #headCheck: HeadCheck;
+  readonly #budget: HotCacheBudget;
+  readonly #links = new Map<number, WorkerLinkEnd>();
+  /** Acknowledgements handled in this turn, by link: given back as credit at its end. */
+  #acksHandled = 0;
+
+  constructor(options: WorkerOptions) {
+    this.#options = options;
+    const { config, clock, onBug, onTrouble } = options;
+    const log = options.openLog(this);
+    this.#log = log;
+    const read = options.coldRead ?? ((range: ReadRange) => log.read(range));
+    const heads = new Heads((ids) => log.heads(ids));
+    const published = new Rate(clock);
+    this.#budget = new HotCacheBudget(config.limits.hotCacheBytesMax);
+    this.#topics = new Topics({
+      find: (tenant, name) => log.findTopic(tenant, name),
+      epochOf: (topicId) => log.epochOf(topicId),
+      budget: this.#budget,
+    });
+    this.#feeder = new Feeder({
+      read,
+      clock,
+      onReadFailed: (topic, error) => onTrouble(`catch-up of ${topic.name}`, error),
+    });
+    this.#commits = new Commits({
+      feeder: this.#feeder,
+      read,
+      onRepairFailed: (topic, error) => onTrouble(`gap of ${topic.name}`, error),
+    });
+    this.#subscribing = new Subscribing({
+      log,
+      topics: this.#topics,
+      sessions: new Sessions(),
+      heads,
+      commits: this.#commits,
+      feeder: this.#feeder,
+      limits: config.limits,
+      onBug,
+    });
+    this.#publishes = new Publishes({
+      log,
+      topics: this.#topics,
+      clock,
+      published,
+      onCommitted: (topic, rows) => this.#commits.accept(topic, rows),
+      onTopicGone: (topic) => this.#subscribing.topicGone(topic),
+      onBug,
+    });
+    this.#acks = new Acks(this.#topics, this.#feeder);
+    this.#calls = new Calls({
+      log,
+      topics: this.#topics,
+      published,
+      onTopicGone: (topic) => this.#subscribing.topicGone(topic),
+      gauges: () => ({
+        hot_cache_bytes: this.#budget.bytes,
+        gaps_repaired: this.#commits.gapsRepaired,
+      }),
+    });
+    this.#headCheck = new HeadCheck({
+      topics: this.#topics,
+      read: (ids) => log.heads(ids),
+      onHead: (topic, record) => this.#commits.headSeen(topic, record.lastSequence),
+      onGone: (topic) => this.#subscribing.topicGone(topic),
+      onFailed: (error) => onTrouble('head check', error),
+    });
+  }
+
+  /** Connects the log; rejects when it cannot be used. */
+  async start(): Promise<void> {
+    await this.#log.open();
+    if (this.#log.mode === 'postgres') this.#headCheck.start();
+  }
+
+  async stop(): Promise<void> {
+    this.#headCheck.stop();
+    await this.#log.close();
+    // What close answered is posted before the ports end.
+    await new Promise((resolve) => setImmediate(resolve));
+    for (const link of this.#links.values()) link.close();
+  }
+
+  /** A link to an acceptor; replaces the one to the thread that had this index before. */
+  connect(acceptor: number, port: MessagePort): void {
+    const old = this.#links.get(acceptor);
+    if (old !== undefined) {
+      this.#subscribing.linkClosed(old);
+      old.close();
+    }
+    const link: WorkerLinkEnd = new WorkerLinkEnd({
+      port,
+      acceptor,
+      limits: this.#options.config.limits,
+      onOp: (op, reader) => this.#handle(link, op, reader),
+      onTurn: () => this.#endTurn(link),
+    });
+    this.#links.set(acceptor, link);
+  }
+
+  committed(commit: TopicCommit<PublishUnderWay>): void {
+    this.#publishes.committed(commit);
+  }
+
+  duplicate(append: PublishUnderWay, first: FirstResult): void {
+    this.#publishes.duplicate(append, first);
+  }
+
+  failed(append: PublishUnderWay, code: ErrorCode, detail: string): void {
+    this.#publishes.failed(append, code, detail);
+  }
+
+  released(topicId: number, rows: LogRow[]): void {
+    const topic = this.#topics.byId(topicId);
+    if (topic !== undefined) this.#commits.accept(topic, rows);
+  }
+
+  headsMoved(): void {
+    this.#headCheck.now();
+  }
+
+  stateChanged(state: LogState, detail: string): void {
+    this.#options.onLogState(state, detail);
+    if (state === 'open') this.#headCheck.now();
+  }
+
+  epochChanged(): void {
+    const topics = [...this.#topics.values()];
+    const ids = topics.map((topic) => topic.id);
+    this.#log.heads(ids).then(
+      (records) => this.#resync(topics, records),
+      (error: unknown) => {
+        this.#options.onTrouble('heads after a failover', error);
+        setTimeout(() => this.epochChanged(), 250);
+      },
+    );
+  }
+
+  #resync(
+    topics: Topic[],
+    records: Awaited<ReturnType<MessageLog<PublishUnderWay>['heads']>>,
+  ): void {
+    for (const topic of topics) {
+      const record = records.get(topic.id);
+      if (record === undefined) this.#subscribing.topicGone(topic);
+      else this.#subscribing.epochChanged(topic, record);
+    }
+  }
+
+  #handle(link: WorkerLinkEnd, op: number, reader: PackReader): void {
+    switch (op) {
+      case ops.OP_PUBLISH:
+        this.#publishes.take(link, TENANT, ops.readPublish(reader));
+        return;
+      case ops.OP_ACK:
+        this.#acksHandled++;
+        this.#acks.take(link, ops.readAck(reader));
+        return;
+      case ops.OP_CREDIT:
+        if (link.returnDeliverCredit(ops.readCredit(reader))) this.#feeder.creditReturned(link);
+        return;
+      case ops.OP_DRAINED:
+        this.#drained(link, ops.readDrained(reader));
+        return;
+      case ops.OP_LEFT:
+        this.#left(link, ops.readLeft(reader));
+        return;
+      case ops.OP_SUBSCRIBE:
+        this.#subscribing.subscribe(link, TENANT, ops.readSubscribe(reader));
+        return;
+      case ops.OP_UNSUBSCRIBE:
+        this.#subscribing.unsubscribe(link, TENANT, ops.readUnsubscribe(reader));
+        return;
+      case ops.OP_SESSION_ENDED:
+        this.#subscribing.sessionEnded(link, ops.readSessionEnded(reader));
+        return;
+      case ops.OP_CALL:
+        this.#call(link, ops.readCall(reader));
+        return;
+      default:
+        throw new Error(`operation ${op} is not one an acceptor sends`);
+    }
+  }
+
+  #endTurn(link: WorkerLinkEnd): void {
+    if (this.#acksHandled > 0) {
+      ops.packAckCredit(link.writer, this.#acksHandled);
+      link.scheduleFlush();
+      this.#acksHandled = 0;
+    }
+    this.#log.flush();
+  }
+
+  #drained(link: WorkerLinkEnd, op: ops.DrainedOp): void {
+    const subscription = this.#topics.byNo(op.topicNo)?.subscriptionOf(link, op.session);
+    if (subscription !== undefined) this.#feeder.drained(subscription);
+  }
+
+  #left(link: WorkerLinkEnd, op: ops.LeftOp): void {
+    const subscription = this.#topics.byNo(op.topicNo)?.subscriptionOf(link, op.session);
+    if (subscription !== undefined) this.#feeder.left(subscription, op.lastSequence);
+  }
+
+  #call(link: WorkerLinkEnd, op: ops.CallOp): void {
+    this.#calls.run(op.method, op.args).then(
+      (result) => {
+        ops.packReply(link.writer, { request: op.request, result });
+        link.scheduleFlush();
+      },
+      (error: unknown) => {
+        if (!(error instanceof RequestError)) {
+          this.#options.onBug(error);
+          return;
+        }
+        const { code, message: detail, field = null } = error;
+        ops.packFailed(link.writer, { request: op.request, session: 0, code, detail, field });
+        link.scheduleFlush();
+      },
+    );
+  }
+}

@@ -1,0 +1,254 @@
+/** What a client's frame says, read out of a scanned map; the same for JSON and msgpack. */
+import { RequestError } from '../core/errors.js';
+import { LIMITS, type Limits } from '../core/limits.js';
+import { quoteShort } from '../core/quote.js';
+import { parseRfc3339 } from '../core/time.js';
+import { parseUuid, readUuid } from '../core/uuid.js';
+import { FieldSpans } from './field-spans.js';
+import {
+  choiceField,
+  FIELD,
+  type Fields,
+  flagField,
+  has,
+  integerField,
+  invalidField,
+  textField,
+} from './fields.js';
+import type {
+  ClientFrame,
+  DeliveryTarget,
+  Ref,
+  StartPosition,
+  SubscribeFrame,
+} from './frame-types.js';
+import { NameTable } from './name-table.js';
+import { readPublish } from './publish-fields.js';
+import { subscriptionField, topicField } from './topic-text.js';
+
+const REF_CHARS_MAX = 255;
+const REASON_CHARS_MAX = 1024;
+const ACK_WAIT_MS_MAX = 3_600_000;
+const DELIVER_MAX = 1_000;
+const UUID_BYTES = 36;
+const EPOCH = /^[0-9a-z]{1,32}$/;
+
+const ACK_MODES = ['explicit', 'none'] as const;
+const ORDERINGS = ['none', 'key', 'topic'] as const;
+
+const TYPES = [
+  'ack',
+  'publish',
+  'heartbeat',
+  'subscribe',
+  'unsubscribe',
+  'nack',
+  'extend',
+  'reject',
+] as const;
+type FrameType = (typeof TYPES)[number];
+const typeNames = new NameTable(TYPES);
+
+const START = { from: 0, sequence: 1, epoch: 2, time: 3 } as const;
+const startSpans = new FieldSpans(new NameTable(Object.keys(START)));
+
+/**
+ * The frame in `fields`, `frameBytes` long. Throws RequestError for the first field that is missing or
+ * wrong, unknown_type, or frame_too_large for all but a publish, whose payload has a bound of its own.
+ */
+export function readFrame(fields: Fields, frameBytes: number, limits: Limits): ClientFrame {
+  const type = readType(fields);
+  if (type === 'publish') {
+    return { type, ref: readRef(fields), publish: readPublish(fields, limits) };
+  }
+  if (frameBytes > limits.frameBytesMax) {
+    const detail = `the frame has ${frameBytes} bytes, at most ${limits.frameBytesMax} (frameBytesMax)`;
+    throw new RequestError('frame_too_large', detail);
+  }
+  const ref = readRef(fields);
+  switch (type) {
+    case 'subscribe':
+      return readSubscribe(fields, ref, limits);
+    case 'unsubscribe': {
+      const topic = topicField(fields, limits);
+      return { type, ref, topic, subscription: subscriptionField(fields, limits) };
+    }
+    case 'heartbeat':
+      return { type, ref };
+    default:
+      return readVerdict(fields, type, ref, limits);
+  }
+}
+
+function readType(fields: Fields): FrameType {
+  const { bytes, reader, spans } = fields;
+  const from = spans.start(FIELD.type);
+  if (from < 0) throw new RequestError('unknown_type', 'type is missing', 'type');
+  const to = spans.end(FIELD.type);
+  const start = reader.textStart(bytes, from);
+  if (start < 0) throw new RequestError('unknown_type', 'type must be a string', 'type');
+  const known = TYPES[typeNames.find(bytes, start, to - reader.textTail)];
+  if (known !== undefined) return known;
+  const text = reader.text(bytes, from, to) ?? '';
+  const escaped = TYPES[typeNames.findText(text)];
+  if (escaped !== undefined) return escaped;
+  throw new RequestError('unknown_type', `type ${quoteShort(text)} is not known`, 'type');
+}
+
+/** Throws RequestError invalid_field if there is a ref that is none. */
+export function readRef(fields: Fields): Ref {
+  const { bytes, reader, spans } = fields;
+  const from = spans.start(FIELD.ref);
+  if (from < 0 || reader.isNull(bytes, from)) return null;
+  const to = spans.end(FIELD.ref);
+  const number = reader.number(bytes, from, to);
+  if (number !== null && Number.isFinite(number)) return number;
+  // Six bytes are the longest escape of one character.
+  const text = to - from <= REF_CHARS_MAX * 6 + 2 ? reader.text(bytes, from, to) : null;
+  if (text !== null && text.length <= REF_CHARS_MAX) return text;
+  const detail = `ref must be a finite number or a string of at most ${REF_CHARS_MAX} characters`;
+  throw invalidField('ref', detail);
+}
+
+function readSubscribe(fields: Fields, ref: Ref, limits: Limits): SubscribeFrame {
+  return {
+    type: 'subscribe',
+    ref,
+    topic: topicField(fields, limits),
+    subscription: subscriptionField(fields, limits),
+    ack: choiceField(fields, FIELD.ack, ACK_MODES),
+    maxInFlight: integerField(fields, FIELD.max_in_flight, 1, LIMITS.inFlightMax.max),
+    start: readStart(fields),
+    ackWaitMs: integerField(fields, FIELD.ack_wait_ms, 1, ACK_WAIT_MS_MAX),
+    maxDeliver: integerField(fields, FIELD.max_deliver, 1, DELIVER_MAX),
+    ordering: choiceField(fields, FIELD.ordering, ORDERINGS),
+    exclusive: flagField(fields, FIELD.exclusive),
+  };
+}
+
+function badCursor(detail: string): RequestError {
+  return new RequestError('bad_cursor', detail, 'start');
+}
+
+function readStart(fields: Fields): StartPosition | null {
+  if (!has(fields, FIELD.start)) return null;
+  const { bytes, reader, spans } = fields;
+  const place = FIELD.start;
+  if (!reader.fields(bytes, spans.start(place), spans.end(place), startSpans)) {
+    throw badCursor('start must be an object');
+  }
+  const start = { bytes, reader, spans: startSpans };
+  switch (startText(start, START.from)) {
+    case 'latest':
+      return { from: 'latest' };
+    case 'earliest':
+      return { from: 'earliest' };
+    case 'sequence':
+      return { from: 'sequence', sequence: startSequence(start), epoch: startEpoch(start) };
+    case 'time': {
+      const timeMs = parseRfc3339(startText(start, START.time) ?? '');
+      if (timeMs === null) throw badCursor('start.time must be an RFC 3339 time');
+      return { from: 'time', timeMs };
+    }
+    default:
+      throw badCursor('start.from must be latest, earliest, sequence or time');
+  }
+}
+
+function startText(start: Fields, place: number): string | null {
+  if (!has(start, place)) return null;
+  return start.reader.text(start.bytes, start.spans.start(place), start.spans.end(place));
+}
+
+function startSequence(start: Fields): number {
+  const from = start.spans.start(START.sequence);
+  const to = start.spans.end(START.sequence);
+  const value = from < 0 ? null : start.reader.number(start.bytes, from, to);
+  if (value === null || !Number.isSafeInteger(value) || value < 0) {
+    throw badCursor('start.sequence must be an integer from 0 to 2^53-1');
+  }
+  return value + 0;
+}
+
+function startEpoch(start: Fields): string | null {
+  if (!has(start, START.epoch)) return null;
+  const epoch = startText(start, START.epoch);
+  if (epoch === null || !EPOCH.test(epoch)) {
+    throw badCursor('start.epoch must be 1 to 32 characters of 0-9 a-z');
+  }
+  return epoch;
+}
+
+function readVerdict(
+  fields: Fields,
+  type: 'ack' | 'nack' | 'extend' | 'reject',
+  ref: Ref,
+  limits: Limits,
+): ClientFrame {
+  const { messageId, topic, sequence, subscription } = readTarget(fields, limits);
+  switch (type) {
+    case 'ack': {
+      const cumulative = flagField(fields, FIELD.cumulative);
+      if (cumulative && messageId !== null) {
+        throw invalidField('cumulative', 'cumulative needs topic and sequence, not message_id');
+      }
+      return { type, ref, messageId, topic, sequence, subscription, cumulative };
+    }
+    case 'nack': {
+      const delayMs = integerField(fields, FIELD.delay_ms, 0, limits.delayMsMax);
+      const reason = readReason(fields);
+      return { type, ref, messageId, topic, sequence, subscription, delayMs, reason };
+    }
+    case 'extend': {
+      const ms = integerField(fields, FIELD.ms, 1, ACK_WAIT_MS_MAX);
+      return { type, ref, messageId, topic, sequence, subscription, ms };
+    }
+    case 'reject':
+      return { type, ref, messageId, topic, sequence, subscription, reason: readReason(fields) };
+  }
+}
+
+function readTarget(fields: Fields, limits: Limits): DeliveryTarget {
+  const subscription = subscriptionField(fields, limits);
+  if (has(fields, FIELD.message_id)) {
+    const topic = has(fields, FIELD.topic) ? topicField(fields, limits) : null;
+    return { messageId: readMessageId(fields), topic, sequence: 0, subscription };
+  }
+  if (!has(fields, FIELD.sequence)) {
+    throw invalidField('message_id', 'message_id, or topic and sequence, must be given');
+  }
+  const topic = topicField(fields, limits);
+  return { messageId: null, topic, sequence: readSequence(fields), subscription };
+}
+
+function readMessageId(fields: Fields): Uint8Array {
+  const { bytes, reader, spans } = fields;
+  const from = spans.start(FIELD.message_id);
+  const to = spans.end(FIELD.message_id);
+  const start = reader.textStart(bytes, from);
+  const isPlain = start >= 0 && to - reader.textTail - start === UUID_BYTES;
+  const id = isPlain ? readUuid(bytes, start) : parseUuid(reader.text(bytes, from, to) ?? '');
+  if (id === null) {
+    throw new RequestError('unknown_delivery', 'no such delivery', 'message_id');
+  }
+  return id;
+}
+
+function readSequence(fields: Fields): number {
+  const { bytes, reader, spans } = fields;
+  const from = spans.start(FIELD.sequence);
+  const value = reader.number(bytes, from, spans.end(FIELD.sequence));
+  if (value === null) throw invalidField('sequence', 'sequence must be an integer');
+  if (!Number.isSafeInteger(value) || value < 1) {
+    throw new RequestError('unknown_delivery', 'no such delivery', 'sequence');
+  }
+  return value;
+}
+
+function readReason(fields: Fields): string | null {
+  const reason = textField(fields, FIELD.reason);
+  if (reason !== null && reason.length > REASON_CHARS_MAX) {
+    throw invalidField('reason', `reason has more than ${REASON_CHARS_MAX} characters`);
+  }
+  return reason;
+}

@@ -1,0 +1,62 @@
+/** What a client is told when something fails: RFC 9457 problems, batch items, error frames. */
+import { ERRORS, type ErrorCode } from '../core/errors.js';
+import type { Ref } from './frame-types.js';
+
+const RETRY_AFTER_S = 1;
+/** A node that drains is replaced, not back in a second. */
+const DRAINING_RETRY_AFTER_S = 5;
+
+/**
+ * JSON text of an `application/problem+json` body. `detail`: what in particular is wrong, without
+ * secrets; `field`: undefined when it is the whole request.
+ */
+export function problemBody(
+  code: ErrorCode,
+  detail: string,
+  field: string | undefined,
+  requestId: string,
+): string {
+  const { status, title } = ERRORS[code];
+  const type = `urn:conduit:error:${code}`;
+  return JSON.stringify({ type, title, status, detail, code, field, request_id: requestId });
+}
+
+/** Seconds for Retry-After; 0: the status is neither 429 nor 503, and the header is left out. */
+export function retryAfterSeconds(code: ErrorCode): number {
+  const { status } = ERRORS[code];
+  if (status !== 429 && status !== 503) return 0;
+  return code === 'draining' ? DRAINING_RETRY_AFTER_S : RETRY_AFTER_S;
+}
+
+export interface ErrorItem {
+  error: {
+    code: ErrorCode;
+    detail: string;
+    /** Left out of JSON and msgpack when undefined. */
+    field: string | undefined;
+    status: number;
+    /** Whether the same message may be accepted later. */
+    retryable: boolean;
+  };
+}
+
+/** The result of one message of a batch that failed. */
+export function errorItem(code: ErrorCode, detail: string, field: string | undefined): ErrorItem {
+  const { status, temporary } = ERRORS[code];
+  return { error: { code, detail, field, status, retryable: temporary } };
+}
+
+/** A type and not an interface, so that it can go where a Record is taken. */
+export type ErrorFrame = {
+  type: 'error';
+  code: ErrorCode;
+  message: string;
+  /** Left out when undefined. */
+  ref: string | number | undefined;
+};
+
+/** The message of topic_not_found is a fixed text of the contract, whatever `message` says. */
+export function errorFrame(code: ErrorCode, message: string, ref: Ref): ErrorFrame {
+  const text = code === 'topic_not_found' ? ERRORS.topic_not_found.title : message;
+  return { type: 'error', code, message: text, ref: ref ?? undefined };
+}

@@ -1,0 +1,73 @@
+/**
+ * Topic and subscription names out of the bytes of a body. Owns a small cache per thread from bytes to
+ * string: a publisher names the same few topics over and over, and one string object per name spares
+ * the grammar check, the copy, and the hash at every Map look-up after it. Holds valid names only.
+ */
+import { RequestError } from '../core/errors.js';
+import type { Limits } from '../core/limits.js';
+import { checkTopicName, isName, isNameBytes } from '../core/topic-name.js';
+import { FIELD, type Fields, has, invalidField, textField } from './fields.js';
+
+const SLOTS = 1024;
+
+const names: string[] = new Array<string>(SLOTS).fill('');
+
+function slotOf(bytes: Uint8Array, from: number, to: number): number {
+  let hash = to - from;
+  for (let at = from; at < to; at++) hash = (Math.imul(hash, 31) + (bytes[at] ?? 0)) | 0;
+  return (hash ^ (hash >>> 10)) & (SLOTS - 1);
+}
+
+function spells(name: string, bytes: Uint8Array, from: number, to: number): boolean {
+  if (name.length !== to - from) return false;
+  for (let at = 0; at < name.length; at++) {
+    if (name.charCodeAt(at) !== bytes[from + at]) return false;
+  }
+  return true;
+}
+
+/** The name that `[from, to)` spells; null: not one, or longer than `bytesMax`. */
+function nameAt(bytes: Buffer, from: number, to: number, bytesMax: number): string | null {
+  if (to - from > bytesMax || to <= from) return null;
+  const slot = slotOf(bytes, from, to);
+  const cached = names[slot] ?? '';
+  if (spells(cached, bytes, from, to)) return cached;
+  if (!isNameBytes(bytes, from, to)) return null;
+  const name = bytes.toString('latin1', from, to);
+  names[slot] = name;
+  return name;
+}
+
+/** Throws RequestError topic_required (absent, null, blank), topic_type, topic_too_long, topic_chars. */
+export function topicField(fields: Fields, limits: Limits): string {
+  const { bytes, reader, spans } = fields;
+  const from = spans.start(FIELD.topic);
+  if (from < 0 || reader.isNull(bytes, from)) {
+    throw new RequestError('topic_required', 'topic is missing', 'topic');
+  }
+  const to = spans.end(FIELD.topic);
+  const start = reader.textStart(bytes, from);
+  if (start < 0) throw new RequestError('topic_type', 'topic must be a string', 'topic');
+  const name = nameAt(bytes, start, to - reader.textTail, limits.topicNameBytesMax);
+  if (name !== null) return name;
+  // Not a name as it stands: it is written with escapes, or it is not valid.
+  const text = reader.text(bytes, from, to) ?? '';
+  checkTopicName(text, limits);
+  return text;
+}
+
+/** Null: absent. Throws RequestError invalid_field. */
+export function subscriptionField(fields: Fields, limits: Limits): string | null {
+  if (!has(fields, FIELD.subscription)) return null;
+  const { bytes, reader, spans } = fields;
+  const from = spans.start(FIELD.subscription);
+  const to = spans.end(FIELD.subscription);
+  const start = reader.textStart(bytes, from);
+  const bytesMax = limits.topicNameBytesMax;
+  const name = start < 0 ? null : nameAt(bytes, start, to - reader.textTail, bytesMax);
+  if (name !== null) return name;
+  const text = textField(fields, FIELD.subscription) ?? '';
+  if (isName(text, bytesMax)) return text;
+  const detail = `subscription must be 1 to ${bytesMax} of A-Z a-z 0-9 _ : - and single dots`;
+  throw invalidField('subscription', detail);
+}
