@@ -13,8 +13,11 @@ const FLUSH_BYTES = 256 * 1024;
 /** Reads the fields of one operation; must consume exactly them. */
 export type OpHandler = (op: number, reader: PackReader) => void;
 
+/** What of a MessagePort a link uses. */
+export type LinkPort = Pick<MessagePort, 'on' | 'postMessage' | 'close'>;
+
 export interface LinkOptions {
-  port: MessagePort;
+  port: LinkPort;
   onOp: OpHandler;
   /** Called once all operations of a received buffer were handled. */
   onTurn: () => void;
@@ -22,7 +25,7 @@ export interface LinkOptions {
 
 class LinkEnd {
   readonly writer = new PackWriter();
-  readonly #port: MessagePort;
+  readonly #port: LinkPort;
   #state: 'open' | 'flushing' | 'closed' = 'open';
 
   constructor({ port, onOp, onTurn }: LinkOptions) {

@@ -14,6 +14,8 @@ import {
 } from './json-scan.js';
 import type { NameTable } from './name-table.js';
 
+const LETTER_U = 0x75;
+
 /**
  * Scans the object that begins at `from` and notes in `spans`, cleared first, where each member of a
  * known name has its value. Gives one past the closing brace. A value may nest to `depthMax`, the
@@ -49,12 +51,42 @@ export function scanObject(
 }
 
 /** Place of the member name whose quotes are at `from` and `to - 1`; -1: not a known one. */
-export function placeOf(bytes: Buffer, from: number, to: number, names: NameTable): number {
+export function placeOf(bytes: Uint8Array, from: number, to: number, names: NameTable): number {
   const place = names.find(bytes, from + 1, to - 1);
   if (place >= 0) return place;
   for (let at = from + 1; at < to - 1; at++) {
-    if (bytes[at] === BACKSLASH)
-      return names.findText(JSON.parse(bytes.toString('utf8', from, to)));
+    if (bytes[at] === BACKSLASH) return placeOfEscaped(bytes, from + 1, to - 1, names);
   }
   return -1;
+}
+
+const unescaped = new Uint8Array(32);
+
+/**
+ * The same for a valid name with escapes in it. Known names are ASCII letters and underscores, so any
+ * escape but `\u00xx` settles it; a body full of escaped names must not cost a JSON.parse for each.
+ */
+function placeOfEscaped(bytes: Uint8Array, from: number, to: number, names: NameTable): number {
+  let count = 0;
+  for (let at = from; at < to; at++) {
+    let byte = bytes[at] ?? 0;
+    if (byte === BACKSLASH) {
+      if (bytes[at + 1] !== LETTER_U) return -1;
+      byte = hexValue(bytes, at + 2);
+      at += 5;
+    }
+    if (byte > 0x7f || count === unescaped.length) return -1;
+    unescaped[count++] = byte;
+  }
+  return names.find(unescaped, 0, count);
+}
+
+/** The four hex digits at `from`. */
+function hexValue(bytes: Uint8Array, from: number): number {
+  let value = 0;
+  for (let at = from; at < from + 4; at++) {
+    const byte = bytes[at] ?? 0;
+    value = value * 16 + (byte <= 0x39 ? byte - 0x30 : (byte | 0x20) - 0x57);
+  }
+  return value;
 }

@@ -165,15 +165,14 @@ export function decodeBatchNdjson(body: Uint8Array, limits: Limits): BatchItem[]
   const { bytes, end } = batch;
   const isText = isUtf8(bytes);
   const items: BatchItem[] = [];
-  for (let at = 0; at < end; ) {
+  // A line break is whitespace of JSON too, so this skips blank lines however many.
+  let at = skipSpace(bytes, 0, end);
+  while (at < end) {
     const newline = bytes.indexOf(NEWLINE, at);
     const lineEnd = newline < 0 ? end : newline;
-    const from = skipSpace(bytes, at, lineEnd);
-    if (from < lineEnd) {
-      const isLineText = isText || isUtf8(bytes.subarray(from, lineEnd));
-      addItem(batch, items, isLineText ? lineItem(batch, from, lineEnd) : badLine(from));
-    }
-    at = lineEnd + 1;
+    const isLineText = isText || isUtf8(bytes.subarray(at, lineEnd));
+    addItem(batch, items, isLineText ? lineItem(batch, at, lineEnd) : badLine(at));
+    at = skipSpace(bytes, lineEnd, end);
   }
   return items;
 }

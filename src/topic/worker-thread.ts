@@ -1,0 +1,90 @@
+/**
+ * Entry of a topic worker thread: reads its start data, composes the worker over the log that the
+ * configuration asks for, and obeys the supervisor. An exception that reaches the top ends the
+ * thread; the supervisor replaces it.
+ */
+import { parentPort, threadId, workerData } from 'node:worker_threads';
+import { systemClock } from '../core/clock.js';
+import { LogConfigurationError } from '../log/log-configuration-error.js';
+import { MemoryLog } from '../log/memory-log.js';
+import type { LogSink, MessageLog } from '../log/message-log.js';
+import { PostgresLog } from '../log/postgres-log.js';
+import { createLogger } from '../observe/logger.js';
+
+import type { FromThread, ToThread, WorkerStart } from '../thread/control.js';
+import { TopicPlacement } from '../thread/placement.js';
+import type { PublishUnderWay } from './publishes.js';
+import { Worker } from './worker.js';
+
+const start = workerData as WorkerStart;
+const port = parentPort;
+if (port === null) throw new Error('worker-thread.js is started by the supervisor');
+const tell = (message: FromThread): void => port.postMessage(message);
+
+const { config } = start;
+const logger = createLogger(config.logLevel, { thread: `worker-${start.index}`, threadId });
+const placement = new TopicPlacement(config.workers);
+
+const worker = new Worker({
+  config,
+  clock: systemClock,
+  openLog,
+  coldRead: start.cold === null ? null : coldRead(start.cold),
+  onLogState: (state, detail) => tell({ type: 'log-state', state, detail }),
+  onTrouble: (what, error) => logger.warn({ err: error }, what),
+  onBug: (error) => {
+    // Out of any promise, so that the thread dies of it.
+    setImmediate(() => {
+      throw error;
+    });
+  },
+});
+
+for (const link of start.links) worker.connect(link.acceptor, link.port);
+
+port.on('message', (message: ToThread) => {
+  if (message.type === 'acceptor') worker.connect(message.link.acceptor, message.link.port);
+  else if (message.type === 'stop') stop();
+});
+
+worker.start().then(
+  () => tell({ type: 'ready' }),
+  (error: unknown) => {
+    const detail = error instanceof Error ? error.message : String(error);
+    const exitCode = error instanceof LogConfigurationError ? 78 : 1;
+    tell({ type: 'fault', detail, exitCode });
+  },
+);
+
+function openLog(sink: LogSink<PublishUnderWay>): MessageLog<PublishUnderWay> {
+  const { limits } = config;
+  if (config.databaseUrl === null) {
+    return new MemoryLog({
+      limits,
+      clock: systemClock,
+      sink,
+      idBase: start.index + 1,
+      idStep: config.workers,
+    });
+  }
+  return new PostgresLog({
+    databaseUrl: config.databaseUrl,
+    applicationName: `conduit/${config.nodeId}/w${start.index}`,
+    limits,
+    clock: systemClock,
+    sink,
+    logger,
+    notify: config.outboxNotify,
+    owns: (tenant, topic) => placement.workerOf(tenant, topic) === start.index,
+  });
+}
+
+function stop(): void {
+  worker.stop().then(
+    () => port.close(),
+    (error: unknown) => {
+      logger.error({ err: error }, 'the worker did not stop cleanly');
+      port.close();
+    },
+  );
+}

@@ -1,0 +1,76 @@
+// Goal: a slow consumer is paused and fed at its own pace, never skipped and never in the way of others
+// (I3, I6); one that never reads is closed with 4008 and costs a bounded amount of memory.
+import t from 'tap';
+import { eventually } from '../support/eventually.js';
+import { startNode } from '../support/node.js';
+import { request } from '../support/publisher.js';
+import type { Format } from '../support/subscriber.js';
+import { Subscriber } from '../support/subscriber.js';
+
+const PAYLOAD = 'x'.repeat(4_000);
+const BATCHES = 40;
+const BATCH = 100;
+
+async function publishBatch(url: string, topic: string, from: number): Promise<number> {
+  const messages = Array.from({ length: BATCH }, (_, i) => ({
+    topic,
+    payload: { n: from + i, PAYLOAD },
+  }));
+  const answer = await request(`${url}/api/publish/batch`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ messages }),
+  });
+  return answer.status;
+}
+
+for (const format of ['seed', 'json', 'msgpack'] satisfies Format[]) {
+  t.test(`a ${format} session that stops reading for a while misses nothing`, async (t) => {
+    const node = await startNode({ SEND_BUFFER_BYTES_MAX: '65536' });
+    t.teardown(() => node.kill9());
+    const slow = await Subscriber.open(node.wsUrl, format);
+    const fast = await Subscriber.open(node.wsUrl, format);
+    slow.keep = false;
+    fast.keep = false;
+    for (const subscriber of [slow, fast]) {
+      await subscriber.subscribe('slow.one', { ack: 'none' });
+      await subscriber.subscribe('slow.two', { ack: 'none' });
+    }
+    slow.socket.pause();
+    for (let batch = 0; batch < BATCHES; batch++) {
+      const topic = batch % 2 === 0 ? 'slow.one' : 'slow.two';
+      t.equal(await publishBatch(node.url, topic, batch * BATCH), 200);
+    }
+    const all = (BATCHES / 2) * BATCH;
+    await eventually(() => fast.sequences.get('slow.two')?.length === all);
+    t.ok((slow.sequences.get('slow.two')?.length ?? 0) < all, 'the slow one lags');
+    slow.socket.resume();
+    for (const topic of ['slow.one', 'slow.two']) {
+      await eventually(() => slow.sequences.get(topic)?.length === all);
+    }
+    t.same(slow.disorder, []);
+    t.same(fast.disorder, []);
+    t.equal(await publishBatch(node.url, 'slow.one', 0), 200);
+    await eventually(() => slow.sequences.get('slow.one')?.length === all + BATCH);
+    t.same(slow.disorder, [], 'and goes on live');
+    slow.close();
+    fast.close();
+  });
+}
+
+t.test('a session that never reads is closed 4008 after the write deadline', async (t) => {
+  const node = await startNode({ SEND_BUFFER_BYTES_MAX: '65536', WRITE_DEADLINE_MS: '1000' });
+  t.teardown(() => node.kill9());
+  const dead = await Subscriber.open(node.wsUrl, 'json');
+  await dead.subscribe('dead', { ack: 'none' });
+  dead.socket.pause();
+  for (let batch = 0; batch < BATCHES; batch++) await publishBatch(node.url, 'dead', batch * BATCH);
+  await eventually(async () => {
+    const stats = await request(`${node.url}/api/stats`, {});
+    return stats.body['active_subscribers'] === 0;
+  }, 15_000);
+  dead.socket.resume();
+  await eventually(() => dead.closed !== null);
+  t.ok(dead.closed?.code === 4008 || dead.closed?.code === 1006, String(dead.closed?.code));
+  t.same(dead.disorder, []);
+});

@@ -1,0 +1,47 @@
+// Goal: two nodes on one database, without Redis, are right, only slower: both write the same topics,
+// and a subscriber of either gets everything in order within the head check's period.
+import t from 'tap';
+import { eventually } from '../support/eventually.js';
+import { judgeLog } from '../support/log-checker.js';
+import { startNode } from '../support/node.js';
+import { startPostgres } from '../support/postgres.js';
+import { Publisher, request } from '../support/publisher.js';
+import { Subscriber } from '../support/subscriber.js';
+
+t.test('two nodes on one database deliver everything in order to both', async (t) => {
+  const postgres = await startPostgres();
+  t.teardown(() => postgres.stop());
+  const env = { DATABASE_URL: postgres.url };
+  const a = await startNode({ ...env, NODE_ID: 'a' });
+  t.teardown(() => a.kill9());
+  const b = await startNode({ ...env, NODE_ID: 'b' });
+  t.teardown(() => b.kill9());
+  const onA = await Subscriber.open(a.wsUrl, 'json');
+  const onB = await Subscriber.open(b.wsUrl, 'msgpack');
+  await onA.subscribe('shared', { ack: 'none' });
+  await onB.subscribe('shared', { ack: 'none' });
+  const publishers = [new Publisher(a.url, 'a'), new Publisher(b.url, 'b')];
+  await Promise.all(
+    publishers.map((publisher) =>
+      publisher.load({
+        topics: ['shared'],
+        connections: 8,
+        until: () => publisher.history.length >= 500,
+      }),
+    ),
+  );
+  const history = publishers.flatMap((publisher) => publisher.history);
+  const verdict = await judgeLog(postgres.url, history);
+  t.same([...verdict.lost, ...verdict.phantom, ...verdict.broken, ...verdict.twice], []);
+  for (const subscriber of [onA, onB]) {
+    await eventually(() => subscriber.sequences.get('shared')?.length === verdict.rows);
+    t.same(subscriber.disorder, []);
+  }
+  const deleted = await request(`${a.url}/api/topics/shared`, { method: 'DELETE' });
+  t.equal(deleted.status, 204);
+  const told = await onB.waitFor((frame) => frame.type === 'unsubscribed');
+  t.equal(told['reason'], 'topic_deleted');
+  for (const publisher of publishers) publisher.close();
+  onA.close();
+  onB.close();
+});

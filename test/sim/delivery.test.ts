@@ -1,0 +1,319 @@
+// Goal: whatever happens to sockets, links and the log, a subscriber gets first deliveries in sequence
+// order without a gap (I3), and everything in the end.
+// Method: the real topic, gate, groups and feeder against a model of an acceptor of 60 lines, driven
+// by random steps. fast-check prints the seed and the shrunk steps of a failure.
+import fc from 'fast-check';
+import t from 'tap';
+import { DEFAULT_LIMITS } from '../../src/core/limits.js';
+import type { LogRow } from '../../src/core/message.js';
+import type { LogPage, ReadRange } from '../../src/log/message-log.js';
+import type { LinkPort } from '../../src/thread/link.js';
+import { WorkerLinkEnd } from '../../src/thread/link.js';
+import * as ops from '../../src/thread/ops.js';
+import { PackReader } from '../../src/thread/pack.js';
+import { Acks } from '../../src/topic/acks.js';
+import { Commits } from '../../src/topic/commits.js';
+import { Feeder } from '../../src/topic/feeder.js';
+import { HotCacheBudget } from '../../src/topic/hot-cache.js';
+import { Subscription } from '../../src/topic/subscription.js';
+import { Topics } from '../../src/topic/topics.js';
+
+const SESSIONS = 4;
+const RUNS = Number(process.env['SIM_RUNS'] ?? 300);
+
+interface ModelSession {
+  got: number;
+  joined: boolean;
+  round: number;
+  full: boolean;
+  left: boolean;
+  /** null: none. */
+  window: number | null;
+  acked: number;
+  faults: string[];
+}
+
+/** What an acceptor does with the operations of a worker, and nothing else. */
+class ModelAcceptor {
+  readonly sessions: ModelSession[];
+  readonly inbox: ArrayBuffer[] = [];
+  credit = 0;
+  readonly port: LinkPort;
+  link: WorkerLinkEnd | null = null;
+  onAnswer: (op: 'left' | 'drained', session: number, lastSequence: number) => void = () =>
+    undefined;
+
+  constructor(windows: readonly (number | null)[]) {
+    this.sessions = windows.map((window) => ({
+      got: 0,
+      joined: false,
+      round: 0,
+      full: false,
+      left: false,
+      window,
+      acked: 0,
+      faults: [],
+    }));
+    const port = {
+      on: () => port,
+      postMessage: (packed: ArrayBuffer) => this.inbox.push(packed),
+      close: () => undefined,
+    };
+    this.port = port as unknown as LinkPort;
+  }
+
+  /** Handles one posted buffer; answers are collected and sent after it. */
+  handle(packed: ArrayBuffer): void {
+    const reader = new PackReader(packed);
+    while (!reader.done) this.#one(reader.u8(), reader);
+  }
+
+  drain(index: number): void {
+    const session = this.sessions[index];
+    if (session === undefined) return;
+    session.full = false;
+    if (!session.left) return;
+    session.left = false;
+    this.onAnswer('drained', index, 0);
+  }
+
+  #one(op: number, reader: PackReader): void {
+    if (op === ops.OP_DELIVER_GROUP) {
+      const { firstSequence, lastSequence, frames } = ops.readDeliverGroup(reader);
+      this.credit += frames.length;
+      this.sessions.forEach((session, i) => {
+        if (session.joined) this.#receive(session, i, firstSequence, lastSequence);
+      });
+    } else if (op === ops.OP_DELIVER) {
+      const deliver = ops.readDeliver(reader);
+      this.credit += deliver.frames.length;
+      const session = this.sessions[deliver.session];
+      if (session === undefined || session.round !== deliver.round) return;
+      this.#receive(session, deliver.session, deliver.firstSequence, deliver.lastSequence);
+      if (!session.left) this.onAnswer('drained', deliver.session, 0);
+    } else if (op === ops.OP_JOIN) {
+      const { session: index, round } = ops.readJoin(reader);
+      const session = this.sessions[index];
+      if (session !== undefined && session.round === round) session.joined = true;
+    } else if (op === ops.OP_LEAVE) {
+      const session = this.sessions[ops.readLeave(reader).session];
+      if (session !== undefined) session.joined = false;
+    } else if (op === ops.OP_CAUGHT_UP) ops.readCaughtUp(reader);
+    else if (op === ops.OP_FAILED) ops.readFailed(reader);
+    else if (op === ops.OP_ACKED) ops.readAcked(reader);
+    else throw new Error(`unexpected operation ${op}`);
+  }
+
+  #receive(session: ModelSession, index: number, first: number, last: number): void {
+    if (session.full) {
+      session.joined = false;
+      session.left = true;
+      session.round = (session.round + 1) & 0xffff;
+      this.onAnswer('left', index, first - 1);
+      return;
+    }
+    if (first !== session.got + 1) session.faults.push(`${session.got} then ${first}`);
+    session.got = last;
+    const inFlight = session.got - session.acked;
+    if (session.window !== null && inFlight > session.window) {
+      session.faults.push(`${inFlight} in flight, the window is ${session.window}`);
+    }
+  }
+}
+
+const step = fc.oneof(
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      do: fc.constant('commit' as const),
+      n: fc.integer({ min: 1, max: 150 }),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant('foreign' as const),
+      n: fc.integer({ min: 1, max: 20 }),
+    }),
+  },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      do: fc.constant('deliver' as const),
+      n: fc.integer({ min: 1, max: 3 }),
+    }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({ do: fc.constant('answer' as const), n: fc.integer({ min: 1, max: 3 }) }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({ do: fc.constant('full' as const), n: fc.nat(SESSIONS - 1) }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({ do: fc.constant('drain' as const), n: fc.nat(SESSIONS - 1) }),
+  },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant('ack' as const), n: fc.nat(SESSIONS - 1) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('credit' as const), n: fc.constant(0) }) },
+);
+type Step = typeof step extends fc.Arbitrary<infer S> ? S : never;
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+const row = (sequence: number): LogRow => ({
+  sequence,
+  messageId: Uint8Array.from({ length: 16 }, (_, i) =>
+    i < 12 ? 7 : (sequence >> (8 * (15 - i))) & 255,
+  ),
+  publishedAtMs: 1_900_000_000_000,
+  contentType: 0,
+  payload: Buffer.from(`{"n":${sequence}}`),
+  key: null,
+  headers: null,
+  expiresAtMs: 0,
+});
+
+async function simulate(
+  steps: readonly Step[],
+  windows: readonly (number | null)[],
+): Promise<string[]> {
+  const log: LogRow[] = [row(1), row(2), row(3)];
+  const read = async (range: ReadRange): Promise<LogPage> => {
+    await turn();
+    const to = Math.min(range.toSequence, log.length, range.fromSequence + range.rowsMax - 1);
+    return {
+      rows: log.slice(range.fromSequence - 1, to),
+      firstSequence: 1,
+      lastSequence: log.length,
+    };
+  };
+  const clock = { now: () => 1_900_000_000_000, monotonic: () => 0, random: () => 0.5 };
+  const bug = (what: unknown): never => {
+    throw new Error(String(what));
+  };
+  const feeder = new Feeder({ read, clock, onReadFailed: bug });
+  const commits = new Commits({ feeder, read, onRepairFailed: bug });
+  const topics = new Topics({
+    find: async () => null,
+    epochOf: () => 'e',
+    budget: new HotCacheBudget(40_000),
+  });
+  const topic = topics.met({
+    id: 1,
+    tenant: 'default',
+    name: 'sim',
+    lastSequence: 3,
+    firstSequence: 1,
+    bytes: 0,
+    createdAtMs: 0,
+    lastPublishedAtMs: 0,
+    retention: { hours: null, messages: null, bytes: null },
+  });
+  const acceptor = new ModelAcceptor(windows);
+  const limits = { ...DEFAULT_LIMITS, linkDeliverBytesMax: 30_000 };
+  const link = new WorkerLinkEnd({
+    port: acceptor.port,
+    acceptor: 0,
+    limits,
+    onOp: () => undefined,
+    onTurn: () => undefined,
+  });
+  const acks = new Acks(topics, feeder);
+  const answers: (() => void)[] = [];
+  acceptor.onAnswer = (op, session, lastSequence) => {
+    answers.push(() => {
+      const subscription = topic.subscriptionOf(link, session);
+      if (subscription === undefined) return;
+      if (op === 'left') feeder.left(subscription, lastSequence);
+      else feeder.drained(subscription);
+    });
+  };
+  for (let session = 0; session < SESSIONS; session++) {
+    const subscription = new Subscription({
+      link,
+      session,
+      topic,
+      encoding: ops.ENCODING_JSON,
+      ack: 'explicit',
+      maxInFlight: windows[session] ?? null,
+      inFlightMaxDefault: 256,
+      cursor: 0,
+    });
+    topic.remember(subscription);
+    feeder.pump(subscription);
+  }
+  const ackSome = (index: number): void => {
+    const session = acceptor.sessions[index];
+    if (session === undefined || session.window === null) return;
+    session.acked = session.got;
+    acks.take(link, {
+      request: 0,
+      session: index,
+      topicNo: topic.no,
+      kind: ops.ACK_CUMULATIVE,
+      sequence: session.got,
+      messageId: null,
+    });
+  };
+  const returnCredit = (): void => {
+    const bytes = acceptor.credit;
+    acceptor.credit = 0;
+    if (link.returnDeliverCredit(bytes)) feeder.creditReturned(link);
+  };
+  const run = (one: Step): void => {
+    if (one.do === 'commit' || one.do === 'foreign') {
+      const rows = Array.from({ length: one.n }, (_, i) => row(log.length + 1 + i));
+      log.push(...rows);
+      if (one.do === 'commit') commits.accept(topic, rows);
+    } else if (one.do === 'deliver') {
+      for (const packed of acceptor.inbox.splice(0, one.n)) acceptor.handle(packed);
+    } else if (one.do === 'answer') {
+      for (const answer of answers.splice(0, one.n)) answer();
+    } else if (one.do === 'full') {
+      const session = acceptor.sessions[one.n];
+      if (session !== undefined) session.full = true;
+    } else if (one.do === 'drain') acceptor.drain(one.n);
+    else if (one.do === 'ack') ackSome(one.n);
+    else returnCredit();
+  };
+  for (const one of steps) {
+    run(one);
+    await turn();
+  }
+  // Heal: every socket drains, every window is acked, the head check runs; all must arrive.
+  for (let round = 0; round < 2_000; round++) {
+    commits.headSeen(topic, log.length);
+    for (const packed of acceptor.inbox.splice(0)) acceptor.handle(packed);
+    for (const answer of answers.splice(0)) answer();
+    for (let session = 0; session < SESSIONS; session++) {
+      acceptor.drain(session);
+      ackSome(session);
+    }
+    returnCredit();
+    await turn();
+    if (acceptor.sessions.every((session) => session.got === log.length)) break;
+    if (round > 20) await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  return acceptor.sessions.flatMap((session, i) => [
+    ...session.faults.map((fault) => `session ${i}: ${fault}`),
+    ...(session.got === log.length
+      ? []
+      : [`session ${i} ended at ${session.got} of ${log.length}`]),
+  ]);
+}
+
+t.test('first deliveries are in order, without gaps, and complete', async () => {
+  const windows = fc.array(fc.oneof(fc.constant(null), fc.integer({ min: 1, max: 300 })), {
+    minLength: SESSIONS,
+    maxLength: SESSIONS,
+  });
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { maxLength: 60 }), windows, async (steps, sizes) => {
+      const faults = await simulate(steps, sizes);
+      if (faults.length > 0) throw new Error(faults.join('; '));
+    }),
+    { numRuns: RUNS },
+  );
+});

@@ -1,0 +1,127 @@
+import t from 'tap';
+import * as ops from '../../../src/thread/ops.js';
+import { PackReader, PackWriter } from '../../../src/thread/pack.js';
+
+const id = Uint8Array.from({ length: 16 }, (_, i) => i * 7);
+
+t.test('a publish comes out as it went in, with and without the rare fields', async (t) => {
+  const writer = new PackWriter();
+  const plain = {
+    contentType: 0 as const,
+    payload: Buffer.from('{"a":1}'),
+    key: null,
+    headers: null,
+    dedupeKey: null,
+    ttlMs: 0,
+    delayMs: 0,
+    deliverAtMs: 0,
+  };
+  const full = {
+    ...plain,
+    contentType: 1 as const,
+    payload: Buffer.alloc(200_000, 1),
+    key: 'schlüssel',
+    headers: '{"a":"€"}',
+    dedupeKey: '🔑',
+    ttlMs: 5,
+    delayMs: 2 ** 40,
+    deliverAtMs: 1_900_000_000_123,
+  };
+  ops.packPublish(writer, 7, 'orders.created', plain);
+  ops.packPublish(writer, 2 ** 32 - 1, 'a', full);
+  t.equal(writer.ops, 2);
+  const reader = new PackReader(writer.take());
+  t.equal(reader.u8(), ops.OP_PUBLISH);
+  t.match(ops.readPublish(reader), { ...plain, request: 7, topic: 'orders.created' });
+  t.equal(reader.u8(), ops.OP_PUBLISH);
+  t.match(ops.readPublish(reader), { ...full, request: 2 ** 32 - 1, topic: 'a' });
+  t.ok(reader.done);
+});
+
+t.test('every other operation comes out as it went in', async (t) => {
+  const writer = new PackWriter();
+  const subscribe: ops.SubscribeOp = {
+    request: 1,
+    session: 2,
+    topic: 'x',
+    encoding: 1,
+    options: {
+      ack: 'explicit',
+      maxInFlight: 3,
+      start: { from: 'sequence', sequence: 2 ** 52, epoch: 'abc' },
+      create: true,
+    },
+  };
+  const published: ops.PublishedOp = {
+    request: 9,
+    duplicate: true,
+    sequence: 2 ** 50,
+    publishedAtMs: 1_900_000_000_123,
+    subscribers: 1_000,
+    messageId: id,
+    epoch: 'e1',
+  };
+  const failed: ops.FailedOp = {
+    request: 0,
+    session: 5,
+    code: 'unknown_delivery',
+    detail: 'wörter',
+    field: null,
+  };
+  const subscribed: ops.SubscribedOp = {
+    request: 1,
+    session: 2,
+    topicNo: 3,
+    idTag: 4095,
+    sequence: 6,
+    epoch: 'e',
+    recovered: false,
+    gap: { from: 1, to: 2, reason: 'retention' },
+  };
+  const deliver: ops.DeliverOp = {
+    session: 1,
+    topicNo: 2,
+    round: 65_535,
+    firstSequence: 3,
+    lastSequence: 4,
+    frames: Buffer.alloc(100_000, 3),
+  };
+  ops.packSubscribe(writer, subscribe);
+  ops.packPublished(writer, published);
+  ops.packFailed(writer, failed);
+  ops.packSubscribed(writer, subscribed);
+  ops.packDeliver(writer, deliver);
+  ops.packReply(writer, { request: 1, result: 'x'.repeat(100_000) });
+  ops.packAck(writer, { request: 0, session: 1, topicNo: 2, kind: 0, sequence: 0, messageId: id });
+  const reader = new PackReader(writer.take());
+  reader.u8();
+  t.same(ops.readSubscribe(reader), subscribe);
+  reader.u8();
+  const back = ops.readPublished(reader);
+  t.same({ ...back, messageId: [...back.messageId] }, { ...published, messageId: [...id] });
+  reader.u8();
+  t.same(ops.readFailed(reader), failed);
+  reader.u8();
+  t.same(ops.readSubscribed(reader), subscribed);
+  reader.u8();
+  const page = ops.readDeliver(reader);
+  t.equal(page.round, 65_535);
+  t.equal(Buffer.compare(page.frames, deliver.frames), 0);
+  reader.u8();
+  t.equal(ops.readReply(reader).result.length, 100_000);
+  reader.u8();
+  t.same([...(ops.readAck(reader).messageId ?? [])], [...id]);
+  t.ok(reader.done);
+});
+
+t.test('a writer whose buffer was taken starts an empty one', async (t) => {
+  const writer = new PackWriter();
+  ops.packAcked(writer, 1);
+  writer.take();
+  t.equal(writer.ops, 0);
+  t.equal(writer.bytes, 0);
+  ops.packAcked(writer, 2);
+  const reader = new PackReader(writer.take());
+  reader.u8();
+  t.equal(ops.readAcked(reader), 2);
+});

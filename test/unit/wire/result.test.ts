@@ -1,0 +1,67 @@
+import { readFileSync } from 'node:fs';
+import { Unpackr } from 'msgpackr';
+import t from 'tap';
+import { parseUuid } from '../../../src/core/uuid.js';
+import { publishedFrame, publishedJson, publishedMsgpack } from '../../../src/wire/result.js';
+import { WIRE_JSON, WIRE_MSGPACK } from '../../../src/wire/server-frame.js';
+
+interface Vector {
+  name: string;
+  result: {
+    ref: string | number | null;
+    topic: string;
+    sequence: number;
+    duplicate: boolean;
+    epoch: string;
+    subscribers: number;
+    message_id: string;
+    published_at_ms: number;
+  };
+  frame_json: string;
+  frame_msgpack: string;
+  body_json: string;
+  body_msgpack: string;
+}
+
+const file = new URL('../../../../test/vectors/published.json', import.meta.url);
+const vectors: Vector[] = JSON.parse(readFileSync(file, 'utf8'));
+const hex = (bytes: Uint8Array | string) =>
+  typeof bytes === 'string' ? bytes : Buffer.from(bytes).toString('hex');
+
+t.test('results are the golden ones, with the id taken from anywhere in a buffer', async (t) => {
+  for (const { name, result, ...golden } of vectors) {
+    const { ref, topic, sequence, epoch, subscribers, duplicate } = result;
+    const id = parseUuid(result.message_id) ?? new Uint8Array(16);
+    const ids = Buffer.concat([Buffer.alloc(16, 0xff), id]);
+    const at = result.published_at_ms;
+    t.equal(
+      publishedFrame(WIRE_JSON, ref, topic, ids, 16, sequence, at, duplicate),
+      golden.frame_json,
+      name,
+    );
+    const frame = publishedFrame(WIRE_MSGPACK, ref, topic, ids, 16, sequence, at, duplicate);
+    t.equal(hex(frame), golden.frame_msgpack);
+    const args = [topic, ids, 16, sequence, epoch, subscribers, at, duplicate] as const;
+    t.equal(publishedJson(...args), golden.body_json);
+    t.equal(hex(publishedMsgpack(...args)), golden.body_msgpack);
+  }
+});
+
+t.test('both formats say the same, in fields a client knows', async (t) => {
+  const reader = new Unpackr({ int64AsType: 'number', mapsAsObjects: true });
+  for (const { result, frame_json, frame_msgpack, body_json, body_msgpack } of vectors) {
+    const known = {
+      message_id: result.message_id,
+      topic: result.topic,
+      sequence: result.sequence,
+      published_at: new Date(result.published_at_ms).toISOString(),
+      ...(result.duplicate ? { duplicate: true } : {}),
+    };
+    const ref = result.ref === null ? {} : { ref: result.ref };
+    t.same(JSON.parse(frame_json), { type: 'published', ...ref, ...known });
+    t.same(reader.unpack(Buffer.from(frame_msgpack, 'hex')), JSON.parse(frame_json));
+    const { epoch, subscribers } = result;
+    t.same(JSON.parse(body_json), { ...known, epoch, subscribers });
+    t.same(reader.unpack(Buffer.from(body_msgpack, 'hex')), JSON.parse(body_json));
+  }
+});

@@ -1,0 +1,213 @@
+import { readFileSync } from 'node:fs';
+import { Unpackr, unpack } from 'msgpackr';
+import t from 'tap';
+import { DEFAULT_LIMITS } from '../../../src/core/limits.js';
+import { CONTENT_JSON, CONTENT_MSGPACK, type LogRow } from '../../../src/core/message.js';
+import { parseUuid } from '../../../src/core/uuid.js';
+import { decodeMsgpackFrames } from '../../../src/wire/client-frame.js';
+import {
+  encodeFrame,
+  encodeMessage,
+  encodeMessages,
+  FRAME_SEPARATOR,
+  MESSAGE_ID_OFFSET_JSON,
+  MESSAGE_ID_OFFSET_MSGPACK,
+  WIRE_JSON,
+  WIRE_MSGPACK,
+} from '../../../src/wire/server-frame.js';
+
+const ID = '0198b6f0-1c2d-7abc-8def-0123456789ab';
+const AT_MS = 1_767_225_600_123;
+
+interface MessageVector {
+  name: string;
+  message: {
+    topic: string;
+    attempt: number;
+    subscription: string | null;
+    sequence: number;
+    content_type: 'json' | 'msgpack';
+    payload: string;
+    key: string | null;
+    headers: string | null;
+    message_id: string;
+    published_at_ms: number;
+  };
+  json: string;
+  msgpack: string;
+}
+
+interface ControlVector {
+  name: string;
+  frame: Record<string, unknown>;
+  json: string;
+  msgpack: string;
+}
+
+function vectors<T>(name: string): T[] {
+  const file = new URL(`../../../../test/vectors/${name}.json`, import.meta.url);
+  return JSON.parse(readFileSync(file, 'utf8'));
+}
+
+const text = (bytes: Uint8Array) => Buffer.from(bytes).toString('utf8');
+const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
+
+function row(fields: Partial<LogRow>): LogRow {
+  return {
+    sequence: 1,
+    messageId: parseUuid(ID) ?? new Uint8Array(16),
+    publishedAtMs: AT_MS,
+    contentType: CONTENT_JSON,
+    payload: Buffer.from('{"a":1}'),
+    key: null,
+    headers: null,
+    expiresAtMs: 0,
+    ...fields,
+  };
+}
+
+function rowOf({ message }: MessageVector): LogRow {
+  const isJson = message.content_type === 'json';
+  return row({
+    sequence: message.sequence,
+    contentType: isJson ? CONTENT_JSON : CONTENT_MSGPACK,
+    payload: Buffer.from(message.payload, isJson ? 'utf8' : 'hex'),
+    key: message.key,
+    headers: message.headers,
+  });
+}
+
+t.test('message frames are the golden ones, in both formats', async (t) => {
+  for (const vector of vectors<MessageVector>('message-frames')) {
+    const { topic, attempt, subscription } = vector.message;
+    const json = encodeMessage(WIRE_JSON, topic, rowOf(vector), attempt, subscription);
+    t.equal(text(json), vector.json, vector.name);
+    const msgpack = encodeMessage(WIRE_MSGPACK, topic, rowOf(vector), attempt, subscription);
+    t.equal(hex(msgpack), vector.msgpack, vector.name);
+  }
+});
+
+t.test('both formats say the same', async (t) => {
+  for (const vector of vectors<MessageVector>('message-frames')) {
+    const fromJson = JSON.parse(vector.json);
+    const fromMsgpack = unpack(Buffer.from(vector.msgpack, 'hex'));
+    t.same(Object.keys(fromMsgpack), Object.keys(fromJson), 'fields and their order');
+    t.equal(Number(fromMsgpack.sequence), fromJson.sequence);
+    t.equal(fromJson.message_id, ID);
+    t.equal(fromJson.published_at, new Date(AT_MS).toISOString());
+    const { payload: a, sequence: b, headers: c, ...jsonRest } = fromJson;
+    const { payload, sequence, headers, ...msgpackRest } = fromMsgpack;
+    t.same(msgpackRest, jsonRest);
+    if (vector.message.content_type === 'json') t.same(payload, a);
+  }
+});
+
+t.test('the message_id is always at the same place', async (t) => {
+  for (const vector of vectors<MessageVector>('message-frames')) {
+    const json = Buffer.from(vector.json);
+    t.equal(json.toString('latin1', MESSAGE_ID_OFFSET_JSON, MESSAGE_ID_OFFSET_JSON + 36), ID);
+    const msgpack = Buffer.from(vector.msgpack, 'hex');
+    t.equal(
+      msgpack.toString('latin1', MESSAGE_ID_OFFSET_MSGPACK, MESSAGE_ID_OFFSET_MSGPACK + 36),
+      ID,
+    );
+  }
+});
+
+t.test('joined messages are the single ones, one after another', async (t) => {
+  const rows = [1, 2, 3, 4, 5].map((sequence) =>
+    row({ sequence, key: sequence === 3 ? 'k' : null, publishedAtMs: AT_MS + (sequence >> 1) }),
+  );
+  const single = (format: 0 | 1) => rows.map((one) => encodeMessage(format, 'a.b', one, 1, null));
+  const json = encodeMessages(WIRE_JSON, 'a.b', rows, 0, 5);
+  const separator = String.fromCharCode(FRAME_SEPARATOR);
+  t.equal(text(json), single(WIRE_JSON).map(text).join(separator));
+  t.equal(
+    hex(encodeMessages(WIRE_MSGPACK, 'a.b', rows, 0, 5)),
+    single(WIRE_MSGPACK).map(hex).join(''),
+  );
+  t.equal(text(encodeMessages(WIRE_JSON, 'a.b', rows, 2, 3)), text(single(WIRE_JSON)[2] ?? json));
+  t.equal(encodeMessages(WIRE_JSON, 'a.b', rows, 2, 2).length, 0);
+});
+
+t.test('the bytes given are not written to again', async (t) => {
+  const first = encodeMessage(WIRE_JSON, 'a', row({ sequence: 1 }), 1, null);
+  const before = text(first);
+  for (let n = 0; n < 200; n++) encodeMessage(WIRE_JSON, 'b', row({ sequence: 2 + n }), 1, null);
+  t.equal(text(first), before);
+});
+
+t.test('large payloads grow the slab, and small ones come right after', async (t) => {
+  const payload = Buffer.from(JSON.stringify('x'.repeat(3_000_000)));
+  for (const format of [WIRE_JSON, WIRE_MSGPACK] as const) {
+    const large = encodeMessage(format, 'a', row({ payload }), 1, null);
+    const frame = format === WIRE_JSON ? JSON.parse(text(large)) : unpack(large);
+    t.equal(frame.payload.length, 3_000_000);
+    const small = encodeMessage(format, 'a', row({}), 1, null);
+    t.ok(small.length < 250);
+  }
+});
+
+t.test('sequences keep every digit', async (t) => {
+  const reader = new Unpackr({ int64AsType: 'bigint', mapsAsObjects: true });
+  const sequences = [1, 9, 10, 99, 100, 2 ** 31 - 1, 2 ** 31, 2 ** 32, 2 ** 53 - 1];
+  for (const sequence of sequences) {
+    const json = text(encodeMessage(WIRE_JSON, 'a', row({ sequence }), 1, null));
+    t.match(json, `"sequence":${sequence},"attempt":1}`);
+    const frame = reader.unpack(
+      Buffer.from(encodeMessage(WIRE_MSGPACK, 'a', row({ sequence }), 1, null)),
+    );
+    t.equal(BigInt(frame.sequence), BigInt(sequence));
+  }
+});
+
+t.test('control frames are the golden ones, in both formats', async (t) => {
+  for (const { name, frame, json, msgpack } of vectors<ControlVector>('control-frames')) {
+    t.equal(encodeFrame(WIRE_JSON, frame), json, name);
+    const bytes = encodeFrame(WIRE_MSGPACK, frame);
+    t.equal(typeof bytes === 'string' ? bytes : hex(bytes), msgpack, name);
+    const reader = new Unpackr({ int64AsType: 'number', mapsAsObjects: true });
+    t.same(reader.unpack(Buffer.from(msgpack, 'hex')), frame, 'reads back');
+  }
+});
+
+t.test('fields that are undefined are left out, at any depth', async (t) => {
+  const frame = {
+    type: 'x',
+    ref: undefined,
+    gap: { from: 1, to: undefined },
+    list: [undefined, null],
+  };
+  t.equal(encodeFrame(WIRE_JSON, frame), '{"type":"x","gap":{"from":1},"list":[null,null]}');
+  const bytes = encodeFrame(WIRE_MSGPACK, frame);
+  t.same(unpack(Buffer.from(bytes)), { type: 'x', gap: { from: 1 }, list: [null, null] });
+});
+
+t.test('numbers of every size are written exactly', async (t) => {
+  const edges = [0, 0x7f, 0x80, 0xff, 0x100, 0xffff, 0x10000, 0xffffffff, 0x100000000, 2 ** 53 - 1];
+  const numbers = [
+    ...edges,
+    ...edges.map((n) => -n),
+    -0x20,
+    -0x21,
+    -0x81,
+    -0x8001,
+    -0x80000001,
+    0.1,
+    1e300,
+  ];
+  const bytes = encodeFrame(WIRE_MSGPACK, { numbers });
+  const reader = new Unpackr({ int64AsType: 'number', mapsAsObjects: true });
+  t.same(reader.unpack(Buffer.from(bytes)), { numbers });
+});
+
+t.test('what is encoded is itself valid to the strict scanner', async (t) => {
+  const codes: string[] = [];
+  const sink = {
+    frame: () => t.fail(),
+    bad: (error: { code: string }) => void codes.push(error.code),
+  };
+  const rows = [row({}), row({ contentType: CONTENT_MSGPACK, payload: Buffer.from([0xc0]) })];
+  decodeMsgpackFrames(encodeMessages(WIRE_MSGPACK, 'a', rows, 0, 2), DEFAULT_LIMITS, sink);
+  t.same(codes, ['unknown_type', 'unknown_type']);
+});
