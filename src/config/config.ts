@@ -29,3 +29,6 @@ export interface Config {
   readonly outboxNotify: boolean;
   readonly limits: Limits;
 }
+
+/** Exit code of wrong configuration, as sysexits.h has it. */
+export const EXIT_CONFIG = 78;

@@ -118,6 +118,13 @@ export const ERRORS = {
   subscription_limit: { id: 44, status: 429, temporary: false, title: 'Too many subscriptions' },
   frame_too_large: { id: 45, status: 413, temporary: false, title: 'The frame is too large' },
   bad_upgrade: { id: 46, status: 400, temporary: false, title: 'Not a valid WebSocket upgrade' },
+  origin_refused: { id: 48, status: 403, temporary: false, title: 'This origin may not connect' },
+  upgrade_required: {
+    id: 49,
+    status: 426,
+    temporary: false,
+    title: 'A WebSocket upgrade is required',
+  },
   log_full: { id: 47, status: 503, temporary: true, title: 'The log is full' },
 } as const satisfies Record<string, ErrorSpec>;
 
@@ -138,8 +145,8 @@ export class RequestError extends Error {
   /** The field, parameter or header at fault, as the caller wrote it; absent when it is the whole. */
   readonly field: string | undefined;
 
-  constructor(code: ErrorCode, detail: string, field?: string) {
-    super(detail);
+  constructor(code: ErrorCode, detail: string, field?: string, options?: ErrorOptions) {
+    super(detail, options);
     this.name = 'RequestError';
     this.code = code;
     this.field = field;

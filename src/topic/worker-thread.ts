@@ -10,15 +10,13 @@ import { MemoryLog } from '../log/memory-log.js';
 import type { LogSink, MessageLog } from '../log/message-log.js';
 import { PostgresLog } from '../log/postgres-log.js';
 import { createLogger } from '../observe/logger.js';
-
 import type { FromThread, ToThread, WorkerStart } from '../thread/control.js';
 import { TopicPlacement } from '../thread/placement.js';
 import type { PublishUnderWay } from './publishes.js';
 import { Worker } from './worker.js';
 
 const start = workerData as WorkerStart;
-const port = parentPort;
-if (port === null) throw new Error('worker-thread.js is started by the supervisor');
+const port = controlPort();
 const tell = (message: FromThread): void => port.postMessage(message);
 
 const { config } = start;
@@ -29,7 +27,7 @@ const worker = new Worker({
   config,
   clock: systemClock,
   openLog,
-  coldRead: start.cold === null ? null : coldRead(start.cold),
+  coldRead: null,
   onLogState: (state, detail) => tell({ type: 'log-state', state, detail }),
   onTrouble: (what, error) => logger.warn({ err: error }, what),
   onBug: (error) => {
@@ -75,7 +73,7 @@ function openLog(sink: LogSink<PublishUnderWay>): MessageLog<PublishUnderWay> {
     sink,
     logger,
     notify: config.outboxNotify,
-    owns: (tenant, topic) => placement.workerOf(tenant, topic) === start.index,
+    owns: (tenant: string, topic: string) => placement.workerOf(tenant, topic) === start.index,
   });
 }
 
@@ -87,4 +85,9 @@ function stop(): void {
       port.close();
     },
   );
+}
+
+function controlPort(): NonNullable<typeof parentPort> {
+  if (parentPort === null) throw new Error('worker-thread.js is started by the supervisor');
+  return parentPort;
 }

@@ -121,42 +121,20 @@ class ModelAcceptor {
   }
 }
 
+const kind = <K extends string>(weight: number, name: K, max: number) => ({
+  weight,
+  arbitrary: fc.record({ do: fc.constant(name), n: fc.nat(max) }),
+});
 const step = fc.oneof(
-  {
-    weight: 6,
-    arbitrary: fc.record({
-      do: fc.constant('commit' as const),
-      n: fc.integer({ min: 1, max: 150 }),
-    }),
-  },
-  {
-    weight: 2,
-    arbitrary: fc.record({
-      do: fc.constant('foreign' as const),
-      n: fc.integer({ min: 1, max: 20 }),
-    }),
-  },
-  {
-    weight: 6,
-    arbitrary: fc.record({
-      do: fc.constant('deliver' as const),
-      n: fc.integer({ min: 1, max: 3 }),
-    }),
-  },
-  {
-    weight: 4,
-    arbitrary: fc.record({ do: fc.constant('answer' as const), n: fc.integer({ min: 1, max: 3 }) }),
-  },
-  {
-    weight: 2,
-    arbitrary: fc.record({ do: fc.constant('full' as const), n: fc.nat(SESSIONS - 1) }),
-  },
-  {
-    weight: 2,
-    arbitrary: fc.record({ do: fc.constant('drain' as const), n: fc.nat(SESSIONS - 1) }),
-  },
-  { weight: 3, arbitrary: fc.record({ do: fc.constant('ack' as const), n: fc.nat(SESSIONS - 1) }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('credit' as const), n: fc.constant(0) }) },
+  kind(6, 'commit', 150),
+  kind(2, 'foreign', 20),
+  kind(5, 'deliver', 3),
+  kind(4, 'answer', 3),
+  kind(3, 'full', SESSIONS - 1),
+  kind(2, 'drain', SESSIONS - 1),
+  kind(3, 'ack', SESSIONS - 1),
+  kind(1, 'credit', 0),
+  kind(4, 'settle', 0),
 );
 type Step = typeof step extends fc.Arbitrary<infer S> ? S : never;
 
@@ -264,13 +242,13 @@ async function simulate(
   };
   const run = (one: Step): void => {
     if (one.do === 'commit' || one.do === 'foreign') {
-      const rows = Array.from({ length: one.n }, (_, i) => row(log.length + 1 + i));
+      const rows = Array.from({ length: one.n + 1 }, (_, i) => row(log.length + 1 + i));
       log.push(...rows);
       if (one.do === 'commit') commits.accept(topic, rows);
     } else if (one.do === 'deliver') {
-      for (const packed of acceptor.inbox.splice(0, one.n)) acceptor.handle(packed);
+      for (const packed of acceptor.inbox.splice(0, one.n + 1)) acceptor.handle(packed);
     } else if (one.do === 'answer') {
-      for (const answer of answers.splice(0, one.n)) answer();
+      for (const answer of answers.splice(0, one.n + 1)) answer();
     } else if (one.do === 'full') {
       const session = acceptor.sessions[one.n];
       if (session !== undefined) session.full = true;
@@ -278,8 +256,19 @@ async function simulate(
     else if (one.do === 'ack') ackSome(one.n);
     else returnCredit();
   };
+  /** Everything arrives everywhere a few times over, so that sessions come to be in their group. */
+  const settle = async (): Promise<void> => {
+    for (let i = 0; i < 4; i++) {
+      for (const packed of acceptor.inbox.splice(0)) acceptor.handle(packed);
+      for (const answer of answers.splice(0)) answer();
+      acceptor.sessions.forEach((_, session) => ackSome(session));
+      returnCredit();
+      await turn();
+    }
+  };
   for (const one of steps) {
-    run(one);
+    if (one.do === 'settle') await settle();
+    else run(one);
     await turn();
   }
   // Heal: every socket drains, every window is acked, the head check runs; all must arrive.

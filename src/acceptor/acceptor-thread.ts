@@ -1,0 +1,55 @@
+/**
+ * Entry of an acceptor thread: composes the acceptor and obeys the supervisor. An exception that reaches
+ * the top closes the App, which would otherwise abort the process, and ends the thread; the
+ * supervisor replaces it.
+ */
+import { parentPort, workerData } from 'node:worker_threads';
+import { systemClock } from '../core/clock.js';
+import type { AcceptorStart, FromThread, ToThread } from '../thread/control.js';
+import { Acceptor } from './acceptor.js';
+
+const EXIT_FAULT = 1;
+
+const port = controlPort();
+const start = workerData as AcceptorStart;
+const tell = (message: FromThread): void => port.postMessage(message);
+const acceptor = new Acceptor(start, systemClock, tell);
+
+for (const link of start.links) acceptor.link(link);
+
+port.on('message', (message: ToThread) => {
+  switch (message.type) {
+    case 'worker':
+      acceptor.link(message.link);
+      return;
+    case 'worker-gone':
+      acceptor.workerGone(message.worker);
+      return;
+    case 'listen':
+      acceptor.listen().then(
+        (listening) => tell({ type: 'listening', port: listening }),
+        (error: unknown) => tell({ type: 'fault', detail: String(error), exitCode: EXIT_FAULT }),
+      );
+      return;
+    case 'drain':
+      void acceptor.drain().then(() => tell({ type: 'drained' }));
+      return;
+    case 'stop':
+      acceptor.stop();
+      port.close();
+      return;
+    default:
+      throw new Error(`an acceptor does not take ${message.type}`);
+  }
+});
+
+process.on('uncaughtException', (error) => {
+  tell({ type: 'handler-fault', where: 'acceptor', stack: error.stack ?? error.message });
+  acceptor.stop();
+  setImmediate(() => process.exit(EXIT_FAULT));
+});
+
+function controlPort(): NonNullable<typeof parentPort> {
+  if (parentPort === null) throw new Error('acceptor-thread.js is started by the supervisor');
+  return parentPort;
+}

@@ -1,0 +1,227 @@
+/**
+ * The acceptor: one per thread. Puts the pieces of this folder together around one uWS App, and lives
+ * through listen, drain and stop. No logic of its own.
+ */
+import uWS, { type us_listen_socket } from 'uWebSockets.js';
+import type { Clock } from '../core/clock.js';
+import { RequestError } from '../core/errors.js';
+import type { AcceptorStart, FromThread, WorkerLink } from '../thread/control.js';
+import type { AcceptorLinkEnd } from '../thread/link.js';
+import {
+  type SubscribedOp,
+  UNSUBSCRIBED_TOPIC_DELETED,
+  type UnsubscribedOp,
+} from '../thread/ops.js';
+import { errorFrame } from '../wire/problem.js';
+import { Deliveries } from './deliveries.js';
+import { Guard } from './guard.js';
+import { PublishRoutes } from './publish-routes.js';
+import { Publishing } from './publishing.js';
+import { mountRoutes, type Route } from './router.js';
+import { SessionFrames } from './session-frames.js';
+import { Sessions } from './sessions.js';
+import { Streams } from './streams.js';
+import { Subscriptions } from './subscriptions.js';
+import { SystemRoutes } from './system-routes.js';
+import { TopicRoutes } from './topic-routes.js';
+import { Workers } from './workers.js';
+
+/** How often a drain looks whether everything under way was answered. */
+const DRAIN_POLL_MS = 10;
+/** After the sessions were told, this long for their close frames to go out. */
+const DRAIN_GRACE_MS = 50;
+
+export class Acceptor {
+  readonly #start: AcceptorStart;
+  readonly #app = uWS.App();
+  readonly #workers: Workers;
+  readonly #publishing: Publishing;
+  readonly #sessions: Sessions;
+  readonly #streams: Streams;
+  readonly #deliveries: Deliveries;
+  readonly #subscriptions: Subscriptions;
+  readonly #system: SystemRoutes;
+  readonly #topics: TopicRoutes;
+  readonly #publishes: PublishRoutes;
+  #listening: us_listen_socket | null = null;
+
+  constructor(start: AcceptorStart, clock: Clock, tell: (message: FromThread) => void) {
+    this.#start = start;
+    const { config, version, startedAtMs } = start;
+    const { limits } = config;
+    const inMemory = config.databaseUrl === null;
+    const guard = new Guard((where, stack) => tell({ type: 'handler-fault', where, stack }));
+    const onFault = (error: unknown): void => guard.caught('request', error);
+    this.#workers = new Workers(config.workers, limits);
+    this.#publishing = new Publishing(this.#workers, limits, clock);
+    this.#subscriptions = new Subscriptions({
+      workers: this.#workers,
+      deliveries: () => this.#deliveries,
+      receivers: () => this.#sessions.receivers(),
+    });
+    const frames = new SessionFrames({
+      workers: this.#workers,
+      publishing: this.#publishing,
+      subscriptions: this.#subscriptions,
+      limits,
+      autoCreateTopics: config.autoCreateTopics,
+    });
+    this.#sessions = new Sessions({
+      config,
+      clock,
+      guard,
+      onMessage: (session, message, isBinary) => frames.receive(session, message, isBinary),
+    });
+    this.#deliveries = this.#makeDeliveries();
+    this.#sessions.deliveries = this.#deliveries;
+    this.#workers.sink = this.#deliveries;
+    this.#workers.onFailedAck = ({ session, code, detail }) =>
+      this.#sessions.receiver(session)?.sendFrame(errorFrame(code, detail, null));
+    this.#streams = new Streams({
+      sessions: this.#sessions,
+      subscriptions: this.#subscriptions,
+      deliveries: () => this.#deliveries,
+      limits,
+      clock,
+    });
+    this.#system = new SystemRoutes({
+      workers: this.#workers,
+      version,
+      nodeId: config.nodeId,
+      startedAtMs,
+      inMemory,
+      sessions: () => this.#sessions.size,
+      onFault,
+    });
+    this.#topics = new TopicRoutes({ workers: this.#workers, limits, inMemory, onFault });
+    this.#publishes = new PublishRoutes({ publishing: this.#publishing, limits, onFault });
+    this.#sessions.mount(this.#app);
+    mountRoutes(this.#app, this.#routes(), { guard, cors: { origin: config.corsOrigin } });
+  }
+
+  /** Links a worker, or the thread that took its place. */
+  link(link: WorkerLink): void {
+    this.#workers.connect(link);
+  }
+
+  workerGone(worker: number): void {
+    this.#workers.disconnect(worker);
+  }
+
+  /** Resolves with the port; rejects when the port cannot be listened on. */
+  listen(): Promise<number> {
+    const { host, port } = this.#start.config;
+    return new Promise((resolve, reject) => {
+      this.#app.listen(host, port, (socket) => {
+        if (socket === false) {
+          reject(new Error(`cannot listen on ${host}:${port}`));
+          return;
+        }
+        this.#listening = socket;
+        resolve(port);
+      });
+    });
+  }
+
+  /** Refuses what is new, answers what is under way, tells the sessions to come back elsewhere. */
+  async drain(): Promise<void> {
+    this.#publishing.drain();
+    this.#system.drain();
+    while (this.#workers.requests.size > 0) await pause(DRAIN_POLL_MS);
+    this.#sessions.drain();
+    this.#streams.drain();
+    await pause(DRAIN_GRACE_MS);
+  }
+
+  /** Closes every socket and the App; the thread can end after it. */
+  stop(): void {
+    this.#sessions.close();
+    this.#streams.close();
+    if (this.#listening !== null) uWS.us_listen_socket_close(this.#listening);
+    this.#app.close();
+    this.#workers.closeAll();
+  }
+
+  #makeDeliveries(): Deliveries {
+    return new Deliveries({
+      app: this.#app,
+      receiver: (number) => this.#sessions.receiver(number),
+      onSubscribed: (link, op) => this.#subscribed(link, op),
+      onUnsubscribed: (link, op) => this.#unsubscribed(link, op),
+      onLinked: (link) => this.#subscriptions.linked(link),
+      onUnlinked: (link) => this.#subscriptions.unlinked(link),
+      onTurnEnd: () => this.#sessions.flush(),
+    });
+  }
+
+  #subscribed(link: AcceptorLinkEnd, op: SubscribedOp): void {
+    if (op.request !== 0) this.#workers.requests.take(op.request)?.subscribed(op);
+    else this.#subscriptions.gapTold(link, op, this.#sessions.receiver(op.session));
+  }
+
+  #unsubscribed(link: AcceptorLinkEnd, op: UnsubscribedOp): void {
+    if (op.request !== 0) {
+      this.#workers.requests.take(op.request)?.unsubscribed(op);
+      return;
+    }
+    const receiver = this.#sessions.receiver(op.session);
+    const group = this.#deliveries.groupOf(link, op.topicNo);
+    const subscription = receiver?.byGroup.get(group);
+    if (receiver === undefined || subscription === undefined) return;
+    this.#deliveries.forget(subscription);
+    const reason = op.reason === UNSUBSCRIBED_TOPIC_DELETED ? 'topic_deleted' : 'ended';
+    receiver.sendFrame({ type: 'unsubscribed', topic: subscription.topic, reason });
+    receiver.topicDeleted();
+  }
+
+  #routes(): Route[] {
+    const { config } = this.#start;
+    const topics = this.#topics;
+    const publishes = this.#publishes;
+    const system = this.#system;
+    const browse: Route['methods'] = { get: (e, r, s) => topics.messages(e, r, s) };
+    const events: Route['methods'] = { get: (e, r, s) => this.#streams.open(e, r, s) };
+    return [
+      { path: '/api/publish', methods: { post: (e, r) => publishes.publish(e, r) } },
+      { path: '/api/publish/batch', methods: { post: (e, r) => publishes.batch(e, r) } },
+      {
+        path: '/api/topics',
+        methods: { get: (e, r) => topics.list(e, r), post: (e, r) => topics.create(e, r) },
+      },
+      {
+        path: '/api/topics/:name',
+        methods: {
+          get: (e, r, s) => topics.get(e, r, s),
+          patch: (e, r, s) => topics.patch(e, r, s),
+          delete: (e, r, s) => topics.delete(e, r, s),
+        },
+      },
+      { path: '/api/topics/:name/messages', methods: browse },
+      {
+        path: '/api/topics/:name/position',
+        methods: { get: (e, r, s) => topics.position(e, r, s) },
+      },
+      { path: '/api/topics/:name/events', methods: events },
+      { path: '/api/deferred', methods: { get: (e, r) => topics.listDeferred(e, r) } },
+      {
+        path: '/api/deferred/:id',
+        methods: { delete: (e, r, s) => topics.cancelDeferred(e, r, s) },
+      },
+      { path: '/api/stats', methods: { get: (e) => system.stats(e) } },
+      { path: '/api/health', methods: { get: (e) => system.health(e) } },
+      { path: '/livez', methods: { get: (e) => system.live(e) } },
+      { path: '/readyz', methods: { get: (e) => system.ready(e) } },
+      { path: '/ws', methods: { get: upgradeRequired } },
+      { path: '/', methods: { get: (e) => e.json(200, { name: 'conduit', node: config.nodeId }) } },
+    ];
+  }
+}
+
+const upgradeRequired: Route['methods'][string] = (exchange) => {
+  const error = new RequestError('upgrade_required', 'connect with a WebSocket client');
+  exchange.fail(error, ['Upgrade', 'websocket']);
+};
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

@@ -1,0 +1,276 @@
+/**
+ * From the workers' operations to the sockets: groups, pages, joins and leaves, and what comes back when
+ * a socket takes no more. Everything on one link is handled in the order it came.
+ */
+import type { TemplatedApp } from 'uWebSockets.js';
+import type { AcceptorLinkEnd } from '../thread/link.js';
+import * as ops from '../thread/ops.js';
+import type { PackReader } from '../thread/pack.js';
+import { Group } from './group.js';
+import { PublishLog } from './publish-log.js';
+import {
+  KIND_JSON,
+  KIND_MSGPACK,
+  KIND_SEED,
+  KIND_SSE,
+  type Kind,
+  type Receiver,
+  type ReceiverSubscription,
+} from './receiver.js';
+import { SeedPump } from './seed-pump.js';
+import type { DeliverySink } from './workers.js';
+
+export interface DeliveriesOptions {
+  app: TemplatedApp;
+  receiver: (number: number) => Receiver | undefined;
+  /** SUBSCRIBED and UNSUBSCRIBED, asked for or not. */
+  onSubscribed: (link: AcceptorLinkEnd, op: ops.SubscribedOp) => void;
+  onUnsubscribed: (link: AcceptorLinkEnd, op: ops.UnsubscribedOp) => void;
+  onLinked: (link: AcceptorLinkEnd) => void;
+  onUnlinked: (link: AcceptorLinkEnd) => void;
+  /** Frames that wait for the end of the turn go out. */
+  onTurnEnd: () => void;
+}
+
+export class Deliveries implements DeliverySink {
+  readonly #options: DeliveriesOptions;
+  readonly #groups = new Map<AcceptorLinkEnd, Map<number, Group>>();
+  readonly #log = new PublishLog();
+  readonly #pump: SeedPump;
+  /** Bytes handled and not credited yet, by link. */
+  readonly #credit = new Map<AcceptorLinkEnd, number>();
+
+  constructor(options: DeliveriesOptions) {
+    this.#options = options;
+    this.#pump = new SeedPump({
+      app: options.app,
+      log: this.#log,
+      onPublished: ({ link }, bytes) => {
+        ops.packCredit(link.writer, bytes);
+        link.scheduleFlush();
+      },
+    });
+  }
+
+  /** The group of a topic's number on a link; made when it is not there. */
+  groupOf(link: AcceptorLinkEnd, topicNo: number): Group {
+    const ofLink = this.#groups.get(link);
+    const known = ofLink?.get(topicNo);
+    if (known !== undefined) return known;
+    const group = new Group(link, topicNo);
+    if (ofLink === undefined) this.#groups.set(link, new Map([[topicNo, group]]));
+    else ofLink.set(topicNo, group);
+    return group;
+  }
+
+  handle(link: AcceptorLinkEnd, op: number, reader: PackReader): boolean {
+    switch (op) {
+      case ops.OP_DELIVER_GROUP:
+        this.#deliverGroup(link, ops.readDeliverGroup(reader));
+        return true;
+      case ops.OP_DELIVER:
+        this.#deliver(link, ops.readDeliver(reader));
+        return true;
+      case ops.OP_JOIN:
+        this.#join(link, ops.readJoin(reader));
+        return true;
+      case ops.OP_LEAVE:
+        this.#leave(link, ops.readLeave(reader));
+        return true;
+      case ops.OP_CAUGHT_UP:
+        this.#caughtUp(link, ops.readCaughtUp(reader));
+        return true;
+      case ops.OP_SUBSCRIBED:
+        this.#options.onSubscribed(link, ops.readSubscribed(reader));
+        return true;
+      case ops.OP_UNSUBSCRIBED:
+        this.#options.onUnsubscribed(link, ops.readUnsubscribed(reader));
+        return true;
+      default:
+        return false;
+    }
+  }
+
+  endTurn(): void {
+    for (const [link, bytes] of this.#credit) {
+      ops.packCredit(link.writer, bytes);
+      link.scheduleFlush();
+    }
+    this.#credit.clear();
+    this.#options.onTurnEnd();
+  }
+
+  linked(link: AcceptorLinkEnd): void {
+    this.#options.onLinked(link);
+  }
+
+  unlinked(link: AcceptorLinkEnd): void {
+    this.#credit.delete(link);
+    this.#options.onUnlinked(link);
+    this.#groups.delete(link);
+  }
+
+  /** A socket refused bytes that were published to a group: it leaves all its groups. */
+  refused(receiver: Receiver, bytes: Uint8Array): void {
+    const place = this.#log.find(bytes, receiver.kind);
+    if (place < 0) return;
+    for (const subscription of receiver.byGroup.values()) {
+      if (subscription.state !== 'joined') continue;
+      const last = this.#log.lastBefore(place, subscription.group, receiver.kind);
+      this.#leaveGroup(subscription);
+      this.#sendLeft(subscription, last);
+    }
+    receiver.lagging();
+  }
+
+  /** A receiver's socket has room again: what it owes is sent. */
+  drained(receiver: Receiver): void {
+    for (const subscription of receiver.byGroup.values()) {
+      if (subscription.state !== 'refused' && !subscription.owesDrained) continue;
+      if (subscription.state === 'refused') subscription.state = 'paging';
+      this.#sendDrained(subscription);
+    }
+  }
+
+  /** The subscription ends here: it is in no group any more. */
+  forget(subscription: ReceiverSubscription): void {
+    if (subscription.state === 'joined') this.#leaveGroup(subscription);
+    const { receiver, group, link, topic } = subscription;
+    receiver.byGroup.delete(group);
+    receiver.subscriptions.delete(topic);
+    if (group.isEmpty) this.#pump.flush(group);
+    if (group.isEmpty && group.streams.size === 0) this.#groups.get(link)?.delete(group.topicNo);
+  }
+
+  /** The worker is gone: where the subscription stood is kept for the next one. */
+  orphan(subscription: ReceiverSubscription): void {
+    this.#pump.flush(subscription.group);
+    const { lastSequence } = subscription;
+    if (subscription.state === 'joined') this.#leaveGroup(subscription);
+    subscription.lastSequence = lastSequence;
+    subscription.state = 'orphaned';
+    subscription.owesDrained = false;
+    subscription.round = 0;
+    subscription.receiver.byGroup.delete(subscription.group);
+  }
+
+  #deliverGroup(link: AcceptorLinkEnd, op: ops.DeliverGroupOp): void {
+    const group = this.#groups.get(link)?.get(op.topicNo);
+    const isPumped = group !== undefined && group.membersOf(KIND_SEED) > 0;
+    const pumped = isPumped && op.encoding === ops.ENCODING_JSON;
+    // What is pumped is credited by the pump, when it is out.
+    if (!pumped) this.#credited(link, op.frames.length);
+    if (group === undefined) return;
+    if (op.encoding === ops.ENCODING_MSGPACK) {
+      this.#publish(group, KIND_MSGPACK, op);
+      return;
+    }
+    this.#publish(group, KIND_JSON, op);
+    if (pumped) this.#pump.add(group, op.frames);
+    if (group.streams.size > 0) this.#streamGroup(group, op);
+  }
+
+  #publish(group: Group, kind: Kind, op: ops.DeliverGroupOp): void {
+    if (group.membersOf(kind) > 0) {
+      this.#log.add({ group, kind, first: op.firstSequence, frames: op.frames });
+      this.#options.app.publish(group.nameOf(kind), op.frames, kind === KIND_MSGPACK);
+    }
+    group.published(kind, op.lastSequence);
+  }
+
+  /** SSE streams are few: each is written to in turn. */
+  #streamGroup(group: Group, op: ops.DeliverGroupOp): void {
+    const before = op.firstSequence - 1;
+    for (const receiver of [...group.streams]) {
+      const subscription = receiver.byGroup.get(group);
+      if (subscription === undefined) continue;
+      if (receiver.sendPage(op.frames, subscription)) continue;
+      this.#leaveGroup(subscription);
+      this.#sendLeft(subscription, before);
+      receiver.lagging();
+    }
+    group.published(KIND_SSE, op.lastSequence);
+  }
+
+  #deliver(link: AcceptorLinkEnd, op: ops.DeliverOp): void {
+    this.#credited(link, op.frames.length);
+    const subscription = this.#find(link, op.session, op.topicNo);
+    if (subscription === undefined || subscription.round !== op.round) return;
+    const { receiver, group } = subscription;
+    if (receiver.kind === KIND_SEED) this.#pump.flush(group);
+    if (op.frames.length > 0 && !receiver.sendPage(op.frames, subscription)) {
+      this.#sendLeft(subscription, op.firstSequence - 1);
+      receiver.lagging();
+      return;
+    }
+    subscription.lastSequence = op.lastSequence;
+    if (receiver.hasRoom) this.#sendDrained(subscription);
+    else {
+      subscription.owesDrained = true;
+      receiver.lagging();
+    }
+  }
+
+  #join(link: AcceptorLinkEnd, op: ops.JoinOp): void {
+    const subscription = this.#find(link, op.session, op.topicNo);
+    if (subscription === undefined || subscription.round !== op.round) return;
+    if (subscription.state === 'joined') return;
+    const { receiver, group } = subscription;
+    if (receiver.kind === KIND_SEED) this.#pump.flush(group);
+    if (group.membersOf(receiver.kind) === 0) {
+      group.published(receiver.kind, subscription.lastSequence);
+    }
+    subscription.state = 'joined';
+    group.changed(receiver.kind, 1);
+    receiver.joinGroup(group);
+  }
+
+  #leave(link: AcceptorLinkEnd, op: ops.LeaveOp): void {
+    const subscription = this.#find(link, op.session, op.topicNo);
+    if (subscription?.state !== 'joined') return;
+    if (subscription.receiver.kind === KIND_SEED) this.#pump.flush(subscription.group);
+    this.#leaveGroup(subscription);
+  }
+
+  #leaveGroup(subscription: ReceiverSubscription): void {
+    const { receiver, group } = subscription;
+    const { lastSequence } = subscription;
+    subscription.state = 'paging';
+    subscription.lastSequence = lastSequence;
+    group.changed(receiver.kind, -1);
+    receiver.leaveGroup(group);
+  }
+
+  #caughtUp(link: AcceptorLinkEnd, op: ops.CaughtUpOp): void {
+    const subscription = this.#find(link, op.session, op.topicNo);
+    if (subscription === undefined) return;
+    const { receiver, topic } = subscription;
+    receiver.sendFrame({ type: 'caught_up', topic, sequence: op.sequence });
+  }
+
+  #sendLeft(subscription: ReceiverSubscription, lastSequence: number): void {
+    const { link, receiver, group } = subscription;
+    subscription.state = 'refused';
+    subscription.owesDrained = false;
+    subscription.lastSequence = lastSequence;
+    subscription.round = (subscription.round + 1) & 0xffff;
+    ops.packLeft(link.writer, { session: receiver.number, topicNo: group.topicNo, lastSequence });
+    link.scheduleFlush();
+  }
+
+  #sendDrained(subscription: ReceiverSubscription): void {
+    const { link, receiver, group } = subscription;
+    subscription.owesDrained = false;
+    ops.packDrained(link.writer, { session: receiver.number, topicNo: group.topicNo });
+    link.scheduleFlush();
+  }
+
+  #find(link: AcceptorLinkEnd, session: number, topicNo: number): ReceiverSubscription | undefined {
+    const group = this.#groups.get(link)?.get(topicNo);
+    return group === undefined ? undefined : this.#options.receiver(session)?.byGroup.get(group);
+  }
+
+  #credited(link: AcceptorLinkEnd, bytes: number): void {
+    this.#credit.set(link, (this.#credit.get(link) ?? 0) + bytes);
+  }
+}

@@ -1,0 +1,153 @@
+/**
+ * One HTTP request and its answer. It knows whether the client is still there, so that an answer that
+ * comes late is dropped, never written to a dead response. Headers of the request are copied when
+ * asked for: the request object is gone after its handler returned.
+ */
+import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
+import type { ErrorCode } from '../core/errors.js';
+import { ERRORS, type RequestError } from '../core/errors.js';
+import { formatUuid, makeUuidV7 } from '../core/uuid.js';
+import { problemBody, retryAfterSeconds } from '../wire/problem.js';
+
+const STATUS: Readonly<Record<number, string>> = {
+  200: '200 OK',
+  201: '201 Created',
+  202: '202 Accepted',
+  204: '204 No Content',
+  400: '400 Bad Request',
+  403: '403 Forbidden',
+  404: '404 Not Found',
+  405: '405 Method Not Allowed',
+  409: '409 Conflict',
+  413: '413 Payload Too Large',
+  415: '415 Unsupported Media Type',
+  422: '422 Unprocessable Entity',
+  426: '426 Upgrade Required',
+  429: '429 Too Many Requests',
+  500: '500 Internal Server Error',
+  503: '503 Service Unavailable',
+};
+
+export const JSON_TYPE = 'application/json';
+const PROBLEM_TYPE = 'application/problem+json';
+
+export interface Cors {
+  /** `*` or one origin. */
+  origin: string;
+}
+
+/** Extra headers of an answer, name then value, in turn. */
+export type HeaderList = readonly string[];
+
+export class Exchange {
+  readonly res: HttpResponse;
+  readonly #corsOrigin: string | null;
+  readonly #withBody: boolean;
+  #state: 'open' | 'answered' | 'aborted' = 'open';
+  #onGone: (() => void) | null = null;
+
+  constructor(res: HttpResponse, req: HttpRequest, cors: Cors) {
+    this.res = res;
+    this.#corsOrigin = req.getHeader('origin') === '' ? null : cors.origin;
+    this.#withBody = req.getMethod() !== 'head';
+    res.onAborted(() => {
+      this.#state = 'aborted';
+      this.#onGone?.();
+    });
+  }
+
+  /** Whether an answer can still be given. */
+  get isOpen(): boolean {
+    return this.#state === 'open';
+  }
+
+  /** Called when the client goes away before, or during, the answer. */
+  set onGone(callback: () => void) {
+    this.#onGone = callback;
+  }
+
+  /** A stream has ended from this side: as if the client had gone. */
+  gone(): void {
+    this.#state = 'answered';
+    this.#onGone?.();
+  }
+
+  /** `body` is sent as it is; its type is JSON unless `headers` says otherwise. */
+  reply(
+    status: number,
+    body: string | Uint8Array,
+    type: string = JSON_TYPE,
+    headers: HeaderList | null = null,
+  ): void {
+    if (this.#state !== 'open') return;
+    this.#state = 'answered';
+    this.res.cork(() => {
+      this.#head(status, type, headers);
+      if (this.#withBody) this.res.end(body);
+      else this.res.endWithoutBody(Buffer.byteLength(body));
+    });
+  }
+
+  json(status: number, value: unknown): void {
+    this.reply(status, JSON.stringify(value));
+  }
+
+  noContent(headers: HeaderList | null = null): void {
+    if (this.#state !== 'open') return;
+    this.#state = 'answered';
+    this.res.cork(() => {
+      this.#head(204, null, headers);
+      this.res.endWithoutBody();
+    });
+  }
+
+  fail(error: RequestError, headers: HeaderList = []): void {
+    this.failWith({ code: error.code, detail: error.message, field: error.field ?? null }, headers);
+  }
+
+  /** What failed as it comes over the link. */
+  failWith(
+    error: { code: ErrorCode; detail: string; field: string | null },
+    headers: HeaderList = [],
+  ): void {
+    const { status, temporary } = ERRORS[error.code];
+    const requestId = formatUuid(makeUuidV7(Date.now(), 0));
+    const body = problemBody(error.code, error.detail, error.field ?? undefined, requestId);
+    const retry = temporary ? ['Retry-After', String(retryAfterSeconds(error.code))] : [];
+    this.reply(status, body, PROBLEM_TYPE, ['X-Request-Id', requestId, ...retry, ...headers]);
+  }
+
+  /** Answers and closes the connection: what is still on its way is not read. */
+  failAndClose(error: RequestError): void {
+    if (this.#state !== 'open') return;
+    const requestId = formatUuid(makeUuidV7(Date.now(), 0));
+    const body = problemBody(error.code, error.message, error.field, requestId);
+    this.#state = 'answered';
+    this.res.cork(() => {
+      this.#head(ERRORS[error.code].status, PROBLEM_TYPE, ['X-Request-Id', requestId]);
+      this.res.end(body, true);
+    });
+  }
+
+  /** Starts a stream; what follows is written to `res` by the caller. */
+  startStream(type: string, headers: HeaderList): void {
+    this.res.cork(() => {
+      this.#head(200, type, headers);
+      this.res.write(': connected\n\n');
+    });
+  }
+
+  #head(status: number, type: string | null, headers: HeaderList | null): void {
+    this.res.writeStatus(STATUS[status] ?? String(status));
+    if (type !== null) this.res.writeHeader('Content-Type', type);
+    if (headers !== null) {
+      for (let i = 0; i < headers.length; i += 2) {
+        this.res.writeHeader(headers[i] ?? '', headers[i + 1] ?? '');
+      }
+    }
+    if (this.#corsOrigin === null) return;
+    this.res.writeHeader('Access-Control-Allow-Origin', this.#corsOrigin);
+    if (this.#corsOrigin !== '*') this.res.writeHeader('Vary', 'Origin');
+    this.res.writeHeader('Access-Control-Expose-Headers', 'X-Request-Id, Retry-After');
+  }
+}

@@ -1,0 +1,61 @@
+/**
+ * Publishes on their way to the workers: takes credit, packs, and knows whether the node drains. Both
+ * HTTP and WebSocket publish through here.
+ */
+import type { Clock } from '../core/clock.js';
+import { RequestError } from '../core/errors.js';
+import type { Limits } from '../core/limits.js';
+import type { AcceptorLinkEnd } from '../thread/link.js';
+import { packPublish } from '../thread/ops.js';
+import type { PublishRequest } from '../wire/publish.js';
+import type { Waiting } from './requests.js';
+import type { Workers } from './workers.js';
+
+/** The one tenant of this version; a request's key will name another. */
+export const TENANT = 'default';
+
+export class Publishing {
+  readonly #workers: Workers;
+  readonly #limits: Limits;
+  readonly #clock: Clock;
+  #state: 'open' | 'draining' = 'open';
+
+  constructor(workers: Workers, limits: Limits, clock: Clock) {
+    this.#workers = workers;
+    this.#limits = limits;
+    this.#clock = clock;
+  }
+
+  /** New publishes are refused from now on. */
+  drain(): void {
+    this.#state = 'draining';
+  }
+
+  /**
+   * Sends one publish; `waiting` makes what its answer goes to. Throws RequestError (`busy`,
+   * `draining`, a deliver_at too far away), and then nothing was sent.
+   */
+  send(publish: PublishRequest, waiting: (link: AcceptorLinkEnd, bytes: number) => Waiting): void {
+    if (this.#state === 'draining') {
+      throw new RequestError('draining', 'this node is shutting down: use another one');
+    }
+    if (publish.deliverAtMs > 0) this.#checkDeliverAt(publish.deliverAtMs);
+    const link = this.#workers.ownerOf(TENANT, publish.topic);
+    const bytes = publish.payload.length + 256;
+    if (!link.takePublishCredit(bytes)) {
+      throw new RequestError(
+        'busy',
+        'too many publishes are under way (LINK_MESSAGES_MAX, LINK_BYTES_MAX)',
+      );
+    }
+    const request = this.#workers.requests.add(waiting(link, bytes));
+    packPublish(link.writer, request, publish.topic, publish);
+    link.scheduleFlush();
+  }
+
+  #checkDeliverAt(deliverAtMs: number): void {
+    if (deliverAtMs - this.#clock.now() <= this.#limits.delayMsMax) return;
+    const detail = `deliver_at is more than ${this.#limits.delayMsMax} ms away (DELAY_MS_MAX)`;
+    throw new RequestError('invalid_field', detail, 'deliver_at');
+  }
+}

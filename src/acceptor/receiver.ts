@@ -1,0 +1,92 @@
+/**
+ * What deliveries see of a session: something with a number, of one kind, that takes frames until its
+ * socket is full. WebSocket sessions and SSE streams are receivers.
+ */
+import type { AcceptorLinkEnd } from '../thread/link.js';
+import type { SubscribeOptions } from '../thread/ops.js';
+import { ENCODING_JSON, ENCODING_MSGPACK, type Encoding } from '../thread/ops.js';
+import type { Group } from './group.js';
+
+/** How frames reach the session: one JSON frame a message, joined JSON, joined msgpack, SSE text. */
+export const KIND_SEED = 0;
+export const KIND_JSON = 1;
+export const KIND_MSGPACK = 2;
+export const KIND_SSE = 3;
+export type Kind = 0 | 1 | 2 | 3;
+export const KINDS = 4;
+
+export function encodingOf(kind: Kind): Encoding {
+  return kind === KIND_MSGPACK ? ENCODING_MSGPACK : ENCODING_JSON;
+}
+
+/** One subscription of a receiver, as this acceptor has it. */
+export class ReceiverSubscription {
+  readonly receiver: Receiver;
+  readonly topic: string;
+  readonly options: SubscribeOptions;
+  link: AcceptorLinkEnd;
+  group: Group;
+  idTag: number;
+  epoch: string;
+  /**
+   * paging: fed by DELIVER; joined: in the group; refused: its socket took no more, LEFT was sent
+   * and DRAINED is owed; orphaned: its worker is gone, and it is being subscribed again.
+   */
+  state: 'paging' | 'joined' | 'refused' | 'orphaned' = 'paging';
+  /** See ops.ts, DELIVER. */
+  round = 0;
+  /** A DELIVER was taken and its DRAINED is owed, since the socket is rather full. */
+  owesDrained = false;
+  /** Last sequence handed to the socket, when it is not in the group. */
+  #lastSequence: number;
+
+  constructor(fields: {
+    receiver: Receiver;
+    topic: string;
+    options: SubscribeOptions;
+    link: AcceptorLinkEnd;
+    group: Group;
+    idTag: number;
+    epoch: string;
+    lastSequence: number;
+  }) {
+    this.receiver = fields.receiver;
+    this.topic = fields.topic;
+    this.options = fields.options;
+    this.link = fields.link;
+    this.group = fields.group;
+    this.idTag = fields.idTag;
+    this.epoch = fields.epoch;
+    this.#lastSequence = fields.lastSequence;
+  }
+
+  get lastSequence(): number {
+    return this.state === 'joined' ? this.group.lastOf(this.receiver.kind) : this.#lastSequence;
+  }
+
+  set lastSequence(sequence: number) {
+    this.#lastSequence = sequence;
+  }
+}
+
+export interface Receiver {
+  readonly number: number;
+  readonly kind: Kind;
+  /** By topic name. */
+  readonly subscriptions: Map<string, ReceiverSubscription>;
+  /** By group, for operations that name a topic by number. */
+  readonly byGroup: Map<Group, ReceiverSubscription>;
+  /** Enters or leaves what the group publishes to. */
+  joinGroup(group: Group): void;
+  leaveGroup(group: Group): void;
+  /** Hands a page to the socket; false: it took nothing of it. */
+  sendPage(frames: Uint8Array, subscription: ReceiverSubscription): boolean;
+  /** Whether the socket is empty enough for another page. */
+  readonly hasRoom: boolean;
+  /** A frame that is no message. */
+  sendFrame(frame: Record<string, unknown>): void;
+  /** Its socket refuses messages from now on, until it drains. */
+  lagging(): void;
+  /** The topic was deleted and this was its subscription. */
+  topicDeleted(): void;
+}

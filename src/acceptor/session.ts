@@ -1,0 +1,159 @@
+/**
+ * One WebSocket connection: its socket, its subscriptions, and the frames that wait to be sent at the end
+ * of the turn. `message` frames go to the socket at once; all others are joined into few messages.
+ */
+import type { WebSocket } from 'uWebSockets.js';
+import { CLOSE, type CloseReason } from '../core/errors.js';
+import type { AcceptorLinkEnd } from '../thread/link.js';
+import { encodeFrame, FRAME_SEPARATOR } from '../wire/server-frame.js';
+import type { Group } from './group.js';
+import { splitFrames } from './publish-log.js';
+import {
+  KIND_MSGPACK,
+  KIND_SEED,
+  type Kind,
+  type Receiver,
+  type ReceiverSubscription,
+} from './receiver.js';
+
+/** uWS gives every socket a user data object: here it only points to the session. */
+export interface SocketData {
+  session: Session | null;
+  kind: Kind;
+}
+
+export interface SessionOptions {
+  number: number;
+  kind: Kind;
+  ws: WebSocket<SocketData>;
+  sendBufferBytesMax: number;
+  /** Frames wait: `flush` is to be called at the end of the turn. */
+  onPending: (session: Session) => void;
+  onLagging: (session: Session) => void;
+}
+
+const SEND_DROPPED = 2;
+const SEPARATOR = String.fromCharCode(FRAME_SEPARATOR);
+
+export class Session implements Receiver {
+  readonly number: number;
+  readonly kind: Kind;
+  readonly subscriptions = new Map<string, ReceiverSubscription>();
+  readonly byGroup = new Map<Group, ReceiverSubscription>();
+  /** Topics of subscribes under way: they count towards the limit. */
+  readonly subscribing = new Set<string>();
+  /** Workers that know of this session, to be told of its end. */
+  readonly links = new Set<AcceptorLinkEnd>();
+  badFrames = 0;
+  /** Monotonic ms since when its socket takes nothing; 0: it does. */
+  laggingSinceMs = 0;
+  state: 'open' | 'closing' | 'closed' = 'open';
+  readonly #ws: WebSocket<SocketData>;
+  readonly #bufferMax: number;
+  readonly #options: SessionOptions;
+  #pending: (string | Uint8Array)[] = [];
+  #pendingBytes = 0;
+
+  constructor(options: SessionOptions) {
+    this.#options = options;
+    this.number = options.number;
+    this.kind = options.kind;
+    this.#ws = options.ws;
+    this.#bufferMax = options.sendBufferBytesMax;
+  }
+
+  get hasRoom(): boolean {
+    return this.state === 'open' && this.#ws.getBufferedAmount() * 2 <= this.#bufferMax;
+  }
+
+  joinGroup(group: Group): void {
+    if (this.state !== 'open') return;
+    this.flush();
+    this.#ws.subscribe(group.nameOf(this.kind));
+  }
+
+  leaveGroup(group: Group): void {
+    if (this.state !== 'closed') this.#ws.unsubscribe(group.nameOf(this.kind));
+  }
+
+  sendPage(frames: Uint8Array, _subscription: ReceiverSubscription): boolean {
+    if (this.state !== 'open') return true;
+    this.flush();
+    if (this.#ws.getBufferedAmount() > this.#bufferMax) return false;
+    if (this.kind !== KIND_SEED) {
+      return this.#ws.send(frames, this.kind === KIND_MSGPACK) !== SEND_DROPPED;
+    }
+    // The socket was below its limit, and uWS refuses only above it: the limit is raised by one page.
+    const all = splitFrames(frames);
+    let sent = true;
+    this.#ws.cork(() => {
+      for (const frame of all) sent = this.#ws.send(frame, false) !== SEND_DROPPED && sent;
+    });
+    return sent;
+  }
+
+  sendFrame(frame: Record<string, unknown>): void {
+    this.sendEncoded(encodeFrame(this.kind === KIND_MSGPACK ? 1 : 0, frame));
+  }
+
+  /** A frame in this session's encoding; it goes out at the end of the turn. */
+  sendEncoded(frame: string | Uint8Array): void {
+    if (this.state !== 'open') return;
+    if (this.#pending.length === 0) this.#options.onPending(this);
+    this.#pending.push(frame);
+    this.#pendingBytes += frame.length;
+    if (this.#pendingBytes > this.#bufferMax) this.flush();
+  }
+
+  /** Sends what waits; what a full socket does not take waits for its drain, within the bound. */
+  flush(): void {
+    if (this.#pending.length === 0 || this.state !== 'open') return;
+    if (this.#ws.getBufferedAmount() > this.#bufferMax) {
+      if (this.#pendingBytes > this.#bufferMax) this.end(CLOSE.slow);
+      else this.lagging();
+      return;
+    }
+    const pending = this.#pending;
+    this.#pending = [];
+    this.#pendingBytes = 0;
+    this.#ws.cork(() => this.#sendAll(pending));
+  }
+
+  lagging(): void {
+    this.#options.onLagging(this);
+  }
+
+  topicDeleted(): void {
+    if (this.subscriptions.size === 0 && this.subscribing.size === 0) this.end(CLOSE.topicDeleted);
+  }
+
+  /** Tells the client why, then closes. */
+  end(reason: CloseReason, retryAfterMs?: number): void {
+    if (this.state !== 'open') return;
+    const { closeCode: code, reason: text, reconnect } = reason;
+    this.sendFrame({
+      type: 'disconnect',
+      code,
+      reason: text,
+      reconnect,
+      retry_after_ms: retryAfterMs,
+    });
+    this.#ws.cork(() => {
+      this.#sendAll(this.#pending);
+      this.#pending = [];
+    });
+    this.state = 'closing';
+    this.#ws.end(code, text);
+  }
+
+  /** Closes without a word: a socket that did not take the close frame either. */
+  terminate(): void {
+    if (this.state !== 'closed') this.#ws.close();
+  }
+
+  #sendAll(frames: readonly (string | Uint8Array)[]): void {
+    if (this.kind === KIND_SEED) for (const frame of frames) this.#ws.send(frame, false);
+    else if (this.kind === KIND_MSGPACK) this.#ws.send(Buffer.concat(frames as Uint8Array[]), true);
+    else this.#ws.send(frames.join(SEPARATOR), false);
+  }
+}

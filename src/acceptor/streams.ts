@@ -1,0 +1,202 @@
+/**
+ * Server-sent events: GET /api/topics/:name/events. A stream is a receiver like a WebSocket session, on
+ * the same groups and pages; only its frames are written as SSE text.
+ */
+import type { HttpRequest } from 'uWebSockets.js';
+import type { Clock } from '../core/clock.js';
+import { RequestError } from '../core/errors.js';
+import type { Limits } from '../core/limits.js';
+import type { AcceptorLinkEnd } from '../thread/link.js';
+import { packSessionEnded, type SubscribeOptions } from '../thread/ops.js';
+import type { Deliveries } from './deliveries.js';
+import type { Exchange } from './exchange.js';
+import type { Group } from './group.js';
+import { sequenceOf, splitFrames } from './publish-log.js';
+import { topicOf } from './query.js';
+import { KIND_SSE, type Receiver, type ReceiverSubscription } from './receiver.js';
+import type { Sessions } from './sessions.js';
+import type { Subscriptions } from './subscriptions.js';
+
+const PING_MS = 15_000;
+const RETRY_MS = 2_000;
+
+export interface StreamsOptions {
+  sessions: Sessions;
+  subscriptions: Subscriptions;
+  deliveries: () => Deliveries;
+  limits: Limits;
+  clock: Clock;
+}
+
+export class Streams {
+  readonly #options: StreamsOptions;
+  readonly #open = new Set<Stream>();
+  readonly #pinger: NodeJS.Timeout;
+  #state: 'open' | 'draining' = 'open';
+
+  constructor(options: StreamsOptions) {
+    this.#options = options;
+    this.#pinger = setInterval(() => this.#tick(), PING_MS / 3);
+  }
+
+  /** The route. */
+  open(exchange: Exchange, req: HttpRequest, segment: string): void {
+    const { limits, sessions, subscriptions } = this.#options;
+    if (this.#state === 'draining')
+      throw new RequestError('draining', 'this node is shutting down');
+    const topic = topicOf(segment, limits);
+    const start = startOf(req.getHeader('last-event-id'));
+    const stream = new Stream(exchange, sessions.nextNumber(), this.#options);
+    sessions.add(stream);
+    let link: AcceptorLinkEnd | null = null;
+    exchange.onGone = () => {
+      stream.state = 'closed';
+      this.#open.delete(stream);
+      sessions.remove(stream);
+      for (const one of [...stream.subscriptions.values()]) this.#options.deliveries().forget(one);
+      if (link === null) return;
+      packSessionEnded(link.writer, stream.number);
+      link.scheduleFlush();
+    };
+    link = subscriptions.subscribe({
+      receiver: stream,
+      topic,
+      options: { ack: 'none', maxInFlight: null, start, create: false },
+      onOpen: (_subscription, op) => {
+        if (!exchange.isOpen) return;
+        stream.start();
+        this.#open.add(stream);
+        if (op.gap !== null) stream.sendFrame({ type: 'gap', topic, ...op.gap });
+      },
+      onFailed: ({ code, detail }) => {
+        sessions.remove(stream);
+        exchange.failWith({ code, detail, field: 'topic' });
+      },
+    });
+  }
+
+  /** Ends all streams; clients come back by themselves, elsewhere. */
+  drain(): void {
+    this.#state = 'draining';
+    for (const stream of [...this.#open]) stream.end();
+  }
+
+  close(): void {
+    clearInterval(this.#pinger);
+  }
+
+  #tick(): void {
+    const { clock, limits } = this.#options;
+    const now = clock.monotonic();
+    for (const stream of this.#open) {
+      if (stream.laggingSinceMs !== 0 && now - stream.laggingSinceMs > limits.writeDeadlineMs) {
+        stream.end();
+      } else stream.ping(now);
+    }
+  }
+}
+
+/** `<epoch>:<sequence>` of the last event that came. */
+function startOf(lastEventId: string): SubscribeOptions['start'] {
+  if (lastEventId === '') return { from: 'latest' };
+  const [, epoch, sequence] = /^([0-9a-z]{1,32}):(\d{1,15})$/.exec(lastEventId) ?? [];
+  if (epoch === undefined || sequence === undefined) {
+    throw new RequestError('bad_cursor', 'takes <epoch>:<sequence>', 'Last-Event-ID');
+  }
+  return { from: 'sequence', sequence: Number(sequence) + 1, epoch };
+}
+
+class Stream implements Receiver {
+  readonly number: number;
+  readonly kind = KIND_SSE;
+  readonly subscriptions = new Map<string, ReceiverSubscription>();
+  readonly byGroup = new Map<Group, ReceiverSubscription>();
+  state: 'opening' | 'open' | 'closed' = 'opening';
+  laggingSinceMs = 0;
+  readonly #exchange: Exchange;
+  readonly #options: StreamsOptions;
+  /** full: uWS had to keep some of the last write; until onWritable nothing more is given to it. */
+  #socket: 'ready' | 'full' = 'ready';
+  #lastWriteMs = 0;
+
+  constructor(exchange: Exchange, number: number, options: StreamsOptions) {
+    this.number = number;
+    this.#exchange = exchange;
+    this.#options = options;
+  }
+
+  start(): void {
+    this.state = 'open';
+    this.#exchange.startStream('text/event-stream', ['Cache-Control', 'no-store']);
+    this.#exchange.res.onWritable(() => {
+      this.#socket = 'ready';
+      this.laggingSinceMs = 0;
+      this.#options.deliveries().drained(this);
+      return true;
+    });
+    this.#write(`retry: ${RETRY_MS}\n\n`);
+  }
+
+  get hasRoom(): boolean {
+    return this.state === 'open' && this.#socket === 'ready';
+  }
+
+  joinGroup(group: Group): void {
+    group.streams.add(this);
+  }
+
+  leaveGroup(group: Group): void {
+    group.streams.delete(this);
+  }
+
+  sendPage(frames: Uint8Array, subscription: ReceiverSubscription): boolean {
+    if (this.state !== 'open') return true;
+    if (this.#socket === 'full') return false;
+    let text = '';
+    for (const frame of splitFrames(frames)) {
+      const data = Buffer.from(frame.buffer, frame.byteOffset, frame.length).toString('utf8');
+      text += `id: ${subscription.epoch}:${sequenceOf(frame)}\nevent: message\n${dataLines(data)}\n`;
+    }
+    this.#write(text);
+    return true;
+  }
+
+  sendFrame(frame: Record<string, unknown>): void {
+    if (this.state !== 'open') return;
+    this.#write(`event: ${String(frame['type'])}\n${dataLines(JSON.stringify(frame))}\n`);
+  }
+
+  lagging(): void {
+    if (this.laggingSinceMs === 0) this.laggingSinceMs = this.#options.clock.monotonic();
+  }
+
+  topicDeleted(): void {
+    this.end();
+  }
+
+  ping(nowMs: number): void {
+    if (this.state === 'open' && nowMs - this.#lastWriteMs >= PING_MS) this.#write(': ping\n\n');
+  }
+
+  end(): void {
+    if (this.state !== 'open') return;
+    this.state = 'closed';
+    this.#exchange.res.cork(() => this.#exchange.res.end());
+    this.#exchange.gone();
+  }
+
+  #write(text: string): void {
+    this.#lastWriteMs = this.#options.clock.monotonic();
+    this.#exchange.res.cork(() => {
+      if (!this.#exchange.res.write(text)) this.#socket = 'full';
+    });
+  }
+}
+
+/** One `data:` line for each line of the text, as the format asks. */
+function dataLines(text: string): string {
+  return text
+    .split(/\r\n|\r|\n/)
+    .map((line) => `data: ${line}\n`)
+    .join('');
+}

@@ -1,0 +1,126 @@
+/** /api/stats, /api/health, /livez, /readyz: what operators and load balancers ask. */
+import { RequestError } from '../core/errors.js';
+import type { Exchange } from './exchange.js';
+import { TENANT } from './publishing.js';
+import type { Workers } from './workers.js';
+
+export interface SystemRoutesOptions {
+  workers: Workers;
+  version: string;
+  nodeId: string;
+  startedAtMs: number;
+  inMemory: boolean;
+  /** Sessions of this acceptor. */
+  sessions: () => number;
+  onFault: (error: unknown) => void;
+}
+
+interface WorkerStats {
+  messages_per_sec: number;
+  active_subscribers: number;
+  log_totals: { topics: number; messages: number; deferred: number };
+  hot_cache_bytes: number;
+  gaps_repaired: number;
+}
+
+interface WorkerHealth {
+  log: { mode: string; state: string };
+}
+
+export class SystemRoutes {
+  readonly #options: SystemRoutesOptions;
+  #state: 'serving' | 'draining' = 'serving';
+
+  constructor(options: SystemRoutesOptions) {
+    this.#options = options;
+  }
+
+  drain(): void {
+    this.#state = 'draining';
+  }
+
+  live(exchange: Exchange): void {
+    exchange.json(200, { status: 'ok' });
+  }
+
+  /** 200 only when this node would serve a publish now. */
+  ready(exchange: Exchange): void {
+    this.#answer(exchange, async () => {
+      const checks = await this.#checks();
+      const ready = Object.values(checks).every((state) => state === 'ok');
+      exchange.json(ready ? 200 : 503, { status: ready ? 'ready' : 'not ready', checks });
+    });
+  }
+
+  health(exchange: Exchange): void {
+    const { inMemory, version, nodeId } = this.#options;
+    this.#answer(exchange, async () => {
+      const checks = await this.#checks();
+      const ok = Object.values(checks).every((state) => state === 'ok');
+      exchange.json(ok ? 200 : 503, {
+        status: ok ? 'ok' : 'degraded',
+        checks,
+        durability: inMemory ? 'memory' : 'durable',
+        ...(inMemory ? { warning: 'messages are in memory: nothing survives a restart' } : {}),
+        version,
+        node: nodeId,
+      });
+    });
+  }
+
+  stats(exchange: Exchange): void {
+    const { inMemory, startedAtMs, sessions } = this.#options;
+    this.#answer(exchange, async () => {
+      const all = await this.#askAll<WorkerStats>('stats', { tenant: TENANT });
+      const sum = (of: (one: WorkerStats) => number): number =>
+        all.reduce((total, one) => total + of(one), 0);
+      // A shared database counts once; in memory each worker counts its own topics.
+      const logs = inMemory ? all : all.slice(0, 1);
+      const total = (of: (one: WorkerStats) => number): number =>
+        logs.reduce((count, one) => count + of(one), 0);
+      exchange.json(200, {
+        messages_per_sec: Math.round(sum((one) => one.messages_per_sec) * 10) / 10,
+        total_messages: total((one) => one.log_totals.messages),
+        active_subscribers: sum((one) => one.active_subscribers),
+        active_topics: total((one) => one.log_totals.topics),
+        uptime_seconds: Math.round((Date.now() - startedAtMs) / 100) / 10,
+        deferred_messages: total((one) => one.log_totals.deferred),
+        sessions: sessions(),
+        hot_cache_bytes: sum((one) => one.hot_cache_bytes),
+        gaps_repaired: sum((one) => one.gaps_repaired),
+      });
+    });
+  }
+
+  async #checks(): Promise<Record<string, string>> {
+    const { workers } = this.#options;
+    const checks: Record<string, string> = {};
+    checks['node'] = this.#state === 'draining' ? 'draining' : 'ok';
+    checks['workers'] = workers.complete ? 'ok' : 'a worker is being replaced';
+    if (!workers.complete) return checks;
+    const all = await this.#askAll<WorkerHealth>('health', {});
+    const bad = all.find(({ log }) => log.state !== 'open');
+    checks['log'] = bad === undefined ? 'ok' : bad.log.state;
+    return checks;
+  }
+
+  #askAll<T>(method: string, args: Record<string, unknown>): Promise<T[]> {
+    const { workers } = this.#options;
+    const indexes = Array.from({ length: workers.count }, (_, i) => i);
+    return Promise.all(
+      indexes.map(
+        async (i) => JSON.parse(await workers.call(workers.byIndex(i), method, args)) as T,
+      ),
+    );
+  }
+
+  #answer(exchange: Exchange, handler: () => Promise<void>): void {
+    handler().catch((error: unknown) => {
+      if (error instanceof RequestError) exchange.fail(error);
+      else {
+        this.#options.onFault(error);
+        exchange.fail(new RequestError('internal', 'a fault of the server; it was logged'));
+      }
+    });
+  }
+}

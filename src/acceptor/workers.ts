@@ -1,0 +1,181 @@
+/**
+ * The links to the topic workers, as this acceptor has them: which worker owns a topic, whether it is
+ * there, and what comes back from it. When a worker's thread is gone, everybody who waits for it is
+ * told, since nobody else will.
+ */
+
+import { RequestError } from '../core/errors.js';
+import type { Limits } from '../core/limits.js';
+import type { WorkerLink } from '../thread/control.js';
+import { AcceptorLinkEnd } from '../thread/link.js';
+import * as ops from '../thread/ops.js';
+import type { PackReader } from '../thread/pack.js';
+import { TopicPlacement } from '../thread/placement.js';
+import { Requests, Waiting } from './requests.js';
+
+const CALL_TIMEOUT_MS = 5_000;
+
+/** What a worker sends of its own accord. */
+export interface DeliverySink {
+  /** Reads the operation's fields; false: it is not one of deliveries. */
+  handle(link: AcceptorLinkEnd, op: number, reader: PackReader): boolean;
+  /** All operations that came together were handled. */
+  endTurn(): void;
+  /** A new thread took this worker's place. */
+  linked(link: AcceptorLinkEnd): void;
+  /** Its thread is gone. */
+  unlinked(link: AcceptorLinkEnd): void;
+}
+
+export class Workers {
+  readonly requests = new Requests();
+  readonly #links: (AcceptorLinkEnd | null)[];
+  readonly #placement: TopicPlacement;
+  readonly #limits: Limits;
+  #sink: DeliverySink | null = null;
+
+  constructor(workers: number, limits: Limits) {
+    this.#links = new Array<AcceptorLinkEnd | null>(workers).fill(null);
+    this.#placement = new TopicPlacement(workers);
+    this.#limits = limits;
+  }
+
+  /** Where deliveries go; set once, before the first link. */
+  set sink(sink: DeliverySink) {
+    this.#sink = sink;
+  }
+
+  /** All workers are linked. */
+  get complete(): boolean {
+    return this.#links.every((link) => link !== null);
+  }
+
+  get count(): number {
+    return this.#links.length;
+  }
+
+  /** The link to the owner of a topic; throws `busy` while its thread is being replaced. */
+  ownerOf(tenant: string, topic: string): AcceptorLinkEnd {
+    return this.byIndex(this.#placement.workerOf(tenant, topic));
+  }
+
+  byIndex(worker: number): AcceptorLinkEnd {
+    const link = this.#links[worker];
+    if (link != null) return link;
+    throw new RequestError('busy', 'the worker of this topic is being replaced');
+  }
+
+  connect({ worker, generation, port }: WorkerLink): void {
+    this.disconnect(worker);
+    const link: AcceptorLinkEnd = new AcceptorLinkEnd({
+      port,
+      worker,
+      generation,
+      limits: this.#limits,
+      onOp: (op, reader) => this.#handle(link, op, reader),
+      onTurn: () => this.#sink?.endTurn(),
+    });
+    this.#links[worker] = link;
+    this.#sink?.linked(link);
+  }
+
+  /** The worker's thread is gone: publishes under way there have an unknown outcome. */
+  disconnect(worker: number): void {
+    const link = this.#links[worker];
+    if (link == null) return;
+    this.#links[worker] = null;
+    link.close();
+    for (const waiting of this.requests.takeAll(link)) {
+      const code = waiting.creditBytes >= 0 ? 'outcome_unknown' : 'busy';
+      waiting.failed({ code, detail: 'the worker of this topic was replaced', field: null });
+    }
+    this.#sink?.unlinked(link);
+  }
+
+  closeAll(): void {
+    for (const link of this.#links) link?.close();
+  }
+
+  /** A control request; resolves with the result's JSON text, rejects with RequestError. */
+  call(link: AcceptorLinkEnd, method: string, args: Record<string, unknown>): Promise<string> {
+    return new Promise((resolve, reject) => {
+      const call = new Call(link, resolve, reject);
+      const request = this.requests.add(call);
+      call.timer = setTimeout(() => {
+        // The number stays taken until its answer comes, so that it is not mixed up with another's.
+        reject(new RequestError('log_unavailable', `no answer within ${CALL_TIMEOUT_MS} ms`));
+      }, CALL_TIMEOUT_MS);
+      ops.packCall(link.writer, { request, method, args: JSON.stringify(args) });
+      link.scheduleFlush();
+    });
+  }
+
+  #handle(link: AcceptorLinkEnd, op: number, reader: PackReader): void {
+    switch (op) {
+      case ops.OP_PUBLISHED: {
+        const published = ops.readPublished(reader);
+        this.requests.take(published.request)?.published(published);
+        return;
+      }
+      case ops.OP_FAILED: {
+        const failed = ops.readFailed(reader);
+        if (failed.request === 0) this.#failedAck?.(failed);
+        else this.requests.take(failed.request)?.failed(failed);
+        return;
+      }
+      case ops.OP_DEFERRED: {
+        const deferred = ops.readDeferred(reader);
+        this.requests.take(deferred.request)?.deferred(deferred);
+        return;
+      }
+      case ops.OP_REPLY: {
+        const reply = ops.readReply(reader);
+        this.requests.take(reply.request)?.reply(reply);
+        return;
+      }
+      case ops.OP_ACKED:
+        this.requests.take(ops.readAcked(reader))?.acked();
+        return;
+      case ops.OP_ACK_CREDIT:
+        link.returnAckCredit(ops.readAckCredit(reader));
+        return;
+      default:
+        if (this.#sink?.handle(link, op, reader) !== true) {
+          throw new Error(`operation ${op} is not one a worker sends`);
+        }
+    }
+  }
+
+  /** An ACK without a ref failed: whose it was stands in `session`. */
+  set onFailedAck(callback: (op: ops.FailedOp) => void) {
+    this.#failedAck = callback;
+  }
+
+  #failedAck: ((op: ops.FailedOp) => void) | null = null;
+}
+
+class Call extends Waiting {
+  timer: NodeJS.Timeout | null = null;
+  readonly #resolve: (result: string) => void;
+  readonly #reject: (error: RequestError) => void;
+
+  constructor(
+    link: AcceptorLinkEnd,
+    resolve: (result: string) => void,
+    reject: (error: RequestError) => void,
+  ) {
+    super(link, -1);
+    this.#resolve = resolve;
+    this.#reject = reject;
+  }
+
+  override reply(op: ops.ReplyOp): void {
+    if (this.timer !== null) clearTimeout(this.timer);
+    this.#resolve(op.result);
+  }
+
+  override failed(op: Pick<ops.FailedOp, 'code' | 'detail' | 'field'>): void {
+    if (this.timer !== null) clearTimeout(this.timer);
+    this.#reject(new RequestError(op.code, op.detail, op.field ?? undefined));
+  }
+}

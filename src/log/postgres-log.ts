@@ -1,0 +1,1 @@
+export class PostgresLog { constructor(_o: unknown) { throw new Error('soon'); } }

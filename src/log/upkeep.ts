@@ -1,0 +1,92 @@
+/**
+ * The log's periodic work on a connection of its own: leaves every hour, retention every minute. Every
+ * worker of every node asks; conduit.upkeep says whose turn it is.
+ */
+import type { Clock } from '../core/clock.js';
+import type { Limits } from '../core/limits.js';
+import { dropOldLeaves, makeLeaves } from './partitions.js';
+import type { Queryable } from './queryable.js';
+import { applyRetention, forgetReleases, purgeDedupe } from './retention.js';
+
+const TURN_MS = 60_000;
+/** Shorter than their period by less than a turn, so that turns that drift do not skip one. */
+const PARTITIONS_EVERY = '59 minutes 30 seconds';
+const RETENTION_EVERY = '50 seconds';
+
+const CLAIM_SQL = `UPDATE conduit.upkeep SET ran_at = clock_timestamp()
+  WHERE task = $1 AND ran_at < clock_timestamp() - $2::interval RETURNING task`;
+
+export interface UpkeepClient extends Queryable {
+  end(): Promise<void>;
+}
+
+export interface UpkeepOptions {
+  connect: () => Promise<UpkeepClient>;
+  clock: Clock;
+  limits: Pick<Limits, 'retentionHours'>;
+  /** A turn failed; the next is tried as usual. */
+  onTrouble: (error: unknown) => void;
+}
+
+export class Upkeep {
+  readonly #options: UpkeepOptions;
+  #state: 'stopped' | 'started' = 'stopped';
+  #timer: NodeJS.Timeout | null = null;
+  #turn: Promise<void> = Promise.resolve();
+
+  constructor(options: UpkeepOptions) {
+    this.#options = options;
+  }
+
+  /** Rejects when the leaves of today and the next days cannot be made. */
+  async start(): Promise<void> {
+    this.#state = 'started';
+    await this.#withClient((client) => makeLeaves(client));
+    this.#arm();
+  }
+
+  /** After the turn under way. */
+  async stop(): Promise<void> {
+    this.#state = 'stopped';
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    await this.#turn;
+  }
+
+  #arm(): void {
+    if (this.#state === 'stopped') return;
+    this.#timer = setTimeout(() => {
+      this.#turn = this.#withClient((client) => this.#run(client))
+        .catch((error: unknown) => this.#options.onTrouble(error))
+        .finally(() => this.#arm());
+    }, TURN_MS);
+    this.#timer.unref();
+  }
+
+  async #run(client: UpkeepClient): Promise<void> {
+    const { retentionHours } = this.#options.limits;
+    if (await isOurs(client, 'partitions', PARTITIONS_EVERY)) {
+      await makeLeaves(client);
+      await dropOldLeaves(client, retentionHours);
+    }
+    if (await isOurs(client, 'retention', RETENTION_EVERY)) {
+      await applyRetention(client, retentionHours);
+      await purgeDedupe(client, this.#options.clock);
+      await forgetReleases(client);
+    }
+  }
+
+  /** A connection per turn: none stays open for one second's work a minute. */
+  async #withClient<T>(work: (client: UpkeepClient) => Promise<T>): Promise<T> {
+    const client = await this.#options.connect();
+    try {
+      return await work(client);
+    } finally {
+      await client.end();
+    }
+  }
+}
+
+async function isOurs(client: Queryable, task: string, every: string): Promise<boolean> {
+  const { rows } = await client.query(CLAIM_SQL, [task, every]);
+  return rows.length > 0;
+}

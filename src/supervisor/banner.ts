@@ -1,0 +1,37 @@
+/** What a started node prints on stdout: where it is, what its 200 is worth, lines to try. */
+import type { Config } from '../config/config.js';
+
+export interface BannerFacts {
+  config: Config;
+  version: string;
+  /** Where the log lies, in words without secrets; null: in memory. */
+  logPlace: string | null;
+}
+
+export function banner({ config, version, logPlace }: BannerFacts): string {
+  const host = config.host === '0.0.0.0' || config.host === '::' ? 'localhost' : config.host;
+  const base = `${host}:${config.port}`;
+  const durability =
+    logPlace === null
+      ? 'IN MEMORY: nothing survives a restart (set DATABASE_URL, or run npm start)'
+      : `durable: ${logPlace}`;
+  return [
+    `Conduit ${version} listens on http://${base}`,
+    `  log         ${durability}`,
+    `  threads     ${config.acceptors} acceptor(s), ${config.workers} topic worker(s)`,
+    '',
+    'Try:',
+    `  curl -X POST http://${base}/api/topics -H "Content-Type: application/json" -d '{"name":"demo"}'`,
+    `  websocat ws://${base}/ws            then send: {"type":"subscribe","topic":"demo"}`,
+    `  curl -N http://${base}/api/topics/demo/events`,
+    `  curl -X POST http://${base}/api/publish -H "Content-Type: application/json" \\`,
+    `    -d '{"topic":"demo","payload":{"hello":"world"}}'`,
+    '',
+  ].join('\n');
+}
+
+/** host/database of a connection string; never its user or password. */
+export function describeDatabase(databaseUrl: string): string {
+  const url = new URL(databaseUrl);
+  return `PostgreSQL at ${url.host || 'the local socket'}${url.pathname}`;
+}

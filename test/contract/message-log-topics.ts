@@ -1,0 +1,115 @@
+/** The contract suite's part on topics. */
+import type { Test } from 'tap';
+import { RequestError } from '../../src/core/errors.js';
+import type { Factory } from './message-log.js';
+import { newTopic, put, rangeOf, TENANT, text } from './message-log.js';
+import { TestAppend } from './recording-sink.js';
+
+export async function topicTests(t: Test, factory: Factory): Promise<void> {
+  const open = await factory();
+  const { log } = open;
+
+  t.test('are made once, found, patched and deleted', async (t) => {
+    t.equal(await log.findTopic(TENANT, 'crud.x'), null);
+    t.equal(await log.findTopic(TENANT, 'no such\0name'), null);
+    const retention = { hours: 5, messages: null, bytes: 1_000_000_000_000 };
+    const { topic, created } = await log.createTopic(TENANT, 'crud.x', retention);
+    t.equal(created, true);
+    t.match(topic, { tenant: TENANT, name: 'crud.x', lastSequence: 0, firstSequence: 1, bytes: 0 });
+    t.same(topic.retention, retention);
+    t.ok(Math.abs(topic.createdAtMs - Date.now()) < 60_000);
+    t.equal(topic.lastPublishedAtMs, 0);
+    const again = await log.createTopic(TENANT, 'crud.x', null);
+    t.same(again, { topic, created: false });
+    t.same(await log.findTopic(TENANT, 'crud.x'), topic);
+    const patched = await log.patchTopic(TENANT, 'crud.x', {
+      hours: null,
+      messages: 7,
+      bytes: null,
+    });
+    t.same(patched?.retention, { hours: null, messages: 7, bytes: null });
+    t.equal(
+      await log.patchTopic(TENANT, 'crud.y', { hours: 1, messages: null, bytes: null }),
+      null,
+    );
+    t.equal((await log.deleteTopic(TENANT, 'crud.x'))?.id, topic.id);
+    t.equal(await log.deleteTopic(TENANT, 'crud.x'), null);
+    t.equal(await log.findTopic(TENANT, 'crud.x'), null);
+    t.equal((await log.heads([topic.id])).size, 0);
+  });
+
+  t.test('of fifty concurrent creates exactly one makes the topic', async (t) => {
+    const results = await Promise.all(
+      Array.from({ length: 50 }, () => log.createTopic(TENANT, 'race.x', null)),
+    );
+    t.equal(results.filter((result) => result.created).length, 1);
+    t.equal(new Set(results.map((result) => result.topic.id)).size, 1);
+  });
+
+  t.test('are listed by name in byte order, by pages and prefix', async (t) => {
+    const names = ['p.A', 'p.a', 'p.a-b', 'p.a.b', 'p.a:b', 'p.aXb', 'p.a_b', 'p.b', 'p_a'];
+    for (const name of [...names].reverse()) await log.createTopic(TENANT, name, null);
+    const list = async (prefix: string, after = '', limit = 100): Promise<string[]> =>
+      (await log.listTopics(TENANT, { prefix, after, limit })).map((topic) => topic.name);
+    const inOrder = names.filter((name) => name.startsWith('p.')).sort();
+    t.same(await list('p.'), inOrder);
+    t.same(await list('p.a_'), ['p.a_b'], 'an underscore is no wildcard');
+    t.same(await list('p_'), ['p_a']);
+    t.same(await list('%'), []);
+    t.same(await list('p.%'), []);
+    t.same(await list('é'), []);
+    t.same(await list('\0'), []);
+    t.same(await list('p.', 'zzz\u{10FFFF}'), []);
+    const paged: string[] = [];
+    for (let after = ''; ; ) {
+      const page = await list('p.', after, 2);
+      paged.push(...page);
+      after = page.at(-1) ?? '';
+      if (page.length < 2) break;
+    }
+    t.same(paged, inOrder);
+    t.same(await list('p.', 'p.a-b', 1), ['p.a.b']);
+  });
+
+  t.test('have a limit per tenant', async (t) => {
+    const { topics } = await log.totals(TENANT);
+    const limited = await factory({ topicsPerTenantMax: topics + 1 });
+    const room = limited.log.mode === 'memory' ? topics + 1 : 1;
+    for (let n = 0; n < room; n++) await limited.log.createTopic(TENANT, `limit.${n}`, null);
+    await t.rejects(limited.log.createTopic(TENANT, 'limit.more', null), { code: 'topic_limit' });
+    t.equal((await limited.log.createTopic(TENANT, 'limit.0', null)).created, false);
+  });
+
+  t.test('made again under an old name have another id and none of the old messages', async (t) => {
+    const old = await newTopic(log);
+    await put(open, new TestAppend(old.id, { payload: text('old'), dedupeKey: 'k' }));
+    const epoch = log.epochOf(old.id);
+    await log.deleteTopic(TENANT, old.name);
+    await t.rejects(log.read(rangeOf(old.id)), RequestError);
+    await t.rejects(log.sequenceAt(old.id, 0), RequestError);
+    const { topic, created } = await log.createTopic(TENANT, old.name, null);
+    t.equal(created, true);
+    t.not(topic.id, old.id);
+    t.match(topic, { lastSequence: 0, firstSequence: 1, lastPublishedAtMs: 0 });
+    t.not(log.epochOf(topic.id), epoch);
+    t.match(log.epochOf(topic.id), /^[0-9a-z]{1,32}$/);
+    t.same((await log.read(rangeOf(topic.id))).rows, []);
+    const [late] = await put(open, new TestAppend(old.id, { payload: text('late') }));
+    t.match(late, { kind: 'failed', code: 'topic_not_found' });
+    const again = new TestAppend(topic.id, { payload: text('new'), dedupeKey: 'k' });
+    t.match((await put(open, again))[0], { kind: 'committed', sequence: 1 });
+  });
+
+  t.test('count in the totals of their tenant alone', async (t) => {
+    const before = await log.totals(TENANT);
+    const topic = await newTopic(log);
+    await put(open, ...['1', '2'].map((n) => new TestAppend(topic.id, { payload: text(n) })));
+    const after = await log.totals(TENANT);
+    t.equal(after.topics, before.topics + 1);
+    t.equal(after.messages, before.messages + 2);
+    t.same(await log.totals('nobody'), { topics: 0, messages: 0, deferred: 0 });
+    t.same(await log.listTopics('nobody', { prefix: '', after: '', limit: 10 }), []);
+    t.equal(await log.findTopic('nobody', topic.name), null);
+    t.equal(await log.deleteTopic('nobody', topic.name), null);
+  });
+}

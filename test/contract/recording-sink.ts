@@ -1,0 +1,105 @@
+/**
+ * The sink of the contract suite: writes every outcome on its append, and breaks the test when an
+ * append gets two, or when commits of a topic do not come in sequence order.
+ */
+import assert from 'node:assert/strict';
+import type { ErrorCode } from '../../src/core/errors.js';
+import { idTag } from '../../src/core/id-tag.js';
+import type { LogRow, Publication } from '../../src/core/message.js';
+import { makeUuidV7 } from '../../src/core/uuid.js';
+import type {
+  FirstResult,
+  LogSink,
+  LogState,
+  PendingAppend,
+  TopicCommit,
+} from '../../src/log/message-log.js';
+
+export type Outcome =
+  | { kind: 'committed'; sequence: number; publishedAtMs: number }
+  | { kind: 'duplicate'; first: FirstResult }
+  | { kind: 'failed'; code: ErrorCode; detail: string };
+
+export class TestAppend implements PendingAppend {
+  readonly topicId: number;
+  readonly messageId: Uint8Array;
+  readonly publication: Publication;
+  outcome: Outcome | null = null;
+
+  constructor(topicId: number, publication: Partial<Publication> & { payload: Uint8Array }) {
+    this.topicId = topicId;
+    this.messageId = makeUuidV7(Date.now(), idTag(topicId));
+    this.publication = {
+      contentType: 0,
+      key: null,
+      headers: null,
+      dedupeKey: null,
+      ttlMs: 0,
+      ...publication,
+    };
+  }
+
+  /** 0 unless it was committed. */
+  get sequence(): number {
+    return this.outcome?.kind === 'committed' ? this.outcome.sequence : 0;
+  }
+}
+
+export class RecordingSink implements LogSink<TestAppend> {
+  readonly commits: TopicCommit<TestAppend>[] = [];
+  readonly releases = new Map<number, LogRow[]>();
+  readonly states: LogState[] = [];
+  headsMovedCalls = 0;
+  epochChanges = 0;
+  readonly #heads = new Map<number, number>();
+
+  committed(commit: TopicCommit<TestAppend>): void {
+    const { topicId, firstSequence, publishedAtMs, appends } = commit;
+    assert.ok(appends.length > 0, 'a commit is never empty');
+    assert.ok(firstSequence > (this.#heads.get(topicId) ?? 0), 'commits come in order');
+    this.#heads.set(topicId, firstSequence + appends.length - 1);
+    this.commits.push(commit);
+    appends.forEach((append, index) => {
+      assert.equal(append.topicId, topicId);
+      settle(append, { kind: 'committed', sequence: firstSequence + index, publishedAtMs });
+    });
+  }
+
+  duplicate(append: TestAppend, first: FirstResult): void {
+    settle(append, { kind: 'duplicate', first });
+  }
+
+  failed(append: TestAppend, code: ErrorCode, detail: string): void {
+    settle(append, { kind: 'failed', code, detail });
+  }
+
+  released(topicId: number, rows: LogRow[]): void {
+    this.releases.set(topicId, [...(this.releases.get(topicId) ?? []), ...rows]);
+  }
+
+  headsMoved(): void {
+    this.headsMovedCalls++;
+  }
+
+  stateChanged(state: LogState): void {
+    this.states.push(state);
+  }
+
+  epochChanged(): void {
+    this.epochChanges++;
+  }
+}
+
+function settle(append: TestAppend, outcome: Outcome): void {
+  assert.equal(append.outcome, null, 'an append has one outcome');
+  append.outcome = outcome;
+}
+
+/** Waits for the condition; breaks the test after ten seconds. */
+export async function until(condition: () => boolean, what: string): Promise<void> {
+  const end = performance.now() + 10_000;
+  while (!condition()) {
+    assert.ok(performance.now() < end, `in time: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}

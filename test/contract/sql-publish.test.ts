@@ -1,0 +1,183 @@
+// Goal: conduit.publish appends after the caller's commit, never after its rollback, in the order of
+// the calls, and a transaction that stays open delays nobody.
+import pg from 'pg';
+import t from 'tap';
+import { DEFAULT_LIMITS } from '../../src/core/limits.js';
+import type { LogRow } from '../../src/core/message.js';
+import { MessageStore } from '../../src/log/message-store.js';
+import { migrate } from '../../src/log/migrations.js';
+import { OutboxRelease } from '../../src/log/outbox-release.js';
+import { OUTBOX_CHANNEL, OutboxStore } from '../../src/log/outbox-store.js';
+import { TopicStore } from '../../src/log/topic-store.js';
+import { startPostgres } from '../support/postgres.js';
+import { rangeOf, TENANT } from './message-log.js';
+import { until } from './recording-sink.js';
+
+const LATENCY_ROUNDS = 60;
+
+const server = await startPostgres();
+await migrate(server.url);
+const pool = new pg.Pool({ connectionString: server.url, max: 8 });
+const topics = new TopicStore({ db: pool, limits: DEFAULT_LIMITS });
+const messages = new MessageStore(pool);
+const outbox = new OutboxStore(pool);
+const released: LogRow[] = [];
+const dropped: string[] = [];
+const trouble: unknown[] = [];
+
+async function connect(): Promise<pg.Client> {
+  const client = new pg.Client({ connectionString: server.url });
+  client.on('error', (error) => trouble.push(error));
+  await client.connect();
+  return client;
+}
+
+const release = new OutboxRelease({
+  connect,
+  dedupeWindowMs: 60_000,
+  owns: (_tenant, topic) => !topic.startsWith('other.'),
+  onReleased: (_topicId, rows) => released.push(...rows),
+  onOutcomeUnknown: () => undefined,
+  onDropped: (_topicId, rows, why) => dropped.push(`${rows} ${why}`),
+  onTrouble: (error) => trouble.push(error),
+});
+release.start();
+const listener = await connect();
+listener.on('notification', () => release.wake());
+await listener.query(`LISTEN ${OUTBOX_CHANNEL}`);
+const app = await connect();
+
+t.teardown(async () => {
+  await release.stop();
+  await Promise.all([listener.end(), app.end(), pool.end()]);
+  await server.stop();
+});
+
+async function newTopic(name: string): Promise<number> {
+  return (await topics.create(TENANT, name, null)).topic.id;
+}
+
+async function bodies(topicId: number): Promise<string[]> {
+  const page = await messages.read(rangeOf(topicId));
+  return page.rows.map((row) => Buffer.from(row.payload).toString());
+}
+
+async function publish(client: pg.Client, topic: string, body: string): Promise<number> {
+  const { rows } = await client.query<{ id: string }>('SELECT conduit.publish($1, $2) AS id', [
+    topic,
+    body,
+  ]);
+  return Number(rows[0]?.id);
+}
+
+t.test('what is rolled back is never seen, order within a transaction is kept', async (t) => {
+  const id = await newTopic('sql.a');
+  await app.query('BEGIN');
+  await publish(app, 'sql.a', '"lost"');
+  await app.query('ROLLBACK');
+  await app.query('BEGIN');
+  const ids: number[] = [];
+  for (let n = 0; n < 700; n++) ids.push(await publish(app, 'sql.a', `{ "n" : ${n}, "n":1e999 }`));
+  t.same(await bodies(id), [], 'not before the commit');
+  await app.query('COMMIT');
+  await until(() => released.length >= 700, 'the release');
+  const expected = Array.from({ length: 700 }, (_, n) => `{ "n" : ${n}, "n":1e999 }`);
+  t.same(await bodies(id), expected, 'text as written, in order, all of it');
+  t.same(
+    released.map((row) => row.sequence),
+    expected.map((_, n) => n + 1),
+  );
+  t.equal(await outbox.cancel(TENANT, ids[0] ?? 0), 'released');
+});
+
+t.test('a transaction left open delays nobody', async (t) => {
+  const id = await newTopic('sql.b');
+  await app.query('BEGIN');
+  await publish(app, 'sql.b', '"late"');
+  const other = await connect();
+  await other.query("SET lock_timeout = '200ms'");
+  // What an append does to the topic.
+  const lock = 'SELECT id FROM conduit.topics WHERE id = $1 FOR NO KEY UPDATE NOWAIT';
+  t.equal((await other.query(lock, [id])).rows.length, 1);
+  const since = performance.now();
+  await publish(other, 'sql.b', '"soon"');
+  const before = released.length;
+  await until(() => released.length > before, 'the release of another transaction');
+  t.ok(performance.now() - since < 2_000);
+  t.same(await bodies(id), ['"soon"']);
+  await app.query('COMMIT');
+  await until(() => released.length > before + 1, 'the late one');
+  t.same(await bodies(id), ['"soon"', '"late"']);
+  await other.end();
+});
+
+t.test('takes options, and leaves topics of other workers alone', async (t) => {
+  const id = await newTopic('sql.c');
+  await newTopic('other.c');
+  await publish(app, 'other.c', '1');
+  const before = released.length;
+  await app.query(
+    `SELECT conduit.publish('sql.c', '[1]', key => 'k', headers => '{"a":"\u{1F600}"}',
+       dedupe_key => 'd', ttl => '1 minute') FROM generate_series(1, 2)`,
+  );
+  await app.query("SELECT conduit.publish('sql.c', '2', deliver_at => now() + interval '300 ms')");
+  await until(() => released.length === before + 2, 'both');
+  const { rows } = await messages.read(rangeOf(id));
+  t.match(rows[0], { key: 'k', headers: '{"a": "\u{1F600}"}' });
+  t.equal(rows[0]?.expiresAtMs, (rows[0]?.publishedAtMs ?? 0) + 60_000);
+  t.ok((rows[1]?.publishedAtMs ?? 0) - (rows[0]?.publishedAtMs ?? 0) >= 250);
+  t.same(dropped, ['1 duplicate']);
+  t.equal((await outbox.list(TENANT, { topic: 'other.c', after: 0, limit: 9 })).length, 1);
+});
+
+t.test('refuses with an SQLSTATE what the API would refuse', async (t) => {
+  await newTopic('sql.d');
+  const nested = '['.repeat(65) + ']'.repeat(65);
+  const refused: [string, string][] = [
+    ["'none', '1'", 'P0002'],
+    ["'sql.d', '1', tenant => 'nobody'", 'P0002'],
+    ["'sql..d', '1'", '22023'],
+    ["'sql.d', NULL", '22023'],
+    [`'sql.d', '${nested}'`, '22023'],
+    [`'sql.d', '"${'x'.repeat(262_143)}"'`, '22023'],
+    ["'sql.d', '1', key => ''", '22023'],
+    ["'sql.d', '1', key => repeat('é', 128)", '22023'],
+    ["'sql.d', '1', dedupe_key => repeat('x', 256)", '22023'],
+    [`'sql.d', '1', headers => '["a"]'`, '22023'],
+    [`'sql.d', '1', headers => '{"a":1}'`, '22023'],
+    ["'sql.d', '1', ttl => '-1 s'", '22023'],
+    ["'sql.d', '1', deliver_at => 'infinity'", '22023'],
+  ];
+  for (const [args, code] of refused) {
+    await t.rejects(app.query(`SELECT conduit.publish(${args})`), { code }, args.slice(0, 50));
+  }
+  const before = released.length;
+  await publish(app, 'sql.d', `["${'[{'.repeat(90)}", "\\\\", ${nested.slice(2, -2)}]`);
+  await until(() => released.length > before, 'brackets in strings do not count');
+});
+
+t.test('what waits for a deleted topic is dropped', async (t) => {
+  await newTopic('sql.e');
+  await app.query("SELECT conduit.publish('sql.e', '1', deliver_at => now() + interval '200 ms')");
+  await topics.delete(TENANT, 'sql.e');
+  await until(() => dropped.includes('1 topic deleted'), 'the drop');
+  t.pass('dropped');
+});
+
+t.test('a notified publish is released within tens of milliseconds', async (t) => {
+  await newTopic('sql.f');
+  const times: number[] = [];
+  for (let n = 0; n < LATENCY_ROUNDS; n++) {
+    const before = released.length;
+    const since = performance.now();
+    await publish(app, 'sql.f', `${n}`);
+    while (released.length === before) await new Promise((resolve) => setImmediate(resolve));
+    times.push(performance.now() - since);
+    await new Promise((resolve) => setTimeout(resolve, 60));
+  }
+  times.sort((a, b) => a - b);
+  const at = (share: number): string => (times[Math.floor(share * times.length)] ?? 0).toFixed(1);
+  t.comment(`conduit.publish to released: p50 ${at(0.5)} ms, p95 ${at(0.95)} ms`);
+  t.equal(times.length, LATENCY_ROUNDS);
+  t.same(trouble, []);
+});

