@@ -34,8 +34,7 @@ CREATE TABLE conduit.topics (
 
 CREATE UNIQUE INDEX topics_living ON conduit.topics (tenant_id, name) WHERE deleted_at IS NULL;
 
--- Payloads are opaque bytes: one row that jsonb refuses would abort a whole COPY. STORAGE EXTERNAL:
--- compressing costs more of the server's CPU than the disk it saves (figures in docs/adr).
+-- Payloads are opaque bytes: one row that jsonb refuses would abort a whole COPY.
 CREATE TABLE conduit.messages (
   topic_id     bigint      NOT NULL,
   sequence     bigint      NOT NULL,
@@ -50,7 +49,16 @@ CREATE TABLE conduit.messages (
   payload      bytea       NOT NULL
 ) PARTITION BY RANGE (published_at);
 
-ALTER TABLE conduit.messages ALTER COLUMN payload SET STORAGE EXTERNAL;
+-- Payloads over 2 kB go through TOAST. Measured (2 cores, us per row written and kB kept per 10,000
+-- rows of 2.8 kB JSON): lz4 54 and 10,032, pglz 94 and 8,928, uncompressed 61 and 31,016. So lz4 where
+-- the server was built with it, else uncompressed: the time of the append is what is scarce.
+DO $$
+BEGIN
+  ALTER TABLE conduit.messages ALTER COLUMN payload SET COMPRESSION lz4;
+EXCEPTION WHEN feature_not_supported THEN
+  ALTER TABLE conduit.messages ALTER COLUMN payload SET STORAGE EXTERNAL;
+END
+$$;
 
 -- Makes the leaf of one UTC day; false when it is there. CREATE .. LIKE and ATTACH wait for nobody
 -- who reads or copies (CREATE .. PARTITION OF and a plain DROP do, and stop every COPY behind them).

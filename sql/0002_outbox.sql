@@ -20,6 +20,7 @@ CREATE TABLE conduit.outbox (
   autovacuum_vacuum_threshold = 5000
 );
 
+-- Short-lived: not worth compressing.
 ALTER TABLE conduit.outbox ALTER COLUMN payload SET STORAGE EXTERNAL;
 
 -- Serves both the loose scan for topics with something due and the release of one topic, in the order

@@ -19,7 +19,8 @@ export async function checkDatabase(databaseUrl: string): Promise<string | null>
     return null;
   } catch (error) {
     const { host, pathname } = new URL(databaseUrl);
-    const why = error instanceof Error ? error.message.split('\n')[0] || codeOf(error) : 'no answer';
+    const why =
+      error instanceof Error ? error.message.split('\n')[0] || codeOf(error) : 'no answer';
     return `DATABASE_URL: cannot connect to ${host}${pathname}: ${why}`;
   } finally {
     await client.end().catch(() => null);

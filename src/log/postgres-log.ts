@@ -1,1 +1,309 @@
-export class PostgresLog { constructor(_o: unknown) { throw new Error('soon'); } }
+/**
+ * The message log on PostgreSQL: puts appender, stores, release and upkeep together over its sessions,
+ * and turns PostgreSQL's errors into what callers know. One per topic worker: one session for
+ * appends, one to listen, a small pool for everything else; release and upkeep open their own.
+ */
+import type pg from 'pg';
+import { backoffMs } from '../core/backoff.js';
+import type { Clock } from '../core/clock.js';
+import { formatEpoch } from '../core/epoch.js';
+import { RequestError } from '../core/errors.js';
+import type { Limits } from '../core/limits.js';
+import type { Logger } from '../observe/logger.js';
+import { Appender } from './appender.js';
+import { watchBlockers } from './lock-breaker.js';
+import {
+  assertServer,
+  destroy,
+  openConnection,
+  openPool,
+  readIncarnation,
+} from './log-connection.js';
+import { faultOf, messageOf } from './log-errors.js';
+import type {
+  DeferRequest,
+  DeferredRecord,
+  LogPage,
+  LogSink,
+  LogState,
+  LogTotals,
+  MessageLog,
+  PendingAppend,
+  ReadRange,
+  Retention,
+  TopicRecord,
+} from './message-log.js';
+import { MessageStore } from './message-store.js';
+import { OutboxRelease } from './outbox-release.js';
+import { OUTBOX_CHANNEL, OutboxStore } from './outbox-store.js';
+import { TOPICS_CHANNEL, TopicStore } from './topic-store.js';
+import { Upkeep } from './upkeep.js';
+
+/** For stores and for topics whose rows are waited for. */
+const POOL_SIZE = 6;
+/** Topics whose rows are waited for at the same time; the others wait for their turn. */
+const WAITERS_MAX = 3;
+const LISTEN_RETRY = { firstMs: 200, capMs: 5_000 };
+
+export interface PostgresLogOptions<A extends PendingAppend> {
+  databaseUrl: string;
+  /** `conduit/<node>/w<index>`; each session adds its purpose. */
+  applicationName: string;
+  limits: Limits;
+  clock: Clock;
+  sink: LogSink<A>;
+  /** LISTEN for publishes from SQL; else they are found by polling. */
+  notify: boolean;
+  /** Whether this worker appends to the topic. */
+  owns: (tenant: string, topic: string) => boolean;
+  /** Where what was tried again, or dropped, is told. */
+  logger: Pick<Logger, 'warn'>;
+}
+
+export class PostgresLog<A extends PendingAppend> implements MessageLog<A> {
+  readonly mode = 'postgres';
+  readonly #options: PostgresLogOptions<A>;
+  readonly #pool: pg.Pool;
+  readonly #topics: TopicStore;
+  readonly #messages: MessageStore;
+  readonly #outbox: OutboxStore;
+  readonly #appender: Appender<A>;
+  readonly #release: OutboxRelease;
+  readonly #upkeep: Upkeep;
+  #state: LogState = 'connecting';
+  #incarnation = '';
+  #listener: pg.Client | null = null;
+  #waiters = 0;
+  readonly #waitingTurns: (() => void)[] = [];
+
+  constructor(options: PostgresLogOptions<A>) {
+    this.#options = options;
+    const { limits, clock, sink } = options;
+    const onTrouble = this.#onTrouble;
+    this.#pool = openPool(this.#session('query'), POOL_SIZE);
+    this.#topics = new TopicStore({ db: this.#pool, limits });
+    this.#messages = new MessageStore(this.#pool);
+    this.#outbox = new OutboxStore(this.#pool);
+    this.#appender = new Appender<A>({
+      connect: (onLost) => this.#connectAppender(onLost),
+      appendWaiting: (topicId, append) => this.#appendWaiting(topicId, append),
+      limits,
+      clock,
+      sink,
+      onState: (state, detail) => this.#changed(state, detail),
+      onTrouble,
+    });
+    this.#release = new OutboxRelease({
+      connect: () => openConnection(this.#session('release')),
+      dedupeWindowMs: limits.dedupeWindowMs,
+      owns: options.owns,
+      onReleased: (topicId, rows) => sink.released(topicId, rows),
+      onOutcomeUnknown: (topicId) => sink.headsMoved([topicId]),
+      onDropped: (topicId, rows, why) =>
+        onTrouble(`the outbox dropped ${rows} rows of topic ${topicId}`, new Error(why)),
+      onTrouble: (error) => onTrouble('releasing the outbox', error),
+    });
+    this.#upkeep = new Upkeep({
+      connect: () => openConnection(this.#session('upkeep')),
+      clock,
+      limits,
+      onTrouble: (error) => onTrouble('upkeep', error),
+    });
+  }
+
+  get state(): LogState {
+    return this.#state;
+  }
+
+  async open(): Promise<void> {
+    await this.#appender.open();
+    await this.#upkeep.start();
+    this.#release.start();
+    if (this.#options.notify) await this.#listen();
+  }
+
+  async close(): Promise<void> {
+    this.#state = 'closed';
+    await this.#appender.close();
+    await this.#release.stop();
+    await this.#upkeep.stop();
+    await this.#listener?.end();
+    await this.#pool.end();
+  }
+
+  epochOf(topicId: number): string {
+    return formatEpoch(topicId, this.#incarnation);
+  }
+
+  append(append: A): void {
+    this.#appender.append(append);
+  }
+
+  flush(): void {
+    this.#appender.flush();
+  }
+
+  findTopic(tenant: string, name: string): Promise<TopicRecord | null> {
+    return this.#ask(() => this.#topics.find(tenant, name));
+  }
+
+  createTopic(
+    tenant: string,
+    name: string,
+    retention: Retention | null,
+  ): Promise<{ topic: TopicRecord; created: boolean }> {
+    return this.#ask(() => this.#topics.create(tenant, name, retention));
+  }
+
+  listTopics(
+    tenant: string,
+    page: { after: string; prefix: string; limit: number },
+  ): Promise<TopicRecord[]> {
+    return this.#ask(() => this.#topics.list(tenant, page));
+  }
+
+  patchTopic(tenant: string, name: string, retention: Retention): Promise<TopicRecord | null> {
+    return this.#ask(() => this.#topics.patch(tenant, name, retention));
+  }
+
+  deleteTopic(tenant: string, name: string): Promise<TopicRecord | null> {
+    return this.#ask(() => this.#topics.delete(tenant, name));
+  }
+
+  heads(topicIds: readonly number[]): Promise<Map<number, TopicRecord>> {
+    return this.#ask(() => this.#topics.heads(topicIds));
+  }
+
+  read(range: ReadRange): Promise<LogPage> {
+    return this.#ask(() => this.#messages.read(range));
+  }
+
+  sequenceAt(topicId: number, timeMs: number): Promise<number> {
+    return this.#ask(() => this.#messages.sequenceAt(topicId, timeMs));
+  }
+
+  defer(request: DeferRequest): Promise<DeferredRecord> {
+    return this.#ask(() => this.#outbox.defer(request));
+  }
+
+  listDeferred(
+    tenant: string,
+    page: { topic: string | null; after: number; limit: number },
+  ): Promise<DeferredRecord[]> {
+    return this.#ask(() => this.#outbox.list(tenant, page));
+  }
+
+  cancelDeferred(tenant: string, id: number): Promise<'cancelled' | 'released' | 'unknown'> {
+    return this.#ask(() => this.#outbox.cancel(tenant, id));
+  }
+
+  totals(tenant: string): Promise<LogTotals> {
+    return this.#ask(() => this.#messages.totals(tenant));
+  }
+
+  readonly #onTrouble = (what: string, error: unknown): void => {
+    this.#options.logger.warn({ err: error }, what);
+  };
+
+  #session(purpose: string): { databaseUrl: string; applicationName: string } {
+    const { databaseUrl, applicationName } = this.#options;
+    return { databaseUrl, applicationName: `${applicationName}/${purpose}` };
+  }
+
+  async #connectAppender(onLost: (error: Error) => void): Promise<pg.Client> {
+    const client = await openConnection(this.#session('append'), onLost);
+    try {
+      await assertServer(client);
+      const incarnation = await readIncarnation(client);
+      const before = this.#incarnation;
+      this.#incarnation = incarnation;
+      if (before !== '' && before !== incarnation) this.#options.sink.epochChanged();
+    } catch (error) {
+      destroy(client);
+      throw error;
+    }
+    return client;
+  }
+
+  /** One session of the pool for one topic at a time, and an eye on who blocks it. */
+  async #appendWaiting(
+    _topicId: number,
+    append: (client: pg.Client) => Promise<void>,
+  ): Promise<void> {
+    if (this.#waiters >= WAITERS_MAX) {
+      await new Promise<void>((resolve) => this.#waitingTurns.push(resolve));
+    }
+    this.#waiters++;
+    try {
+      const client = await this.#pool.connect();
+      await this.#onPoolClient(client, append);
+    } finally {
+      this.#waiters--;
+      this.#waitingTurns.shift()?.();
+    }
+  }
+
+  async #onPoolClient(
+    client: pg.PoolClient,
+    append: (client: pg.Client) => Promise<void>,
+  ): Promise<void> {
+    const onTrouble = this.#onTrouble;
+    let broken: Error | undefined;
+    const onError = (error: Error): void => {
+      broken = error;
+    };
+    client.on('error', onError);
+    const { processID } = client as unknown as { processID: number };
+    const watch = watchBlockers(this.#pool, processID, (error) => onTrouble('lock breaker', error));
+    try {
+      await append(client as unknown as pg.Client);
+    } finally {
+      watch.stop();
+      client.off('error', onError);
+      client.release(broken);
+    }
+  }
+
+  /** LISTEN on a session of its own, opened again when it breaks. */
+  async #listen(attempt = 1): Promise<void> {
+    const { sink, clock } = this.#options;
+    if (this.#state === 'closed') return;
+    try {
+      const client = await openConnection(this.#session('listen'), () => void this.#listen());
+      client.on('notification', ({ channel, payload }) => {
+        if (channel === OUTBOX_CHANNEL) this.#release.wake();
+        else sink.headsMoved(payload === undefined ? null : [Number(payload)]);
+      });
+      await client.query(`LISTEN ${OUTBOX_CHANNEL}; LISTEN ${TOPICS_CHANNEL}`);
+      this.#listener = client;
+      this.#release.wake();
+    } catch (error) {
+      this.#onTrouble('listening', error);
+      const delay = backoffMs(attempt, LISTEN_RETRY, clock.random);
+      setTimeout(() => void this.#listen(attempt + 1), delay);
+    }
+  }
+
+  #changed(state: LogState, detail: string): void {
+    if (this.#state === 'closed' || this.#state === state) return;
+    this.#state = state;
+    this.#options.sink.stateChanged(state, detail);
+  }
+
+  /** Runs a store's query; what PostgreSQL says against it becomes `log_unavailable`. */
+  async #ask<T>(query: () => Promise<T>): Promise<T> {
+    try {
+      return await query();
+    } catch (error) {
+      if (error instanceof RequestError) throw error;
+      const fault = faultOf(error);
+      if (fault === 'message') throw new RequestError('message_refused', messageOf(error));
+      if (fault === 'read_only') throw new RequestError('log_read_only', 'the log is read-only');
+      if (fault === 'other') throw error;
+      this.#onTrouble('query', error);
+      throw new RequestError('log_unavailable', 'the log cannot be reached', undefined, {
+        cause: error,
+      });
+    }
+  }
+}

@@ -34,7 +34,8 @@ const TAKE_SQL = `SELECT id, payload, content_type, key, headers, dedupe_key, tt
 const LOCK_TOPIC_SQL = `SELECT last_sequence, published_at::text,
     floor(extract(epoch FROM published_at) * 1000) AS published_ms
   FROM (
-    SELECT last_sequence, greatest(clock_timestamp(), last_published_at) AS published_at
+    SELECT last_sequence,
+      greatest(date_trunc('milliseconds', clock_timestamp()), last_published_at) AS published_at
     FROM conduit.topics WHERE id = $1 AND deleted_at IS NULL FOR NO KEY UPDATE) t`;
 
 const KNOWN_KEYS_SQL = `SELECT dedupe_key FROM conduit.publish_dedupe
@@ -50,7 +51,8 @@ const MOVE_SQL = `WITH new AS (
       CASE WHEN o.ttl_ms > 0 THEN $5::timestamptz + o.ttl_ms * interval '1 ms' END,
       o.key, o.headers, o.content_type, o.payload
     FROM new n JOIN conduit.outbox o ON o.id = n.id
-    RETURNING octet_length(payload) AS bytes),
+    RETURNING octet_length(payload) + coalesce(octet_length(key), 0)
+      + coalesce(octet_length(headers), 0) AS bytes),
   keys AS (
     INSERT INTO conduit.publish_dedupe
       (topic_id, dedupe_key, fingerprint, sequence, message_id, published_at, expires_at)

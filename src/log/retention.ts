@@ -28,6 +28,10 @@ const CANDIDATES_SQL = `SELECT t.id, t.first_sequence, t.last_sequence, t.bytes,
         WHERE m.topic_id = t.id AND m.sequence = t.first_sequence) < h.since)
   ORDER BY t.id LIMIT ${TOPICS_MAX}`;
 
+/** What append adds to topics.bytes for a row. */
+const BYTES = `octet_length(payload) + coalesce(octet_length(key), 0)
+  + coalesce(octet_length(headers), 0)`;
+
 /** First sequence published at or after $4, of $2 to $3 + 1. */
 const FIRST_SINCE_SQL = `WITH RECURSIVE search(low, high) AS (
     SELECT $2::bigint, $3::bigint + 1
@@ -43,13 +47,13 @@ const FIRST_SINCE_SQL = `WITH RECURSIVE search(low, high) AS (
 /** How far from $2 on rows must go until at least $4 bytes went, within $3 rows. */
 const FIRST_BY_BYTES_SQL = `SELECT coalesce(min(sequence) FILTER (WHERE sum >= $4::bigint),
     max(sequence), $2::bigint - 1) + 1 AS low
-  FROM (SELECT sequence, sum(octet_length(payload)) OVER (ORDER BY sequence) FROM conduit.messages
+  FROM (SELECT sequence, sum(${BYTES}) OVER (ORDER BY sequence) AS sum FROM conduit.messages
     WHERE topic_id = $1::bigint AND sequence BETWEEN $2::bigint AND $2::bigint + $3::bigint - 1) m`;
 
 const MOVE_SQL = `UPDATE conduit.topics t SET first_sequence = $3::bigint,
     bytes = CASE WHEN $3::bigint > t.last_sequence THEN 0
       WHEN $3::bigint - $2::bigint <= ${EXACT_ROWS_MAX} THEN greatest(0, t.bytes - (
-        SELECT coalesce(sum(octet_length(payload)), 0) FROM conduit.messages
+        SELECT coalesce(sum(${BYTES}), 0) FROM conduit.messages
         WHERE topic_id = $1::bigint AND sequence >= $2::bigint AND sequence < $3::bigint))
       ELSE (t.bytes::numeric * (t.last_sequence - $3::bigint + 1)
         / (t.last_sequence - $2::bigint + 1))::bigint END

@@ -31,14 +31,15 @@ interface Account {
 const START_TIMEOUT_MS = 60_000;
 
 export async function startPostgres(): Promise<TestPostgres> {
-  const native = nativeFolder();
+  // TEST_POSTGRES_BIN: the bin folder of another version, for a run by hand.
+  const bin = process.env['TEST_POSTGRES_BIN'] ?? path.join(nativeFolder(), 'bin');
   const account = serverAccount();
   const folder = mkdtempSync(path.join(tmpdir(), 'conduit-pg-'));
   chmodSync(folder, 0o755);
   const dataDir = path.join(folder, 'data');
   if (account !== null) chownSync(folder, account.uid, account.gid);
   const run = (program: string, args: string[]): void => {
-    const done = spawnSync(path.join(native, 'bin', program), args, {
+    const done = spawnSync(path.join(bin, program), args, {
       cwd: folder,
       encoding: 'utf8',
       // The server inherits what is open here: a pipe would keep this call waiting for its end.

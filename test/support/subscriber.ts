@@ -2,14 +2,14 @@
  * A subscriber for tests, on the `ws` package: speaks the three formats, records what came, and says
  * what was out of order. It knows nothing of the server's code.
  */
-import { Unpackr } from 'msgpackr';
+import { Packr } from 'msgpackr';
 import WebSocket from 'ws';
 
 export type Format = 'seed' | 'json' | 'msgpack';
 
 export type Frame = Record<string, unknown> & { type: string };
 
-const unpackr = new Unpackr({ int64AsType: 'number' });
+const packr = new Packr({ int64AsType: 'number', useRecords: false });
 const SUBPROTOCOL = { seed: [], json: ['conduit.json.v1'], msgpack: ['conduit.msgpack.v1'] };
 
 export class Subscriber {
@@ -52,7 +52,7 @@ export class Subscriber {
   }
 
   send(frame: Record<string, unknown>): void {
-    const bytes = this.format === 'msgpack' ? unpackr.pack(frame) : JSON.stringify(frame);
+    const bytes = this.format === 'msgpack' ? packr.pack(frame) : JSON.stringify(frame);
     this.socket.send(bytes);
   }
 
@@ -100,7 +100,7 @@ export class Subscriber {
   }
 
   #decode(data: Buffer): Frame[] {
-    if (this.format === 'msgpack') return unpackr.unpackMultiple(data) as Frame[];
+    if (this.format === 'msgpack') return packr.unpackMultiple(data) as Frame[];
     const text = data.toString('utf8');
     const frames = this.format === 'json' ? text.split('\u001e') : [text];
     return frames.map((frame) => JSON.parse(frame) as Frame);

@@ -42,7 +42,7 @@ t.test('a newer database is refused by an older version', async (t) => {
   await writeFile(path.join(folder, next), 'CREATE TABLE conduit.next ();');
   t.same(await migrate(server.url, { folder }), [next]);
   await t.rejects(migrate(server.url), LogConfigurationError);
-  await t.rejects(migrate(server.url), { message: /0004_next\.sql.*newer version$/ });
+  await t.rejects(migrate(server.url), { message: new RegExp(`${next}.*newer version$`) });
 });
 
 t.test('a file that changed after it ran is refused', async (t) => {

@@ -28,12 +28,15 @@ t.test('what retention has passed is told as a gap', async (t) => {
   t.same(at(4), { cursor: 10, recovered: false, gap: { from: 4, to: 10, reason: 'retention' } });
 });
 
-t.test('a position of another timeline resumes at the head at most, and says failover', async (t) => {
-  const answer = at(40, formatEpoch(5, 'other'));
-  t.equal(answer.cursor, 20);
-  t.equal(answer.recovered, false);
-  t.equal(answer.gap?.reason, 'failover');
-});
+t.test(
+  'a position of another timeline resumes at the head at most, and says failover',
+  async (t) => {
+    const answer = at(40, formatEpoch(5, 'other'));
+    t.equal(answer.cursor, 20);
+    t.equal(answer.recovered, false);
+    t.equal(answer.gap?.reason, 'failover');
+  },
+);
 
 t.test('a position of the topic that had the name before starts from the start', async (t) => {
   const answer = at(15, formatEpoch(4, 'abc1'));

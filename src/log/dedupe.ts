@@ -1,0 +1,168 @@
+/**
+ * Dedupe keys inside an append. Under the topic's row lock nobody else can claim a key, so looking and
+ * claiming are two plain statements.
+ */
+import type pg from 'pg';
+import { formatUuid, parseUuid } from '../core/uuid.js';
+import type { Groups } from './append-transaction.js';
+import { fingerprint } from './fingerprint.js';
+import type { FirstResult, PendingAppend, TopicCommit } from './message-log.js';
+
+interface Repeat<A> {
+  append: A;
+  /** The append of the same batch whose result it gets. */
+  of: A;
+}
+
+/** What dedupe keys did to a batch. */
+export class DedupeResult<A extends PendingAppend> {
+  /** Had been published before: answered with the first result. */
+  readonly known: { append: A; first: FirstResult }[] = [];
+  /** The key was used for another message. */
+  readonly mismatched: A[] = [];
+  /** Repeats inside the batch: answered once the first of them is. */
+  readonly repeats: Repeat<A>[] = [];
+  readonly #fingerprints = new Map<A, Buffer>();
+
+  fingerprintOf(append: A): Buffer {
+    const known = this.#fingerprints.get(append);
+    if (known !== undefined) return known;
+    const made = fingerprint(append.publication);
+    this.#fingerprints.set(append, made);
+    return made;
+  }
+
+  /** Remembers the keys of what is about to be stored. */
+  async store(
+    client: pg.Client,
+    commits: readonly TopicCommit<A>[],
+    windowMs: number,
+  ): Promise<void> {
+    const columns: [number[], string[], Buffer[], number[], string[], number[]] = [
+      [],
+      [],
+      [],
+      [],
+      [],
+      [],
+    ];
+    for (const { topicId, firstSequence, publishedAtMs, appends } of commits) {
+      appends.forEach((append, i) => {
+        const { dedupeKey } = append.publication;
+        if (dedupeKey === null) return;
+        columns[0].push(topicId);
+        columns[1].push(dedupeKey);
+        columns[2].push(this.fingerprintOf(append));
+        columns[3].push(firstSequence + i);
+        columns[4].push(formatUuid(append.messageId));
+        columns[5].push(publishedAtMs);
+      });
+    }
+    if (columns[0].length === 0) return;
+    await client.query(STORE_SQL, [...columns, windowMs]);
+  }
+}
+
+const STORE_SQL = `INSERT INTO conduit.publish_dedupe
+    (topic_id, dedupe_key, fingerprint, sequence, message_id, published_at, expires_at)
+  SELECT t, k, f, s, m, to_timestamp(p / 1000.0), clock_timestamp() + $7::float8 * interval '1 ms'
+  FROM unnest($1::bigint[], $2::text[], $3::bytea[], $4::bigint[], $5::uuid[], $6::float8[])
+    AS n (t, k, f, s, m, p)
+  ON CONFLICT (topic_id, dedupe_key) DO UPDATE SET fingerprint = excluded.fingerprint,
+    sequence = excluded.sequence, message_id = excluded.message_id,
+    published_at = excluded.published_at, expires_at = excluded.expires_at`;
+
+const KNOWN_SQL = `SELECT d.topic_id, d.dedupe_key, d.fingerprint, d.sequence, d.message_id,
+    floor(extract(epoch FROM d.published_at) * 1000) AS published_ms
+  FROM conduit.publish_dedupe d
+  JOIN unnest($1::bigint[], $2::text[]) AS n (t, k) ON d.topic_id = n.t AND d.dedupe_key = n.k
+  WHERE d.expires_at > clock_timestamp()`;
+
+interface KnownRow {
+  topic_id: string;
+  dedupe_key: string;
+  fingerprint: Buffer;
+  sequence: string;
+  message_id: string;
+  published_ms: string;
+}
+
+/** Takes out what repeats a key within the batch. Costs a look at each append, no more, without keys. */
+export function foldRepeats<A extends PendingAppend>(
+  groups: Groups<A>,
+): { unique: Groups<A>; result: DedupeResult<A> } {
+  const result = new DedupeResult<A>();
+  let unique = groups;
+  for (const [topicId, appends] of groups) {
+    if (!appends.some(({ publication }) => publication.dedupeKey !== null)) continue;
+    if (unique === groups) unique = new Map(groups);
+    const firsts = new Map<string, A>();
+    unique.set(
+      topicId,
+      appends.filter((append) => isFirst(append, firsts, result)),
+    );
+  }
+  return { unique, result };
+}
+
+function isFirst<A extends PendingAppend>(
+  append: A,
+  firsts: Map<string, A>,
+  result: DedupeResult<A>,
+): boolean {
+  const { dedupeKey } = append.publication;
+  if (dedupeKey === null) return true;
+  const first = firsts.get(dedupeKey);
+  if (first === undefined) {
+    firsts.set(dedupeKey, append);
+    return true;
+  }
+  const same = result.fingerprintOf(append).equals(result.fingerprintOf(first));
+  if (same) result.repeats.push({ append, of: first });
+  else result.mismatched.push(append);
+  return false;
+}
+
+/** Takes out whose key is remembered; their topics' rows must be locked. */
+export async function claimKeys<A extends PendingAppend>(
+  client: pg.Client,
+  groups: Groups<A>,
+  result: DedupeResult<A>,
+): Promise<Groups<A>> {
+  const ids: number[] = [];
+  const keys: string[] = [];
+  for (const [topicId, appends] of groups) {
+    for (const { publication } of appends) {
+      if (publication.dedupeKey === null) continue;
+      ids.push(topicId);
+      keys.push(publication.dedupeKey);
+    }
+  }
+  if (ids.length === 0) return groups;
+  const { rows } = await client.query<KnownRow>(KNOWN_SQL, [ids, keys]);
+  if (rows.length === 0) return groups;
+  const known = new Map(rows.map((row) => [`${row.topic_id} ${row.dedupe_key}`, row]));
+  return new Map(
+    [...groups].map(([topicId, appends]) => [
+      topicId,
+      appends.filter((append) => {
+        const row = known.get(`${topicId} ${append.publication.dedupeKey}`);
+        if (append.publication.dedupeKey === null || row === undefined) return true;
+        if (row.fingerprint.equals(result.fingerprintOf(append))) {
+          result.known.push({ append, first: firstOf(row) });
+        } else result.mismatched.push(append);
+        return false;
+      }),
+    ]),
+  );
+}
+
+function firstOf(row: KnownRow): FirstResult {
+  const messageId = parseUuid(row.message_id);
+  if (messageId === null) throw new Error(`not a uuid: ${row.message_id}`);
+  return {
+    sequence: Number(row.sequence),
+    messageId,
+    publishedAtMs: Number(row.published_ms),
+  };
+}

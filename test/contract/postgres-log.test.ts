@@ -1,0 +1,36 @@
+// Goal: the log in PostgreSQL keeps the contract of the message log.
+import t from 'tap';
+import { systemClock } from '../../src/core/clock.js';
+import { DEFAULT_LIMITS } from '../../src/core/limits.js';
+import { migrate } from '../../src/log/migrations.js';
+import { PostgresLog } from '../../src/log/postgres-log.js';
+import { createLogger } from '../../src/observe/logger.js';
+import { startPostgres } from '../support/postgres.js';
+import { suite } from './message-log.js';
+import type { TestAppend } from './recording-sink.js';
+import { RecordingSink } from './recording-sink.js';
+
+const server = await startPostgres();
+await migrate(server.url);
+// Before the suite's own teardowns are added: tap runs them last first.
+t.teardown(() => server.stop());
+
+let opened = 0;
+
+suite(t, async (limits) => {
+  const sink = new RecordingSink();
+  const name = `test/${++opened}`;
+  const log = new PostgresLog<TestAppend>({
+    databaseUrl: server.url,
+    applicationName: name,
+    limits: { ...DEFAULT_LIMITS, ...limits },
+    clock: systemClock,
+    sink,
+    logger: createLogger('silent', { thread: name, threadId: 0 }),
+    notify: true,
+    // Several logs of the suite are open at once: each releases what its own tests made.
+    owns: () => true,
+  });
+  await log.open();
+  return { log, sink };
+});

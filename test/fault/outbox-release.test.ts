@@ -1,0 +1,87 @@
+// Goal: what conduit.publish committed is appended exactly once and in order, with two releases at work
+// on the same topics and PostgreSQL killed under them.
+import pg from 'pg';
+import t from 'tap';
+import { DEFAULT_LIMITS } from '../../src/core/limits.js';
+import { MessageStore } from '../../src/log/message-store.js';
+import { migrate } from '../../src/log/migrations.js';
+import { OutboxRelease } from '../../src/log/outbox-release.js';
+import { TopicStore } from '../../src/log/topic-store.js';
+import { rangeOf, TENANT } from '../contract/message-log.js';
+import { until } from '../contract/recording-sink.js';
+import { startPostgres } from '../support/postgres.js';
+
+const TOPICS = 4;
+const EACH = 6_000;
+
+t.test('exactly once and in order through a kill', async (t) => {
+  const server = await startPostgres();
+  t.teardown(() => server.stop());
+  await migrate(server.url);
+  const pool = new pg.Pool({ connectionString: server.url, max: 4 });
+  pool.on('error', () => undefined);
+  const topics = new TopicStore({ db: pool, limits: DEFAULT_LIMITS });
+  const ids: number[] = [];
+  for (let n = 0; n < TOPICS; n++) {
+    ids.push((await topics.create(TENANT, `kill.${n}`, null)).topic.id);
+  }
+  await pool.query(
+    `SELECT conduit.publish('kill.' || n % $1::int, n::text::json)
+     FROM generate_series(0, $1::int * $2::int - 1) n`,
+    [TOPICS, EACH],
+  );
+  const seen = new Map<number, Map<number, string>>(ids.map((id) => [id, new Map()]));
+  let releasedRows = 0;
+  const trouble: unknown[] = [];
+  const releases = [1, 2].map(
+    () =>
+      new OutboxRelease({
+        connect: async () => {
+          const client = new pg.Client({ connectionString: server.url });
+          client.on('error', () => undefined);
+          await client.connect();
+          return client;
+        },
+        dedupeWindowMs: 1_000,
+        owns: () => true,
+        onReleased: (topicId, rows) => {
+          releasedRows += rows.length;
+          for (const row of rows) {
+            const body = Buffer.from(row.payload).toString();
+            t.notOk(seen.get(topicId)?.has(row.sequence), 'no sequence is told twice');
+            seen.get(topicId)?.set(row.sequence, body);
+          }
+        },
+        onOutcomeUnknown: () => undefined,
+        onDropped: () => undefined,
+        onTrouble: (error) => trouble.push(error),
+      }),
+  );
+  for (const release of releases) release.start();
+  await until(() => releasedRows > EACH, 'some');
+  await server.kill9();
+  await server.start();
+  await until(() => trouble.length > 0, 'the releases notice');
+  const left = async (): Promise<number> => {
+    const { rows } = await pool.query<{ left: number }>(
+      'SELECT count(*)::int AS left FROM conduit.outbox',
+    );
+    return rows[0]?.left ?? -1;
+  };
+  for (let turns = 0; (await left()) > 0 && turns < 200; turns++) {
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  await Promise.all(releases.map((release) => release.stop()));
+  const messages = new MessageStore(pool);
+  for (const [n, id] of ids.entries()) {
+    const { rows } = await messages.read(rangeOf(id, { rowsMax: 2 * EACH, bytesMax: 1e9 }));
+    t.same(
+      rows.map((row) => [row.sequence, Number(Buffer.from(row.payload).toString())]),
+      Array.from({ length: EACH }, (_, i) => [i + 1, i * TOPICS + n]),
+    );
+    for (const [sequence, body] of seen.get(id) ?? []) {
+      if (Number(body) !== (sequence - 1) * TOPICS + n) t.fail(`told ${sequence}: ${body}`);
+    }
+  }
+  await pool.end();
+});

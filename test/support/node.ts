@@ -1,0 +1,91 @@
+/** A node of a test's own: the built command line in a process of its own, on a free port. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { eventually } from './eventually.js';
+import { freePort } from './free-port.js';
+import { request } from './publisher.js';
+
+/** dist/src/cli/conduit.js, seen from dist/test/support. */
+export const COMMAND = fileURLToPath(new URL('../../src/cli/conduit.js', import.meta.url));
+export const PACKAGE_FOLDER = path.resolve(path.dirname(COMMAND), '../../..');
+
+export interface TestNode {
+  url: string;
+  wsUrl: string;
+  port: number;
+  pid: number;
+  process: ChildProcess;
+  /** Everything it wrote to stdout and stderr so far. */
+  output(): string;
+  /** SIGTERM; the exit code, null when a signal ended it. */
+  stop(): Promise<number | null>;
+  /** SIGKILL; resolves when it is gone. */
+  kill9(): Promise<void>;
+}
+
+export interface StartOptions {
+  command?: 'serve' | 'start';
+  cwd?: string;
+}
+
+export async function startNode(
+  env: Record<string, string> = {},
+  options: StartOptions = {},
+): Promise<TestNode> {
+  const port = Number(env['PORT'] ?? (await freePort()));
+  const child = spawn(process.execPath, [COMMAND, options.command ?? 'serve'], {
+    cwd: options.cwd ?? PACKAGE_FOLDER,
+    env: { ...cleanEnvironment(), HOST: '127.0.0.1', LOG_LEVEL: 'warn', ...env, PORT: String(port) },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  child.stdout.on('data', (chunk: Buffer) => {
+    output += chunk.toString('utf8');
+  });
+  child.stderr.on('data', (chunk: Buffer) => {
+    output += chunk.toString('utf8');
+  });
+  const exited = new Promise<number | null>((resolve) => child.once('exit', resolve));
+  const url = `http://127.0.0.1:${port}`;
+  const node: TestNode = {
+    url,
+    wsUrl: `ws://127.0.0.1:${port}`,
+    port,
+    pid: child.pid ?? 0,
+    process: child,
+    output: () => output,
+    stop: () => {
+      child.kill('SIGTERM');
+      return exited;
+    },
+    kill9: async () => {
+      child.kill('SIGKILL');
+      await exited;
+    },
+  };
+  await eventually(async () => {
+    if (child.exitCode !== null) throw new Error(`the node ended with ${child.exitCode}: ${output}`);
+    return isReady(url);
+  }, 60_000);
+  return node;
+}
+
+/** The environment without what would configure a node, and without the test runner's loaders. */
+export function cleanEnvironment(): Record<string, string> {
+  const kept = ['PATH', 'HOME', 'USER', 'LANG', 'TMPDIR', 'TZ'];
+  return Object.fromEntries(
+    kept.flatMap((name) => {
+      const value = process.env[name];
+      return value === undefined ? [] : [[name, value]];
+    }),
+  );
+}
+
+async function isReady(url: string): Promise<boolean> {
+  try {
+    return (await request(`${url}/readyz`, {})).status === 200;
+  } catch {
+    return false;
+  }
+}

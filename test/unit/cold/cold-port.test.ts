@@ -1,0 +1,110 @@
+// Goal: pages read by the cold pool are those the log itself gives, whatever is in them; errors keep
+// their code; a bounded number of reads is under way.
+import { MessageChannel } from 'node:worker_threads';
+import pg from 'pg';
+import t from 'tap';
+import { ColdPool } from '../../../src/cold/cold-pool.js';
+import { ColdReader, serveCold } from '../../../src/cold/cold-port.js';
+import { packPage, unpackPage } from '../../../src/cold/packed-page.js';
+import { DEFAULT_LIMITS } from '../../../src/core/limits.js';
+import type { LogPage } from '../../../src/log/message-log.js';
+import { MessageStore } from '../../../src/log/message-store.js';
+import { migrate } from '../../../src/log/migrations.js';
+import { TopicStore } from '../../../src/log/topic-store.js';
+import { rangeOf, TENANT } from '../../contract/message-log.js';
+import { until } from '../../contract/recording-sink.js';
+import { startPostgres } from '../../support/postgres.js';
+
+const EMPTY: LogPage = { rows: [], firstSequence: 1, lastSequence: 0 };
+
+t.test('a page comes out as it went in', async (t) => {
+  const page: LogPage = {
+    firstSequence: 2 ** 40,
+    lastSequence: 2 ** 53 - 1,
+    rows: [null, '', 'é\u{1F600}'].map((text, n) => ({
+      sequence: 2 ** 50 + n,
+      messageId: new Uint8Array(16).fill(n),
+      publishedAtMs: 1_700_000_000_000 + n,
+      expiresAtMs: n,
+      contentType: n === 0 ? 0 : 1,
+      payload: new Uint8Array(n * 1_000).fill(n),
+      key: text,
+      headers: text,
+    })),
+  };
+  t.same(unpackPage(packPage(page)), page);
+  t.same(unpackPage(packPage(EMPTY)), EMPTY);
+});
+
+t.test('a worker has eight reads under way, in order, and all end', async (t) => {
+  const { port1, port2 } = new MessageChannel();
+  const asked: number[] = [];
+  const finish: (() => void)[] = [];
+  serveCold(port1, (range) => {
+    asked.push(range.fromSequence);
+    return new Promise((resolve) => finish.push(() => resolve(packPage(EMPTY))));
+  });
+  const reader = new ColdReader(port2);
+  const reads = Array.from({ length: 20 }, (_, n) => reader.read(rangeOf(1, { fromSequence: n })));
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  t.equal(asked.length, 8);
+  for (let n = 0; n < 12; n++) {
+    await until(() => finish.length > n, 'the read to be asked for');
+    finish[n]?.();
+    await reads[n];
+  }
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  t.same(
+    asked,
+    Array.from({ length: 20 }, (_, n) => n),
+  );
+  const left = Promise.allSettled(reads.slice(12));
+  reader.close();
+  t.ok((await left).every((read) => read.status === 'rejected'));
+  await t.rejects(reader.read(rangeOf(1)), { code: 'log_unavailable' });
+});
+
+t.test('the pool reads what the log has', async (t) => {
+  const server = await startPostgres();
+  await migrate(server.url);
+  const db = new pg.Pool({ connectionString: server.url, max: 4 });
+  // The server's end may overtake that of idle connections.
+  db.on('error', () => undefined);
+  const pool = new ColdPool({ databaseUrl: server.url, applicationName: 'test/cold' });
+  t.teardown(async () => {
+    await pool.close();
+    await db.end();
+    await server.stop();
+  });
+  const { topic } = await new TopicStore({ db, limits: DEFAULT_LIMITS }).create(TENANT, 'c', null);
+  await db.query(
+    `INSERT INTO conduit.messages SELECT $1::bigint, n, gen_random_uuid(), now(), NULL,
+     CASE WHEN n % 2 = 0 THEN 'k' END, NULL, 0, decode(repeat('00ff', n % 500 + 1), 'hex')
+     FROM generate_series(1, 3000) n`,
+    [topic.id],
+  );
+  await db.query('UPDATE conduit.topics SET last_sequence = 3000 WHERE id = $1', [topic.id]);
+  const { port1, port2 } = new MessageChannel();
+  serveCold(port1, (range) => pool.read(range));
+  const reader = new ColdReader(port2);
+  const messages = new MessageStore(db);
+  await Promise.all(
+    Array.from({ length: 30 }, async (_, n) => {
+      const range = rangeOf(topic.id, { fromSequence: n * 100, rowsMax: 50 });
+      t.same(comparable(await reader.read(range)), comparable(await messages.read(range)));
+    }),
+  );
+  await t.rejects(reader.read(rangeOf(999)), { code: 'topic_not_found' });
+  const since = performance.now();
+  await reader.read(rangeOf(topic.id, { fromSequence: 1_000, rowsMax: 1_000 }));
+  t.comment(`1,000 rows through the cold pool: ${(performance.now() - since).toFixed(1)} ms`);
+  reader.close();
+});
+
+function comparable(page: LogPage): object {
+  return page.rows.map((row) => ({
+    ...row,
+    payload: Buffer.from(row.payload).toString('hex'),
+    messageId: Buffer.from(row.messageId).toString('hex'),
+  }));
+}
