@@ -75,6 +75,8 @@ export async function startPostgres(): Promise<TestPostgres> {
       const family = [server.pid, ...childrenOf(server.pid)];
       process.kill(server.pid, 'SIGKILL');
       await waitUntil(() => !family.some(isRunning));
+      // Where nobody reaps the zombie, PostgreSQL would take it for a server that runs.
+      rmSync(path.join(dataDir, 'postmaster.pid'), { force: true });
     },
     async stop(): Promise<void> {
       if (isRunning(server.pid)) {
