@@ -16,6 +16,7 @@ import {
   type Kind,
   type Receiver,
   type ReceiverSubscription,
+  TAKEN,
 } from './receiver.js';
 import { SeedPump } from './seed-pump.js';
 import type { DeliverySink } from './workers.js';
@@ -37,6 +38,11 @@ export class Deliveries implements DeliverySink {
   readonly #groups = new Map<AcceptorLinkEnd, Map<number, Group>>();
   readonly #log = new PublishLog();
   readonly #pump: SeedPump;
+  /**
+   * Sockets that refused a publish: they leave uWS' topics before the next publish. Not at once, since
+   * uWS is then walking the topic's subscribers, and dies when one leaves (tried: SIGSEGV).
+   */
+  #leaving: { receiver: Receiver; group: Group }[] = [];
   /** Bytes handled and not credited yet, by link. */
   readonly #credit = new Map<AcceptorLinkEnd, number>();
 
@@ -45,6 +51,7 @@ export class Deliveries implements DeliverySink {
     this.#pump = new SeedPump({
       app: options.app,
       log: this.#log,
+      beforePublish: this.#applyLeaving,
       onPublished: ({ link }, bytes) => {
         ops.packCredit(link.writer, bytes);
         link.scheduleFlush();
@@ -115,13 +122,27 @@ export class Deliveries implements DeliverySink {
     const place = this.#log.find(bytes, receiver.kind);
     if (place < 0) return;
     for (const subscription of receiver.byGroup.values()) {
-      if (subscription.state !== 'joined') continue;
-      const last = this.#log.lastBefore(place, subscription.group, receiver.kind);
-      this.#leaveGroup(subscription);
-      this.#sendLeft(subscription, last);
+      const { group, state } = subscription;
+      const last = this.#log.lastBefore(place, group, receiver.kind);
+      if (state === 'joined') {
+        this.#leaving.push({ receiver, group });
+        group.changed(receiver.kind, -1);
+        this.#sendLeft(subscription, last);
+      } else if (state === 'refused' && last < subscription.lastSequence) {
+        // uWS refuses a large message before the small ones that wait in front of it.
+        this.#sendLeft(subscription, last);
+      }
     }
     receiver.lagging();
   }
+
+  /** To be called before anything is published, and before anybody joins. */
+  readonly #applyLeaving = (): void => {
+    if (this.#leaving.length === 0) return;
+    const leaving = this.#leaving;
+    this.#leaving = [];
+    for (const { receiver, group } of leaving) receiver.leaveGroup(group);
+  };
 
   /** A receiver's socket has room again: what it owes is sent. */
   drained(receiver: Receiver): void {
@@ -172,6 +193,7 @@ export class Deliveries implements DeliverySink {
 
   #publish(group: Group, kind: Kind, op: ops.DeliverGroupOp): void {
     if (group.membersOf(kind) > 0) {
+      this.#applyLeaving();
       this.#log.add({ group, kind, first: op.firstSequence, frames: op.frames });
       this.#options.app.publish(group.nameOf(kind), op.frames, kind === KIND_MSGPACK);
     }
@@ -184,7 +206,7 @@ export class Deliveries implements DeliverySink {
     for (const receiver of [...group.streams]) {
       const subscription = receiver.byGroup.get(group);
       if (subscription === undefined) continue;
-      if (receiver.sendPage(op.frames, subscription)) continue;
+      if (receiver.sendPage(op.frames, subscription) === TAKEN) continue;
       this.#leaveGroup(subscription);
       this.#sendLeft(subscription, before);
       receiver.lagging();
@@ -198,8 +220,9 @@ export class Deliveries implements DeliverySink {
     if (subscription === undefined || subscription.round !== op.round) return;
     const { receiver, group } = subscription;
     if (receiver.kind === KIND_SEED) this.#pump.flush(group);
-    if (op.frames.length > 0 && !receiver.sendPage(op.frames, subscription)) {
-      this.#sendLeft(subscription, op.firstSequence - 1);
+    const taken = op.frames.length === 0 ? TAKEN : receiver.sendPage(op.frames, subscription);
+    if (taken !== TAKEN) {
+      this.#sendLeft(subscription, Math.max(taken, op.firstSequence - 1));
       receiver.lagging();
       return;
     }
@@ -215,6 +238,7 @@ export class Deliveries implements DeliverySink {
     const subscription = this.#find(link, op.session, op.topicNo);
     if (subscription === undefined || subscription.round !== op.round) return;
     if (subscription.state === 'joined') return;
+    this.#applyLeaving();
     const { receiver, group } = subscription;
     if (receiver.kind === KIND_SEED) this.#pump.flush(group);
     if (group.membersOf(receiver.kind) === 0) {

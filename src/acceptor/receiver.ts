@@ -19,6 +19,9 @@ export function encodingOf(kind: Kind): Encoding {
   return kind === KIND_MSGPACK ? ENCODING_MSGPACK : ENCODING_JSON;
 }
 
+/** A page went to the socket whole. */
+export const TAKEN = -1;
+
 /** One subscription of a receiver, as this acceptor has it. */
 export class ReceiverSubscription {
   readonly receiver: Receiver;
@@ -79,8 +82,11 @@ export interface Receiver {
   /** Enters or leaves what the group publishes to. */
   joinGroup(group: Group): void;
   leaveGroup(group: Group): void;
-  /** Hands a page to the socket; false: it took nothing of it. */
-  sendPage(frames: Uint8Array, subscription: ReceiverSubscription): boolean;
+  /**
+   * Hands a page to the socket: TAKEN, or the last sequence that it took when it refused the rest (0:
+   * nothing of the page).
+   */
+  sendPage(frames: Uint8Array, subscription: ReceiverSubscription): number;
   /** Whether the socket is empty enough for another page. */
   readonly hasRoom: boolean;
   /** A frame that is no message. */

@@ -22,16 +22,20 @@ export class SeedPump {
   readonly #log: PublishLog;
   readonly #queues = new Map<Group, Queue>();
   /** These bytes are out and may be credited. */
+  readonly #beforePublish: () => void;
   readonly #onPublished: (group: Group, bytes: number) => void;
   #scheduled = false;
 
   constructor(options: {
     app: TemplatedApp;
     log: PublishLog;
+    /** Who left in the meantime must be gone before the next publish. */
+    beforePublish: () => void;
     onPublished: (group: Group, bytes: number) => void;
   }) {
     this.#app = options.app;
     this.#log = options.log;
+    this.#beforePublish = options.beforePublish;
     this.#onPublished = options.onPublished;
   }
 
@@ -72,6 +76,7 @@ export class SeedPump {
       const frame = queue.frames[queue.at];
       if (frame === undefined) break;
       const sequence = sequenceOf(frame);
+      this.#beforePublish();
       this.#log.add({ group, kind: KIND_SEED, first: sequence, frames: frame });
       this.#app.publish(name, frame, false);
       group.published(KIND_SEED, sequence);

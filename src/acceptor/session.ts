@@ -7,13 +7,14 @@ import { CLOSE, type CloseReason } from '../core/errors.js';
 import type { AcceptorLinkEnd } from '../thread/link.js';
 import { encodeFrame, FRAME_SEPARATOR } from '../wire/server-frame.js';
 import type { Group } from './group.js';
-import { splitFrames } from './publish-log.js';
+import { sequenceOf, splitFrames } from './publish-log.js';
 import {
   KIND_MSGPACK,
   KIND_SEED,
   type Kind,
   type Receiver,
   type ReceiverSubscription,
+  TAKEN,
 } from './receiver.js';
 
 /** uWS gives every socket a user data object: here it only points to the session. */
@@ -76,20 +77,24 @@ export class Session implements Receiver {
     if (this.state !== 'closed') this.#ws.unsubscribe(group.nameOf(this.kind));
   }
 
-  sendPage(frames: Uint8Array, _subscription: ReceiverSubscription): boolean {
-    if (this.state !== 'open') return true;
+  sendPage(frames: Uint8Array, _subscription: ReceiverSubscription): number {
+    if (this.state !== 'open') return TAKEN;
     this.flush();
-    if (this.#ws.getBufferedAmount() > this.#bufferMax) return false;
-    if (this.kind !== KIND_SEED) {
-      return this.#ws.send(frames, this.kind === KIND_MSGPACK) !== SEND_DROPPED;
-    }
-    // The socket was below its limit, and uWS refuses only above it: the limit is raised by one page.
-    const all = splitFrames(frames);
-    let sent = true;
+    if (this.#ws.getBufferedAmount() > this.#bufferMax) return 0;
+    if (this.kind === KIND_SEED) return this.#sendSeedPage(splitFrames(frames));
+    return this.#ws.send(frames, this.kind === KIND_MSGPACK) === SEND_DROPPED ? 0 : TAKEN;
+  }
+
+  #sendSeedPage(frames: readonly Uint8Array[]): number {
+    let taken = TAKEN;
     this.#ws.cork(() => {
-      for (const frame of all) sent = this.#ws.send(frame, false) !== SEND_DROPPED && sent;
+      for (const frame of frames) {
+        if (this.#ws.send(frame, false) !== SEND_DROPPED) continue;
+        taken = sequenceOf(frame) - 1;
+        return;
+      }
     });
-    return sent;
+    return taken;
   }
 
   sendFrame(frame: Record<string, unknown>): void {

@@ -13,7 +13,7 @@ import type { Exchange } from './exchange.js';
 import type { Group } from './group.js';
 import { sequenceOf, splitFrames } from './publish-log.js';
 import { topicOf } from './query.js';
-import { KIND_SSE, type Receiver, type ReceiverSubscription } from './receiver.js';
+import { KIND_SSE, type Receiver, type ReceiverSubscription, TAKEN } from './receiver.js';
 import type { Sessions } from './sessions.js';
 import type { Subscriptions } from './subscriptions.js';
 
@@ -149,16 +149,16 @@ class Stream implements Receiver {
     group.streams.delete(this);
   }
 
-  sendPage(frames: Uint8Array, subscription: ReceiverSubscription): boolean {
-    if (this.state !== 'open') return true;
-    if (this.#socket === 'full') return false;
+  sendPage(frames: Uint8Array, subscription: ReceiverSubscription): number {
+    if (this.state !== 'open') return TAKEN;
+    if (this.#socket === 'full') return 0;
     let text = '';
     for (const frame of splitFrames(frames)) {
       const data = Buffer.from(frame.buffer, frame.byteOffset, frame.length).toString('utf8');
       text += `id: ${subscription.epoch}:${sequenceOf(frame)}\nevent: message\n${dataLines(data)}\n`;
     }
     this.#write(text);
-    return true;
+    return TAKEN;
   }
 
   sendFrame(frame: Record<string, unknown>): void {

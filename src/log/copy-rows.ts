@@ -1,126 +1,98 @@
-/**
- * Rows for COPY conduit.messages FROM STDIN (FORMAT binary), encoded in one pass into a slab that is
- * used again. One per append connection.
- */
-import type { PlacedPart } from './append-batch.js';
-import type { PendingAppend } from './message-log.js';
+/** Rows of conduit.messages as COPY takes them in binary: PostgreSQL's own encoding, no text to escape. */
+import type { Publication } from '../core/message.js';
 
-/** The columns in the order in which `encode` writes them. */
-export const COPY_COLUMNS =
-  'topic_id, sequence, message_id, published_at, expires_at, key, headers, content_type, payload';
+export const COPY_SQL = `COPY conduit.messages (topic_id, sequence, message_id, published_at,
+  expires_at, key, headers, content_type, payload) FROM STDIN (FORMAT binary)`;
 
-const SIGNATURE = Buffer.from('PGCOPY\n\xff\r\n\0', 'latin1');
-const HEADER_BYTES = SIGNATURE.length + 8;
-const TRAILER_BYTES = 2;
+const SIGNATURE = Buffer.from('PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0', 'latin1');
 const FIELDS = 9;
-/** Field count, nine lengths, and the fixed fields with expires_at; texts and payload come on top. */
+const NULL_LENGTH = 0xffffffff;
+/** Fixed bytes of a row: the count, nine lengths, and the fields of fixed size. */
 const ROW_BYTES = 2 + FIELDS * 4 + 8 + 8 + 16 + 8 + 8 + 2;
-const NULL_LENGTH = -1;
-const POSTGRES_EPOCH_MS = Date.UTC(2000, 0, 1);
+/** Unix ms of 2000-01-01, from which PostgreSQL counts. */
+const PG_EPOCH_MS = 946_684_800_000;
 const TWO_32 = 2 ** 32;
-const SLAB_BYTES_FIRST = 64 * 1024;
 
-export class CopyRows {
-  #slab = Buffer.allocUnsafeSlow(SLAB_BYTES_FIRST);
-  #view = new DataView(this.#slab.buffer);
-  #at = 0;
+export interface CopyRow {
+  readonly messageId: Uint8Array;
+  readonly publication: Publication;
+}
 
-  /** The whole of COPY's data. Valid until the next call. */
-  encode<A extends PendingAppend>(placed: readonly PlacedPart<A>[]): Buffer {
-    this.#reserve(boundOf(placed));
-    this.#at = SIGNATURE.copy(this.#slab);
-    this.#int32(0);
-    this.#int32(0);
-    for (const part of placed) this.#part(part);
-    this.#int16(-1);
-    return this.#slab.subarray(0, this.#at);
+/** Writes rows of one topic after another; `finish` gives the whole stream. */
+export class CopyBuffer {
+  readonly #buffer: Buffer;
+  #at = SIGNATURE.length;
+
+  /** `bytes`: what the rows will need, by `copyBytes`. */
+  constructor(bytes: number) {
+    this.#buffer = Buffer.allocUnsafe(SIGNATURE.length + bytes + 2);
+    SIGNATURE.copy(this.#buffer);
   }
 
-  /** After a failure the socket may still refer to the slab: the next encode takes another. */
-  discard(): void {
-    this.#slab = Buffer.allocUnsafeSlow(SLAB_BYTES_FIRST);
-    this.#view = new DataView(this.#slab.buffer);
-  }
-
-  #reserve(bytes: number): void {
-    if (bytes <= this.#slab.length) return;
-    this.#slab = Buffer.allocUnsafeSlow(Math.max(bytes, this.#slab.length * 2));
-    this.#view = new DataView(this.#slab.buffer);
-  }
-
-  #part<A extends PendingAppend>(placed: PlacedPart<A>): void {
-    const { stored, firstSequence, publishedAtMs } = placed;
-    const { topicId } = placed.part;
-    for (let n = 0; n < stored.length; n++) {
-      const append = stored[n];
-      if (append === undefined) continue;
-      const { key, headers, ttlMs, contentType, payload } = append.publication;
-      this.#int16(FIELDS);
-      this.#int64(topicId);
-      this.#int64(firstSequence + n);
-      this.#int32(16);
-      this.#bytes(append.messageId);
-      this.#time(publishedAtMs);
-      if (ttlMs === 0) this.#int32(NULL_LENGTH);
-      else this.#time(publishedAtMs + ttlMs);
-      this.#text(key);
-      this.#text(headers);
-      this.#int32(2);
-      this.#int16(contentType);
-      this.#int32(payload.length);
-      this.#bytes(payload);
+  /** One row. `publishedAtMs` is Unix ms. */
+  add(topicId: number, sequence: number, publishedAtMs: number, row: CopyRow): void {
+    const { messageId, publication } = row;
+    const { payload, ttlMs } = publication;
+    this.#u16(FIELDS);
+    this.#u32(8);
+    this.#int8(topicId);
+    this.#u32(8);
+    this.#int8(sequence);
+    this.#u32(16);
+    this.#buffer.set(messageId, this.#at);
+    this.#at += 16;
+    this.#u32(8);
+    this.#time(publishedAtMs);
+    if (ttlMs === 0) this.#u32(NULL_LENGTH);
+    else {
+      this.#u32(8);
+      this.#time(publishedAtMs + ttlMs);
     }
+    this.#text(publication.key);
+    this.#text(publication.headers);
+    this.#u32(2);
+    this.#u16(publication.contentType);
+    this.#u32(payload.length);
+    this.#buffer.set(payload, this.#at);
+    this.#at += payload.length;
   }
 
-  #int16(value: number): void {
-    this.#view.setInt16(this.#at, value);
-    this.#at += 2;
+  finish(): Buffer {
+    this.#u16(0xffff);
+    return this.#buffer.subarray(0, this.#at);
   }
 
-  #int32(value: number): void {
-    this.#view.setInt32(this.#at, value);
-    this.#at += 4;
+  #u16(value: number): void {
+    this.#at = this.#buffer.writeUInt16BE(value, this.#at);
   }
 
-  /** A field of eight bytes, its length before it. */
-  #int64(value: number): void {
-    const view = this.#view;
-    view.setInt32(this.#at, 8);
-    view.setInt32(this.#at + 4, Math.floor(value / TWO_32));
-    view.setUint32(this.#at + 8, value >>> 0);
-    this.#at += 12;
+  #u32(value: number): void {
+    this.#at = this.#buffer.writeUInt32BE(value, this.#at);
   }
 
-  /** timestamptz: microseconds since 2000. */
-  #time(ms: number): void {
-    this.#int64((ms - POSTGRES_EPOCH_MS) * 1000);
+  /** Up to 2^53: sequences, ids, microseconds until the year 2255. */
+  #int8(value: number): void {
+    this.#u32(Math.floor(value / TWO_32));
+    this.#u32(value % TWO_32);
   }
 
-  #bytes(bytes: Uint8Array): void {
-    this.#slab.set(bytes, this.#at);
-    this.#at += bytes.length;
+  #time(unixMs: number): void {
+    this.#int8((unixMs - PG_EPOCH_MS) * 1_000);
   }
 
   #text(value: string | null): void {
     if (value === null) {
-      this.#int32(NULL_LENGTH);
+      this.#u32(NULL_LENGTH);
       return;
     }
-    const length = this.#slab.write(value, this.#at + 4, 'utf8');
-    this.#int32(length);
+    const length = this.#buffer.write(value, this.#at + 4, 'utf8');
+    this.#u32(length);
     this.#at += length;
   }
 }
 
-function boundOf<A extends PendingAppend>(placed: readonly PlacedPart<A>[]): number {
-  let bytes = HEADER_BYTES + TRAILER_BYTES;
-  for (const { stored, storedBytes } of placed) {
-    bytes += stored.length * ROW_BYTES + storedBytes;
-    for (const { publication } of stored) {
-      // At most three bytes of UTF-8 for each unit of UTF-16.
-      if (publication.key !== null) bytes += 3 * publication.key.length;
-      if (publication.headers !== null) bytes += 3 * publication.headers.length;
-    }
-  }
-  return bytes;
+/** At most what a row needs. */
+export function copyBytes(publication: Publication): number {
+  const text = (publication.key?.length ?? 0) + (publication.headers?.length ?? 0);
+  return ROW_BYTES + publication.payload.length + text * 3;
 }

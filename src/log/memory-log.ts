@@ -183,7 +183,7 @@ export class MemoryLog<A extends PendingAppend> implements MessageLog<A> {
   }
 
   async defer(request: DeferRequest): Promise<DeferredRecord> {
-    if (this.#state !== 'open') throw new RequestError('log_unavailable', 'the log is closed');
+    if (this.#state !== 'open') throw new RequestError('draining', 'the log is closed');
     const topic = this.#topics.byId(request.topicId);
     if (topic === undefined || topic.tenant !== request.tenant) throw topicGone();
     if (this.#isFull(request.publication.payload.length)) throw logFull();
@@ -257,7 +257,7 @@ export class MemoryLog<A extends PendingAppend> implements MessageLog<A> {
     now: number,
   ): Leftover<P> | null {
     if (this.#state === 'closed') {
-      return { append, code: 'log_unavailable', detail: 'the log is closed' };
+      return { append, code: 'draining', detail: 'the log is closed' };
     }
     if (topic === undefined) {
       return { append, code: 'topic_not_found', detail: 'topic not found' };

@@ -1,35 +1,31 @@
 /** The contract suite's part on what waits to be appended. */
-import type { Test } from 'tap';
 import type { Publication } from '../../src/core/message.js';
 import type { DeferredRecord } from '../../src/log/message-log.js';
-import type { Factory } from './message-log.js';
+import { eventually } from '../support/eventually.js';
+import type { OpenLog, Parts } from './message-log.js';
 import { newTopic, put, rangeOf, TENANT, text } from './message-log.js';
-import { TestAppend, until } from './recording-sink.js';
+import { TestAppend } from './recording-sink.js';
 
 const HOUR_MS = 3_600_000;
 
-export async function deferredTests(t: Test, factory: Factory): Promise<void> {
-  const open = await factory();
-  const { log, sink } = open;
-  const defer = (
-    topicId: number,
-    body: string,
-    when: { delayMs?: number; deliverAtMs?: number },
-    more: Partial<Publication> = {},
-  ): Promise<DeferredRecord> =>
-    log.defer({
-      tenant: TENANT,
-      topicId,
-      publication: new TestAppend(topicId, { payload: text(body), ...more }).publication,
-      delayMs: when.delayMs ?? 0,
-      deliverAtMs: when.deliverAtMs ?? 0,
-    });
+function defer(
+  { log }: OpenLog,
+  topicId: number,
+  body: string,
+  more: Partial<Publication> & { delayMs?: number; deliverAtMs?: number },
+): Promise<DeferredRecord> {
+  const { delayMs = 0, deliverAtMs = 0, ...rest } = more;
+  const { publication } = new TestAppend(topicId, { payload: text(body), ...rest });
+  return log.defer({ tenant: TENANT, topicId, publication, delayMs, deliverAtMs });
+}
 
-  t.test('are listed until they are cancelled', async (t) => {
+export const DEFERRED: Parts = {
+  'are listed until they are cancelled': async (t, open) => {
+    const { log } = open;
     const topic = await newTopic(log);
-    const one = await defer(topic.id, '{"a":1}', { delayMs: HOUR_MS });
+    const one = await defer(open, topic.id, '{"a":1}', { delayMs: HOUR_MS });
     const at = Date.now() + 2 * HOUR_MS;
-    const two = await defer(topic.id, '22', { deliverAtMs: at });
+    const two = await defer(open, topic.id, '22', { deliverAtMs: at });
     t.match(one, { topic: topic.name, bytes: 7 });
     t.ok(Math.abs(one.deliverAtMs - one.createdAtMs - HOUR_MS) < 1_000);
     t.equal(two.deliverAtMs, at);
@@ -46,18 +42,24 @@ export async function deferredTests(t: Test, factory: Factory): Promise<void> {
     t.equal(await log.cancelDeferred(TENANT, 987_654_321), 'unknown');
     t.same(await list(0, 10), [two]);
     t.equal(await log.cancelDeferred(TENANT, two.id), 'cancelled');
-  });
+  },
 
-  t.test('are appended in the order they are due, after which none can be cancelled', async (t) => {
+  'are appended in the order they are due, after which none can be cancelled': async (t, open) => {
+    const { log, sink } = open;
     const topic = await newTopic(log);
     await put(open, new TestAppend(topic.id, { payload: text('0') }));
     const at = Date.now() + 300;
-    const cancelled = await defer(topic.id, 'never', { deliverAtMs: at });
-    const second = await defer(topic.id, '2', { deliverAtMs: at, delayMs: 0 });
-    await defer(topic.id, '3', { deliverAtMs: at }, { key: 'k', headers: '{"h":"v"}', ttlMs: 500 });
-    const first = await defer(topic.id, '1', { delayMs: 0, deliverAtMs: 1 });
+    const cancelled = await defer(open, topic.id, 'never', { deliverAtMs: at });
+    const second = await defer(open, topic.id, '2', { deliverAtMs: at, delayMs: 0 });
+    await defer(open, topic.id, '3', {
+      deliverAtMs: at,
+      key: 'k',
+      headers: '{"h":"v"}',
+      ttlMs: 500,
+    });
+    const first = await defer(open, topic.id, '1', { delayMs: 0, deliverAtMs: 1 });
     t.equal(await log.cancelDeferred(TENANT, cancelled.id), 'cancelled');
-    await until(() => sink.releases.get(topic.id)?.length === 3, 'the release');
+    await eventually(() => sink.releases.get(topic.id)?.length === 3);
     const rows = sink.releases.get(topic.id) ?? [];
     const bodies = rows.map((row) => Buffer.from(row.payload).toString());
     t.same(bodies, ['1', '2', '3']);
@@ -76,17 +78,18 @@ export async function deferredTests(t: Test, factory: Factory): Promise<void> {
     t.same(await log.listDeferred(TENANT, { topic: topic.name, after: 0, limit: 10 }), []);
     const [next] = await put(open, new TestAppend(topic.id, { payload: text('4') }));
     t.match(next, { kind: 'committed', sequence: 5 });
-  });
+  },
 
-  t.test('obey the dedupe keys of the topic', async (t) => {
+  'obey the dedupe keys of the topic': async (t, open) => {
+    const { log, sink } = open;
     const topic = await newTopic(log);
     const first = new TestAppend(topic.id, { payload: text('1'), dedupeKey: 'k' });
     await put(open, first);
-    await defer(topic.id, '1', { deliverAtMs: 1 }, { dedupeKey: 'k' });
-    await defer(topic.id, '2', { deliverAtMs: 1 }, { dedupeKey: 'd' });
-    await defer(topic.id, '2', { deliverAtMs: 1 }, { dedupeKey: 'd' });
-    await defer(topic.id, '3', { deliverAtMs: 1 });
-    await until(() => sink.releases.get(topic.id)?.at(-1)?.sequence === 3, 'the release');
+    await defer(open, topic.id, '1', { deliverAtMs: 1, dedupeKey: 'k' });
+    await defer(open, topic.id, '2', { deliverAtMs: 1, dedupeKey: 'd' });
+    await defer(open, topic.id, '2', { deliverAtMs: 1, dedupeKey: 'd' });
+    await defer(open, topic.id, '3', { deliverAtMs: 1 });
+    await eventually(() => sink.releases.get(topic.id)?.at(-1)?.sequence === 3);
     const page = await log.read(rangeOf(topic.id));
     t.same(
       page.rows.map((row) => Buffer.from(row.payload).toString()),
@@ -94,21 +97,22 @@ export async function deferredTests(t: Test, factory: Factory): Promise<void> {
     );
     const again = new TestAppend(topic.id, { payload: text('2'), dedupeKey: 'd' });
     t.match((await put(open, again))[0], { kind: 'duplicate', first: { sequence: 2 } });
-  });
+  },
 
-  t.test('of a deleted topic are gone', async (t) => {
+  'of a deleted topic are gone': async (t, open) => {
+    const { log, sink } = open;
     const topic = await newTopic(log);
-    await defer(topic.id, '1', { delayMs: 200 });
+    await defer(open, topic.id, '1', { delayMs: 200 });
     await log.deleteTopic(TENANT, topic.name);
     t.same(await log.listDeferred(TENANT, { topic: topic.name, after: 0, limit: 10 }), []);
-    await t.rejects(defer(topic.id, '2', { delayMs: 100 }), { code: 'topic_not_found' });
+    await t.rejects(defer(open, topic.id, '2', { delayMs: 100 }), { code: 'topic_not_found' });
     await log.createTopic(TENANT, topic.name, null);
     const marker = await newTopic(log);
-    await defer(marker.id, '1', { delayMs: 300 });
-    await until(() => sink.releases.has(marker.id), 'one deferred later');
+    await defer(open, marker.id, '1', { delayMs: 300 });
+    await eventually(() => sink.releases.has(marker.id));
     t.notOk(sink.releases.has(topic.id));
-  });
-}
+  },
+};
 
 function plain(row: { payload: Uint8Array; messageId: Uint8Array }): object {
   return {

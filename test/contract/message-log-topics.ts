@@ -1,15 +1,12 @@
 /** The contract suite's part on topics. */
-import type { Test } from 'tap';
 import { RequestError } from '../../src/core/errors.js';
-import type { Factory } from './message-log.js';
+import type { Parts } from './message-log.js';
 import { newTopic, put, rangeOf, TENANT, text } from './message-log.js';
 import { TestAppend } from './recording-sink.js';
 
-export async function topicTests(t: Test, factory: Factory): Promise<void> {
-  const open = await factory();
-  const { log } = open;
-
-  t.test('are made once, found, patched and deleted', async (t) => {
+export const TOPICS: Parts = {
+  'are made once, found, patched and deleted': async (t, open) => {
+    const { log } = open;
     t.equal(await log.findTopic(TENANT, 'crud.x'), null);
     t.equal(await log.findTopic(TENANT, 'no such\0name'), null);
     const retention = { hours: 5, messages: null, bytes: 1_000_000_000_000 };
@@ -36,17 +33,19 @@ export async function topicTests(t: Test, factory: Factory): Promise<void> {
     t.equal(await log.deleteTopic(TENANT, 'crud.x'), null);
     t.equal(await log.findTopic(TENANT, 'crud.x'), null);
     t.equal((await log.heads([topic.id])).size, 0);
-  });
+  },
 
-  t.test('of fifty concurrent creates exactly one makes the topic', async (t) => {
+  'of fifty concurrent creates exactly one makes the topic': async (t, open) => {
+    const { log } = open;
     const results = await Promise.all(
       Array.from({ length: 50 }, () => log.createTopic(TENANT, 'race.x', null)),
     );
     t.equal(results.filter((result) => result.created).length, 1);
     t.equal(new Set(results.map((result) => result.topic.id)).size, 1);
-  });
+  },
 
-  t.test('are listed by name in byte order, by pages and prefix', async (t) => {
+  'are listed by name in byte order, by pages and prefix': async (t, open) => {
+    const { log } = open;
     const names = ['p.A', 'p.a', 'p.a-b', 'p.a.b', 'p.a:b', 'p.aXb', 'p.a_b', 'p.b', 'p_a'];
     for (const name of [...names].reverse()) await log.createTopic(TENANT, name, null);
     const list = async (prefix: string, after = '', limit = 100): Promise<string[]> =>
@@ -69,18 +68,21 @@ export async function topicTests(t: Test, factory: Factory): Promise<void> {
     }
     t.same(paged, inOrder);
     t.same(await list('p.', 'p.a-b', 1), ['p.a.b']);
-  });
+  },
 
-  t.test('have a limit per tenant', async (t) => {
+  'have a limit per tenant': async (t, open, factory) => {
+    const { log } = open;
     const { topics } = await log.totals(TENANT);
     const limited = await factory({ topicsPerTenantMax: topics + 1 });
+    t.teardown(() => limited.log.close());
     const room = limited.log.mode === 'memory' ? topics + 1 : 1;
     for (let n = 0; n < room; n++) await limited.log.createTopic(TENANT, `limit.${n}`, null);
     await t.rejects(limited.log.createTopic(TENANT, 'limit.more', null), { code: 'topic_limit' });
     t.equal((await limited.log.createTopic(TENANT, 'limit.0', null)).created, false);
-  });
+  },
 
-  t.test('made again under an old name have another id and none of the old messages', async (t) => {
+  'made again under an old name have another id and none of the old messages': async (t, open) => {
+    const { log } = open;
     const old = await newTopic(log);
     await put(open, new TestAppend(old.id, { payload: text('old'), dedupeKey: 'k' }));
     const epoch = log.epochOf(old.id);
@@ -98,9 +100,10 @@ export async function topicTests(t: Test, factory: Factory): Promise<void> {
     t.match(late, { kind: 'failed', code: 'topic_not_found' });
     const again = new TestAppend(topic.id, { payload: text('new'), dedupeKey: 'k' });
     t.match((await put(open, again))[0], { kind: 'committed', sequence: 1 });
-  });
+  },
 
-  t.test('count in the totals of their tenant alone', async (t) => {
+  'count in the totals of their tenant alone': async (t, open) => {
+    const { log } = open;
     const before = await log.totals(TENANT);
     const topic = await newTopic(log);
     await put(open, ...['1', '2'].map((n) => new TestAppend(topic.id, { payload: text(n) })));
@@ -111,5 +114,5 @@ export async function topicTests(t: Test, factory: Factory): Promise<void> {
     t.same(await log.listTopics('nobody', { prefix: '', after: '', limit: 10 }), []);
     t.equal(await log.findTopic('nobody', topic.name), null);
     t.equal(await log.deleteTopic('nobody', topic.name), null);
-  });
-}
+  },
+};

@@ -94,12 +94,3 @@ function settle(append: TestAppend, outcome: Outcome): void {
   assert.equal(append.outcome, null, 'an append has one outcome');
   append.outcome = outcome;
 }
-
-/** Waits for the condition; breaks the test after ten seconds. */
-export async function until(condition: () => boolean, what: string): Promise<void> {
-  const end = performance.now() + 10_000;
-  while (!condition()) {
-    assert.ok(performance.now() < end, `in time: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}

@@ -8,7 +8,7 @@ import { migrate } from '../../src/log/migrations.js';
 import { OutboxRelease } from '../../src/log/outbox-release.js';
 import { TopicStore } from '../../src/log/topic-store.js';
 import { rangeOf, TENANT } from '../contract/message-log.js';
-import { until } from '../contract/recording-sink.js';
+import { eventually } from '../support/eventually.js';
 import { startPostgres } from '../support/postgres.js';
 
 const TOPICS = 4;
@@ -58,10 +58,10 @@ t.test('exactly once and in order through a kill', async (t) => {
       }),
   );
   for (const release of releases) release.start();
-  await until(() => releasedRows > EACH, 'some');
+  await eventually(() => releasedRows > EACH);
   await server.kill9();
   await server.start();
-  await until(() => trouble.length > 0, 'the releases notice');
+  await eventually(() => trouble.length > 0);
   const left = async (): Promise<number> => {
     const { rows } = await pool.query<{ left: number }>(
       'SELECT count(*)::int AS left FROM conduit.outbox',

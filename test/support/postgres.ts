@@ -32,7 +32,7 @@ const START_TIMEOUT_MS = 60_000;
 
 export async function startPostgres(): Promise<TestPostgres> {
   // TEST_POSTGRES_BIN: the bin folder of another version, for a run by hand.
-  const bin = process.env['TEST_POSTGRES_BIN'] ?? path.join(nativeFolder(), 'bin');
+  const bin = process.env.TEST_POSTGRES_BIN ?? path.join(nativeFolder(), 'bin');
   const account = serverAccount();
   const folder = mkdtempSync(path.join(tmpdir(), 'conduit-pg-'));
   chmodSync(folder, 0o755);
@@ -86,6 +86,10 @@ export async function startPostgres(): Promise<TestPostgres> {
     },
   };
   await server.start();
+  // A test that dies must not leave a server behind: SIGQUIT is an immediate shutdown.
+  process.once('exit', () => {
+    if (isRunning(server.pid)) process.kill(server.pid, 'SIGQUIT');
+  });
   return server;
 }
 

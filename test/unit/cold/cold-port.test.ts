@@ -12,7 +12,7 @@ import { MessageStore } from '../../../src/log/message-store.js';
 import { migrate } from '../../../src/log/migrations.js';
 import { TopicStore } from '../../../src/log/topic-store.js';
 import { rangeOf, TENANT } from '../../contract/message-log.js';
-import { until } from '../../contract/recording-sink.js';
+import { eventually } from '../../support/eventually.js';
 import { startPostgres } from '../../support/postgres.js';
 
 const EMPTY: LogPage = { rows: [], firstSequence: 1, lastSequence: 0 };
@@ -49,7 +49,7 @@ t.test('a worker has eight reads under way, in order, and all end', async (t) =>
   await new Promise((resolve) => setTimeout(resolve, 50));
   t.equal(asked.length, 8);
   for (let n = 0; n < 12; n++) {
-    await until(() => finish.length > n, 'the read to be asked for');
+    await eventually(() => finish.length > n);
     finish[n]?.();
     await reads[n];
   }

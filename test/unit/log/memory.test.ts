@@ -8,7 +8,8 @@ import { HotRows } from '../../../src/log/hot-rows.js';
 import { MemoryLog } from '../../../src/log/memory-log.js';
 import type { LogSink } from '../../../src/log/message-log.js';
 import { rangeOf, TENANT, text } from '../../contract/message-log.js';
-import { RecordingSink, TestAppend, until } from '../../contract/recording-sink.js';
+import { RecordingSink, TestAppend } from '../../contract/recording-sink.js';
+import { eventually } from '../../support/eventually.js';
 
 const HOUR_MS = 3_600_000;
 const MIB = 1024 * 1024;
@@ -199,7 +200,7 @@ t.test('a sink that appends and flushes again is served', async (t) => {
   };
   log.append(new TestAppend(id, { payload: text('1') }));
   log.flush();
-  await until(() => second.outcome !== null, 'the second');
+  await eventually(() => second.outcome !== null);
   t.match(second.outcome, { kind: 'committed', sequence: 2 });
 });
 

@@ -1,0 +1,104 @@
+// Goal: whatever connection breaks at whatever moment, a committed append is in the log at its place,
+// a failed one is not, nothing is there twice and sequences are contiguous (I1, I2).
+import pg from 'pg';
+import t from 'tap';
+import { migrate } from '../../src/log/migrations.js';
+import { TestAppend } from '../contract/recording-sink.js';
+import { faultsOf, judgeAppends, loadAppends } from '../support/append-load.js';
+import { eventually } from '../support/eventually.js';
+import { startPostgres } from '../support/postgres.js';
+import { makeTopics, openPostgresLog } from '../support/postgres-log.js';
+
+const server = await startPostgres();
+await migrate(server.url);
+t.teardown(() => server.stop());
+
+t.test('two logs on one database share topics without gaps or repeats', async (t) => {
+  const one = await openPostgresLog(server.url, 'one');
+  const two = await openPostgresLog(server.url, 'two');
+  const topicIds = await makeTopics(one.log, 'shared', 5);
+  const end = performance.now() + 4_000;
+  const until = (): boolean => performance.now() > end;
+  const load = { topicIds, publishers: 64, until };
+  const told = (
+    await Promise.all([
+      loadAppends({ log: one.log, ...load }),
+      loadAppends({ log: two.log, ...load }),
+    ])
+  ).flat();
+  await Promise.all([one.log.close(), two.log.close()]);
+  const appends = told.map(({ append }) => append);
+  const verdict = await judgeAppends(server.url, topicIds, appends);
+  t.comment(`${verdict.committed} committed`);
+  t.same(faultsOf(verdict), []);
+  t.same(verdict.failed, {}, 'nobody was refused');
+  t.ok(verdict.committed > 500);
+});
+
+t.test('backends terminated every 200 ms lose and repeat nothing', async (t) => {
+  const { log } = await openPostgresLog(server.url, 'cut');
+  const topicIds = await makeTopics(log, 'cut', 5);
+  const admin = new pg.Client({ connectionString: server.url });
+  await admin.connect();
+  const end = performance.now() + 6_000;
+  const loading = loadAppends({
+    log,
+    topicIds,
+    publishers: 64,
+    until: () => performance.now() > end,
+  });
+  let cuts = 0;
+  while (performance.now() < end) {
+    const { rowCount } = await admin.query(
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+       WHERE application_name LIKE 'conduit/cut/%'`,
+    );
+    cuts += rowCount ?? 0;
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+  const appends = (await loading).map(({ append }) => append);
+  await eventually(() => log.state === 'open', 5_000);
+  const late = new TestAppend(topicIds[0] ?? 0, { payload: Buffer.from('{}') });
+  log.append(late);
+  log.flush();
+  await eventually(() => late.outcome?.kind === 'committed', 5_000);
+  await admin.end();
+  await log.close();
+  const verdict = await judgeAppends(server.url, topicIds, [...appends, late]);
+  t.comment(`${verdict.committed} committed, ${cuts} backends ended`, verdict.failed);
+  t.same(faultsOf(verdict), []);
+  t.ok(verdict.committed > 500);
+  t.ok(cuts > 20);
+});
+
+t.test('kill -9 of PostgreSQL under load: told within 2 s, resolved, recovered', async (t) => {
+  const { log } = await openPostgresLog(server.url, 'kill');
+  const topicIds = await makeTopics(log, 'kill', 5);
+  let done = false;
+  const loading = loadAppends({ log, topicIds, publishers: 64, until: () => done, pauseMs: 1 });
+  const downs: [number, number][] = [];
+  for (let kill = 0; kill < 2; kill++) {
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    const from = performance.now();
+    await server.kill9();
+    await new Promise((resolve) => setTimeout(resolve, 2_500));
+    downs.push([from, performance.now()]);
+    await server.start();
+    await eventually(() => log.state === 'open', 10_000);
+  }
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  done = true;
+  const told = await loading;
+  await log.close();
+  const appends = told.map(({ append }) => append);
+  const verdict = await judgeAppends(server.url, topicIds, appends);
+  t.comment(`${verdict.committed} committed, ${verdict.rows} rows`, verdict.failed);
+  t.same(faultsOf(verdict), []);
+  t.ok((verdict.failed.log_unavailable ?? 0) > 0, 'told that the log is away');
+  const slow = told.filter(({ append, sentAtMs, answeredAtMs }) => {
+    const isDown = downs.some(([from, to]) => sentAtMs > from && sentAtMs < to - 2_000);
+    const wait = answeredAtMs - sentAtMs;
+    return isDown && append.outcome?.kind === 'failed' && wait > 2_000;
+  });
+  t.equal(slow.length, 0, 'whoever published while it was away knew within 2 s');
+});

@@ -1,0 +1,45 @@
+/** Logs over one test database, as the workers of nodes open them. */
+import { systemClock } from '../../src/core/clock.js';
+import type { Limits } from '../../src/core/limits.js';
+import { DEFAULT_LIMITS } from '../../src/core/limits.js';
+import { PostgresLog } from '../../src/log/postgres-log.js';
+import { createLogger } from '../../src/observe/logger.js';
+import type { TestAppend } from '../contract/recording-sink.js';
+import { RecordingSink } from '../contract/recording-sink.js';
+
+export interface TestLog {
+  log: PostgresLog<TestAppend>;
+  sink: RecordingSink;
+}
+
+export async function openPostgresLog(
+  databaseUrl: string,
+  name: string,
+  limits: Partial<Limits> = {},
+): Promise<TestLog> {
+  const sink = new RecordingSink();
+  const log = new PostgresLog<TestAppend>({
+    databaseUrl,
+    applicationName: `conduit/${name}/w0`,
+    limits: { ...DEFAULT_LIMITS, ...limits },
+    clock: systemClock,
+    sink,
+    logger: createLogger('silent', { thread: name, threadId: 0 }),
+    notify: false,
+    owns: () => true,
+  });
+  await log.open();
+  return { log, sink };
+}
+
+export async function makeTopics(
+  log: TestLog['log'],
+  prefix: string,
+  n: number,
+): Promise<number[]> {
+  const ids: number[] = [];
+  for (let i = 0; i < n; i++) {
+    ids.push((await log.createTopic('default', `${prefix}.${i}`, null)).topic.id);
+  }
+  return ids;
+}
