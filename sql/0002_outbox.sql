@@ -23,8 +23,9 @@ CREATE TABLE conduit.outbox (
 -- Short-lived: not worth compressing.
 ALTER TABLE conduit.outbox ALTER COLUMN payload SET STORAGE EXTERNAL;
 
--- Serves both the loose scan for topics with something due and the release of one topic, in the order
--- (due_at, id). conduit.publish takes the transaction's time, so that is the order of the calls.
+-- Serves both the loose scan for topics with something due and the release of one topic, in the
+-- order (due_at, id). conduit.publish takes the transaction's time, so that is the order of the
+-- calls.
 CREATE INDEX outbox_due ON conduit.outbox (topic_id, due_at, id);
 
 -- What was released, one row per batch, so that a late cancel can be told "released" rather than
@@ -64,8 +65,8 @@ $$;
 --   22023 (invalid_parameter_value)  an argument is not valid; the message says which and why
 -- The bounds are the defaults of PAYLOAD_BYTES_MAX, KEY_BYTES_MAX and so on. Grant an application
 -- USAGE on schema conduit and EXECUTE on this function; it needs no right on the tables.
--- `SET conduit.notify = off` for a session or role: the release then finds the row by polling, within
--- a second (NOTIFY serialises commits of busy publishers).
+-- `SET conduit.notify = off` for a session or role: the release then finds the row by polling,
+-- within a second (NOTIFY serialises commits of busy publishers).
 CREATE FUNCTION conduit.publish(
   topic      text,
   payload    json,

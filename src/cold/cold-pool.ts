@@ -1,7 +1,7 @@
 /**
  * The pool of threads for reads that are not hot: catch-up far back, replay, exports. Owned by the
- * main thread; topic workers reach it through a port (cold-port.ts). A thread starts at the first read
- * and ends when it has been idle for a while.
+ * main thread; topic workers reach it through a port (cold-port.ts). A thread starts at the first
+ * read and ends when it has been idle for a while.
  */
 import { fileURLToPath } from 'node:url';
 import { Piscina } from 'piscina';

@@ -1,8 +1,8 @@
 /**
  * The port between a topic worker and the cold pool: the worker's end asks for pages by number, the
  * main thread's end lets the pool read them and passes the packed page on without looking into it.
- * Errors travel as ids. A worker has at most OUTSTANDING_MAX reads under way; the rest wait here, in
- * order: their number is bounded by the topics and sessions that read, one page each.
+ * Errors travel as ids. A worker has at most OUTSTANDING_MAX reads under way; the rest wait here,
+ * in order: their number is bounded by the topics and sessions that read, one page each.
  */
 import type { MessagePort } from 'node:worker_threads';
 import type { ErrorCode } from '../core/errors.js';

@@ -1,6 +1,6 @@
 /**
- * A page of the log as one ArrayBuffer, so that it changes threads by transfer: nothing is cloned, and
- * the reader's payloads and ids are views of the one buffer.
+ * A page of the log as one ArrayBuffer, so that it changes threads by transfer: nothing is cloned,
+ * and the reader's payloads and ids are views of the one buffer.
  */
 import type { ContentType, LogRow } from '../core/message.js';
 import type { LogPage } from '../log/message-log.js';

@@ -1,6 +1,6 @@
 /**
- * The task of the cold pool: reads one page of the log and packs it. Runs in a thread of piscina, on
- * database connections of that thread; the hot threads pay for none of it.
+ * The task of the cold pool: reads one page of the log and packs it. Runs in a thread of piscina,
+ * on database connections of that thread; the hot threads pay for none of it.
  */
 import { move, workerData } from 'piscina';
 import { ERRORS, RequestError } from '../core/errors.js';

@@ -1,6 +1,7 @@
 /**
- * What tells a repeated publish from another message under the same dedupe key. Every path into a log
- * (append, outbox, memory) uses this one function: a key may come by HTTP first and by SQL next.
+ * What tells a repeated publish from another message under the same dedupe key. Every path into a
+ * log (append, outbox, memory) uses this one function: a key may come by HTTP first and by SQL
+ * next.
  */
 import { createHash } from 'node:crypto';
 import type { Publication } from '../core/message.js';

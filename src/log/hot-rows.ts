@@ -1,8 +1,8 @@
 /**
- * The newest rows of one topic, in memory: a deque by sequence, bounded by whoever owns it. Rows lie
- * packed in slabs (no object per row is kept, so that neither the heap nor a publisher's transferred
- * buffer grows with them); a slab is freed when its last row is evicted. Slabs start small and double,
- * so that a topic with few messages costs little.
+ * The newest rows of one topic, in memory: a deque by sequence, bounded by whoever owns it. Rows
+ * lie packed in slabs (no object per row is kept, so that neither the heap nor a publisher's
+ * transferred buffer grows with them); a slab is freed when its last row is evicted. Slabs start
+ * small and double, so that a topic with few messages costs little.
  */
 import type { LogRow, Publication } from '../core/message.js';
 import { rowSpan, Slab } from './slab.js';
@@ -69,7 +69,9 @@ export class HotRows {
     this.#last++;
   }
 
-  /** The row; undefined when it is not, or no longer, here. Payload and id are views of the slab. */
+  /**
+   * The row; undefined when it is not, or no longer, here. Payload and id are views of the slab.
+   */
   at(sequence: number): LogRow | undefined {
     if (sequence < this.#first || sequence > this.#last) return undefined;
     const slab = this.#slabs[this.#slabOf(sequence)];

@@ -1,9 +1,9 @@
 /**
  * The message log without a database: the whole contract, bounded, gone with its thread. `flush`
- * commits: there is nothing to wait for. What is over a bound goes oldest first: of a topic past its
- * own bounds its oldest rows; past memoryLogBytesMax the oldest slab of the topic that holds most.
- * Dedupe keys and deferred messages cannot be evicted: at half of memoryLogBytesMax a new one is
- * refused, `log_full`.
+ * commits: there is nothing to wait for. What is over a bound goes oldest first: of a topic past
+ * its own bounds its oldest rows; past memoryLogBytesMax the oldest slab of the topic that holds
+ * most. Dedupe keys and deferred messages cannot be evicted: at half of memoryLogBytesMax a new one
+ * is refused, `log_full`.
  */
 import type { Clock } from '../core/clock.js';
 import { formatEpoch } from '../core/epoch.js';

@@ -1,6 +1,6 @@
 /**
- * One topic of the in-memory log: its record, rows and dedupe keys. Sequences are given here. Bounds
- * of messages and bytes hold after every batch, hours once a minute.
+ * One topic of the in-memory log: its record, rows and dedupe keys. Sequences are given here.
+ * Bounds of messages and bytes hold after every batch, hours once a minute.
  */
 import type { Limits } from '../core/limits.js';
 import type { LogRow } from '../core/message.js';

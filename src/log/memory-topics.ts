@@ -109,7 +109,9 @@ export class MemoryTopics<A extends PendingAppend> {
     }
   }
 
-  /** Most memory first; a topic's only slab, with its newest rows, goes when nothing else is left. */
+  /**
+   * Most memory first; a topic's only slab, with its newest rows, goes when nothing else is left.
+   */
   #largest(): MemoryTopic<A> | undefined {
     let largest: MemoryTopic<A> | undefined;
     let most = 0;

@@ -1,7 +1,8 @@
 /**
  * Committed messages in PostgreSQL: reads of conduit.messages, by its leaves' index on
- * (topic_id, sequence). Keeps no state and takes no lock. Sequences are contiguous, so a page is asked
- * for by its exact bounds: whatever plan is made of it touches no more rows than the page has.
+ * (topic_id, sequence). Keeps no state and takes no lock. Sequences are contiguous, so a page is
+ * asked for by its exact bounds: whatever plan is made of it touches no more rows than the page
+ * has.
  */
 import { RequestError } from '../core/errors.js';
 import type { ContentType, LogRow } from '../core/message.js';
@@ -16,7 +17,9 @@ const SEQUENCE_MAX = Number.MAX_SAFE_INTEGER;
 const ROW_BYTES = `octet_length(payload) + coalesce(octet_length(key), 0)
   + coalesce(octet_length(headers), 0) + 64`;
 
-/** The topic's bounds beside each row of the page; one row without a message when the page is empty. */
+/**
+ * The topic's bounds beside each row of the page; one row without a message when the page is empty.
+ */
 function pageSql(order: 'asc' | 'desc'): string {
   const bounds =
     order === 'asc'
@@ -40,7 +43,9 @@ function pageSql(order: 'asc' | 'desc'): string {
 
 const PAGE_SQL = { asc: pageSql('asc'), desc: pageSql('desc') };
 
-/** The sequence next to a bound that has rows: only asked when a page was empty for no good reason. */
+/**
+ * The sequence next to a bound that has rows: only asked when a page was empty for no good reason.
+ */
 const NEXT_SQL = {
   asc: `SELECT sequence FROM conduit.messages
     WHERE topic_id = $1 AND sequence BETWEEN $2 AND $3 ORDER BY sequence LIMIT 1`,

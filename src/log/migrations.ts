@@ -1,7 +1,8 @@
 /**
  * Brings a database to the schema of this version: the files of sql/, in order, each in its own
- * transaction, under a session advisory lock, so that nodes that start together do it once. Runs on the
- * supervisor's thread before any worker opens its log. What ran is remembered with its checksum.
+ * transaction, under a session advisory lock, so that nodes that start together do it once. Runs on
+ * the supervisor's thread before any worker opens its log. What ran is remembered with its
+ * checksum.
  */
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
@@ -66,7 +67,9 @@ export async function migrate(
   }
 }
 
-/** The files in version order. Rejects LogConfigurationError for a hole or a name out of pattern. */
+/**
+ * The files in version order. Rejects LogConfigurationError for a hole or a name out of pattern.
+ */
 export async function readMigrations(folder: string): Promise<Migration[]> {
   const names = (await readdir(folder)).filter((name) => name.endsWith('.sql')).sort();
   return Promise.all(

@@ -1,7 +1,7 @@
 /**
  * Moves what is due from the outbox into the log: the timers, the connection and the choice of
- * topics; release-batch.ts is the transaction. One per topic worker, on a connection of its own. Nodes
- * and workers may run it for the same topic: an advisory lock lets one at a time.
+ * topics; release-batch.ts is the transaction. One per topic worker, on a connection of its own.
+ * Nodes and workers may run it for the same topic: an advisory lock lets one at a time.
  */
 import type { LogRow } from '../core/message.js';
 import type { Queryable } from './queryable.js';
@@ -13,8 +13,8 @@ const POLL_MS = 1_000;
 const BUSY_MS = 50;
 
 /**
- * The first row of each topic in the outbox, by jumps over the index (topic_id, due_at, id): its cost
- * is that of the topics, not of the rows.
+ * The first row of each topic in the outbox, by jumps over the index (topic_id, due_at, id): its
+ * cost is that of the topics, not of the rows.
  */
 const DUE_TOPICS_SQL = `WITH RECURSIVE heads AS (
     (SELECT topic_id, due_at FROM conduit.outbox ORDER BY topic_id, due_at LIMIT 1)

@@ -37,7 +37,10 @@ interface OldLeaf {
   pending: boolean;
 }
 
-/** Makes what is missing of yesterday to three days ahead: the days made. Cheap when there is nothing. */
+/**
+ * Makes what is missing of yesterday to three days ahead: the days made. Cheap when there is
+ * nothing.
+ */
 export async function makeLeaves(session: Queryable): Promise<string[]> {
   const missing = await session.query<{ day: string }>(MISSING_SQL);
   if (missing.rows.length === 0) return [];
@@ -81,7 +84,9 @@ async function dropLeaf(
   }
 }
 
-/** A detach that is broken off while it waits stays pending, and then only FINALIZE goes on with it. */
+/**
+ * A detach that is broken off while it waits stays pending, and then only FINALIZE goes on with it.
+ */
 async function detach(session: Queryable, leaf: string): Promise<void> {
   const { rows } = await session.query<{ pending: boolean }>(
     'SELECT inhdetachpending AS pending FROM pg_inherits WHERE inhrelid = $1::regclass',

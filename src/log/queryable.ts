@@ -1,7 +1,7 @@
 /**
- * The little of pg that the stores need: a Pool, a Client and a PoolClient all are one. Stores never
- * open a connection themselves, and pass PostgreSQL's errors on as they are: postgres-log.ts says
- * what they mean to a caller.
+ * The little of pg that the stores need: a Pool, a Client and a PoolClient all are one. Stores
+ * never open a connection themselves, and pass PostgreSQL's errors on as they are: postgres-log.ts
+ * says what they mean to a caller.
  */
 import type { QueryResultRow } from 'pg';
 

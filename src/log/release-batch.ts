@@ -1,6 +1,6 @@
 /**
- * The transaction that moves one batch of one topic from the outbox into the log: rows leave the one
- * and enter the other together, so nothing is lost or doubled whenever it breaks off.
+ * The transaction that moves one batch of one topic from the outbox into the log: rows leave the
+ * one and enter the other together, so nothing is lost or doubled whenever it breaks off.
  */
 import { idTag } from '../core/id-tag.js';
 import type { ContentType, LogRow } from '../core/message.js';
@@ -10,15 +10,19 @@ import type { Queryable } from './queryable.js';
 
 export const BATCH_ROWS_MAX = 500;
 const BATCH_BYTES_MAX = 4 * 1024 * 1024;
-/** The topic's row is held by an append for milliseconds; by something stuck it is tried again later. */
+/**
+ * The topic's row is held by an append for milliseconds; by something stuck it is tried again
+ * later.
+ */
 const LOCK_TIMEOUT_MS = 500;
 /** First key of the advisory lock; the second is of the topic. */
 const LOCK_CLASS = 0x0b0c;
 const LOCK_NOT_AVAILABLE = '55P03';
 
 /**
- * The table's statistics are of another hour: without sorts and scans to choose from, a batch is read
- * off the index in its order, whatever the backlog (200,000 rows, no statistics: 57 ms, so 1.6 ms).
+ * The table's statistics are of another hour: without sorts and scans to choose from, a batch is
+ * read off the index in its order, whatever the backlog (200,000 rows, no statistics: 57 ms, so 1.6
+ * ms).
  */
 const BEGIN_SQL = `BEGIN; SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}; SET LOCAL enable_sort = off;
   SET LOCAL enable_bitmapscan = off; SET LOCAL enable_seqscan = off`;
@@ -27,8 +31,8 @@ const LOCK_RELEASE_SQL = `SELECT pg_try_advisory_xact_lock(${LOCK_CLASS},
   ($1::bigint % 2147483647)::int) AS locked`;
 
 /**
- * One look-up by primary key per row (LATERAL; OFFSET 0 below keeps it one): a join by hash would read
- * the whole backlog for every batch.
+ * One look-up by primary key per row (LATERAL; OFFSET 0 below keeps it one): a join by hash would
+ * read the whole backlog for every batch.
  */
 const TAKE_SQL = `SELECT o.* FROM (
     SELECT id, due_at, sum(octet_length(payload)) OVER (ORDER BY due_at, id)
@@ -52,7 +56,9 @@ const LOCK_TOPIC_SQL = `SELECT last_sequence, published_at::text,
 const KNOWN_KEYS_SQL = `SELECT dedupe_key FROM conduit.publish_dedupe
   WHERE topic_id = $1 AND dedupe_key = ANY($2::text[]) AND expires_at > clock_timestamp()`;
 
-/** $2, $3, $4: id, sequence and message id of what is appended; $6: all ids that leave the outbox. */
+/**
+ * $2, $3, $4: id, sequence and message id of what is appended; $6: all ids that leave the outbox.
+ */
 const MOVE_SQL = `WITH new AS (
     SELECT * FROM unnest($2::bigint[], $3::bigint[], $4::uuid[]) AS n(id, sequence, message_id)),
   moved AS (
@@ -88,7 +94,8 @@ const MOVE_SQL = `WITH new AS (
   WHERE id = $1::bigint`;
 
 const DROP_SQL = `DELETE FROM conduit.outbox WHERE id IN (
-  SELECT id FROM conduit.outbox WHERE topic_id = $1 LIMIT ${BATCH_ROWS_MAX} FOR UPDATE SKIP LOCKED)`;
+  SELECT id FROM conduit.outbox WHERE topic_id = $1
+  LIMIT ${BATCH_ROWS_MAX} FOR UPDATE SKIP LOCKED)`;
 
 interface OutboxRow {
   id: string;

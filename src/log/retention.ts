@@ -1,8 +1,8 @@
 /**
  * What is kept of each topic: moves topics.first_sequence by hours, messages and bytes, in bounded
  * steps; readers clip at it at once, rows go with their leaf (partitions.ts). Also forgets expired
- * dedupe keys and old releases. Runs on a session of its own with a short lock_timeout; a topic whose
- * row is held is left to the next turn.
+ * dedupe keys and old releases. Runs on a session of its own with a short lock_timeout; a topic
+ * whose row is held is left to the next turn.
  */
 import type { Clock } from '../core/clock.js';
 import type { Queryable } from './queryable.js';

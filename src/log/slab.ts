@@ -5,8 +5,9 @@
 import type { ContentType, LogRow, Publication } from '../core/message.js';
 
 /**
- * A packed row: message id 16, published at f64, expires at f64, payload bytes u32, headers bytes u32
- * (+ 1; 0: none), key bytes u16 (+ 1; 0: none), content type u8, 5 to spare; then payload, key, headers.
+ * A packed row: message id 16, published at f64, expires at f64, payload bytes u32, headers bytes
+ * u32 (+ 1; 0: none), key bytes u16 (+ 1; 0: none), content type u8, 5 to spare; then payload, key,
+ * headers.
  */
 const AT_PUBLISHED = 16;
 const AT_EXPIRES = 24;

@@ -1,7 +1,7 @@
 /**
  * Topics in PostgreSQL: rows of conduit.topics. Keeps no state. Changes made here do not touch what
- * append owns (last_sequence, bytes, last_published_at). A deleted topic is a tombstone; its name is
- * free at once, its id never.
+ * append owns (last_sequence, bytes, last_published_at). A deleted topic is a tombstone; its name
+ * is free at once, its id never.
  */
 import { RequestError } from '../core/errors.js';
 import type { Limits } from '../core/limits.js';
@@ -12,7 +12,9 @@ import type { Queryable } from './queryable.js';
 /** NOTIFY channel: the payload is the id of a topic that was deleted. */
 export const TOPICS_CHANNEL = 'conduit_topics';
 
-/** A topic deleted and made again in between makes another turn; more often than this is no chance. */
+/**
+ * A topic deleted and made again in between makes another turn; more often than this is no chance.
+ */
 const CREATE_TURNS = 5;
 
 const COLUMNS = `t.id, n.name AS tenant, t.name, t.last_sequence, t.first_sequence, t.bytes,
@@ -64,8 +66,9 @@ export class TopicStore {
   }
 
   /**
-   * Of many at once for one name exactly one is told `created`. Rejects `topic_limit` (creates at the
-   * same moment may pass the limit by their number) and `not_found` for a tenant that does not exist.
+   * Of many at once for one name exactly one is told `created`. Rejects `topic_limit` (creates at
+   * the same moment may pass the limit by their number) and `not_found` for a tenant that does not
+   * exist.
    */
   async create(
     tenant: string,

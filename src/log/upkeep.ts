@@ -1,6 +1,6 @@
 /**
- * The log's periodic work on a connection of its own: leaves every hour, retention every minute. Every
- * worker of every node asks; conduit.upkeep says whose turn it is.
+ * The log's periodic work on a connection of its own: leaves every hour, retention every minute.
+ * Every worker of every node asks; conduit.upkeep says whose turn it is.
  */
 import type { Clock } from '../core/clock.js';
 import type { Limits } from '../core/limits.js';

@@ -1,6 +1,7 @@
 /**
  * What every message log must do: one suite, run for each variant (memory-log.test.ts,
- * postgres-log.test.ts). Topics have names of their own, so a variant may keep one database for all.
+ * postgres-log.test.ts). Topics have names of their own, so a variant may keep one database for
+ * all.
  */
 import type { Test } from 'tap';
 import type { Limits } from '../../src/core/limits.js';
@@ -66,8 +67,8 @@ export function suite(t: Test, factory: Factory): void {
 }
 
 /**
- * One log for the parts of a section, closed with it: another log of the same database would release
- * what the next one defers.
+ * One log for the parts of a section, closed with it: another log of the same database would
+ * release what the next one defers.
  */
 async function run(
   t: Test,

@@ -1,5 +1,5 @@
-// Goal: conduit.publish appends after the caller's commit, never after its rollback, in the order of
-// the calls, and a transaction that stays open delays nobody.
+// Goal: conduit.publish appends after the caller's commit, never after its rollback, in the order
+// of the calls, and a transaction that stays open delays nobody.
 import pg from 'pg';
 import t from 'tap';
 import { DEFAULT_LIMITS } from '../../src/core/limits.js';

@@ -1,5 +1,5 @@
-// Goal: what conduit.publish committed is appended exactly once and in order, with two releases at work
-// on the same topics and PostgreSQL killed under them.
+// Goal: what conduit.publish committed is appended exactly once and in order, with two releases at
+// work on the same topics and PostgreSQL killed under them.
 import pg from 'pg';
 import t from 'tap';
 import { DEFAULT_LIMITS } from '../../src/core/limits.js';

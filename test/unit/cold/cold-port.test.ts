@@ -1,5 +1,5 @@
-// Goal: pages read by the cold pool are those the log itself gives, whatever is in them; errors keep
-// their code; a bounded number of reads is under way.
+// Goal: pages read by the cold pool are those the log itself gives, whatever is in them; errors
+// keep their code; a bounded number of reads is under way.
 import { MessageChannel } from 'node:worker_threads';
 import pg from 'pg';
 import t from 'tap';
