@@ -84,7 +84,8 @@ export class Exchange {
     this.res.cork(() => {
       this.#head(status, type, headers);
       if (this.#withBody) this.res.end(body);
-      else this.res.endWithoutBody(Buffer.byteLength(body));
+      // uWS takes the connection for busy after a length without a body: it must not be reused.
+      else this.res.endWithoutBody(Buffer.byteLength(body), true);
     });
   }
 

@@ -41,7 +41,7 @@ t.test('kill -9 of PostgreSQL under load loses nothing and the node recovers', a
     });
     const health = await request(`${node.url}/api/health`, {});
     t.equal(health.status, 503);
-    t.equal(health.body['status'], 'degraded');
+    t.equal(health.body.status, 'degraded');
     await postgres.start();
   }
   const acked = publisher.acked().length;

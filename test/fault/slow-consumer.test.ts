@@ -67,7 +67,7 @@ t.test('a session that never reads is closed 4008 after the write deadline', asy
   for (let batch = 0; batch < BATCHES; batch++) await publishBatch(node.url, 'dead', batch * BATCH);
   await eventually(async () => {
     const stats = await request(`${node.url}/api/stats`, {});
-    return stats.body['active_subscribers'] === 0;
+    return stats.body.active_subscribers === 0;
   }, 15_000);
   dead.socket.resume();
   await eventually(() => dead.closed !== null);

@@ -40,7 +40,7 @@ t.test('two nodes on one database deliver everything in order to both', async (t
   const deleted = await request(`${a.url}/api/topics/shared`, { method: 'DELETE' });
   t.equal(deleted.status, 204);
   const told = await onB.waitFor((frame) => frame.type === 'unsubscribed');
-  t.equal(told['reason'], 'topic_deleted');
+  t.equal(told.reason, 'topic_deleted');
   for (const publisher of publishers) publisher.close();
   onA.close();
   onB.close();

@@ -19,7 +19,7 @@ import { Subscription } from '../../src/topic/subscription.js';
 import { Topics } from '../../src/topic/topics.js';
 
 const SESSIONS = 4;
-const RUNS = Number(process.env['SIM_RUNS'] ?? 300);
+const RUNS = Number(process.env.SIM_RUNS ?? 300);
 
 interface ModelSession {
   got: number;

@@ -33,10 +33,16 @@ export async function startNode(
   env: Record<string, string> = {},
   options: StartOptions = {},
 ): Promise<TestNode> {
-  const port = Number(env['PORT'] ?? (await freePort()));
+  const port = Number(env.PORT ?? (await freePort()));
   const child = spawn(process.execPath, [COMMAND, options.command ?? 'serve'], {
     cwd: options.cwd ?? PACKAGE_FOLDER,
-    env: { ...cleanEnvironment(), HOST: '127.0.0.1', LOG_LEVEL: 'warn', ...env, PORT: String(port) },
+    env: {
+      ...cleanEnvironment(),
+      HOST: '127.0.0.1',
+      LOG_LEVEL: 'warn',
+      ...env,
+      PORT: String(port),
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let output = '';
@@ -65,7 +71,8 @@ export async function startNode(
     },
   };
   await eventually(async () => {
-    if (child.exitCode !== null) throw new Error(`the node ended with ${child.exitCode}: ${output}`);
+    if (child.exitCode !== null)
+      throw new Error(`the node ended with ${child.exitCode}: ${output}`);
     return isReady(url);
   }, 60_000);
   return node;

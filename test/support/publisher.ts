@@ -98,8 +98,8 @@ export class Publisher {
       });
       attempt.status = answer.status;
       attempt.outcome = answer.status === 200 ? 'ok' : outcomeOf(answer);
-      attempt.sequence = Number(answer.body['sequence'] ?? 0);
-      attempt.messageId = String(answer.body['message_id'] ?? '');
+      attempt.sequence = Number(answer.body.sequence ?? 0);
+      attempt.messageId = String(answer.body.message_id ?? '');
     } catch {
       attempt.outcome = 'unknown';
     }
@@ -135,5 +135,5 @@ export class Publisher {
 }
 
 function outcomeOf(answer: Answer): Attempt['outcome'] {
-  return answer.body['code'] === 'outcome_unknown' ? 'unknown' : 'refused';
+  return answer.body.code === 'outcome_unknown' ? 'unknown' : 'refused';
 }

@@ -60,7 +60,7 @@ export class Subscriber {
   async subscribe(topic: string, options: Record<string, unknown> = {}): Promise<Frame> {
     const ref = `subscribe-${topic}-${this.control.length}`;
     this.send({ type: 'subscribe', topic, ref, ...options });
-    return this.waitFor((frame) => frame['ref'] === ref);
+    return this.waitFor((frame) => frame.ref === ref);
   }
 
   /** The first control frame, past or to come, that fits. */
@@ -107,8 +107,8 @@ export class Subscriber {
   }
 
   #message(frame: Frame): void {
-    const topic = String(frame['topic']);
-    const sequence = Number(frame['sequence']);
+    const topic = String(frame.topic);
+    const sequence = Number(frame.sequence);
     const known = this.sequences.get(topic);
     if (known === undefined) this.sequences.set(topic, [sequence]);
     else {
