@@ -3,6 +3,9 @@
  * process's exit code once the node has ended.
  */
 import { setTimeout as delay } from 'node:timers/promises';
+import { MessageChannel, type MessagePort } from 'node:worker_threads';
+import { ColdPool } from './cold/cold-pool.js';
+import { serveCold } from './cold/cold-port.js';
 import { type Config, EXIT_CONFIG } from './config/config.js';
 import { checkDatabase } from './log/database-check.js';
 import { migrate } from './log/migrations.js';
@@ -41,6 +44,7 @@ export async function runNode(options: NodeOptions): Promise<number> {
     for (const name of await migrate(databaseUrl)) logger.info({ name }, 'migrated');
     logPlace ??= describeDatabase(databaseUrl);
   }
+  const pool = databaseUrl === null ? null : openColdPool(config, databaseUrl);
   return new Promise((resolve) => {
     let ended = false;
     const end = (exitCode: number): void => {
@@ -51,7 +55,7 @@ export async function runNode(options: NodeOptions): Promise<number> {
       config,
       version,
       logger,
-      openCold: null,
+      openCold: pool === null ? null : () => openColdPort(pool),
       onFatal: (detail, exitCode) => {
         if (!ended) complain(detail);
         end(exitCode);
@@ -60,6 +64,7 @@ export async function runNode(options: NodeOptions): Promise<number> {
     const stop = async (): Promise<number> => {
       await threads.drain();
       await threads.stop();
+      await pool?.close();
       return 0;
     };
     onSignals({
@@ -87,4 +92,15 @@ export async function runNode(options: NodeOptions): Promise<number> {
       },
     );
   });
+}
+
+function openColdPool(config: Config, databaseUrl: string): ColdPool {
+  return new ColdPool({ databaseUrl, applicationName: `conduit/${config.nodeId}/cold` });
+}
+
+/** The worker's end of a port to the pool. */
+function openColdPort(pool: ColdPool): MessagePort {
+  const { port1, port2 } = new MessageChannel();
+  serveCold(port1, (range) => pool.read(range));
+  return port2;
 }

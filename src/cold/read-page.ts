@@ -7,17 +7,10 @@ import { ERRORS, RequestError } from '../core/errors.js';
 import type { ReadRange } from '../log/message-log.js';
 import type { PageReaderOptions } from '../log/page-reader.js';
 import { PageReader } from '../log/page-reader.js';
-import { packPage } from './packed-page.js';
+import { packPage } from '../log/packed-page.js';
+import type { ReadResult } from '../log/cold-reader.js';
 
 /** What a read ends with: a packed page, or an error as it travels between threads. */
-export type ReadResult = ArrayBuffer | ReadFailure;
-
-export interface ReadFailure {
-  /** An id of core/errors.ts. */
-  errorId: number;
-  detail: string;
-}
-
 const reader = new PageReader(workerData as PageReaderOptions);
 
 export default async function readPage(range: ReadRange): Promise<ReadResult> {

@@ -5,6 +5,7 @@
  */
 import { parentPort, threadId, workerData } from 'node:worker_threads';
 import { systemClock } from '../core/clock.js';
+import { ColdReader } from '../log/cold-reader.js';
 import { LogConfigurationError } from '../log/log-configuration-error.js';
 import { MemoryLog } from '../log/memory-log.js';
 import type { LogSink, MessageLog } from '../log/message-log.js';
@@ -23,11 +24,13 @@ const { config } = start;
 const logger = createLogger(config.logLevel, { thread: `worker-${start.index}`, threadId });
 const placement = new TopicPlacement(config.workers);
 
+const coldReader = start.cold === null ? null : new ColdReader(start.cold);
+
 const worker = new Worker({
   config,
   clock: systemClock,
   openLog,
-  coldRead: null,
+  coldRead: coldReader === null ? null : (range) => coldReader.read(range),
   onLogState: (state, detail) => tell({ type: 'log-state', state, detail }),
   onTrouble: (what, error) => logger.warn({ err: error }, what),
   onBug: (error) => {
@@ -78,6 +81,7 @@ function openLog(sink: LogSink<PublishUnderWay>): MessageLog<PublishUnderWay> {
 }
 
 function stop(): void {
+  coldReader?.close();
   worker.stop().then(
     () => port.close(),
     (error: unknown) => {

@@ -43,7 +43,7 @@ export interface WorkerOptions {
   clock: Clock;
   /** Makes the log around the worker's sink. */
   openLog: (sink: LogSink<PublishUnderWay>) => MessageLog<PublishUnderWay>;
-  /** Pages for repair and catch-up; null: by the log itself. */
+  /** Pages for catch-up; null: by the log itself. */
   coldRead: ((range: ReadRange) => Promise<LogPage>) | null;
   onLogState: (state: LogState, detail: string) => void;
   /** Something failed that is tried again. */
@@ -73,7 +73,6 @@ export class Worker implements LogSink<PublishUnderWay> {
     const { config, clock, onBug, onTrouble } = options;
     const log = options.openLog(this);
     this.#log = log;
-    const read = options.coldRead ?? ((range: ReadRange) => log.read(range));
     const heads = new Heads((ids) => log.heads(ids));
     const published = new Rate(clock);
     this.#budget = new HotCacheBudget(config.limits.hotCacheBytesMax);
@@ -83,13 +82,13 @@ export class Worker implements LogSink<PublishUnderWay> {
       budget: this.#budget,
     });
     this.#feeder = new Feeder({
-      read,
+      read: options.coldRead ?? ((range) => log.read(range)),
       clock,
       onReadFailed: (topic, error) => onTrouble(`catch-up of ${topic.name}`, error),
     });
     this.#commits = new Commits({
       feeder: this.#feeder,
-      read,
+      read: (range) => log.read(range),
       onRepairFailed: (topic, error) => onTrouble(`gap of ${topic.name}`, error),
     });
     this.#subscribing = new Subscribing({

@@ -1,0 +1,219 @@
+/**
+ * One session that appends batches, one after another, and answers every message of them, whatever
+ * breaks: retries what is known not to be stored, looks up what is not known, bisects around a message
+ * that PostgreSQL refuses. The topics that somebody else has locked are given back.
+ */
+import type { Clock } from '../core/clock.js';
+import type { ErrorCode } from '../core/errors.js';
+import type { Limits } from '../core/limits.js';
+import type { AppendConnection, Session } from './append-connection.js';
+import { addBehind, appendsOf, groupByTopic, split } from './append-groups.js';
+import { tellOutcome } from './append-outcome.js';
+import type { AppendOutcome, Groups } from './append-transaction.js';
+import { appendOn, UnknownCommit } from './append-transaction.js';
+import type { Fault } from './log-errors.js';
+import { faultOf, messageOf } from './log-errors.js';
+import type { LogSink, PendingAppend } from './message-log.js';
+import { makeLeaves } from './partitions.js';
+import { wasCommitted } from './unknown-commit.js';
+
+/** Away for this long, and publishers are told 503. */
+export const DOWN_AFTER_MS = 1_000;
+/** How long what is not known may be looked for. */
+const UNKNOWN_MAX_MS = 8_000;
+const LOOK_LOCK_MS = 2_000;
+const LOOK_PAUSE_MS = 100;
+/** A transaction that takes longer has lost its server. Time spent waiting for a row comes on top. */
+const WATCHDOG_MS = 6_000;
+const TRIES_MAX = 3;
+const RETRY_PAUSE_MS = 20;
+
+/** `skip`: what is locked is given back at once; else it is waited for, this long. */
+export type LockWait = 'skip' | { ms: number };
+
+export interface AppendLaneOptions<A extends PendingAppend> {
+  connection: AppendConnection;
+  limits: Pick<Limits, 'dedupeWindowMs'>;
+  clock: Clock;
+  sink: LogSink<A>;
+  onReadOnly: (detail: string) => void;
+  onTrouble: (what: string, error: unknown) => void;
+}
+
+type Attempt<A extends PendingAppend> =
+  | { kind: 'committed'; outcome: AppendOutcome<A> }
+  | { kind: 'unknown'; outcome: AppendOutcome<A> }
+  | { kind: 'failed'; fault: Fault; error: unknown };
+
+/** What a batch has been through. */
+interface Work<A extends PendingAppend> {
+  /** Not answered yet. */
+  groups: Groups<A>;
+  /** To be given back. */
+  locked: Groups<A>;
+  lock: LockWait;
+  tries: number;
+}
+
+export class AppendLane<A extends PendingAppend> {
+  readonly #options: AppendLaneOptions<A>;
+
+  constructor(options: AppendLaneOptions<A>) {
+    this.#options = options;
+  }
+
+  /** All but what is given back (locked by somebody else) has been answered. One call at a time. */
+  async write(groups: Groups<A>, lock: LockWait): Promise<Groups<A>> {
+    const { connection } = this.#options;
+    const work: Work<A> = { groups, locked: new Map(), lock, tries: 0 };
+    while (work.groups.size > 0) {
+      const session = await connection.ready(DOWN_AFTER_MS);
+      if (session === null) this.#fail(work, 'log_unavailable', connection.detail);
+      else await this.#turn(work, session);
+    }
+    return work.locked;
+  }
+
+  async #turn(work: Work<A>, session: Session): Promise<void> {
+    work.tries++;
+    const attempt = await this.#attempt(work, session);
+    // Outside of any try: what the sink throws is a bug and must not look like the database's error.
+    if (attempt.kind === 'committed') this.#settle(work, attempt.outcome);
+    else if (attempt.kind === 'unknown') await this.#lookFor(work, attempt.outcome, session);
+    else await this.#failed(work, attempt, session);
+  }
+
+  async #attempt(work: Work<A>, session: Session): Promise<Attempt<A>> {
+    const { connection, limits } = this.#options;
+    const lockWaitMs = work.lock === 'skip' ? 0 : work.lock.ms;
+    const watchdog = setTimeout(
+      () => connection.drop(session, 'PostgreSQL does not answer'),
+      WATCHDOG_MS + lockWaitMs,
+    );
+    try {
+      const outcome = await appendOn(session.client, work.groups, {
+        dedupeWindowMs: limits.dedupeWindowMs,
+        locking: work.lock === 'skip' ? 'skip' : 'wait',
+        lockWaitMs,
+      });
+      return { kind: 'committed', outcome };
+    } catch (error) {
+      if (error instanceof UnknownCommit) {
+        return { kind: 'unknown', outcome: error.outcome as AppendOutcome<A> };
+      }
+      const fault = faultOf(error);
+      if (fault === 'bug') throw error;
+      return { kind: 'failed', fault, error };
+    } finally {
+      clearTimeout(watchdog);
+    }
+  }
+
+  #settle(work: Work<A>, outcome: AppendOutcome<A>): void {
+    const { inside } = split(work.groups, outcome.skipped);
+    work.groups = new Map();
+    tellOutcome(this.#options.sink, outcome);
+    if (work.lock === 'skip') addBehind(work.locked, inside);
+    else this.#tell(inside, 'topic_not_found', 'topic not found');
+  }
+
+  async #failed(
+    work: Work<A>,
+    { fault, error }: { fault: Fault; error: unknown },
+    session: Session,
+  ): Promise<void> {
+    if (fault === 'message') return this.#bisect(work, error);
+    if (fault === 'connection') this.#options.connection.drop(session, messageOf(error));
+    if (fault === 'locked' && work.lock !== 'skip') {
+      addBehind(work.locked, work.groups);
+      work.groups = new Map();
+    } else if (fault === 'read_only') {
+      this.#options.onReadOnly(messageOf(error));
+      this.#fail(work, 'log_read_only', 'the database is read-only');
+    } else if (work.tries >= TRIES_MAX || fault === 'full') {
+      this.#options.onTrouble('append', error);
+      this.#fail(work, 'log_unavailable', fault === 'full' ? 'the disk is full' : messageOf(error));
+    } else if (fault === 'partition') await this.#makeLeaves(session);
+    else if (fault !== 'connection') await pause(RETRY_PAUSE_MS * work.tries);
+  }
+
+  /** Finds the message that PostgreSQL refuses; what is before it in its topic is stored before. */
+  async #bisect(work: Work<A>, error: unknown): Promise<void> {
+    const all = appendsOf(work.groups);
+    if (all.length === 1) {
+      this.#fail(work, 'message_refused', messageOf(error));
+      return;
+    }
+    work.groups = new Map();
+    const middle = all.length >> 1;
+    for (const half of [all.slice(0, middle), all.slice(middle)]) {
+      // A topic that was locked in the first half takes its later messages along.
+      const { inside, outside } = split(groupByTopic(half), work.locked);
+      addBehind(work.locked, inside);
+      addBehind(work.locked, await this.write(outside, work.lock));
+    }
+  }
+
+  /** COMMIT was not answered: stored as a whole, not at all, or nobody can tell in time. */
+  async #lookFor(work: Work<A>, outcome: AppendOutcome<A>, old: Session): Promise<void> {
+    const { connection, clock } = this.#options;
+    connection.drop(old, 'COMMIT was not answered');
+    const { inside, outside } = split(work.groups, outcome.skipped);
+    if (work.lock === 'skip') addBehind(work.locked, inside);
+    else this.#tell(inside, 'topic_not_found', 'topic not found');
+    work.groups = outside;
+    const until = clock.monotonic() + UNKNOWN_MAX_MS;
+    for (let leftMs = UNKNOWN_MAX_MS; leftMs > 0; leftMs = until - clock.monotonic()) {
+      const session = await connection.ready(UNKNOWN_MAX_MS);
+      if (session === null) break;
+      const stored = await this.#look(session, outcome, { oldPid: old.pid, leftMs });
+      if (stored === 'yes') this.#settle(work, { ...outcome, skipped: new Map() });
+      if (stored !== 'unknown') return;
+      await pause(LOOK_PAUSE_MS);
+    }
+    this.#fail(work, 'outcome_unknown', 'the connection was lost during COMMIT');
+  }
+
+  async #look(
+    session: Session,
+    outcome: AppendOutcome<A>,
+    { oldPid, leftMs }: { oldPid: number; leftMs: number },
+  ): Promise<'yes' | 'no' | 'unknown'> {
+    const { connection, onTrouble } = this.#options;
+    const lockWaitMs = Math.min(LOOK_LOCK_MS, leftMs);
+    const watchdog = setTimeout(() => connection.drop(session, 'PostgreSQL does not answer'), leftMs);
+    try {
+      const stored = await wasCommitted(session.client, outcome.commits, { oldPid, lockWaitMs });
+      return stored ? 'yes' : 'no';
+    } catch (error) {
+      onTrouble('looking for an unanswered COMMIT', error);
+      // A session with a transaction half done is not used again.
+      connection.drop(session, messageOf(error));
+      return 'unknown';
+    } finally {
+      clearTimeout(watchdog);
+    }
+  }
+
+  async #makeLeaves({ client }: Session): Promise<void> {
+    try {
+      await makeLeaves(client);
+    } catch (error) {
+      this.#options.onTrouble('making partitions', error);
+    }
+  }
+
+  #fail(work: Work<A>, code: ErrorCode, detail: string): void {
+    const { groups } = work;
+    work.groups = new Map();
+    this.#tell(groups, code, detail);
+  }
+
+  #tell(groups: Groups<A>, code: ErrorCode, detail: string): void {
+    for (const append of appendsOf(groups)) this.#options.sink.failed(append, code, detail);
+  }
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

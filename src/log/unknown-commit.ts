@@ -1,0 +1,48 @@
+/**
+ * What became of a transaction whose COMMIT was sent and not answered. Asked on another session, never
+ * on one that has a transaction open.
+ */
+import type pg from 'pg';
+import { formatUuid } from '../core/uuid.js';
+import type { PendingAppend, TopicCommit } from './message-log.js';
+
+/** A backend of ours that still runs the old transaction would keep its rows locked. */
+const END_OLD_SQL = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+  WHERE pid = $1 AND pid <> pg_backend_pid() AND usename = current_user
+    AND application_name = current_setting('application_name')`;
+
+const PRESENT_SQL = `SELECT count(*)::int AS present
+  FROM unnest($1::bigint[], $2::bigint[], $3::uuid[]) AS w (topic_id, sequence, message_id)
+  JOIN conduit.messages m USING (topic_id, sequence, message_id)`;
+
+export interface LookOptions {
+  /** Of the session whose COMMIT was not answered. */
+  oldPid: number;
+  lockWaitMs: number;
+}
+
+/**
+ * Whether it was committed. Takes the lock of one of its rows, so that it is decided; the transaction
+ * stored all of its topics or none. Rejects with PostgreSQL's error, to be asked again.
+ */
+export async function wasCommitted<A extends PendingAppend>(
+  client: pg.Client,
+  commits: readonly TopicCommit<A>[],
+  { oldPid, lockWaitMs }: LookOptions,
+): Promise<boolean> {
+  const topicId = commits[0]?.topicId ?? 0;
+  await client.query(END_OLD_SQL, [oldPid]);
+  await client.query(`BEGIN; SET LOCAL lock_timeout = ${Math.ceil(lockWaitMs)};
+    SELECT 1 FROM conduit.topics WHERE id = ${topicId} FOR NO KEY UPDATE`);
+  const { rows } = await client.query<{ present: number }>(PRESENT_SQL, [
+    commits.map((commit) => commit.topicId),
+    commits.map((commit) => commit.firstSequence),
+    commits.map(({ appends }) => (appends[0] === undefined ? '' : formatUuid(appends[0].messageId))),
+  ]);
+  await client.query('ROLLBACK');
+  const present = rows[0]?.present ?? 0;
+  if (present !== 0 && present !== commits.length) {
+    throw new Error(`half a transaction: ${present} of ${commits.length} topics`);
+  }
+  return present > 0;
+}
