@@ -3,13 +3,13 @@
  * that decides what may be said of its messages: before COMMIT was sent nothing is stored; after it,
  * without an answer, nobody knows.
  */
-import { once } from 'node:events';
 import type pg from 'pg';
-import { from as copyFrom } from 'pg-copy-streams';
 import { rowBytes } from '../core/message.js';
 import { formatUuid } from '../core/uuid.js';
-import { COPY_SQL, CopyBuffer, copyBytes } from './copy-rows.js';
+import { copyAndCommit } from './append-copy.js';
+import { CopyBuffer, copyBytes } from './copy-rows.js';
 import { claimKeys, type DedupeResult, foldRepeats } from './dedupe.js';
+import { faultOf } from './log-errors.js';
 import type { PendingAppend, TopicCommit } from './message-log.js';
 
 /** Appends by topic, each in its order. */
@@ -37,6 +37,8 @@ export interface AppendOptions {
   dedupeWindowMs: number;
   /** Waits for the rows (as long as lock_timeout), for a topic that was skipped before. */
   locking: 'skip' | 'wait';
+  /** How long; absent: the session's lock_timeout. */
+  lockWaitMs?: number;
 }
 
 /** Rejects with PostgreSQL's error (nothing is stored) or with UnknownCommit. */
@@ -66,7 +68,7 @@ async function prepare<A extends PendingAppend>(
     list.some((append) => append.publication.dedupeKey !== null),
   );
   let wanted = unique;
-  const opening = options.locking === 'wait' ? `BEGIN; ${lockSql(unique)}` : 'BEGIN';
+  const opening = options.locking === 'wait' ? `${beginSql(options)}; ${lockSql(unique)}` : 'BEGIN';
   if (hasKeys) {
     const locked = await lock(client, `${opening}; ${lockSql(unique, 'SKIP LOCKED')}`);
     wanted = new Map([...unique].filter(([id]) => locked.has(id)));
@@ -94,20 +96,16 @@ async function commit<A extends PendingAppend>(
     await client.query('ROLLBACK');
     return;
   }
-  await copy(client, outcome.commits);
-  let command: string;
+  const rows = copyRows(outcome.commits);
   try {
-    ({ command } = await client.query('COMMIT'));
+    await copyAndCommit(client, rows);
   } catch (error) {
-    throw new UnknownCommit(outcome, error);
+    // An error of the server's rolled it back. One of the connection's may have come after the commit.
+    throw faultOf(error) === 'connection' ? new UnknownCommit(outcome, error) : error;
   }
-  if (command !== 'COMMIT') throw new Error(`COMMIT was answered ${command}`);
 }
 
-async function copy<A extends PendingAppend>(
-  client: pg.Client,
-  commits: readonly TopicCommit<A>[],
-): Promise<void> {
+function copyRows<A extends PendingAppend>(commits: readonly TopicCommit<A>[]): Buffer {
   let bytes = 0;
   for (const { appends } of commits) {
     for (const { publication } of appends) bytes += copyBytes(publication);
@@ -116,9 +114,7 @@ async function copy<A extends PendingAppend>(
   for (const { topicId, firstSequence, publishedAtMs, appends } of commits) {
     appends.forEach((append, i) => buffer.add(topicId, firstSequence + i, publishedAtMs, append));
   }
-  const stream = client.query(copyFrom(COPY_SQL));
-  stream.end(buffer.finish());
-  await once(stream, 'finish');
+  return buffer.finish();
 }
 
 interface Place {
@@ -149,6 +145,11 @@ async function moveHeads<A extends PendingAppend>(
       { firstSequence: Number(row['first_sequence']), publishedAtMs: Number(row['published_ms']) },
     ]),
   );
+}
+
+function beginSql({ lockWaitMs }: AppendOptions): string {
+  if (lockWaitMs === undefined) return 'BEGIN';
+  return `BEGIN; SET LOCAL lock_timeout = ${Math.ceil(lockWaitMs)}`;
 }
 
 function lockSql<A>(groups: Groups<A>, mode = ''): string {

@@ -8,10 +8,20 @@ import type { Queryable } from './queryable.js';
 
 const LOOK_MS = 500;
 
-const BREAK_SQL = `SELECT pg_terminate_backend(a.pid) FROM pg_stat_activity a
-  WHERE a.pid = ANY (pg_blocking_pids($1)) AND a.usename = current_user
+/** Whoever blocks those who wait, and who blocks them. */
+const BREAK_SQL = `WITH RECURSIVE chain (pid) AS (
+    SELECT b FROM unnest($1::int[]) AS w (pid), unnest(pg_blocking_pids(w.pid)) AS b
+  UNION
+    SELECT b FROM chain, unnest(pg_blocking_pids(chain.pid)) AS b)
+  SELECT pg_terminate_backend(a.pid) FROM pg_stat_activity a
+  WHERE a.pid IN (SELECT pid FROM chain) AND a.usename = current_user
     AND a.application_name LIKE 'conduit/%'
     AND a.xact_start < clock_timestamp() - interval '5 s'`;
+
+/** One look; `waiterPids` are the backends of the sessions that wait. */
+export async function breakBlockers(db: Queryable, waiterPids: readonly number[]): Promise<void> {
+  if (waiterPids.length > 0) await db.query(BREAK_SQL, [waiterPids]);
+}
 
 /** Looks until `stop` is called. */
 export function watchBlockers(
@@ -20,7 +30,7 @@ export function watchBlockers(
   onTrouble: (error: unknown) => void,
 ): { stop: () => void } {
   const timer = setInterval(() => {
-    db.query(BREAK_SQL, [waiterPid]).catch(onTrouble);
+    breakBlockers(db, [waiterPid]).catch(onTrouble);
   }, LOOK_MS);
   return { stop: () => clearInterval(timer) };
 }

@@ -2,6 +2,7 @@
  * What an error of PostgreSQL means to the log, by SQLSTATE. Only class 22 is a message's fault; all
  * else is the log's.
  */
+import pg from 'pg';
 
 export type Fault =
   | 'message'
@@ -11,7 +12,9 @@ export type Fault =
   | 'full'
   | 'transient'
   | 'connection'
-  | 'other';
+  | 'other'
+  /** Not of the database: ours. */
+  | 'bug';
 
 const BY_STATE: Readonly<Record<string, Fault>> = {
   '55P03': 'locked',
@@ -28,16 +31,32 @@ const BY_STATE: Readonly<Record<string, Fault>> = {
   '25P03': 'connection',
 };
 
+/** The driver's words for a connection that is gone, or did not come about. */
+const GONE =
+  /^(Connection terminated|Client (has encountered|was closed)|timeout e|Query read timeout|Received unexpected|the connection ended)/;
+
 export function faultOf(error: unknown): Fault {
-  const code = (error as { code?: unknown } | null | undefined)?.code;
-  // No SQLSTATE: the driver's own error, or the socket's: ECONNRESET, a terminated connection.
-  if (typeof code !== 'string' || !/^[0-9A-Z]{5}$/.test(code)) return 'connection';
+  if (!(error instanceof pg.DatabaseError)) return isConnectionGone(error) ? 'connection' : 'bug';
+  if (error.severity === 'FATAL' || error.severity === 'PANIC') return 'connection';
+  const code = error.code ?? '';
   if (code.startsWith('22')) return 'message';
   if (code.startsWith('08')) return 'connection';
   if (code.startsWith('53')) return BY_STATE[code] ?? 'transient';
   return BY_STATE[code] ?? 'other';
 }
 
+/** One line. */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  if (!(error instanceof Error)) return String(error);
+  const line = error.message.split('\n', 1)[0] ?? '';
+  // A host name with several addresses: an AggregateError without a message.
+  if (line === '' && 'code' in error) return `cannot connect: ${String(error.code)}`;
+  return line;
+}
+
+/** Errors of the driver have no code; the socket's have one like EPIPE. */
+function isConnectionGone(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  if (GONE.test(error.message)) return true;
+  return 'code' in error && /^E[A-Z_]+$/.test(String(error.code));
 }

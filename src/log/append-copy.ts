@@ -1,0 +1,77 @@
+/**
+ * COPY of a batch's rows and the COMMIT behind it, in one query: the server commits as soon as it has
+ * the last byte. The rows go through pg-copy-streams; the answers come here, since the stream itself
+ * throws out of a socket event when the server refuses a COPY whose data are still on their way.
+ */
+import type pg from 'pg';
+import type { CopyStreamQuery } from 'pg-copy-streams';
+import { from as copyFrom } from 'pg-copy-streams';
+import { COPY_SQL } from './copy-rows.js';
+
+/** Refused while data were on their way: what is left of them must not meet the next COPY. */
+export class CopyBrokenOff extends Error {
+  constructor(cause: unknown) {
+    super('Connection terminated: COPY was refused half way', { cause });
+    this.name = 'CopyBrokenOff';
+  }
+}
+
+/** What pg calls on a query; pg-copy-streams has it, its types do not say so. */
+interface CopyProtocol {
+  handleCopyInResponse(connection: pg.Connection): void;
+}
+
+/** Rejects with the server's error, or with the connection's. */
+export function copyAndCommit(client: pg.Client, rows: Buffer): Promise<void> {
+  return new Promise((resolve, reject) => {
+    client.query(new CopyAndCommit(rows, resolve, reject));
+  });
+}
+
+class CopyAndCommit implements pg.Submittable {
+  readonly #stream: CopyStreamQuery & CopyProtocol;
+  readonly #resolve: () => void;
+  readonly #reject: (error: unknown) => void;
+  #data: 'held' | 'on their way' | 'written' = 'held';
+  #command = '';
+
+  constructor(rows: Buffer, resolve: () => void, reject: (error: unknown) => void) {
+    this.#resolve = resolve;
+    this.#reject = reject;
+    const stream = copyFrom(`${COPY_SQL}; COMMIT`);
+    if (!('handleCopyInResponse' in stream)) throw new Error('pg-copy-streams has changed');
+    this.#stream = stream as CopyStreamQuery & CopyProtocol;
+    // The end of the data is written in the tick that follows.
+    stream.write(rows, () => {
+      this.#data = 'written';
+    });
+    stream.end();
+  }
+
+  submit(connection: pg.Connection): void {
+    this.#stream.submit(connection);
+  }
+
+  handleCopyInResponse(connection: pg.Connection): void {
+    this.#data = 'on their way';
+    this.#stream.handleCopyInResponse(connection);
+  }
+
+  handleCommandComplete(message: { text: string }): void {
+    this.#command = message.text;
+  }
+
+  handleReadyForQuery(): void {
+    if (this.#command === 'COMMIT') this.#resolve();
+    else this.#reject(new Error(`COMMIT was answered ${this.#command}`));
+  }
+
+  handleError(error: unknown): void {
+    this.#reject(this.#data === 'on their way' ? new CopyBrokenOff(error) : error);
+  }
+
+  /** pg looks for it when it sets a time-out. */
+  callback(): void {
+    this.#command = '';
+  }
+}
