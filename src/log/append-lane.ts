@@ -181,7 +181,10 @@ export class AppendLane<A extends PendingAppend> {
   ): Promise<'yes' | 'no' | 'unknown'> {
     const { connection, onTrouble } = this.#options;
     const lockWaitMs = Math.min(LOOK_LOCK_MS, leftMs);
-    const watchdog = setTimeout(() => connection.drop(session, 'PostgreSQL does not answer'), leftMs);
+    const watchdog = setTimeout(
+      () => connection.drop(session, 'PostgreSQL does not answer'),
+      leftMs,
+    );
     try {
       const stored = await wasCommitted(session.client, outcome.commits, { oldPid, lockWaitMs });
       return stored ? 'yes' : 'no';

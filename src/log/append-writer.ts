@@ -63,6 +63,7 @@ export class AppendWriter<A extends PendingAppend> {
     await this.#run;
     await this.#options.waiter.close();
     this.refuse({ code: 'log_unavailable', detail: 'the log is closed' });
+    await this.#run;
     this.#state = 'closed';
     await this.#options.connection.close();
   }

@@ -6,6 +6,8 @@ import pg from 'pg';
 import { LogConfigurationError } from './log-configuration-error.js';
 
 const CONNECT_TIMEOUT_MS = 2_000;
+/** Until the session has its settings. */
+const OPEN_TIMEOUT_MS = 3_000;
 export const STATEMENT_TIMEOUT_MS = 10_000;
 export const LOCK_TIMEOUT_MS = 3_000;
 const IDLE_IN_TRANSACTION_MS = 5_000;
@@ -42,6 +44,7 @@ export async function openConnection(
   };
   client.on('error', lost);
   client.on('end', () => lost(new Error('the connection ended')));
+  const timer = setTimeout(() => destroy(client), OPEN_TIMEOUT_MS);
   try {
     await client.connect();
     await client.query(SESSION_SETTINGS);
@@ -49,6 +52,8 @@ export async function openConnection(
     told = true;
     destroy(client);
     throw error;
+  } finally {
+    clearTimeout(timer);
   }
   return client;
 }
@@ -59,9 +64,8 @@ export function openPool(options: ConnectionOptions, connectionsMax: number): pg
     connectionString: options.databaseUrl,
     application_name: options.applicationName,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-    statement_timeout: STATEMENT_TIMEOUT_MS,
-    lock_timeout: LOCK_TIMEOUT_MS,
-    idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS,
+    // The settings go by SET: a pooler refuses those it does not know at connect.
+    onConnect: (client) => client.query(SESSION_SETTINGS),
     query_timeout: STATEMENT_TIMEOUT_MS + 2_000,
     max: connectionsMax,
     keepAlive: true,
@@ -82,7 +86,7 @@ export async function assertServer(client: pg.Client): Promise<void> {
   const { rows } = await client.query<Record<string, string>>(
     `SELECT current_setting('fsync') AS fsync, current_setting('full_page_writes') AS full_page_writes,
        current_setting('synchronous_commit') AS synchronous_commit,
-       current_setting('server_version_num') AS version, pg_backend_pid()::text AS pid`,
+       current_setting('server_version_num') AS version`,
   );
   const [row = {}] = rows;
   if (Number(row['version']) < SERVER_VERSION_MIN) {
@@ -91,13 +95,6 @@ export async function assertServer(client: pg.Client): Promise<void> {
   for (const name of ['fsync', 'full_page_writes', 'synchronous_commit']) {
     if (row[name] !== 'off') continue;
     throw new LogConfigurationError(`DATABASE_URL: ${name} is off: a commit would not be durable`);
-  }
-  const { processID } = client as unknown as { processID: number };
-  if (Number(row['pid']) !== processID) {
-    throw new LogConfigurationError(
-      'DATABASE_URL: a pooler is between (the backend is another than the session): ' +
-        'nodes need session connections',
-    );
   }
 }
 

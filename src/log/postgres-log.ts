@@ -10,15 +10,12 @@ import { formatEpoch } from '../core/epoch.js';
 import { RequestError } from '../core/errors.js';
 import type { Limits } from '../core/limits.js';
 import type { Logger } from '../observe/logger.js';
-import { Appender } from './appender.js';
-import { watchBlockers } from './lock-breaker.js';
-import {
-  assertServer,
-  destroy,
-  openConnection,
-  openPool,
-  readIncarnation,
-} from './log-connection.js';
+import type { AppendParts } from './append-parts.js';
+import { buildAppends } from './append-parts.js';
+import type { AppendSession } from './append-session.js';
+import { isWritable, openAppendSession } from './append-session.js';
+import { LogConfigurationError } from './log-configuration-error.js';
+import { openConnection, openPool } from './log-connection.js';
 import { faultOf, messageOf } from './log-errors.js';
 import type {
   DeferRequest,
@@ -39,10 +36,9 @@ import { OUTBOX_CHANNEL, OutboxStore } from './outbox-store.js';
 import { TOPICS_CHANNEL, TopicStore } from './topic-store.js';
 import { Upkeep } from './upkeep.js';
 
-/** For stores and for topics whose rows are waited for. */
-const POOL_SIZE = 6;
-/** Topics whose rows are waited for at the same time; the others wait for their turn. */
-const WAITERS_MAX = 3;
+/** For the stores. */
+const POOL_SIZE = 2;
+const READ_ONLY_LOOK_MS = 1_000;
 const LISTEN_RETRY = { firstMs: 200, capMs: 5_000 };
 
 export interface PostgresLogOptions<A extends PendingAppend> {
@@ -67,14 +63,14 @@ export class PostgresLog<A extends PendingAppend> implements MessageLog<A> {
   readonly #topics: TopicStore;
   readonly #messages: MessageStore;
   readonly #outbox: OutboxStore;
-  readonly #appender: Appender<A>;
+  readonly #appends: AppendParts<A>;
   readonly #release: OutboxRelease;
   readonly #upkeep: Upkeep;
   #state: LogState = 'connecting';
   #incarnation = '';
   #listener: pg.Client | null = null;
-  #waiters = 0;
-  readonly #waitingTurns: (() => void)[] = [];
+  #isWritable = true;
+  #readOnlyLook: NodeJS.Timeout | null = null;
 
   constructor(options: PostgresLogOptions<A>) {
     this.#options = options;
@@ -84,13 +80,16 @@ export class PostgresLog<A extends PendingAppend> implements MessageLog<A> {
     this.#topics = new TopicStore({ db: this.#pool, limits });
     this.#messages = new MessageStore(this.#pool);
     this.#outbox = new OutboxStore(this.#pool);
-    this.#appender = new Appender<A>({
-      connect: (onLost) => this.#connectAppender(onLost),
-      appendWaiting: (topicId, append) => this.#appendWaiting(topicId, append),
+    this.#appends = buildAppends<A>({
+      openMain: (onLost) => this.#openMain(onLost),
+      openWaiting: (onLost) => openAppendSession(this.#session('wait'), onLost),
+      db: this.#pool,
       limits,
       clock,
       sink,
-      onState: (state, detail) => this.#changed(state, detail),
+      onOpen: () => this.#opened(),
+      onDown: (detail) => this.#down(detail),
+      onReadOnly: (detail) => this.#readOnly(detail),
       onTrouble,
     });
     this.#release = new OutboxRelease({
@@ -116,15 +115,17 @@ export class PostgresLog<A extends PendingAppend> implements MessageLog<A> {
   }
 
   async open(): Promise<void> {
-    await this.#appender.open();
+    await this.#connect();
     await this.#upkeep.start();
     this.#release.start();
     if (this.#options.notify) await this.#listen();
   }
 
   async close(): Promise<void> {
+    if (this.#state === 'closed') return;
     this.#state = 'closed';
-    await this.#appender.close();
+    if (this.#readOnlyLook !== null) clearInterval(this.#readOnlyLook);
+    await this.#appends.writer.close();
     await this.#release.stop();
     await this.#upkeep.stop();
     await this.#listener?.end();
@@ -136,11 +137,11 @@ export class PostgresLog<A extends PendingAppend> implements MessageLog<A> {
   }
 
   append(append: A): void {
-    this.#appender.append(append);
+    this.#appends.writer.append(append);
   }
 
   flush(): void {
-    this.#appender.flush();
+    this.#appends.writer.flush();
   }
 
   findTopic(tenant: string, name: string): Promise<TopicRecord | null> {
@@ -210,58 +211,56 @@ export class PostgresLog<A extends PendingAppend> implements MessageLog<A> {
     return { databaseUrl, applicationName: `${applicationName}/${purpose}` };
   }
 
-  async #connectAppender(onLost: (error: Error) => void): Promise<pg.Client> {
-    const client = await openConnection(this.#session('append'), onLost);
+  /** The first connection, with a cause that reads as one line. */
+  async #connect(): Promise<void> {
     try {
-      await assertServer(client);
-      const incarnation = await readIncarnation(client);
-      const before = this.#incarnation;
-      this.#incarnation = incarnation;
-      if (before !== '' && before !== incarnation) this.#options.sink.epochChanged();
+      await this.#appends.connection.start();
     } catch (error) {
-      destroy(client);
-      throw error;
-    }
-    return client;
-  }
-
-  /** One session of the pool for one topic at a time, and an eye on who blocks it. */
-  async #appendWaiting(
-    _topicId: number,
-    append: (client: pg.Client) => Promise<void>,
-  ): Promise<void> {
-    if (this.#waiters >= WAITERS_MAX) {
-      await new Promise<void>((resolve) => this.#waitingTurns.push(resolve));
-    }
-    this.#waiters++;
-    try {
-      const client = await this.#pool.connect();
-      await this.#onPoolClient(client, append);
-    } finally {
-      this.#waiters--;
-      this.#waitingTurns.shift()?.();
+      if (error instanceof LogConfigurationError) throw error;
+      const { host, pathname } = new URL(this.#options.databaseUrl);
+      throw new Error(`the log cannot be reached at ${host}${pathname}: ${messageOf(error)}`, {
+        cause: error,
+      });
     }
   }
 
-  async #onPoolClient(
-    client: pg.PoolClient,
-    append: (client: pg.Client) => Promise<void>,
-  ): Promise<void> {
-    const onTrouble = this.#onTrouble;
-    let broken: Error | undefined;
-    const onError = (error: Error): void => {
-      broken = error;
-    };
-    client.on('error', onError);
-    const { processID } = client as unknown as { processID: number };
-    const watch = watchBlockers(this.#pool, processID, (error) => onTrouble('lock breaker', error));
-    try {
-      await append(client as unknown as pg.Client);
-    } finally {
-      watch.stop();
-      client.off('error', onError);
-      client.release(broken);
-    }
+  async #openMain(onLost: (error: Error) => void): Promise<AppendSession> {
+    const session = await openAppendSession(this.#session('append'), onLost);
+    const before = this.#incarnation;
+    this.#incarnation = session.incarnation;
+    this.#isWritable = session.writable;
+    if (before !== '' && before !== session.incarnation) this.#options.sink.epochChanged();
+    return session;
+  }
+
+  #opened(): void {
+    if (this.#isWritable) this.#writable();
+    else this.#readOnly('the database is read-only');
+  }
+
+  #writable(): void {
+    if (this.#readOnlyLook !== null) clearInterval(this.#readOnlyLook);
+    this.#readOnlyLook = null;
+    this.#changed('open', 'connected');
+    this.#appends.writer.refuse(null);
+  }
+
+  #down(detail: string): void {
+    this.#changed('lost', detail);
+    this.#appends.writer.refuse({ code: 'log_unavailable', detail });
+  }
+
+  #readOnly(detail: string): void {
+    this.#changed('read_only', detail);
+    this.#appends.writer.refuse({ code: 'log_read_only', detail });
+    this.#readOnlyLook ??= setInterval(() => {
+      isWritable(this.#pool).then(
+        (yes) => {
+          if (yes && this.#state === 'read_only') this.#writable();
+        },
+        (error: unknown) => this.#onTrouble('looking whether it is still read-only', error),
+      );
+    }, READ_ONLY_LOOK_MS);
   }
 
   /** LISTEN on a session of its own, opened again when it breaks. */
@@ -299,7 +298,7 @@ export class PostgresLog<A extends PendingAppend> implements MessageLog<A> {
       const fault = faultOf(error);
       if (fault === 'message') throw new RequestError('message_refused', messageOf(error));
       if (fault === 'read_only') throw new RequestError('log_read_only', 'the log is read-only');
-      if (fault === 'other') throw error;
+      if (fault === 'bug') throw error;
       this.#onTrouble('query', error);
       throw new RequestError('log_unavailable', 'the log cannot be reached', undefined, {
         cause: error,

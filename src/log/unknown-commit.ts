@@ -37,7 +37,9 @@ export async function wasCommitted<A extends PendingAppend>(
   const { rows } = await client.query<{ present: number }>(PRESENT_SQL, [
     commits.map((commit) => commit.topicId),
     commits.map((commit) => commit.firstSequence),
-    commits.map(({ appends }) => (appends[0] === undefined ? '' : formatUuid(appends[0].messageId))),
+    commits.map(({ appends }) =>
+      appends[0] === undefined ? '' : formatUuid(appends[0].messageId),
+    ),
   ]);
   await client.query('ROLLBACK');
   const present = rows[0]?.present ?? 0;

@@ -4,8 +4,8 @@
  */
 import { createServer } from 'node:net';
 
-/** Null when it is free; else why not, in words. */
-export function probePort(host: string, port: number): Promise<string | null> {
+/** Null when it is free; else why not, in one line. */
+export function portTrouble(host: string, port: number): Promise<string | null> {
   return new Promise((resolve) => {
     const server = createServer();
     server.once('error', (error: NodeJS.ErrnoException) => resolve(reason(error, host, port)));
@@ -14,7 +14,17 @@ export function probePort(host: string, port: number): Promise<string | null> {
 }
 
 function reason(error: NodeJS.ErrnoException, host: string, port: number): string {
-  if (error.code === 'EADDRINUSE') return `PORT=${port}: another process listens on it`;
-  if (error.code === 'EACCES') return `PORT=${port}: this user may not listen on it`;
-  return `HOST=${host}, PORT=${port}: cannot listen (${error.code ?? error.message})`;
+  switch (error.code) {
+    case 'EADDRINUSE':
+      return `PORT=${port}: another process listens on it`;
+    case 'EACCES':
+      return `PORT=${port}: this user may not listen on it`;
+    case 'EADDRNOTAVAIL':
+      return `HOST=${host}: this machine does not have that address`;
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return `HOST=${host}: cannot be resolved`;
+    default:
+      return `HOST=${host}, PORT=${port}: cannot listen (${error.code ?? error.message})`;
+  }
 }

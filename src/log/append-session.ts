@@ -1,0 +1,79 @@
+/**
+ * A session fit for appends: ours alone, on a server whose COMMIT means "on disk", and which incarnation
+ * of the database it is. Asked at every connect: a fail-over may have changed all of it.
+ */
+import type pg from 'pg';
+import type { Session } from './append-connection.js';
+import { LogConfigurationError } from './log-configuration-error.js';
+import type { ConnectionOptions } from './log-connection.js';
+import { assertServer, destroy, openConnection, readIncarnation } from './log-connection.js';
+
+const ASK_TIMEOUT_MS = 3_000;
+
+export interface AppendSession extends Session {
+  /** 1 to 20 of [0-9a-z]. */
+  incarnation: string;
+  writable: boolean;
+}
+
+/** Rejects LogConfigurationError for what only a person can put right. */
+export async function openAppendSession(
+  options: ConnectionOptions,
+  onLost: (error: Error) => void,
+): Promise<AppendSession> {
+  const client = await openConnection(options, onLost);
+  const timer = setTimeout(() => destroy(client), ASK_TIMEOUT_MS);
+  try {
+    await assertServer(client);
+    const pid = await backendPid(client);
+    if (pid !== clientPid(client)) await assertOwnBackend(client, options);
+    const incarnation = await readIncarnation(client);
+    return { client, pid, incarnation, writable: await isWritable(client) };
+  } catch (error) {
+    destroy(client);
+    throw error;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** For the pool, too: whether appends would be taken now. */
+export async function isWritable(db: Pick<pg.ClientBase, 'query'>): Promise<boolean> {
+  const { rows } = await db.query<{ writable: boolean }>(
+    `SELECT NOT pg_is_in_recovery() AND current_setting('default_transaction_read_only') = 'off'
+       AS writable`,
+  );
+  return rows[0]?.writable === true;
+}
+
+/**
+ * Something is between us and the server. A pooler that gives each transaction another backend would
+ * lose session settings and locks: while another session holds a backend, ours must keep its own.
+ */
+async function assertOwnBackend(client: pg.Client, options: ConnectionOptions): Promise<void> {
+  const other = await openConnection(options);
+  try {
+    const before = await backendPid(client);
+    await other.query('BEGIN');
+    const held = await backendPid(other);
+    const after = await backendPid(client);
+    await other.query('ROLLBACK');
+    if (before === after && before !== held) return;
+  } finally {
+    destroy(other);
+  }
+  throw new LogConfigurationError(
+    'DATABASE_URL: a transaction pooler is between (the session has no backend of its own): ' +
+      'nodes need session connections',
+  );
+}
+
+async function backendPid(client: pg.Client): Promise<number> {
+  const { rows } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+  return rows[0]?.pid ?? 0;
+}
+
+/** What the server, or a pooler in its name, said when we connected. */
+function clientPid(client: pg.Client): number {
+  return 'processID' in client ? Number(client.processID) : 0;
+}

@@ -1,0 +1,150 @@
+/**
+ * The life of the process: what it owns, why it ends, and the end. What was started last is stopped
+ * first, all within SHUTDOWN_TIMEOUT_MS. A second signal, or a fault of the main thread, halts
+ * instead: nothing is waited for but the sockets' close, without which Node.js aborts.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import { EXIT_CONFIG } from '../config/config.js';
+import { LogConfigurationError } from '../log/log-configuration-error.js';
+import type { Logger } from '../observe/logger.js';
+import { onSignals } from './signals.js';
+import { StartRefused } from './start-refused.js';
+
+const HALT_MS = 500;
+const EXIT_FAULT = 1;
+
+export interface Owned {
+  /** Ends it in order. */
+  stop(): Promise<void>;
+  /** Ends it at once; absent: it can be left as it is. */
+  halt?(): Promise<void>;
+}
+
+export interface EndCause {
+  exitCode: number;
+  /** Null: a signal, nothing to complain of. */
+  line: string | null;
+}
+
+export interface NodeLifeOptions {
+  logger: Logger;
+  shutdownTimeoutMs: number;
+  /** One line for the operator. */
+  complain: (line: string) => void;
+}
+
+/** The start was given up, since the end was asked for. */
+class Overtaken extends Error {}
+
+export class NodeLife {
+  readonly #options: NodeLifeOptions;
+  readonly #owned: Owned[] = [];
+  readonly #ended: Promise<EndCause>;
+  #resolveEnded: (cause: EndCause) => void = () => undefined;
+  #state: 'living' | 'ending' = 'living';
+
+  constructor(options: NodeLifeOptions) {
+    this.#options = options;
+    this.#ended = new Promise((resolve) => {
+      this.#resolveEnded = resolve;
+    });
+    this.#obeySignals();
+  }
+
+  /** Runs `start`, waits for a cause to end, ends. Resolves with the exit code. */
+  async run(start: () => Promise<void>): Promise<number> {
+    try {
+      await start();
+    } catch (error) {
+      // When the end was asked for, a start that fails is its consequence.
+      if (this.#state === 'living') this.end(causeOf(error));
+    }
+    const { exitCode } = await this.#ended;
+    return this.#stop(exitCode);
+  }
+
+  /** Takes charge of what has been started. Throws, and so ends the start, when the node is ending. */
+  owns<T extends Owned>(started: T): T {
+    this.#owned.unshift(started);
+    if (this.#state === 'ending') throw new Overtaken();
+    return started;
+  }
+
+  /** `work`, or a rejection as soon as the node is ending. For what may take long or for ever. */
+  untilEnd<T>(work: Promise<T>): Promise<T> {
+    const overtaken = this.#ended.then((): never => {
+      throw new Overtaken();
+    });
+    return Promise.race([work, overtaken]);
+  }
+
+  /** Asks for the end. The first cause counts. */
+  end(cause: EndCause): void {
+    if (this.#state === 'ending') return;
+    this.#state = 'ending';
+    if (cause.line !== null) this.#options.complain(cause.line);
+    this.#resolveEnded(cause);
+  }
+
+  async #stop(exitCode: number): Promise<number> {
+    const { complain, shutdownTimeoutMs } = this.#options;
+    const stopped = await Promise.race([this.#stopOwned(), delay(shutdownTimeoutMs, 'too late')]);
+    if (stopped === 'clean') return exitCode;
+    if (stopped === 'too late') {
+      complain(`the node did not stop within SHUTDOWN_TIMEOUT_MS=${shutdownTimeoutMs}`);
+    }
+    await this.#halt();
+    return exitCode === 0 ? EXIT_FAULT : exitCode;
+  }
+
+  async #stopOwned(): Promise<'clean' | 'not clean'> {
+    let how: 'clean' | 'not clean' = 'clean';
+    for (const owned of this.#owned) {
+      try {
+        await owned.stop();
+      } catch (error) {
+        how = 'not clean';
+        this.#options.complain(`the node did not stop cleanly: ${messageOf(error)}`);
+      }
+    }
+    return how;
+  }
+
+  async #halt(): Promise<void> {
+    const halts = this.#owned.map((owned) => owned.halt?.());
+    await Promise.race([Promise.allSettled(halts), delay(HALT_MS)]);
+  }
+
+  #exitNow(exitCode: number): void {
+    this.#halt().then(
+      () => process.exit(exitCode),
+      () => process.exit(exitCode),
+    );
+  }
+
+  #obeySignals(): void {
+    const { logger, complain } = this.#options;
+    onSignals({
+      onFirst: (signal) => {
+        logger.info({ signal }, 'draining');
+        this.end({ exitCode: 0, line: null });
+      },
+      onSecond: (exitCode) => this.#exitNow(exitCode),
+      onHangUp: () => logger.info('SIGHUP is ignored'),
+    });
+    process.on('uncaughtException', (error) => {
+      logger.fatal({ err: error }, 'a fault of the main thread');
+      complain(`a fault of the main thread: ${messageOf(error)}`);
+      this.#exitNow(EXIT_FAULT);
+    });
+  }
+}
+
+function causeOf(error: unknown): EndCause {
+  const refused = error instanceof StartRefused || error instanceof LogConfigurationError;
+  return { exitCode: refused ? EXIT_CONFIG : EXIT_FAULT, line: messageOf(error) };
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
