@@ -199,8 +199,8 @@ t.test('what is accepted, byte for byte', async (t) => {
   const browsed = await fetch(`${node.url}/api/topics/good/messages`);
   const text = await browsed.text();
   for (const payload of payloads) {
-      t.ok(text.includes(`"payload":${payload},`), encodeURI(payload.slice(0, 30)));
-    }
+    t.ok(text.includes(`"payload":${payload},`), encodeURI(payload.slice(0, 30)));
+  }
   t.equal(({} as Record<string, unknown>).x, undefined);
 });
 
