@@ -1,97 +1,70 @@
 /**
- * Composition root of the node: starts what it needs in order, stops it in reverse. Resolves with the
- * process's exit code once the node has ended.
+ * Composition root of the node: what it needs, in the order in which it starts; it stops in reverse.
+ * Resolves with the process's exit code once the node has ended.
  */
-import { setTimeout as delay } from 'node:timers/promises';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
+import { nativeModuleTrouble } from './acceptor/native-module.js';
 import { ColdPool } from './cold/cold-pool.js';
 import { serveCold } from './cold/cold-port.js';
-import { type Config, EXIT_CONFIG } from './config/config.js';
-import { checkDatabase } from './log/database-check.js';
-import { migrate } from './log/migrations.js';
+import type { Config } from './config/config.js';
 import { createLogger } from './observe/logger.js';
-import { banner, describeDatabase } from './supervisor/banner.js';
+import { banner, describeDatabase, describeEmbedded } from './supervisor/banner.js';
+import { prepareDatabase } from './supervisor/database.js';
+import { startEmbeddedPostgres } from './supervisor/embedded-postgres.js';
+import { NodeLife } from './supervisor/node-life.js';
 import { NodeThreads } from './supervisor/node-threads.js';
-import { probePort } from './supervisor/port-probe.js';
-import { onSignals } from './supervisor/signals.js';
+import { portTrouble } from './supervisor/port-probe.js';
+import { StartRefused } from './supervisor/start-refused.js';
 
 export interface NodeOptions {
   config: Config;
+  /** What to tell the operator about the configuration, one line each. */
+  warnings: readonly string[];
   version: string;
-  /** Where the log lies when it is not what DATABASE_URL says in plain words. */
-  logPlace: string | null;
+  /** Where package.json lies, when the node brings its own PostgreSQL; null: as DATABASE_URL says. */
+  embeddedIn: string | null;
   print: (text: string) => void;
-  /** One line that says why the node does not start, or did not end well. */
   complain: (line: string) => void;
 }
 
 export async function runNode(options: NodeOptions): Promise<number> {
-  const { config, version, print, complain } = options;
+  const { config, version, embeddedIn, print, complain } = options;
   const logger = createLogger(config.logLevel, { thread: 'main' });
-  const taken = await probePort(config.host, config.port);
-  if (taken !== null) {
-    complain(taken);
-    return EXIT_CONFIG;
-  }
-  const { databaseUrl } = config;
-  let logPlace = options.logPlace;
-  if (databaseUrl !== null) {
-    const trouble = await checkDatabase(databaseUrl);
-    if (trouble !== null) {
-      complain(trouble);
-      return EXIT_CONFIG;
+  for (const warning of options.warnings) logger.warn(warning);
+  const { shutdownTimeoutMs } = config.limits;
+  const life = new NodeLife({ logger, shutdownTimeoutMs, complain });
+  return life.run(async () => {
+    refuse(await portTrouble(config.host, config.port));
+    refuse(await nativeModuleTrouble());
+    let { databaseUrl } = config;
+    let logPlace = databaseUrl === null ? null : describeDatabase(databaseUrl);
+    if (embeddedIn !== null) {
+      const postgres = life.owns(await startEmbeddedPostgres(embeddedIn));
+      databaseUrl = postgres.url;
+      logPlace = describeEmbedded(postgres);
     }
-    for (const name of await migrate(databaseUrl)) logger.info({ name }, 'migrated');
-    logPlace ??= describeDatabase(databaseUrl);
-  }
-  const pool = databaseUrl === null ? null : openColdPool(config, databaseUrl);
-  return new Promise((resolve) => {
-    let ended = false;
-    const end = (exitCode: number): void => {
-      ended = true;
-      resolve(exitCode);
-    };
+    let pool: ColdPool | null = null;
+    if (databaseUrl !== null) {
+      const applied = await life.untilEnd(prepareDatabase(databaseUrl));
+      for (const name of applied) logger.info({ name }, 'migrated');
+      pool = openColdPool(config, databaseUrl);
+      life.owns({ stop: () => pool?.close() ?? Promise.resolve() });
+    }
     const threads = new NodeThreads({
-      config,
+      config: Object.freeze({ ...config, databaseUrl }),
       version,
       logger,
-      openCold: pool === null ? null : () => openColdPort(pool),
-      onFatal: (detail, exitCode) => {
-        if (!ended) complain(detail);
-        end(exitCode);
-      },
+      openCold: pool === null ? null : openColdPort.bind(null, pool),
+      onFatal: (line, exitCode) => life.end({ line, exitCode }),
     });
-    const stop = async (): Promise<number> => {
-      await threads.drain();
-      await threads.stop();
-      await pool?.close();
-      return 0;
-    };
-    onSignals({
-      onFirst: (signal) => {
-        logger.info({ signal }, 'draining');
-        const timeout = delay(config.limits.shutdownTimeoutMs, 1, { ref: false });
-        Promise.race([stop(), timeout]).then(
-          (exitCode) => {
-            if (exitCode !== 0) complain('the node did not drain within SHUTDOWN_TIMEOUT_MS');
-            end(exitCode);
-          },
-          (error: unknown) => {
-            complain(`the node did not stop cleanly: ${String(error)}`);
-            end(1);
-          },
-        );
-      },
-      onSecond: (exitCode) => process.exit(exitCode),
-    });
-    threads.start().then(
-      () => print(banner({ config, version, logPlace })),
-      (error: unknown) => {
-        complain(String(error));
-        end(1);
-      },
-    );
+    life.owns(threads);
+    await life.untilEnd(threads.start());
+    print(banner({ config, version, logPlace }));
   });
+}
+
+function refuse(trouble: string | null): void {
+  if (trouble !== null) throw new StartRefused(trouble);
 }
 
 function openColdPool(config: Config, databaseUrl: string): ColdPool {

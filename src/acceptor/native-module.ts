@@ -17,6 +17,8 @@ export async function nativeModuleTrouble(): Promise<string | null> {
 }
 
 function platform(): string {
+  // Its part on the network may wait for name servers.
+  Object.assign(process.report, { excludeNetwork: true });
   const { header } = process.report.getReport() as { header?: { glibcVersionRuntime?: string } };
   const glibc = header?.glibcVersionRuntime;
   const libc = glibc === undefined ? 'no glibc' : `glibc ${glibc}`;

@@ -4,15 +4,19 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { EXIT_CONFIG } from '../config/config.js';
-import { ConfigError, effectiveOptions, loadConfig } from '../config/load-config.js';
+import { ConfigError } from '../config/load-config.js';
 import { LogConfigurationError } from '../log/log-configuration-error.js';
-import { migrateCommand, serveCommand, startCommand } from './commands.js';
+import { StartRefused } from '../supervisor/start-refused.js';
+import {
+  type CommandContext,
+  configCommand,
+  migrateCommand,
+  serveCommand,
+  startCommand,
+} from './commands.js';
 
 const EXIT_USAGE = 2;
-const PACKAGE_FOLDER = fileURLToPath(new URL('../../../', import.meta.url));
-const { version } = JSON.parse(readFileSync(`${PACKAGE_FOLDER}package.json`, 'utf8')) as {
-  version: string;
-};
+const SHOWN_CHARS_MAX = 60;
 
 const USAGE = `usage: conduit <command>
 
@@ -24,37 +28,30 @@ const USAGE = `usage: conduit <command>
   help      print this
 `;
 
-const print = (text: string): void => {
-  process.stdout.write(text.endsWith('\n') ? text : `${text}\n`);
-};
-const complain = (line: string): void => {
-  process.stderr.write(`conduit: ${line.split('\n', 1)[0]}\n`);
-};
+// A reader that went away (| head) is no fault of ours, and no reason for a node to end.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') process.exitCode = 1;
+  });
+}
 
-// A reader that went away (| head) is no fault of ours.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') process.exit(0);
-});
-
-process.exitCode = await main(process.argv.slice(2));
+const context = makeContext();
+const exitCode = await main(process.argv.slice(2));
 // Handles that libraries leave open must not keep a node that has ended.
-if (process.exitCode !== undefined) process.exit();
+process.exit(process.exitCode || exitCode);
 
 async function main(argv: string[]): Promise<number> {
   const command = readCommand(argv);
-  if (command === null) return usage(`unknown command or option: ${argv.join(' ').slice(0, 60)}`);
+  if (command === null) return usage(argv);
   try {
-    return await runCommand(command);
+    return await runCommand(command, argv);
   } catch (error) {
-    if (error instanceof ConfigError || error instanceof LogConfigurationError) {
-      complain(error.message);
-      return EXIT_CONFIG;
-    }
-    complain(error instanceof Error ? error.message : String(error));
-    return 1;
+    context.complain(error instanceof Error ? error.message : String(error));
+    return isConfiguration(error) ? EXIT_CONFIG : 1;
   }
 }
 
+/** Null when the line is none of ours. */
 function readCommand(argv: string[]): string | null {
   try {
     const { values, positionals } = parseArgs({
@@ -70,8 +67,7 @@ function readCommand(argv: string[]): string | null {
   }
 }
 
-async function runCommand(command: string): Promise<number> {
-  const context = { env: process.env, version, packageFolder: PACKAGE_FOLDER, print, complain };
+async function runCommand(command: string, argv: string[]): Promise<number> {
   switch (command) {
     case 'serve':
       return serveCommand(context);
@@ -80,27 +76,42 @@ async function runCommand(command: string): Promise<number> {
     case 'migrate':
       return migrateCommand(context);
     case 'config':
-      for (const { warnings } of [loadConfig(process.env)]) warnings.forEach(complain);
-      print(effectiveOptions(process.env).map(formatOption).join('\n'));
-      return 0;
+      return configCommand(context);
     case 'version':
-      print(version);
+      context.print(context.version);
       return 0;
     case 'help':
-      print(USAGE);
+      context.print(USAGE);
       return 0;
     default:
-      return usage(`unknown command: ${command.slice(0, 60)}`);
+      return usage(argv);
   }
 }
 
-function formatOption(option: ReturnType<typeof effectiveOptions>[number]): string {
-  const { env, value, source, text } = option;
-  return `${env.padEnd(31)} ${(value || '-').padEnd(14)} ${source.padEnd(11)} ${text}`;
-}
-
-function usage(line: string): number {
-  complain(line);
+function usage(argv: string[]): number {
+  const line = JSON.stringify(argv.join(' ').slice(0, SHOWN_CHARS_MAX));
+  if (argv.length > 0) context.complain(`unknown command or option: ${line}`);
   process.stderr.write(USAGE);
   return EXIT_USAGE;
+}
+
+function isConfiguration(error: unknown): boolean {
+  return [ConfigError, LogConfigurationError, StartRefused].some((kind) => error instanceof kind);
+}
+
+function makeContext(): CommandContext {
+  const packageFolder = fileURLToPath(new URL('../../..', import.meta.url)).replace(/\/$/, '');
+  const manifest = readFileSync(`${packageFolder}/package.json`, 'utf8');
+  const { version } = JSON.parse(manifest) as { version: string };
+  return {
+    env: process.env,
+    version,
+    packageFolder,
+    print: (text) => {
+      process.stdout.write(text.endsWith('\n') ? text : `${text}\n`);
+    },
+    complain: (line) => {
+      process.stderr.write(`conduit: ${line.split('\n', 1)[0]}\n`);
+    },
+  };
 }

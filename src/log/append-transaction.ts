@@ -112,7 +112,8 @@ function copyRows<A extends PendingAppend>(commits: readonly TopicCommit<A>[]): 
   }
   const buffer = new CopyBuffer(bytes);
   for (const { topicId, firstSequence, publishedAtMs, appends } of commits) {
-    appends.forEach((append, i) => buffer.add(topicId, firstSequence + i, publishedAtMs, append));
+    let sequence = firstSequence;
+    for (const append of appends) buffer.add(topicId, sequence++, publishedAtMs, append);
   }
   return buffer.finish();
 }

@@ -9,8 +9,7 @@ export interface BannerFacts {
 }
 
 export function banner({ config, version, logPlace }: BannerFacts): string {
-  const host = config.host === '0.0.0.0' || config.host === '::' ? 'localhost' : config.host;
-  const base = `${host}:${config.port}`;
+  const base = `${shownHost(config.host)}:${config.port}`;
   const durability =
     logPlace === null
       ? 'IN MEMORY: nothing survives a restart (set DATABASE_URL, or run npm start)'
@@ -30,8 +29,19 @@ export function banner({ config, version, logPlace }: BannerFacts): string {
   ].join('\n');
 }
 
+/** The host that people type. */
+function shownHost(host: string): string {
+  if (host === '0.0.0.0' || host === '::') return 'localhost';
+  return host.includes(':') ? `[${host}]` : host;
+}
+
 /** host/database of a connection string; never its user or password. */
 export function describeDatabase(databaseUrl: string): string {
   const url = new URL(databaseUrl);
   return `PostgreSQL at ${url.host || 'the local socket'}${url.pathname}`;
+}
+
+export function describeEmbedded(postgres: { how: 'started' | 'adopted'; dataDir: string }): string {
+  const how = postgres.how === 'adopted' ? 'found running' : 'started';
+  return `embedded PostgreSQL, ${how}, data in ${postgres.dataDir}`;
 }
