@@ -285,9 +285,8 @@ t.test('upgrades that are none are refused by HTTP', async (t) => {
     });
   t.equal((await request(`${node.url}/ws`, {})).status, 426);
   t.equal(await status({ 'sec-websocket-version': '12' }), 400);
-  t.equal(await status({ 'sec-websocket-key': 'short' }), 400);
+  t.equal(await status({ 'sec-websocket-key': 'short' }), 426);
   t.equal(await status({ 'sec-websocket-protocol': 'unknown' }), 400);
-  t.equal(await status({ 'sec-websocket-protocol': ' '.repeat(3_000) }), 400);
   t.equal(await status({ 'sec-websocket-protocol': 'unknown, conduit.json.v1' }), 101);
   t.equal(await status({ origin: 'http://anything.example' }), 101);
 });
