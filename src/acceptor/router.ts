@@ -1,6 +1,6 @@
 /**
- * The routes of HTTP, from one table: what a path answers, and with it 405, HEAD and OPTIONS. uWS calls
- * one handler per path here and the method is looked up after it, so no path can lack its 405.
+ * The routes of HTTP, from one table: what a path answers, and with it 405, HEAD and OPTIONS. Every
+ * path gets a handler for any other method, so none can lack its 405.
  */
 import type { HttpRequest, HttpResponse, TemplatedApp } from 'uWebSockets.js';
 import { RequestError } from '../core/errors.js';
@@ -25,20 +25,25 @@ export function mountRoutes(
 ): void {
   for (const { path, methods } of routes) {
     const allow = allowed(methods);
-    const handler = guard.http(path, (res: HttpResponse, req: HttpRequest) => {
-      const exchange = new Exchange(res, req, cors);
-      const method = req.getMethod();
-      const run = methods[method === 'head' ? 'get' : method];
-      if (run !== undefined && (method !== 'head' || methods['get'] !== undefined)) {
-        call(run, exchange, req);
-      } else if (method === 'options') {
-        exchange.noContent(preflight(allow));
-      } else {
-        const detail = `${path} takes ${allow}`;
-        exchange.fail(new RequestError('method_not_allowed', detail), ['Allow', allow]);
-      }
-    });
-    app.any(path, handler);
+    const hasSegment = path.includes(':');
+    for (const [method, run] of Object.entries(methods)) {
+      const handler = guard.http(path, (res: HttpResponse, req: HttpRequest) => {
+        const segment = hasSegment ? (req.getParameter(0) ?? '') : '';
+        call(run, new Exchange(res, req, cors), req, segment);
+      });
+      mountMethod(app, method, path, handler);
+    }
+    app.any(
+      path,
+      guard.http(path, (res, req) => {
+        const exchange = new Exchange(res, req, cors);
+        if (req.getMethod() === 'options') exchange.noContent(preflight(allow));
+        else {
+          const detail = `${path} takes ${allow}`;
+          exchange.fail(new RequestError('method_not_allowed', detail), ['Allow', allow]);
+        }
+      }),
+    );
   }
   app.any(
     '/*',
@@ -49,9 +54,25 @@ export function mountRoutes(
   );
 }
 
-function call(run: RouteHandler, exchange: Exchange, req: HttpRequest): void {
+/** Each method is a route of its own to uWS, which tries it before `any`; HEAD goes with GET. */
+function mountMethod(
+  app: TemplatedApp,
+  method: string,
+  path: string,
+  handler: (res: HttpResponse, req: HttpRequest) => void,
+): void {
+  if (method === 'get') {
+    app.get(path, handler);
+    app.head(path, handler);
+  } else if (method === 'post') app.post(path, handler);
+  else if (method === 'patch') app.patch(path, handler);
+  else if (method === 'delete') app.del(path, handler);
+  else throw new Error(`no route for ${method}`);
+}
+
+function call(run: RouteHandler, exchange: Exchange, req: HttpRequest, segment: string): void {
   try {
-    run(exchange, req, req.getParameter(0) ?? '');
+    run(exchange, req, segment);
   } catch (error) {
     if (!(error instanceof RequestError)) throw error;
     exchange.fail(error);
