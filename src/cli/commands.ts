@@ -1,6 +1,7 @@
 /** What each command of the CLI does, once the command line was read. */
-import { ConfigError, type Environment, loadConfig } from '../config/load-config.js';
+
 import { effectiveTable } from '../config/effective.js';
+import { ConfigError, type Environment, loadConfig } from '../config/load-config.js';
 import { runNode } from '../main.js';
 import { prepareDatabase } from '../supervisor/database.js';
 

@@ -62,7 +62,7 @@ export class AppendWriter<A extends PendingAppend> {
     if (this.#state === 'idle' || this.#state === 'lingering') this.#start();
     await this.#run;
     await this.#options.waiter.close();
-    this.refuse({ code: 'log_unavailable', detail: 'the log is closed' });
+    this.refuse({ code: 'draining', detail: 'the log is closed' });
     await this.#run;
     this.#state = 'closed';
     await this.#options.connection.close();

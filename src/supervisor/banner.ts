@@ -41,7 +41,10 @@ export function describeDatabase(databaseUrl: string): string {
   return `PostgreSQL at ${url.host || 'the local socket'}${url.pathname}`;
 }
 
-export function describeEmbedded(postgres: { how: 'started' | 'adopted'; dataDir: string }): string {
+export function describeEmbedded(postgres: {
+  how: 'started' | 'adopted';
+  dataDir: string;
+}): string {
   const how = postgres.how === 'adopted' ? 'found running' : 'started';
   return `embedded PostgreSQL, ${how}, data in ${postgres.dataDir}`;
 }

@@ -4,7 +4,7 @@ import pg from 'pg';
 import t from 'tap';
 import { migrate } from '../../src/log/migrations.js';
 import { TestAppend } from '../contract/recording-sink.js';
-import { faultsOf, judgeAppends, loadAppends } from '../support/append-load.js';
+import { disorderOf, faultsOf, judgeAppends, loadAppends } from '../support/append-load.js';
 import { eventually } from '../support/eventually.js';
 import { startPostgres } from '../support/postgres.js';
 import { makeTopics, openPostgresLog } from '../support/postgres-log.js';
@@ -20,12 +20,12 @@ t.test('two logs on one database share topics without gaps or repeats', async (t
   const end = performance.now() + 4_000;
   const until = (): boolean => performance.now() > end;
   const load = { topicIds, publishers: 64, until };
-  const told = (
-    await Promise.all([
-      loadAppends({ log: one.log, ...load }),
-      loadAppends({ log: two.log, ...load }),
-    ])
-  ).flat();
+  const each = await Promise.all([
+    loadAppends({ log: one.log, ...load }),
+    loadAppends({ log: two.log, ...load }),
+  ]);
+  for (const told of each) t.same(disorderOf(told), [], 'in the order of sending');
+  const told = each.flat();
   await Promise.all([one.log.close(), two.log.close()]);
   const appends = told.map(({ append }) => append);
   const verdict = await judgeAppends(server.url, topicIds, appends);
@@ -56,7 +56,9 @@ t.test('backends terminated every 200 ms lose and repeat nothing', async (t) => 
     cuts += rowCount ?? 0;
     await new Promise((resolve) => setTimeout(resolve, 200));
   }
-  const appends = (await loading).map(({ append }) => append);
+  const told = await loading;
+  t.same(disorderOf(told), [], 'in the order of sending');
+  const appends = told.map(({ append }) => append);
   await eventually(() => log.state === 'open', 5_000);
   const late = new TestAppend(topicIds[0] ?? 0, { payload: Buffer.from('{}') });
   log.append(late);
@@ -89,6 +91,7 @@ t.test('kill -9 of PostgreSQL under load: told within 2 s, resolved, recovered',
   await new Promise((resolve) => setTimeout(resolve, 500));
   done = true;
   const told = await loading;
+  t.same(disorderOf(told), [], 'in the order of sending');
   await log.close();
   const appends = told.map(({ append }) => append);
   const verdict = await judgeAppends(server.url, topicIds, appends);

@@ -3,7 +3,7 @@
 import pg from 'pg';
 import t from 'tap';
 import { migrate } from '../../src/log/migrations.js';
-import { faultsOf, judgeAppends, loadAppends } from '../support/append-load.js';
+import { disorderOf, faultsOf, judgeAppends, loadAppends } from '../support/append-load.js';
 import { startPostgres } from '../support/postgres.js';
 import { makeTopics, openPostgresLog } from '../support/postgres-log.js';
 
@@ -36,7 +36,9 @@ t.test('two logs that contend, their sessions ended at random', async (t) => {
     cuts += rowCount ?? 0;
     await new Promise((resolve) => setTimeout(resolve, 15));
   }
-  const told = (await loading).flat();
+  const each = await loading;
+  for (const told of each) t.same(disorderOf(told), [], 'in the order of sending');
+  const told = each.flat();
   await admin.end();
   await Promise.all([one.log.close(), two.log.close()]);
   const appends = told.map(({ append }) => append);

@@ -124,6 +124,19 @@ export async function judgeAppends(
   return { rows: rows.length, committed, failed, lost, storedThoughFailed, twice, broken, phantom };
 }
 
+/** Where messages of one log and topic were stored in another order than they were sent in. */
+export function disorderOf(told: readonly Told[]): string[] {
+  const last = new Map<number, number>();
+  const disorder: string[] = [];
+  for (const { append } of told) {
+    if (append.sequence === 0) continue;
+    const before = last.get(append.topicId) ?? 0;
+    if (append.sequence < before) disorder.push(`${append.topicId}: ${append.sequence}<${before}`);
+    last.set(append.topicId, append.sequence);
+  }
+  return disorder.slice(0, 10);
+}
+
 /** What must be empty whatever happened. */
 export function faultsOf(verdict: AppendVerdict): string[] {
   const { lost, storedThoughFailed, twice, broken, phantom } = verdict;

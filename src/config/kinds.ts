@@ -1,0 +1,92 @@
+/**
+ * The kinds of values a variable can take: in words, for the operator, and how the text is read.
+ * Numbers are strictly decimal: no sign, exponent, unit, hexadecimal or space.
+ */
+export interface Kind<T> {
+  /** "takes ..." */
+  readonly takes: string;
+  /** Undefined when the text does not fit. */
+  readonly parse: (text: string) => T | undefined;
+}
+
+/** `unit` as people read it; '' for a plain number. */
+export function integer(min: number, max: number, unit = ''): Kind<number> {
+  const range = `an integer from ${min} to ${max}`;
+  return {
+    takes: unit === '' ? range : `${range} (${unit})`,
+    parse: (text) => {
+      const number = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
+      return number >= min && number <= max ? number : undefined;
+    },
+  };
+}
+
+export const boolean: Kind<boolean> = {
+  takes: 'true or false',
+  parse: (text) => {
+    if (text === 'true' || text === '1') return true;
+    return text === 'false' || text === '0' ? false : undefined;
+  },
+};
+
+export function oneOf<T extends string>(values: readonly T[]): Kind<T> {
+  return {
+    takes: `one of ${values.join(', ')}`,
+    parse: (text) => values.find((value) => value === text),
+  };
+}
+
+export function text(minBytes: number, maxBytes: number): Kind<string> {
+  return {
+    takes: `${minBytes} to ${maxBytes} bytes without control characters`,
+    parse: (value) => {
+      const bytes = Buffer.byteLength(value);
+      const fits = bytes >= minBytes && bytes <= maxBytes && !/[\p{Cc}\p{Cs}]/u.test(value);
+      return fits ? value : undefined;
+    },
+  };
+}
+
+/** A connection string. `protocols` with their colon. */
+export function url(protocols: readonly string[]): Kind<string> {
+  return {
+    takes: `a URL that starts with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`,
+    parse: (value) => {
+      const parsed = parseUrl(value);
+      const hasProtocol = protocols.some((protocol) => value.startsWith(`${protocol}//`));
+      return parsed !== null && hasProtocol && isDecodable(parsed) ? value : undefined;
+    },
+  };
+}
+
+/** What a browser sends as Origin, or any. */
+export const origin: Kind<string> = {
+  takes: '* or an origin such as https://app.example.com, without a path',
+  parse: (value) => {
+    const parsed = parseUrl(value);
+    const isHttp = parsed?.protocol === 'http:' || parsed?.protocol === 'https:';
+    return value === '*' || (isHttp && parsed?.origin === value) ? value : undefined;
+  },
+};
+
+export const address: Kind<string> = {
+  takes: 'host:port or :port',
+  parse: (value) => {
+    const port = Number(/^[^\s/@\p{Cc}]{0,253}:(\d{1,5})$/u.exec(value)?.[1] ?? 0);
+    return port >= 1 && port <= 65_535 ? value : undefined;
+  },
+};
+
+function parseUrl(value: string): URL | null {
+  return !/[\p{Cc}\s]/u.test(value) && URL.canParse(value) ? new URL(value) : null;
+}
+
+/** Clients decode these; a stray percent sign would throw there, as something else. */
+function isDecodable({ username, password, pathname }: URL): boolean {
+  try {
+    decodeURIComponent(`${username}${password}${pathname}`);
+    return true;
+  } catch {
+    return false;
+  }
+}
