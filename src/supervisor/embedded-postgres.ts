@@ -80,12 +80,15 @@ async function removeParts(folder: string): Promise<void> {
 }
 
 async function checkVersion(place: PostgresPlace): Promise<void> {
-  const ofData = (await readFile(path.join(place.dataDir, 'PG_VERSION'), 'utf8')).trim();
+  const { dataDir } = place;
+  const ofData = await readFile(path.join(dataDir, 'PG_VERSION'), 'utf8').catch((cause: Error) => {
+    throw new StartRefused(`${dataDir} cannot be read (${cause.message}): whose is it?`);
+  });
   const told = await runProgram(place, 'postgres', ['--version']);
   const ofServer = /(\d+)/.exec(told)?.[1];
-  if (ofData === ofServer) return;
+  if (ofData.trim() === ofServer) return;
   throw new StartRefused(
-    `${place.dataDir} is of PostgreSQL ${ofData}, the embedded one is ${ofServer}: ` +
+    `${dataDir} is of PostgreSQL ${ofData.trim()}, the embedded one is ${ofServer}: ` +
       'upgrade it with pg_upgrade, or move it away',
   );
 }

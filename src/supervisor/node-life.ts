@@ -110,9 +110,11 @@ export class NodeLife {
     return how;
   }
 
+  /** A thread that hangs cannot close its sockets: then only SIGKILL ends the process without a dump. */
   async #halt(): Promise<void> {
     const halts = this.#owned.map((owned) => owned.halt?.());
-    await Promise.race([Promise.allSettled(halts), delay(HALT_MS)]);
+    const halted = await Promise.race([Promise.allSettled(halts), delay(HALT_MS, 'hangs')]);
+    if (halted === 'hangs') process.kill(process.pid, 'SIGKILL');
   }
 
   #exitNow(exitCode: number): void {

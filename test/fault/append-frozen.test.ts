@@ -1,4 +1,4 @@
-// Goal: a Conduit session frozen inside COPY is ended by whoever waits for its topic; sessions that are
+// Goal: a topic locked for a moment does not wait behind such as are locked for long; a Conduit session frozen inside COPY is ended by whoever waits for its topic; sessions that are
 // not of Conduit never are.
 import pg from 'pg';
 import t from 'tap';
@@ -50,6 +50,36 @@ t.test('a session frozen inside COPY is ended within 10 s', async (t) => {
   await log.close();
   const verdict = await judgeAppends(server.url, [topicId], appends);
   t.same(faultsOf(verdict), []);
+});
+
+t.test('a moment of waiting stays a moment while other topics are held for long', async (t) => {
+  const { log } = await openPostgresLog(server.url, 'brief');
+  const held = await makeTopics(log, 'stuck', 4);
+  const [brief = 0] = await makeTopics(log, 'brief', 1);
+  const [holder, other] = [await connect('psql'), await connect('psql')];
+  await holder.query('BEGIN');
+  await holder.query(LOCK_SQL, [held]);
+  await other.query('BEGIN');
+  await other.query(LOCK_SQL, [[brief]]);
+  const append = (topicId: number): TestAppend => {
+    const one = new TestAppend(topicId, { payload: Buffer.from('{}') });
+    log.append(one);
+    return one;
+  };
+  const stuck = held.map(append);
+  log.flush();
+  const from = performance.now();
+  const one = append(brief);
+  log.flush();
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  await other.query('ROLLBACK');
+  await eventually(() => one.outcome !== null, 10_000);
+  t.equal(one.outcome?.kind, 'committed');
+  t.ok(performance.now() - from < 2_000, `${Math.round(performance.now() - from)} ms`);
+  await eventually(() => stuck.every(({ outcome }) => outcome !== null), 10_000);
+  for (const { outcome } of stuck) t.match(outcome, { kind: 'failed', code: 'topic_busy' });
+  t.ok(performance.now() - from < 5_000, `${Math.round(performance.now() - from)} ms`);
+  await Promise.all([holder.end(), other.end(), log.close()]);
 });
 
 t.test('a session that is not of Conduit is never ended', async (t) => {

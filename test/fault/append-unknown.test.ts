@@ -1,6 +1,5 @@
 // Goal: when the answer to COMMIT is lost the log finds out what became of it: stored messages are
 // committed at their place, others are appended again, and what cannot be found out is told as that.
-import pg from 'pg';
 import t from 'tap';
 import { migrate } from '../../src/log/migrations.js';
 import { TestAppend } from '../contract/recording-sink.js';
@@ -89,12 +88,10 @@ t.test('with dedupe keys: repeats in the batch get the place that was found', as
   t.match(appends[2]?.outcome, { kind: 'duplicate', first: { sequence: 1 } });
 });
 
-t.test('COPY is cancelled while its rows are on their way: appended again, once', async (t) => {
+t.test('COPY stalls half way: given up, and appended again, once', async (t) => {
   const limits = { batchBytesMax: 64 * 1024 * 1024 };
   const open = await openPostgresLog(url, 'half', limits);
   const topicIds = await makeTopics(open.log, 'half', 1);
-  const admin = new pg.Client({ connectionString: server.url });
-  await admin.connect();
   let stalls = 0;
   proxy.fromClient = (chunk) => (chunk.includes(ROWS) && stalls++ < 1 ? 'stall' : 'pass');
   const appends = Array.from(
@@ -103,11 +100,7 @@ t.test('COPY is cancelled while its rows are on their way: appended again, once'
   );
   for (const append of appends) open.log.append(append);
   open.log.flush();
-  await eventually(() => stalls > 0);
-  await admin.query(`SELECT pg_cancel_backend(pid) FROM pg_stat_activity
-    WHERE application_name = 'conduit/half/w0/append'`);
   await answered(appends, 15_000);
-  await admin.end();
   await open.log.close();
   t.ok(appends.every(({ outcome }) => outcome?.kind === 'committed'));
   t.same(faultsOf(await judgeAppends(server.url, topicIds, appends)), []);
