@@ -33,6 +33,15 @@ interface ModelSession {
   faults: string[];
 }
 
+type Page = Pick<ops.DeliverOp, 'firstSequence' | 'lastSequence' | 'frames'>;
+
+function sequencesIn(frames: Uint8Array): number[] {
+  const joined = Buffer.from(frames.buffer, frames.byteOffset, frames.length).toString('utf8');
+  return joined
+    .split('\u001e')
+    .map((frame) => (JSON.parse(frame) as { sequence: number }).sequence);
+}
+
 /** What an acceptor does with the operations of a worker, and nothing else. */
 class ModelAcceptor {
   readonly sessions: ModelSession[];
@@ -79,17 +88,18 @@ class ModelAcceptor {
 
   #one(op: number, reader: PackReader): void {
     if (op === ops.OP_DELIVER_GROUP) {
-      const { firstSequence, lastSequence, frames } = ops.readDeliverGroup(reader);
+      const op = ops.readDeliverGroup(reader);
+      const { frames } = op;
       this.credit += frames.length;
       this.sessions.forEach((session, i) => {
-        if (session.joined) this.#receive(session, i, firstSequence, lastSequence);
+        if (session.joined) this.#receive(session, i, op);
       });
     } else if (op === ops.OP_DELIVER) {
       const deliver = ops.readDeliver(reader);
       this.credit += deliver.frames.length;
       const session = this.sessions[deliver.session];
       if (session === undefined || session.round !== deliver.round) return;
-      this.#receive(session, deliver.session, deliver.firstSequence, deliver.lastSequence);
+      this.#receive(session, deliver.session, deliver);
       if (!session.left) this.onAnswer('drained', deliver.session, 0);
     } else if (op === ops.OP_JOIN) {
       const { session: index, round } = ops.readJoin(reader);
@@ -104,7 +114,8 @@ class ModelAcceptor {
     else throw new Error(`unexpected operation ${op}`);
   }
 
-  #receive(session: ModelSession, index: number, first: number, last: number): void {
+  #receive(session: ModelSession, index: number, page: Page): void {
+    const { firstSequence: first, lastSequence: last } = page;
     if (session.full) {
       session.joined = false;
       session.left = true;
@@ -113,6 +124,9 @@ class ModelAcceptor {
       return;
     }
     if (first !== session.got + 1) session.faults.push(`${session.got} then ${first}`);
+    const held = sequencesIn(page.frames);
+    const wanted = Array.from({ length: last - first + 1 }, (_, i) => first + i);
+    if (held.join() !== wanted.join()) session.faults.push(`${first} to ${last} holds ${held}`);
     session.got = last;
     const inFlight = session.got - session.acked;
     if (session.window !== null && inFlight > session.window) {
@@ -261,7 +275,7 @@ async function simulate(
     for (let i = 0; i < 4; i++) {
       for (const packed of acceptor.inbox.splice(0)) acceptor.handle(packed);
       for (const answer of answers.splice(0)) answer();
-      acceptor.sessions.forEach((_, session) => ackSome(session));
+      for (let session = 0; session < SESSIONS; session++) ackSome(session);
       returnCredit();
       await turn();
     }
