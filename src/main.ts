@@ -1,6 +1,6 @@
 /**
- * Composition root of the node: what it needs, in the order in which it starts; it stops in reverse.
- * Resolves with the process's exit code once the node has ended.
+ * Composition root of the node: what it needs, in the order in which it starts; it stops in
+ * reverse. Resolves with the process's exit code once the node has ended.
  */
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { nativeModuleTrouble } from './acceptor/native-module.js';
@@ -21,7 +21,9 @@ export interface NodeOptions {
   /** What to tell the operator about the configuration, one line each. */
   warnings: readonly string[];
   version: string;
-  /** Where package.json lies, when the node brings its own PostgreSQL; null: as DATABASE_URL says. */
+  /**
+   * Where package.json lies, when the node brings its own PostgreSQL; null: as DATABASE_URL says.
+   */
   embeddedIn: string | null;
   print: (text: string) => void;
   complain: (line: string) => void;

@@ -1,7 +1,7 @@
 /**
- * Runs the compiled tests: quick ones (unit, contract, tidy) two files at a time, the rest one by one,
- * since they start nodes and servers. Arguments, or CONDUIT_TEST_ONLY, are regular expressions of the
- * files to run. The last line is `N passed, N failed`; what is skipped counts as failed.
+ * Runs the compiled tests: quick ones (unit, contract, tidy) two files at a time, the rest one by
+ * one, since they start nodes and servers. Arguments, or CONDUIT_TEST_ONLY, are regular expressions
+ * of the files to run. The last line is `N passed, N failed`; what is skipped counts as failed.
  */
 import { readdirSync } from 'node:fs';
 import path from 'node:path';

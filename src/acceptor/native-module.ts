@@ -1,4 +1,6 @@
-/** Whether uWebSockets.js, a native module, loads on this machine; asked before any thread starts. */
+/**
+ * Whether uWebSockets.js, a native module, loads on this machine; asked before any thread starts.
+ */
 
 const UPSTREAM = 'github:uNetworking/uWebSockets.js#v20.52.0';
 

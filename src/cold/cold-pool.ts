@@ -5,9 +5,9 @@
  */
 import { fileURLToPath } from 'node:url';
 import { Piscina } from 'piscina';
+import type { ReadResult } from '../log/cold-reader.js';
 import type { ReadRange } from '../log/message-log.js';
 import type { PageReaderOptions } from '../log/page-reader.js';
-import type { ReadResult } from '../log/cold-reader.js';
 
 const TASK = fileURLToPath(new URL('./read-page.js', import.meta.url));
 const THREADS_DEFAULT = 1;

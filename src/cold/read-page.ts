@@ -4,11 +4,11 @@
  */
 import { move, workerData } from 'piscina';
 import { ERRORS, RequestError } from '../core/errors.js';
+import type { ReadResult } from '../log/cold-reader.js';
 import type { ReadRange } from '../log/message-log.js';
+import { packPage } from '../log/packed-page.js';
 import type { PageReaderOptions } from '../log/page-reader.js';
 import { PageReader } from '../log/page-reader.js';
-import { packPage } from '../log/packed-page.js';
-import type { ReadResult } from '../log/cold-reader.js';
 
 /** What a read ends with: a packed page, or an error as it travels between threads. */
 const reader = new PageReader(workerData as PageReaderOptions);

@@ -1,7 +1,7 @@
 /**
  * Reads the environment by the table of options.ts into a frozen Config. The first wrong variable
- * stops it, with one line that names the variable, what it got (never a secret) and what it takes. An
- * empty variable is wrong too, whatever it takes: what it would mean is anybody's guess.
+ * stops it, with one line that names the variable, what it got (never a secret) and what it takes.
+ * An empty variable is wrong too, whatever it takes: what it would mean is anybody's guess.
  */
 import type { LimitName, Limits } from '../core/limits.js';
 import type { Config } from './config.js';

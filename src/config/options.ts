@@ -1,6 +1,6 @@
 /**
- * The one table of what can be configured: the environment variable, what it means, what it takes, its
- * default. The limits of core/limits.ts become variables by their names.
+ * The one table of what can be configured: the environment variable, what it means, what it takes,
+ * its default. The limits of core/limits.ts become variables by their names.
  */
 import { availableParallelism, hostname } from 'node:os';
 import type { LimitName } from '../core/limits.js';

@@ -1,4 +1,6 @@
-/** What is not wrong, and yet worth a line at the start: variables without effect, and near misses. */
+/**
+ * What is not wrong, and yet worth a line at the start: variables without effect, and near misses.
+ */
 import type { Config } from './config.js';
 import { LIMIT_OPTIONS, OPTIONS } from './options.js';
 

@@ -48,13 +48,19 @@ class CopyAndCommit implements pg.Submittable {
     stream.end();
   }
 
+  /**
+   * The data go out right behind the statement, which saves a round trip: a server that refuses the
+   * COPY ignores them (PostgreSQL documentation, "COPY Operations").
+   */
   submit(connection: pg.Connection): void {
     this.#stream.submit(connection);
-  }
-
-  handleCopyInResponse(connection: pg.Connection): void {
     this.#data = 'on their way';
     this.#stream.handleCopyInResponse(connection);
+  }
+
+  /** The server is ready for what it already has. */
+  handleCopyInResponse(): void {
+    if (this.#data === 'held') throw new Error('COPY was answered before it was sent');
   }
 
   handleCommandComplete(message: { text: string }): void {

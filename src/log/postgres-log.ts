@@ -267,6 +267,7 @@ export class PostgresLog<A extends PendingAppend> implements MessageLog<A> {
   async #listen(attempt = 1): Promise<void> {
     const { sink, clock } = this.#options;
     if (this.#state === 'closed') return;
+    const before = this.#listener;
     try {
       const client = await openConnection(this.#session('listen'), () => void this.#listen());
       client.on('notification', ({ channel, payload }) => {
@@ -276,6 +277,8 @@ export class PostgresLog<A extends PendingAppend> implements MessageLog<A> {
       await client.query(`LISTEN ${OUTBOX_CHANNEL}; LISTEN ${TOPICS_CHANNEL}`);
       this.#listener = client;
       this.#release.wake();
+      // What was told while nobody listened is not told again.
+      if (attempt > 1 || before !== null) sink.headsMoved(null);
     } catch (error) {
       this.#onTrouble('listening', error);
       const delay = backoffMs(attempt, LISTEN_RETRY, clock.random);

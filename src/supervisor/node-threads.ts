@@ -1,7 +1,7 @@
 /**
  * The threads of the node: starts them, links every acceptor to every worker, replaces the one that
- * dies, drains and stops them. Owned by the main thread. A thread that dies more than DEATHS_MAX times
- * in a minute ends the node rather than let it limp.
+ * dies, drains and stops them. Owned by the main thread. A thread that dies more than DEATHS_MAX
+ * times in a minute ends the node rather than let it limp.
  */
 import { type MessagePort, Worker } from 'node:worker_threads';
 import type { Config } from '../config/config.js';
@@ -56,7 +56,9 @@ export class NodeThreads {
     this.#acceptors = makeSeats('acceptor', options.config.acceptors);
   }
 
-  /** Resolves when every worker is ready and every acceptor listens; may never, then `onFatal` told. */
+  /**
+   * Resolves when every worker is ready and every acceptor listens; may never, then `onFatal` told.
+   */
   async start(): Promise<void> {
     const ready = this.#all('ready', this.#workers);
     for (const seat of this.#workers) this.#fill(seat);
@@ -129,7 +131,9 @@ export class NodeThreads {
     this.#settle(message.type, seat);
   }
 
-  /** The thread said that it cannot start: at the node's start that is its end, later it is retried. */
+  /**
+   * The thread said that it cannot start: at the node's start that is its end, later it is retried.
+   */
   #faulted(seat: Seat, detail: string, exitCode: number): void {
     const { logger, onFatal } = this.#options;
     if (this.#state === 'starting') onFatal(detail, exitCode);

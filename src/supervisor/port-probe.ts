@@ -1,6 +1,6 @@
 /**
- * Whether the port can be listened on. uWebSockets.js listens with SO_REUSEPORT, so a second node on the
- * same port would silently take half of the connections: a plain listener is tried first.
+ * Whether the port can be listened on. uWebSockets.js listens with SO_REUSEPORT, so a second node
+ * on the same port would silently take half of the connections: a plain listener is tried first.
  */
 import { createServer } from 'node:net';
 

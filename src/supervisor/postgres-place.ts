@@ -1,8 +1,8 @@
 /**
- * Where the embedded PostgreSQL lives, and as whom it runs: in .conduit/ of the package, as the user of
- * the node. It does not run as root: then it runs as `postgres` or `nobody` (or whoever owns its data
- * already), and when that account cannot enter the package's folder, binaries and data lie in
- * /var/lib/conduit/<hash of the folder>.
+ * Where the embedded PostgreSQL lives, and as whom it runs: in .conduit/ of the package, as the
+ * user of the node. It does not run as root: then it runs as `postgres` or `nobody` (or whoever
+ * owns its data already), and when that account cannot enter the package's folder, binaries and
+ * data lie in /var/lib/conduit/<hash of the folder>.
  */
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';

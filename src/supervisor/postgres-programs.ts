@@ -1,6 +1,6 @@
 /**
- * Runs the programs of PostgreSQL (initdb, pg_ctl, postgres) as its account, in a session of their own:
- * neither a Ctrl-C in the node's terminal nor its death reaches the server that they start.
+ * Runs the programs of PostgreSQL (initdb, pg_ctl, postgres) as its account, in a session of their
+ * own: neither a Ctrl-C in the node's terminal nor its death reaches the server that they start.
  */
 import { spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';

@@ -1,6 +1,6 @@
 /**
- * The server that runs on the embedded data, if one does: read from postmaster.pid, which outlives a
- * machine's crash, so that its process may by then be another program's.
+ * The server that runs on the embedded data, if one does: read from postmaster.pid, which outlives
+ * a machine's crash, so that its process may by then be another program's.
  */
 import { readFile, rm } from 'node:fs/promises';
 import path from 'node:path';

@@ -1,6 +1,6 @@
 /**
- * One place for a thread of the node: worker 0 to WORKERS - 1, acceptor 0 to ACCEPTORS - 1. Who sits in
- * it may change; the generation counts them. Owned by node-threads.ts.
+ * One place for a thread of the node: worker 0 to WORKERS - 1, acceptor 0 to ACCEPTORS - 1. Who
+ * sits in it may change; the generation counts them. Owned by node-threads.ts.
  */
 import { MessageChannel, type Worker } from 'node:worker_threads';
 import type { ToThread } from '../thread/control.js';
@@ -16,8 +16,8 @@ export interface Seat {
   generation: number;
   thread: Worker | null;
   /**
-   * `faulted`: the thread said that it cannot start, and is about to end. An acceptor is `ready` from
-   * the beginning: its messages wait until it listens to them.
+   * `faulted`: the thread said that it cannot start, and is about to end. An acceptor is `ready`
+   * from the beginning: its messages wait until it listens to them.
    */
   state: 'starting' | 'ready' | 'faulted' | 'stopping';
   /** Monotonic ms of its deaths of late. */

@@ -1,10 +1,12 @@
 /**
- * Signals to the main thread: the first SIGTERM or SIGINT asks for the end, a later one for the end at
- * once. SIGHUP is told and ignored: a node outlives its terminal.
+ * Signals to the main thread: the first SIGTERM or SIGINT asks for the end, a later one for the end
+ * at once. SIGHUP is told and ignored: a node outlives its terminal.
  */
 import { constants } from 'node:os';
 
-/** npm passes a Ctrl-C on to the node, which has had it from the terminal: one signal, told twice. */
+/**
+ * npm passes a Ctrl-C on to the node, which has had it from the terminal: one signal, told twice.
+ */
 const SAME_SIGNAL_MS = 250;
 
 export interface SignalHandlers {

@@ -1,7 +1,7 @@
 /**
- * One test file in a process group and a temporary folder of its own. When it has ended, or took too
- * long, everything it left is ended and removed: its nodes (same group) and its PostgreSQL servers
- * (sessions of their own, known by their postmaster.pid in the folder).
+ * One test file in a process group and a temporary folder of its own. When it has ended, or took
+ * too long, everything it left is ended and removed: its nodes (same group) and its PostgreSQL
+ * servers (sessions of their own, known by their postmaster.pid in the folder).
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
@@ -73,7 +73,9 @@ export function stopTestFiles(): void {
   for (const [child, folder] of running) cleanUp(child, folder);
 }
 
-/** What one file said. Counts the tests at the top of the file; reports the assertions that failed. */
+/**
+ * What one file said. Counts the tests at the top of the file; reports the assertions that failed.
+ */
 class Report {
   readonly parser = new Parser();
   #passed = 0;

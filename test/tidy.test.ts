@@ -1,0 +1,227 @@
+// Goal: what conventions.md and architecture.md demand of the sources holds: sizes, the direction
+// of imports, one folder per vendor, no cycles, no drawers. Each rule answers the places that break
+// it.
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import t from 'tap';
+import ts from 'typescript';
+import { lengthOf, lineOf, readSources, type Source, visit } from './support/source-tree.js';
+
+const PACKAGE_FOLDER = fileURLToPath(new URL('../../', import.meta.url));
+const sources = readSources(PACKAGE_FOLDER, 'src');
+const tests = readSources(PACKAGE_FOLDER, 'test');
+const all = [...sources, ...tests];
+
+/**
+ * `rule: place`, as the rule answers it, with the reason. An entry that nothing breaks any more
+ * fails.
+ */
+const EXCEPTIONS: Readonly<Record<string, string>> = {
+  'a source file has at most 400 lines: src/thread/ops.ts':
+    'all operations of the link, both ways, with their fields, stand in one place',
+};
+
+const SOURCE_LINES_MAX = 400;
+const TEST_LINES_MAX = 600;
+const FUNCTION_LINES_MAX = 70;
+/** A test tells a story from its beginning to its end. */
+const TEST_FUNCTION_LINES_MAX = 100;
+/** Biome holds code to 100, and leaves comments alone. */
+const COLUMNS_MAX = 110;
+const COMMENT = /^\s*(\/\/|\/?\*)/;
+
+/** From the top; a folder may import what stands below it. */
+const LAYERS: readonly (readonly string[])[] = [
+  ['cli'],
+  ['main'],
+  ['supervisor'],
+  ['acceptor', 'topic', 'cold'],
+  ['log', 'backplane', 'tenant'],
+  ['wire', 'thread'],
+  ['observe'],
+  ['config'],
+  ['core'],
+];
+/** The other folders see only the result: Config and its types. */
+const READS_CONFIG = ['cli', 'main', 'supervisor', 'config'];
+
+const VENDORS: Readonly<Record<string, readonly string[]>> = {
+  'uWebSockets.js': ['acceptor'],
+  pg: ['log', 'tenant'],
+  'pg-copy-streams': ['log'],
+  ioredis: ['backplane'],
+  piscina: ['cold', 'main'],
+  pino: ['observe'],
+  'hash-wasm': ['core'],
+  msgpackr: ['wire', 'client', 'cli'],
+  'node:worker_threads': ['thread', 'supervisor', 'cold', 'main'],
+};
+/** Entries of threads, which have a parent port. */
+const THREAD_ENTRIES = ['src/acceptor/acceptor-thread.ts', 'src/topic/worker-thread.ts'];
+
+/** Time and chance come from core/clock.ts there. */
+const CLOCKED = ['core', 'topic', 'log'];
+const CLOCK = /^(Date\.now|performance\.now|Math\.random)$/;
+
+const RULES: Readonly<Record<string, () => string[]>> = {
+  'a source file has at most 400 lines': () => tooLong(sources, SOURCE_LINES_MAX),
+  'a test file has at most 600 lines': () => tooLong(tests, TEST_LINES_MAX),
+  'a comment has at most 110 columns': wideComments,
+  'a function has at most 70 lines': () => longFunctions(sources, FUNCTION_LINES_MAX),
+  'a function of a test has at most 100 lines': () => longFunctions(tests, TEST_FUNCTION_LINES_MAX),
+  'imports go only downward': upwardImports,
+  'a vendor has its folder': strayVendors,
+  'files do not import one another in a circle': cycles,
+  'a file is named for what it holds': () =>
+    places(/(^|\/)(utils?|common|helpers?|managers?|misc|index)(\.|\/|-|$)/),
+  'no file only passes on another': barrels,
+  'a catch does something': emptyCatches,
+  'nothing is written to the console': consoleUses,
+  'time and chance are injected': clockUses,
+};
+
+t.test('the sources are found', async (t) => {
+  t.ok(sources.length > 50);
+  t.ok(tests.length > 20);
+});
+
+const used = new Set<string>();
+for (const [rule, broken] of Object.entries(RULES)) {
+  t.test(rule, async (t) => {
+    const found = broken();
+    for (const place of found) used.add(`${rule}: ${place}`);
+    t.same(
+      found.filter((place) => !(`${rule}: ${place}` in EXCEPTIONS)),
+      [],
+    );
+  });
+}
+
+t.test('no exception is stale', async (t) => {
+  t.same(
+    Object.keys(EXCEPTIONS).filter((exception) => !used.has(exception)),
+    [],
+  );
+});
+
+function tooLong(files: readonly Source[], max: number): string[] {
+  return files.filter(({ lines }) => lines.length > max).map((source) => source.path);
+}
+
+function wideComments(): string[] {
+  return all.flatMap((source) =>
+    source.lines.flatMap((line, n) =>
+      line.length > COLUMNS_MAX && COMMENT.test(line) ? [`${source.path}:${n + 1}`] : [],
+    ),
+  );
+}
+
+function longFunctions(files: readonly Source[], max: number): string[] {
+  return files.flatMap((source) =>
+    nodes(source, (node) => ts.isFunctionLike(node) && lengthOf(source, node) > max),
+  );
+}
+
+function upwardImports(): string[] {
+  return sources.flatMap((source) =>
+    source.imports
+      .filter(({ isRelative, target }) => isRelative && !mayImport(source.path, target))
+      .map(({ target }) => `${source.path} imports ${target}`),
+  );
+}
+
+function mayImport(from: string, to: string): boolean {
+  const [upper, lower] = [folderOf(from), folderOf(to)];
+  if (upper === lower) return true;
+  if (upper === 'client') return lower === 'core' || lower === 'wire';
+  if (lower === 'config' && !READS_CONFIG.includes(upper)) return to === 'src/config/config.ts';
+  const [upperLayer, lowerLayer] = [layerOf(upper), layerOf(lower)];
+  return upperLayer >= 0 && upperLayer < lowerLayer;
+}
+
+function strayVendors(): string[] {
+  return sources.flatMap((source) =>
+    source.imports
+      .filter(({ isRelative, target, isType }) => {
+        if (isRelative) return false;
+        const homes = VENDORS[target];
+        if (homes === undefined) return !target.startsWith('node:');
+        if (target.startsWith('node:') && isType) return false;
+        return !homes.includes(folderOf(source.path)) && !THREAD_ENTRIES.includes(source.path);
+      })
+      .map(({ target }) => `${source.path} imports ${target}`),
+  );
+}
+
+/** Circles that a walk along the imports closes. Types are gone when the code runs: they may. */
+function cycles(): string[] {
+  const byPath = new Map(sources.map((source) => [source.path, source]));
+  const done = new Set<string>();
+  const found: string[] = [];
+  const walk = (file: string, way: readonly string[]): void => {
+    if (way.includes(file)) {
+      found.push([...way.slice(way.indexOf(file)), file].join(' > '));
+      return;
+    }
+    if (done.has(file)) return;
+    for (const { isRelative, isType, target } of byPath.get(file)?.imports ?? []) {
+      if (isRelative && !isType) walk(target, [...way, file]);
+    }
+    done.add(file);
+  };
+  for (const file of byPath.keys()) walk(file, []);
+  return found;
+}
+
+function barrels(): string[] {
+  return sources.flatMap((source) =>
+    nodes(
+      source,
+      (node) => ts.isExportDeclaration(node) && node.exportClause === undefined && !node.isTypeOnly,
+    ),
+  );
+}
+
+function emptyCatches(): string[] {
+  return all.flatMap((source) =>
+    nodes(source, (node) => ts.isCatchClause(node) && node.block.statements.length === 0),
+  );
+}
+
+function consoleUses(): string[] {
+  return all.flatMap((source) =>
+    nodes(
+      source,
+      (node) => ts.isPropertyAccessExpression(node) && node.expression.getText() === 'console',
+    ),
+  );
+}
+
+function clockUses(): string[] {
+  return sources
+    .filter(({ path: file }) => CLOCKED.includes(folderOf(file)) && file !== 'src/core/clock.ts')
+    .flatMap((source) =>
+      nodes(source, (node) => ts.isPropertyAccessExpression(node) && CLOCK.test(node.getText())),
+    );
+}
+
+function places(banned: RegExp): string[] {
+  return all.map(({ path: file }) => file).filter((file) => banned.test(file));
+}
+
+function nodes(source: Source, fits: (node: ts.Node) => boolean): string[] {
+  const found: string[] = [];
+  visit(source.tree, (node) => {
+    if (fits(node)) found.push(`${source.path}:${lineOf(source, node)}`);
+  });
+  return found;
+}
+
+/** `core` of src/core/clock.ts, `main` of src/main.ts. */
+function folderOf(file: string): string {
+  return path.posix.basename(file.split('/')[1] ?? '', '.ts');
+}
+
+function layerOf(folder: string): number {
+  return LAYERS.findIndex((layer) => layer.includes(folder));
+}
