@@ -5,7 +5,6 @@
  */
 import type pg from 'pg';
 import { rowBytes } from '../core/message.js';
-import { formatUuid } from '../core/uuid.js';
 import { copyAndCommit } from './append-copy.js';
 import { CopyBuffer, copyBytes } from './copy-rows.js';
 import { claimKeys, type DedupeResult, foldRepeats } from './dedupe.js';
@@ -175,28 +174,4 @@ async function rollback(client: pg.Client): Promise<void> {
   } catch (error) {
     if (!(error instanceof Error)) throw error;
   }
-}
-
-/**
- * Which topics of an unknown commit are stored. Takes each row's lock, so the old transaction is
- * decided, then looks whether the first place holds the first message.
- */
-export async function isCommitted<A extends PendingAppend>(
-  client: pg.Client,
-  commits: readonly TopicCommit<A>[],
-): Promise<boolean> {
-  const [first] = commits;
-  const append = first?.appends[0];
-  if (first === undefined || append === undefined) return false;
-  const ids = commits.map(({ topicId }) => topicId);
-  await client.query(
-    `BEGIN; SELECT id FROM conduit.topics WHERE id = ANY('{${ids}}') ORDER BY id FOR NO KEY UPDATE`,
-  );
-  // One transaction stored all or nothing, so one message answers for all.
-  const { rows } = await client.query(
-    'SELECT 1 FROM conduit.messages WHERE topic_id = $1 AND sequence = $2 AND message_id = $3',
-    [first.topicId, first.firstSequence, formatUuid(append.messageId)],
-  );
-  await client.query('ROLLBACK');
-  return rows.length > 0;
 }

@@ -6,8 +6,6 @@
  */
 import type { Queryable } from './queryable.js';
 
-const LOOK_MS = 500;
-
 /** Whoever blocks those who wait, and who blocks them. */
 const BREAK_SQL = `WITH RECURSIVE chain (pid) AS (
     SELECT b FROM unnest($1::int[]) AS w (pid), unnest(pg_blocking_pids(w.pid)) AS b
@@ -21,16 +19,4 @@ const BREAK_SQL = `WITH RECURSIVE chain (pid) AS (
 /** One look; `waiterPids` are the backends of the sessions that wait. */
 export async function breakBlockers(db: Queryable, waiterPids: readonly number[]): Promise<void> {
   if (waiterPids.length > 0) await db.query(BREAK_SQL, [waiterPids]);
-}
-
-/** Looks until `stop` is called. */
-export function watchBlockers(
-  db: Queryable,
-  waiterPid: number,
-  onTrouble: (error: unknown) => void,
-): { stop: () => void } {
-  const timer = setInterval(() => {
-    breakBlockers(db, [waiterPid]).catch(onTrouble);
-  }, LOOK_MS);
-  return { stop: () => clearInterval(timer) };
 }

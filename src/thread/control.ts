@@ -53,7 +53,10 @@ export type ToThread =
   | { type: 'worker-gone'; worker: number; generation: number }
   /** To an acceptor: start listening. Answered by `listening`, or `fault`. */
   | { type: 'listen' }
-  /** readyz 503; new publishes 503; answered by `drained` when nothing is under way and sessions were told. */
+  /**
+   * readyz 503; new publishes 503; answered by `drained` when nothing is under way and sessions were
+   * told.
+   */
   | { type: 'drain' }
   /** End now: close, release, let the thread's loop run empty. */
   | { type: 'stop' };

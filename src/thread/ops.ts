@@ -5,12 +5,12 @@
  * was read.
  *
  * Bounds. Publishes: an acceptor has at most linkMessagesMax publishes and linkBytesMax bytes under
- * way to one worker; each is given back by its PUBLISHED, DEFERRED or FAILED. Full: the acceptor answers 503 `busy`
- * (WebSocket: error `busy` with the ref) and packs nothing. Deliveries: a worker has at most
- * linkDeliverBytesMax bytes of DELIVER and DELIVER_GROUP under way to one acceptor, given back by
- * CREDIT. Full: the worker stops feeding that acceptor; its readers lag and are fed from the hot
- * cache or the log once credit is back. Acknowledgements have credit of their own (ackCredit in
- * link.ts); a session that overruns it is closed 4029.
+ * way to one worker; each is given back by its PUBLISHED, DEFERRED or FAILED. Full: the acceptor
+ * answers 503 `busy` (WebSocket: error `busy` with the ref) and packs nothing. Deliveries: a worker
+ * has at most linkDeliverBytesMax bytes of DELIVER and DELIVER_GROUP under way to one acceptor, given
+ * back by CREDIT. Full: the worker stops feeding that acceptor; its readers lag and are fed from the
+ * hot cache or the log once credit is back. Acknowledgements have credit of their own (link.ts); a
+ * session that overruns it is closed 4029.
  *
  * Order: everything on one link arrives in the order it was packed. JOIN, LEAVE and DELIVER* rely on it.
  */

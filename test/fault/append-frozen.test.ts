@@ -1,5 +1,6 @@
-// Goal: a topic locked for a moment does not wait behind such as are locked for long; a Conduit session frozen inside COPY is ended by whoever waits for its topic; sessions that are
-// not of Conduit never are.
+// Goal: a topic locked for a moment does not wait behind such as are locked for long; a Conduit
+// session frozen inside COPY is ended by whoever waits for its topic; sessions that are not of
+// Conduit never are.
 import pg from 'pg';
 import t from 'tap';
 import { migrate } from '../../src/log/migrations.js';

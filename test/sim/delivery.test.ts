@@ -16,6 +16,7 @@ import { Commits } from '../../src/topic/commits.js';
 import { Feeder } from '../../src/topic/feeder.js';
 import { HotCacheBudget } from '../../src/topic/hot-cache.js';
 import { Subscription } from '../../src/topic/subscription.js';
+import type { Topic } from '../../src/topic/topic.js';
 import { Topics } from '../../src/topic/topics.js';
 
 const SESSIONS = 4;
@@ -167,144 +168,158 @@ const row = (sequence: number): LogRow => ({
   expiresAtMs: 0,
 });
 
-async function simulate(
-  steps: readonly Step[],
-  windows: readonly (number | null)[],
-): Promise<string[]> {
-  const log: LogRow[] = [row(1), row(2), row(3)];
-  const read = async (range: ReadRange): Promise<LogPage> => {
-    await turn();
-    const to = Math.min(range.toSequence, log.length, range.fromSequence + range.rowsMax - 1);
-    return {
-      rows: log.slice(range.fromSequence - 1, to),
-      firstSequence: 1,
-      lastSequence: log.length,
+const clock = { now: () => 1_900_000_000_000, monotonic: () => 0, random: () => 0.5 };
+const LIMITS = { ...DEFAULT_LIMITS, linkDeliverBytesMax: 30_000 };
+
+function bug(what: unknown): never {
+  throw new Error(String(what));
+}
+
+/** One topic with its worker's pieces, one acceptor's model, and what is on its way between them. */
+class World {
+  readonly #log: LogRow[] = [row(1), row(2), row(3)];
+  readonly #feeder: Feeder;
+  readonly #commits: Commits;
+  readonly #acks: Acks;
+  readonly #topic: Topic;
+  readonly #link: WorkerLinkEnd;
+  readonly #acceptor: ModelAcceptor;
+  readonly #answers: (() => void)[] = [];
+
+  constructor(windows: readonly (number | null)[]) {
+    const read = (range: ReadRange): Promise<LogPage> => this.#read(range);
+    this.#feeder = new Feeder({ read, clock, onReadFailed: bug });
+    this.#commits = new Commits({ feeder: this.#feeder, read, onRepairFailed: bug });
+    const budget = new HotCacheBudget(40_000);
+    const topics = new Topics({ find: async () => null, epochOf: () => 'e', budget });
+    this.#topic = topics.met({
+      ...{ id: 1, tenant: 'default', name: 'sim', lastSequence: 3, firstSequence: 1, bytes: 0 },
+      ...{ createdAtMs: 0, lastPublishedAtMs: 0 },
+      retention: { hours: null, messages: null, bytes: null },
+    });
+    this.#acks = new Acks(topics, this.#feeder);
+    this.#acceptor = new ModelAcceptor(windows);
+    const { port } = this.#acceptor;
+    const ignore = (): void => undefined;
+    this.#link = new WorkerLinkEnd({
+      port,
+      acceptor: 0,
+      limits: LIMITS,
+      onOp: ignore,
+      onTurn: ignore,
+    });
+    this.#acceptor.onAnswer = (op, session, lastSequence) => {
+      this.#answers.push(() => this.#answered(op, session, lastSequence));
     };
-  };
-  const clock = { now: () => 1_900_000_000_000, monotonic: () => 0, random: () => 0.5 };
-  const bug = (what: unknown): never => {
-    throw new Error(String(what));
-  };
-  const feeder = new Feeder({ read, clock, onReadFailed: bug });
-  const commits = new Commits({ feeder, read, onRepairFailed: bug });
-  const topics = new Topics({
-    find: async () => null,
-    epochOf: () => 'e',
-    budget: new HotCacheBudget(40_000),
-  });
-  const topic = topics.met({
-    id: 1,
-    tenant: 'default',
-    name: 'sim',
-    lastSequence: 3,
-    firstSequence: 1,
-    bytes: 0,
-    createdAtMs: 0,
-    lastPublishedAtMs: 0,
-    retention: { hours: null, messages: null, bytes: null },
-  });
-  const acceptor = new ModelAcceptor(windows);
-  const limits = { ...DEFAULT_LIMITS, linkDeliverBytesMax: 30_000 };
-  const link = new WorkerLinkEnd({
-    port: acceptor.port,
-    acceptor: 0,
-    limits,
-    onOp: () => undefined,
-    onTurn: () => undefined,
-  });
-  const acks = new Acks(topics, feeder);
-  const answers: (() => void)[] = [];
-  acceptor.onAnswer = (op, session, lastSequence) => {
-    answers.push(() => {
-      const subscription = topic.subscriptionOf(link, session);
-      if (subscription === undefined) return;
-      if (op === 'left') feeder.left(subscription, lastSequence);
-      else feeder.drained(subscription);
+    windows.forEach((window, session) => {
+      this.#subscribe(session, window);
     });
-  };
-  for (let session = 0; session < SESSIONS; session++) {
-    const subscription = new Subscription({
-      link,
-      session,
-      topic,
-      encoding: ops.ENCODING_JSON,
-      ack: 'explicit',
-      maxInFlight: windows[session] ?? null,
-      inFlightMaxDefault: 256,
-      cursor: 0,
-    });
-    topic.remember(subscription);
-    feeder.pump(subscription);
   }
-  const ackSome = (index: number): void => {
-    const session = acceptor.sessions[index];
-    if (session === undefined || session.window === null) return;
-    session.acked = session.got;
-    acks.take(link, {
-      request: 0,
-      session: index,
-      topicNo: topic.no,
-      kind: ops.ACK_CUMULATIVE,
-      sequence: session.got,
-      messageId: null,
+
+  async step(one: Step): Promise<void> {
+    if (one.do === 'settle') await this.#settle();
+    else this.#run(one);
+    await turn();
+  }
+
+  /** Every socket drains, every window is acked, the head check runs; all must arrive. */
+  async heal(): Promise<void> {
+    const { sessions } = this.#acceptor;
+    for (let round = 0; round < 2_000; round++) {
+      this.#commits.headSeen(this.#topic, this.#log.length);
+      sessions.forEach((_, session) => {
+        this.#acceptor.drain(session);
+      });
+      this.#deliverAll();
+      await turn();
+      if (sessions.every((session) => session.got === this.#log.length)) return;
+      if (round > 20) await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+  }
+
+  faults(): string[] {
+    const head = this.#log.length;
+    return this.#acceptor.sessions.flatMap((session, i) => [
+      ...session.faults.map((fault) => `session ${i}: ${fault}`),
+      ...(session.got === head ? [] : [`session ${i} ended at ${session.got} of ${head}`]),
+    ]);
+  }
+
+  #subscribe(session: number, maxInFlight: number | null): void {
+    const subscription = new Subscription({
+      ...{ link: this.#link, session, topic: this.#topic, encoding: ops.ENCODING_JSON },
+      ...{ ack: 'explicit', maxInFlight, inFlightMaxDefault: 256, cursor: 0 },
     });
-  };
-  const returnCredit = (): void => {
-    const bytes = acceptor.credit;
-    acceptor.credit = 0;
-    if (link.returnDeliverCredit(bytes)) feeder.creditReturned(link);
-  };
-  const run = (one: Step): void => {
+    this.#topic.remember(subscription);
+    this.#feeder.pump(subscription);
+  }
+
+  async #read(range: ReadRange): Promise<LogPage> {
+    await turn();
+    const head = this.#log.length;
+    const to = Math.min(range.toSequence, head, range.fromSequence + range.rowsMax - 1);
+    return {
+      rows: this.#log.slice(range.fromSequence - 1, to),
+      firstSequence: 1,
+      lastSequence: head,
+    };
+  }
+
+  #answered(op: 'left' | 'drained', session: number, lastSequence: number): void {
+    const subscription = this.#topic.subscriptionOf(this.#link, session);
+    if (subscription === undefined) return;
+    if (op === 'left') this.#feeder.left(subscription, lastSequence);
+    else this.#feeder.drained(subscription);
+  }
+
+  #run(one: Step): void {
+    const { inbox, sessions } = this.#acceptor;
     if (one.do === 'commit' || one.do === 'foreign') {
-      const rows = Array.from({ length: one.n + 1 }, (_, i) => row(log.length + 1 + i));
-      log.push(...rows);
-      if (one.do === 'commit') commits.accept(topic, rows);
+      const rows = Array.from({ length: one.n + 1 }, (_, i) => row(this.#log.length + 1 + i));
+      this.#log.push(...rows);
+      if (one.do === 'commit') this.#commits.accept(this.#topic, rows);
     } else if (one.do === 'deliver') {
-      for (const packed of acceptor.inbox.splice(0, one.n + 1)) acceptor.handle(packed);
+      for (const packed of inbox.splice(0, one.n + 1)) this.#acceptor.handle(packed);
     } else if (one.do === 'answer') {
-      for (const answer of answers.splice(0, one.n + 1)) answer();
+      for (const answer of this.#answers.splice(0, one.n + 1)) answer();
     } else if (one.do === 'full') {
-      const session = acceptor.sessions[one.n];
+      const session = sessions[one.n];
       if (session !== undefined) session.full = true;
-    } else if (one.do === 'drain') acceptor.drain(one.n);
-    else if (one.do === 'ack') ackSome(one.n);
-    else returnCredit();
-  };
+    } else if (one.do === 'drain') this.#acceptor.drain(one.n);
+    else if (one.do === 'ack') this.#ack(one.n);
+    else this.#returnCredit();
+  }
+
   /** Everything arrives everywhere a few times over, so that sessions come to be in their group. */
-  const settle = async (): Promise<void> => {
+  async #settle(): Promise<void> {
     for (let i = 0; i < 4; i++) {
-      for (const packed of acceptor.inbox.splice(0)) acceptor.handle(packed);
-      for (const answer of answers.splice(0)) answer();
-      for (let session = 0; session < SESSIONS; session++) ackSome(session);
-      returnCredit();
+      this.#deliverAll();
       await turn();
     }
-  };
-  for (const one of steps) {
-    if (one.do === 'settle') await settle();
-    else run(one);
-    await turn();
   }
-  // Heal: every socket drains, every window is acked, the head check runs; all must arrive.
-  for (let round = 0; round < 2_000; round++) {
-    commits.headSeen(topic, log.length);
-    for (const packed of acceptor.inbox.splice(0)) acceptor.handle(packed);
-    for (const answer of answers.splice(0)) answer();
-    for (let session = 0; session < SESSIONS; session++) {
-      acceptor.drain(session);
-      ackSome(session);
-    }
-    returnCredit();
-    await turn();
-    if (acceptor.sessions.every((session) => session.got === log.length)) break;
-    if (round > 20) await new Promise((resolve) => setTimeout(resolve, 1));
+
+  #deliverAll(): void {
+    for (const packed of this.#acceptor.inbox.splice(0)) this.#acceptor.handle(packed);
+    for (const answer of this.#answers.splice(0)) answer();
+    for (let session = 0; session < SESSIONS; session++) this.#ack(session);
+    this.#returnCredit();
   }
-  return acceptor.sessions.flatMap((session, i) => [
-    ...session.faults.map((fault) => `session ${i}: ${fault}`),
-    ...(session.got === log.length
-      ? []
-      : [`session ${i} ended at ${session.got} of ${log.length}`]),
-  ]);
+
+  #ack(index: number): void {
+    const session = this.#acceptor.sessions[index];
+    if (session === undefined || session.window === null) return;
+    session.acked = session.got;
+    this.#acks.take(this.#link, {
+      ...{ request: 0, session: index, topicNo: this.#topic.no, kind: ops.ACK_CUMULATIVE },
+      ...{ sequence: session.got, messageId: null },
+    });
+  }
+
+  #returnCredit(): void {
+    const bytes = this.#acceptor.credit;
+    this.#acceptor.credit = 0;
+    if (this.#link.returnDeliverCredit(bytes)) this.#feeder.creditReturned(this.#link);
+  }
 }
 
 t.test('first deliveries are in order, without gaps, and complete', async () => {
@@ -314,7 +329,10 @@ t.test('first deliveries are in order, without gaps, and complete', async () => 
   });
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 60 }), windows, async (steps, sizes) => {
-      const faults = await simulate(steps, sizes);
+      const world = new World(sizes);
+      for (const one of steps) await world.step(one);
+      await world.heal();
+      const faults = world.faults();
       if (faults.length > 0) throw new Error(faults.join('; '));
     }),
     { numRuns: RUNS },

@@ -18,6 +18,8 @@ export interface TestNode {
   process: ChildProcess;
   /** Everything it wrote to stdout and stderr so far. */
   output(): string;
+  /** The exit code once it has ended, null when a signal ended it. */
+  exited: Promise<number | null>;
   /** SIGTERM; the exit code, null when a signal ended it. */
   stop(): Promise<number | null>;
   /** SIGKILL; resolves when it is gone. */
@@ -27,6 +29,8 @@ export interface TestNode {
 export interface StartOptions {
   command?: 'serve' | 'start';
   cwd?: string;
+  /** The command line of another clone; default: this package's. */
+  program?: string;
 }
 
 export async function startNode(
@@ -34,7 +38,7 @@ export async function startNode(
   options: StartOptions = {},
 ): Promise<TestNode> {
   const port = Number(env.PORT ?? (await freePort()));
-  const child = spawn(process.execPath, [COMMAND, options.command ?? 'serve'], {
+  const child = spawn(process.execPath, [options.program ?? COMMAND, options.command ?? 'serve'], {
     cwd: options.cwd ?? PACKAGE_FOLDER,
     env: {
       ...cleanEnvironment(),
@@ -61,6 +65,7 @@ export async function startNode(
     pid: child.pid ?? 0,
     process: child,
     output: () => output,
+    exited,
     stop: () => {
       child.kill('SIGTERM');
       return exited;

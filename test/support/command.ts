@@ -1,0 +1,39 @@
+/** One run of the `conduit` command, to its end. */
+import { spawn } from 'node:child_process';
+import { COMMAND, cleanEnvironment } from './node.js';
+
+export interface CommandResult {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+  stdout: string;
+  stderr: string;
+  ms: number;
+}
+
+/** `env` is all that configures it. One that has not ended after 20 s is killed. */
+export function runCommand(
+  args: readonly string[],
+  env: Record<string, string> = {},
+): Promise<CommandResult> {
+  const startedAt = performance.now();
+  const child = spawn(process.execPath, [COMMAND, ...args], {
+    env: { ...cleanEnvironment(), ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: 20_000,
+    killSignal: 'SIGKILL',
+  });
+  let stdout = '';
+  let stderr = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    stdout += text;
+  });
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text;
+  });
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (code, signal) => {
+      resolve({ code, signal, stdout, stderr, ms: performance.now() - startedAt });
+    });
+  });
+}

@@ -1,0 +1,141 @@
+// Goal: every variable is checked strictly; a wrong one is one line with its name, what it got and what
+// it takes, and never a secret.
+import t from 'tap';
+import { effectiveTable } from '../../../src/config/effective.js';
+import { ConfigError, loadConfig } from '../../../src/config/load-config.js';
+import { LIMIT_OPTIONS, OPTIONS, upperSnake } from '../../../src/config/options.js';
+import { DEFAULT_LIMITS } from '../../../src/core/limits.js';
+
+const SECRET = 'correct-horse-battery-staple';
+
+function lineOf(env: Record<string, string>): string {
+  try {
+    loadConfig(env);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.message;
+    throw error;
+  }
+  return 'accepted';
+}
+
+t.test('nothing set is the defaults', async (t) => {
+  const { config, warnings } = loadConfig({});
+  t.same(warnings, []);
+  t.equal(config.port, 8080);
+  t.equal(config.host, '0.0.0.0');
+  t.equal(config.databaseUrl, null);
+  t.equal(config.nodeAddr, ':8080');
+  t.equal(config.acceptors, 1);
+  t.ok(config.workers >= 1);
+  t.equal(config.corsOrigin, '*');
+  t.equal(config.autoCreateTopics, true);
+  t.equal(config.outboxNotify, true);
+  t.same(config.limits, DEFAULT_LIMITS);
+  t.ok(Object.isFrozen(config) && Object.isFrozen(config.limits));
+});
+
+t.test('what is set is what is used', async (t) => {
+  const { config } = loadConfig({
+    PORT: '1',
+    DATABASE_URL: 'postgresql://u:p%40@h:1/d?sslmode=require',
+    CORS_ORIGIN: 'https://app.example.com',
+    PAYLOAD_BYTES_MAX: '1024',
+    AUTO_CREATE_TOPICS: 'false',
+    NODE_ADDR: 'server-1:8080',
+  });
+  t.equal(config.port, 1);
+  t.equal(config.databaseUrl, 'postgresql://u:p%40@h:1/d?sslmode=require');
+  t.equal(config.corsOrigin, 'https://app.example.com');
+  t.equal(config.limits.payloadBytesMax, 1024);
+  t.equal(config.autoCreateTopics, false);
+  t.equal(config.nodeAddr, 'server-1:8080');
+});
+
+const WRONG: [name: string, values: string[]][] = [
+  ['PORT', ['', '0', '65536', '1e3', '-1', '0x10', ' 5', '5 ', '+5', '8080.0', 'http', '٣']],
+  ['WORKERS', ['0', '65', 'all', '1.5']],
+  ['ACCEPTORS', ['0', '65', '-1']],
+  ['PAYLOAD_BYTES_MAX', ['10MB', '1e9', '-1', '0', '99999999999999999999']],
+  ['IDLE_TIMEOUT_S', ['7', '961', '0']],
+  ['RETENTION_HOURS', ['0', 'forever']],
+  [
+    'DATABASE_URL',
+    ['', 'mysql://h/d', 'h:5432', 'postgres:/h', 'postgres://u:%zz@h/d', 'postgres://h:99999/d'],
+  ],
+  ['REDIS_URL', ['', 'http://h', 'redis', 'redis:h']],
+  ['ENABLE_AUTH', ['yes', 'TRUE', '', 'true']],
+  ['AUTO_CREATE_TOPICS', ['on', '']],
+  ['OUTBOX_NOTIFY', ['off']],
+  ['INTERNAL_SECRET', ['', 'x'.repeat(31), `${'x'.repeat(40)}\n`]],
+  ['DEFAULT_API_KEY', ['', 'a\u0000b']],
+  ['NODE_ID', ['', 'x'.repeat(256), 'a\tb', '\ud800']],
+  ['NODE_ADDR', ['', 'server-1', 'http://server-1:8080', ':0', ':65536', 'a b:1']],
+  [
+    'CORS_ORIGIN',
+    [
+      '',
+      'example.com',
+      'https://a.com/',
+      'https://a.com/x',
+      'ftp://a.com',
+      'null',
+      'https://A.com',
+    ],
+  ],
+  ['LOG_LEVEL', ['', 'verbose', 'INFO']],
+  ['HOST', ['', 'x'.repeat(256)]],
+];
+
+for (const [name, values] of WRONG) {
+  t.test(`${name} is refused in one line that names it`, async (t) => {
+    for (const value of values) {
+      const line = lineOf({ [name]: value });
+      t.ok(line.startsWith(`${name}: `), `${JSON.stringify(value).slice(0, 40)}: ${line}`);
+      t.notOk(line.includes('\n'));
+      t.ok(line.length < 300);
+    }
+  });
+}
+
+t.test('a number is refused with its range', async (t) => {
+  t.equal(lineOf({ PORT: '0' }), 'PORT: got "0", takes an integer from 1 to 65535');
+  t.match(
+    lineOf({ PAYLOAD_BYTES_MAX: '10MB' }),
+    /got "10MB", takes an integer from 1 to \d+ \(bytes\)/,
+  );
+});
+
+t.test('a secret is never in the line', async (t) => {
+  for (const name of ['DATABASE_URL', 'REDIS_URL', 'INTERNAL_SECRET', 'DEFAULT_API_KEY']) {
+    const line = lineOf({ [name]: `${SECRET}\n` });
+    t.ok(line.startsWith(`${name}: `), line);
+    t.notOk(line.includes(SECRET.slice(0, 10)));
+  }
+});
+
+t.test('every limit is a variable, and no name is given twice', async (t) => {
+  const names = [...Object.values(OPTIONS), ...Object.values(LIMIT_OPTIONS)].map(({ env }) => env);
+  t.equal(new Set(names).size, names.length);
+  t.equal(upperSnake('payloadBytesMax'), 'PAYLOAD_BYTES_MAX');
+  t.equal(upperSnake('idleTimeoutS'), 'IDLE_TIMEOUT_S');
+  for (const [name, option] of Object.entries(LIMIT_OPTIONS)) {
+    t.equal(option.fallback, DEFAULT_LIMITS[name as keyof typeof DEFAULT_LIMITS]);
+    t.equal(
+      option.parse(String(option.fallback)),
+      option.fallback,
+      `${option.env} takes its default`,
+    );
+  }
+});
+
+t.test('the table has every variable, its source, and no secret', async (t) => {
+  const env = { DATABASE_URL: `postgres://u:${SECRET}@h/d`, PORT: '9000' };
+  const table = effectiveTable(loadConfig(env).config, env);
+  t.notOk(table.includes(SECRET));
+  t.match(table, /^DATABASE_URL +\(set\) +environment /m);
+  t.match(table, /^PORT +9000 +environment /m);
+  t.match(table, /^NODE_ADDR +:9000 +default /m);
+  t.match(table, /^REDIS_URL +- +default /m);
+  for (const { env: name } of Object.values(LIMIT_OPTIONS))
+    t.ok(table.includes(`\n${name} `), name);
+});
