@@ -14,9 +14,10 @@ export interface CommandResult {
 export function runCommand(
   args: readonly string[],
   env: Record<string, string> = {},
+  program = COMMAND,
 ): Promise<CommandResult> {
   const startedAt = performance.now();
-  const child = spawn(process.execPath, [COMMAND, ...args], {
+  const child = spawn(process.execPath, [program, ...args], {
     env: { ...cleanEnvironment(), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
     timeout: 20_000,

@@ -22,7 +22,7 @@ t.test('what this version does not use is told once each', async (t) => {
 });
 
 t.test('a near miss is told with the name that was meant', async (t) => {
-  const misses = [
+  const misses: [name: string, meant: string][] = [
     ['DATABSE_URL', 'DATABASE_URL'],
     ['DATABASE_URI', 'DATABASE_URL'],
     ['WORKER', 'WORKERS'],
@@ -33,7 +33,7 @@ t.test('a near miss is told with the name that was meant', async (t) => {
     ['CONDUIT_DATABASE', 'DATABASE_URL'],
   ];
   for (const [name, meant] of misses) {
-    const found = warnings({ [name ?? '']: 'x' });
+    const found = warnings({ [name]: 'x' });
     t.equal(found.length, 1, name);
     t.match(found[0], new RegExp(`^${name} .*\\b${meant}\\b`));
   }

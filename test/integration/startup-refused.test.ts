@@ -1,0 +1,158 @@
+// Goal: what only a person can put right stops the start quickly with exit code 78 and one line, without
+// a stack trace or a secret; a wrong command line ends with 2.
+import { spawn } from 'node:child_process';
+import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import pg from 'pg';
+import t, { type Test } from 'tap';
+import { type CommandResult, runCommand } from '../support/command.js';
+import { freePort } from '../support/free-port.js';
+import { COMMAND, cleanEnvironment } from '../support/node.js';
+import { startPostgres } from '../support/postgres.js';
+
+const SECRET = 'correct-horse-battery';
+/** 2 s are promised; a loaded machine may take longer to start Node.js itself. */
+const REFUSED_MS_MAX = 6_000;
+
+function refused(t: Test, result: CommandResult, line: RegExp): void {
+  t.equal(result.code, 78);
+  t.match(result.stderr, /^conduit: [^\n]+\n$/, 'one line');
+  t.match(result.stderr, line);
+  t.notMatch(result.stderr, SECRET);
+  t.equal(result.stdout, '');
+  t.ok(result.ms < REFUSED_MS_MAX, `${Math.round(result.ms)} ms`);
+}
+
+t.test('a wrong variable', async (t) => {
+  const cases: [env: Record<string, string>, line: RegExp][] = [
+    [{ PORT: '0' }, /PORT: got "0", takes an integer from 1 to 65535/],
+    [{ PORT: '' }, /PORT: is empty; unset it/],
+    [{ WORKERS: '1e2' }, /WORKERS: got "1e2"/],
+    [{ DATABASE_URL: `mysql://u:${SECRET}@h/d` }, /DATABASE_URL: got something else \(not shown\)/],
+    [{ INTERNAL_SECRET: SECRET }, /INTERNAL_SECRET: .*32/],
+    [{ ENABLE_AUTH: 'true' }, /ENABLE_AUTH: got "true", takes false/],
+    [{ CORS_ORIGIN: 'https://a.com/x' }, /CORS_ORIGIN: /],
+  ];
+  for (const [env, line] of cases) refused(t, await runCommand(['serve'], env), line);
+  for (const command of ['start', 'config', 'migrate']) {
+    refused(t, await runCommand([command], { PORT: 'x' }), /PORT: got "x"/);
+  }
+});
+
+t.test('a port that is taken, an address that is not ours', async (t) => {
+  const server = await listenOn(await freePort());
+  t.teardown(() => server.close());
+  const { port } = server.address() as { port: number };
+  const env = { HOST: '127.0.0.1', PORT: String(port) };
+  refused(t, await runCommand(['serve'], env), new RegExp(`PORT=${port}: another process`));
+  refused(t, await runCommand(['start'], env), new RegExp(`PORT=${port}: another process`));
+  const elsewhere = { ...env, HOST: '192.0.2.1' };
+  refused(t, await runCommand(['serve'], elsewhere), /HOST=192\.0\.2\.1: this machine does not/);
+});
+
+t.test('a database that cannot be used', async (t) => {
+  const postgres = await startPostgres();
+  t.teardown(() => postgres.stop());
+  await requirePassword(postgres.url, postgres.dataDir, postgres.pid);
+  const silent = await listenOn(await freePort());
+  t.teardown(() => silent.close());
+  const { port: silentPort } = silent.address() as { port: number };
+  const at = `127.0.0.1:${postgres.port}`;
+  const cases: [url: string, line: RegExp][] = [
+    [
+      `postgres://u:${SECRET}@127.0.0.1:${await freePort()}/d`,
+      /127\.0\.0\.1:\d+\/d: .*ECONNREFUSED/,
+    ],
+    [`postgres://u:${SECRET}@nowhere.invalid/d`, /nowhere\.invalid/],
+    [`postgres://u:${SECRET}@127.0.0.1:${silentPort}/d`, /timeout/],
+    [`postgres://postgres@${at}/missing`, /database "missing" does not exist/],
+    [`postgres://locked:${SECRET}@${at}/postgres`, /password authentication failed/],
+    [`postgres://postgres@${at}/postgres?sslmode=require`, /does not support SSL/],
+    [`postgres://guest@${at}/postgres`, /schema cannot be brought up to date: permission denied/],
+  ];
+  for (const [databaseUrl, line] of cases) {
+    const env = { HOST: '127.0.0.1', PORT: String(await freePort()), DATABASE_URL: databaseUrl };
+    refused(t, await runCommand(['serve'], env), line);
+  }
+  refused(t, await runCommand(['migrate'], { DATABASE_URL: cases[0]?.[0] ?? '' }), /ECONNREFUSED/);
+});
+
+t.test('migrate without a database', async (t) => {
+  refused(t, await runCommand(['migrate']), /DATABASE_URL: is unset; migrate needs it/);
+});
+
+t.test('a native module that does not load', async (t) => {
+  const preload = path.join(tmpdir(), `no-dlopen-${process.pid}.cjs`);
+  writeFileSync(preload, "process.dlopen = () => { throw new Error('GLIBC_2.38 not found'); };\n");
+  const env = { HOST: '127.0.0.1', PORT: String(await freePort()) };
+  const result = await runCommand(['serve'], { ...env, NODE_OPTIONS: `--require ${preload}` });
+  refused(
+    t,
+    result,
+    /uWebSockets\.js does not load on Node\.js v\d+.*GLIBC_2\.38 not found.*alias/,
+  );
+});
+
+t.test('an unknown command or option', async (t) => {
+  for (const args of [['serv'], ['serve', 'now'], ['serve', '--port', '1'], ['-x'], []]) {
+    const result = await runCommand(args);
+    t.equal(result.code, 2, args.join(' '));
+    t.equal(result.stdout, '');
+    t.match(result.stderr, /usage: conduit <command>/);
+  }
+});
+
+t.test('help, version and config go to stdout', async (t) => {
+  for (const args of [['help'], ['--help'], ['-h'], ['serve', '--help']]) {
+    const result = await runCommand(args);
+    t.equal(result.code, 0);
+    t.match(result.stdout, /usage: conduit <command>/);
+    t.equal(result.stderr, '');
+  }
+  for (const args of [['version'], ['--version'], ['-v']]) {
+    t.match((await runCommand(args)).stdout, /^\d+\.\d+\.\d+\n$/);
+  }
+  const env = { DATABASE_URL: `postgres://u:${SECRET}@h/d`, CONDUIT_PORT: '1' };
+  const config = await runCommand(['config'], env);
+  t.equal(config.code, 0);
+  t.match(config.stdout, /^PORT +8080 +default /m);
+  t.match(config.stdout, /^DATABASE_URL +\(set\) +environment /m);
+  t.notMatch(config.stdout, SECRET);
+  t.match(config.stderr, /^conduit: CONDUIT_PORT is not known, the nearest variable is PORT\n$/);
+});
+
+t.test('a reader that goes away is no fault', async (t) => {
+  const child = spawn(process.execPath, [COMMAND, 'config'], {
+    env: cleanEnvironment(),
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  child.stdout.destroy();
+  const said: Buffer[] = [];
+  child.stderr.on('data', (chunk: Buffer) => said.push(chunk));
+  const code = await new Promise((resolve) => child.once('close', resolve));
+  t.equal(code, 0);
+  t.equal(Buffer.concat(said).toString(), '');
+});
+
+/** Accepts, and never says a word. */
+function listenOn(port: number): Promise<Server> {
+  const server = createServer();
+  return new Promise((resolve) => server.listen(port, '127.0.0.1', () => resolve(server)));
+}
+
+/** Makes two users: `locked`, who needs a password, and `guest`, who may make nothing. */
+async function requirePassword(url: string, dataDir: string, pid: number): Promise<void> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  await client.query(`CREATE ROLE locked LOGIN PASSWORD 'another'; CREATE ROLE guest LOGIN`);
+  await client.end();
+  const file = path.join(dataDir, 'pg_hba.conf');
+  const rules = readFileSync(file, 'utf8');
+  writeFileSync(file, 'host all locked 127.0.0.1/32 scram-sha-256\n');
+  appendFileSync(file, rules);
+  process.kill(pid, 'SIGHUP');
+  // A reload is not told: ask until the rule holds.
+  await new Promise((resolve) => setTimeout(resolve, 500));
+}
