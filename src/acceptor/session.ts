@@ -124,6 +124,10 @@ export class Session implements Receiver {
     this.#ws.cork(() => this.#sendAll(pending));
   }
 
+  ping(): void {
+    if (this.state === 'open') this.#ws.ping();
+  }
+
   lagging(): void {
     this.#options.onLagging(this);
   }

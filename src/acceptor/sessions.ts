@@ -48,6 +48,8 @@ export class Sessions {
   #lastNumber = 0;
   #state: 'open' | 'draining' = 'open';
   readonly #sweeper: NodeJS.Timeout;
+  /** Goes round the open sessions. */
+  #toPing: Iterator<Session> = this.#open.values();
   #flushScheduled = false;
 
   constructor(options: SessionsOptions) {
@@ -94,7 +96,7 @@ export class Sessions {
       maxPayloadLength: limits.wsMessageBytesMax,
       maxBackpressure: limits.sendBufferBytesMax,
       idleTimeout: limits.idleTimeoutS,
-      sendPingsAutomatically: true,
+      sendPingsAutomatically: false,
       upgrade: (res, req, context) =>
         guard.http('upgrade', () => this.#upgrade(res, req, context))(res, req),
       open: guard.ws('open', (ws: WebSocket<SocketData>) => this.#opened(ws)),
@@ -236,8 +238,26 @@ export class Sessions {
     this.#lagging.add(session);
   }
 
+  /**
+   * Pings a share of the sessions, so that all are pinged once in pingIntervalS and never all at once.
+   * The answer, as anything that comes, starts the idle time-out anew.
+   */
+  #pingSome(): void {
+    const { pingIntervalS } = this.#options.config.limits;
+    let count = Math.ceil((this.#open.size * SWEEP_MS) / (pingIntervalS * 1_000));
+    for (; count > 0; count--) {
+      const next = this.#toPing.next();
+      if (next.done === true) {
+        this.#toPing = this.#open.values();
+        return;
+      }
+      next.value.ping();
+    }
+  }
+
   /** Closes who has taken nothing for longer than the write deadline. */
   #sweep(): void {
+    this.#pingSome();
     const { clock, config } = this.#options;
     const { writeDeadlineMs } = config.limits;
     for (const session of [...this.#lagging]) {

@@ -4,6 +4,7 @@ import http from 'node:http';
 import net from 'node:net';
 import { pack } from 'msgpackr';
 import t from 'tap';
+import WebSocket from 'ws';
 import { eventually } from '../support/eventually.js';
 import { startNode } from '../support/node.js';
 import { request } from '../support/publisher.js';
@@ -249,6 +250,23 @@ t.test('joined frames: a good one between bad ones is served', async (t) => {
   t.equal(packed.closed, null);
   session.close();
   packed.close();
+});
+
+t.test('sessions are pinged, and one that answers nothing is closed', async (t) => {
+  const short = await startNode({ PING_INTERVAL_S: '1', IDLE_TIMEOUT_S: '8' });
+  t.teardown(() => short.kill9());
+  const living = await Subscriber.open(short.wsUrl, 'json');
+  let pings = 0;
+  living.socket.on('ping', () => pings++);
+  const silent = new WebSocket(`${short.wsUrl}/ws`, { autoPong: false });
+  let closed = false;
+  silent.on('close', () => {
+    closed = true;
+  });
+  await eventually(() => pings > 3);
+  await eventually(() => closed);
+  t.equal(living.closed, null);
+  living.close();
 });
 
 t.test('the 129th subscription is refused, the others go on', async (t) => {
