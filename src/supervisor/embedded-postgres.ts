@@ -75,7 +75,9 @@ async function removeParts(folder: string): Promise<void> {
   for (const name of await readdir(folder)) {
     const pid = /\.part-(\d+)$/.exec(name)?.[1];
     if (pid === undefined || isAlive(Number(pid))) continue;
-    await rm(path.join(folder, name), { recursive: true, force: true });
+    // The initdb may be writing still, for the second that it takes.
+    const patiently = { recursive: true, force: true, maxRetries: 50, retryDelay: 20 };
+    await rm(path.join(folder, name), patiently);
   }
 }
 

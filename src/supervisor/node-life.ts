@@ -48,7 +48,7 @@ export class NodeLife {
     this.#ended = new Promise((resolve) => {
       this.#resolveEnded = resolve;
     });
-    this.#obeySignals();
+    this.#listen();
   }
 
   /** Runs `start`, waits for a cause to end, ends. Resolves with the exit code. */
@@ -129,7 +129,7 @@ export class NodeLife {
     );
   }
 
-  #obeySignals(): void {
+  #listen(): void {
     const { logger, complain } = this.#options;
     onSignals({
       onFirst: (signal) => {
@@ -139,6 +139,8 @@ export class NodeLife {
       onSecond: (exitCode) => this.#exitNow(exitCode),
       onHangUp: () => logger.info('SIGHUP is ignored'),
     });
+    // Node.js would print them, in several lines, between the lines of the log.
+    process.removeAllListeners('warning').on('warning', (warning) => logger.warn(warning.message));
     process.on('uncaughtException', (error) => {
       logger.fatal({ err: error }, 'a fault of the main thread');
       complain(`a fault of the main thread: ${messageOf(error)}`);

