@@ -1,6 +1,6 @@
 /**
  * Runs the compiled tests: quick ones (unit, contract, tidy) two files at a time, the rest one by
- * one, since they start nodes and servers. Arguments, or CONDUIT_TEST_ONLY, are regular expressions
+ * one, since they start nodes and servers. Arguments, else CONDUIT_TEST_ONLY, are regular expressions
  * of the files to run. The last line is `N passed, N failed`; what is skipped counts as failed.
  */
 import { readdirSync } from 'node:fs';
@@ -13,8 +13,7 @@ const QUICK = /^(unit|contract)\/|^[^/]+$/;
 const QUICK_JOBS = 2;
 
 const patterns = process.argv.slice(2);
-const only = process.env['CONDUIT_TEST_ONLY'];
-if (only !== undefined && only !== '') patterns.push(only);
+if (patterns.length === 0) patterns.push(process.env['CONDUIT_TEST_ONLY'] ?? '');
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.once(signal, () => {
@@ -35,7 +34,7 @@ function testFiles(wanted: readonly string[]): string[] {
   return readdirSync(path.join(PACKAGE_FOLDER, 'test'), { recursive: true, encoding: 'utf8' })
     .filter((file) => file.endsWith('.test.ts'))
     .map((file) => file.slice(0, -'.ts'.length))
-    .filter((file) => fits.length === 0 || fits.some((fit) => fit.test(file)))
+    .filter((file) => fits.some((fit) => fit.test(file)))
     .sort();
 }
 
@@ -68,7 +67,7 @@ function finish(all: readonly FileOutcome[]): void {
   for (const { name } of all.filter(({ failed }) => failed > 0)) {
     process.stdout.write(`failed: ${name}\n`);
   }
-  if (all.length === 0) process.stdout.write(`no test fits ${patterns.join(' ') || 'at all'}\n`);
+  if (all.length === 0) process.stdout.write(`no test fits ${patterns.join(' ')}\n`);
   process.stdout.write(`${passed} passed, ${failed} failed\n`);
   process.exitCode = failed === 0 && passed > 0 ? 0 : 1;
 }

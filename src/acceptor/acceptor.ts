@@ -44,6 +44,7 @@ export class Acceptor {
   readonly #topics: TopicRoutes;
   readonly #publishes: PublishRoutes;
   #listening: us_listen_socket | null = null;
+  #state: 'open' | 'stopped' = 'open';
 
   constructor(start: AcceptorStart, clock: Clock, tell: (message: FromThread) => void) {
     this.#start = start;
@@ -127,7 +128,8 @@ export class Acceptor {
   async drain(): Promise<void> {
     this.#publishing.drain();
     this.#system.drain();
-    while (this.#workers.requests.size > 0) await pause(DRAIN_POLL_MS);
+    while (this.#state !== 'stopped' && this.#workers.requests.size > 0) await pause(DRAIN_POLL_MS);
+    if (this.#state === 'stopped') return;
     this.#sessions.drain();
     this.#streams.drain();
     await pause(DRAIN_GRACE_MS);
@@ -135,6 +137,7 @@ export class Acceptor {
 
   /** Closes every socket and the App; the thread can end after it. */
   stop(): void {
+    this.#state = 'stopped';
     this.#sessions.close();
     this.#streams.close();
     if (this.#listening !== null) uWS.us_listen_socket_close(this.#listening);

@@ -1,24 +1,11 @@
 // Goal: under `npm start` (embedded PostgreSQL) a SIGKILL of the node loses nothing that was acknowledged:
 // the next start adopts the PostgreSQL that is still running, and finds the data; so does one after
 // a clean stop.
-import { chmodSync, cpSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
 import t from 'tap';
+import { makeClone } from '../support/clone.js';
 import { eventually } from '../support/eventually.js';
-import { PACKAGE_FOLDER, startNode } from '../support/node.js';
+import { startNode } from '../support/node.js';
 import { Publisher, request } from '../support/publisher.js';
-
-/** A copy of the package, so that its .conduit/ is this test's own. */
-function copyPackage(): string {
-  const folder = mkdtempSync(path.join(tmpdir(), 'conduit-start-'));
-  chmodSync(folder, 0o755);
-  for (const part of ['dist/src', 'sql', 'package.json']) {
-    cpSync(path.join(PACKAGE_FOLDER, part), path.join(folder, part), { recursive: true });
-  }
-  symlinkSync(path.join(PACKAGE_FOLDER, 'node_modules'), path.join(folder, 'node_modules'));
-  return folder;
-}
 
 async function marksInLog(url: string, topic: string): Promise<Map<string, number>> {
   const marks = new Map<string, number>();
@@ -33,9 +20,8 @@ async function marksInLog(url: string, topic: string): Promise<Map<string, numbe
 }
 
 t.test('npm start survives SIGKILL under load with every acknowledged message', async (t) => {
-  const folder = copyPackage();
-  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
-  const program = path.join(folder, 'dist/src/cli/conduit.js');
+  const { folder, program, remove } = makeClone();
+  t.teardown(remove);
   const options = { command: 'start' as const, program, cwd: folder };
   let node = await startNode({}, options);
   t.teardown(() => node.stop());
