@@ -203,24 +203,3 @@ t.test('a sink that appends and flushes again is served', async (t) => {
   await eventually(() => second.outcome !== null);
   t.match(second.outcome, { kind: 'committed', sequence: 2 });
 });
-
-t.test('append and commit cost about a microsecond (reported)', async (t) => {
-  const sink = new RecordingSink();
-  sink.committed = () => undefined;
-  const { log } = open({}, sink);
-  const id = await topicOf(log, 'speed');
-  const batch = Array.from(
-    { length: 64 },
-    () => new TestAppend(id, { payload: Buffer.alloc(130, 'x') }),
-  );
-  const rounds = 10_000;
-  let since = performance.now();
-  for (let round = 0; round < rounds; round++) {
-    if (round === rounds / 2) since = performance.now();
-    for (const append of batch) log.append(append);
-    log.flush();
-  }
-  const us = ((performance.now() - since) * 1_000) / ((rounds / 2) * batch.length);
-  t.comment(`memory log, 130 B payloads: ${us.toFixed(2)} us per message`);
-  t.ok(us < 20);
-});

@@ -101,7 +101,7 @@ t.test('bytes that are no UTF-8 are refused', async (t) => {
   }
 });
 
-t.test('nesting is bounded, and fails fast beyond', async (t) => {
+t.test('nesting is bounded, and nothing is read beyond the bound', async (t) => {
   for (const [open, close] of [
     ['[', ']'],
     ['{"a":', '}'],
@@ -110,9 +110,8 @@ t.test('nesting is bounded, and fails fast beyond', async (t) => {
     t.equal(accepts(nested(64)), true);
     t.equal(accepts(nested(65)), 'too_deep');
     t.equal(accepts(nested(256), 256), true);
-    const start = performance.now();
+    t.equal(accepts(`${open.repeat(65)}!`), 'too_deep', 'who reads on finds no JSON');
     t.equal(accepts(open.repeat(200_000)), 'too_deep');
-    t.ok(performance.now() - start < 10, 'within 10 ms');
   }
   t.equal(accepts(`${'['.repeat(64)}${']'.repeat(64)}`), true);
   t.equal(accepts(`${'[],'.repeat(1)}1`), false);

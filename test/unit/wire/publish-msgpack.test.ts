@@ -167,14 +167,18 @@ t.test(
   },
 );
 
-t.test('nesting is bounded, and fails fast beyond', async (t) => {
+t.test('nesting is bounded, and nothing is read beyond the bound', async (t) => {
   const nested = (depth: number) => Buffer.concat([Buffer.alloc(depth - 1, 0x91), hex('90')]);
   t.equal(decode(withPayload(nested(64))).payload.length, 64);
   t.equal(
     outcomeOf(() => decode(withPayload(nested(65)))),
     'too_deep',
   );
-  const start = performance.now();
+  // 0xc1 is no msgpack: whoever reads on says so.
+  t.equal(
+    outcomeOf(() => decode(withPayload(Buffer.concat([Buffer.alloc(65, 0x91), hex('c1')])))),
+    'too_deep',
+  );
   t.equal(
     outcomeOf(() => decode(Buffer.alloc(100_000, 0x91))),
     'too_deep',
@@ -183,7 +187,6 @@ t.test('nesting is bounded, and fails fast beyond', async (t) => {
     outcomeOf(() => decode(withPayload(Buffer.alloc(100_000, 0x81)))),
     'too_deep',
   );
-  t.ok(performance.now() - start < 10, 'within 10 ms');
 });
 
 t.test('a body cut anywhere is refused', async (t) => {
