@@ -7,15 +7,27 @@ interface SettledRange {
   to: number;
 }
 
+/** Inclusive bounds of consecutive sequences. */
+export type SequenceRange = readonly [from: number, to: number];
+
 export class AckFloor {
   #floor: number;
   /** Sorted, disjoint, not adjacent, all above floor + 1. */
   readonly #ranges: SettledRange[] = [];
   #settledAbove = 0;
 
-  /** Everything up to and including `floor` counts as settled. */
-  constructor(floor: number) {
+  /**
+   * Everything up to and including `floor` counts as settled, and these ranges above it: ascending,
+   * disjoint, not adjacent.
+   */
+  constructor(floor: number, settled: readonly SequenceRange[] = []) {
     this.#floor = floor;
+    for (const [from, to] of settled) {
+      if (to <= floor) continue;
+      this.#ranges.push({ from, to });
+      this.#settledAbove += to - from + 1;
+    }
+    this.#absorb();
   }
 
   get floor(): number {
@@ -25,6 +37,18 @@ export class AckFloor {
   /** How many sequences above the floor are settled. */
   get settledAbove(): number {
     return this.#settledAbove;
+  }
+
+  /** What is settled above the floor. */
+  ranges(): SequenceRange[] {
+    return this.#ranges.map(({ from, to }) => [from, to]);
+  }
+
+  /** The lowest sequence from `from` on that is not settled. */
+  nextUnsettled(from: number): number {
+    if (from <= this.#floor) return this.#floor + 1;
+    const range = this.#ranges[this.#firstEndingAtOrAfter(from)];
+    return range !== undefined && range.from <= from ? range.to + 1 : from;
   }
 
   isSettled(sequence: number): boolean {

@@ -15,6 +15,11 @@ export class MinHeap<V> {
     return this.#keys[0] ?? Number.POSITIVE_INFINITY;
   }
 
+  /** The value with the smallest key, which stays; undefined when empty. */
+  get min(): V | undefined {
+    return this.#values[0];
+  }
+
   push(key: number, value: V): void {
     let at = this.#keys.push(key) - 1;
     this.#values.push(value);

@@ -4,10 +4,9 @@
  * message log. Variants: memory-subscriptions.ts, postgres-subscriptions.ts; test/contract runs one
  * suite against both. A delivery that goes well never makes a row.
  */
+import type { SequenceRange } from '../core/ack-floor.js';
+import type { Ordering } from '../core/cursor-ledger.js';
 import type { LogRow } from '../core/message.js';
-
-/** How messages of a subscription wait for one another: not; per key; all. */
-export type Ordering = 'none' | 'key' | 'topic';
 
 /** What a durable subscription was made with; later subscribes take it over, PATCH changes it. */
 export interface SubscriptionSettings {
@@ -17,9 +16,6 @@ export interface SubscriptionSettings {
   maxDeliver: number;
   ordering: Ordering;
 }
-
-/** Inclusive bounds of consecutive sequences. */
-export type SequenceRange = readonly [from: number, to: number];
 
 export interface SubscriptionRecord {
   /** Unique for ever, <= 2^53 - 1. */

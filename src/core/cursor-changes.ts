@@ -1,0 +1,76 @@
+/**
+ * What has changed in a cursor since it was last saved. Collected by the cursor, taken by whoever
+ * stores it; times are monotonic ms, as the cursor's. Pure.
+ */
+import type { Entry } from './cursor-entry.js';
+
+export type FailureOutcome = 'ack_wait' | 'nack' | 'disconnect' | 'rejected';
+
+export interface DeliveryFailure {
+  outcome: FailureOutcome;
+  /** What the subscriber said. */
+  reason: string | null;
+  /** Until the next attempt; null: by the redelivery rule. */
+  delayMs: number | null;
+}
+
+/** One failed attempt. */
+export interface FailedAttempt {
+  sequence: number;
+  attempt: number;
+  atMs: number;
+  outcome: FailureOutcome;
+  reason: string | null;
+  session: string;
+}
+
+/** A message given up. */
+export interface Burial {
+  sequence: number;
+  reason: 'max_deliver' | 'rejected';
+  attempts: number;
+  firstFailedAtMs: number;
+  lastFailedAtMs: number;
+  lastError: string | null;
+}
+
+export class CursorChanges {
+  /** Floor or settled ranges. */
+  moved = false;
+  /** Failed deliveries that wait, by sequence. */
+  readonly deliveries = new Map<number, Entry>();
+  /** Sequences of stored deliveries that are settled. */
+  settled: number[] = [];
+  /** A seek: all stored deliveries go first. */
+  dropDeliveries = false;
+  deadLetters: Burial[] = [];
+  failures: FailedAttempt[] = [];
+
+  get isEmpty(): boolean {
+    return (
+      !this.moved &&
+      !this.dropDeliveries &&
+      this.deliveries.size === 0 &&
+      this.settled.length === 0 &&
+      this.deadLetters.length === 0 &&
+      this.failures.length === 0
+    );
+  }
+
+  /** A seek makes what is not saved of the deliveries void; what was given up stays given up. */
+  sought(): void {
+    this.moved = true;
+    this.dropDeliveries = true;
+    this.deliveries.clear();
+    this.settled = [];
+  }
+
+  clear(): void {
+    this.moved = false;
+    this.dropDeliveries = false;
+    this.deliveries.clear();
+    this.settled = [];
+    this.deadLetters = [];
+    this.failures = [];
+  }
+}

@@ -1,0 +1,203 @@
+/**
+ * The books of a cursor: which sequences are settled, and an entry for each delivery that is not an
+ * ordinary first one, in the queues it stands in (by time, by sequence, by key). It knows nothing of
+ * sessions and deadlines. Pure.
+ */
+import { AckFloor, type SequenceRange } from './ack-floor.js';
+import { CursorChanges } from './cursor-changes.js';
+import { type Entry, letGo, newEntry } from './cursor-entry.js';
+import { KeyQueues } from './key-queues.js';
+import { MinHeap } from './min-heap.js';
+
+/** How messages of a subscription wait for one another: not; per key; all. */
+export type Ordering = 'none' | 'key' | 'topic';
+
+export interface LedgerStart {
+  /** Last sequence that is not to be delivered. */
+  ackFloor: number;
+  settled?: readonly SequenceRange[];
+  /** Absent: `ackFloor`. What is unsettled up to here is ready to be sent again. */
+  delivered?: number;
+}
+
+export class CursorLedger {
+  readonly ordering: Ordering;
+  readonly changes = new CursorChanges();
+  /** Waiting and held entries by the time at which to look at them; may hold outdated ones. */
+  timers = new MinHeap<Entry>();
+  #floor: AckFloor;
+  #delivered: number;
+  readonly #entries = new Map<number, Entry>();
+  /** Entries whose sequence is settled all the same: redriven dead letters. */
+  #extra = 0;
+  readonly #keys = new KeyQueues();
+  /** By sequence; may hold outdated ones. */
+  #ready = new MinHeap<Entry>();
+
+  constructor(ordering: Ordering, start: LedgerStart) {
+    this.ordering = ordering;
+    this.#floor = new AckFloor(start.ackFloor, start.settled);
+    this.#delivered = Math.max(start.delivered ?? start.ackFloor, this.#floor.floor);
+    this.eachUnsettled(this.#delivered, (sequence) => this.add(newEntry(sequence)));
+  }
+
+  get floor(): number {
+    return this.#floor.floor;
+  }
+
+  get delivered(): number {
+    return this.#delivered;
+  }
+
+  set delivered(sequence: number) {
+    this.#delivered = sequence;
+  }
+
+  get settledRanges(): SequenceRange[] {
+    return this.#floor.ranges();
+  }
+
+  get inFlight(): number {
+    const { floor, settledAbove } = this.#floor;
+    return this.#delivered - floor - settledAbove + this.#extra;
+  }
+
+  fullAt(inFlightMax: number): number {
+    const { floor, settledAbove } = this.#floor;
+    return floor + settledAbove - this.#extra + inFlightMax;
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  entry(sequence: number): Entry | undefined {
+    return this.#entries.get(sequence);
+  }
+
+  /** A copy, in no order: entries may go while it is walked. */
+  entries(): Entry[] {
+    return [...this.#entries.values()];
+  }
+
+  /** Unsettled, delivered and without an entry. */
+  isPlain(sequence: number): boolean {
+    if (sequence < 1 || sequence > this.#delivered) return false;
+    return !this.#entries.has(sequence) && !this.#floor.isSettled(sequence);
+  }
+
+  /** The lowest plain sequence; past `delivered`: there is none. */
+  firstPlain(): number {
+    let sequence = this.#floor.nextUnsettled(this.#floor.floor + 1);
+    while (this.#entries.has(sequence)) sequence = this.#floor.nextUnsettled(sequence + 1);
+    return sequence;
+  }
+
+  /** Ascending; what is settled meanwhile is left out. */
+  eachUnsettled(upTo: number, visit: (sequence: number) => void): void {
+    let sequence = this.#floor.nextUnsettled(this.#floor.floor + 1);
+    while (sequence <= upTo) {
+      visit(sequence);
+      sequence = this.#floor.nextUnsettled(sequence + 1);
+    }
+  }
+
+  /** Of a plain sequence; false: it is none. */
+  settlePlain(sequence: number): boolean {
+    if (sequence > this.#delivered || this.#entries.has(sequence)) return false;
+    if (!this.#floor.settle(sequence)) return false;
+    this.changes.moved = true;
+    return true;
+  }
+
+  /** Everything up to `sequence`, of which none may have an entry; false: all was settled. */
+  settlePlainUpTo(sequence: number): boolean {
+    if (!this.#floor.settleUpTo(sequence)) return false;
+    this.changes.moved = true;
+    return true;
+  }
+
+  /** Nothing is in flight, the next sequence is the one after. */
+  reset(sequence: number): void {
+    for (const entry of this.entries()) this.#drop(entry);
+    this.#keys.clear();
+    this.timers = new MinHeap();
+    this.#ready = new MinHeap();
+    this.#floor = new AckFloor(sequence);
+    this.#delivered = sequence;
+    this.changes.sought();
+  }
+
+  /**
+   * Takes an entry in, waiting or ready; false: it is there, or its message is settled for good, which
+   * only a dead letter that is redriven is not.
+   */
+  add(entry: Entry): boolean {
+    const known = this.#entries.get(entry.sequence);
+    if (known !== undefined) {
+      // What the constructor took for a plain unsettled one may have a row.
+      if (known.attempts > 0 || known.redriven || known.holders.length > 0) return false;
+      known.state = 'gone';
+    } else if (this.#floor.isSettled(entry.sequence)) {
+      if (!entry.redriven) return false;
+      this.#extra++;
+    }
+    this.#entries.set(entry.sequence, entry);
+    if (entry.state === 'waiting') this.timers.push(entry.dueAtMs, entry);
+    else if (entry.state === 'ready') this.#ready.push(entry.sequence, entry);
+    return true;
+  }
+
+  /** Until its time has come, which may be now. */
+  wait(entry: Entry, nowMs: number): void {
+    if (entry.dueAtMs > nowMs) this.timers.push(entry.dueAtMs, entry);
+    else this.makeReady(entry);
+  }
+
+  makeReady(entry: Entry): void {
+    entry.state = 'ready';
+    this.#ready.push(entry.sequence, entry);
+  }
+
+  /** Whether it may be sent as far as its key goes; else it is parked. */
+  enter(entry: Entry, key: string | null): boolean {
+    if (this.ordering === 'none') return true;
+    entry.key = this.ordering === 'topic' ? '' : key;
+    if (this.#keys.enter(entry)) return true;
+    entry.state = 'parked';
+    return false;
+  }
+
+  /** Up to `limit` ready entries in sequence order; they stay ready. */
+  readyEntries(limit: number): Entry[] {
+    const found: Entry[] = [];
+    let last: Entry | undefined;
+    while (found.length < limit) {
+      const entry = this.#ready.pop();
+      if (entry === undefined) break;
+      if (entry.state !== 'ready' || entry === last) continue;
+      found.push(entry);
+      last = entry;
+    }
+    for (const entry of found) this.#ready.push(entry.sequence, entry);
+    return found;
+  }
+
+  /** Settled, or given up; the next of its key may go. */
+  finish(entry: Entry, how: 'settled' | 'buried'): void {
+    this.#drop(entry);
+    this.changes.moved = true;
+    this.changes.deliveries.delete(entry.sequence);
+    if (how === 'settled' && entry.stored) this.changes.settled.push(entry.sequence);
+    this.#floor.settle(entry.sequence);
+    const next = this.#keys.leave(entry);
+    if (next?.state === 'parked') this.makeReady(next);
+  }
+
+  #drop(entry: Entry): void {
+    letGo(entry);
+    entry.state = 'gone';
+    this.#entries.delete(entry.sequence);
+    if (this.#floor.isSettled(entry.sequence)) this.#extra--;
+  }
+}

@@ -1,0 +1,410 @@
+/**
+ * Where a subscription stands: what was sent, what is settled, what failed and when it comes again. A
+ * state machine without I/O: time (monotonic ms) and chance come in; what must be sent and stored is
+ * asked for. First attempts at the only member are not entries but the unsettled part of
+ * (floor, delivered]; entries are made when several members share the messages, after a failure, and
+ * for what a session or a node that is gone left unsettled. Pure.
+ */
+import type { SequenceRange } from './ack-floor.js';
+import type { CursorChanges, DeliveryFailure } from './cursor-changes.js';
+import { deadlineOf, type Entry, letGo, type Member, newEntry } from './cursor-entry.js';
+import { CursorLedger, type LedgerStart, type Ordering } from './cursor-ledger.js';
+import { type RedeliveryRule, redeliveryMs } from './redelivery.js';
+
+/** Of the order numbers between two sequences. */
+const RESENT_STEPS = 2 ** 20;
+const LATE = { outcome: 'ack_wait', reason: null, delayMs: 0 } as const;
+
+export interface CursorOptions extends LedgerStart {
+  rule: RedeliveryRule;
+  ordering: Ordering;
+  random: () => number;
+  /** When a first attempt at the only member was sent, monotonic ms. */
+  sentAtMs: (sequence: number) => number;
+}
+
+/** What a nack says besides no. */
+export interface NackVerdict {
+  /** null: by the redelivery rule. */
+  delayMs: number | null;
+  reason: string | null;
+}
+
+export class Cursor {
+  rule: RedeliveryRule;
+  readonly #random: () => number;
+  readonly #sentAtMs: (sequence: number) => number;
+  readonly #ledger: CursorLedger;
+  readonly #members = new Set<Member>();
+  /** The only member, when it holds what has no entry. */
+  #sole: Member | null = null;
+  #resent = 0;
+
+  constructor(options: CursorOptions) {
+    this.rule = options.rule;
+    this.#random = options.random;
+    this.#sentAtMs = options.sentAtMs;
+    this.#ledger = new CursorLedger(options.ordering, options);
+  }
+
+  get ordering(): Ordering {
+    return this.#ledger.ordering;
+  }
+
+  get changes(): CursorChanges {
+    return this.#ledger.changes;
+  }
+
+  /** All up to here are settled. */
+  get floor(): number {
+    return this.#ledger.floor;
+  }
+
+  /** Settled above the floor. */
+  get settledRanges(): SequenceRange[] {
+    return this.#ledger.settledRanges;
+  }
+
+  /** Last sequence that was sent, or parked here, for the first time. */
+  get delivered(): number {
+    return this.#ledger.delivered;
+  }
+
+  /** Delivered and not settled; those that wait, and redriven ones, included. */
+  get inFlight(): number {
+    return this.#ledger.inFlight;
+  }
+
+  /** The sequence up to which a window of this size admits first attempts at the only member. */
+  fullAt(inFlightMax: number): number {
+    return this.#ledger.fullAt(inFlightMax);
+  }
+
+  get members(): ReadonlySet<Member> {
+    return this.#members;
+  }
+
+  /** The member that all first attempts go to without entries; null: they are given one by one. */
+  get sole(): Member | null {
+    return this.#sole;
+  }
+
+  entry(sequence: number): Entry | undefined {
+    return this.#ledger.entry(sequence);
+  }
+
+  entries(): Entry[] {
+    return this.#ledger.entries();
+  }
+
+  /** Up to `limit` entries to be sent, in sequence order; each stays ready until it is given. */
+  readyEntries(limit: number): Entry[] {
+    return this.#ledger.readyEntries(limit);
+  }
+
+  /** Takes in a stored entry, or a redriven one, waiting or ready; false: it is known, or settled. */
+  restore(entry: Entry): boolean {
+    return this.#ledger.add(entry);
+  }
+
+  attach(member: Member): void {
+    this.#makeEntries();
+    this.#members.add(member);
+    this.#chooseSole();
+  }
+
+  /**
+   * The session is gone, or has unsubscribed. After an abrupt end what it held has failed; else it goes
+   * to others at once and does not count.
+   */
+  detach(member: Member, end: 'clean' | 'abrupt', nowMs: number): void {
+    if (this.#sole === member) this.#makeEntries();
+    this.#members.delete(member);
+    member.overdue = [];
+    for (const entry of this.#ledger.entries()) {
+      if (entry.member !== member) continue;
+      if (end === 'clean') this.takeBack(entry);
+      else this.#fail(entry, { outcome: 'disconnect', reason: null, delayMs: null }, nowMs);
+    }
+    this.#chooseSole();
+  }
+
+  /** The only member was sent first attempts up to here. */
+  sentUpTo(sequence: number): void {
+    this.#ledger.delivered = Math.max(this.#ledger.delivered, sequence);
+  }
+
+  /** The next first attempt, for one of several members; null: its key is taken, it waits here. */
+  take(sequence: number, key: string | null): Entry | null {
+    const entry = newEntry(sequence);
+    this.#ledger.delivered = sequence;
+    this.#ledger.add(entry);
+    return this.enter(entry, key) ? entry : null;
+  }
+
+  /** Whether an entry may be sent as far as its key goes; else it waits here. */
+  enter(entry: Entry, key: string | null): boolean {
+    return this.#ledger.enter(entry, key);
+  }
+
+  /** Sends it: attempt `attempts + 1`. */
+  give(entry: Entry, member: Member, nowMs: number): void {
+    entry.state = 'held';
+    entry.member = member;
+    if (!entry.holders.includes(member)) entry.holders.push(member);
+    entry.sentAtMs = nowMs;
+    entry.order = this.#orderOf(entry);
+    entry.extendedUntilMs = Number.NEGATIVE_INFINITY;
+    entry.dueAtMs = redeliveryMs(entry.attempts + 1, this.rule, this.#random);
+    member.held++;
+    this.#ledger.timers.push(deadlineOf(entry), entry);
+  }
+
+  /** It was not sent after all, or not for the one it was sent to. */
+  takeBack(entry: Entry): void {
+    if (entry.state !== 'held') return;
+    letGo(entry);
+    this.#ledger.makeReady(entry);
+  }
+
+  /** False: no such delivery to this member, or it is settled. */
+  settle(member: Member, sequence: number, nowMs: number): boolean {
+    const entry = this.#ledger.entry(sequence);
+    if (entry !== undefined) {
+      if (!entry.holders.includes(member)) return false;
+      member.progress.settled(entry.order, nowMs);
+      this.#ledger.finish(entry, 'settled');
+      return true;
+    }
+    if (this.#sole !== member || !this.#ledger.settlePlain(sequence)) return false;
+    member.progress.settled(sequence, nowMs);
+    return true;
+  }
+
+  /** Settles what this member was sent up to `sequence`; false: nothing. */
+  settleUpTo(member: Member, sequence: number, nowMs: number): boolean {
+    if (sequence > this.delivered) return false;
+    if (this.#ledger.size === 0 && this.#sole === member) {
+      if (!this.#ledger.settlePlainUpTo(sequence)) return false;
+      member.progress.settled(sequence, nowMs);
+      return true;
+    }
+    let isAny = false;
+    for (const entry of this.#ledger.entries()) {
+      if (entry.sequence <= sequence && this.settle(member, entry.sequence, nowMs)) isAny = true;
+    }
+    this.#ledger.eachUnsettled(sequence, (one) => {
+      if (this.settle(member, one, nowMs)) isAny = true;
+    });
+    return isAny;
+  }
+
+  /** False as for `settle`; only who holds it may say so. */
+  nack(member: Member, sequence: number, verdict: NackVerdict, nowMs: number): boolean {
+    const entry = this.#heldBy(member, sequence);
+    if (entry === null) return false;
+    member.progress.settled(entry.order, nowMs);
+    this.#fail(entry, { outcome: 'nack', ...verdict }, nowMs);
+    return true;
+  }
+
+  /** More time for this attempt: `ms` from now on; null: as much as it was given. */
+  extend(member: Member, sequence: number, ms: number | null, nowMs: number): boolean {
+    const entry = this.#heldBy(member, sequence);
+    if (entry === null) return false;
+    entry.extendedUntilMs = nowMs + (ms ?? entry.dueAtMs);
+    return true;
+  }
+
+  /** Dead letter now. */
+  reject(member: Member, sequence: number, reason: string | null, nowMs: number): boolean {
+    const entry = this.#heldBy(member, sequence);
+    if (entry === null) return false;
+    member.progress.settled(entry.order, nowMs);
+    this.#record(entry, { outcome: 'rejected', reason, delayMs: null }, nowMs);
+    this.#bury(entry, 'rejected', nowMs);
+    return true;
+  }
+
+  /** It need not be delivered any more: expired, or gone from the log. */
+  skip(sequence: number): void {
+    const entry = this.#ledger.entry(sequence);
+    if (entry === undefined) this.#ledger.settlePlain(sequence);
+    else this.#ledger.finish(entry, 'settled');
+  }
+
+  /** The log no longer has anything up to `sequence`; what is redriven has a copy of its own. */
+  passOver(sequence: number): void {
+    for (const entry of this.#ledger.entries()) {
+      if (entry.sequence <= sequence && !entry.redriven) this.#ledger.finish(entry, 'settled');
+    }
+    this.sentUpTo(sequence);
+    this.#ledger.settlePlainUpTo(sequence);
+  }
+
+  /** Goes on after `sequence` with nothing in flight. */
+  seek(sequence: number): void {
+    for (const member of this.#members) member.overdue = [];
+    this.#ledger.reset(sequence);
+  }
+
+  /** Only the newest `count` stay tracked; how many fell out. */
+  trackNewest(count: number): number {
+    const upTo = this.delivered - count;
+    if (upTo <= this.floor) return 0;
+    const before = this.inFlight;
+    for (const entry of this.#ledger.entries()) {
+      if (entry.sequence <= upTo) this.#ledger.finish(entry, 'settled');
+    }
+    this.#ledger.settlePlainUpTo(upTo);
+    return before - this.inFlight;
+  }
+
+  /**
+   * Looks at what is due: what waited becomes ready; answers the members with deliveries past their
+   * deadline. Those have failed if the member's socket is empty (`expire`), else they have more time
+   * (`drained`).
+   */
+  wake(nowMs: number): Set<Member> {
+    const overdue = new Set<Member>();
+    const { timers } = this.#ledger;
+    while (timers.minKey <= nowMs) {
+      const entry = timers.pop();
+      if (entry === undefined) break;
+      if (entry.state === 'waiting') this.#ledger.wait(entry, nowMs);
+      else if (entry.state === 'held') this.#wakeHeld(entry, nowMs, overdue);
+    }
+    if (this.#sole !== null && this.#soleDeadline() <= nowMs) overdue.add(this.#sole);
+    return overdue;
+  }
+
+  /** The member's socket has taken everything: what is past its deadline has failed. */
+  expire(member: Member, nowMs: number): void {
+    const late = member.overdue;
+    member.overdue = [];
+    for (const entry of late) {
+      if (entry.state !== 'held' || entry.member !== member) continue;
+      if (deadlineOf(entry) <= nowMs) this.#fail(entry, LATE, nowMs);
+      else this.#ledger.timers.push(deadlineOf(entry), entry);
+    }
+    if (this.#sole !== member) return;
+    while (this.#soleDeadline() <= nowMs) {
+      this.#fail(this.#makeEntry(this.#ledger.firstPlain(), member), LATE, nowMs);
+    }
+  }
+
+  /** The member's socket had bytes waiting, and is empty now: its deadlines start anew. */
+  drained(member: Member, nowMs: number): void {
+    member.drainedAtMs = nowMs;
+    this.expire(member, nowMs);
+  }
+
+  /**
+   * When to call `wake` next; Infinity: nothing to wait for. What is sent to the only member later than
+   * now is not due before an ack wait from now: sending need not set a timer.
+   */
+  nextWakeAtMs(nowMs: number): number {
+    const { minKey } = this.#ledger.timers;
+    if (this.#sole === null) return minKey;
+    const first = Math.max(this.#soleDeadline(), nowMs + 1);
+    return Math.min(minKey, first, nowMs + this.rule.ackWaitMs);
+  }
+
+  #wakeHeld(entry: Entry, nowMs: number, overdue: Set<Member>): void {
+    const { member } = entry;
+    if (member === null) return;
+    const deadline = deadlineOf(entry);
+    if (deadline > nowMs) {
+      this.#ledger.timers.push(deadline, entry);
+      return;
+    }
+    if (!member.overdue.includes(entry)) member.overdue.push(entry);
+    overdue.add(member);
+  }
+
+  /** Deadlines of first attempts ascend with their sequences: the first one is the first due. */
+  #soleDeadline(): number {
+    const member = this.#sole;
+    if (member === null) return Number.POSITIVE_INFINITY;
+    const sequence = this.#ledger.firstPlain();
+    if (sequence > this.delivered) return Number.POSITIVE_INFINITY;
+    const progress = member.progress.lastBefore(sequence);
+    const from = Math.max(this.#sentAtMs(sequence), member.drainedAtMs, progress);
+    return from + this.rule.ackWaitMs;
+  }
+
+  #heldBy(member: Member, sequence: number): Entry | null {
+    const entry = this.#ledger.entry(sequence);
+    if (entry !== undefined) return entry.member === member ? entry : null;
+    if (this.#sole !== member || !this.#ledger.isPlain(sequence)) return null;
+    return this.#makeEntry(sequence, member);
+  }
+
+  #chooseSole(): void {
+    const [only] = this.#members;
+    const isSole = this.#members.size === 1 && this.ordering === 'none';
+    this.#sole = isSole && only !== undefined ? only : null;
+  }
+
+  /** What the only member holds gets entries, since it will not be the only one any more. */
+  #makeEntries(): void {
+    const member = this.#sole;
+    if (member === null) return;
+    this.#ledger.eachUnsettled(this.delivered, (sequence) => {
+      if (this.#ledger.isPlain(sequence)) this.#makeEntry(sequence, member);
+    });
+    this.#sole = null;
+  }
+
+  /** Of a first attempt that the only member holds. */
+  #makeEntry(sequence: number, member: Member): Entry {
+    const entry = newEntry(sequence);
+    entry.state = 'held';
+    entry.member = member;
+    entry.holders.push(member);
+    entry.sentAtMs = this.#sentAtMs(sequence);
+    entry.dueAtMs = this.rule.ackWaitMs;
+    member.held++;
+    this.#ledger.add(entry);
+    this.#ledger.timers.push(deadlineOf(entry), entry);
+    return entry;
+  }
+
+  #orderOf(entry: Entry): number {
+    if (entry.attempts === 0 && entry.sequence === this.delivered) return entry.sequence;
+    this.#resent = (this.#resent + 1) % RESENT_STEPS;
+    return this.delivered + this.#resent / RESENT_STEPS;
+  }
+
+  #fail(entry: Entry, failure: DeliveryFailure, nowMs: number): void {
+    this.#record(entry, failure, nowMs);
+    if (entry.attempts >= this.rule.maxDeliver) {
+      this.#bury(entry, 'max_deliver', nowMs);
+      return;
+    }
+    letGo(entry);
+    const delay = failure.delayMs ?? redeliveryMs(entry.attempts, this.rule, this.#random);
+    entry.state = 'waiting';
+    entry.dueAtMs = nowMs + delay;
+    entry.stored = true;
+    this.changes.deliveries.set(entry.sequence, entry);
+    this.#ledger.wait(entry, nowMs);
+  }
+
+  #record(entry: Entry, { outcome, reason }: DeliveryFailure, nowMs: number): void {
+    entry.attempts++;
+    if (Number.isNaN(entry.firstFailedAtMs)) entry.firstFailedAtMs = nowMs;
+    entry.lastError = reason ?? outcome;
+    const session = entry.member?.name ?? '';
+    const { sequence, attempts: attempt } = entry;
+    this.changes.failures.push({ sequence, attempt, atMs: nowMs, outcome, reason, session });
+  }
+
+  #bury(entry: Entry, reason: 'max_deliver' | 'rejected', nowMs: number): void {
+    const { sequence, attempts, firstFailedAtMs, lastError } = entry;
+    const lastFailedAtMs = nowMs;
+    const burial = { sequence, reason, attempts, firstFailedAtMs, lastFailedAtMs, lastError };
+    this.changes.deadLetters.push(burial);
+    this.#ledger.finish(entry, 'buried');
+  }
+}
