@@ -9,6 +9,8 @@ import type { AcceptorStart, FromThread, WorkerLink } from '../thread/control.js
 import type { AcceptorLinkEnd } from '../thread/link.js';
 import {
   type SubscribedOp,
+  UNSUBSCRIBED_DELETED,
+  UNSUBSCRIBED_TAKEN_OVER,
   UNSUBSCRIBED_TOPIC_DELETED,
   type UnsubscribedOp,
 } from '../thread/ops.js';
@@ -30,6 +32,12 @@ import { Workers } from './workers.js';
 const DRAIN_POLL_MS = 10;
 /** After the sessions were told, this long for their close frames to go out. */
 const DRAIN_GRACE_MS = 50;
+
+const UNSUBSCRIBED_REASONS: Readonly<Record<number, string>> = {
+  [UNSUBSCRIBED_TOPIC_DELETED]: 'topic_deleted',
+  [UNSUBSCRIBED_TAKEN_OVER]: 'taken_over',
+  [UNSUBSCRIBED_DELETED]: 'subscription_deleted',
+};
 
 export class Acceptor {
   readonly #start: AcceptorStart;
@@ -148,7 +156,6 @@ export class Acceptor {
   #makeDeliveries(): Deliveries {
     return new Deliveries({
       app: this.#app,
-      receiver: (number) => this.#sessions.receiver(number),
       onSubscribed: (link, op) => this.#subscribed(link, op),
       onUnsubscribed: (link, op) => this.#unsubscribed(link, op),
       onLinked: (link) => this.#subscriptions.linked(link),
@@ -159,7 +166,7 @@ export class Acceptor {
 
   #subscribed(link: AcceptorLinkEnd, op: SubscribedOp): void {
     if (op.request !== 0) this.#workers.requests.take(op.request)?.subscribed(op);
-    else this.#subscriptions.gapTold(link, op, this.#sessions.receiver(op.session));
+    else this.#subscriptions.gapTold(link, op);
   }
 
   #unsubscribed(link: AcceptorLinkEnd, op: UnsubscribedOp): void {
@@ -167,14 +174,14 @@ export class Acceptor {
       this.#workers.requests.take(op.request)?.unsubscribed(op);
       return;
     }
-    const receiver = this.#sessions.receiver(op.session);
-    const group = this.#deliveries.groupOf(link, op.topicNo);
-    const subscription = receiver?.byGroup.get(group);
-    if (receiver === undefined || subscription === undefined) return;
+    const subscription = this.#deliveries.byNumber(op.subscription);
+    if (subscription?.link !== link) return;
     this.#deliveries.forget(subscription);
-    const reason = op.reason === UNSUBSCRIBED_TOPIC_DELETED ? 'topic_deleted' : 'ended';
-    receiver.sendFrame({ type: 'unsubscribed', topic: subscription.topic, reason });
-    receiver.topicDeleted();
+    const { receiver, topic } = subscription;
+    const reason = UNSUBSCRIBED_REASONS[op.reason];
+    const name = subscription.name ?? undefined;
+    receiver.sendFrame({ type: 'unsubscribed', topic, subscription: name, reason });
+    if (op.reason === UNSUBSCRIBED_TOPIC_DELETED) receiver.topicDeleted();
   }
 
   #routes(): Route[] {

@@ -16,6 +16,7 @@ import {
   type Kind,
   type Receiver,
   type ReceiverSubscription,
+  subscriptionKey,
   TAKEN,
 } from './receiver.js';
 import { SeedPump } from './seed-pump.js';
@@ -23,7 +24,6 @@ import type { DeliverySink } from './workers.js';
 
 export interface DeliveriesOptions {
   app: TemplatedApp;
-  receiver: (number: number) => Receiver | undefined;
   /** SUBSCRIBED and UNSUBSCRIBED, asked for or not. */
   onSubscribed: (link: AcceptorLinkEnd, op: ops.SubscribedOp) => void;
   onUnsubscribed: (link: AcceptorLinkEnd, op: ops.UnsubscribedOp) => void;
@@ -36,6 +36,7 @@ export interface DeliveriesOptions {
 export class Deliveries implements DeliverySink {
   readonly #options: DeliveriesOptions;
   readonly #groups = new Map<AcceptorLinkEnd, Map<number, Group>>();
+  readonly #byNumber = new Map<number, ReceiverSubscription>();
   readonly #log = new PublishLog();
   readonly #pump: SeedPump;
   /**
@@ -77,6 +78,12 @@ export class Deliveries implements DeliverySink {
         return true;
       case ops.OP_DELIVER:
         this.#deliver(link, ops.readDeliver(reader));
+        return true;
+      case ops.OP_GIVE:
+        this.#give(link, ops.readGive(reader));
+        return true;
+      case ops.OP_PROBE:
+        this.#probe(link, ops.readProbe(reader));
         return true;
       case ops.OP_JOIN:
         this.#join(link, ops.readJoin(reader));
@@ -121,7 +128,7 @@ export class Deliveries implements DeliverySink {
   refused(receiver: Receiver, bytes: Uint8Array): void {
     const place = this.#log.find(bytes, receiver.kind);
     if (place < 0) return;
-    for (const subscription of receiver.byGroup.values()) {
+    for (const subscription of receiver.subscriptions.values()) {
       const { group, state } = subscription;
       const last = this.#log.lastBefore(place, group, receiver.kind);
       if (state === 'joined') {
@@ -146,19 +153,32 @@ export class Deliveries implements DeliverySink {
 
   /** A receiver's socket has room again: what it owes is sent. */
   drained(receiver: Receiver): void {
-    for (const subscription of receiver.byGroup.values()) {
+    const { isEmpty } = receiver;
+    for (const subscription of receiver.subscriptions.values()) {
+      if (subscription.owesGiven !== null) this.#sendGiven(subscription, subscription.owesGiven);
+      if (subscription.owesProbed && isEmpty) this.#sendProbed(subscription, false);
       if (subscription.state !== 'refused' && !subscription.owesDrained) continue;
       if (subscription.state === 'refused') subscription.state = 'paging';
       this.#sendDrained(subscription);
     }
   }
 
+  /** The subscription is open here: operations may name it. */
+  opened(subscription: ReceiverSubscription): void {
+    this.#byNumber.set(subscription.number, subscription);
+  }
+
+  /** Undefined: it has ended. */
+  byNumber(number: number): ReceiverSubscription | undefined {
+    return this.#byNumber.get(number);
+  }
+
   /** The subscription ends here: it is in no group any more. */
   forget(subscription: ReceiverSubscription): void {
     if (subscription.state === 'joined') this.#leaveGroup(subscription);
-    const { receiver, group, link, topic } = subscription;
-    receiver.byGroup.delete(group);
-    receiver.subscriptions.delete(topic);
+    const { receiver, group, link, topic, name } = subscription;
+    this.#byNumber.delete(subscription.number);
+    receiver.subscriptions.delete(subscriptionKey(topic, name));
     if (group.isEmpty) this.#pump.flush(group);
     if (group.isEmpty && group.streams.size === 0) this.#groups.get(link)?.delete(group.topicNo);
   }
@@ -171,8 +191,10 @@ export class Deliveries implements DeliverySink {
     subscription.lastSequence = lastSequence;
     subscription.state = 'orphaned';
     subscription.owesDrained = false;
+    subscription.owesGiven = null;
+    subscription.owesProbed = false;
     subscription.round = 0;
-    subscription.receiver.byGroup.delete(subscription.group);
+    this.#byNumber.delete(subscription.number);
   }
 
   #deliverGroup(link: AcceptorLinkEnd, op: ops.DeliverGroupOp): void {
@@ -204,7 +226,7 @@ export class Deliveries implements DeliverySink {
   #streamGroup(group: Group, op: ops.DeliverGroupOp): void {
     const before = op.firstSequence - 1;
     for (const receiver of [...group.streams]) {
-      const subscription = receiver.byGroup.get(group);
+      const [subscription] = receiver.subscriptions.values();
       if (subscription === undefined) continue;
       if (receiver.sendPage(op.frames, subscription) === TAKEN) continue;
       this.#leaveGroup(subscription);
@@ -216,7 +238,7 @@ export class Deliveries implements DeliverySink {
 
   #deliver(link: AcceptorLinkEnd, op: ops.DeliverOp): void {
     this.#credited(link, op.frames.length);
-    const subscription = this.#find(link, op.session, op.topicNo);
+    const subscription = this.#find(link, op.subscription);
     if (subscription === undefined || subscription.round !== op.round) return;
     const { receiver, group } = subscription;
     if (receiver.kind === KIND_SEED) this.#pump.flush(group);
@@ -234,8 +256,34 @@ export class Deliveries implements DeliverySink {
     }
   }
 
+  /** What a receiver of one message each has in the pump goes out before what is sent to it alone. */
+  #give(link: AcceptorLinkEnd, op: ops.GiveOp): void {
+    this.#credited(link, op.frames.length);
+    const subscription = this.#find(link, op.subscription);
+    if (subscription === undefined) return;
+    const { receiver, group } = subscription;
+    if (receiver.kind === KIND_SEED) this.#pump.flush(group);
+    const taken = receiver.giveMessages(op.frames, subscription);
+    if (receiver.hasRoom) {
+      this.#sendGiven(subscription, taken);
+      return;
+    }
+    subscription.owesGiven = taken;
+    receiver.lagging();
+  }
+
+  #probe(link: AcceptorLinkEnd, op: ops.ProbeOp): void {
+    const subscription = this.#find(link, op.subscription);
+    if (subscription === undefined) return;
+    if (subscription.receiver.isEmpty) this.#sendProbed(subscription, true);
+    else {
+      subscription.owesProbed = true;
+      subscription.receiver.lagging();
+    }
+  }
+
   #join(link: AcceptorLinkEnd, op: ops.JoinOp): void {
-    const subscription = this.#find(link, op.session, op.topicNo);
+    const subscription = this.#find(link, op.subscription);
     if (subscription === undefined || subscription.round !== op.round) return;
     if (subscription.state === 'joined') return;
     this.#applyLeaving();
@@ -250,7 +298,7 @@ export class Deliveries implements DeliverySink {
   }
 
   #leave(link: AcceptorLinkEnd, op: ops.LeaveOp): void {
-    const subscription = this.#find(link, op.session, op.topicNo);
+    const subscription = this.#find(link, op.subscription);
     if (subscription?.state !== 'joined') return;
     if (subscription.receiver.kind === KIND_SEED) this.#pump.flush(subscription.group);
     this.#leaveGroup(subscription);
@@ -266,32 +314,51 @@ export class Deliveries implements DeliverySink {
   }
 
   #caughtUp(link: AcceptorLinkEnd, op: ops.CaughtUpOp): void {
-    const subscription = this.#find(link, op.session, op.topicNo);
+    const subscription = this.#find(link, op.subscription);
     if (subscription === undefined) return;
     const { receiver, topic } = subscription;
-    receiver.sendFrame({ type: 'caught_up', topic, sequence: op.sequence });
+    const name = subscription.name ?? undefined;
+    receiver.sendFrame({ type: 'caught_up', topic, subscription: name, sequence: op.sequence });
   }
 
   #sendLeft(subscription: ReceiverSubscription, lastSequence: number): void {
-    const { link, receiver, group } = subscription;
+    const { link, group } = subscription;
     subscription.state = 'refused';
     subscription.owesDrained = false;
     subscription.lastSequence = lastSequence;
     subscription.round = (subscription.round + 1) & 0xffff;
-    ops.packLeft(link.writer, { session: receiver.number, topicNo: group.topicNo, lastSequence });
+    ops.packLeft(link.writer, {
+      subscription: subscription.number,
+      topicNo: group.topicNo,
+      lastSequence,
+    });
+    link.scheduleFlush();
+  }
+
+  #sendGiven(subscription: ReceiverSubscription, taken: number): void {
+    const { link, number, group } = subscription;
+    subscription.owesGiven = null;
+    ops.packGiven(link.writer, { subscription: number, topicNo: group.topicNo, taken });
+    link.scheduleFlush();
+  }
+
+  #sendProbed(subscription: ReceiverSubscription, wasEmpty: boolean): void {
+    const { link, number, group } = subscription;
+    subscription.owesProbed = false;
+    ops.packProbed(link.writer, { subscription: number, topicNo: group.topicNo, wasEmpty });
     link.scheduleFlush();
   }
 
   #sendDrained(subscription: ReceiverSubscription): void {
-    const { link, receiver, group } = subscription;
+    const { link, group } = subscription;
     subscription.owesDrained = false;
-    ops.packDrained(link.writer, { session: receiver.number, topicNo: group.topicNo });
+    ops.packDrained(link.writer, { subscription: subscription.number, topicNo: group.topicNo });
     link.scheduleFlush();
   }
 
-  #find(link: AcceptorLinkEnd, session: number, topicNo: number): ReceiverSubscription | undefined {
-    const group = this.#groups.get(link)?.get(topicNo);
-    return group === undefined ? undefined : this.#options.receiver(session)?.byGroup.get(group);
+  #find(link: AcceptorLinkEnd, number: number): ReceiverSubscription | undefined {
+    const subscription = this.#byNumber.get(number);
+    return subscription?.link === link ? subscription : undefined;
   }
 
   #credited(link: AcceptorLinkEnd, bytes: number): void {

@@ -22,9 +22,16 @@ export function encodingOf(kind: Kind): Encoding {
 /** A page went to the socket whole. */
 export const TAKEN = -1;
 
+/** Where a receiver keeps a subscription: a topic has one ephemeral one, and any number of names. */
+export function subscriptionKey(topic: string, name: string | null): string {
+  return name === null ? topic : `${topic} ${name}`;
+}
+
 /** One subscription of a receiver, as this acceptor has it. */
 export class ReceiverSubscription {
   readonly receiver: Receiver;
+  /** The operations' number of it. */
+  readonly number: number;
   readonly topic: string;
   readonly options: SubscribeOptions;
   link: AcceptorLinkEnd;
@@ -40,11 +47,16 @@ export class ReceiverSubscription {
   round = 0;
   /** A DELIVER was taken and its DRAINED is owed, since the socket is rather full. */
   owesDrained = false;
+  /** How much of a GIVE was taken, when its GIVEN is owed for the same reason. */
+  owesGiven: number | null = null;
+  /** A PROBE came while the socket was not empty. */
+  owesProbed = false;
   /** Last sequence handed to the socket, when it is not in the group. */
   #lastSequence: number;
 
   constructor(fields: {
     receiver: Receiver;
+    number: number;
     topic: string;
     options: SubscribeOptions;
     link: AcceptorLinkEnd;
@@ -54,6 +66,7 @@ export class ReceiverSubscription {
     lastSequence: number;
   }) {
     this.receiver = fields.receiver;
+    this.number = fields.number;
     this.topic = fields.topic;
     this.options = fields.options;
     this.link = fields.link;
@@ -61,6 +74,11 @@ export class ReceiverSubscription {
     this.idTag = fields.idTag;
     this.epoch = fields.epoch;
     this.#lastSequence = fields.lastSequence;
+  }
+
+  /** Durable under this name; null: ephemeral. */
+  get name(): string | null {
+    return this.options.name;
   }
 
   get lastSequence(): number {
@@ -75,10 +93,8 @@ export class ReceiverSubscription {
 export interface Receiver {
   readonly number: number;
   readonly kind: Kind;
-  /** By topic name. */
+  /** By subscriptionKey. */
   readonly subscriptions: Map<string, ReceiverSubscription>;
-  /** By group, for operations that name a topic by number. */
-  readonly byGroup: Map<Group, ReceiverSubscription>;
   /** Enters or leaves what the group publishes to. */
   joinGroup(group: Group): void;
   leaveGroup(group: Group): void;
@@ -87,8 +103,12 @@ export interface Receiver {
    * nothing of the page).
    */
   sendPage(frames: Uint8Array, subscription: ReceiverSubscription): number;
+  /** The same for messages that are no page: how many it took from the start, Infinity for all. */
+  giveMessages(frames: Uint8Array, subscription: ReceiverSubscription): number;
   /** Whether the socket is empty enough for another page. */
   readonly hasRoom: boolean;
+  /** Whether nothing waits for the socket. */
+  readonly isEmpty: boolean;
   /** A frame that is no message. */
   sendFrame(frame: Record<string, unknown>): void;
   /** Its socket refuses messages from now on, until it drains. */

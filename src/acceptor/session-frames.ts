@@ -1,12 +1,10 @@
 /** What each frame of a WebSocket client does. One sink serves all sessions, one message at a time. */
 import { CLOSE, type ErrorCode, RequestError } from '../core/errors.js';
-import { idTagOf } from '../core/id-tag.js';
 import type { Limits } from '../core/limits.js';
 import { isoTime } from '../core/time.js';
 import type { AcceptorLinkEnd } from '../thread/link.js';
-import * as ops from '../thread/ops.js';
+import type * as ops from '../thread/ops.js';
 import {
-  type AckFrame,
   type ClientFrame,
   decodeJsonFrames,
   decodeMsgpackFrames,
@@ -19,10 +17,11 @@ import {
 import { errorFrame } from '../wire/problem.js';
 import { publishedFrame } from '../wire/result.js';
 import type { Publishing } from './publishing.js';
-import { KIND_MSGPACK, KIND_SEED, type ReceiverSubscription } from './receiver.js';
+import { KIND_MSGPACK, KIND_SEED, subscriptionKey } from './receiver.js';
 import { Waiting } from './requests.js';
 import type { Session } from './session.js';
-import { type Subscriptions, subscribedFrame } from './subscriptions.js';
+import { type SubscribeRequest, type Subscriptions, subscribedFrame } from './subscriptions.js';
+import { VerdictFrames } from './verdict-frames.js';
 import type { Workers } from './workers.js';
 
 /** After so many frames that were no frames the session is closed. */
@@ -35,7 +34,6 @@ const MALFORMED: readonly ErrorCode[] = [
   'ext_not_allowed',
   'body_must_be_object',
 ];
-const UNKNOWN_DELIVERY = 'no such delivery to this session, or it is settled';
 
 export interface SessionFramesOptions {
   workers: Workers;
@@ -47,11 +45,13 @@ export interface SessionFramesOptions {
 
 export class SessionFrames implements FrameSink {
   readonly #options: SessionFramesOptions;
+  readonly #verdicts: VerdictFrames;
   /** Whose message is being decoded; only during `receive`. */
   #session: Session | null = null;
 
   constructor(options: SessionFramesOptions) {
     this.#options = options;
+    this.#verdicts = new VerdictFrames(options.workers);
   }
 
   /** One WebSocket message; its bytes are valid during this call only. */
@@ -91,7 +91,12 @@ export class SessionFrames implements FrameSink {
   #run(session: Session, frame: ClientFrame): void {
     switch (frame.type) {
       case 'ack':
-        this.#ack(session, frame);
+        this.#verdicts.ack(session, frame);
+        return;
+      case 'nack':
+      case 'extend':
+      case 'reject':
+        this.#verdicts.verdict(session, frame);
         return;
       case 'publish':
         this.#publish(session, frame);
@@ -105,8 +110,6 @@ export class SessionFrames implements FrameSink {
       case 'heartbeat':
         session.sendFrame({ type: 'heartbeat_ack', ref: frame.ref ?? undefined });
         return;
-      default:
-        throw new RequestError('not_supported', `${frame.type} is not in this version`, 'type');
     }
   }
 
@@ -118,94 +121,66 @@ export class SessionFrames implements FrameSink {
   }
 
   #subscribe(session: Session, frame: SubscribeFrame): void {
-    const { limits, subscriptions, autoCreateTopics } = this.#options;
-    refuseUnsupported(frame);
-    const { topic, ref } = frame;
-    const known = session.subscriptions.has(topic) || session.subscribing.has(topic);
-    const count = session.subscriptions.size + session.subscribing.size;
-    if (!known && count >= limits.subscriptionsPerSessionMax) {
-      const detail = `at most ${limits.subscriptionsPerSessionMax} subscriptions (SUBSCRIPTIONS_PER_SESSION_MAX)`;
-      throw new RequestError('subscription_limit', detail, 'topic');
-    }
-    const link = subscriptions.subscribe({
+    const { subscriptions } = this.#options;
+    refuseAmbiguous(frame);
+    const { topic, subscription: name, ref } = frame;
+    const key = subscriptionKey(topic, name);
+    const number = session.subscriptions.get(key)?.number ?? session.subscribing.get(key);
+    if (number === undefined) this.#checkCount(session);
+    const request: SubscribeRequest = {
       receiver: session,
+      number: number ?? subscriptions.nextNumber(),
       topic,
-      options: {
-        ack: frame.ack ?? 'explicit',
-        maxInFlight: frame.maxInFlight ?? (frame.ack === 'explicit' ? limits.inFlightMax : null),
-        start: frame.start ?? { from: 'latest' },
-        create: autoCreateTopics,
-      },
+      options: this.#subscribeOptions(frame),
       onOpen: (_subscription, op) => {
-        session.subscribing.delete(topic);
-        session.sendFrame(subscribedFrame(topic, op, ref ?? undefined));
+        session.subscribing.delete(key);
+        session.sendFrame(subscribedFrame(topic, name, op, ref ?? undefined));
       },
       onFailed: (error) => {
-        session.subscribing.delete(topic);
+        session.subscribing.delete(key);
         this.#refuse(session, error.code, error.detail, ref);
       },
-    });
-    session.subscribing.add(topic);
+    };
+    const link = subscriptions.subscribe(request);
+    session.subscribing.set(key, request.number);
     session.links.add(link);
   }
 
+  #checkCount({ subscriptions, subscribing }: Session): void {
+    const { subscriptionsPerSessionMax } = this.#options.limits;
+    if (subscriptions.size + subscribing.size < subscriptionsPerSessionMax) return;
+    const detail = `at most ${subscriptionsPerSessionMax} subscriptions (SUBSCRIPTIONS_PER_SESSION_MAX)`;
+    throw new RequestError('subscription_limit', detail, 'topic');
+  }
+
+  /** A session has a window once it named one of three fields, or sent an ack. */
+  #subscribeOptions(frame: SubscribeFrame): ops.SubscribeOptions {
+    const { limits, autoCreateTopics } = this.#options;
+    const isWindowed = frame.ack === 'explicit' || frame.subscription !== null;
+    return {
+      name: frame.subscription,
+      ack: frame.ack ?? 'explicit',
+      maxInFlight: frame.maxInFlight ?? (isWindowed ? limits.inFlightMax : null),
+      ackWaitMs: frame.ackWaitMs,
+      maxDeliver: frame.maxDeliver,
+      ordering: frame.ordering ?? 'none',
+      exclusive: frame.exclusive,
+      start: frame.start ?? { from: 'latest' },
+      create: autoCreateTopics,
+    };
+  }
+
   #unsubscribe(session: Session, { topic, ref, subscription: name }: UnsubscribeFrame): void {
-    if (name !== null) throw notSupported('subscription');
     const { subscriptions } = this.#options;
-    const subscription = session.subscriptions.get(topic);
+    const subscription = session.subscriptions.get(subscriptionKey(topic, name));
     if (subscription === undefined) {
-      throw new RequestError('not_subscribed', 'not subscribed to this topic', 'topic');
+      const detail = 'not subscribed to this topic (under this name)';
+      throw new RequestError('not_subscribed', detail, name === null ? 'topic' : 'subscription');
     }
     subscriptions.unsubscribe(subscription, () => {
-      session.sendFrame({ type: 'unsubscribed', topic, ref: ref ?? undefined });
+      const told = { topic, subscription: name ?? undefined, ref: ref ?? undefined };
+      session.sendFrame({ type: 'unsubscribed', ...told });
     });
-  }
-
-  #ack(session: Session, frame: AckFrame): void {
-    const { messageId, topic, sequence, cumulative } = frame;
-    if (frame.subscription !== null) throw unknownDelivery();
-    if (messageId === null) {
-      const subscription = session.subscriptions.get(topic ?? '');
-      if (subscription === undefined) throw unknownDelivery();
-      const kind = cumulative ? ops.ACK_CUMULATIVE : ops.ACK_BY_SEQUENCE;
-      this.#sendAck(session, subscription, { kind, sequence, messageId: null }, frame.ref, null);
-      return;
-    }
-    const tag = idTagOf(messageId);
-    const candidates: ReceiverSubscription[] = [];
-    for (const one of session.subscriptions.values()) if (one.idTag === tag) candidates.push(one);
-    const first = candidates.shift();
-    if (first === undefined) throw unknownDelivery();
-    const ack = { kind: ops.ACK_BY_ID, sequence: 0, messageId };
-    this.#sendAck(session, first, ack, frame.ref, candidates.length === 0 ? null : candidates);
-  }
-
-  /** `others`: subscriptions whose topics share the id's tag, asked in turn when this one knows nothing. */
-  #sendAck(
-    session: Session,
-    subscription: ReceiverSubscription,
-    ack: Pick<ops.AckOp, 'kind' | 'sequence' | 'messageId'>,
-    ref: Ref,
-    others: ReceiverSubscription[] | null,
-  ): void {
-    const { link, group } = subscription;
-    if (subscription.state === 'orphaned') throw unknownDelivery();
-    if (!link.takeAckCredit()) {
-      session.end(CLOSE.tooManyRequests);
-      return;
-    }
-    let request = 0;
-    if (ref !== null || others !== null) {
-      const tryNext = (): void => {
-        const next = others?.shift();
-        if (next === undefined) this.#refuse(session, 'unknown_delivery', UNKNOWN_DELIVERY, ref);
-        else this.#sendAck(session, next, ack, ref, others);
-      };
-      const waiting = new AckWaiting(link, session, ref, tryNext);
-      request = this.#options.workers.requests.add(waiting);
-    }
-    ops.packAck(link.writer, { ...ack, request, session: session.number, topicNo: group.topicNo });
-    link.scheduleFlush();
   }
 
   #refuse(session: Session, code: ErrorCode, message: string, ref: Ref): void {
@@ -213,21 +188,19 @@ export class SessionFrames implements FrameSink {
   }
 }
 
-function unknownDelivery(): RequestError {
-  return new RequestError('unknown_delivery', UNKNOWN_DELIVERY);
+/** What says two things at once is refused rather than half obeyed. */
+function refuseAmbiguous(frame: SubscribeFrame): void {
+  if (frame.subscription === null && frame.exclusive) {
+    throw new RequestError('invalid_field', 'needs a subscription name', 'exclusive');
+  }
+  if (frame.ack !== 'none') return;
+  if (frame.ackWaitMs !== null) throw unacknowledged('ack_wait_ms');
+  if (frame.maxDeliver !== null) throw unacknowledged('max_deliver');
+  if (frame.ordering !== null && frame.ordering !== 'none') throw unacknowledged('ordering');
 }
 
-function notSupported(field: string): RequestError {
-  return new RequestError('not_supported', `${field} is not in this version`, field);
-}
-
-/** What the delivery engine will bring is refused by name until then. */
-function refuseUnsupported(frame: SubscribeFrame): void {
-  if (frame.subscription !== null) throw notSupported('subscription');
-  if (frame.ordering !== null && frame.ordering !== 'none') throw notSupported('ordering');
-  if (frame.exclusive) throw notSupported('exclusive');
-  if (frame.ackWaitMs !== null) throw notSupported('ack_wait_ms');
-  if (frame.maxDeliver !== null) throw notSupported('max_deliver');
+function unacknowledged(field: string): RequestError {
+  return new RequestError('invalid_field', 'has no meaning with ack "none"', field);
 }
 
 /** A publish frame that waits for its commit. Without a ref only its failure is told. */
@@ -274,26 +247,5 @@ class FramePublish extends Waiting {
 
   override failed(op: Pick<ops.FailedOp, 'code' | 'detail'>): void {
     this.#session.sendFrame(errorFrame(op.code, op.detail, this.#ref));
-  }
-}
-
-class AckWaiting extends Waiting {
-  readonly #session: Session;
-  readonly #ref: Ref;
-  readonly #onUnknown: () => void;
-
-  constructor(link: AcceptorLinkEnd, session: Session, ref: Ref, onUnknown: () => void) {
-    super(link, -1);
-    this.#session = session;
-    this.#ref = ref;
-    this.#onUnknown = onUnknown;
-  }
-
-  override acked(): void {
-    if (this.#ref !== null) this.#session.sendFrame({ type: 'acked', ref: this.#ref });
-  }
-
-  override failed(): void {
-    this.#onUnknown();
   }
 }

@@ -40,9 +40,8 @@ export class Session implements Receiver {
   readonly number: number;
   readonly kind: Kind;
   readonly subscriptions = new Map<string, ReceiverSubscription>();
-  readonly byGroup = new Map<Group, ReceiverSubscription>();
-  /** Topics of subscribes under way: they count towards the limit. */
-  readonly subscribing = new Set<string>();
+  /** Numbers of subscribes under way, by key: they count towards the limit. */
+  readonly subscribing = new Map<string, number>();
   /** Workers that know of this session, to be told of its end. */
   readonly links = new Set<AcceptorLinkEnd>();
   badFrames = 0;
@@ -67,6 +66,10 @@ export class Session implements Receiver {
     return this.state === 'open' && this.#ws.getBufferedAmount() * 2 <= this.#bufferMax;
   }
 
+  get isEmpty(): boolean {
+    return this.state !== 'open' || this.#ws.getBufferedAmount() === 0;
+  }
+
   joinGroup(group: Group): void {
     if (this.state !== 'open') return;
     this.flush();
@@ -81,20 +84,31 @@ export class Session implements Receiver {
     if (this.state !== 'open') return TAKEN;
     this.flush();
     if (this.#ws.getBufferedAmount() > this.#bufferMax) return 0;
-    if (this.kind === KIND_SEED) return this.#sendSeedPage(splitFrames(frames));
+    if (this.kind === KIND_SEED) {
+      const split = splitFrames(frames);
+      const refused = split[this.#sendOneByOne(split)];
+      return refused === undefined ? TAKEN : sequenceOf(refused) - 1;
+    }
     return this.#ws.send(frames, this.kind === KIND_MSGPACK) === SEND_DROPPED ? 0 : TAKEN;
   }
 
-  #sendSeedPage(frames: readonly Uint8Array[]): number {
-    let taken = TAKEN;
+  giveMessages(frames: Uint8Array, _subscription: ReceiverSubscription): number {
+    if (this.state !== 'open') return Number.POSITIVE_INFINITY;
+    this.flush();
+    if (this.#ws.getBufferedAmount() > this.#bufferMax) return 0;
+    if (this.kind === KIND_SEED) return this.#sendOneByOne(splitFrames(frames));
+    const sent = this.#ws.send(frames, this.kind === KIND_MSGPACK) !== SEND_DROPPED;
+    return sent ? Number.POSITIVE_INFINITY : 0;
+  }
+
+  /** Index of the first that was refused; past the last: none. */
+  #sendOneByOne(frames: readonly Uint8Array[]): number {
+    let refused = frames.length;
     this.#ws.cork(() => {
-      for (const frame of frames) {
-        if (this.#ws.send(frame, false) !== SEND_DROPPED) continue;
-        taken = sequenceOf(frame) - 1;
-        return;
-      }
+      const at = frames.findIndex((frame) => this.#ws.send(frame, false) === SEND_DROPPED);
+      if (at >= 0) refused = at;
     });
-    return taken;
+    return refused;
   }
 
   sendFrame(frame: Record<string, unknown>): void {

@@ -25,6 +25,8 @@ const SUBPROTOCOLS: Readonly<Record<string, Kind>> = {
 };
 /** A browser passes its token as a subprotocol; keys are not in this version, so it is not looked at. */
 const TOKEN_PREFIX = 'conduit.token.';
+/** What uWS says when the connection ended without a close frame (RFC 6455, 7.1.5). */
+const CLOSED_ABRUPTLY = 1006;
 const SWEEP_MS = 500;
 /** Jitter of retry_after_ms when all sessions are sent away at once. */
 const DRAIN_RETRY_MS = 5_000;
@@ -115,9 +117,9 @@ export class Sessions {
         const { session } = ws.getUserData();
         if (session !== null) this.#drained(session);
       }),
-      close: guard.ws('close', (ws: WebSocket<SocketData>) => {
+      close: guard.ws('close', (ws: WebSocket<SocketData>, code: number) => {
         const { session } = ws.getUserData();
-        if (session !== null) this.#closed(session);
+        if (session !== null) this.#closed(session, code);
       }),
     });
   }
@@ -199,7 +201,8 @@ export class Sessions {
     this.add(session);
   }
 
-  #closed(session: Session): void {
+  #closed(session: Session, code: number): void {
+    const abrupt = session.state === 'open' && code === CLOSED_ABRUPTLY;
     session.state = 'closed';
     this.#open.delete(session);
     this.#pending.delete(session);
@@ -209,7 +212,7 @@ export class Sessions {
       this.#deliveries?.forget(subscription);
     }
     for (const link of session.links) {
-      packSessionEnded(link.writer, session.number);
+      packSessionEnded(link.writer, { session: session.number, abrupt });
       link.scheduleFlush();
     }
   }

@@ -20,6 +20,18 @@ import type { Subscriptions } from './subscriptions.js';
 const PING_MS = 15_000;
 const RETRY_MS = 2_000;
 
+/** A stream cannot acknowledge: it resumes by Last-Event-ID. */
+const STREAM_OPTIONS: Omit<SubscribeOptions, 'start'> = {
+  name: null,
+  ack: 'none',
+  maxInFlight: null,
+  ackWaitMs: null,
+  maxDeliver: null,
+  ordering: 'none',
+  exclusive: false,
+  create: false,
+};
+
 export interface StreamsOptions {
   sessions: Sessions;
   subscriptions: Subscriptions;
@@ -55,13 +67,14 @@ export class Streams {
       sessions.remove(stream);
       for (const one of [...stream.subscriptions.values()]) this.#options.deliveries().forget(one);
       if (link === null) return;
-      packSessionEnded(link.writer, stream.number);
+      packSessionEnded(link.writer, { session: stream.number, abrupt: false });
       link.scheduleFlush();
     };
     link = subscriptions.subscribe({
       receiver: stream,
+      number: subscriptions.nextNumber(),
       topic,
-      options: { ack: 'none', maxInFlight: null, start, create: false },
+      options: { ...STREAM_OPTIONS, start },
       onOpen: (_subscription, op) => {
         if (!exchange.isOpen) return;
         stream.start();
@@ -110,7 +123,6 @@ class Stream implements Receiver {
   readonly number: number;
   readonly kind = KIND_SSE;
   readonly subscriptions = new Map<string, ReceiverSubscription>();
-  readonly byGroup = new Map<Group, ReceiverSubscription>();
   state: 'opening' | 'open' | 'closed' = 'opening';
   laggingSinceMs = 0;
   readonly #exchange: Exchange;
@@ -159,6 +171,14 @@ class Stream implements Receiver {
     }
     this.#write(text);
     return TAKEN;
+  }
+
+  giveMessages(frames: Uint8Array, subscription: ReceiverSubscription): number {
+    return this.sendPage(frames, subscription) === TAKEN ? Number.POSITIVE_INFINITY : 0;
+  }
+
+  get isEmpty(): boolean {
+    return this.#socket === 'ready';
   }
 
   sendFrame(frame: Record<string, unknown>): void {

@@ -7,7 +7,7 @@ import type { AcceptorLinkEnd } from '../thread/link.js';
 import * as ops from '../thread/ops.js';
 import type { Deliveries } from './deliveries.js';
 import { TENANT } from './publishing.js';
-import { encodingOf, type Receiver, ReceiverSubscription } from './receiver.js';
+import { encodingOf, type Receiver, ReceiverSubscription, subscriptionKey } from './receiver.js';
 import { Waiting } from './requests.js';
 import type { Workers } from './workers.js';
 
@@ -16,6 +16,8 @@ const RESUBSCRIBE_CHUNK = 500;
 
 export interface SubscribeRequest {
   receiver: Receiver;
+  /** `nextNumber`; of a repeated subscribe the one it has. */
+  number: number;
   topic: string;
   options: ops.SubscribeOptions;
   /** Exactly one of the two is called, unless the receiver is gone by then. */
@@ -27,6 +29,7 @@ export class Subscriptions {
   readonly #workers: Workers;
   readonly #deliveries: () => Deliveries;
   readonly #receivers: () => Iterable<Receiver>;
+  #lastNumber = 0;
 
   constructor(options: {
     workers: Workers;
@@ -38,34 +41,44 @@ export class Subscriptions {
     this.#receivers = options.receivers;
   }
 
+  /** Numbers are not used again while the thread runs, save after 2^32 of them. */
+  nextNumber(): number {
+    this.#lastNumber = (this.#lastNumber + 1) >>> 0;
+    const isTaken = this.#deliveries().byNumber(this.#lastNumber) !== undefined;
+    return isTaken ? this.nextNumber() : this.#lastNumber;
+  }
+
   /** Throws RequestError when the owner cannot be asked. Answers the link that was asked. */
   subscribe(request: SubscribeRequest): AcceptorLinkEnd {
-    const { receiver, topic, options } = request;
+    const { receiver, number: subscription, topic, options } = request;
     const link = this.#workers.ownerOf(TENANT, topic);
     const number = this.#workers.requests.add(new SubscribeWaiting(link, this, request));
     const encoding = encodingOf(receiver.kind);
     const { number: session } = receiver;
-    ops.packSubscribe(link.writer, { request: number, session, topic, encoding, options });
+    const op = { request: number, session, subscription, topic, encoding, options };
+    ops.packSubscribe(link.writer, op);
     link.scheduleFlush();
     return link;
   }
 
   /** Asks for the end; `onDone` when it has ended. */
   unsubscribe(subscription: ReceiverSubscription, onDone: () => void): void {
-    const { link, receiver, topic } = subscription;
+    const { link, receiver, number, topic } = subscription;
     const waiting = new UnsubscribeWaiting(link, () => {
       this.#deliveries().forget(subscription);
       onDone();
     });
     const request = this.#workers.requests.add(waiting);
-    ops.packUnsubscribe(link.writer, { request, session: receiver.number, topic });
+    const { number: session } = receiver;
+    ops.packUnsubscribe(link.writer, { request, session, subscription: number, topic });
     link.scheduleFlush();
   }
 
   /** From SUBSCRIBED with a request: the subscription is open. */
   opened(link: AcceptorLinkEnd, request: SubscribeRequest, op: ops.SubscribedOp): void {
-    const { receiver, topic, options } = request;
-    const known = receiver.subscriptions.get(topic);
+    const { receiver, number, topic, options } = request;
+    const key = subscriptionKey(topic, options.name);
+    const known = receiver.subscriptions.get(key);
     const group = this.#deliveries().groupOf(link, op.topicNo);
     if (known !== undefined && known.group === group) {
       request.onOpen(known, op);
@@ -73,6 +86,7 @@ export class Subscriptions {
     }
     const subscription = new ReceiverSubscription({
       receiver,
+      number,
       topic,
       options,
       link,
@@ -81,23 +95,24 @@ export class Subscriptions {
       epoch: op.epoch,
       lastSequence: op.sequence,
     });
-    receiver.subscriptions.set(topic, subscription);
-    receiver.byGroup.set(group, subscription);
+    receiver.subscriptions.set(key, subscription);
+    this.#deliveries().opened(subscription);
     request.onOpen(subscription, op);
   }
 
   /** From SUBSCRIBED without a request: the log no longer has what was next. */
-  gapTold(link: AcceptorLinkEnd, op: ops.SubscribedOp, receiver: Receiver | undefined): void {
-    const subscription = receiver?.byGroup.get(this.#deliveries().groupOf(link, op.topicNo));
-    if (receiver === undefined || subscription === undefined) return;
+  gapTold(link: AcceptorLinkEnd, op: ops.SubscribedOp): void {
+    const subscription = this.#deliveries().byNumber(op.subscription);
+    if (subscription?.link !== link) return;
     subscription.epoch = op.epoch;
-    receiver.sendFrame(subscribedFrame(subscription.topic, op));
+    const { receiver, topic, name } = subscription;
+    receiver.sendFrame(subscribedFrame(topic, name, op));
   }
 
   /** The worker's thread is gone: its subscriptions stand still where they are. */
   unlinked(link: AcceptorLinkEnd): void {
     for (const receiver of this.#receivers()) {
-      for (const subscription of [...receiver.byGroup.values()]) {
+      for (const subscription of receiver.subscriptions.values()) {
         if (subscription.link === link) this.#deliveries().orphan(subscription);
       }
     }
@@ -118,17 +133,18 @@ export class Subscriptions {
   }
 
   #resume(orphan: ReceiverSubscription): void {
-    const { receiver, topic, epoch, lastSequence } = orphan;
-    if (receiver.subscriptions.get(topic) !== orphan) return;
+    const { receiver, number, topic, name, epoch, lastSequence } = orphan;
+    if (receiver.subscriptions.get(subscriptionKey(topic, name)) !== orphan) return;
     const start = { from: 'sequence' as const, sequence: lastSequence + 1, epoch };
     try {
       this.subscribe({
         receiver,
+        number,
         topic,
         options: { ...orphan.options, start, create: false },
         onOpen: (subscription, op) => {
           subscription.lastSequence = lastSequence;
-          if (op.gap !== null) receiver.sendFrame(subscribedFrame(topic, op));
+          if (op.gap !== null) receiver.sendFrame(subscribedFrame(topic, name, op));
         },
         onFailed: (error) => this.#lost(orphan, error.code),
       });
@@ -144,20 +160,24 @@ export class Subscriptions {
       setTimeout(() => this.#resume(orphan), 250);
       return;
     }
-    orphan.receiver.subscriptions.delete(orphan.topic);
+    const { receiver, topic, name } = orphan;
+    receiver.subscriptions.delete(subscriptionKey(topic, name));
     const told = reason === 'topic_not_found' ? 'topic_deleted' : reason;
-    orphan.receiver.sendFrame({ type: 'unsubscribed', topic: orphan.topic, reason: told });
+    const subscription = name ?? undefined;
+    receiver.sendFrame({ type: 'unsubscribed', topic, subscription, reason: told });
   }
 }
 
 export function subscribedFrame(
   topic: string,
+  name: string | null,
   op: ops.SubscribedOp,
   ref?: string | number,
 ): Record<string, unknown> {
   return {
     type: 'subscribed',
     topic,
+    subscription: name ?? undefined,
     epoch: op.epoch,
     sequence: op.sequence,
     recovered: op.recovered ?? undefined,

@@ -117,6 +117,17 @@ export class CursorLedger {
     return true;
   }
 
+  /** Nothing plain after `sequence` was delivered: what is settled or has an entry there stays. */
+  lower(sequence: number): void {
+    const top = this.#floor.ranges().at(-1)?.[1] ?? this.#floor.floor;
+    const stays = this.entries().reduce((most, entry) => Math.max(most, entry.sequence), top);
+    for (let one = this.#floor.nextUnsettled(sequence + 1); one < stays; ) {
+      this.add(newEntry(one));
+      one = this.#floor.nextUnsettled(one + 1);
+    }
+    this.#delivered = Math.min(this.#delivered, Math.max(sequence, stays));
+  }
+
   /** Nothing is in flight, the next sequence is the one after. */
   reset(sequence: number): void {
     for (const entry of this.entries()) this.#drop(entry);

@@ -134,6 +134,14 @@ export class Cursor {
     this.#ledger.delivered = Math.max(this.#ledger.delivered, sequence);
   }
 
+  /** Of what was said to be sent to this member, nothing after `sequence` was. */
+  unsend(member: Member, sequence: number): void {
+    for (const entry of this.#ledger.entries()) {
+      if (entry.sequence > sequence && entry.member === member) this.takeBack(entry);
+    }
+    if (this.#sole === member) this.#ledger.lower(sequence);
+  }
+
   /** The next first attempt, for one of several members; null: its key is taken, it waits here. */
   take(sequence: number, key: string | null): Entry | null {
     const entry = newEntry(sequence);
@@ -165,6 +173,12 @@ export class Cursor {
     if (entry.state !== 'held') return;
     letGo(entry);
     this.#ledger.makeReady(entry);
+  }
+
+  /** A ready entry whose time has not come. */
+  postpone(entry: Entry, nowMs: number): void {
+    entry.state = 'waiting';
+    this.#ledger.wait(entry, nowMs);
   }
 
   /** False: no such delivery to this member, or it is settled. */

@@ -64,6 +64,18 @@ export const LIMITS = {
     max: 1_000,
     text: 'Default window of a subscription: delivered, not settled.',
   },
+  ackWaitMs: {
+    default: 1_000,
+    min: 1,
+    max: 3_600_000,
+    text: 'Default wait for an acknowledgement; doubled with every attempt.',
+  },
+  maxDeliver: {
+    default: 5,
+    min: 1,
+    max: 1_000,
+    text: 'Default number of attempts before the dead letter.',
+  },
   sendBufferBytesMax: {
     default: 1 * MIB,
     min: 64 * KIB,

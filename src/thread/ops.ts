@@ -12,6 +12,9 @@
  * hot cache or the log once credit is back. Acknowledgements have credit of their own (link.ts); a
  * session that overruns it is closed 4029.
  *
+ * Subscriptions. A session may have several to one topic, so operations name a subscription by a number
+ * that the acceptor gives it at SUBSCRIBE, unique on that acceptor while it runs.
+ *
  * Order: everything on one link arrives in the order it was packed. JOIN, LEAVE and DELIVER* rely on it.
  */
 import type { ErrorCode } from '../core/errors.js';
@@ -29,6 +32,9 @@ export const OP_LEFT = 6;
 export const OP_DRAINED = 7;
 export const OP_CREDIT = 8;
 export const OP_CALL = 9;
+export const OP_VERDICT = 10;
+export const OP_GIVEN = 11;
+export const OP_PROBED = 12;
 
 /** Worker to acceptor. */
 export const OP_PUBLISHED = 32;
@@ -44,6 +50,8 @@ export const OP_ACKED = 41;
 export const OP_REPLY = 42;
 export const OP_DEFERRED = 43;
 export const OP_ACK_CREDIT = 44;
+export const OP_GIVE = 45;
+export const OP_PROBE = 46;
 
 /** Encodings a worker makes; the acceptor's raw and SSE sessions are fed the JSON one. */
 export const ENCODING_JSON = 0;
@@ -123,6 +131,8 @@ export interface SubscribeOp {
   request: number;
   /** The acceptor's number of the session; unique on that acceptor while it runs. */
   session: number;
+  /** The acceptor's number of the subscription; unique on that acceptor while it runs. */
+  subscription: number;
   topic: string;
   encoding: Encoding;
   options: SubscribeOptions;
@@ -130,9 +140,17 @@ export interface SubscribeOp {
 
 /** Travels as JSON: a subscribe is rare beside what follows it. */
 export interface SubscribeOptions {
+  /** Durable under this name; null: ephemeral. */
+  name: string | null;
   ack: 'explicit' | 'none';
-  /** null: not named, so no window until the session acks. */
+  /** null: not named, so an ephemeral one has no window until the session acks. */
   maxInFlight: number | null;
+  /** ms; null: the default. Of a durable one it counts when it is made. The next two also. */
+  ackWaitMs: number | null;
+  maxDeliver: number | null;
+  ordering: 'none' | 'key' | 'topic';
+  /** Takes a durable one over from the sessions that have it, and shares it with none. */
+  exclusive: boolean;
   start:
     | { from: 'latest' }
     | { from: 'earliest' }
@@ -147,6 +165,7 @@ export function packSubscribe(to: PackWriter, op: SubscribeOp): void {
   to.begin(OP_SUBSCRIBE, 3 * (op.topic.length + options.length));
   to.u32(op.request);
   to.u32(op.session);
+  to.u32(op.subscription);
   to.u8(op.encoding);
   to.text(op.topic);
   to.text(options);
@@ -156,6 +175,7 @@ export function readSubscribe(from: PackReader): SubscribeOp {
   return {
     request: from.u32(),
     session: from.u32(),
+    subscription: from.u32(),
     encoding: from.u8() as Encoding,
     topic: from.text(),
     options: JSON.parse(from.text()) as SubscribeOptions,
@@ -166,6 +186,7 @@ export function readSubscribe(from: PackReader): SubscribeOp {
 export interface UnsubscribeOp {
   request: number;
   session: number;
+  subscription: number;
   topic: string;
 }
 
@@ -173,21 +194,31 @@ export function packUnsubscribe(to: PackWriter, op: UnsubscribeOp): void {
   to.begin(OP_UNSUBSCRIBE, 3 * op.topic.length);
   to.u32(op.request);
   to.u32(op.session);
+  to.u32(op.subscription);
   to.text(op.topic);
 }
 
 export function readUnsubscribe(from: PackReader): UnsubscribeOp {
-  return { request: from.u32(), session: from.u32(), topic: from.text() };
+  const request = from.u32();
+  const session = from.u32();
+  return { request, session, subscription: from.u32(), topic: from.text() };
 }
 
 // ---- SESSION_ENDED: no answer; all its subscriptions end ----
-export function packSessionEnded(to: PackWriter, session: number): void {
-  to.begin(OP_SESSION_ENDED, 0);
-  to.u32(session);
+export interface SessionEndedOp {
+  session: number;
+  /** Without a close frame: what it held has failed an attempt. */
+  abrupt: boolean;
 }
 
-export function readSessionEnded(from: PackReader): number {
-  return from.u32();
+export function packSessionEnded(to: PackWriter, op: SessionEndedOp): void {
+  to.begin(OP_SESSION_ENDED, 0);
+  to.u32(op.session);
+  to.u8(op.abrupt ? 1 : 0);
+}
+
+export function readSessionEnded(from: PackReader): SessionEndedOp {
+  return { session: from.u32(), abrupt: from.u8() === 1 };
 }
 
 // ---- ACK: answered by ACKED when `request` is not 0, by FAILED `unknown_delivery` always ----
@@ -199,6 +230,7 @@ export interface AckOp {
   /** 0: the frame had no ref, so success needs no answer. FAILED then carries `session` alone. */
   request: number;
   session: number;
+  subscription: number;
   topicNo: number;
   kind: number;
   /** For the two kinds by sequence; else 0. */
@@ -211,6 +243,7 @@ export function packAck(to: PackWriter, op: AckOp): void {
   to.begin(OP_ACK, 0);
   to.u32(op.request);
   to.u32(op.session);
+  to.u32(op.subscription);
   to.u32(op.topicNo);
   to.u8(op.kind);
   if (op.messageId !== null) to.bytes16(op.messageId);
@@ -221,6 +254,7 @@ export function readAck(from: PackReader): AckOp {
   const op: AckOp = {
     request: from.u32(),
     session: from.u32(),
+    subscription: from.u32(),
     topicNo: from.u32(),
     kind: from.u8(),
     sequence: 0,
@@ -231,40 +265,91 @@ export function readAck(from: PackReader): AckOp {
   return op;
 }
 
+// ---- VERDICT: nack, extend, reject; answered as ACK is ----
+export const VERDICT_NACK = 0;
+export const VERDICT_EXTEND = 1;
+export const VERDICT_REJECT = 2;
+
+export interface VerdictOp {
+  /** 0: the frame had no ref. */
+  request: number;
+  session: number;
+  subscription: number;
+  topicNo: number;
+  verdict: number;
+  /** By sequence; 0: by message id. */
+  sequence: number;
+  /** 16 bytes; null: by sequence. */
+  messageId: Uint8Array | null;
+  /** Delay of a nack, time of an extend; null: not named. */
+  ms: number | null;
+  reason: string | null;
+}
+
+export function packVerdict(to: PackWriter, op: VerdictOp): void {
+  to.begin(OP_VERDICT, 3 * (op.reason?.length ?? 0));
+  to.u32(op.request);
+  to.u32(op.session);
+  to.u32(op.subscription);
+  to.u32(op.topicNo);
+  to.u8(op.verdict);
+  to.f64(op.sequence);
+  to.f64(op.ms ?? -1);
+  to.textOrNull(op.reason);
+  if (op.messageId !== null) to.bytes16(op.messageId);
+}
+
+export function readVerdict(from: PackReader): VerdictOp {
+  const op: VerdictOp = {
+    request: from.u32(),
+    session: from.u32(),
+    subscription: from.u32(),
+    topicNo: from.u32(),
+    verdict: from.u8(),
+    sequence: from.f64(),
+    messageId: null,
+    ms: from.f64(),
+    reason: from.textOrNull(),
+  };
+  if (op.ms === -1) op.ms = null;
+  if (op.sequence === 0) op.messageId = from.bytes16();
+  return op;
+}
+
 // ---- LEFT: a session's socket refused a frame; it is out of the group and must be fed from here ----
 /** `lastSequence` is the last one that reached the socket. DRAINED follows when it takes more. */
 export interface LeftOp {
-  session: number;
+  subscription: number;
   topicNo: number;
   lastSequence: number;
 }
 
 export function packLeft(to: PackWriter, op: LeftOp): void {
   to.begin(OP_LEFT, 0);
-  to.u32(op.session);
+  to.u32(op.subscription);
   to.u32(op.topicNo);
   to.f64(op.lastSequence);
 }
 
 export function readLeft(from: PackReader): LeftOp {
-  return { session: from.u32(), topicNo: from.u32(), lastSequence: from.f64() };
+  return { subscription: from.u32(), topicNo: from.u32(), lastSequence: from.f64() };
 }
 
 // ---- DRAINED: the session takes pages again. Sent once per DELIVER handled without LEFT, and once
 //      after a LEFT when the socket is empty enough; it is the credit of an addressed page ----
 export interface DrainedOp {
-  session: number;
+  subscription: number;
   topicNo: number;
 }
 
 export function packDrained(to: PackWriter, op: DrainedOp): void {
   to.begin(OP_DRAINED, 0);
-  to.u32(op.session);
+  to.u32(op.subscription);
   to.u32(op.topicNo);
 }
 
 export function readDrained(from: PackReader): DrainedOp {
-  return { session: from.u32(), topicNo: from.u32() };
+  return { subscription: from.u32(), topicNo: from.u32() };
 }
 
 // ---- CREDIT: bytes of DELIVER and DELIVER_GROUP the acceptor has handed to its sockets ----
@@ -413,7 +498,7 @@ export function readDeliverGroup(from: PackReader): DeliverGroupOp {
 // before the worker knew of the LEFT: the acceptor discards it (its bytes are still credited) and
 // answers nothing. At most one DELIVER of a subscription is under way.
 export interface DeliverOp {
-  session: number;
+  subscription: number;
   topicNo: number;
   round: number;
   firstSequence: number;
@@ -424,7 +509,7 @@ export interface DeliverOp {
 
 export function packDeliver(to: PackWriter, op: DeliverOp): void {
   to.begin(OP_DELIVER, op.frames.length);
-  to.u32(op.session);
+  to.u32(op.subscription);
   to.u32(op.topicNo);
   to.u16(op.round);
   to.f64(op.firstSequence);
@@ -434,7 +519,7 @@ export function packDeliver(to: PackWriter, op: DeliverOp): void {
 
 export function readDeliver(from: PackReader): DeliverOp {
   return {
-    session: from.u32(),
+    subscription: from.u32(),
     topicNo: from.u32(),
     round: from.u16(),
     firstSequence: from.f64(),
@@ -443,45 +528,117 @@ export function readDeliver(from: PackReader): DeliverOp {
   };
 }
 
+// ---- GIVE: messages that are not the next page: redeliveries, and all messages of a subscription that
+//      several sessions share. They move no cursor. Answered by GIVEN; one of a subscription is under way ----
+export interface GiveOp {
+  subscription: number;
+  topicNo: number;
+  /** Joined frames, one message each, at most 64. */
+  frames: Uint8Array;
+}
+
+export function packGive(to: PackWriter, op: GiveOp): void {
+  to.begin(OP_GIVE, op.frames.length);
+  to.u32(op.subscription);
+  to.u32(op.topicNo);
+  to.blob(op.frames);
+}
+
+export function readGive(from: PackReader): GiveOp {
+  return { subscription: from.u32(), topicNo: from.u32(), frames: from.blob() };
+}
+
+// ---- GIVEN: how much of a GIVE the socket took. Sent when it has room for more ----
+export interface GivenOp {
+  subscription: number;
+  topicNo: number;
+  /** Messages from its start; Infinity: all. */
+  taken: number;
+}
+
+export function packGiven(to: PackWriter, op: GivenOp): void {
+  to.begin(OP_GIVEN, 0);
+  to.u32(op.subscription);
+  to.u32(op.topicNo);
+  to.f64(op.taken);
+}
+
+export function readGiven(from: PackReader): GivenOp {
+  return { subscription: from.u32(), topicNo: from.u32(), taken: from.f64() };
+}
+
+// ---- PROBE: are all bytes sent to this subscription's socket on their way? Answered by PROBED when they
+//      are: what has not left the node cannot have been acknowledged ----
+export interface ProbeOp {
+  subscription: number;
+  topicNo: number;
+}
+
+export function packProbe(to: PackWriter, op: ProbeOp): void {
+  to.begin(OP_PROBE, 0);
+  to.u32(op.subscription);
+  to.u32(op.topicNo);
+}
+
+export function readProbe(from: PackReader): ProbeOp {
+  return { subscription: from.u32(), topicNo: from.u32() };
+}
+
+export interface ProbedOp extends ProbeOp {
+  /** The socket was empty when it was asked. */
+  wasEmpty: boolean;
+}
+
+export function packProbed(to: PackWriter, op: ProbedOp): void {
+  to.begin(OP_PROBED, 0);
+  to.u32(op.subscription);
+  to.u32(op.topicNo);
+  to.u8(op.wasEmpty ? 1 : 0);
+}
+
+export function readProbed(from: PackReader): ProbedOp {
+  return { subscription: from.u32(), topicNo: from.u32(), wasEmpty: from.u8() === 1 };
+}
+
 // ---- JOIN: the session enters the group of (topicNo, its encoding); LEAVE: it leaves, if it is in it.
 //      Nothing was published to the group between the session's last page and its JOIN ----
 export interface JoinOp {
-  session: number;
+  subscription: number;
   topicNo: number;
   round: number;
 }
 
 export function packJoin(to: PackWriter, op: JoinOp): void {
   to.begin(OP_JOIN, 0);
-  to.u32(op.session);
+  to.u32(op.subscription);
   to.u32(op.topicNo);
   to.u16(op.round);
 }
 
 export function readJoin(from: PackReader): JoinOp {
-  return { session: from.u32(), topicNo: from.u32(), round: from.u16() };
+  return { subscription: from.u32(), topicNo: from.u32(), round: from.u16() };
 }
 
 export interface LeaveOp {
-  session: number;
+  subscription: number;
   topicNo: number;
 }
 
 export function packLeave(to: PackWriter, op: LeaveOp): void {
   to.begin(OP_LEAVE, 0);
-  to.u32(op.session);
+  to.u32(op.subscription);
   to.u32(op.topicNo);
 }
 
 export function readLeave(from: PackReader): LeaveOp {
-  return { session: from.u32(), topicNo: from.u32() };
+  return { subscription: from.u32(), topicNo: from.u32() };
 }
 
 // ---- SUBSCRIBED: the live feed is attached; frames for it may only follow this. With `request` 0 it
 //      tells a subscription that is open that the log lost what it had not been given (`gap`) ----
 export interface SubscribedOp {
   request: number;
-  session: number;
+  subscription: number;
   topicNo: number;
   /** CRC32 of the topic's id mod 4096: what rand_a of its message ids carries. */
   idTag: number;
@@ -497,7 +654,7 @@ export function packSubscribed(to: PackWriter, op: SubscribedOp): void {
   const gap = op.gap === null ? null : JSON.stringify(op.gap);
   to.begin(OP_SUBSCRIBED, 3 * (op.epoch.length + (gap?.length ?? 0)));
   to.u32(op.request);
-  to.u32(op.session);
+  to.u32(op.subscription);
   to.u32(op.topicNo);
   to.u16(op.idTag);
   to.f64(op.sequence);
@@ -508,7 +665,7 @@ export function packSubscribed(to: PackWriter, op: SubscribedOp): void {
 
 export function readSubscribed(from: PackReader): SubscribedOp {
   const request = from.u32();
-  const session = from.u32();
+  const subscription = from.u32();
   const topicNo = from.u32();
   const idTag = from.u16();
   const sequence = from.f64();
@@ -517,7 +674,7 @@ export function readSubscribed(from: PackReader): SubscribedOp {
   const gap = from.textOrNull();
   return {
     request,
-    session,
+    subscription,
     topicNo,
     idTag,
     sequence,
@@ -530,10 +687,14 @@ export function readSubscribed(from: PackReader): SubscribedOp {
 // ---- UNSUBSCRIBED: the end of one subscription, asked for (`request` not 0) or not ----
 export const UNSUBSCRIBED_ASKED = 0;
 export const UNSUBSCRIBED_TOPIC_DELETED = 1;
+/** Another session took the durable subscription for itself, or another node did. */
+export const UNSUBSCRIBED_TAKEN_OVER = 2;
+/** The durable subscription was deleted. */
+export const UNSUBSCRIBED_DELETED = 3;
 
 export interface UnsubscribedOp {
   request: number;
-  session: number;
+  subscription: number;
   topicNo: number;
   reason: number;
 }
@@ -541,31 +702,31 @@ export interface UnsubscribedOp {
 export function packUnsubscribed(to: PackWriter, op: UnsubscribedOp): void {
   to.begin(OP_UNSUBSCRIBED, 0);
   to.u32(op.request);
-  to.u32(op.session);
+  to.u32(op.subscription);
   to.u32(op.topicNo);
   to.u8(op.reason);
 }
 
 export function readUnsubscribed(from: PackReader): UnsubscribedOp {
-  return { request: from.u32(), session: from.u32(), topicNo: from.u32(), reason: from.u8() };
+  return { request: from.u32(), subscription: from.u32(), topicNo: from.u32(), reason: from.u8() };
 }
 
 // ---- CAUGHT_UP: a subscription that started behind has been given everything up to `sequence` ----
 export interface CaughtUpOp {
-  session: number;
+  subscription: number;
   topicNo: number;
   sequence: number;
 }
 
 export function packCaughtUp(to: PackWriter, op: CaughtUpOp): void {
   to.begin(OP_CAUGHT_UP, 0);
-  to.u32(op.session);
+  to.u32(op.subscription);
   to.u32(op.topicNo);
   to.f64(op.sequence);
 }
 
 export function readCaughtUp(from: PackReader): CaughtUpOp {
-  return { session: from.u32(), topicNo: from.u32(), sequence: from.f64() };
+  return { subscription: from.u32(), topicNo: from.u32(), sequence: from.f64() };
 }
 
 // ---- ACKED: the answer to an ACK with a request number ----

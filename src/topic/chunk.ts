@@ -6,7 +6,7 @@
 import type { LogRow } from '../core/message.js';
 import { rowBytes } from '../core/message.js';
 import type { Encoding } from '../thread/ops.js';
-import { encodeMessages } from '../wire/server-frame.js';
+import { encodeDeliveries, encodeMessages } from '../wire/server-frame.js';
 
 /** More than 64 frames in one WebSocket message gained nothing in the spike, and delay the first. */
 export const CHUNK_ROWS_MAX = 64;
@@ -57,11 +57,13 @@ export interface FrameContext {
   topic: string;
   /** Wall time, Unix ms: what has expired by then is left out. */
   nowMs: number;
+  /** Name to put into each frame; null: the shared frames, without one. */
+  subscription: string | null;
 }
 
 /** The joined frames of the whole chunk; made at the first call, unless messages of it expire. */
 export function chunkFrames(chunk: Chunk, context: FrameContext): Uint8Array {
-  if (chunk.expires) return rowFrames(chunk.rows, context);
+  if (chunk.expires || context.subscription !== null) return rowFrames(chunk.rows, context);
   const known = chunk.encoded[context.encoding];
   if (known !== null) return known;
   const frames = encodeMessages(context.encoding, context.topic, chunk.rows, 0, chunk.rows.length);
@@ -72,7 +74,11 @@ export function chunkFrames(chunk: Chunk, context: FrameContext): Uint8Array {
 /** The joined frames of these rows without those that have expired; may be empty. */
 export function rowFrames(rows: readonly LogRow[], context: FrameContext): Uint8Array {
   const live = rows.filter((row) => row.expiresAtMs === 0 || row.expiresAtMs > context.nowMs);
-  return encodeMessages(context.encoding, context.topic, live, 0, live.length);
+  if (context.subscription === null) {
+    return encodeMessages(context.encoding, context.topic, live, 0, live.length);
+  }
+  const deliveries = live.map((row) => ({ row, attempt: 1 }));
+  return encodeDeliveries(context.encoding, context.topic, deliveries, context.subscription);
 }
 
 function compactChunk(rows: LogRow[]): Chunk {

@@ -14,6 +14,7 @@ import { gapEnd } from './gap.js';
 import type { Group } from './group.js';
 import type { Subscription } from './subscription.js';
 import type { Topic } from './topic.js';
+import type { Tracker } from './tracker.js';
 
 /** Rows of one page from the log: a round trip each, so larger than a chunk. */
 const PAGE_ROWS_MAX = 256;
@@ -31,12 +32,17 @@ export interface FeederOptions {
   clock: Clock;
   /** A read failed; it is tried again. */
   onReadFailed: (topic: Topic, error: unknown) => void;
+  /** The head moved, or credit came back, for one whose messages are given one by one. */
+  onShared: (tracker: Tracker) => void;
 }
 
 export class Feeder {
   readonly #options: FeederOptions;
   /** What stopped for want of deliver credit, by link. */
-  readonly #stalled = new Map<WorkerLinkEnd, Set<Topic | Subscription>>();
+  readonly #stalled = new Map<WorkerLinkEnd, Set<Topic | Subscription | Tracker>>();
+
+  /** Messages that were not sent to a group since their time to live had passed. */
+  expired = 0;
 
   constructor(options: FeederOptions) {
     this.#options = options;
@@ -45,6 +51,7 @@ export class Feeder {
   /** The topic's head moved: feeds its groups and whoever waits at the head. */
   headMoved(topic: Topic): void {
     for (const group of topic.groups) this.#pumpGroup(topic, group);
+    for (const tracker of topic.shared) this.#options.onShared(tracker);
     if (topic.atHead.size === 0) return;
     const waiting = [...topic.atHead];
     topic.atHead.clear();
@@ -55,16 +62,16 @@ export class Feeder {
   pump(subscription: Subscription): void {
     const { topic, link } = subscription;
     if (subscription.state !== 'paging' || subscription.page !== 'none') return;
-    if (subscription.room <= 0) return;
-    if (subscription.cursor >= topic.head) {
+    if (subscription.room <= 0 || subscription.isHeldBack) return;
+    if (subscription.delivered >= topic.head) {
       this.#joinAtHead(subscription);
       return;
     }
     if (!link.hasDeliverCredit) {
-      this.#stall(link, subscription);
+      this.stall(link, subscription);
       return;
     }
-    const chunk = topic.cache.find(subscription.cursor + 1);
+    const chunk = topic.cache.find(subscription.delivered + 1);
     if (chunk === undefined) this.#pageFromLog(subscription);
     else this.#pageFromChunk(subscription, chunk);
   }
@@ -73,7 +80,7 @@ export class Feeder {
   left(subscription: Subscription, lastSequence: number): void {
     subscription.group?.remove(subscription);
     subscription.topic.atHead.delete(subscription);
-    subscription.cursor = lastSequence;
+    subscription.wasSentUpTo(lastSequence);
     subscription.state = 'refused';
     subscription.page = 'none';
     subscription.round = (subscription.round + 1) & 0xffff;
@@ -81,7 +88,11 @@ export class Feeder {
 
   /** From DRAINED. */
   drained(subscription: Subscription): void {
-    if (subscription.state === 'refused') subscription.state = 'paging';
+    if (subscription.state === 'refused') {
+      const { tracker } = subscription;
+      const isShared = tracker !== null && tracker.sole !== subscription;
+      subscription.state = isShared ? 'shared' : 'paging';
+    }
     if (subscription.page === 'sent') subscription.page = 'none';
     this.pump(subscription);
   }
@@ -93,6 +104,7 @@ export class Feeder {
     this.#stalled.delete(link);
     for (const reader of stalled) {
       if ('groups' in reader) this.headMoved(reader);
+      else if ('durable' in reader) this.#options.onShared(reader);
       else this.pump(reader);
     }
   }
@@ -105,7 +117,7 @@ export class Feeder {
   #pumpGroup(topic: Topic, group: Group): void {
     while (group.size > 0 && group.cursor < topic.head && !group.reading) {
       if (!group.link.hasDeliverCredit) {
-        this.#stall(group.link, topic);
+        this.stall(group.link, topic);
         return;
       }
       const chunk = topic.cache.find(group.cursor + 1);
@@ -139,14 +151,29 @@ export class Feeder {
         group.link.scheduleFlush();
       }
       group.cursor = chunk.last;
+      group.sendTimes.sent(chunk.last, this.#options.clock.monotonic());
+      if (chunk.expires) this.#skipExpired(group, chunk);
     }
     for (const subscription of full) this.pump(subscription);
+  }
+
+  /** What had expired was not sent, so nobody will acknowledge it. Rare: it is done member by member. */
+  #skipExpired(group: Group, chunk: Chunk): void {
+    const wallMs = this.#options.clock.now();
+    const expired = chunk.rows.filter((row) => row.expiresAtMs !== 0 && row.expiresAtMs <= wallMs);
+    if (expired.length === 0) return;
+    this.expired += expired.length;
+    for (const { tracker } of group.members()) {
+      if (tracker === null) continue;
+      tracker.cursor.sentUpTo(chunk.last);
+      for (const row of expired) tracker.cursor.skip(row.sequence);
+    }
   }
 
   #readForGroup(topic: Topic, group: Group): void {
     group.reading = true;
     const from = group.cursor + 1;
-    this.#readPage(topic, from, PAGE_ROWS_MAX, (page, missingUpTo) => {
+    this.readPage(topic, from, PAGE_ROWS_MAX, (page, missingUpTo) => {
       group.reading = false;
       if (group.size === 0 || !topic.groups.includes(group)) return;
       this.#passGap(group, missingUpTo);
@@ -163,9 +190,8 @@ export class Feeder {
   }
 
   #pageFromChunk(subscription: Subscription, chunk: Chunk): void {
-    const { topic } = subscription;
-    const from = subscription.cursor + 1;
-    const context = this.#frameContext(topic, subscription.encoding);
+    const from = subscription.delivered + 1;
+    const context = this.#pageContext(subscription);
     if (from === chunk.first && subscription.room >= chunk.last - from + 1) {
       this.#sendPage(subscription, chunk.rows, chunk.last, chunkFrames(chunk, context));
       return;
@@ -188,23 +214,26 @@ export class Feeder {
 
   #readForPage(subscription: Subscription, round: number): void {
     if (subscription.state === 'ended' || subscription.round !== round) return;
-    const from = subscription.cursor + 1;
+    const from = subscription.delivered + 1;
     const rowsMax = Math.min(PAGE_ROWS_MAX, subscription.room);
-    this.#readPage(subscription.topic, from, rowsMax, (page, missingUpTo) => {
+    this.readPage(subscription.topic, from, rowsMax, (page, missingUpTo) => {
       if (subscription.state === 'ended' || subscription.round !== round) return;
       subscription.page = 'none';
-      this.#readArrived(subscription, page, missingUpTo);
+      // Meanwhile it may have been paused, shared, or sent elsewhere.
+      const isStill = subscription.state === 'paging' && subscription.delivered === from - 1;
+      if (isStill && !subscription.isHeldBack) this.#readArrived(subscription, page, missingUpTo);
+      else this.pump(subscription);
     });
   }
 
   #readArrived(subscription: Subscription, page: LogPage, missingUpTo: number): void {
-    if (missingUpTo > subscription.cursor) this.tellGap(subscription, missingUpTo, 'retention');
+    if (missingUpTo > subscription.delivered) this.tellGap(subscription, missingUpTo, 'retention');
     const last = page.rows.at(-1)?.sequence;
     if (last === undefined) {
       this.pump(subscription);
       return;
     }
-    const context = this.#frameContext(subscription.topic, subscription.encoding);
+    const context = this.#pageContext(subscription);
     this.#sendPage(subscription, page.rows, last, rowFrames(page.rows, context));
   }
 
@@ -214,65 +243,78 @@ export class Feeder {
     last: number,
     frames: Uint8Array,
   ): void {
-    const { link, topic, session, round } = subscription;
+    const { link, topic, number, round } = subscription;
     packDeliver(link.writer, {
-      session,
+      subscription: number,
       topicNo: topic.no,
       round,
-      firstSequence: subscription.cursor + 1,
+      firstSequence: subscription.delivered + 1,
       lastSequence: last,
       frames,
     });
     link.takeDeliverCredit(frames.length);
-    subscription.sentPage(rows);
-    subscription.cursor = last;
+    subscription.sentPage(rows, last, this.#options.clock.monotonic());
     subscription.page = 'sent';
-    this.#tellCaughtUp(subscription);
+    this.tellCaughtUp(subscription);
     link.scheduleFlush();
   }
 
-  #tellCaughtUp(subscription: Subscription): void {
-    if (subscription.cursor < subscription.caughtUpAt) return;
+  /** Once it has been given everything that was there when it came. */
+  tellCaughtUp(subscription: Subscription): void {
+    if (subscription.delivered < subscription.caughtUpAt) return;
     subscription.caughtUpAt = Number.POSITIVE_INFINITY;
     packCaughtUp(subscription.link.writer, {
-      session: subscription.session,
+      subscription: subscription.number,
       topicNo: subscription.topic.no,
-      sequence: subscription.cursor,
+      sequence: subscription.delivered,
     });
     subscription.link.scheduleFlush();
   }
 
   #joinAtHead(subscription: Subscription): void {
     const { topic } = subscription;
-    this.#tellCaughtUp(subscription);
+    this.tellCaughtUp(subscription);
     const group = topic.groupOf(subscription.link, subscription.encoding);
-    if (group.cursor === subscription.cursor && !group.reading) group.join(subscription);
+    const fits = group.cursor === subscription.delivered && !group.reading;
+    if (fits && subscription.isAlone) group.join(subscription);
     else topic.atHead.add(subscription);
   }
 
   /** Tells one subscription what it will not get, and moves its cursor past it. */
   tellGap(subscription: Subscription, upTo: number, reason: string): void {
-    const { link, topic, session } = subscription;
+    this.tellMissing(subscription, { from: subscription.delivered + 1, to: upTo, reason });
+    subscription.passOver(upTo);
+  }
+
+  /** Tells one subscription what it will not get. */
+  tellMissing(subscription: Subscription, gap: { from: number; to: number; reason: string }): void {
+    const { link, topic, number } = subscription;
     packSubscribed(link.writer, {
       request: 0,
-      session,
+      subscription: number,
       topicNo: topic.no,
       idTag: topic.idTag,
       sequence: topic.head,
       epoch: topic.epoch,
       recovered: false,
-      gap: { from: subscription.cursor + 1, to: upTo, reason },
+      gap,
     });
-    subscription.passOver(upTo);
     link.scheduleFlush();
   }
 
   #frameContext(topic: Topic, encoding: FrameContext['encoding']): FrameContext {
-    return { encoding, topic: topic.name, nowMs: this.#options.clock.now() };
+    const nowMs = this.#options.clock.now();
+    return { encoding, topic: topic.name, nowMs, subscription: null };
+  }
+
+  /** Who has several subscriptions to the topic is told which one a frame is of. */
+  #pageContext({ topic, encoding, isAlone, tracker }: Subscription): FrameContext {
+    const context = this.#frameContext(topic, encoding);
+    return isAlone ? context : { ...context, subscription: tracker?.name ?? null };
   }
 
   /** Reads until it works or the topic has no subscription left. */
-  #readPage(topic: Topic, from: number, rowsMax: number, then: PageHandler): void {
+  readPage(topic: Topic, from: number, rowsMax: number, then: PageHandler): void {
     const range: ReadRange = {
       topicId: topic.id,
       fromSequence: from,
@@ -283,7 +325,7 @@ export class Feeder {
     };
     const again = (): void => {
       setTimeout(() => {
-        if (topic.subscriptions.size > 0) this.#readPage(topic, from, rowsMax, then);
+        if (topic.subscriptions.size > 0) this.readPage(topic, from, rowsMax, then);
       }, READ_RETRY_MS);
     };
     this.#options.read(range).then(
@@ -299,7 +341,8 @@ export class Feeder {
     );
   }
 
-  #stall(link: WorkerLinkEnd, reader: Topic | Subscription): void {
+  /** Goes on once the link has deliver credit again. */
+  stall(link: WorkerLinkEnd, reader: Topic | Subscription | Tracker): void {
     const stalled = this.#stalled.get(link);
     if (stalled === undefined) this.#stalled.set(link, new Set([reader]));
     else stalled.add(reader);

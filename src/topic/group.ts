@@ -4,6 +4,7 @@
  * whose window would be overrun are found by a heap, not by asking each.
  */
 import { MinHeap } from '../core/min-heap.js';
+import { SendTimes } from '../core/send-times.js';
 import type { WorkerLinkEnd } from '../thread/link.js';
 import type { Encoding } from '../thread/ops.js';
 import { packJoin, packLeave } from '../thread/ops.js';
@@ -17,6 +18,8 @@ export class Group {
   cursor: number;
   /** A page of the log is being read for the whole group. */
   reading = false;
+  /** When what was packed for it was. */
+  readonly sendTimes = new SendTimes();
   readonly #members = new Set<Subscription>();
   /** By the sequence at which the window was full when pushed; checked again when popped. */
   #windows = new MinHeap<Subscription>();
@@ -48,7 +51,7 @@ export class Group {
     this.#members.add(subscription);
     this.windowOpened(subscription);
     packJoin(this.link.writer, {
-      session: subscription.session,
+      subscription: subscription.number,
       topicNo: this.topicNo,
       round: subscription.round,
     });
@@ -58,14 +61,14 @@ export class Group {
   /** Takes it out because the worker wants so: the acceptor is told. Its cursor is the group's. */
   leave(subscription: Subscription): void {
     this.remove(subscription);
-    packLeave(this.link.writer, { session: subscription.session, topicNo: this.topicNo });
+    packLeave(this.link.writer, { subscription: subscription.number, topicNo: this.topicNo });
     this.link.scheduleFlush();
   }
 
   /** Takes it out because the acceptor already has. */
   remove(subscription: Subscription): void {
     if (!this.#members.delete(subscription)) return;
-    subscription.cursor = this.cursor;
+    subscription.leftGroup(this.cursor);
     subscription.group = null;
     subscription.state = 'paging';
     if (this.#members.size === 0) this.#windows = new MinHeap();

@@ -4,7 +4,7 @@
  */
 import type { WorkerLinkEnd } from '../thread/link.js';
 import type { Subscription } from './subscription.js';
-import { sessionKey } from './topic.js';
+import { numberKey } from './topic.js';
 
 /** What one session has here; `ended` once its SESSION_ENDED came. */
 export interface SessionEntry {
@@ -19,7 +19,7 @@ export class Sessions {
 
   /** Made at the first subscribe. */
   entry(link: WorkerLinkEnd, session: number): SessionEntry {
-    const key = sessionKey(link, session);
+    const key = numberKey(link, session);
     const known = this.#entries.get(key);
     if (known !== undefined) return known;
     const entry: SessionEntry = { state: 'open', subscriptions: new Set(), underWay: new Map() };
@@ -29,12 +29,12 @@ export class Sessions {
 
   /** The subscriptions that end with it. */
   end(link: WorkerLinkEnd, session: number): Subscription[] {
-    return this.#end(sessionKey(link, session));
+    return this.#end(numberKey(link, session));
   }
 
   /** The acceptor's thread is gone, and all its sessions. */
   endAll(link: WorkerLinkEnd): Subscription[] {
-    const from = sessionKey(link, 0);
+    const from = numberKey(link, 0);
     const keys = [...this.#entries.keys()].filter((key) => key >= from && key < from + 2 ** 32);
     return keys.flatMap((key) => this.#end(key));
   }

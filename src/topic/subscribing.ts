@@ -2,19 +2,23 @@
  * The life of subscriptions: subscribe, unsubscribe, the end of their session, of their topic, of the
  * log they stand on. Requests of one session for one topic are handled one after another.
  */
+import type { Clock } from '../core/clock.js';
 import { RequestError } from '../core/errors.js';
 import type { Limits } from '../core/limits.js';
 import type { MessageLog, TopicRecord } from '../log/message-log.js';
 import type { WorkerLinkEnd } from '../thread/link.js';
-import type { SubscribeOp, UnsubscribeOp } from '../thread/ops.js';
+import type { SessionEndedOp, SubscribeOp, UnsubscribeOp } from '../thread/ops.js';
 import {
   packFailed,
   packSubscribed,
   packUnsubscribed,
   UNSUBSCRIBED_ASKED,
+  UNSUBSCRIBED_TAKEN_OVER,
   UNSUBSCRIBED_TOPIC_DELETED,
 } from '../thread/ops.js';
+import type { Attachments } from './attachments.js';
 import type { Commits } from './commits.js';
+import type { Durables } from './durables.js';
 import type { Feeder } from './feeder.js';
 import type { Heads } from './heads.js';
 import type { PublishUnderWay } from './publishes.js';
@@ -24,6 +28,7 @@ import { startPosition } from './start-position.js';
 import { Subscription } from './subscription.js';
 import type { Topic } from './topic.js';
 import type { Topics } from './topics.js';
+import { Tracker } from './tracker.js';
 
 export interface SubscribingOptions {
   log: MessageLog<PublishUnderWay>;
@@ -32,9 +37,22 @@ export interface SubscribingOptions {
   heads: Heads;
   commits: Commits;
   feeder: Feeder;
+  durables: Durables;
+  attachments: Attachments;
+  clock: Clock;
   limits: Limits;
+  /** Of this node and worker: the names of sessions in traces begin with it. */
+  origin: string;
   /** What is no RequestError is a bug: the thread must not go on. */
   onBug: (error: unknown) => void;
+}
+
+/** A subscribe whose topic was found. */
+interface Opening {
+  topic: Topic;
+  record: TopicRecord;
+  op: SubscribeOp;
+  entry: SessionEntry;
 }
 
 export class Subscribing {
@@ -61,48 +79,45 @@ export class Subscribing {
     const entry = this.#options.sessions.entry(link, op.session);
     this.#inTurn(entry, op.topic, async () => {
       const topic = this.#options.topics.known(tenant, op.topic);
-      const subscription = topic?.subscriptionOf(link, op.session);
-      if (topic === undefined || subscription === undefined) {
+      const subscription = topic?.subscriptionOf(link, op.subscription);
+      if (subscription === undefined) {
         this.#fail(link, op, new RequestError('not_subscribed', 'not subscribed', 'topic'));
         return;
       }
-      entry.subscriptions.delete(subscription);
-      topic.forget(subscription);
-      packUnsubscribed(link.writer, {
-        request: op.request,
-        session: op.session,
-        topicNo: topic.no,
-        reason: UNSUBSCRIBED_ASKED,
-      });
-      link.scheduleFlush();
+      this.#end(subscription, 'clean', { request: op.request, reason: UNSUBSCRIBED_ASKED });
     });
   }
 
   /** From SESSION_ENDED. */
-  sessionEnded(link: WorkerLinkEnd, session: number): void {
-    for (const ended of this.#options.sessions.end(link, session)) ended.topic.forget(ended);
+  sessionEnded(link: WorkerLinkEnd, { session, abrupt }: SessionEndedOp): void {
+    for (const ended of this.#options.sessions.end(link, session)) {
+      this.#options.attachments.detach(ended, abrupt ? 'abrupt' : 'clean');
+    }
   }
 
   /** The acceptor's thread is gone. */
   linkClosed(link: WorkerLinkEnd): void {
-    for (const ended of this.#options.sessions.endAll(link)) ended.topic.forget(ended);
-    this.#options.feeder.linkClosed(link);
+    const { sessions, attachments, feeder } = this.#options;
+    for (const ended of sessions.endAll(link)) attachments.detach(ended, 'clean');
+    feeder.linkClosed(link);
   }
 
   /** The topic was deleted, here or elsewhere: its subscriptions are told and end. */
   topicGone(topic: Topic): void {
-    this.#options.topics.forget(topic);
+    const { topics, durables } = this.#options;
+    topics.forget(topic);
+    for (const tracker of durables.ofTopic(topic)) durables.end(tracker);
+    const told = { request: 0, reason: UNSUBSCRIBED_TOPIC_DELETED };
     for (const subscription of [...topic.subscriptions.values()]) {
-      const { link, session } = subscription;
-      this.#options.sessions.entry(link, session).subscriptions.delete(subscription);
-      topic.forget(subscription);
-      packUnsubscribed(link.writer, {
-        request: 0,
-        session,
-        topicNo: topic.no,
-        reason: UNSUBSCRIBED_TOPIC_DELETED,
-      });
-      link.scheduleFlush();
+      this.#end(subscription, 'clean', told);
+    }
+  }
+
+  /** A durable subscription that is not this worker's any more: its sessions are told why and end. */
+  trackerLost(tracker: Tracker, reason: number): void {
+    this.#options.durables.end(tracker);
+    for (const subscription of [...tracker.subscriptions]) {
+      this.#end(subscription, 'clean', { request: 0, reason });
     }
   }
 
@@ -116,13 +131,12 @@ export class Subscribing {
     topic.head = head;
     for (const subscription of topic.subscriptions.values()) {
       subscription.group?.leave(subscription);
-      if (subscription.cursor > head) {
-        subscription.fallBack(head);
+      if (subscription.delivered > head) {
         const gap = { from: head + 1, to: lostUpTo, reason: 'failover' };
         this.#tell(subscription, 0, { cursor: head, recovered: false, gap });
       }
-      this.#options.feeder.pump(subscription);
     }
+    this.#options.attachments.fallBack(topic);
   }
 
   async #open(
@@ -137,33 +151,109 @@ export class Subscribing {
       this.topicGone(topic);
       throw new RequestError('topic_not_found', 'topic not found', 'topic');
     }
-    const start = await this.#resolveStart(topic, op);
     if (entry.state === 'ended') return;
-    const known = topic.subscriptionOf(link, op.session);
+    const known = topic.subscriptionOf(link, op.subscription);
     if (known !== undefined) {
       this.#tell(known, op.request, { cursor: 0, recovered: null, gap: null });
       return;
     }
     this.#options.commits.headSeen(topic, record.lastSequence);
-    const head = Math.max(topic.head, record.lastSequence);
-    const { firstSequence } = record;
-    const { id: topicId, epoch } = topic;
-    const answer = startPosition({ start, topicId, epoch, firstSequence, head });
+    if (op.options.name === null) await this.#openEphemeral(link, { topic, record, op, entry });
+    else await this.#openDurable(link, op.options.name, { topic, record, op, entry });
+  }
+
+  async #openEphemeral(link: WorkerLinkEnd, opening: Opening): Promise<void> {
+    const { topic, op, entry } = opening;
+    const answer = await this.#start(opening);
+    if (entry.state === 'ended') return;
+    const { clock } = this.#options;
+    const tracker =
+      op.options.ack === 'none'
+        ? null
+        : new Tracker({
+            topic,
+            durable: null,
+            rule: this.#settings(op),
+            ordering: op.options.ordering,
+            random: clock.random,
+            ackFloor: answer.cursor,
+          });
+    this.#attach(link, opening, tracker, answer);
+  }
+
+  /** `start` and the settings count when it is made; later it goes on from its cursor. */
+  async #openDurable(link: WorkerLinkEnd, name: string, opening: Opening): Promise<void> {
+    const { log, durables } = this.#options;
+    const { topic, op, entry, record } = opening;
+    const { exclusive } = op.options;
+    const isThere =
+      durables.held(topic.id, name) !== undefined ||
+      (await log.subscriptions.find(topic.id, name)) !== null;
+    const initial = isThere ? null : await this.#start(opening);
+    const settings = { ...this.#settings(op), ordering: op.options.ordering };
+    const cursor = initial?.cursor ?? Math.max(topic.head, record.lastSequence);
+    const tracker = await durables.take(topic, name, { settings, cursor });
+    if (entry.state === 'ended' || tracker.state === 'ended') {
+      durables.giveUp(tracker);
+      if (entry.state === 'ended') return;
+      throw new RequestError('busy', 'the subscription is being taken over', 'subscription');
+    }
+    if (tracker.exclusive !== null && !exclusive) {
+      const detail = 'a session has this subscription to itself; "exclusive" takes it over';
+      throw new RequestError('subscription_in_use', detail, 'subscription');
+    }
+    if (exclusive) {
+      for (const other of [...tracker.subscriptions]) {
+        this.#end(other, 'clean', { request: 0, reason: UNSUBSCRIBED_TAKEN_OVER });
+      }
+    }
+    this.#attach(link, opening, tracker, initial ?? goOn(tracker, opening));
+  }
+
+  #attach(
+    link: WorkerLinkEnd,
+    { topic, record, op, entry }: Opening,
+    tracker: Tracker | null,
+    answer: StartAnswer,
+  ): void {
+    const { limits, attachments, origin } = this.#options;
     const subscription = new Subscription({
       link,
       session: op.session,
+      number: op.subscription,
       topic,
       encoding: op.encoding,
       ack: op.options.ack,
       maxInFlight: op.options.maxInFlight,
-      inFlightMaxDefault: this.#options.limits.inFlightMax,
-      cursor: answer.cursor,
+      inFlightMaxDefault: limits.inFlightMax,
+      tracker,
+      sessionName: `${origin}/${link.acceptor}/${op.session}`,
+      delivered: tracker?.cursor.delivered ?? answer.cursor,
     });
-    if (start.from !== 'latest') subscription.caughtUpAt = head;
+    const head = Math.max(topic.head, record.lastSequence);
+    if (op.options.name !== null || op.options.start.from !== 'latest') {
+      subscription.caughtUpAt = head;
+    }
+    if (tracker !== null && op.options.exclusive) tracker.exclusive = subscription;
     topic.remember(subscription);
     entry.subscriptions.add(subscription);
     this.#tell(subscription, op.request, answer);
-    this.#options.feeder.pump(subscription);
+    attachments.attach(subscription, entry);
+  }
+
+  #settings({ options }: SubscribeOp): { ackWaitMs: number; maxDeliver: number } {
+    const { ackWaitMs, maxDeliver } = this.#options.limits;
+    return {
+      ackWaitMs: options.ackWaitMs ?? ackWaitMs,
+      maxDeliver: options.maxDeliver ?? maxDeliver,
+    };
+  }
+
+  async #start({ topic, record, op }: Opening): Promise<StartAnswer> {
+    const start = await this.#resolveStart(topic, op);
+    const head = Math.max(topic.head, record.lastSequence);
+    const { firstSequence } = record;
+    return startPosition({ start, topicId: topic.id, epoch: topic.epoch, firstSequence, head });
   }
 
   async #findOrCreate(tenant: string, op: SubscribeOp): Promise<Topic> {
@@ -185,10 +275,10 @@ export class Subscribing {
   }
 
   #tell(subscription: Subscription, request: number, answer: StartAnswer): void {
-    const { link, topic, session } = subscription;
+    const { link, topic, number } = subscription;
     packSubscribed(link.writer, {
       request,
-      session,
+      subscription: number,
       topicNo: topic.no,
       idTag: topic.idTag,
       sequence: topic.head,
@@ -196,6 +286,20 @@ export class Subscribing {
       recovered: answer.recovered,
       gap: answer.gap,
     });
+    link.scheduleFlush();
+  }
+
+  /** Ends one and tells its session. */
+  #end(
+    subscription: Subscription,
+    end: 'clean' | 'abrupt',
+    told: { request: number; reason: number },
+  ): void {
+    const { link, session, number, topic } = subscription;
+    const { sessions, attachments } = this.#options;
+    sessions.entry(link, session).subscriptions.delete(subscription);
+    attachments.detach(subscription, end);
+    packUnsubscribed(link.writer, { ...told, subscription: number, topicNo: topic.no });
     link.scheduleFlush();
   }
 
@@ -225,4 +329,24 @@ export class Subscribing {
       if (entry.underWay.get(topic) === current) entry.underWay.delete(topic);
     });
   }
+}
+
+/** Where a durable subscription goes on: what retention or a failover took from it is told. */
+function goOn(tracker: Tracker, { topic, record }: Opening): StartAnswer {
+  const { cursor } = tracker;
+  const head = Math.max(topic.head, record.lastSequence);
+  if (cursor.delivered > head) {
+    const gap = { from: head + 1, to: cursor.delivered, reason: 'failover' };
+    cursor.seek(Math.min(cursor.floor, head));
+    return { cursor: cursor.delivered, recovered: false, gap };
+  }
+  const oldest = Math.min(record.firstSequence - 1, head);
+  const from = cursor.floor + 1;
+  if (from > oldest) return { cursor: cursor.delivered, recovered: true, gap: null };
+  cursor.passOver(oldest);
+  return {
+    cursor: cursor.delivered,
+    recovered: false,
+    gap: { from, to: oldest, reason: 'retention' },
+  };
 }

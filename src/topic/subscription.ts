@@ -1,24 +1,27 @@
 /**
- * One session's interest in one topic: its cursor, its window, and how it is fed. The state is named:
- *   group     in the group of its (acceptor, encoding); its cursor is the group's
+ * One session's interest in one topic: how far it was sent, its window, and how it is fed. The state is
+ * named:
+ *   group     in the group of its (acceptor, encoding); what it was sent is the group's
  *   paging    fed pages from the hot cache or the log, one under way at most
  *   refused   its socket took no more (LEFT); waits for DRAINED
+ *   shared    given messages one by one, as one of several sessions of a durable subscription
  *   ended     gone; what still comes for it is ignored
  */
-import { AckFloor } from '../core/ack-floor.js';
+import { type Entry, Member } from '../core/cursor-entry.js';
 import type { LogRow } from '../core/message.js';
 import type { WorkerLinkEnd } from '../thread/link.js';
 import type { Encoding } from '../thread/ops.js';
 import { DeliveryIds } from './delivery-ids.js';
 import type { Group } from './group.js';
 import type { Topic } from './topic.js';
+import type { Tracker } from './tracker.js';
 
-/** Deliveries a session that never acked has tracked, so that its first ack finds them. */
-const TRACKED_MAX = 256;
+/** Deliveries a session without a window has tracked: they are redelivered, and its first ack finds them. */
+export const TRACKED_MAX = 256;
 /** Ids remembered of pages: above the largest window, so that none in flight is forgotten. */
 const PAGE_IDS_MAX = 1_280;
 
-export type SubscriptionState = 'group' | 'paging' | 'refused' | 'ended';
+export type SubscriptionState = 'group' | 'paging' | 'refused' | 'shared' | 'ended';
 
 /** Where a page under way stands: none, asked of the log, or sent and not answered by DRAINED. */
 export type PageState = 'none' | 'reading' | 'sent';
@@ -26,83 +29,156 @@ export type PageState = 'none' | 'reading' | 'sent';
 export interface SubscriptionOptions {
   link: WorkerLinkEnd;
   session: number;
+  /** The acceptor's number of it. */
+  number: number;
   topic: Topic;
   encoding: Encoding;
   ack: 'explicit' | 'none';
   /** null: no window until the first ack, then `inFlightMaxDefault`. */
   maxInFlight: number | null;
   inFlightMaxDefault: number;
+  /** null: ephemeral, without acknowledgements. */
+  tracker: Tracker | null;
+  /** Opaque, for the trace of failures; unique for ever. */
+  sessionName: string;
   /** Last sequence that is not to be delivered. */
-  cursor: number;
+  delivered: number;
 }
 
 export class Subscription {
   readonly link: WorkerLinkEnd;
   readonly session: number;
+  readonly sessionName: string;
+  readonly number: number;
   readonly topic: Topic;
   readonly encoding: Encoding;
   readonly ack: 'explicit' | 'none';
+  readonly tracker: Tracker | null;
+  /** Its part in the tracker's cursor. */
+  readonly member: Member | null;
   state: SubscriptionState = 'paging';
   page: PageState = 'none';
   /** See ops.ts, DELIVER. */
   round = 0;
   /** The group it is in; null in every other state. */
   group: Group | null = null;
-  /** CAUGHT_UP is sent when the cursor reaches this; Infinity: never, or already. */
+  /** CAUGHT_UP is sent when `delivered` reaches this; Infinity: never, or already. */
   caughtUpAt = Number.POSITIVE_INFINITY;
+  /** What the GIVE under way holds; null: none is. */
+  giving: Entry[] | null = null;
+  /** A PROBE is under way. */
+  probing = false;
+  /** The only one of its session to this topic: the others' frames say which they are of. */
+  isAlone = true;
+  /** Deliveries that were not acknowledged in time to stay tracked. */
+  untracked = 0;
   readonly #inFlightMax: number;
-  readonly #start: number;
-  #cursor: number;
-  #floor: AckFloor | null = null;
+  #isWindowed: boolean;
+  #delivered: number;
   /** Up to here deliveries fell out of tracking before the first ack came. */
   #untrackedUpTo = 0;
   readonly #ids: DeliveryIds | null;
 
   constructor(options: SubscriptionOptions) {
+    const { tracker, ack } = options;
     this.link = options.link;
     this.session = options.session;
+    this.sessionName = options.sessionName;
+    this.number = options.number;
     this.topic = options.topic;
     this.encoding = options.encoding;
-    this.ack = options.ack;
-    this.#cursor = options.cursor;
-    this.#start = options.cursor;
+    this.ack = ack;
+    this.tracker = tracker;
+    this.#delivered = options.delivered;
     this.#inFlightMax = options.maxInFlight ?? options.inFlightMaxDefault;
-    this.#ids = options.ack === 'explicit' ? new DeliveryIds(PAGE_IDS_MAX) : null;
-    if (options.ack === 'explicit' && options.maxInFlight !== null) {
-      this.#floor = new AckFloor(options.cursor);
-    }
+    this.#isWindowed = tracker !== null && ack === 'explicit' && options.maxInFlight !== null;
+    this.#ids = ack === 'explicit' ? new DeliveryIds(PAGE_IDS_MAX) : null;
+    this.member =
+      tracker === null
+        ? null
+        : new Member({
+            name: options.sessionName,
+            inFlightMax: ack === 'none' ? Number.POSITIVE_INFINITY : this.#inFlightMax,
+            ackWaitMs: tracker.cursor.rule.ackWaitMs,
+          });
   }
 
-  /** Last sequence handed towards the socket. */
-  get cursor(): number {
-    return this.group === null ? this.#cursor : this.group.cursor;
+  /** Last sequence handed towards the socket for the first time. */
+  get delivered(): number {
+    if (this.group !== null) return this.group.cursor;
+    if (this.state === 'shared' && this.tracker !== null) return this.tracker.cursor.delivered;
+    return this.#delivered;
   }
 
-  set cursor(sequence: number) {
-    this.#cursor = sequence;
+  set delivered(sequence: number) {
+    this.#delivered = sequence;
   }
 
   /** Last sequence the window admits now; Infinity without a window. */
   get fullAt(): number {
-    if (this.#floor === null) return Number.POSITIVE_INFINITY;
-    return this.#floor.floor + this.#floor.settledAbove + this.#inFlightMax;
+    if (!this.#isWindowed || this.tracker === null) return Number.POSITIVE_INFINITY;
+    return this.tracker.cursor.fullAt(this.#inFlightMax);
   }
 
   /** How many more deliveries the window admits; Infinity without a window. */
   get room(): number {
-    return this.fullAt - this.cursor;
+    return this.fullAt - this.delivered;
   }
 
   /** Delivered and not settled, as far as it is tracked. */
   get inFlight(): number {
-    if (this.#floor === null) return Math.min(this.cursor - this.#start, TRACKED_MAX);
-    return this.cursor - this.#floor.floor - this.#floor.settledAbove;
+    if (this.tracker === null) return 0;
+    const { cursor, sole } = this.tracker;
+    if (sole !== this) return this.member?.held ?? 0;
+    return cursor.inFlight + this.delivered - cursor.delivered;
   }
 
-  /** Remembers the ids of a page: the topic remembers only what is newest. */
-  sentPage(rows: readonly LogRow[]): void {
+  /** Whether the feeder must leave it alone: it is not fed, or fed otherwise, or not yet. */
+  get isHeldBack(): boolean {
+    const { tracker } = this;
+    if (tracker === null) return false;
+    return tracker.state !== 'fed' || tracker.sole !== this || tracker.holdsBack();
+  }
+
+  /** A page went out; the topic remembers only the newest ids. */
+  sentPage(rows: readonly LogRow[], last: number, nowMs: number): void {
+    this.#delivered = last;
+    this.remember(rows);
+    if (this.tracker === null) return;
+    this.tracker.sent(last, nowMs);
+    this.settleUnacknowledged(nowMs);
+    const wallMs = this.topic.clock.now();
+    for (const row of rows) {
+      if (row.expiresAtMs !== 0 && row.expiresAtMs <= wallMs) this.tracker.cursor.skip(row.sequence);
+    }
+  }
+
+  /** Ids of messages that were sent to it alone. */
+  remember(rows: readonly LogRow[]): void {
     if (this.#ids === null) return;
     for (const row of rows) this.#ids.add(row.messageId, row.sequence);
+  }
+
+  /** Left its group: what the group sent it counts as sent now at the latest. */
+  leftGroup(cursor: number): void {
+    this.#delivered = cursor;
+    this.tracker?.sent(cursor, this.topic.clock.monotonic());
+  }
+
+  /** Its socket has nothing after `sequence`, whatever was handed towards it. */
+  wasSentUpTo(sequence: number): void {
+    this.#delivered = sequence;
+    if (this.tracker === null || this.member === null) return;
+    this.tracker.cursor.unsend(this.member, sequence);
+    if (this.tracker.sole === this) this.#delivered = this.tracker.cursor.delivered;
+  }
+
+  /** Without acknowledgements what was sent is settled; without a window the oldest fall out. */
+  settleUnacknowledged(nowMs: number): void {
+    const { tracker, member } = this;
+    if (tracker === null || member === null) return;
+    if (this.ack === 'none') tracker.cursor.settleUpTo(member, tracker.cursor.delivered, nowMs);
+    else if (!this.#isWindowed) this.untracked += tracker.cursor.trackNewest(TRACKED_MAX);
   }
 
   /** The sequence of a delivered message; 0 when no such delivery is known. */
@@ -111,45 +187,40 @@ export class Subscription {
     return sequence !== 0 ? sequence : this.topic.ids.find(messageId);
   }
 
-  /** Settles one delivery; false: it is not one, or was settled before. */
-  settle(sequence: number): boolean {
-    if (!this.#isDelivered(sequence)) return false;
-    const floor = this.#window();
-    if (sequence <= this.#untrackedUpTo) return true;
-    return floor.settle(sequence);
+  /**
+   * Before a verdict: the cursor knows all that was sent, and a window is open from now on. Null: the
+   * session cannot judge deliveries.
+   */
+  judging(nowMs: number): { tracker: Tracker; member: Member } | null {
+    const { tracker, member } = this;
+    if (this.ack === 'none' || tracker === null || member === null) return null;
+    if (this.group !== null) tracker.cursor.sentUpTo(this.group.cursor);
+    if (!this.#isWindowed) this.#openWindow(tracker, nowMs);
+    return { tracker, member };
   }
 
-  /** Settles every delivery up to `sequence`; false as above. */
-  settleUpTo(sequence: number): boolean {
-    if (!this.#isDelivered(sequence)) return false;
-    const floor = this.#window();
-    if (sequence <= this.#untrackedUpTo) return true;
-    return floor.settleUpTo(sequence);
+  /** Whether a delivery fell out of tracking before the window was opened: its ack changes nothing. */
+  fellOut(sequence: number): boolean {
+    return sequence > 0 && sequence <= this.#untrackedUpTo;
   }
 
   /** The log no longer has what was in flight or next: everything up to `sequence` is passed over. */
   passOver(sequence: number): void {
-    this.#cursor = sequence;
-    this.#floor?.settleUpTo(sequence);
+    this.#delivered = Math.max(this.#delivered, sequence);
+    this.tracker?.cursor.passOver(sequence);
   }
 
-  /** The log's head fell back to `sequence` (a failover): goes on from there with nothing in flight. */
-  fallBack(sequence: number): void {
-    this.#cursor = sequence;
-    if (this.#floor !== null) this.#floor = new AckFloor(sequence);
+  /** Goes on after `sequence` with nothing in flight: a seek, or the log's head fell back. */
+  seek(sequence: number): void {
+    this.#delivered = sequence;
+    this.giving = null;
+    this.#ids?.clear();
   }
 
-  #isDelivered(sequence: number): boolean {
-    return this.ack === 'explicit' && sequence > this.#start && sequence <= this.cursor;
-  }
-
-  /** The window, opened by the first ack: the newest 256 deliveries are in it. */
-  #window(): AckFloor {
-    if (this.#floor === null) {
-      this.#untrackedUpTo = Math.max(this.#start, this.cursor - TRACKED_MAX);
-      this.#floor = new AckFloor(this.#untrackedUpTo);
-      this.group?.windowOpened(this);
-    }
-    return this.#floor;
+  #openWindow(tracker: Tracker, nowMs: number): void {
+    this.settleUnacknowledged(nowMs);
+    this.#isWindowed = true;
+    this.#untrackedUpTo = tracker.cursor.floor;
+    this.group?.windowOpened(this);
   }
 }

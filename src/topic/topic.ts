@@ -3,6 +3,7 @@
  * Only data and the rules that keep it consistent; what is done with it stands in commits.ts,
  * feeder.ts and subscribing.ts.
  */
+import type { Clock } from '../core/clock.js';
 import { idTag } from '../core/id-tag.js';
 import type { LogRow } from '../core/message.js';
 import type { TopicRecord } from '../log/message-log.js';
@@ -13,6 +14,7 @@ import { Group } from './group.js';
 import type { HotCacheBudget } from './hot-cache.js';
 import { HotCache } from './hot-cache.js';
 import type { Subscription } from './subscription.js';
+import type { Tracker } from './tracker.js';
 
 /** Ids of the newest messages remembered for acks by id: twice the largest window. */
 const IDS_MAX = 2_048;
@@ -40,8 +42,17 @@ export class Topic {
   readonly groups: Group[] = [];
   /** Subscriptions at the head that are not in their group yet. */
   readonly atHead = new Set<Subscription>();
+  /** Durable subscriptions whose messages are given one by one. */
+  readonly shared = new Set<Tracker>();
+  readonly clock: Clock;
 
-  constructor(no: number, record: TopicRecord, epoch: string, budget: HotCacheBudget) {
+  constructor(
+    no: number,
+    record: TopicRecord,
+    epoch: string,
+    { budget, clock }: { budget: HotCacheBudget; clock: Clock },
+  ) {
+    this.clock = clock;
     this.no = no;
     this.tenant = record.tenant;
     this.name = record.name;
@@ -65,12 +76,12 @@ export class Topic {
   }
 
   remember(subscription: Subscription): void {
-    this.subscriptions.set(sessionKey(subscription.link, subscription.session), subscription);
+    this.subscriptions.set(numberKey(subscription.link, subscription.number), subscription);
   }
 
-  /** The subscription of a session; undefined when it has none here. */
-  subscriptionOf(link: WorkerLinkEnd, session: number): Subscription | undefined {
-    return this.subscriptions.get(sessionKey(link, session));
+  /** By the acceptor's number of it; undefined when it is not one of this topic. */
+  subscriptionOf(link: WorkerLinkEnd, number: number): Subscription | undefined {
+    return this.subscriptions.get(numberKey(link, number));
   }
 
   /** Ends a subscription's place here; the caller tells whoever must be told. */
@@ -78,7 +89,7 @@ export class Topic {
     subscription.group?.leave(subscription);
     subscription.state = 'ended';
     this.atHead.delete(subscription);
-    this.subscriptions.delete(sessionKey(subscription.link, subscription.session));
+    this.subscriptions.delete(numberKey(subscription.link, subscription.number));
     if (this.subscriptions.size > 0) return;
     this.cache.clear();
     this.ids.clear();
@@ -87,7 +98,7 @@ export class Topic {
   }
 }
 
-/** One number for (acceptor, session); both are below 2^21 and 2^32. */
-export function sessionKey(link: WorkerLinkEnd, session: number): number {
-  return link.acceptor * 2 ** 32 + session;
+/** One number for an acceptor (below 2^21) and its number of a session or subscription (below 2^32). */
+export function numberKey(link: WorkerLinkEnd, number: number): number {
+  return link.acceptor * 2 ** 32 + number;
 }

@@ -3,6 +3,7 @@
  * log once, however many ask at the same time; a topic that is not there is asked for again each
  * time, since another node may have made it.
  */
+import type { Clock } from '../core/clock.js';
 import type { TopicRecord } from '../log/message-log.js';
 import type { HotCacheBudget } from './hot-cache.js';
 import { Topic } from './topic.js';
@@ -11,6 +12,7 @@ export interface TopicsOptions {
   find: (tenant: string, name: string) => Promise<TopicRecord | null>;
   epochOf: (topicId: number) => string;
   budget: HotCacheBudget;
+  clock: Clock;
 }
 
 export class Topics {
@@ -62,7 +64,7 @@ export class Topics {
     if (known !== undefined && known.id === record.id) return known;
     if (known !== undefined) this.forget(known);
     const no = this.#byNo.length + 1;
-    const topic = new Topic(no, record, this.#options.epochOf(record.id), this.#options.budget);
+    const topic = new Topic(no, record, this.#options.epochOf(record.id), this.#options);
     this.#byNo[no] = topic;
     this.#byName.set(keyOf(record.tenant, record.name), topic);
     this.#byId.set(record.id, topic);

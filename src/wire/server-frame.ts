@@ -121,16 +121,26 @@ export function encodeMessages(
   return writer.take();
 }
 
-/** One `message` frame. `attempt` from 1; `subscription` null: ephemeral. As encodeMessages else. */
-export function encodeMessage(
+/** A message on its way to one subscription. */
+export interface MessageDelivery {
+  row: LogRow;
+  /** From 1. */
+  attempt: number;
+}
+
+/** The same for deliveries of one subscription; `subscription` null: ephemeral. */
+export function encodeDeliveries(
   format: WireFormat,
   topic: string,
-  row: LogRow,
-  attempt: number,
+  deliveries: readonly MessageDelivery[],
   subscription: string | null,
 ): Uint8Array {
+  const bytes = topicBytes(format, topic);
   writer.reset();
-  writeMessage(format, { topicBytes: topicBytes(format, topic), attempt, subscription }, row);
+  deliveries.forEach(({ row, attempt }, at) => {
+    if (at > 0 && format === WIRE_JSON) writer.byte(FRAME_SEPARATOR);
+    writeMessage(format, { topicBytes: bytes, attempt, subscription }, row);
+  });
   return writer.take();
 }
 

@@ -1,0 +1,152 @@
+/**
+ * What a session says of its deliveries: ack, nack, extend, reject. Finds the subscriptions that are
+ * meant and asks their workers; a verdict that fits several is true when one of them took it.
+ */
+import { CLOSE, RequestError } from '../core/errors.js';
+import { idTagOf } from '../core/id-tag.js';
+import type { AcceptorLinkEnd } from '../thread/link.js';
+import * as ops from '../thread/ops.js';
+import type {
+  AckFrame,
+  DeliveryTarget,
+  ExtendFrame,
+  NackFrame,
+  Ref,
+  RejectFrame,
+} from '../wire/client-frame.js';
+import { errorFrame } from '../wire/problem.js';
+import { type ReceiverSubscription, subscriptionKey } from './receiver.js';
+import { Waiting } from './requests.js';
+import type { Session } from './session.js';
+import type { Workers } from './workers.js';
+
+const UNKNOWN_DELIVERY = 'no such delivery to this session, or it is settled';
+
+/** Packs the operation for one subscription; `request` 0: success needs no answer. */
+type Pack = (link: AcceptorLinkEnd, subscription: ReceiverSubscription, request: number) => void;
+
+export class VerdictFrames {
+  readonly #workers: Workers;
+
+  constructor(workers: Workers) {
+    this.#workers = workers;
+  }
+
+  /** Throws `unknown_delivery` when the session has no subscription that could be meant. */
+  ack(session: Session, frame: AckFrame): void {
+    const { messageId, sequence, cumulative, ref } = frame;
+    const bySequence = cumulative ? ops.ACK_CUMULATIVE : ops.ACK_BY_SEQUENCE;
+    const kind = messageId === null ? bySequence : ops.ACK_BY_ID;
+    this.#send(session, frame, ref, (link, { number: subscription, group }, request) => {
+      const { topicNo } = group;
+      const of = { request, session: session.number, subscription, topicNo };
+      ops.packAck(link.writer, { ...of, kind, sequence, messageId });
+    });
+  }
+
+  /** Throws as `ack` does. */
+  verdict(session: Session, frame: NackFrame | ExtendFrame | RejectFrame): void {
+    const { messageId, sequence, ref } = frame;
+    const said = saidBy(frame);
+    this.#send(session, frame, ref, (link, { number: subscription, group }, request) => {
+      const { topicNo } = group;
+      const of = { request, session: session.number, subscription, topicNo };
+      ops.packVerdict(link.writer, { ...of, ...said, sequence, messageId });
+    });
+  }
+
+  #send(session: Session, target: DeliveryTarget, ref: Ref, pack: Pack): void {
+    const meant = subscriptionsOf(session, target);
+    const tally = ref === null && meant.length === 1 ? null : new Tally(session, ref, meant.length);
+    for (const subscription of meant) {
+      const { link } = subscription;
+      if (!link.takeAckCredit()) {
+        session.end(CLOSE.tooManyRequests);
+        return;
+      }
+      const { requests } = this.#workers;
+      pack(link, subscription, tally === null ? 0 : requests.add(new VerdictWaiting(link, tally)));
+      link.scheduleFlush();
+    }
+  }
+}
+
+function saidBy(
+  frame: NackFrame | ExtendFrame | RejectFrame,
+): Pick<ops.VerdictOp, 'verdict' | 'ms' | 'reason'> {
+  switch (frame.type) {
+    case 'nack':
+      return { verdict: ops.VERDICT_NACK, ms: frame.delayMs, reason: frame.reason };
+    case 'extend':
+      return { verdict: ops.VERDICT_EXTEND, ms: frame.ms, reason: null };
+    case 'reject':
+      return { verdict: ops.VERDICT_REJECT, ms: null, reason: frame.reason };
+  }
+}
+
+/** Those the target may be a delivery of; never empty. */
+function subscriptionsOf(session: Session, target: DeliveryTarget): ReceiverSubscription[] {
+  const { messageId, topic, subscription: name } = target;
+  const tag = messageId === null ? null : idTagOf(messageId);
+  if (topic !== null && name !== null) {
+    const one = session.subscriptions.get(subscriptionKey(topic, name));
+    if (one !== undefined && one.state !== 'orphaned') return [one];
+    throw unknownDelivery();
+  }
+  const found: ReceiverSubscription[] = [];
+  for (const one of session.subscriptions.values()) {
+    if (topic !== null && one.topic !== topic) continue;
+    if (name !== null && one.name !== name) continue;
+    if (tag !== null && one.idTag !== tag) continue;
+    if (one.state !== 'orphaned') found.push(one);
+  }
+  if (found.length === 0) throw unknownDelivery();
+  return found;
+}
+
+function unknownDelivery(): RequestError {
+  return new RequestError('unknown_delivery', UNKNOWN_DELIVERY);
+}
+
+/** One frame's answers, from all subscriptions that were asked. */
+class Tally {
+  readonly #session: Session;
+  readonly #ref: Ref;
+  #left: number;
+  #taken = 0;
+
+  constructor(session: Session, ref: Ref, asked: number) {
+    this.#session = session;
+    this.#ref = ref;
+    this.#left = asked;
+  }
+
+  answered(taken: 0 | 1): void {
+    this.#left--;
+    this.#taken += taken;
+    if (this.#left > 0) return;
+    if (this.#taken === 0) {
+      this.#session.sendFrame(errorFrame('unknown_delivery', UNKNOWN_DELIVERY, this.#ref));
+    } else if (this.#ref !== null) {
+      this.#session.sendFrame({ type: 'acked', ref: this.#ref });
+    }
+  }
+}
+
+class VerdictWaiting extends Waiting {
+  readonly #tally: Tally;
+
+  constructor(link: AcceptorLinkEnd, tally: Tally) {
+    super(link, -1);
+    this.#tally = tally;
+  }
+
+  override acked(): void {
+    this.#tally.answered(1);
+  }
+
+  /** Unknown there, or the worker is gone and will deliver it again. */
+  override failed(): void {
+    this.#tally.answered(0);
+  }
+}

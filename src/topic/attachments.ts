@@ -1,0 +1,158 @@
+/**
+ * Which sessions take part in which subscription, and what changes for the others when one comes or goes:
+ * who is fed by pages and groups, and whose messages are given one by one.
+ */
+import type { Clock } from '../core/clock.js';
+import type { Deadlines } from './deadlines.js';
+import type { Durables } from './durables.js';
+import type { Feeder } from './feeder.js';
+import type { Giver } from './giver.js';
+import type { Saves } from './saves.js';
+import type { SessionEntry } from './sessions.js';
+import type { Subscription } from './subscription.js';
+import type { Topic } from './topic.js';
+import type { Tracker } from './tracker.js';
+
+export interface AttachmentsOptions {
+  feeder: Feeder;
+  giver: Giver;
+  deadlines: Deadlines;
+  saves: Saves;
+  durables: Durables;
+  clock: Clock;
+}
+
+export class Attachments {
+  readonly #options: AttachmentsOptions;
+
+  constructor(options: AttachmentsOptions) {
+    this.#options = options;
+  }
+
+  /** A new subscription of a session; `entry` has it already. */
+  attach(subscription: Subscription, entry: SessionEntry): void {
+    this.#countSiblings(subscription, entry);
+    const { tracker, member } = subscription;
+    if (tracker === null || member === null) {
+      this.#options.feeder.pump(subscription);
+      return;
+    }
+    const before = tracker.sole;
+    tracker.sync(this.#options.clock.monotonic());
+    before?.group?.leave(before);
+    tracker.subscriptions.add(subscription);
+    tracker.cursor.attach(member);
+    this.#rearrange(tracker);
+  }
+
+  /** Ends a subscription's part in everything; the caller tells whoever must be told. */
+  detach(subscription: Subscription, end: 'clean' | 'abrupt'): void {
+    const { topic, tracker, member } = subscription;
+    const { clock, saves, durables } = this.#options;
+    if (subscription.state === 'ended') return;
+    if (tracker !== null && member !== null) {
+      tracker.sync(clock.monotonic());
+      subscription.group?.leave(subscription);
+      tracker.cursor.detach(member, end, clock.monotonic());
+      tracker.subscriptions.delete(subscription);
+      if (tracker.exclusive === subscription) tracker.exclusive = null;
+    }
+    topic.forget(subscription);
+    if (tracker === null) return;
+    if (tracker.durable === null) {
+      // What it left unsettled ends with it.
+      tracker.state = 'ended';
+      return;
+    }
+    if (tracker.state === 'ended') return;
+    saves.changed(tracker);
+    if (tracker.subscriptions.size > 0) this.#rearrange(tracker);
+    else {
+      topic.shared.delete(tracker);
+      tracker.ahead = [];
+      tracker.rows.clear();
+      durables.giveUp(tracker);
+    }
+  }
+
+  pause(tracker: Tracker): void {
+    if (tracker.state !== 'fed') return;
+    tracker.sync(this.#options.clock.monotonic());
+    tracker.state = 'paused';
+    for (const one of tracker.subscriptions) one.group?.leave(one);
+  }
+
+  resume(tracker: Tracker): void {
+    if (tracker.state !== 'paused') return;
+    tracker.state = 'fed';
+    this.#options.giver.give(tracker);
+  }
+
+  /** Goes on after `sequence` with nothing in flight. */
+  seek(tracker: Tracker, sequence: number): void {
+    for (const one of tracker.subscriptions) one.group?.leave(one);
+    tracker.cursor.seek(sequence);
+    tracker.ahead = [];
+    tracker.rows.clear();
+    for (const one of tracker.subscriptions) one.seek(sequence);
+    this.#options.saves.changed(tracker);
+    this.#options.giver.give(tracker);
+  }
+
+  /** The topic's head fell back: nobody was sent more than there is. */
+  fallBack(topic: Topic): void {
+    const trackers = new Set<Tracker>();
+    for (const subscription of topic.subscriptions.values()) {
+      const { tracker } = subscription;
+      if (tracker !== null) trackers.add(tracker);
+      else {
+        subscription.seek(Math.min(subscription.delivered, topic.head));
+        this.#options.feeder.pump(subscription);
+      }
+    }
+    for (const tracker of trackers) {
+      const { floor, delivered } = tracker.cursor;
+      if (delivered > topic.head) this.seek(tracker, Math.min(floor, topic.head));
+      else this.#options.giver.give(tracker);
+    }
+  }
+
+  /** After the set of sessions changed. */
+  #rearrange(tracker: Tracker): void {
+    const { topic, cursor } = tracker;
+    const isShared = cursor.sole === null;
+    if (isShared) topic.shared.add(tracker);
+    else topic.shared.delete(tracker);
+    for (const one of tracker.subscriptions) {
+      if (isShared) share(one);
+      else if (one.state === 'shared') {
+        one.delivered = cursor.delivered;
+        one.state = 'paging';
+      }
+    }
+    this.#options.deadlines.schedule(tracker);
+    this.#options.giver.give(tracker);
+  }
+
+  /** A session with several subscriptions to one topic is in no group of it. */
+  #countSiblings(subscription: Subscription, entry: SessionEntry): void {
+    const { topic } = subscription;
+    const ofTopic = [...entry.subscriptions].filter((one) => one.topic === topic);
+    if (ofTopic.length < 2) return;
+    for (const one of ofTopic) {
+      one.isAlone = false;
+      if (one.group === null) continue;
+      one.group.leave(one);
+      this.#options.feeder.pump(one);
+    }
+  }
+}
+
+/** From now on it is given messages one by one. */
+function share(subscription: Subscription): void {
+  const { topic, group, state } = subscription;
+  if (state === 'shared' || state === 'refused') return;
+  group?.leave(subscription);
+  topic.atHead.delete(subscription);
+  subscription.state = 'shared';
+}

@@ -1,0 +1,186 @@
+/**
+ * Stores what changed in cursors: all that changed in a while in one transaction, one under way at a
+ * time. A save that failed is repeated as it was; verdicts are answered after the save that contains
+ * them, and never when another has taken the subscription over.
+ */
+import { backoffMs } from '../core/backoff.js';
+import type { Clock } from '../core/clock.js';
+import type { Entry } from '../core/cursor-entry.js';
+import type {
+  DeadLetterDraft,
+  DeliveryRecord,
+  EphemeralSave,
+  FailureRecord,
+  SubscriptionSave,
+  SubscriptionStore,
+} from '../log/subscription-store.js';
+import type { WorkerLinkEnd } from '../thread/link.js';
+import { packAcked, packFailed } from '../thread/ops.js';
+import type { Tracker } from './tracker.js';
+
+export const SAVE_INTERVAL_MS = 250;
+const RETRY = { firstMs: 100, capMs: 2_000 };
+
+export interface SavesOptions {
+  store: SubscriptionStore;
+  clock: Clock;
+  /** Another node or worker has taken it over, or it was deleted. */
+  onLost: (tracker: Tracker) => void;
+  onFailed: (error: unknown) => void;
+}
+
+interface Answer {
+  link: WorkerLinkEnd;
+  request: number;
+}
+
+/** One subscription's part of a transaction. */
+interface Part {
+  tracker: Tracker;
+  durable: SubscriptionSave | null;
+  ephemeral: EphemeralSave | null;
+  answers: Answer[];
+}
+
+export class Saves {
+  readonly #options: SavesOptions;
+  readonly #dirty = new Set<Tracker>();
+  #timer: NodeJS.Timeout | null = null;
+  #underWay: Promise<void> | null = null;
+  #state: 'open' | 'closed' = 'open';
+
+  constructor(options: SavesOptions) {
+    this.#options = options;
+  }
+
+  /** To be called when the cursor may have changed. */
+  changed(tracker: Tracker): void {
+    if (tracker.durable === null && !hasFailures(tracker)) {
+      tracker.cursor.changes.clear();
+      return;
+    }
+    if (tracker.cursor.changes.isEmpty && tracker.answers.length === 0) return;
+    this.#dirty.add(tracker);
+    this.#timer ??= setTimeout(() => {
+      this.#timer = null;
+      void this.flush();
+    }, SAVE_INTERVAL_MS);
+  }
+
+  /** Resolves once everything that had changed by now is stored, or was refused. */
+  async flush(): Promise<void> {
+    while (this.#underWay !== null) await this.#underWay;
+    if (this.#dirty.size === 0) return;
+    const parts = [...this.#dirty].map((tracker) => this.#part(tracker));
+    this.#dirty.clear();
+    this.#underWay = this.#store(parts);
+    await this.#underWay;
+    this.#underWay = null;
+  }
+
+  /** Stores what has changed, as long as that takes no longer than `withinMs`; then gives up. */
+  async close(withinMs: number): Promise<void> {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    const timeout = new Promise<void>((resolve) => setTimeout(resolve, withinMs).unref());
+    await Promise.race([this.flush(), timeout]);
+    this.#state = 'closed';
+  }
+
+  #part(tracker: Tracker): Part {
+    const { durable, topic, cursor, answers } = tracker;
+    const { clock } = this.#options;
+    const { changes } = cursor;
+    const wallMs = clock.now() - clock.monotonic();
+    const deadLetters = changes.deadLetters.map(
+      (one): DeadLetterDraft => ({
+        ...one,
+        firstFailedAtMs: Math.round(one.firstFailedAtMs + wallMs),
+        lastFailedAtMs: Math.round(one.lastFailedAtMs + wallMs),
+      }),
+    );
+    const failures = changes.failures.map(
+      (one): FailureRecord => ({ ...one, atMs: Math.round(one.atMs + wallMs) }),
+    );
+    const given = { topicId: topic.id, deadLetters, failures, settledDeliveries: changes.settled };
+    let part: Part;
+    if (durable === null) {
+      const [subscription] = tracker.subscriptions;
+      const session = subscription?.sessionName ?? failures[0]?.session ?? '';
+      part = { tracker, durable: null, ephemeral: { ...given, session }, answers };
+    } else {
+      const save: SubscriptionSave = {
+        ...given,
+        id: durable.id,
+        term: durable.term,
+        ackFloor: cursor.floor,
+        settled: cursor.settledRanges,
+        delivered: cursor.delivered,
+        settings: { ...cursor.rule, ordering: cursor.ordering },
+        paused: tracker.state === 'paused',
+        deliveries: [...changes.deliveries.values()].map((entry) => recordOf(entry, wallMs)),
+        dropDeliveries: changes.dropDeliveries,
+      };
+      part = { tracker, durable: save, ephemeral: null, answers };
+    }
+    tracker.answers = [];
+    changes.clear();
+    return part;
+  }
+
+  async #store(parts: readonly Part[]): Promise<void> {
+    const { store, clock, onFailed } = this.#options;
+    const saves = parts.flatMap((part) => part.durable ?? []);
+    const ephemeral = parts.flatMap((part) => part.ephemeral ?? []);
+    for (let attempt = 1; this.#state === 'open'; attempt++) {
+      try {
+        const lost = new Set(saves.length === 0 ? [] : await store.save(saves));
+        for (let one = ephemeral[0]; one !== undefined; one = ephemeral[0]) {
+          await store.saveEphemeral(one);
+          ephemeral.shift();
+        }
+        this.#stored(parts, lost);
+        return;
+      } catch (error) {
+        onFailed(error);
+        await new Promise((resolve) =>
+          setTimeout(resolve, backoffMs(attempt, RETRY, clock.random)),
+        );
+      }
+    }
+  }
+
+  #stored(parts: readonly Part[], lost: ReadonlySet<number>): void {
+    for (const { tracker, durable, answers } of parts) {
+      const isLost = durable !== null && lost.has(durable.id);
+      for (const { link, request } of answers) {
+        if (isLost) refuse(link, request);
+        else packAcked(link.writer, request);
+        link.scheduleFlush();
+      }
+      if (isLost && tracker.state !== 'ended') this.#options.onLost(tracker);
+    }
+  }
+}
+
+function refuse(link: WorkerLinkEnd, request: number): void {
+  const detail = 'the subscription was taken over or deleted';
+  packFailed(link.writer, { request, session: 0, code: 'unknown_delivery', detail, field: null });
+}
+
+function hasFailures({ cursor }: Tracker): boolean {
+  const { deadLetters, failures, settled } = cursor.changes;
+  return deadLetters.length > 0 || failures.length > 0 || settled.length > 0;
+}
+
+function recordOf(entry: Entry, wallMs: number): DeliveryRecord {
+  const { sequence, attempts, dueAtMs, firstFailedAtMs, lastError, redriven } = entry;
+  return {
+    sequence,
+    attempts,
+    // Held by now: what it is due at would be the time it was granted.
+    dueAtMs: Math.round((entry.state === 'held' ? entry.sentAtMs : dueAtMs) + wallMs),
+    firstFailedAtMs: Number.isNaN(firstFailedAtMs) ? 0 : Math.round(firstFailedAtMs + wallMs),
+    lastError,
+    redriven,
+  };
+}
