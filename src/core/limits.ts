@@ -139,6 +139,18 @@ export const LIMITS = {
     max: 65_536 * MIB,
     text: 'Bytes of the in-memory log of one worker.',
   },
+  memoryDeadLettersMax: {
+    default: 100_000,
+    min: 1,
+    max: 100_000_000,
+    text: 'Dead letters that one worker keeps without a database.',
+  },
+  memoryDeadLetterBytesMax: {
+    default: 64 * MIB,
+    min: 64 * KIB,
+    max: 8_192 * MIB,
+    text: 'Bytes of dead letters that one worker keeps without a database.',
+  },
   batchMessagesMax: {
     default: 4_000,
     min: 1,

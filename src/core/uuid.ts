@@ -127,3 +127,10 @@ export function makeUuidV7(nowMs: number, randA: number): Uint8Array {
   poolAt += RANDOM_BYTES;
   return id;
 }
+
+/** The Unix milliseconds of a UUIDv7: its first 48 bits. Of any other id: some number below 2^48. */
+export function uuidTimeMs(id: Uint8Array): number {
+  let ms = 0;
+  for (let at = 0; at < 6; at++) ms = ms * 256 + (id[at] ?? 0);
+  return ms;
+}

@@ -15,6 +15,7 @@ import type { LogRow } from '../core/message.js';
 import { makeUuidV7 } from '../core/uuid.js';
 import type { Deferred, Timers } from './memory-outbox.js';
 import { MemoryOutbox } from './memory-outbox.js';
+import { MemorySubscriptions } from './memory-subscriptions.js';
 import type { MemoryTopic } from './memory-topic.js';
 import { MemoryTopics } from './memory-topics.js';
 import type {
@@ -42,7 +43,7 @@ export interface MemoryLogOptions<A extends PendingAppend> {
   limits: Limits;
   clock: Clock;
   sink: LogSink<A>;
-  /** Topic and deferred ids are idBase + n * idStep: unique across the workers of a node. */
+  /** Ids of all kinds are idBase + n * idStep: unique across the workers of a node. */
   idBase: number;
   idStep: number;
   /** 1 to 20 of [0-9a-z], another at every start; default: time and chance. */
@@ -57,6 +58,7 @@ type Leftover<A> =
 
 export class MemoryLog<A extends PendingAppend> implements MessageLog<A> {
   readonly mode = 'memory';
+  readonly subscriptions: MemorySubscriptions;
   readonly #options: MemoryLogOptions<A>;
   readonly #timers: Timers;
   readonly #bootNonce: string;
@@ -72,6 +74,7 @@ export class MemoryLog<A extends PendingAppend> implements MessageLog<A> {
     this.#timers = options.timers ?? MEMORY_TIMERS;
     this.#bootNonce = options.bootNonce ?? bootNonce(options.clock);
     this.#topics = new MemoryTopics(options);
+    this.subscriptions = new MemorySubscriptions({ ...options, topics: this.#topics });
     this.#outbox = new MemoryOutbox({
       clock: options.clock,
       timers: this.#timers,
@@ -143,6 +146,7 @@ export class MemoryLog<A extends PendingAppend> implements MessageLog<A> {
     this.flush();
     this.#topics.delete(topic);
     this.#outbox.dropTopic(topic.id);
+    this.subscriptions.dropTopic(topic.id);
     return topic.record();
   }
 

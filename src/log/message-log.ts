@@ -5,6 +5,7 @@
  */
 import type { ErrorCode } from '../core/errors.js';
 import type { LogRow, Publication } from '../core/message.js';
+import type { SubscriptionStore } from './subscription-store.js';
 
 /** How long a topic keeps messages; null: no bound of this kind but the node's own. */
 export interface Retention {
@@ -124,6 +125,8 @@ export interface LogTotals {
 export interface MessageLog<A extends PendingAppend> {
   readonly mode: 'memory' | 'postgres';
   readonly state: LogState;
+  /** What outlives sessions, beside the messages. */
+  readonly subscriptions: SubscriptionStore;
   /** Connects, asserts durability settings, starts retention and release timers. */
   open(): Promise<void>;
   /** Answers what is under way (failed when it must), stops timers, disconnects. */

@@ -17,6 +17,14 @@ const SEQUENCE_MAX = Number.MAX_SAFE_INTEGER;
 const ROW_BYTES = `octet_length(payload) + coalesce(octet_length(key), 0)
   + coalesce(octet_length(headers), 0) + 64`;
 
+/** What `decodeMessage` takes, of a table that has the columns of conduit.messages. */
+export function messageColumns(alias: string): string {
+  return `${alias}.sequence, ${alias}.message_id,
+    floor(extract(epoch FROM ${alias}.published_at) * 1000) AS published_ms,
+    floor(extract(epoch FROM ${alias}.expires_at) * 1000) AS expires_ms,
+    ${alias}.key, ${alias}.headers, ${alias}.content_type, ${alias}.payload`;
+}
+
 /**
  * The topic's bounds beside each row of the page; one row without a message when the page is empty.
  */
@@ -29,10 +37,7 @@ function pageSql(order: 'asc' | 'desc'): string {
     SELECT first_sequence, last_sequence,
       greatest($2::bigint, first_sequence) AS low, least($3::bigint, last_sequence) AS high
     FROM conduit.topics WHERE id = $1::bigint AND deleted_at IS NULL)
-  SELECT t.first_sequence, t.last_sequence, t.low, t.high, p.sequence, p.message_id,
-    floor(extract(epoch FROM p.published_at) * 1000) AS published_ms,
-    floor(extract(epoch FROM p.expires_at) * 1000) AS expires_ms,
-    p.key, p.headers, p.content_type, p.payload
+  SELECT t.first_sequence, t.last_sequence, t.low, t.high, ${messageColumns('p')}
   FROM t LEFT JOIN (
     SELECT m.*, sum(${ROW_BYTES}) OVER (ORDER BY sequence ${order}) - (${ROW_BYTES}) AS before
     FROM conduit.messages m
@@ -73,7 +78,8 @@ interface BoundsRow {
   high: string;
 }
 
-interface MessageRow extends BoundsRow {
+/** The select list of `messageColumns`. */
+export interface StoredMessage {
   sequence: string;
   message_id: string;
   published_ms: string;
@@ -83,6 +89,8 @@ interface MessageRow extends BoundsRow {
   content_type: number;
   payload: Buffer;
 }
+
+type MessageRow = BoundsRow & StoredMessage;
 
 type PageRow = MessageRow | (BoundsRow & { sequence: null });
 
@@ -142,7 +150,7 @@ export class MessageStore {
     const bounds = rows[0];
     if (bounds === undefined) throw topicGone(range.topicId);
     return {
-      rows: rows.filter(isMessage).map(decodeRow),
+      rows: rows.filter(isMessage).map(decodeMessage),
       firstSequence: Number(bounds.first_sequence),
       lastSequence: Number(bounds.last_sequence),
       low: Number(bounds.low),
@@ -168,7 +176,7 @@ function isMessage(row: PageRow): row is MessageRow {
   return row.sequence !== null;
 }
 
-function decodeRow(row: MessageRow): LogRow {
+export function decodeMessage(row: StoredMessage): LogRow {
   const messageId = parseUuid(row.message_id);
   if (messageId === null) throw new Error(`not a UUID in the log: ${row.message_id}`);
   return {

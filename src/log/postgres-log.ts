@@ -33,6 +33,8 @@ import type {
 import { MessageStore } from './message-store.js';
 import { OutboxRelease } from './outbox-release.js';
 import { OUTBOX_CHANNEL, OutboxStore } from './outbox-store.js';
+import { PostgresSubscriptions } from './postgres-subscriptions.js';
+import type { SubscriptionStore } from './subscription-store.js';
 import { TOPICS_CHANNEL, TopicStore } from './topic-store.js';
 import { Upkeep } from './upkeep.js';
 
@@ -58,6 +60,7 @@ export interface PostgresLogOptions<A extends PendingAppend> {
 
 export class PostgresLog<A extends PendingAppend> implements MessageLog<A> {
   readonly mode = 'postgres';
+  readonly subscriptions: SubscriptionStore;
   readonly #options: PostgresLogOptions<A>;
   readonly #pool: pg.Pool;
   readonly #topics: TopicStore;
@@ -80,6 +83,9 @@ export class PostgresLog<A extends PendingAppend> implements MessageLog<A> {
     this.#topics = new TopicStore({ db: this.#pool, limits });
     this.#messages = new MessageStore(this.#pool);
     this.#outbox = new OutboxStore(this.#pool);
+    this.subscriptions = everyCall(new PostgresSubscriptions(this.#pool), (query) =>
+      this.#ask(async () => query()),
+    );
     this.#appends = buildAppends<A>({
       openMain: (onLost) => this.#openMain(onLost),
       openWaiting: (onLost) => openAppendSession(this.#session('wait'), onLost),
@@ -308,4 +314,15 @@ export class PostgresLog<A extends PendingAppend> implements MessageLog<A> {
       });
     }
   }
+}
+
+/** The same store, with `ask` around every call of a method. */
+function everyCall<T extends object>(store: T, ask: (query: () => unknown) => unknown): T {
+  return new Proxy(store, {
+    get(target, name): unknown {
+      const method: unknown = Reflect.get(target, name);
+      if (typeof method !== 'function') return method;
+      return (...args: unknown[]) => ask(() => Reflect.apply(method, target, args));
+    },
+  });
 }

@@ -10,7 +10,7 @@ import type { Queryable } from './queryable.js';
 const TOPICS_MAX = 1_000;
 /** Rows summed exactly in one step; larger moves reckon bytes by the share of messages. */
 const EXACT_ROWS_MAX = 20_000;
-const PURGE_ROWS_MAX = 10_000;
+export const PURGE_ROWS_MAX = 10_000;
 const PURGE_MS_MAX = 20_000;
 const LOCK_TIMEOUT_MS = 500;
 const LOCK_NOT_AVAILABLE = '55P03';
@@ -87,11 +87,23 @@ export async function applyRetention(session: Queryable, hoursMax: number): Prom
 }
 
 /** Deletes expired keys in chunks, for a bounded time: how many. */
-export async function purgeDedupe(session: Queryable, clock: Clock): Promise<number> {
+export function purgeDedupe(session: Queryable, clock: Clock): Promise<number> {
+  return purgeInChunks(session, PURGE_DEDUPE_SQL, clock);
+}
+
+/**
+ * Runs a DELETE of at most PURGE_ROWS_MAX rows until it finds fewer, or the time is up: how many
+ * went.
+ */
+export async function purgeInChunks(
+  session: Queryable,
+  deleteSql: string,
+  clock: Clock,
+): Promise<number> {
   const until = clock.monotonic() + PURGE_MS_MAX;
   let purged = 0;
   for (;;) {
-    const { rowCount } = await session.query(PURGE_DEDUPE_SQL);
+    const { rowCount } = await session.query(deleteSql);
     purged += rowCount ?? 0;
     if ((rowCount ?? 0) < PURGE_ROWS_MAX || clock.monotonic() > until) return purged;
   }

@@ -7,6 +7,7 @@ import type { Limits } from '../core/limits.js';
 import { dropOldLeaves, makeLeaves } from './partitions.js';
 import type { Queryable } from './queryable.js';
 import { applyRetention, forgetReleases, purgeDedupe } from './retention.js';
+import { forgetFailures, purgeOrphans } from './subscription-purge.js';
 
 const TURN_MS = 60_000;
 const STATEMENT_TIMEOUT_MS = 60_000;
@@ -78,6 +79,8 @@ export class Upkeep {
       await applyRetention(client, retentionHours);
       await purgeDedupe(client, this.#options.clock);
       await forgetReleases(client);
+      await purgeOrphans(client, this.#options.clock);
+      await forgetFailures(client, this.#options.clock);
     }
   }
 

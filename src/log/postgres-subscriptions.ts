@@ -1,0 +1,238 @@
+/**
+ * The subscription store on PostgreSQL. Keeps no state; takes sessions of a pool. What a topic or
+ * subscription leaves behind when it is deleted is out of reach at once (every read joins what
+ * lives) and deleted by upkeep.
+ */
+import { RequestError } from '../core/errors.js';
+import type { LogRow } from '../core/message.js';
+import { isCursorOnly, storeCursors, storeDeliveries } from './cursor-rows.js';
+import type { OwnedSequence } from './dead-letter-rows.js';
+import {
+  returnRedriven,
+  settleDeadLetters,
+  storeDeadLetters,
+  storeFailures,
+} from './dead-letter-rows.js';
+import { MessageTrace } from './message-trace.js';
+import { PostgresDeadLetters } from './postgres-dead-letters.js';
+import type { Queryable } from './queryable.js';
+import type { DeliveryRow, SubscriptionRow } from './subscription-rows.js';
+import {
+  DELIVERY_COLUMNS,
+  deliveryOf,
+  SUBSCRIPTION_COLUMNS,
+  storable,
+  subscriptionOf,
+} from './subscription-rows.js';
+import type {
+  DeadLetterFilter,
+  DeadLetterRecord,
+  DeliveryRecord,
+  EphemeralSave,
+  SubscriptionRecord,
+  SubscriptionSave,
+  SubscriptionSettings,
+  SubscriptionStore,
+} from './subscription-store.js';
+import type { SessionPool } from './transaction.js';
+import { inTransaction } from './transaction.js';
+
+/** What a delete takes along itself; the rest goes with upkeep. */
+const DELETE_ROWS_MAX = 10_000;
+
+const TAKE_SQL = `WITH t AS (
+    SELECT id, name FROM conduit.topics WHERE id = $1 AND deleted_at IS NULL),
+  s AS (
+    INSERT INTO conduit.subscriptions AS old
+      (topic_id, name, ack_wait_ms, max_deliver, ordering, ack_floor, delivered)
+    SELECT t.id, $2, $3, $4, $5, $6, $6 FROM t
+    ON CONFLICT (topic_id, name) DO UPDATE SET term = old.term + 1 RETURNING *)
+  SELECT ${SUBSCRIPTION_COLUMNS} FROM s JOIN t ON t.id = s.topic_id`;
+
+const DELIVERIES_SQL = `SELECT ${DELIVERY_COLUMNS} FROM conduit.deliveries d
+  WHERE d.subscription_id = $1 ORDER BY d.sequence`;
+
+const FIND_SQL = `SELECT ${SUBSCRIPTION_COLUMNS} FROM conduit.subscriptions s
+  JOIN conduit.topics t ON t.id = s.topic_id AND t.deleted_at IS NULL
+  WHERE s.topic_id = $1 AND s.name = $2`;
+
+const LIST_SQL = `SELECT ${SUBSCRIPTION_COLUMNS} FROM conduit.subscriptions s
+  JOIN conduit.topics t ON t.id = s.topic_id AND t.deleted_at IS NULL
+  JOIN conduit.tenants n ON n.id = t.tenant_id
+  WHERE n.name = $1 AND ($2::text IS NULL OR t.name = $2) AND (t.name, s.name) > ($3, $4)
+  ORDER BY t.name, s.name LIMIT $5`;
+
+const DELETE_SQL = `DELETE FROM conduit.subscriptions s USING conduit.topics t
+  WHERE s.topic_id = $1 AND s.name = $2 AND t.id = s.topic_id AND t.deleted_at IS NULL
+  RETURNING s.id`;
+
+function deleteOwnedSql(table: string): string {
+  return `DELETE FROM conduit.${table} WHERE ctid = ANY (ARRAY(
+    SELECT ctid FROM conduit.${table} WHERE subscription_id = $1 LIMIT ${DELETE_ROWS_MAX}))`;
+}
+
+export class PostgresSubscriptions implements SubscriptionStore {
+  readonly #pool: SessionPool;
+  readonly #deadLetters: PostgresDeadLetters;
+  readonly #trace: MessageTrace;
+
+  constructor(pool: SessionPool) {
+    this.#pool = pool;
+    this.#deadLetters = new PostgresDeadLetters(pool);
+    this.#trace = new MessageTrace(pool, this.#deadLetters);
+  }
+
+  /** One round trip when it makes it. Rejects `topic_not_found`. */
+  async take(
+    topicId: number,
+    name: string,
+    initial: { settings: SubscriptionSettings; cursor: number },
+  ): Promise<{ record: SubscriptionRecord; deliveries: DeliveryRecord[]; created: boolean }> {
+    const { settings, cursor } = initial;
+    const { rows } = await this.#pool.query<SubscriptionRow>(TAKE_SQL, [
+      topicId,
+      name,
+      settings.ackWaitMs,
+      settings.maxDeliver,
+      settings.ordering,
+      cursor,
+    ]);
+    const row = rows[0];
+    if (row === undefined) throw new RequestError('topic_not_found', 'topic not found');
+    const record = subscriptionOf(row);
+    if (record.term === 1) return { record, deliveries: [], created: true };
+    // A second statement: the first one's snapshot is older than the save that it may have waited
+    // for, and under the new term no other save can follow.
+    const deliveries = await this.#pool.query<DeliveryRow>(DELIVERIES_SQL, [record.id]);
+    return { record, deliveries: deliveries.rows.map(deliveryOf), created: false };
+  }
+
+  async find(topicId: number, name: string): Promise<SubscriptionRecord | null> {
+    const { rows } = await this.#pool.query<SubscriptionRow>(FIND_SQL, [topicId, storable(name)]);
+    return rows[0] === undefined ? null : subscriptionOf(rows[0]);
+  }
+
+  async list(
+    tenant: string,
+    page: { topic: string | null; after: { topic: string; name: string } | null; limit: number },
+  ): Promise<SubscriptionRecord[]> {
+    const { rows } = await this.#pool.query<SubscriptionRow>(LIST_SQL, [
+      storable(tenant),
+      storable(page.topic),
+      // Cut and not replaced: what follows must sort behind it.
+      page.after?.topic.split('\0', 1)[0] ?? '',
+      page.after?.name.split('\0', 1)[0] ?? '',
+      page.limit,
+    ]);
+    return rows.map(subscriptionOf);
+  }
+
+  async delete(topicId: number, name: string): Promise<boolean> {
+    return inTransaction(this.#pool, async (session) => {
+      const { rows } = await session.query<{ id: string }>(DELETE_SQL, [topicId, storable(name)]);
+      const id = rows[0]?.id;
+      if (id === undefined) return false;
+      await session.query(deleteOwnedSql('deliveries'), [id]);
+      await session.query(deleteOwnedSql('dead_letters'), [id]);
+      return true;
+    });
+  }
+
+  /** One statement when only cursors changed. */
+  async save(saves: readonly SubscriptionSave[]): Promise<number[]> {
+    if (saves.length === 0) return [];
+    const stored = saves.every(isCursorOnly)
+      ? await storeCursors(this.#pool, saves)
+      : await inTransaction(this.#pool, async (session) => {
+          const ids = await storeCursors(session, saves);
+          const accepted = saves.filter((save) => ids.has(save.id) && !isCursorOnly(save));
+          await storeDeliveries(session, accepted);
+          await storeExceptions(session, accepted);
+          return ids;
+        });
+    return saves.filter((save) => !stored.has(save.id)).map((save) => save.id);
+  }
+
+  async saveEphemeral(save: EphemeralSave): Promise<void> {
+    const { topicId } = save;
+    const by = { topicId, owner: { session: save.session } };
+    await inTransaction(this.#pool, async (session) => {
+      const drafts = save.deadLetters.map((draft) => ({ ...by, ...draft }));
+      await storeDeadLetters(session, drafts);
+      const settled = save.settledDeliveries.map((sequence) => ({ ...by, sequence }));
+      await settleDeadLetters(session, settled);
+      const failures = save.failures.map((failure) => ({ ...by, ...failure }));
+      await storeFailures(session, failures);
+    });
+  }
+
+  listDeadLetters(
+    filter: DeadLetterFilter,
+    page: { after: number; limit: number; bytesMax: number },
+  ): Promise<DeadLetterRecord[]> {
+    return this.#deadLetters.list(filter, page);
+  }
+
+  countDeadLetters(filter: DeadLetterFilter): Promise<number> {
+    return this.#deadLetters.count(filter);
+  }
+
+  purgeDeadLetters(filter: DeadLetterFilter, limit: number): Promise<number> {
+    return this.#deadLetters.purge(filter, limit);
+  }
+
+  redrive(ids: readonly number[]): Promise<DeadLetterRecord[]> {
+    return this.#deadLetters.redrive(ids);
+  }
+
+  redrivenRows(
+    of: Parameters<SubscriptionStore['redrivenRows']>[0],
+    sequences: readonly number[],
+  ): Promise<LogRow[]> {
+    return this.#deadLetters.redrivenRows(of, sequences);
+  }
+
+  findMessage(
+    tenant: string,
+    messageId: Uint8Array,
+  ): Promise<{ topic: string; topicId: number; row: LogRow } | null> {
+    return this.#trace.find(tenant, messageId);
+  }
+
+  traceOf(topicId: number, sequence: number): ReturnType<SubscriptionStore['traceOf']> {
+    return this.#trace.of(topicId, sequence);
+  }
+}
+
+type OwnerPart = Omit<OwnedSequence, 'sequence'>;
+
+/** Dead letters before what is settled: what comes back redriven is no longer redriven then. */
+async function storeExceptions(
+  session: Queryable,
+  saves: readonly SubscriptionSave[],
+): Promise<void> {
+  const all = <T>(items: (save: SubscriptionSave) => readonly T[]): (T & OwnerPart)[] =>
+    saves.flatMap((save) =>
+      items(save).map((item) => ({
+        ...item,
+        topicId: save.topicId,
+        owner: { subscriptionId: save.id },
+      })),
+    );
+  await storeDeadLetters(
+    session,
+    all((save) => save.deadLetters),
+  );
+  await settleDeadLetters(
+    session,
+    all((save) => save.settledDeliveries.map((sequence) => ({ sequence }))),
+  );
+  await returnRedriven(
+    session,
+    saves.filter((save) => save.dropDeliveries).map((save) => save.id),
+  );
+  await storeFailures(
+    session,
+    all((save) => save.failures),
+  );
+}

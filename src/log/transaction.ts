@@ -1,0 +1,42 @@
+/**
+ * Several statements as one: all are committed, or none. Gives the session back whatever happens, and
+ * ends one that cannot even roll back.
+ */
+import type { Queryable } from './queryable.js';
+
+/** What a pg.Pool lends. */
+export interface LentSession extends Queryable {
+  /** true: it is not fit to be lent again. */
+  release(broken?: boolean): void;
+}
+
+export interface SessionPool extends Queryable {
+  connect(): Promise<LentSession>;
+}
+
+/** Rejects with what `work` or PostgreSQL said; only when COMMIT said it is the outcome open. */
+export async function inTransaction<T>(
+  pool: SessionPool,
+  work: (session: Queryable) => Promise<T>,
+): Promise<T> {
+  const session = await pool.connect();
+  let isBroken = false;
+  try {
+    await session.query('BEGIN');
+    const result = await work(session);
+    await session.query('COMMIT');
+    return result;
+  } catch (error) {
+    isBroken = !(await rolledBack(session));
+    throw error;
+  } finally {
+    session.release(isBroken);
+  }
+}
+
+async function rolledBack(session: Queryable): Promise<boolean> {
+  return session.query('ROLLBACK').then(
+    () => true,
+    () => false,
+  );
+}

@@ -1,0 +1,141 @@
+// Goal: the subscription store in PostgreSQL keeps the contract; upkeep leaves nothing of what was
+// deleted, and no failure older than 72 hours.
+import pg from 'pg';
+import t from 'tap';
+import { systemClock } from '../../src/core/clock.js';
+import { migrate } from '../../src/log/migrations.js';
+import { forgetFailures, HISTORY_HOURS, purgeOrphans } from '../../src/log/subscription-purge.js';
+import { startPostgres } from '../support/postgres.js';
+import { openPostgresLog } from '../support/postgres-log.js';
+import { TENANT } from './message-log.js';
+import type { OpenStore } from './subscription-store.js';
+import {
+  deliveriesOf,
+  failed,
+  failure,
+  filterOf,
+  givenUp,
+  lettersOf,
+  SETTINGS,
+  saveOf,
+  storeSuite,
+  taken,
+  topicWith,
+} from './subscription-store.js';
+
+const HOUR_MS = 3_600_000;
+const server = await startPostgres();
+await migrate(server.url);
+// Before the suite's own teardowns are added: tap runs them last first.
+t.teardown(() => server.stop());
+const client = new pg.Client({ connectionString: server.url });
+await client.connect();
+t.teardown(() => client.end());
+
+async function countOf(table: string, where: string, id: number): Promise<number> {
+  const { rows } = await client.query<{ n: number }>(
+    `SELECT count(*)::int AS n FROM conduit.${table} WHERE ${where} = $1`,
+    [id],
+  );
+  return rows[0]?.n ?? -1;
+}
+
+async function open(): Promise<OpenStore> {
+  const { log, sink } = await openPostgresLog(server.url, 'subscriptions');
+  return {
+    ...{ log, sink, store: log.subscriptions },
+    forget: async (topic, sequence) => {
+      await client.query('UPDATE conduit.topics SET first_sequence = $2 WHERE id = $1', [
+        topic.id,
+        sequence + 1,
+      ]);
+      const gone = 'DELETE FROM conduit.messages WHERE topic_id = $1 AND sequence <= $2';
+      await client.query(gone, [topic.id, sequence]);
+    },
+    rowsOf: async (id) => [
+      await countOf('subscriptions', 'id', id),
+      await countOf('deliveries', 'subscription_id', id),
+      await countOf('dead_letters', 'subscription_id', id),
+    ],
+  };
+}
+
+t.test('the contract', (t) => storeSuite(t, open));
+
+t.test('a save that waits for another take is refused', async (t) => {
+  const store = await open();
+  t.teardown(() => store.log.close());
+  const topic = await topicWith(store, 5);
+  const record = await taken(store, topic);
+  await client.query('BEGIN');
+  await client.query('UPDATE conduit.subscriptions SET term = term + 1 WHERE id = $1', [record.id]);
+  const save = store.store.save([saveOf(record, { ackFloor: 3, deliveries: [failed(4)] })]);
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  await client.query('COMMIT');
+  t.same(await save, [record.id]);
+  t.match(await store.store.find(topic.id, 'sub'), { ackFloor: 0 });
+  t.same(await deliveriesOf(store, topic), []);
+});
+
+t.test('a take that waits for a save has all of it', async (t) => {
+  const store = await open();
+  t.teardown(() => store.log.close());
+  const topic = await topicWith(store, 5);
+  const record = await taken(store, topic);
+  await client.query('BEGIN');
+  await client.query('UPDATE conduit.subscriptions SET ack_floor = 2 WHERE id = $1', [record.id]);
+  const take = store.store.take(topic.id, 'sub', { settings: SETTINGS, cursor: 0 });
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  await client.query(
+    'INSERT INTO conduit.deliveries VALUES ($1, 3, 1, clock_timestamp(), NULL, NULL, false)',
+    [record.id],
+  );
+  await client.query('COMMIT');
+  t.match(await take, { record: { ackFloor: 2 }, deliveries: [{ sequence: 3 }] });
+});
+
+t.test('a save whose transaction breaks stores nothing, and can be made again', async (t) => {
+  const store = await open();
+  t.teardown(() => store.log.close());
+  const topic = await topicWith(store, 5);
+  const record = await taken(store, topic);
+  const save = saveOf(record, { ackFloor: 1, deliveries: [failed(2)], failures: [failure(2)] });
+  await client.query('ALTER TABLE conduit.delivery_history RENAME TO hidden');
+  await t.rejects(store.store.save([save]), { code: 'log_unavailable' });
+  await client.query('ALTER TABLE conduit.hidden RENAME TO delivery_history');
+  t.match(await store.store.find(topic.id, 'sub'), { ackFloor: 0 });
+  t.same(await store.store.save([save]), []);
+  t.match(await store.store.find(topic.id, 'sub'), { ackFloor: 1 });
+});
+
+t.test('upkeep deletes what deleted topics and subscriptions left, and old failures', async (t) => {
+  const store = await open();
+  t.teardown(() => store.log.close());
+  const [dead, living] = [await topicWith(store, 5), await topicWith(store, 5)];
+  const old = Date.now() - (HISTORY_HOURS + 1) * HOUR_MS;
+  const more = {
+    deliveries: [failed(2)],
+    deadLetters: [givenUp(1)],
+    failures: [failure(2), failure(3, { atMs: old })],
+  };
+  const records = [await taken(store, dead), await taken(store, living)];
+  await store.store.save(records.map((record) => saveOf(record, more)));
+  const orphan = await taken(store, living, 'orphan');
+  await store.store.save([saveOf(orphan, more)]);
+  for (const topicId of [dead.id, living.id]) {
+    const ephemeral = { topicId, session: 's', deadLetters: [givenUp(2)] };
+    await store.store.saveEphemeral({ ...ephemeral, failures: [], settledDeliveries: [] });
+  }
+  await store.log.deleteTopic(TENANT, dead.name);
+  await client.query('DELETE FROM conduit.subscriptions WHERE id = $1', [orphan.id]);
+  t.ok((await purgeOrphans(client, systemClock)) >= 6);
+  t.ok((await forgetFailures(client, systemClock)) >= 3);
+  t.equal(await purgeOrphans(client, systemClock), 0);
+  t.equal(await countOf('dead_letters', 'topic_id', dead.id), 0);
+  t.same(await store.rowsOf(records[0]?.id ?? 0), [0, 0, 0]);
+  t.same(await store.rowsOf(orphan.id), [0, 0, 0]);
+  t.same(await store.rowsOf(records[1]?.id ?? 0), [1, 1, 1]);
+  t.equal((await lettersOf(store, filterOf(living))).length, 2);
+  t.same((await store.store.traceOf(living.id, 3)).failures, []);
+  t.equal((await store.store.traceOf(living.id, 2)).failures.length, 1);
+});

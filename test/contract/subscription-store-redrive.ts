@@ -1,0 +1,131 @@
+/** The subscription store's suite, its part on dead letters that are given back. */
+import type { TopicRecord } from '../../src/log/message-log.js';
+import type { SubscriptionRecord } from '../../src/log/subscription-store.js';
+import type { OpenStore, StoreParts } from './subscription-store.js';
+import {
+  deliveriesOf,
+  failed,
+  filterOf,
+  givenUp,
+  lettersOf,
+  PAST_MS,
+  saveOf,
+  taken,
+  topicWith,
+} from './subscription-store.js';
+
+interface Redriven {
+  topic: TopicRecord;
+  record: SubscriptionRecord;
+  /** Of the dead letters of sequences 1, 2, 3; 1 and 2 are redriven. */
+  ids: number[];
+}
+
+async function redriven(open: OpenStore): Promise<Redriven> {
+  const { store } = open;
+  const topic = await topicWith(open, 9);
+  const record = await taken(open, topic);
+  const deadLetters = [1, 2, 3].map((sequence) => givenUp(sequence));
+  await store.save([saveOf(record, { ackFloor: 3, delivered: 3, deadLetters })]);
+  const ids = (await lettersOf(open, filterOf(topic))).map(({ id }) => id);
+  await store.redrive(ids.slice(0, 2));
+  return { topic, record: { ...record, ackFloor: 3, delivered: 3 }, ids };
+}
+
+export const REDRIVE: StoreParts = {
+  'marks each once, and makes its delivery row': async (t, open) => {
+    const { store } = open;
+    const { topic, record, ids } = await redriven(open);
+    t.match(await store.redrive([...ids, 987_654_321].reverse()), [{ id: ids[2], redriven: true }]);
+    t.same(await store.redrive(ids), []);
+    t.same(await store.redrive([]), []);
+    const rows = await deliveriesOf(open, topic);
+    t.same(
+      rows.map(({ dueAtMs: _, ...row }) => row),
+      [1, 2, 3].map((sequence) => ({
+        ...{ sequence, attempts: 0, firstFailedAtMs: 0, lastError: null, redriven: true },
+      })),
+    );
+    t.ok(rows.every(({ dueAtMs }) => Math.abs(dueAtMs - Date.now()) < 60_000));
+    t.same(await lettersOf(open, filterOf(topic)), [], 'not seen but by id');
+    t.equal(await store.countDeadLetters(filterOf(topic)), 0);
+    t.equal(await store.purgeDeadLetters(filterOf(topic), 10), 0);
+    t.match(await lettersOf(open, filterOf(topic, { ids })), [{ redriven: true }, {}, {}]);
+    t.equal((await store.find(topic.id, 'sub'))?.id, record.id);
+  },
+
+  'of two at once one marks it': async (t, open) => {
+    const { ids } = await redriven(open);
+    const all = await Promise.all([1, 2, 3, 4].map(() => open.store.redrive(ids)));
+    t.equal(all.flat().length, 1);
+  },
+
+  'gives the copies when the log has forgotten the messages': async (t, open) => {
+    const { store } = open;
+    const { topic, record } = await redriven(open);
+    await open.forget(topic, 5);
+    const rows = await store.redrivenRows({ subscriptionId: record.id }, [9, 3, 2, 1, 2]);
+    t.same(
+      rows.map((row) => `${row.sequence} ${Buffer.from(row.payload)}`),
+      ['1 {"n":1}', '2 {"n":2}'],
+    );
+    t.same(await store.redrivenRows({ subscriptionId: record.id + 1_000_000 }, [1]), []);
+    t.same(await store.redrivenRows({ subscriptionId: record.id }, []), []);
+  },
+
+  'ends with the dead letter when it is settled': async (t, open) => {
+    const { store } = open;
+    const { topic, record, ids } = await redriven(open);
+    t.same(await store.save([saveOf(record, { settledDeliveries: [1, 3] })]), []);
+    t.match(await deliveriesOf(open, topic), [{ sequence: 2 }]);
+    const left = await lettersOf(open, filterOf(topic, { ids }));
+    t.same(
+      left.map(({ row, redriven }) => [row.sequence, redriven]),
+      [
+        [2, true],
+        [3, false],
+      ],
+      'one that was not redriven stays',
+    );
+  },
+
+  'is counted when the message is given up again, forgotten by the log or not': async (t, open) => {
+    const { store } = open;
+    const { topic, record, ids } = await redriven(open);
+    await open.forget(topic, 1);
+    const again = { reason: 'rejected', attempts: 1, lastFailedAtMs: PAST_MS + 99_000 } as const;
+    const save = saveOf(record, {
+      settledDeliveries: [1, 2],
+      deadLetters: [givenUp(1, again), givenUp(2, again), givenUp(3, again)],
+    });
+    t.same(await store.save([save]), []);
+    t.same(await store.save([save]), []);
+    t.same(await deliveriesOf(open, topic), []);
+    const letters = await lettersOf(open, filterOf(topic));
+    t.same(
+      letters.map(({ id }) => id),
+      ids,
+    );
+    t.match(letters, [
+      { ...again, redrivenCount: 1, redriven: false },
+      { ...again, redrivenCount: 1, redriven: false },
+      { ...again, redrivenCount: 0, redriven: false },
+    ]);
+    t.equal(Buffer.from(letters[0]?.row.payload ?? []).toString(), '{"n":1}');
+    t.equal((await store.redrive(ids)).length, 3);
+  },
+
+  'is undone by a seek that drops the delivery row': async (t, open) => {
+    const { store } = open;
+    const { topic, record } = await redriven(open);
+    const kept = failed(2, { attempts: 0, firstFailedAtMs: 0, lastError: null, redriven: true });
+    const seek = saveOf(record, { ackFloor: 0, dropDeliveries: true, deliveries: [kept] });
+    t.same(await store.save([seek]), []);
+    const letters = await lettersOf(open, filterOf(topic));
+    t.same(
+      letters.map(({ row }) => row.sequence),
+      [1, 3],
+    );
+    t.same(await deliveriesOf(open, topic), [kept]);
+  },
+};
