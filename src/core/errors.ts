@@ -125,6 +125,12 @@ export const ERRORS = {
     temporary: false,
     title: 'A WebSocket upgrade is required',
   },
+  subscription_in_use: {
+    id: 50,
+    status: 409,
+    temporary: true,
+    title: 'Another session has this subscription to itself',
+  },
   log_full: { id: 47, status: 503, temporary: true, title: 'The log is full' },
 } as const satisfies Record<string, ErrorSpec>;
 

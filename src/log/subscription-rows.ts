@@ -2,12 +2,9 @@
  * Durable subscriptions and their deliveries as PostgreSQL has them: select lists, what pg makes of
  * them, and the records of the contract. Pure.
  */
-import type {
-  DeliveryRecord,
-  Ordering,
-  SequenceRange,
-  SubscriptionRecord,
-} from './subscription-store.js';
+import type { SequenceRange } from '../core/ack-floor.js';
+import type { Ordering } from '../core/cursor-ledger.js';
+import type { DeliveryRecord, SubscriptionRecord } from './subscription-store.js';
 
 /** Of conduit.subscriptions `s`, and its topic `t`. */
 export const SUBSCRIPTION_COLUMNS = `s.id, s.topic_id, t.name AS topic, s.name, s.ack_wait_ms,

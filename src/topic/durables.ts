@@ -64,7 +64,8 @@ export class Durables {
 
   /** It has no session, and nothing to be saved: the store has it all. */
   giveUp(tracker: Tracker): void {
-    if (tracker.subscriptions.size > 0 || !tracker.cursor.changes.isEmpty) return;
+    if (tracker.subscriptions.size > 0 || tracker.saving > 0) return;
+    if (!tracker.cursor.changes.isEmpty) return;
     this.end(tracker);
   }
 

@@ -92,7 +92,8 @@ export class Giver {
       const handled = this.#handleReady(tracker, entries, batches);
       this.#send(tracker, batches);
       if (handled > 0) continue;
-      if (!entries.some((entry) => this.#rowOf(tracker, entry.sequence) === undefined)) return false;
+      if (!entries.some((entry) => this.#rowOf(tracker, entry.sequence) === undefined))
+        return false;
       this.#readReady(tracker, entries);
       return false;
     }
@@ -138,7 +139,8 @@ export class Giver {
       this.#send(tracker, batches);
       if (cursor.delivered === before) return;
     }
-    for (const subscription of tracker.subscriptions) this.#options.feeder.tellCaughtUp(subscription);
+    for (const subscription of tracker.subscriptions)
+      this.#options.feeder.tellCaughtUp(subscription);
   }
 
   #handleNew(tracker: Tracker, rows: readonly LogRow[], batches: readonly Batch[]): void {
@@ -219,7 +221,8 @@ export class Giver {
     const to = wanted.at(-1)?.sequence ?? from;
     this.#read(tracker, from, to, async (page) => {
       // A page may end before its range does.
-      const readUpTo = page.rows.length === 0 ? to : Math.max(from, page.rows.at(-1)?.sequence ?? to);
+      const readUpTo =
+        page.rows.length === 0 ? to : Math.max(from, page.rows.at(-1)?.sequence ?? to);
       const rows = new Map(page.rows.map((row) => [row.sequence, row]));
       const gone: Entry[] = [];
       for (const entry of wanted) {
@@ -250,19 +253,15 @@ export class Giver {
     this.#read(tracker, from, to, async (page) => {
       const first = page.rows[0]?.sequence ?? Math.min(to, page.lastSequence) + 1;
       if (first > from) {
-        for (const one of tracker.subscriptions) this.#options.feeder.tellGap(one, first - 1, 'retention');
+        for (const one of tracker.subscriptions)
+          this.#options.feeder.tellGap(one, first - 1, 'retention');
         tracker.cursor.passOver(first - 1);
       }
       tracker.ahead = page.rows;
     });
   }
 
-  #read(
-    tracker: Tracker,
-    from: number,
-    to: number,
-    then: (page: LogPage) => Promise<void>,
-  ): void {
+  #read(tracker: Tracker, from: number, to: number, then: (page: LogPage) => Promise<void>): void {
     tracker.reading = true;
     const range: ReadRange = {
       topicId: tracker.topic.id,

@@ -26,6 +26,8 @@ export interface SavesOptions {
   clock: Clock;
   /** Another node or worker has taken it over, or it was deleted. */
   onLost: (tracker: Tracker) => void;
+  /** A durable one was stored. */
+  onStored: (tracker: Tracker) => void;
   onFailed: (error: unknown) => void;
 }
 
@@ -123,6 +125,7 @@ export class Saves {
       part = { tracker, durable: save, ephemeral: null, answers };
     }
     tracker.answers = [];
+    tracker.saving++;
     changes.clear();
     return part;
   }
@@ -151,13 +154,16 @@ export class Saves {
 
   #stored(parts: readonly Part[], lost: ReadonlySet<number>): void {
     for (const { tracker, durable, answers } of parts) {
+      tracker.saving--;
       const isLost = durable !== null && lost.has(durable.id);
       for (const { link, request } of answers) {
         if (isLost) refuse(link, request);
         else packAcked(link.writer, request);
         link.scheduleFlush();
       }
-      if (isLost && tracker.state !== 'ended') this.#options.onLost(tracker);
+      if (durable === null || tracker.state === 'ended') continue;
+      if (isLost) this.#options.onLost(tracker);
+      else this.#options.onStored(tracker);
     }
   }
 }

@@ -149,7 +149,8 @@ export class Subscription {
     this.settleUnacknowledged(nowMs);
     const wallMs = this.topic.clock.now();
     for (const row of rows) {
-      if (row.expiresAtMs !== 0 && row.expiresAtMs <= wallMs) this.tracker.cursor.skip(row.sequence);
+      if (row.expiresAtMs !== 0 && row.expiresAtMs <= wallMs)
+        this.tracker.cursor.skip(row.sequence);
     }
   }
 

@@ -29,6 +29,7 @@ const coldReader = start.cold === null ? null : new ColdReader(start.cold);
 const worker = new Worker({
   config,
   clock: systemClock,
+  origin: `${config.nodeId}/${systemClock.now().toString(36)}/${start.index}`,
   openLog,
   coldRead: coldReader === null ? null : (range) => coldReader.read(range),
   onLogState: (state, detail) => tell({ type: 'log-state', state, detail }),

@@ -20,20 +20,27 @@ import type {
 import { WorkerLinkEnd } from '../thread/link.js';
 import * as ops from '../thread/ops.js';
 import type { PackReader } from '../thread/pack.js';
-import { Acks } from './acks.js';
+import { Attachments } from './attachments.js';
 import { Calls } from './calls.js';
 import { Commits } from './commits.js';
+import { Deadlines } from './deadlines.js';
+import { Durables } from './durables.js';
 import { Feeder } from './feeder.js';
+import { Giver } from './giver.js';
 import { HeadCheck } from './head-check.js';
 import { Heads } from './heads.js';
 import { HotCacheBudget } from './hot-cache.js';
 import type { PublishUnderWay } from './publishes.js';
 import { Publishes } from './publishes.js';
 import { Rate } from './rate.js';
+import { Saves } from './saves.js';
 import { Sessions } from './sessions.js';
 import { Subscribing } from './subscribing.js';
+import type { Subscription } from './subscription.js';
 import type { Topic } from './topic.js';
 import { Topics } from './topics.js';
+import type { Tracker } from './tracker.js';
+import { Verdicts } from './verdicts.js';
 
 /** The one tenant of this version; API keys will name others. */
 const TENANT = 'default';
@@ -41,6 +48,8 @@ const TENANT = 'default';
 export interface WorkerOptions {
   config: Config;
   clock: Clock;
+  /** Names this run of this worker among all: session names in traces begin with it. */
+  origin: string;
   /** Makes the log around the worker's sink. */
   openLog: (sink: LogSink<PublishUnderWay>) => MessageLog<PublishUnderWay>;
   /** Pages for catch-up; null: by the log itself. */
@@ -60,7 +69,12 @@ export class Worker implements LogSink<PublishUnderWay> {
   readonly #commits: Commits;
   readonly #publishes: Publishes;
   readonly #subscribing: Subscribing;
-  readonly #acks: Acks;
+  readonly #verdicts: Verdicts;
+  readonly #giver: Giver;
+  readonly #deadlines: Deadlines;
+  readonly #saves: Saves;
+  readonly #durables: Durables;
+  readonly #attachments: Attachments;
   readonly #calls: Calls;
   readonly #headCheck: HeadCheck;
   readonly #budget: HotCacheBudget;
@@ -80,11 +94,47 @@ export class Worker implements LogSink<PublishUnderWay> {
       find: (tenant, name) => log.findTopic(tenant, name),
       epochOf: (topicId) => log.epochOf(topicId),
       budget: this.#budget,
+      clock,
     });
     this.#feeder = new Feeder({
       read: options.coldRead ?? ((range) => log.read(range)),
       clock,
       onReadFailed: (topic, error) => onTrouble(`catch-up of ${topic.name}`, error),
+      onShared: (tracker) => this.#giver.give(tracker),
+    });
+    this.#giver = new Giver({
+      feeder: this.#feeder,
+      clock,
+      read: options.coldRead ?? ((range) => log.read(range)),
+      redrivenRows: (tracker, sequences) => redrivenRows(log, tracker, sequences),
+      onReadFailed: ({ topic }, error) => onTrouble(`redelivery of ${topic.name}`, error),
+      onGiven: (tracker) => {
+        this.#deadlines.schedule(tracker);
+        this.#saves.changed(tracker);
+      },
+    });
+    this.#deadlines = new Deadlines({
+      clock,
+      onWoken: (tracker) => {
+        this.#saves.changed(tracker);
+        this.#giver.give(tracker);
+      },
+    });
+    this.#saves = new Saves({
+      store: log.subscriptions,
+      clock,
+      onLost: (tracker) => this.#subscribing.trackerLost(tracker, ops.UNSUBSCRIBED_TAKEN_OVER),
+      onStored: (tracker) => this.#durables.giveUp(tracker),
+      onFailed: (error) => onTrouble('saving cursors', error),
+    });
+    this.#durables = new Durables({ store: log.subscriptions, clock });
+    this.#attachments = new Attachments({
+      feeder: this.#feeder,
+      giver: this.#giver,
+      deadlines: this.#deadlines,
+      saves: this.#saves,
+      durables: this.#durables,
+      clock,
     });
     this.#commits = new Commits({
       feeder: this.#feeder,
@@ -98,7 +148,11 @@ export class Worker implements LogSink<PublishUnderWay> {
       heads,
       commits: this.#commits,
       feeder: this.#feeder,
+      durables: this.#durables,
+      attachments: this.#attachments,
+      clock,
       limits: config.limits,
+      origin: options.origin,
       onBug,
     });
     this.#publishes = new Publishes({
@@ -110,7 +164,14 @@ export class Worker implements LogSink<PublishUnderWay> {
       onTopicGone: (topic) => this.#subscribing.topicGone(topic),
       onBug,
     });
-    this.#acks = new Acks(this.#topics, this.#feeder);
+    this.#verdicts = new Verdicts({
+      topics: this.#topics,
+      feeder: this.#feeder,
+      giver: this.#giver,
+      deadlines: this.#deadlines,
+      saves: this.#saves,
+      clock,
+    });
     this.#calls = new Calls({
       log,
       topics: this.#topics,
@@ -138,6 +199,8 @@ export class Worker implements LogSink<PublishUnderWay> {
 
   async stop(): Promise<void> {
     this.#headCheck.stop();
+    this.#deadlines.stop();
+    await this.#saves.close(this.#options.config.limits.shutdownTimeoutMs / 2);
     await this.#log.close();
     // What close answered is posted before the ports end.
     await new Promise((resolve) => setImmediate(resolve));
@@ -217,7 +280,17 @@ export class Worker implements LogSink<PublishUnderWay> {
         return;
       case ops.OP_ACK:
         this.#acksHandled++;
-        this.#acks.take(link, ops.readAck(reader));
+        this.#verdicts.ack(link, ops.readAck(reader));
+        return;
+      case ops.OP_VERDICT:
+        this.#acksHandled++;
+        this.#verdicts.take(link, ops.readVerdict(reader));
+        return;
+      case ops.OP_GIVEN:
+        this.#given(link, ops.readGiven(reader));
+        return;
+      case ops.OP_PROBED:
+        this.#probed(link, ops.readProbed(reader));
         return;
       case ops.OP_CREDIT:
         if (link.returnDeliverCredit(ops.readCredit(reader))) this.#feeder.creditReturned(link);
@@ -251,17 +324,39 @@ export class Worker implements LogSink<PublishUnderWay> {
       link.scheduleFlush();
       this.#acksHandled = 0;
     }
+    this.#giver.endTurn();
     this.#log.flush();
   }
 
   #drained(link: WorkerLinkEnd, op: ops.DrainedOp): void {
-    const subscription = this.#topics.byNo(op.topicNo)?.subscriptionOf(link, op.session);
-    if (subscription !== undefined) this.#feeder.drained(subscription);
+    const subscription = this.#find(link, op);
+    if (subscription === undefined) return;
+    this.#feeder.drained(subscription);
+    if (subscription.tracker !== null) this.#giver.later(subscription.tracker);
+  }
+
+  #given(link: WorkerLinkEnd, op: ops.GivenOp): void {
+    const subscription = this.#find(link, op);
+    if (subscription !== undefined) this.#giver.given(subscription, op.taken);
+  }
+
+  #probed(link: WorkerLinkEnd, op: ops.ProbedOp): void {
+    const subscription = this.#find(link, op);
+    if (subscription !== undefined) this.#deadlines.probed(subscription, op.wasEmpty);
   }
 
   #left(link: WorkerLinkEnd, op: ops.LeftOp): void {
-    const subscription = this.#topics.byNo(op.topicNo)?.subscriptionOf(link, op.session);
-    if (subscription !== undefined) this.#feeder.left(subscription, op.lastSequence);
+    const subscription = this.#find(link, op);
+    if (subscription === undefined) return;
+    this.#feeder.left(subscription, op.lastSequence);
+    if (subscription.tracker !== null) this.#giver.later(subscription.tracker);
+  }
+
+  #find(
+    link: WorkerLinkEnd,
+    op: { subscription: number; topicNo: number },
+  ): Subscription | undefined {
+    return this.#topics.byNo(op.topicNo)?.subscriptionOf(link, op.subscription);
   }
 
   #call(link: WorkerLinkEnd, op: ops.CallOp): void {
@@ -281,4 +376,18 @@ export class Worker implements LogSink<PublishUnderWay> {
       },
     );
   }
+}
+
+/** Copies that the dead letters keep of messages that are being redriven. */
+function redrivenRows(
+  log: MessageLog<PublishUnderWay>,
+  { topic, durable, subscriptions }: Tracker,
+  sequences: readonly number[],
+): Promise<LogRow[]> {
+  if (durable !== null) {
+    return log.subscriptions.redrivenRows({ subscriptionId: durable.id }, sequences);
+  }
+  const [only] = subscriptions;
+  const session = only?.sessionName ?? '';
+  return log.subscriptions.redrivenRows({ topicId: topic.id, session }, sequences);
 }

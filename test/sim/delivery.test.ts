@@ -7,17 +7,22 @@ import t from 'tap';
 import { DEFAULT_LIMITS } from '../../src/core/limits.js';
 import type { LogRow } from '../../src/core/message.js';
 import type { LogPage, ReadRange } from '../../src/log/message-log.js';
+import type { SubscriptionStore } from '../../src/log/subscription-store.js';
 import type { LinkPort } from '../../src/thread/link.js';
 import { WorkerLinkEnd } from '../../src/thread/link.js';
 import * as ops from '../../src/thread/ops.js';
 import { PackReader } from '../../src/thread/pack.js';
-import { Acks } from '../../src/topic/acks.js';
 import { Commits } from '../../src/topic/commits.js';
+import { Deadlines } from '../../src/topic/deadlines.js';
 import { Feeder } from '../../src/topic/feeder.js';
+import { Giver } from '../../src/topic/giver.js';
 import { HotCacheBudget } from '../../src/topic/hot-cache.js';
+import { Saves } from '../../src/topic/saves.js';
 import { Subscription } from '../../src/topic/subscription.js';
 import type { Topic } from '../../src/topic/topic.js';
 import { Topics } from '../../src/topic/topics.js';
+import { Tracker } from '../../src/topic/tracker.js';
+import { Verdicts } from '../../src/topic/verdicts.js';
 
 const SESSIONS = 4;
 const RUNS = Number(process.env.SIM_RUNS ?? 300);
@@ -98,16 +103,16 @@ class ModelAcceptor {
     } else if (op === ops.OP_DELIVER) {
       const deliver = ops.readDeliver(reader);
       this.credit += deliver.frames.length;
-      const session = this.sessions[deliver.session];
+      const session = this.sessions[deliver.subscription];
       if (session === undefined || session.round !== deliver.round) return;
-      this.#receive(session, deliver.session, deliver);
-      if (!session.left) this.onAnswer('drained', deliver.session, 0);
+      this.#receive(session, deliver.subscription, deliver);
+      if (!session.left) this.onAnswer('drained', deliver.subscription, 0);
     } else if (op === ops.OP_JOIN) {
-      const { session: index, round } = ops.readJoin(reader);
+      const { subscription: index, round } = ops.readJoin(reader);
       const session = this.sessions[index];
       if (session !== undefined && session.round === round) session.joined = true;
     } else if (op === ops.OP_LEAVE) {
-      const session = this.sessions[ops.readLeave(reader).session];
+      const session = this.sessions[ops.readLeave(reader).subscription];
       if (session !== undefined) session.joined = false;
     } else if (op === ops.OP_CAUGHT_UP) ops.readCaughtUp(reader);
     else if (op === ops.OP_FAILED) ops.readFailed(reader);
@@ -180,7 +185,8 @@ class World {
   readonly #log: LogRow[] = [row(1), row(2), row(3)];
   readonly #feeder: Feeder;
   readonly #commits: Commits;
-  readonly #acks: Acks;
+  readonly #verdicts: Verdicts;
+  readonly #deadlines = new Deadlines({ clock, onWoken: () => undefined });
   readonly #topic: Topic;
   readonly #link: WorkerLinkEnd;
   readonly #acceptor: ModelAcceptor;
@@ -188,16 +194,16 @@ class World {
 
   constructor(windows: readonly (number | null)[]) {
     const read = (range: ReadRange): Promise<LogPage> => this.#read(range);
-    this.#feeder = new Feeder({ read, clock, onReadFailed: bug });
+    this.#feeder = new Feeder({ read, clock, onReadFailed: bug, onShared: bug });
     this.#commits = new Commits({ feeder: this.#feeder, read, onRepairFailed: bug });
     const budget = new HotCacheBudget(40_000);
-    const topics = new Topics({ find: async () => null, epochOf: () => 'e', budget });
+    const topics = new Topics({ find: async () => null, epochOf: () => 'e', budget, clock });
     this.#topic = topics.met({
       ...{ id: 1, tenant: 'default', name: 'sim', lastSequence: 3, firstSequence: 1, bytes: 0 },
       ...{ createdAtMs: 0, lastPublishedAtMs: 0 },
       retention: { hours: null, messages: null, bytes: null },
     });
-    this.#acks = new Acks(topics, this.#feeder);
+    this.#verdicts = this.#makeVerdicts(topics, read);
     this.#acceptor = new ModelAcceptor(windows);
     const { port } = this.#acceptor;
     const ignore = (): void => undefined;
@@ -214,6 +220,19 @@ class World {
     windows.forEach((window, session) => {
       this.#subscribe(session, window);
     });
+  }
+
+  #makeVerdicts(topics: Topics, read: (range: ReadRange) => Promise<LogPage>): Verdicts {
+    const feeder = this.#feeder;
+    const giver = new Giver({
+      ...{ feeder, clock, read, redrivenRows: async () => [], onReadFailed: bug },
+      onGiven: () => undefined,
+    });
+    // Nothing fails here, so nothing is stored.
+    const store = {} as SubscriptionStore;
+    const events = { onLost: bug, onStored: bug, onFailed: bug };
+    const saves = new Saves({ store, clock, ...events });
+    return new Verdicts({ topics, feeder, giver, deadlines: this.#deadlines, saves, clock });
   }
 
   async step(one: Step): Promise<void> {
@@ -246,10 +265,19 @@ class World {
   }
 
   #subscribe(session: number, maxInFlight: number | null): void {
-    const subscription = new Subscription({
-      ...{ link: this.#link, session, topic: this.#topic, encoding: ops.ENCODING_JSON },
-      ...{ ack: 'explicit', maxInFlight, inFlightMaxDefault: 256, cursor: 0 },
+    const topic = this.#topic;
+    const rule = { ackWaitMs: 1_000, maxDeliver: 5 };
+    const { random } = clock;
+    const tracker = new Tracker({
+      ...{ topic, durable: null, rule, ordering: 'none', random, ackFloor: 0 },
     });
+    const subscription = new Subscription({
+      ...{ link: this.#link, session, number: session, topic, encoding: ops.ENCODING_JSON },
+      ...{ ack: 'explicit', maxInFlight, inFlightMaxDefault: 256, delivered: 0 },
+      ...{ tracker, sessionName: `s${session}` },
+    });
+    tracker.subscriptions.add(subscription);
+    if (subscription.member !== null) tracker.cursor.attach(subscription.member);
     this.#topic.remember(subscription);
     this.#feeder.pump(subscription);
   }
@@ -309,8 +337,14 @@ class World {
     const session = this.#acceptor.sessions[index];
     if (session === undefined || session.window === null) return;
     session.acked = session.got;
-    this.#acks.take(this.#link, {
-      ...{ request: 0, session: index, topicNo: this.#topic.no, kind: ops.ACK_CUMULATIVE },
+    this.#verdicts.ack(this.#link, {
+      ...{
+        request: 0,
+        session: index,
+        subscription: index,
+        topicNo: this.#topic.no,
+        kind: ops.ACK_CUMULATIVE,
+      },
       ...{ sequence: session.got, messageId: null },
     });
   }

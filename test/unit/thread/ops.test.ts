@@ -43,11 +43,17 @@ t.test('every other operation comes out as it went in', async (t) => {
   const subscribe: ops.SubscribeOp = {
     request: 1,
     session: 2,
+    subscription: 8,
     topic: 'x',
     encoding: 1,
     options: {
+      name: 'n',
       ack: 'explicit',
       maxInFlight: 3,
+      ackWaitMs: 7,
+      maxDeliver: null,
+      ordering: 'key',
+      exclusive: true,
       start: { from: 'sequence', sequence: 2 ** 52, epoch: 'abc' },
       create: true,
     },
@@ -70,7 +76,7 @@ t.test('every other operation comes out as it went in', async (t) => {
   };
   const subscribed: ops.SubscribedOp = {
     request: 1,
-    session: 2,
+    subscription: 2,
     topicNo: 3,
     idTag: 4095,
     sequence: 6,
@@ -79,7 +85,7 @@ t.test('every other operation comes out as it went in', async (t) => {
     gap: { from: 1, to: 2, reason: 'retention' },
   };
   const deliver: ops.DeliverOp = {
-    session: 1,
+    subscription: 1,
     topicNo: 2,
     round: 65_535,
     firstSequence: 3,
@@ -92,7 +98,8 @@ t.test('every other operation comes out as it went in', async (t) => {
   ops.packSubscribed(writer, subscribed);
   ops.packDeliver(writer, deliver);
   ops.packReply(writer, { request: 1, result: 'x'.repeat(100_000) });
-  ops.packAck(writer, { request: 0, session: 1, topicNo: 2, kind: 0, sequence: 0, messageId: id });
+  const of = { request: 0, session: 1, subscription: 4, topicNo: 2, sequence: 0, messageId: id };
+  ops.packAck(writer, { ...of, kind: 0 });
   const reader = new PackReader(writer.take());
   reader.u8();
   t.same(ops.readSubscribe(reader), subscribe);

@@ -6,8 +6,8 @@ import { CONTENT_JSON, CONTENT_MSGPACK, type LogRow } from '../../../src/core/me
 import { parseUuid } from '../../../src/core/uuid.js';
 import { decodeMsgpackFrames } from '../../../src/wire/client-frame.js';
 import {
+  encodeDeliveries,
   encodeFrame,
-  encodeMessage,
   encodeMessages,
   FRAME_SEPARATOR,
   MESSAGE_ID_OFFSET_JSON,
@@ -80,9 +80,19 @@ function rowOf({ message }: MessageVector): LogRow {
 t.test('message frames are the golden ones, in both formats', async (t) => {
   for (const vector of vectors<MessageVector>('message-frames')) {
     const { topic, attempt, subscription } = vector.message;
-    const json = encodeMessage(WIRE_JSON, topic, rowOf(vector), attempt, subscription);
+    const json = encodeDeliveries(
+      WIRE_JSON,
+      topic,
+      [{ row: rowOf(vector), attempt: attempt }],
+      subscription,
+    );
     t.equal(text(json), vector.json, vector.name);
-    const msgpack = encodeMessage(WIRE_MSGPACK, topic, rowOf(vector), attempt, subscription);
+    const msgpack = encodeDeliveries(
+      WIRE_MSGPACK,
+      topic,
+      [{ row: rowOf(vector), attempt: attempt }],
+      subscription,
+    );
     t.equal(hex(msgpack), vector.msgpack, vector.name);
   }
 });
@@ -118,7 +128,8 @@ t.test('joined messages are the single ones, one after another', async (t) => {
   const rows = [1, 2, 3, 4, 5].map((sequence) =>
     row({ sequence, key: sequence === 3 ? 'k' : null, publishedAtMs: AT_MS + (sequence >> 1) }),
   );
-  const single = (format: 0 | 1) => rows.map((one) => encodeMessage(format, 'a.b', one, 1, null));
+  const single = (format: 0 | 1) =>
+    rows.map((one) => encodeDeliveries(format, 'a.b', [{ row: one, attempt: 1 }], null));
   const json = encodeMessages(WIRE_JSON, 'a.b', rows, 0, 5);
   const separator = String.fromCharCode(FRAME_SEPARATOR);
   t.equal(text(json), single(WIRE_JSON).map(text).join(separator));
@@ -131,19 +142,20 @@ t.test('joined messages are the single ones, one after another', async (t) => {
 });
 
 t.test('the bytes given are not written to again', async (t) => {
-  const first = encodeMessage(WIRE_JSON, 'a', row({ sequence: 1 }), 1, null);
+  const first = encodeDeliveries(WIRE_JSON, 'a', [{ row: row({ sequence: 1 }), attempt: 1 }], null);
   const before = text(first);
-  for (let n = 0; n < 200; n++) encodeMessage(WIRE_JSON, 'b', row({ sequence: 2 + n }), 1, null);
+  for (let n = 0; n < 200; n++)
+    encodeDeliveries(WIRE_JSON, 'b', [{ row: row({ sequence: 2 + n }), attempt: 1 }], null);
   t.equal(text(first), before);
 });
 
 t.test('large payloads grow the slab, and small ones come right after', async (t) => {
   const payload = Buffer.from(JSON.stringify('x'.repeat(3_000_000)));
   for (const format of [WIRE_JSON, WIRE_MSGPACK] as const) {
-    const large = encodeMessage(format, 'a', row({ payload }), 1, null);
+    const large = encodeDeliveries(format, 'a', [{ row: row({ payload }), attempt: 1 }], null);
     const frame = format === WIRE_JSON ? JSON.parse(text(large)) : unpack(large);
     t.equal(frame.payload.length, 3_000_000);
-    const small = encodeMessage(format, 'a', row({}), 1, null);
+    const small = encodeDeliveries(format, 'a', [{ row: row({}), attempt: 1 }], null);
     t.ok(small.length < 250);
   }
 });
@@ -152,10 +164,14 @@ t.test('sequences keep every digit', async (t) => {
   const reader = new Unpackr({ int64AsType: 'bigint', mapsAsObjects: true });
   const sequences = [1, 9, 10, 99, 100, 2 ** 31 - 1, 2 ** 31, 2 ** 32, 2 ** 53 - 1];
   for (const sequence of sequences) {
-    const json = text(encodeMessage(WIRE_JSON, 'a', row({ sequence }), 1, null));
+    const json = text(
+      encodeDeliveries(WIRE_JSON, 'a', [{ row: row({ sequence }), attempt: 1 }], null),
+    );
     t.match(json, `"sequence":${sequence},"attempt":1}`);
     const frame = reader.unpack(
-      Buffer.from(encodeMessage(WIRE_MSGPACK, 'a', row({ sequence }), 1, null)),
+      Buffer.from(
+        encodeDeliveries(WIRE_MSGPACK, 'a', [{ row: row({ sequence }), attempt: 1 }], null),
+      ),
     );
     t.equal(BigInt(frame.sequence), BigInt(sequence));
   }
