@@ -26,6 +26,8 @@ export class Subscriber {
   /** Keep whole message frames in `messages`; off for the large runs. */
   keep = true;
   onMessage: ((frame: Frame) => void) | null = null;
+  /** Every frame that is no `message`, as it comes. */
+  onControl: ((frame: Frame) => void) | null = null;
 
   constructor(wsUrl: string, format: Format = 'seed') {
     this.format = format;
@@ -94,6 +96,7 @@ export class Subscriber {
       if (frame.type === 'message') this.#message(frame);
       else {
         this.control.push(frame);
+        this.onControl?.(frame);
         for (const waiter of [...this.#waiters]) waiter(frame);
       }
     }
