@@ -1,7 +1,6 @@
 /**
- * What a subscription owes, as simply as it can be said: per sequence how often it failed, who had
- * it, and how it ended. It is told what happens, answers what the cursor must answer, and throws when
- * something was sent or failed that must not.
+ * What a subscription owes: per sequence how often it failed, who had it, how it ended. It is told what
+ * happens, and throws when something is sent, fails or ends that must not.
  */
 export interface Fate {
   state: 'pending' | 'acked' | 'dead';
@@ -17,8 +16,11 @@ export interface Fate {
   due: [earliest: number, latest: number];
 }
 
-const NEW = { state: 'pending', failures: 0, redriven: false, holder: null } as const;
-const UNSENT = { sentAtMs: 0, order: 0, extendedUntilMs: 0 };
+function fateOf(known: Partial<Fate>): Fate {
+  const fate = { state: 'pending', failures: 0, redriven: false } as const;
+  const unsent = { sentAtMs: 0, order: 0, extendedUntilMs: 0, holder: null };
+  return { ...fate, due: [0, 0], ...known, ...unsent, hadBy: new Set() };
+}
 
 export class CursorModel {
   fates = new Map<number, Fate>();
@@ -26,16 +28,11 @@ export class CursorModel {
   #settled = new Map<string, { order: number; atMs: number }[]>();
   #saved = new Map<number, Fate>();
   #orders = 0;
-  readonly keyOf: (sequence: number) => string | null;
 
-  constructor(keyOf: (sequence: number) => string | null) {
-    this.keyOf = keyOf;
-  }
+  constructor(readonly keyOf: (sequence: number) => string | null) {}
 
   of(sequence: number): Fate {
-    const known = this.fates.get(sequence);
-    if (known !== undefined) return known;
-    const fate: Fate = { ...NEW, ...UNSENT, hadBy: new Set(), due: [0, 0] };
+    const fate = this.fates.get(sequence) ?? fateOf({});
     this.fates.set(sequence, fate);
     return fate;
   }
@@ -73,7 +70,6 @@ export class CursorModel {
 
   failed(sequence: number, due: [number, number]): number {
     const fate = this.of(sequence);
-    if (fate.state !== 'pending') throw new Error(`${sequence} failed, is ${fate.state}`);
     if (fate.holder === null) throw new Error(`${sequence} failed, nobody has it`);
     Object.assign(fate, { holder: null, due });
     return ++fate.failures;
@@ -85,15 +81,29 @@ export class CursorModel {
     Object.assign(fate, { state, holder: null });
   }
 
+  /** Up to here nothing more is owed but dead letters that came back. */
+  passOver(upTo: number): void {
+    for (const [sequence, { state, redriven }] of this.fates) {
+      if (sequence <= upTo && state === 'pending' && !redriven) this.end(sequence, 'acked');
+    }
+  }
+
+  /** All after `sequence` begins anew, what is under way up to there does not come back. */
+  seek(sequence: number): void {
+    for (const [one, fate] of this.fates) {
+      if (one > sequence) this.fates.delete(one);
+      else if (fate.state === 'pending') this.end(one, fate.redriven ? 'dead' : 'acked');
+    }
+    for (const mark of [...this.#settled.values()].flat()) mark.order = Number.POSITIVE_INFINITY;
+  }
+
   /** Its dead letter, which is stored, comes back. */
   redrive(sequence: number): void {
-    const fate: Fate = { ...NEW, ...UNSENT, hadBy: new Set(), due: [0, 0], redriven: true };
-    this.fates.set(sequence, fate);
-    this.#saved.set(sequence, copyOf(fate));
+    for (const fates of [this.fates, this.#saved]) fates.set(sequence, fateOf({ redriven: true }));
   }
 
   save(): void {
-    this.#saved = new Map([...this.fates].map(([sequence, fate]) => [sequence, copyOf(fate)]));
+    this.#saved = new Map([...this.fates].map(([sequence, fate]) => [sequence, fateOf(fate)]));
   }
 
   crash(): void {
@@ -101,8 +111,4 @@ export class CursorModel {
     this.save();
     this.#settled.clear();
   }
-}
-
-function copyOf(fate: Fate): Fate {
-  return { ...fate, holder: null, hadBy: new Set() };
 }

@@ -8,7 +8,7 @@ import type { LedgerStart, Ordering } from '../../src/core/cursor-ledger.js';
 import { CursorRig, rowEntry, type Sent } from '../support/cursor-rig.js';
 import { CursorModel } from './cursor-model.js';
 
-const RUNS = Number(process.env.SIM_RUNS ?? 2_500);
+const RUNS = Number(process.env.SIM_RUNS ?? 4_000);
 const STEPS = 120;
 const ACK_WAIT_MS = 1_000;
 const JITTER = 1.1;
@@ -39,15 +39,16 @@ class Store {
       this.rows.delete(sequence);
       this.dead.delete(sequence);
     }
+    // Before the rows: after a seek back what was given up may be under way again.
+    for (const { sequence } of changes.deadLetters) {
+      this.rows.delete(sequence);
+      this.dead.add(sequence);
+    }
     for (const [sequence, entry] of changes.deliveries) {
       const { attempts, firstFailedAtMs, lastError, redriven } = entry;
       // Of a held one `dueAtMs` is how long it may be held: without its holder it is due at once.
       const dueAtMs = entry.state === 'waiting' ? entry.dueAtMs : nowMs;
       this.rows.set(sequence, { attempts, firstFailedAtMs, lastError, redriven, dueAtMs });
-    }
-    for (const { sequence } of changes.deadLetters) {
-      this.rows.delete(sequence);
-      this.dead.add(sequence);
     }
     changes.clear();
     this.start = { ackFloor, settled, delivered };
@@ -112,7 +113,8 @@ class Simulation {
     else if (dice < 0.84) this.#pass();
     else if (dice < 0.93) this.#save();
     else if (dice < 0.97) this.#crash();
-    else this.#redrive();
+    else if (dice < 0.985) this.#redrive();
+    else this.#move();
   }
 
   #join(): void {
@@ -183,11 +185,14 @@ class Simulation {
     expect('extend', this.#rig.cursor.extend(member, sequence, ms, this.#rig.nowMs), isRight);
     if (!isRight) return;
     const fate = this.#model.of(sequence);
-    fate.extendedUntilMs = this.#rig.nowMs + (ms ?? stepMs(fate.failures + 1));
+    const until = this.#rig.nowMs + (ms ?? stepMs(fate.failures + 1));
+    fate.extendedUntilMs = Math.max(fate.extendedUntilMs, until);
   }
 
   #takeBack(): void {
-    const entry = this.#maybeOne(this.#rig.cursor.entries().filter(({ state }) => state === 'held'));
+    const entry = this.#maybeOne(
+      this.#rig.cursor.entries().filter(({ state }) => state === 'held'),
+    );
     if (entry === undefined) return;
     this.#model.of(entry.sequence).holder = null;
     this.#rig.cursor.takeBack(entry);
@@ -234,13 +239,36 @@ class Simulation {
   }
 
   #redrive(): void {
-    const dead = this.#maybeOne([...this.#store.dead]);
+    const { deadLetters } = this.#rig.cursor.changes;
+    const isSaved = (dead: number) => deadLetters.every(({ sequence }) => sequence !== dead);
+    const dead = this.#maybeOne([...this.#store.dead].filter(isSaved));
     if (dead === undefined || this.#store.rows.has(dead)) return;
     if (this.#model.of(dead).state !== 'dead') return;
     this.#model.redrive(dead);
     this.#store.rows.set(dead, { redriven: true });
     const entry = rowEntry(dead, { state: 'ready', redriven: true });
     expect('redrive', this.#rig.cursor.restore(entry), true);
+    this.#rig.pump();
+  }
+
+  /** Somebody seeks, or the log loses its beginning, or too much is tracked. */
+  #move(): void {
+    const { cursor, head } = this.#rig;
+    const to = this.#upTo(head);
+    const way = this.#oneOf(['seek', 'passOver', 'trackNewest'] as const);
+    for (let sequence = 1; sequence <= to; sequence++) this.#model.of(sequence);
+    if (way === 'seek') {
+      this.#model.seek(to);
+      this.#lastNew = to;
+      this.#rig.seek(to);
+    } else if (way === 'passOver') {
+      this.#model.passOver(to);
+      cursor.passOver(to);
+    } else {
+      this.#model.passOver(cursor.delivered - to);
+      cursor.trackNewest(to);
+    }
+    if (way !== 'seek') this.#lastNew = Math.max(this.#lastNew, cursor.delivered);
     this.#rig.pump();
   }
 
@@ -261,14 +289,20 @@ class Simulation {
   /** What failed or was given up since the last look. */
   #learn(): void {
     const { failures, deadLetters } = this.#rig.cursor.changes;
-    for (const { sequence, attempt, atMs, outcome, session } of failures.slice(this.#seenFailures)) {
+    for (const { sequence, attempt, atMs, outcome, session } of failures.slice(
+      this.#seenFailures,
+    )) {
       const fate = this.#model.of(sequence);
       expect(`who failed ${sequence}`, session, fate.holder);
       if (outcome === 'ack_wait') this.#checkLate(sequence, atMs);
       const rule = [stepMs(attempt), stepMs(attempt) * JITTER] as const;
       const delay = this.#nackDelayMs;
       const [least, most] =
-        outcome === 'ack_wait' ? [0, 0] : outcome === 'nack' && delay !== null ? [delay, delay] : rule;
+        outcome === 'ack_wait'
+          ? [0, 0]
+          : outcome === 'nack' && delay !== null
+            ? [delay, delay]
+            : rule;
       const counted = this.#model.failed(sequence, [atMs + least, atMs + most]);
       expect(`failures of ${sequence}`, attempt, counted);
     }
@@ -458,5 +492,5 @@ t.test(`what is owed is paid, whatever happens: ${RUNS} lives`, async (t) => {
       faults.push(`SIM_SEED=${seed}: ${error instanceof Error ? error.message : error}`);
     }
   }
-  t.same(faults.slice(0, Number(process.env.F??5)).filter(x=>!/of its key/.test(x)), [], `${faults.length} of ${seeds.length} seeds fail`);
+  t.same(faults.slice(0, 5), [], `${faults.length} of ${seeds.length} seeds fail`);
 });

@@ -122,6 +122,12 @@ export class CursorRig {
     this.pump();
   }
 
+  seek(sequence: number): void {
+    this.cursor.seek(sequence);
+    this.#times.rewind(sequence);
+    this.pump();
+  }
+
   drained(member: Member): void {
     this.full.delete(member);
     this.cursor.drained(member, this.nowMs);
