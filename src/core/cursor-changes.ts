@@ -57,6 +57,22 @@ export class CursorChanges {
     );
   }
 
+  /** One more failed attempt, by who holds it. */
+  failed(entry: Entry, { outcome, reason }: DeliveryFailure, nowMs: number): void {
+    entry.attempts++;
+    if (Number.isNaN(entry.firstFailedAtMs)) entry.firstFailedAtMs = nowMs;
+    entry.lastError = reason ?? outcome;
+    const session = entry.member?.name ?? '';
+    const { sequence, attempts: attempt } = entry;
+    this.failures.push({ sequence, attempt, atMs: nowMs, outcome, reason, session });
+  }
+
+  buried(entry: Entry, reason: Burial['reason'], nowMs: number): void {
+    const { sequence, attempts, firstFailedAtMs, lastError } = entry;
+    const told = { sequence, reason, attempts, firstFailedAtMs, lastFailedAtMs: nowMs, lastError };
+    this.deadLetters.push(told);
+  }
+
   /** A seek makes what is not saved of the deliveries void; what was given up stays given up. */
   sought(): void {
     this.moved = true;

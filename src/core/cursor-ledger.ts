@@ -110,8 +110,13 @@ export class CursorLedger {
     return true;
   }
 
-  /** Everything up to `sequence`, of which none may have an entry; false: all was settled. */
-  settlePlainUpTo(sequence: number): boolean {
+  /** Everything up to `sequence` but redriven dead letters; false: all was settled. */
+  settleUpTo(sequence: number): boolean {
+    for (const entry of this.entries()) {
+      if (entry.sequence > sequence) continue;
+      if (!entry.redriven) this.finish(entry, 'settled');
+      else if (!this.#floor.isSettled(entry.sequence)) this.#extra++;
+    }
     if (!this.#floor.settleUpTo(sequence)) return false;
     this.changes.moved = true;
     return true;
@@ -140,21 +145,29 @@ export class CursorLedger {
   }
 
   /**
-   * Takes an entry in, waiting or ready; false: it is there, or its message is settled for good, which
-   * only a dead letter that is redriven is not.
+   * Takes an entry in, waiting or ready; false: it is there, or still to be delivered, or its message is
+   * settled for good, which only a dead letter that is redriven is not.
    */
   add(entry: Entry): boolean {
+    if (entry.sequence > this.#delivered) return false;
     const known = this.#entries.get(entry.sequence);
     if (known !== undefined) {
-      // What the constructor took for a plain unsettled one may have a row.
-      if (known.attempts > 0 || known.redriven || known.holders.length > 0) return false;
+      if (!isPristine(known)) {
+        // Sought back to, and redriven as well: its dead letter goes when this delivery is settled.
+        if (entry.redriven) this.#keepRow(Object.assign(known, { redriven: true, stored: true }));
+        return false;
+      }
+      // What the constructor took for a plain unsettled one has a row.
       known.state = 'gone';
     } else if (this.#floor.isSettled(entry.sequence)) {
       if (!entry.redriven) return false;
       this.#extra++;
     }
     this.#entries.set(entry.sequence, entry);
-    if (entry.state === 'waiting') this.timers.push(entry.dueAtMs, entry);
+    if (entry.redriven) this.#keepRow(entry);
+    // Where messages wait for one another it takes its place before its time: see `enter`.
+    if (entry.state === 'waiting' && this.ordering !== 'none') this.makeReady(entry);
+    else if (entry.state === 'waiting') this.timers.push(entry.dueAtMs, entry);
     else if (entry.state === 'ready') this.#ready.push(entry.sequence, entry);
     return true;
   }
@@ -170,12 +183,14 @@ export class CursorLedger {
     this.#ready.push(entry.sequence, entry);
   }
 
-  /** Whether it may be sent as far as its key goes; else it is parked. */
+  /** Whether it may be sent as far as its key and its time go; else it is parked, or waits on. */
   enter(entry: Entry, key: string | null): boolean {
     if (this.ordering === 'none') return true;
+    const isRestored = entry.key === undefined && entry.dueAtMs > 0;
     entry.key = this.ordering === 'topic' ? '' : key;
-    if (this.#keys.enter(entry)) return true;
-    entry.state = 'parked';
+    if (!this.#keys.enter(entry)) entry.state = 'parked';
+    else if (isRestored) this.#waitOn(entry);
+    else return true;
     return false;
   }
 
@@ -202,7 +217,20 @@ export class CursorLedger {
     if (how === 'settled' && entry.stored) this.changes.settled.push(entry.sequence);
     this.#floor.settle(entry.sequence);
     const next = this.#keys.leave(entry);
-    if (next?.state === 'parked') this.makeReady(next);
+    if (next?.state !== 'parked') return;
+    if (next.dueAtMs > 0) this.#waitOn(next);
+    else this.makeReady(next);
+  }
+
+  /** Until its time, or the next wake if that has come. */
+  #waitOn(entry: Entry): void {
+    entry.state = 'waiting';
+    this.timers.push(entry.dueAtMs, entry);
+  }
+
+  /** Its row is newer than a seek that is not saved yet, and takes all rows with it. */
+  #keepRow(entry: Entry): void {
+    if (this.changes.dropDeliveries) this.changes.deliveries.set(entry.sequence, entry);
   }
 
   #drop(entry: Entry): void {
@@ -211,4 +239,9 @@ export class CursorLedger {
     this.#entries.delete(entry.sequence);
     if (this.#floor.isSettled(entry.sequence)) this.#extra--;
   }
+}
+
+/** Made for an unsettled sequence, and nothing has happened to it. */
+function isPristine({ attempts, redriven, holders, key }: Entry): boolean {
+  return attempts === 0 && !redriven && holders.length === 0 && key === undefined;
 }

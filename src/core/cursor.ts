@@ -11,7 +11,7 @@ import { deadlineOf, type Entry, letGo, type Member, newEntry } from './cursor-e
 import { CursorLedger, type LedgerStart, type Ordering } from './cursor-ledger.js';
 import { type RedeliveryRule, redeliveryMs } from './redelivery.js';
 
-/** Of the order numbers between two sequences. */
+/** Between the order numbers of two sequences there is room for as many of what is sent again. */
 const RESENT_STEPS = 2 ** 20;
 const LATE = { outcome: 'ack_wait', reason: null, delayMs: 0 } as const;
 
@@ -38,7 +38,8 @@ export class Cursor {
   readonly #members = new Set<Member>();
   /** The only member, when it holds what has no entry. */
   #sole: Member | null = null;
-  #resent = 0;
+  /** The highest place given to an entry that was sent. */
+  #lastOrder = 0;
 
   constructor(options: CursorOptions) {
     this.rule = options.rule;
@@ -102,8 +103,9 @@ export class Cursor {
     return this.#ledger.readyEntries(limit);
   }
 
-  /** Takes in a stored entry, or a redriven one, waiting or ready; false: it is known, or settled. */
+  /** Takes in a stored entry, or a redriven one; false: it is known, settled, or yet to be delivered. */
   restore(entry: Entry): boolean {
+    if (this.#sole !== null) this.#heldBy(this.#sole, entry.sequence);
     return this.#ledger.add(entry);
   }
 
@@ -199,7 +201,7 @@ export class Cursor {
   settleUpTo(member: Member, sequence: number, nowMs: number): boolean {
     if (sequence > this.delivered) return false;
     if (this.#ledger.size === 0 && this.#sole === member) {
-      if (!this.#ledger.settlePlainUpTo(sequence)) return false;
+      if (!this.#ledger.settleUpTo(sequence)) return false;
       member.progress.settled(sequence, nowMs);
       return true;
     }
@@ -226,7 +228,7 @@ export class Cursor {
   extend(member: Member, sequence: number, ms: number | null, nowMs: number): boolean {
     const entry = this.#heldBy(member, sequence);
     if (entry === null) return false;
-    entry.extendedUntilMs = nowMs + (ms ?? entry.dueAtMs);
+    entry.extendedUntilMs = Math.max(entry.extendedUntilMs, nowMs + (ms ?? entry.dueAtMs));
     return true;
   }
 
@@ -235,7 +237,7 @@ export class Cursor {
     const entry = this.#heldBy(member, sequence);
     if (entry === null) return false;
     member.progress.settled(entry.order, nowMs);
-    this.#record(entry, { outcome: 'rejected', reason, delayMs: null }, nowMs);
+    this.changes.failed(entry, { outcome: 'rejected', reason, delayMs: null }, nowMs);
     this.#bury(entry, 'rejected', nowMs);
     return true;
   }
@@ -249,28 +251,23 @@ export class Cursor {
 
   /** The log no longer has anything up to `sequence`; what is redriven has a copy of its own. */
   passOver(sequence: number): void {
-    for (const entry of this.#ledger.entries()) {
-      if (entry.sequence <= sequence && !entry.redriven) this.#ledger.finish(entry, 'settled');
-    }
     this.sentUpTo(sequence);
-    this.#ledger.settlePlainUpTo(sequence);
+    this.#ledger.settleUpTo(sequence);
   }
 
   /** Goes on after `sequence` with nothing in flight. */
   seek(sequence: number): void {
     for (const member of this.#members) member.overdue = [];
+    this.#lastOrder = sequence;
     this.#ledger.reset(sequence);
   }
 
-  /** Only the newest `count` stay tracked; how many fell out. */
+  /** Only the newest `count` stay tracked, and what is redriven; how many fell out. */
   trackNewest(count: number): number {
     const upTo = this.delivered - count;
     if (upTo <= this.floor) return 0;
     const before = this.inFlight;
-    for (const entry of this.#ledger.entries()) {
-      if (entry.sequence <= upTo) this.#ledger.finish(entry, 'settled');
-    }
-    this.#ledger.settlePlainUpTo(upTo);
+    this.#ledger.settleUpTo(upTo);
     return before - this.inFlight;
   }
 
@@ -384,14 +381,18 @@ export class Cursor {
     return entry;
   }
 
-  #orderOf(entry: Entry): number {
-    if (entry.attempts === 0 && entry.sequence === this.delivered) return entry.sequence;
-    this.#resent = (this.#resent + 1) % RESENT_STEPS;
-    return this.delivered + this.#resent / RESENT_STEPS;
+  #orderOf({ attempts, sequence }: Entry): number {
+    if (attempts === 0 && sequence > this.#lastOrder && sequence === this.delivered) {
+      this.#lastOrder = sequence;
+    } else {
+      const next = Math.max(this.#lastOrder, this.delivered) + 1 / RESENT_STEPS;
+      this.#lastOrder = Math.min(next, this.delivered + 1 - 1 / RESENT_STEPS);
+    }
+    return this.#lastOrder;
   }
 
   #fail(entry: Entry, failure: DeliveryFailure, nowMs: number): void {
-    this.#record(entry, failure, nowMs);
+    this.changes.failed(entry, failure, nowMs);
     if (entry.attempts >= this.rule.maxDeliver) {
       this.#bury(entry, 'max_deliver', nowMs);
       return;
@@ -405,20 +406,8 @@ export class Cursor {
     this.#ledger.wait(entry, nowMs);
   }
 
-  #record(entry: Entry, { outcome, reason }: DeliveryFailure, nowMs: number): void {
-    entry.attempts++;
-    if (Number.isNaN(entry.firstFailedAtMs)) entry.firstFailedAtMs = nowMs;
-    entry.lastError = reason ?? outcome;
-    const session = entry.member?.name ?? '';
-    const { sequence, attempts: attempt } = entry;
-    this.changes.failures.push({ sequence, attempt, atMs: nowMs, outcome, reason, session });
-  }
-
   #bury(entry: Entry, reason: 'max_deliver' | 'rejected', nowMs: number): void {
-    const { sequence, attempts, firstFailedAtMs, lastError } = entry;
-    const lastFailedAtMs = nowMs;
-    const burial = { sequence, reason, attempts, firstFailedAtMs, lastFailedAtMs, lastError };
-    this.changes.deadLetters.push(burial);
+    this.changes.buried(entry, reason, nowMs);
     this.#ledger.finish(entry, 'buried');
   }
 }

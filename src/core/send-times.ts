@@ -25,6 +25,16 @@ export class SendTimes {
     if (this.#lasts.length > MARKS_MAX) this.#forgetOldest(MARKS_MAX / 2);
   }
 
+  /** What comes after `sequence` will be sent again, at another time: after a seek back. */
+  rewind(sequence: number): void {
+    const top = this.#lasts.findIndex((last) => last >= sequence);
+    if (top < 0) return;
+    for (const list of [this.#lasts, this.#begun, this.#times]) list.length = top + 1;
+    this.#lasts[top] = sequence;
+    // Nothing may be added to it: what comes next was not sent with it.
+    this.#begun[top] = Number.NEGATIVE_INFINITY;
+  }
+
   /** The last sequence that is in a mark; 0: none. */
   get last(): number {
     return this.#lasts.at(-1) ?? 0;
