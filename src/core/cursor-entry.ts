@@ -80,6 +80,18 @@ export function newEntry(sequence: number): Entry {
   };
 }
 
+/** Of a first attempt that the only member holds without one. */
+export function heldEntry(
+  sequence: number,
+  member: Member,
+  sentAtMs: number,
+  ackWaitMs: number,
+): Entry {
+  member.held++;
+  const entry = newEntry(sequence);
+  return { ...entry, state: 'held', member, holders: [member], sentAtMs, dueAtMs: ackWaitMs };
+}
+
 /** Of a held entry, monotonic ms; `dueAtMs` is the time it was granted. */
 export function deadlineOf(entry: Entry): number {
   const { member } = entry;

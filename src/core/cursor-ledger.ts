@@ -93,6 +93,11 @@ export class CursorLedger {
     return sequence;
   }
 
+  get oldestUnsettled(): number | null {
+    const sequence = this.#floor.nextUnsettled(this.#floor.floor + 1);
+    return sequence > this.#delivered ? null : sequence;
+  }
+
   /** Ascending; what is settled meanwhile is left out. */
   eachUnsettled(upTo: number, visit: (sequence: number) => void): void {
     let sequence = this.#floor.nextUnsettled(this.#floor.floor + 1);
@@ -207,6 +212,12 @@ export class CursorLedger {
     }
     for (const entry of found) this.#ready.push(entry.sequence, entry);
     return found;
+  }
+
+  /** It becomes a dead letter. */
+  bury(entry: Entry, reason: 'max_deliver' | 'rejected', nowMs: number): void {
+    this.changes.buried(entry, reason, nowMs);
+    this.finish(entry, 'buried');
   }
 
   /** Settled, or given up; the next of its key may go. */

@@ -1,18 +1,16 @@
 /**
- * Where a subscription stands: what was sent, what is settled, what failed and when it comes again. A
- * state machine without I/O: time (monotonic ms) and chance come in; what must be sent and stored is
- * asked for. First attempts at the only member are not entries but the unsettled part of
- * (floor, delivered]; entries are made when several members share the messages, after a failure, and
- * for what a session or a node that is gone left unsettled. Pure.
+ * Where a subscription stands: what was sent, what is settled, what failed and when it comes again. Time
+ * (monotonic ms) and chance come in; what must be sent and stored is asked for. First attempts at the
+ * only member are not entries but the unsettled part of (floor, delivered]; entries are made when
+ * several members share the messages, after a failure, and for what others left unsettled. Pure.
  */
 import type { SequenceRange } from './ack-floor.js';
 import type { CursorChanges, DeliveryFailure } from './cursor-changes.js';
-import { deadlineOf, type Entry, letGo, type Member, newEntry } from './cursor-entry.js';
+import { deadlineOf, type Entry, heldEntry, letGo, type Member, newEntry } from './cursor-entry.js';
 import { CursorLedger, type LedgerStart, type Ordering } from './cursor-ledger.js';
 import { type RedeliveryRule, redeliveryMs } from './redelivery.js';
+import { SendOrder } from './send-order.js';
 
-/** Between the order numbers of two sequences there is room for as many of what is sent again. */
-const RESENT_STEPS = 2 ** 20;
 const LATE = { outcome: 'ack_wait', reason: null, delayMs: 0 } as const;
 
 export interface CursorOptions extends LedgerStart {
@@ -38,8 +36,7 @@ export class Cursor {
   readonly #members = new Set<Member>();
   /** The only member, when it holds what has no entry. */
   #sole: Member | null = null;
-  /** The highest place given to an entry that was sent. */
-  #lastOrder = 0;
+  #order = new SendOrder();
 
   constructor(options: CursorOptions) {
     this.rule = options.rule;
@@ -79,6 +76,11 @@ export class Cursor {
   /** The sequence up to which a window of this size admits first attempts at the only member. */
   fullAt(inFlightMax: number): number {
     return this.#ledger.fullAt(inFlightMax);
+  }
+
+  /** The lowest delivery that is not settled; null: all are. */
+  get oldestUnsettled(): number | null {
+    return this.#ledger.oldestUnsettled;
   }
 
   get members(): ReadonlySet<Member> {
@@ -123,10 +125,13 @@ export class Cursor {
     if (this.#sole === member) this.#makeEntries();
     this.#members.delete(member);
     member.overdue = [];
+    // One jitter for all, so that what comes again stays in order.
+    const jitter = this.#random();
     for (const entry of this.#ledger.entries()) {
       if (entry.member !== member) continue;
+      const delayMs = redeliveryMs(entry.attempts + 1, this.rule, () => jitter);
       if (end === 'clean') this.takeBack(entry);
-      else this.#fail(entry, { outcome: 'disconnect', reason: null, delayMs: null }, nowMs);
+      else this.#fail(entry, { outcome: 'disconnect', reason: null, delayMs }, nowMs);
     }
     this.#chooseSole();
   }
@@ -138,7 +143,7 @@ export class Cursor {
 
   /** Of what was said to be sent to this member, nothing after `sequence` was. */
   unsend(member: Member, sequence: number): void {
-    for (const entry of this.#ledger.entries()) {
+    for (const entry of this.entries()) {
       if (entry.sequence > sequence && entry.member === member) this.takeBack(entry);
     }
     if (this.#sole === member) this.#ledger.lower(sequence);
@@ -238,7 +243,7 @@ export class Cursor {
     if (entry === null) return false;
     member.progress.settled(entry.order, nowMs);
     this.changes.failed(entry, { outcome: 'rejected', reason, delayMs: null }, nowMs);
-    this.#bury(entry, 'rejected', nowMs);
+    this.#ledger.bury(entry, 'rejected', nowMs);
     return true;
   }
 
@@ -258,7 +263,7 @@ export class Cursor {
   /** Goes on after `sequence` with nothing in flight. */
   seek(sequence: number): void {
     for (const member of this.#members) member.overdue = [];
-    this.#lastOrder = sequence;
+    this.#order = new SendOrder();
     this.#ledger.reset(sequence);
   }
 
@@ -323,14 +328,12 @@ export class Cursor {
 
   #wakeHeld(entry: Entry, nowMs: number, overdue: Set<Member>): void {
     const { member } = entry;
-    if (member === null) return;
     const deadline = deadlineOf(entry);
-    if (deadline > nowMs) {
-      this.#ledger.timers.push(deadline, entry);
-      return;
+    if (deadline > nowMs) this.#ledger.timers.push(deadline, entry);
+    else if (member !== null) {
+      if (!member.overdue.includes(entry)) member.overdue.push(entry);
+      overdue.add(member);
     }
-    if (!member.overdue.includes(entry)) member.overdue.push(entry);
-    overdue.add(member);
   }
 
   /** Deadlines of first attempts ascend with their sequences: the first one is the first due. */
@@ -347,8 +350,8 @@ export class Cursor {
   #heldBy(member: Member, sequence: number): Entry | null {
     const entry = this.#ledger.entry(sequence);
     if (entry !== undefined) return entry.member === member ? entry : null;
-    if (this.#sole !== member || !this.#ledger.isPlain(sequence)) return null;
-    return this.#makeEntry(sequence, member);
+    const isPlain = this.#sole === member && this.#ledger.isPlain(sequence);
+    return isPlain ? this.#makeEntry(sequence, member) : null;
   }
 
   #chooseSole(): void {
@@ -369,32 +372,21 @@ export class Cursor {
 
   /** Of a first attempt that the only member holds. */
   #makeEntry(sequence: number, member: Member): Entry {
-    const entry = newEntry(sequence);
-    entry.state = 'held';
-    entry.member = member;
-    entry.holders.push(member);
-    entry.sentAtMs = this.#sentAtMs(sequence);
-    entry.dueAtMs = this.rule.ackWaitMs;
-    member.held++;
+    const entry = heldEntry(sequence, member, this.#sentAtMs(sequence), this.rule.ackWaitMs);
     this.#ledger.add(entry);
     this.#ledger.timers.push(deadlineOf(entry), entry);
     return entry;
   }
 
   #orderOf({ attempts, sequence }: Entry): number {
-    if (attempts === 0 && sequence > this.#lastOrder && sequence === this.delivered) {
-      this.#lastOrder = sequence;
-    } else {
-      const next = Math.max(this.#lastOrder, this.delivered) + 1 / RESENT_STEPS;
-      this.#lastOrder = Math.min(next, this.delivered + 1 - 1 / RESENT_STEPS);
-    }
-    return this.#lastOrder;
+    const isFirst = attempts === 0 && sequence === this.delivered;
+    return (isFirst && this.#order.inTurn(sequence)) || this.#order.again(this.delivered);
   }
 
   #fail(entry: Entry, failure: DeliveryFailure, nowMs: number): void {
     this.changes.failed(entry, failure, nowMs);
     if (entry.attempts >= this.rule.maxDeliver) {
-      this.#bury(entry, 'max_deliver', nowMs);
+      this.#ledger.bury(entry, 'max_deliver', nowMs);
       return;
     }
     letGo(entry);
@@ -404,10 +396,5 @@ export class Cursor {
     entry.stored = true;
     this.changes.deliveries.set(entry.sequence, entry);
     this.#ledger.wait(entry, nowMs);
-  }
-
-  #bury(entry: Entry, reason: 'max_deliver' | 'rejected', nowMs: number): void {
-    this.changes.buried(entry, reason, nowMs);
-    this.#ledger.finish(entry, 'buried');
   }
 }

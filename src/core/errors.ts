@@ -128,7 +128,7 @@ export const ERRORS = {
   subscription_in_use: {
     id: 50,
     status: 409,
-    temporary: true,
+    temporary: false,
     title: 'Another session has this subscription to itself',
   },
   log_full: { id: 47, status: 503, temporary: true, title: 'The log is full' },

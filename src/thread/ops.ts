@@ -529,7 +529,7 @@ export function readDeliver(from: PackReader): DeliverOp {
 }
 
 // ---- GIVE: messages that are not the next page: redeliveries, and all messages of a subscription that
-//      several sessions share. They move no cursor. Answered by GIVEN; one of a subscription is under way ----
+//      several sessions share. They move no cursor. Answered by GIVEN; one at a time is under way ----
 export interface GiveOp {
   subscription: number;
   topicNo: number;

@@ -22,6 +22,8 @@ export interface CallsOptions {
   onTopicGone: (topic: Topic) => void;
   /** Figures that only the thread's composition knows, by name. */
   gauges: () => Record<string, number>;
+  /** What other files of this folder answer, by name. */
+  others: Readonly<Record<string, (args: never) => Promise<unknown>>>;
 }
 
 /** Arguments as the acceptor sends them: validated there. */
@@ -69,9 +71,9 @@ export class Calls {
 
   /** Rejects with RequestError, or with a bug. */
   async run(method: string, args: string): Promise<string> {
-    const handler = this.#methods[method];
+    const handler = this.#methods[method] ?? this.#options.others[method];
     if (handler === undefined) throw new Error(`no such call: ${method}`);
-    return JSON.stringify(await handler(JSON.parse(args) as CallArgs));
+    return JSON.stringify(await handler(JSON.parse(args) as never));
   }
 
   get #log(): MessageLog<PublishUnderWay> {

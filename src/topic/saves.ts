@@ -18,7 +18,9 @@ import type { WorkerLinkEnd } from '../thread/link.js';
 import { packAcked, packFailed } from '../thread/ops.js';
 import type { Tracker } from './tracker.js';
 
-export const SAVE_INTERVAL_MS = 250;
+const SAVE_INTERVAL_MS = 250;
+/** When somebody waits to be told that a verdict is stored. */
+const ANSWER_INTERVAL_MS = 10;
 const RETRY = { firstMs: 100, capMs: 2_000 };
 
 export interface SavesOptions {
@@ -48,6 +50,7 @@ export class Saves {
   readonly #options: SavesOptions;
   readonly #dirty = new Set<Tracker>();
   #timer: NodeJS.Timeout | null = null;
+  #timerMs = Number.POSITIVE_INFINITY;
   #underWay: Promise<void> | null = null;
   #state: 'open' | 'closed' = 'open';
 
@@ -63,10 +66,7 @@ export class Saves {
     }
     if (tracker.cursor.changes.isEmpty && tracker.answers.length === 0) return;
     this.#dirty.add(tracker);
-    this.#timer ??= setTimeout(() => {
-      this.#timer = null;
-      void this.flush();
-    }, SAVE_INTERVAL_MS);
+    this.#schedule(tracker.answers.length > 0 ? ANSWER_INTERVAL_MS : SAVE_INTERVAL_MS);
   }
 
   /** Resolves once everything that had changed by now is stored, or was refused. */
@@ -86,6 +86,17 @@ export class Saves {
     const timeout = new Promise<void>((resolve) => setTimeout(resolve, withinMs).unref());
     await Promise.race([this.flush(), timeout]);
     this.#state = 'closed';
+  }
+
+  #schedule(afterMs: number): void {
+    if (afterMs >= this.#timerMs) return;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timerMs = afterMs;
+    this.#timer = setTimeout(() => {
+      this.#timer = null;
+      this.#timerMs = Number.POSITIVE_INFINITY;
+      void this.flush();
+    }, afterMs);
   }
 
   #part(tracker: Tracker): Part {

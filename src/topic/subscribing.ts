@@ -7,7 +7,12 @@ import { RequestError } from '../core/errors.js';
 import type { Limits } from '../core/limits.js';
 import type { MessageLog, TopicRecord } from '../log/message-log.js';
 import type { WorkerLinkEnd } from '../thread/link.js';
-import type { SessionEndedOp, SubscribeOp, UnsubscribeOp } from '../thread/ops.js';
+import type {
+  SessionEndedOp,
+  SubscribeOp,
+  SubscribeOptions,
+  UnsubscribeOp,
+} from '../thread/ops.js';
 import {
   packFailed,
   packSubscribed,
@@ -16,10 +21,8 @@ import {
   UNSUBSCRIBED_TAKEN_OVER,
   UNSUBSCRIBED_TOPIC_DELETED,
 } from '../thread/ops.js';
-import type { Attachments } from './attachments.js';
 import type { Commits } from './commits.js';
-import type { Durables } from './durables.js';
-import type { Feeder } from './feeder.js';
+import type { Delivery } from './delivery.js';
 import type { Heads } from './heads.js';
 import type { PublishUnderWay } from './publishes.js';
 import type { SessionEntry, Sessions } from './sessions.js';
@@ -36,9 +39,7 @@ export interface SubscribingOptions {
   sessions: Sessions;
   heads: Heads;
   commits: Commits;
-  feeder: Feeder;
-  durables: Durables;
-  attachments: Attachments;
+  delivery: Delivery;
   clock: Clock;
   limits: Limits;
   /** Of this node and worker: the names of sessions in traces begin with it. */
@@ -91,20 +92,22 @@ export class Subscribing {
   /** From SESSION_ENDED. */
   sessionEnded(link: WorkerLinkEnd, { session, abrupt }: SessionEndedOp): void {
     for (const ended of this.#options.sessions.end(link, session)) {
-      this.#options.attachments.detach(ended, abrupt ? 'abrupt' : 'clean');
+      this.#options.delivery.attachments.detach(ended, abrupt ? 'abrupt' : 'clean');
     }
   }
 
   /** The acceptor's thread is gone. */
   linkClosed(link: WorkerLinkEnd): void {
-    const { sessions, attachments, feeder } = this.#options;
+    const { sessions } = this.#options;
+    const { attachments, feeder } = this.#options.delivery;
     for (const ended of sessions.endAll(link)) attachments.detach(ended, 'clean');
     feeder.linkClosed(link);
   }
 
   /** The topic was deleted, here or elsewhere: its subscriptions are told and end. */
   topicGone(topic: Topic): void {
-    const { topics, durables } = this.#options;
+    const { topics } = this.#options;
+    const { durables } = this.#options.delivery;
     topics.forget(topic);
     for (const tracker of durables.ofTopic(topic)) durables.end(tracker);
     const told = { request: 0, reason: UNSUBSCRIBED_TOPIC_DELETED };
@@ -115,7 +118,7 @@ export class Subscribing {
 
   /** A durable subscription that is not this worker's any more: its sessions are told why and end. */
   trackerLost(tracker: Tracker, reason: number): void {
-    this.#options.durables.end(tracker);
+    this.#options.delivery.durables.end(tracker);
     for (const subscription of [...tracker.subscriptions]) {
       this.#end(subscription, 'clean', { request: 0, reason });
     }
@@ -136,7 +139,7 @@ export class Subscribing {
         this.#tell(subscription, 0, { cursor: head, recovered: false, gap });
       }
     }
-    this.#options.attachments.fallBack(topic);
+    this.#options.delivery.attachments.fallBack(topic);
   }
 
   async #open(
@@ -183,7 +186,8 @@ export class Subscribing {
 
   /** `start` and the settings count when it is made; later it goes on from its cursor. */
   async #openDurable(link: WorkerLinkEnd, name: string, opening: Opening): Promise<void> {
-    const { log, durables } = this.#options;
+    const { log } = this.#options;
+    const { durables } = this.#options.delivery;
     const { topic, op, entry, record } = opening;
     const { exclusive } = op.options;
     const isThere =
@@ -216,7 +220,8 @@ export class Subscribing {
     tracker: Tracker | null,
     answer: StartAnswer,
   ): void {
-    const { limits, attachments, origin } = this.#options;
+    const { limits, origin } = this.#options;
+    const { attachments } = this.#options.delivery;
     const subscription = new Subscription({
       link,
       session: op.session,
@@ -249,8 +254,23 @@ export class Subscribing {
     };
   }
 
-  async #start({ topic, record, op }: Opening): Promise<StartAnswer> {
-    const start = await this.#resolveStart(topic, op);
+  /** Where `start` is now; throws `bad_cursor`. */
+  async position(topic: Topic, asked: SubscribeOptions['start']): Promise<StartAnswer> {
+    const record = await this.#options.heads.read(topic.id);
+    if (record === null) throw new RequestError('topic_not_found', 'topic not found', 'topic');
+    return this.#position(topic, record, asked);
+  }
+
+  #start({ topic, record, op }: Opening): Promise<StartAnswer> {
+    return this.#position(topic, record, op.options.start);
+  }
+
+  async #position(
+    topic: Topic,
+    record: TopicRecord,
+    asked: SubscribeOptions['start'],
+  ): Promise<StartAnswer> {
+    const start = await this.#resolveStart(topic, asked);
     const head = Math.max(topic.head, record.lastSequence);
     const { firstSequence } = record;
     return startPosition({ start, topicId: topic.id, epoch: topic.epoch, firstSequence, head });
@@ -266,9 +286,8 @@ export class Subscribing {
 
   async #resolveStart(
     topic: Topic,
-    op: SubscribeOp,
+    start: SubscribeOptions['start'],
   ): Promise<Parameters<typeof startPosition>[0]['start']> {
-    const { start } = op.options;
     if (start.from !== 'time') return start;
     const sequence = await this.#options.log.sequenceAt(topic.id, start.timeMs);
     return { from: 'sequence', sequence: Math.min(sequence, topic.head + 1), epoch: null };
@@ -296,7 +315,8 @@ export class Subscribing {
     told: { request: number; reason: number },
   ): void {
     const { link, session, number, topic } = subscription;
-    const { sessions, attachments } = this.#options;
+    const { sessions } = this.#options;
+    const { attachments } = this.#options.delivery;
     sessions.entry(link, session).subscriptions.delete(subscription);
     attachments.detach(subscription, end);
     packUnsubscribed(link.writer, { ...told, subscription: number, topicNo: topic.no });

@@ -106,6 +106,15 @@ export class Tracker {
     return this.returnsFirst;
   }
 
+  /** When the lowest delivery that is not settled was sent, monotonic ms; null: there is none. */
+  oldestSentAtMs(): number | null {
+    const sequence = this.cursor.oldestUnsettled;
+    if (sequence === null) return null;
+    const entry = this.cursor.entry(sequence);
+    if (entry === undefined) return this.#sentAtMs(sequence);
+    return Number.isNaN(entry.firstFailedAtMs) ? entry.sentAtMs : entry.firstFailedAtMs;
+  }
+
   #sentAtMs(sequence: number): number {
     if (sequence <= this.#sendTimes.last) return this.#sendTimes.at(sequence);
     const group = this.sole?.group;

@@ -30,6 +30,7 @@ const worker = new Worker({
   config,
   clock: systemClock,
   origin: `${config.nodeId}/${systemClock.now().toString(36)}/${start.index}`,
+  owns,
   openLog,
   coldRead: coldReader === null ? null : (range) => coldReader.read(range),
   onLogState: (state, detail) => tell({ type: 'log-state', state, detail }),
@@ -58,6 +59,10 @@ worker.start().then(
   },
 );
 
+function owns(tenant: string, topic: string): boolean {
+  return placement.workerOf(tenant, topic) === start.index;
+}
+
 function openLog(sink: LogSink<PublishUnderWay>): MessageLog<PublishUnderWay> {
   const { limits } = config;
   if (config.databaseUrl === null) {
@@ -77,7 +82,7 @@ function openLog(sink: LogSink<PublishUnderWay>): MessageLog<PublishUnderWay> {
     sink,
     logger,
     notify: config.outboxNotify,
-    owns: (tenant: string, topic: string) => placement.workerOf(tenant, topic) === start.index,
+    owns,
   });
 }
 

@@ -20,26 +20,21 @@ import type {
 import { WorkerLinkEnd } from '../thread/link.js';
 import * as ops from '../thread/ops.js';
 import type { PackReader } from '../thread/pack.js';
-import { Attachments } from './attachments.js';
 import { Calls } from './calls.js';
 import { Commits } from './commits.js';
-import { Deadlines } from './deadlines.js';
-import { Durables } from './durables.js';
-import { Feeder } from './feeder.js';
-import { Giver } from './giver.js';
+import { buildDelivery, type Delivery } from './delivery.js';
 import { HeadCheck } from './head-check.js';
 import { Heads } from './heads.js';
 import { HotCacheBudget } from './hot-cache.js';
 import type { PublishUnderWay } from './publishes.js';
 import { Publishes } from './publishes.js';
 import { Rate } from './rate.js';
-import { Saves } from './saves.js';
 import { Sessions } from './sessions.js';
 import { Subscribing } from './subscribing.js';
 import type { Subscription } from './subscription.js';
+import { SubscriptionCalls } from './subscription-calls.js';
 import type { Topic } from './topic.js';
 import { Topics } from './topics.js';
-import type { Tracker } from './tracker.js';
 import { Verdicts } from './verdicts.js';
 
 /** The one tenant of this version; API keys will name others. */
@@ -50,6 +45,8 @@ export interface WorkerOptions {
   clock: Clock;
   /** Names this run of this worker among all: session names in traces begin with it. */
   origin: string;
+  /** Whether this worker has the topic. */
+  owns: (tenant: string, topic: string) => boolean;
   /** Makes the log around the worker's sink. */
   openLog: (sink: LogSink<PublishUnderWay>) => MessageLog<PublishUnderWay>;
   /** Pages for catch-up; null: by the log itself. */
@@ -65,16 +62,11 @@ export class Worker implements LogSink<PublishUnderWay> {
   readonly #options: WorkerOptions;
   readonly #log: MessageLog<PublishUnderWay>;
   readonly #topics: Topics;
-  readonly #feeder: Feeder;
+  readonly #delivery: Delivery;
   readonly #commits: Commits;
   readonly #publishes: Publishes;
   readonly #subscribing: Subscribing;
   readonly #verdicts: Verdicts;
-  readonly #giver: Giver;
-  readonly #deadlines: Deadlines;
-  readonly #saves: Saves;
-  readonly #durables: Durables;
-  readonly #attachments: Attachments;
   readonly #calls: Calls;
   readonly #headCheck: HeadCheck;
   readonly #budget: HotCacheBudget;
@@ -96,48 +88,16 @@ export class Worker implements LogSink<PublishUnderWay> {
       budget: this.#budget,
       clock,
     });
-    this.#feeder = new Feeder({
-      read: options.coldRead ?? ((range) => log.read(range)),
+    this.#delivery = buildDelivery({
       clock,
-      onReadFailed: (topic, error) => onTrouble(`catch-up of ${topic.name}`, error),
-      onShared: (tracker) => this.#giver.give(tracker),
-    });
-    this.#giver = new Giver({
-      feeder: this.#feeder,
-      clock,
-      read: options.coldRead ?? ((range) => log.read(range)),
-      redrivenRows: (tracker, sequences) => redrivenRows(log, tracker, sequences),
-      onReadFailed: ({ topic }, error) => onTrouble(`redelivery of ${topic.name}`, error),
-      onGiven: (tracker) => {
-        this.#deadlines.schedule(tracker);
-        this.#saves.changed(tracker);
-      },
-    });
-    this.#deadlines = new Deadlines({
-      clock,
-      onWoken: (tracker) => {
-        this.#saves.changed(tracker);
-        this.#giver.give(tracker);
-      },
-    });
-    this.#saves = new Saves({
       store: log.subscriptions,
-      clock,
+      read: options.coldRead ?? ((range) => log.read(range)),
       onLost: (tracker) => this.#subscribing.trackerLost(tracker, ops.UNSUBSCRIBED_TAKEN_OVER),
-      onStored: (tracker) => this.#durables.giveUp(tracker),
-      onFailed: (error) => onTrouble('saving cursors', error),
+      onTrouble,
     });
-    this.#durables = new Durables({ store: log.subscriptions, clock });
-    this.#attachments = new Attachments({
-      feeder: this.#feeder,
-      giver: this.#giver,
-      deadlines: this.#deadlines,
-      saves: this.#saves,
-      durables: this.#durables,
-      clock,
-    });
+    const { feeder } = this.#delivery;
     this.#commits = new Commits({
-      feeder: this.#feeder,
+      feeder,
       read: (range) => log.read(range),
       onRepairFailed: (topic, error) => onTrouble(`gap of ${topic.name}`, error),
     });
@@ -147,9 +107,7 @@ export class Worker implements LogSink<PublishUnderWay> {
       sessions: new Sessions(),
       heads,
       commits: this.#commits,
-      feeder: this.#feeder,
-      durables: this.#durables,
-      attachments: this.#attachments,
+      delivery: this.#delivery,
       clock,
       limits: config.limits,
       origin: options.origin,
@@ -164,15 +122,21 @@ export class Worker implements LogSink<PublishUnderWay> {
       onTopicGone: (topic) => this.#subscribing.topicGone(topic),
       onBug,
     });
-    this.#verdicts = new Verdicts({
+    this.#verdicts = new Verdicts({ topics: this.#topics, clock, ...this.#delivery });
+    this.#calls = this.#makeCalls(published);
+    this.#headCheck = new HeadCheck({
       topics: this.#topics,
-      feeder: this.#feeder,
-      giver: this.#giver,
-      deadlines: this.#deadlines,
-      saves: this.#saves,
-      clock,
+      read: (ids) => log.heads(ids),
+      onHead: (topic, record) => this.#commits.headSeen(topic, record.lastSequence),
+      onGone: (topic) => this.#subscribing.topicGone(topic),
+      onFailed: (error) => onTrouble('head check', error),
     });
-    this.#calls = new Calls({
+  }
+
+  #makeCalls(published: Rate): Calls {
+    const log = this.#log;
+    const { clock, owns } = this.#options;
+    return new Calls({
       log,
       topics: this.#topics,
       published,
@@ -180,14 +144,16 @@ export class Worker implements LogSink<PublishUnderWay> {
       gauges: () => ({
         hot_cache_bytes: this.#budget.bytes,
         gaps_repaired: this.#commits.gapsRepaired,
+        expired: this.#delivery.feeder.expired + this.#delivery.giver.expired,
       }),
-    });
-    this.#headCheck = new HeadCheck({
-      topics: this.#topics,
-      read: (ids) => log.heads(ids),
-      onHead: (topic, record) => this.#commits.headSeen(topic, record.lastSequence),
-      onGone: (topic) => this.#subscribing.topicGone(topic),
-      onFailed: (error) => onTrouble('head check', error),
+      others: new SubscriptionCalls({
+        log,
+        topics: this.#topics,
+        delivery: this.#delivery,
+        subscribing: this.#subscribing,
+        clock,
+        owns,
+      }).methods,
     });
   }
 
@@ -199,8 +165,8 @@ export class Worker implements LogSink<PublishUnderWay> {
 
   async stop(): Promise<void> {
     this.#headCheck.stop();
-    this.#deadlines.stop();
-    await this.#saves.close(this.#options.config.limits.shutdownTimeoutMs / 2);
+    this.#delivery.deadlines.stop();
+    await this.#delivery.saves.close(this.#options.config.limits.shutdownTimeoutMs / 2);
     await this.#log.close();
     // What close answered is posted before the ports end.
     await new Promise((resolve) => setImmediate(resolve));
@@ -293,7 +259,8 @@ export class Worker implements LogSink<PublishUnderWay> {
         this.#probed(link, ops.readProbed(reader));
         return;
       case ops.OP_CREDIT:
-        if (link.returnDeliverCredit(ops.readCredit(reader))) this.#feeder.creditReturned(link);
+        if (link.returnDeliverCredit(ops.readCredit(reader)))
+          this.#delivery.feeder.creditReturned(link);
         return;
       case ops.OP_DRAINED:
         this.#drained(link, ops.readDrained(reader));
@@ -324,32 +291,32 @@ export class Worker implements LogSink<PublishUnderWay> {
       link.scheduleFlush();
       this.#acksHandled = 0;
     }
-    this.#giver.endTurn();
+    this.#delivery.giver.endTurn();
     this.#log.flush();
   }
 
   #drained(link: WorkerLinkEnd, op: ops.DrainedOp): void {
     const subscription = this.#find(link, op);
     if (subscription === undefined) return;
-    this.#feeder.drained(subscription);
-    if (subscription.tracker !== null) this.#giver.later(subscription.tracker);
+    this.#delivery.feeder.drained(subscription);
+    if (subscription.tracker !== null) this.#delivery.giver.later(subscription.tracker);
   }
 
   #given(link: WorkerLinkEnd, op: ops.GivenOp): void {
     const subscription = this.#find(link, op);
-    if (subscription !== undefined) this.#giver.given(subscription, op.taken);
+    if (subscription !== undefined) this.#delivery.giver.given(subscription, op.taken);
   }
 
   #probed(link: WorkerLinkEnd, op: ops.ProbedOp): void {
     const subscription = this.#find(link, op);
-    if (subscription !== undefined) this.#deadlines.probed(subscription, op.wasEmpty);
+    if (subscription !== undefined) this.#delivery.deadlines.probed(subscription, op.wasEmpty);
   }
 
   #left(link: WorkerLinkEnd, op: ops.LeftOp): void {
     const subscription = this.#find(link, op);
     if (subscription === undefined) return;
-    this.#feeder.left(subscription, op.lastSequence);
-    if (subscription.tracker !== null) this.#giver.later(subscription.tracker);
+    this.#delivery.feeder.left(subscription, op.lastSequence);
+    if (subscription.tracker !== null) this.#delivery.giver.later(subscription.tracker);
   }
 
   #find(
@@ -376,18 +343,4 @@ export class Worker implements LogSink<PublishUnderWay> {
       },
     );
   }
-}
-
-/** Copies that the dead letters keep of messages that are being redriven. */
-function redrivenRows(
-  log: MessageLog<PublishUnderWay>,
-  { topic, durable, subscriptions }: Tracker,
-  sequences: readonly number[],
-): Promise<LogRow[]> {
-  if (durable !== null) {
-    return log.subscriptions.redrivenRows({ subscriptionId: durable.id }, sequences);
-  }
-  const [only] = subscriptions;
-  const session = only?.sessionName ?? '';
-  return log.subscriptions.redrivenRows({ topicId: topic.id, session }, sequences);
 }

@@ -110,8 +110,13 @@ export class Subscriber {
   }
 
   #message(frame: Frame): void {
-    const topic = String(frame.topic);
-    const sequence = Number(frame.sequence);
+    // What was not acknowledged in time comes again; order is a matter of first attempts.
+    if (frame['attempt'] === 1) this.#firstAttempt(String(frame.topic), Number(frame.sequence));
+    if (this.keep) this.messages.push(frame);
+    this.onMessage?.(frame);
+  }
+
+  #firstAttempt(topic: string, sequence: number): void {
     const known = this.sequences.get(topic);
     if (known === undefined) this.sequences.set(topic, [sequence]);
     else {
@@ -119,7 +124,5 @@ export class Subscriber {
       if (sequence !== last + 1) this.disorder.push(`${topic}: ${last} then ${sequence}`);
       known.push(sequence);
     }
-    if (this.keep) this.messages.push(frame);
-    this.onMessage?.(frame);
   }
 }

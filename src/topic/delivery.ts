@@ -1,0 +1,84 @@
+/**
+ * The pieces that bring messages to sessions, put together: who is fed how, what comes again and when,
+ * and what of it is stored. Each knows the others only by what it needs of them.
+ */
+import type { Clock } from '../core/clock.js';
+import type { LogRow } from '../core/message.js';
+import type { LogPage, ReadRange } from '../log/message-log.js';
+import type { SubscriptionStore } from '../log/subscription-store.js';
+import { Attachments } from './attachments.js';
+import { Deadlines } from './deadlines.js';
+import { Durables } from './durables.js';
+import { Feeder } from './feeder.js';
+import { Giver } from './giver.js';
+import { Saves } from './saves.js';
+import type { Tracker } from './tracker.js';
+
+export interface DeliveryOptions {
+  clock: Clock;
+  store: SubscriptionStore;
+  /** Pages of the log. */
+  read: (range: ReadRange) => Promise<LogPage>;
+  /** Another node or worker has taken a durable subscription over, or it was deleted. */
+  onLost: (tracker: Tracker) => void;
+  /** Something failed that is tried again. */
+  onTrouble: (what: string, error: unknown) => void;
+}
+
+export interface Delivery {
+  readonly feeder: Feeder;
+  readonly giver: Giver;
+  readonly deadlines: Deadlines;
+  readonly saves: Saves;
+  readonly durables: Durables;
+  readonly attachments: Attachments;
+}
+
+export function buildDelivery(options: DeliveryOptions): Delivery {
+  const { clock, store, read, onLost, onTrouble } = options;
+  const feeder: Feeder = new Feeder({
+    read,
+    clock,
+    onReadFailed: (topic, error) => onTrouble(`catch-up of ${topic.name}`, error),
+    onShared: (tracker) => giver.give(tracker),
+  });
+  const giver: Giver = new Giver({
+    feeder,
+    clock,
+    read,
+    redrivenRows: (tracker, sequences) => redrivenRows(store, tracker, sequences),
+    onReadFailed: ({ topic }, error) => onTrouble(`redelivery of ${topic.name}`, error),
+    onGiven: (tracker) => {
+      deadlines.schedule(tracker);
+      saves.changed(tracker);
+    },
+  });
+  const deadlines: Deadlines = new Deadlines({
+    clock,
+    onWoken: (tracker) => {
+      saves.changed(tracker);
+      giver.give(tracker);
+    },
+  });
+  const durables: Durables = new Durables({ store, clock });
+  const saves: Saves = new Saves({
+    store,
+    clock,
+    onLost,
+    onStored: (tracker) => durables.giveUp(tracker),
+    onFailed: (error) => onTrouble('saving cursors', error),
+  });
+  const attachments = new Attachments({ feeder, giver, deadlines, saves, durables, clock });
+  return { feeder, giver, deadlines, saves, durables, attachments };
+}
+
+/** Copies that the dead letters keep of messages that are being redriven. */
+function redrivenRows(
+  store: SubscriptionStore,
+  { topic, durable, subscriptions }: Tracker,
+  sequences: readonly number[],
+): Promise<LogRow[]> {
+  if (durable !== null) return store.redrivenRows({ subscriptionId: durable.id }, sequences);
+  const [only] = subscriptions;
+  return store.redrivenRows({ topicId: topic.id, session: only?.sessionName ?? '' }, sequences);
+}
