@@ -43,11 +43,30 @@ export class Durables {
     return [...this.#held.values()].filter((tracker) => tracker.topic === topic);
   }
 
-  /** Held, or taken from the store under a new term; made with `initial` when it is not there. */
-  async take(topic: Topic, name: string, initial: InitialSubscription): Promise<Tracker> {
+  /**
+   * Uses it: held, or taken from the store under a new term; made with `initial` when it is not there.
+   * It is kept at least until `use` has ended, which may find it ended by somebody else.
+   */
+  async with<T>(
+    topic: Topic,
+    name: string,
+    initial: InitialSubscription,
+    use: (tracker: Tracker) => Promise<T>,
+  ): Promise<T> {
+    const tracker = await this.#take(topic, name, initial);
+    tracker.users++;
+    try {
+      return await use(tracker);
+    } finally {
+      tracker.users--;
+      this.giveUp(tracker);
+    }
+  }
+
+  #take(topic: Topic, name: string, initial: InitialSubscription): Promise<Tracker> {
     const key = keyOf(topic.id, name);
     const held = this.#held.get(key);
-    if (held !== undefined) return held;
+    if (held !== undefined) return Promise.resolve(held);
     const taking = this.#taking.get(key);
     if (taking !== undefined) return taking;
     const taken = this.#options.store
@@ -62,8 +81,9 @@ export class Durables {
     return taken;
   }
 
-  /** It has no session, and nothing to be saved: the store has it all. */
+  /** Lets it go if nobody has it open and nothing of it is to be saved: the store has it all. */
   giveUp(tracker: Tracker): void {
+    if (tracker.state === 'ended' || tracker.users > 0) return;
     if (tracker.subscriptions.size > 0 || tracker.saving > 0) return;
     if (!tracker.cursor.changes.isEmpty) return;
     this.end(tracker);

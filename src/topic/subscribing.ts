@@ -196,22 +196,24 @@ export class Subscribing {
     const initial = isThere ? null : await this.#start(opening);
     const settings = { ...this.#settings(op), ordering: op.options.ordering };
     const cursor = initial?.cursor ?? Math.max(topic.head, record.lastSequence);
-    const tracker = await durables.take(topic, name, { settings, cursor });
-    if (entry.state === 'ended' || tracker.state === 'ended') {
-      durables.giveUp(tracker);
+    await durables.with(topic, name, { settings, cursor }, async (tracker) => {
       if (entry.state === 'ended') return;
-      throw new RequestError('busy', 'the subscription is being taken over', 'subscription');
-    }
-    if (tracker.exclusive !== null && !exclusive) {
-      const detail = 'a session has this subscription to itself; "exclusive" takes it over';
-      throw new RequestError('subscription_in_use', detail, 'subscription');
-    }
-    if (exclusive) {
-      for (const other of [...tracker.subscriptions]) {
-        this.#end(other, 'clean', { request: 0, reason: UNSUBSCRIBED_TAKEN_OVER });
+      if (tracker.state === 'ended') {
+        throw new RequestError('busy', 'the subscription is being taken over', 'subscription');
       }
+      if (exclusive) this.#takeOver(tracker);
+      else if (tracker.exclusive !== null) {
+        const detail = 'a session has this subscription to itself; "exclusive" takes it over';
+        throw new RequestError('subscription_in_use', detail, 'subscription');
+      }
+      this.#attach(link, opening, tracker, initial ?? goOn(tracker, opening));
+    });
+  }
+
+  #takeOver(tracker: Tracker): void {
+    for (const other of [...tracker.subscriptions]) {
+      this.#end(other, 'clean', { request: 0, reason: UNSUBSCRIBED_TAKEN_OVER });
     }
-    this.#attach(link, opening, tracker, initial ?? goOn(tracker, opening));
   }
 
   #attach(

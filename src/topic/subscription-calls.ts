@@ -150,21 +150,19 @@ export class SubscriptionCalls {
     const record = await log.subscriptions.find(topic.id, subscription);
     if (record === null) return { subscription: null };
     const { settings, delivered } = record;
-    const tracker = await delivery.durables.take(topic, subscription, {
-      settings,
-      cursor: delivered,
+    const initial = { settings, cursor: delivered };
+    return delivery.durables.with(topic, subscription, initial, async (tracker) => {
+      await change(tracker);
+      tracker.cursor.changes.moved = true;
+      delivery.saves.changed(tracker);
+      await delivery.saves.flush();
+      if (tracker.state === 'ended') {
+        throw new RequestError('busy', 'the subscription was taken over meanwhile', 'subscription');
+      }
+      const heads = await log.heads([topic.id]);
+      const head = heads.get(topic.id)?.lastSequence ?? topic.head;
+      return { subscription: this.#json({ ...record, ...stateOf(tracker) }, head) };
     });
-    await change(tracker);
-    tracker.cursor.changes.moved = true;
-    delivery.saves.changed(tracker);
-    await delivery.saves.flush();
-    if (tracker.state === 'ended' && tracker.subscriptions.size > 0) {
-      throw new RequestError('busy', 'the subscription was taken over meanwhile', 'subscription');
-    }
-    const heads = await log.heads([topic.id]);
-    const head = heads.get(topic.id)?.lastSequence ?? topic.head;
-    delivery.durables.giveUp(tracker);
-    return { subscription: this.#json({ ...record, ...stateOf(tracker) }, head) };
   }
 
   async #topic(tenant: string, name: string): Promise<Topic> {

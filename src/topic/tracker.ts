@@ -52,6 +52,8 @@ export class Tracker {
   reading = false;
   /** When its deadlines are looked at, monotonic ms. */
   wakeAtMs = Number.POSITIVE_INFINITY;
+  /** Who works with it without being one of its sessions. */
+  users = 0;
   /** Saves of it that are not answered. */
   saving = 0;
   /** Verdicts whose answers wait for the save that contains them. */
