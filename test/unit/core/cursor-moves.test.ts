@@ -56,6 +56,17 @@ t.test('a failure makes a row, the settlement takes it away', async (t) => {
   t.same(rig.cursor.changes.settled, [], 'it had no row');
 });
 
+t.test('one that failed and is given up before a save leaves no row', async (t) => {
+  const rig = new CursorRig();
+  const a = rig.join();
+  rig.publish(1);
+  rig.nack(a, 1, 0);
+  rig.reject(a, 1);
+  t.equal(rig.cursor.changes.deliveries.size, 0);
+  t.same(rig.cursor.changes.settled, []);
+  t.equal(rig.cursor.changes.deadLetters.length, 1);
+});
+
 t.test('what the log has lost is passed over, but what is redriven', async (t) => {
   const rig = new CursorRig();
   const a = rig.join('a', 4);
