@@ -64,8 +64,8 @@ export class Commits {
   }
 
   #advance(topic: Topic, rows: readonly LogRow[]): void {
-    for (const row of rows) topic.ids.add(row.messageId, row.sequence);
     const chunks = cutChunks(rows);
+    for (const chunk of chunks) topic.ids.add(chunk.rows);
     topic.cache.append(chunks);
     topic.head = chunks.at(-1)?.last ?? topic.head;
     this.#options.feeder.headMoved(topic);

@@ -4,7 +4,6 @@
  * window, credit, an answer) and is called again when that comes. Nothing waits inside.
  */
 import type { Clock } from '../core/clock.js';
-import type { LogRow } from '../core/message.js';
 import type { LogPage, ReadRange } from '../log/message-log.js';
 import type { WorkerLinkEnd } from '../thread/link.js';
 import { packCaughtUp, packDeliver, packDeliverGroup, packSubscribed } from '../thread/ops.js';
@@ -12,7 +11,7 @@ import type { Chunk, FrameContext } from './chunk.js';
 import { CHUNK_BYTES_MAX, chunkFrames, cutChunks, rowFrames } from './chunk.js';
 import { gapEnd } from './gap.js';
 import type { Group } from './group.js';
-import type { Subscription } from './subscription.js';
+import type { Page, Subscription } from './subscription.js';
 import type { Topic } from './topic.js';
 import type { Tracker } from './tracker.js';
 
@@ -192,13 +191,15 @@ export class Feeder {
   #pageFromChunk(subscription: Subscription, chunk: Chunk): void {
     const from = subscription.delivered + 1;
     const context = this.#pageContext(subscription);
+    const { expires } = chunk;
     if (from === chunk.first && subscription.room >= chunk.last - from + 1) {
-      this.#sendPage(subscription, chunk.rows, chunk.last, chunkFrames(chunk, context));
+      const { rows, last } = chunk;
+      this.#sendPage(subscription, { rows, last, expires }, chunkFrames(chunk, context));
       return;
     }
     const last = Math.min(chunk.last, subscription.fullAt);
     const rows = chunk.rows.slice(from - chunk.first, last - chunk.first + 1);
-    this.#sendPage(subscription, rows, last, rowFrames(rows, context));
+    this.#sendPage(subscription, { rows, last, expires }, rowFrames(rows, context));
   }
 
   #pageFromLog(subscription: Subscription): void {
@@ -234,26 +235,23 @@ export class Feeder {
       return;
     }
     const context = this.#pageContext(subscription);
-    this.#sendPage(subscription, page.rows, last, rowFrames(page.rows, context));
+    const { rows } = page;
+    const expires = rows.some((row) => row.expiresAtMs !== 0);
+    this.#sendPage(subscription, { rows, last, expires }, rowFrames(rows, context));
   }
 
-  #sendPage(
-    subscription: Subscription,
-    rows: readonly LogRow[],
-    last: number,
-    frames: Uint8Array,
-  ): void {
+  #sendPage(subscription: Subscription, page: Page, frames: Uint8Array): void {
     const { link, topic, number, round } = subscription;
     packDeliver(link.writer, {
       subscription: number,
       topicNo: topic.no,
       round,
       firstSequence: subscription.delivered + 1,
-      lastSequence: last,
+      lastSequence: page.last,
       frames,
     });
     link.takeDeliverCredit(frames.length);
-    subscription.sentPage(rows, last, this.#options.clock.monotonic());
+    subscription.sentPage(page, this.#options.clock.monotonic());
     subscription.page = 'sent';
     this.tellCaughtUp(subscription);
     link.scheduleFlush();

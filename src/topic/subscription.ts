@@ -26,6 +26,15 @@ export type SubscriptionState = 'group' | 'paging' | 'refused' | 'shared' | 'end
 /** Where a page under way stands: none, asked of the log, or sent and not answered by DRAINED. */
 export type PageState = 'none' | 'reading' | 'sent';
 
+/** Consecutive rows on their way to one session. */
+export interface Page {
+  rows: readonly LogRow[];
+  /** Sequence of the last one. */
+  last: number;
+  /** Some of them have a time to live. */
+  expires: boolean;
+}
+
 export interface SubscriptionOptions {
   link: WorkerLinkEnd;
   session: number;
@@ -141,12 +150,13 @@ export class Subscription {
   }
 
   /** A page went out; the topic remembers only the newest ids. */
-  sentPage(rows: readonly LogRow[], last: number, nowMs: number): void {
+  sentPage({ rows, last, expires }: Page, nowMs: number): void {
     this.#delivered = last;
     this.remember(rows);
     if (this.tracker === null) return;
     this.tracker.sent(last, nowMs);
     this.settleUnacknowledged(nowMs);
+    if (!expires) return;
     const wallMs = this.topic.clock.now();
     for (const row of rows) {
       if (row.expiresAtMs !== 0 && row.expiresAtMs <= wallMs)
@@ -156,8 +166,7 @@ export class Subscription {
 
   /** Ids of messages that were sent to it alone. */
   remember(rows: readonly LogRow[]): void {
-    if (this.#ids === null) return;
-    for (const row of rows) this.#ids.add(row.messageId, row.sequence);
+    this.#ids?.add(rows);
   }
 
   /** Left its group: what the group sent it counts as sent now at the latest. */
