@@ -8,7 +8,7 @@ import type { LedgerStart, Ordering } from '../../src/core/cursor-ledger.js';
 import { CursorRig, rowEntry, type Sent } from '../support/cursor-rig.js';
 import { CursorModel } from './cursor-model.js';
 
-const RUNS = Number(process.env.SIM_RUNS ?? 4_000);
+const RUNS = Number(process.env.SIM_RUNS ?? 3_000);
 const STEPS = 120;
 /** So many seeds that fail are enough to know. */
 const FAULTS_MAX = 5;
