@@ -182,12 +182,6 @@ export class Cursor {
     this.#ledger.makeReady(entry);
   }
 
-  /** A ready entry whose time has not come. */
-  postpone(entry: Entry, nowMs: number): void {
-    entry.state = 'waiting';
-    this.#ledger.wait(entry, nowMs);
-  }
-
   /** False: no such delivery to this member, or it is settled. */
   settle(member: Member, sequence: number, nowMs: number): boolean {
     const entry = this.#ledger.entry(sequence);

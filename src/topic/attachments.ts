@@ -91,10 +91,7 @@ export class Attachments {
   /** Goes on after `sequence` with nothing in flight. */
   seek(tracker: Tracker, sequence: number): void {
     for (const one of tracker.subscriptions) one.group?.leave(one);
-    tracker.cursor.seek(sequence);
-    tracker.ahead = [];
-    tracker.rows.clear();
-    for (const one of tracker.subscriptions) one.seek(sequence);
+    tracker.seek(sequence);
     this.#options.saves.changed(tracker);
     this.#options.giver.give(tracker);
   }

@@ -131,8 +131,7 @@ export class Durables {
       entry.lastError = delivery.lastError;
       entry.redriven = delivery.redriven;
       entry.stored = true;
-      // By key, it must be read before it waits: its key is taken by it, even so.
-      entry.state = settings.ordering === 'key' ? 'ready' : 'waiting';
+      entry.state = 'waiting';
       tracker.cursor.restore(entry);
     }
     return tracker;

@@ -110,13 +110,9 @@ export class Giver {
       if (this.#isExpired(row)) {
         cursor.skip(entry.sequence);
       } else if (cursor.enter(entry, row.key)) {
-        // Restored before its time, so that its key is known.
-        if (entry.dueAtMs > nowMs && entry.holders.length === 0) cursor.postpone(entry, nowMs);
-        else {
-          const batch = leastBusy(batches, row);
-          if (batch === null) break;
-          this.#add(tracker, batch, { entry, row }, nowMs);
-        }
+        const batch = leastBusy(batches, row);
+        if (batch === null) break;
+        this.#add(tracker, batch, { entry, row }, nowMs);
       }
       tracker.rows.delete(entry.sequence);
       handled++;

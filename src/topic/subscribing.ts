@@ -359,7 +359,7 @@ function goOn(tracker: Tracker, { topic, record }: Opening): StartAnswer {
   const head = Math.max(topic.head, record.lastSequence);
   if (cursor.delivered > head) {
     const gap = { from: head + 1, to: cursor.delivered, reason: 'failover' };
-    cursor.seek(Math.min(cursor.floor, head));
+    tracker.seek(Math.min(cursor.floor, head));
     return { cursor: cursor.delivered, recovered: false, gap };
   }
   const oldest = Math.min(record.firstSequence - 1, head);

@@ -86,6 +86,15 @@ export class Tracker {
     return undefined;
   }
 
+  /** Goes on after `sequence` with nothing in flight. */
+  seek(sequence: number): void {
+    this.cursor.seek(sequence);
+    this.#sendTimes.rewind(sequence);
+    this.ahead = [];
+    this.rows.clear();
+    for (const subscription of this.subscriptions) subscription.seek(sequence);
+  }
+
   /** First attempts up to here went out to the only session. */
   sent(sequence: number, nowMs: number): void {
     if (sequence > this.#sendTimes.last) this.#sendTimes.sent(sequence, nowMs);
