@@ -26,6 +26,15 @@ const SUBSCRIBERS = fixedStr('subscribers');
 const PUBLISHED_AT = fixedStr('published_at');
 const DUPLICATE = Uint8Array.of(...fixedStr('duplicate'), 0xc3);
 
+const JSON_MESSAGE_ID = Buffer.from('{"message_id":"');
+const JSON_TOPIC = Buffer.from('","topic":"');
+const JSON_SEQUENCE = Buffer.from('","sequence":');
+const JSON_EPOCH = Buffer.from(',"epoch":"');
+const JSON_SUBSCRIBERS = Buffer.from('","subscribers":');
+const JSON_PUBLISHED_AT = Buffer.from(',"published_at":"');
+const JSON_END = Buffer.from('"}');
+const JSON_END_DUPLICATE = Buffer.from('","duplicate":true}');
+
 const writer = new ByteWriter();
 
 function writeText(name: Uint8Array, text: string): void {
@@ -34,8 +43,10 @@ function writeText(name: Uint8Array, text: string): void {
 }
 
 /**
- * JSON text of the answer to POST /api/publish. `messageId`: 16 bytes from `messageIdAt`; `epoch`: 1
- * to 32 of 0-9 a-z; `duplicate` true: an earlier publish with the same dedupe key gave this result.
+ * JSON of the answer to POST /api/publish, in bytes that are valid until the next result is written:
+ * a string of these parts would be joined, and then taken apart again by whoever sends it.
+ * `messageId`: 16 bytes from `messageIdAt`; `epoch`: 1 to 32 of 0-9 a-z; `duplicate` true: an earlier
+ * publish with the same dedupe key gave this result.
  */
 export function publishedJson(
   topic: string,
@@ -46,10 +57,22 @@ export function publishedJson(
   subscribers: number,
   publishedAtMs: number,
   duplicate: boolean,
-): string {
-  const id = formatUuid(messageId, messageIdAt);
-  const end = duplicate ? '","duplicate":true}' : '"}';
-  return `{"message_id":"${id}","topic":"${topic}","sequence":${sequence},"epoch":"${epoch}","subscribers":${subscribers},"published_at":"${isoTime(publishedAtMs)}${end}`;
+): Uint8Array {
+  writer.reset();
+  writer.bytes(JSON_MESSAGE_ID);
+  writer.uuid(messageIdAt === 0 ? messageId : messageId.subarray(messageIdAt));
+  writer.bytes(JSON_TOPIC);
+  writer.ascii(topic);
+  writer.bytes(JSON_SEQUENCE);
+  writer.decimal(sequence);
+  writer.bytes(JSON_EPOCH);
+  writer.ascii(epoch);
+  writer.bytes(JSON_SUBSCRIBERS);
+  writer.decimal(subscribers);
+  writer.bytes(JSON_PUBLISHED_AT);
+  writer.ascii(isoTime(publishedAtMs));
+  writer.bytes(duplicate ? JSON_END_DUPLICATE : JSON_END);
+  return writer.view();
 }
 
 /** The same as a msgpack map, to be copied and not transferred; `sequence` is a uint64. */
