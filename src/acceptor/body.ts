@@ -5,6 +5,7 @@
 import type { HttpRequest } from 'uWebSockets.js';
 import { RequestError } from '../core/errors.js';
 import type { Exchange } from './exchange.js';
+import { CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE } from './header-bytes.js';
 
 export type BodyType = 'json' | 'msgpack' | 'ndjson';
 
@@ -16,12 +17,12 @@ const TYPES: Readonly<Record<string, BodyType>> = {
 
 /** The content type of the request; throws 415. A request that names none sends JSON. */
 export function bodyType(req: HttpRequest, allowed: readonly BodyType[]): BodyType {
-  const encoding = req.getHeader('content-encoding');
+  const encoding = req.getHeader(CONTENT_ENCODING);
   if (encoding !== '' && encoding !== 'identity') {
     const detail = 'the body must be sent without Content-Encoding';
     throw new RequestError('unsupported_encoding', detail, 'Content-Encoding');
   }
-  const header = req.getHeader('content-type');
+  const header = req.getHeader(CONTENT_TYPE);
   const type = header === '' || header === 'application/json' ? 'json' : parseType(header);
   if (type !== null && allowed.includes(type)) return type;
   const names = Object.keys(TYPES).filter((name) => allowed.some((one) => one === TYPES[name]));
@@ -53,7 +54,7 @@ export function readBody(
   use: (body: Uint8Array) => void,
   onFault: (error: unknown) => void,
 ): void {
-  const declared = Number(req.getHeader('content-length'));
+  const declared = Number(req.getHeader(CONTENT_LENGTH));
   if (declared > bound.bytesMax) {
     exchange.failAndClose(tooLarge(bound));
     return;
@@ -67,7 +68,7 @@ export function readBody(
       if (bytes > bound.bytesMax) {
         exchange.failAndClose(tooLarge(bound));
       } else if (isLast && parts === null) {
-        use(new Uint8Array(chunk));
+        use(Buffer.from(chunk));
       } else {
         parts ??= [];
         // A copy: uWS takes the chunk back when this returns.

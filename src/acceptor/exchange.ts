@@ -8,9 +8,9 @@ import type { ErrorCode } from '../core/errors.js';
 import { ERRORS, type RequestError } from '../core/errors.js';
 import { formatUuid, makeUuidV7 } from '../core/uuid.js';
 import { problemBody, retryAfterSeconds } from '../wire/problem.js';
+import { CONTENT_TYPE_OUT, JSON_TYPE, ORIGIN } from './header-bytes.js';
 
 const STATUS: Readonly<Record<number, string>> = {
-  200: '200 OK',
   201: '201 Created',
   202: '202 Accepted',
   204: '204 No Content',
@@ -28,7 +28,6 @@ const STATUS: Readonly<Record<number, string>> = {
   503: '503 Service Unavailable',
 };
 
-export const JSON_TYPE = 'application/json';
 const PROBLEM_TYPE = 'application/problem+json';
 
 export interface Cors {
@@ -46,10 +45,11 @@ export class Exchange {
   #state: 'open' | 'answered' | 'aborted' = 'open';
   #onGone: (() => void) | null = null;
 
-  constructor(res: HttpResponse, req: HttpRequest, cors: Cors) {
+  /** `withBody` false: the request is a HEAD. */
+  constructor(res: HttpResponse, req: HttpRequest, cors: Cors, withBody = true) {
     this.res = res;
-    this.#corsOrigin = req.getHeader('origin') === '' ? null : cors.origin;
-    this.#withBody = req.getMethod() !== 'head';
+    this.#corsOrigin = req.getHeader(ORIGIN) === '' ? null : cors.origin;
+    this.#withBody = withBody;
     res.onAborted(() => {
       this.#state = 'aborted';
       this.#onGone?.();
@@ -76,7 +76,7 @@ export class Exchange {
   reply(
     status: number,
     body: string | Uint8Array,
-    type: string = JSON_TYPE,
+    type: string | Uint8Array = JSON_TYPE,
     headers: HeaderList | null = null,
   ): void {
     if (this.#state !== 'open') return;
@@ -138,9 +138,10 @@ export class Exchange {
     });
   }
 
-  #head(status: number, type: string | null, headers: HeaderList | null): void {
-    this.res.writeStatus(STATUS[status] ?? String(status));
-    if (type !== null) this.res.writeHeader('Content-Type', type);
+  #head(status: number, type: string | Uint8Array | null, headers: HeaderList | null): void {
+    // uWS writes 200 by itself.
+    if (status !== 200) this.res.writeStatus(STATUS[status] ?? String(status));
+    if (type !== null) this.res.writeHeader(CONTENT_TYPE_OUT, type);
     if (headers !== null) {
       for (let i = 0; i < headers.length; i += 2) {
         this.res.writeHeader(headers[i] ?? '', headers[i + 1] ?? '');

@@ -18,11 +18,10 @@ import {
 } from '../wire/publish.js';
 import { publishedJson, publishedMsgpack } from '../wire/result.js';
 import { bodyType, readBody } from './body.js';
-import { type Exchange, JSON_TYPE } from './exchange.js';
+import type { Exchange } from './exchange.js';
+import { IDEMPOTENCY_KEY, JSON_TYPE, MSGPACK_TYPE } from './header-bytes.js';
 import type { Publishing } from './publishing.js';
 import { Waiting } from './requests.js';
-
-const MSGPACK_TYPE = 'application/msgpack';
 
 export interface PublishRoutesOptions {
   publishing: Publishing;
@@ -103,7 +102,7 @@ export class PublishRoutes {
 
 /** `"key"` or `key`; null without the header. Throws dedupe_key_invalid. */
 function readIdempotencyKey(req: HttpRequest, limits: Limits): string | null {
-  const header = req.getHeader('idempotency-key');
+  const header = req.getHeader(IDEMPOTENCY_KEY);
   if (header === '') return null;
   const key =
     header.length > 1 && header.startsWith('"') && header.endsWith('"')

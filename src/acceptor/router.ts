@@ -29,14 +29,15 @@ export function mountRoutes(
     for (const [method, run] of Object.entries(methods)) {
       const handler = guard.http(path, (res: HttpResponse, req: HttpRequest) => {
         const segment = hasSegment ? (req.getParameter(0) ?? '') : '';
-        call(run, new Exchange(res, req, cors), req, segment);
+        const withBody = method !== 'get' || req.getMethod() !== 'head';
+        call(run, new Exchange(res, req, cors, withBody), req, segment);
       });
       mountMethod(app, method, path, handler);
     }
     app.any(
       path,
       guard.http(path, (res, req) => {
-        const exchange = new Exchange(res, req, cors);
+        const exchange = new Exchange(res, req, cors, req.getMethod() !== 'head');
         if (req.getMethod() === 'options') exchange.noContent(preflight(allow));
         else {
           const detail = `${path} takes ${allow}`;
@@ -48,7 +49,7 @@ export function mountRoutes(
   app.any(
     '/*',
     guard.http('/*', (res, req) => {
-      const exchange = new Exchange(res, req, cors);
+      const exchange = new Exchange(res, req, cors, req.getMethod() !== 'head');
       exchange.fail(new RequestError('not_found', 'there is no such path'));
     }),
   );

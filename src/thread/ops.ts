@@ -110,7 +110,7 @@ export function readPublish(from: PackReader): PublishOp {
   const request = from.u32();
   const contentType = from.u8() as ContentType;
   const extras = from.u8() === PUBLISH_HAS_EXTRAS;
-  const topic = from.text();
+  const topic = from.name();
   const payload = from.blob();
   return {
     request,
@@ -412,7 +412,7 @@ export function readPublished(from: PackReader): PublishedOp {
     publishedAtMs: from.f64(),
     subscribers: from.u32(),
     messageId: from.bytes16(),
-    epoch: from.text(),
+    epoch: from.name(),
   };
 }
 

@@ -3,11 +3,14 @@
  * end. Not shared between threads; one frame at a time.
  */
 
+import { writeUuid } from '../core/uuid.js';
+
 const SLAB_BYTES = 64 * 1024;
 /** A slab that one large message made grow beyond this is let go after it. */
 const SLAB_KEPT_BYTES = 1024 * 1024;
 /** Below this a loop copies sooner than `set` is called. */
 const LOOP_BYTES = 24;
+const UUID_CHARS = 36;
 const TWO_32 = 2 ** 32;
 
 export class ByteWriter {
@@ -33,6 +36,11 @@ export class ByteWriter {
     this.buffer.copy(taken, 0, 0, this.at);
     this.reset();
     return taken;
+  }
+
+  /** What was written, until the next is: for whoever copies it at once. */
+  view(): Uint8Array {
+    return new Uint8Array(this.buffer.buffer, 0, this.at);
   }
 
   /** Forgets what was written. */
@@ -68,6 +76,13 @@ export class ByteWriter {
     const { buffer, at } = this;
     for (let n = from; n < to; n++) buffer[at + n - from] = source[n] ?? 0;
     this.at = at + to - from;
+  }
+
+  /** The 36 characters of an id of 16 bytes. */
+  uuid(id: Uint8Array): void {
+    this.reserve(UUID_CHARS);
+    writeUuid(this.buffer, this.at, id);
+    this.at += UUID_CHARS;
   }
 
   /** `text` must be ASCII. */

@@ -84,7 +84,8 @@ function readPayload({ bytes, spans }: Fields, limits: Limits): Uint8Array {
     const detail = `payload has ${to - from} bytes, at most ${limits.payloadBytesMax} (payloadBytesMax)`;
     throw new RequestError('payload_too_large', detail, 'payload');
   }
-  return bytes.subarray(from, to);
+  // No Buffer: that costs four times a plain view.
+  return new Uint8Array(bytes.buffer, bytes.byteOffset + from, to - from);
 }
 
 function readDeliverAt(fields: Fields): number {

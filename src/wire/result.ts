@@ -26,6 +26,10 @@ const SUBSCRIBERS = fixedStr('subscribers');
 const PUBLISHED_AT = fixedStr('published_at');
 const DUPLICATE = Uint8Array.of(...fixedStr('duplicate'), 0xc3);
 
+const JSON_MESSAGE_ID = Buffer.from('{"message_id":"');
+const JSON_TOPIC = Buffer.from('","topic":"');
+const JSON_SEQUENCE = Buffer.from('","sequence":');
+
 const writer = new ByteWriter();
 
 function writeText(name: Uint8Array, text: string): void {
@@ -34,8 +38,10 @@ function writeText(name: Uint8Array, text: string): void {
 }
 
 /**
- * JSON text of the answer to POST /api/publish. `messageId`: 16 bytes from `messageIdAt`; `epoch`: 1
- * to 32 of 0-9 a-z; `duplicate` true: an earlier publish with the same dedupe key gave this result.
+ * JSON of the answer to POST /api/publish, in bytes that are valid until the next result is written:
+ * a string of these parts would be joined, and then taken apart again by whoever sends it.
+ * `messageId`: 16 bytes from `messageIdAt`; `epoch`: 1 to 32 of 0-9 a-z; `duplicate` true: an earlier
+ * publish with the same dedupe key gave this result.
  */
 export function publishedJson(
   topic: string,
@@ -46,10 +52,54 @@ export function publishedJson(
   subscribers: number,
   publishedAtMs: number,
   duplicate: boolean,
-): string {
-  const id = formatUuid(messageId, messageIdAt);
+): Uint8Array {
+  writer.reset();
+  writer.bytes(JSON_MESSAGE_ID);
+  writer.uuid(messageIdAt === 0 ? messageId : messageId.subarray(messageIdAt));
+  writer.bytes(JSON_TOPIC);
+  writer.ascii(topic);
+  writer.bytes(JSON_SEQUENCE);
+  writer.decimal(sequence);
+  writer.bytes(jsonTail(epoch, subscribers, publishedAtMs, duplicate));
+  return writer.view();
+}
+
+/** What follows the sequence in the JSON answer, with what it says. */
+interface Tail {
+  epoch: string;
+  subscribers: number;
+  publishedAtMs: number;
+  duplicate: boolean;
+  bytes: Uint8Array;
+}
+
+let lastTail: Tail = newTail('', 0, 0, false);
+
+/** It is the same for all that was committed together, so the last one is kept (it saves 240 ns). */
+function jsonTail(
+  epoch: string,
+  subscribers: number,
+  publishedAtMs: number,
+  duplicate: boolean,
+): Uint8Array {
+  const same =
+    lastTail.publishedAtMs === publishedAtMs &&
+    lastTail.epoch === epoch &&
+    lastTail.subscribers === subscribers &&
+    lastTail.duplicate === duplicate;
+  if (!same) lastTail = newTail(epoch, subscribers, publishedAtMs, duplicate);
+  return lastTail.bytes;
+}
+
+function newTail(
+  epoch: string,
+  subscribers: number,
+  publishedAtMs: number,
+  duplicate: boolean,
+): Tail {
   const end = duplicate ? '","duplicate":true}' : '"}';
-  return `{"message_id":"${id}","topic":"${topic}","sequence":${sequence},"epoch":"${epoch}","subscribers":${subscribers},"published_at":"${isoTime(publishedAtMs)}${end}`;
+  const text = `,"epoch":"${epoch}","subscribers":${subscribers},"published_at":"${isoTime(publishedAtMs)}${end}`;
+  return { epoch, subscribers, publishedAtMs, duplicate, bytes: Buffer.from(text, 'latin1') };
 }
 
 /** The same as a msgpack map, to be copied and not transferred; `sequence` is a uint64. */

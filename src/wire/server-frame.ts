@@ -4,7 +4,6 @@
  */
 import { CONTENT_JSON, CONTENT_MSGPACK, type LogRow } from '../core/message.js';
 import { isoTime } from '../core/time.js';
-import { writeUuid } from '../core/uuid.js';
 import { ByteWriter } from './byte-writer.js';
 import { writeValue } from './msgpack-value.js';
 import { fixedStr, writeInt, writeStr, writeUint64 } from './msgpack-write.js';
@@ -149,15 +148,9 @@ function writeMessage(format: WireFormat, frame: Frame, row: LogRow): void {
   else writeMsgpackMessage(frame, row);
 }
 
-function writeId(id: Uint8Array): void {
-  writer.reserve(UUID_CHARS);
-  writeUuid(writer.buffer, writer.at, id);
-  writer.at += UUID_CHARS;
-}
-
 function writeJsonMessage(frame: Frame, row: LogRow): void {
   writer.bytes(JSON_HEAD);
-  writeId(row.messageId);
+  writer.uuid(row.messageId);
   writer.bytes(frame.topicBytes);
   if (row.contentType === CONTENT_JSON) writer.bytes(row.payload);
   else writeMsgpackAsJson(writer, row.payload);
@@ -192,7 +185,7 @@ function writeMsgpackMessage(frame: Frame, row: LogRow): void {
   writer.buffer[start] = 0x80 | (MSGPACK_PAIRS + optional);
   writer.byte(STR8);
   writer.byte(UUID_CHARS);
-  writeId(row.messageId);
+  writer.uuid(row.messageId);
   writer.bytes(frame.topicBytes);
   if (row.contentType === CONTENT_MSGPACK) writer.bytes(row.payload);
   else writeJsonAsMsgpack(writer, row.payload);

@@ -1,41 +1,22 @@
 /**
- * Topic and subscription names out of the bytes of a body. Owns a small cache per thread from bytes to
- * string: a publisher names the same few topics over and over, and one string object per name spares
- * the grammar check, the copy, and the hash at every Map look-up after it. Holds valid names only.
+ * Topic and subscription names out of the bytes of a body. Owns a cache of them per
+ * thread: a publisher names the same few topics over and over, and a name that is known needs no
+ * grammar check. It holds valid names only.
  */
 import { RequestError } from '../core/errors.js';
 import type { Limits } from '../core/limits.js';
+import { NameCache } from '../core/name-cache.js';
 import { checkTopicName, isName, isNameBytes } from '../core/topic-name.js';
 import { FIELD, type Fields, has, invalidField, textField } from './fields.js';
 
-const SLOTS = 1024;
-
-const names: string[] = new Array<string>(SLOTS).fill('');
-
-function slotOf(bytes: Uint8Array, from: number, to: number): number {
-  let hash = to - from;
-  for (let at = from; at < to; at++) hash = (Math.imul(hash, 31) + (bytes[at] ?? 0)) | 0;
-  return (hash ^ (hash >>> 10)) & (SLOTS - 1);
-}
-
-function spells(name: string, bytes: Uint8Array, from: number, to: number): boolean {
-  if (name.length !== to - from) return false;
-  for (let at = 0; at < name.length; at++) {
-    if (name.charCodeAt(at) !== bytes[from + at]) return false;
-  }
-  return true;
-}
+const names = new NameCache();
 
 /** The name that `[from, to)` spells; null: not one, or longer than `bytesMax`. */
 function nameAt(bytes: Buffer, from: number, to: number, bytesMax: number): string | null {
   if (to - from > bytesMax || to <= from) return null;
-  const slot = slotOf(bytes, from, to);
-  const cached = names[slot] ?? '';
-  if (spells(cached, bytes, from, to)) return cached;
-  if (!isNameBytes(bytes, from, to)) return null;
-  const name = bytes.toString('latin1', from, to);
-  names[slot] = name;
-  return name;
+  const cached = names.find(bytes, from, to);
+  if (cached !== null) return cached;
+  return isNameBytes(bytes, from, to) ? names.read(bytes, from, to) : null;
 }
 
 /** Throws RequestError topic_required (absent, null, blank), topic_type, topic_too_long, topic_chars. */
