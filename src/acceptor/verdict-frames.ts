@@ -37,6 +37,11 @@ export class VerdictFrames {
     const { messageId, sequence, cumulative, ref } = frame;
     const bySequence = cumulative ? ops.ACK_CUMULATIVE : ops.ACK_BY_SEQUENCE;
     const kind = messageId === null ? bySequence : ops.ACK_BY_ID;
+    const only = ref === null ? onlyOf(session, frame) : null;
+    if (only !== null) {
+      this.#ackOnly(session, only, { kind, sequence, messageId });
+      return;
+    }
     this.#send(session, frame, ref, (link, { number: subscription, group }, request) => {
       const { topicNo } = group;
       const of = { request, session: session.number, subscription, topicNo };
@@ -53,6 +58,28 @@ export class VerdictFrames {
       const of = { request, session: session.number, subscription, topicNo };
       ops.packVerdict(link.writer, { ...of, ...said, sequence, messageId });
     });
+  }
+
+  /** The common case, 100,000 times a second: one subscription, nobody waits for the answer. */
+  #ackOnly(
+    session: Session,
+    { link, number, group }: ReceiverSubscription,
+    ack: Pick<ops.AckOp, 'kind' | 'sequence' | 'messageId'>,
+  ): void {
+    if (!link.takeAckCredit()) {
+      session.end(CLOSE.tooManyRequests);
+      return;
+    }
+    ops.packAck(link.writer, {
+      request: 0,
+      session: session.number,
+      subscription: number,
+      topicNo: group.topicNo,
+      kind: ack.kind,
+      sequence: ack.sequence,
+      messageId: ack.messageId,
+    });
+    link.scheduleFlush();
   }
 
   #send(session: Session, target: DeliveryTarget, ref: Ref, pack: Pack): void {
@@ -82,6 +109,16 @@ function saidBy(
     case 'reject':
       return { verdict: ops.VERDICT_REJECT, ms: null, reason: frame.reason };
   }
+}
+
+/** The only subscription of the session, when the target is a delivery of it; null: look closer. */
+function onlyOf({ subscriptions }: Session, target: DeliveryTarget): ReceiverSubscription | null {
+  if (subscriptions.size !== 1 || target.subscription !== null) return null;
+  for (const one of subscriptions.values()) {
+    const fits = target.messageId === null ? target.topic === one.topic : target.topic === null;
+    return fits && one.state !== 'orphaned' ? one : null;
+  }
+  return null;
 }
 
 /** Those the target may be a delivery of; never empty. */
