@@ -5,9 +5,17 @@
  */
 import type { QueryResultRow } from 'pg';
 
+/** Planned once a session. With `binary` values come as bytes, for `types` to parse. */
+export interface PreparedStatement {
+  name: string;
+  text: string;
+  binary?: boolean;
+  types?: { getTypeParser: () => (value: unknown) => unknown };
+}
+
 export interface Queryable {
   query<R extends QueryResultRow>(
-    text: string,
+    statement: string | PreparedStatement,
     values?: unknown[],
   ): Promise<{ rows: R[]; rowCount: number | null }>;
 }

@@ -11,12 +11,11 @@ import type { Chunk, FrameContext } from './chunk.js';
 import { CHUNK_BYTES_MAX, chunkFrames, cutChunks, rowFrames } from './chunk.js';
 import { gapEnd } from './gap.js';
 import type { Group } from './group.js';
+import { PAGE_ROWS_MAX, Pager } from './pager.js';
 import type { Page, Subscription } from './subscription.js';
 import type { Topic } from './topic.js';
 import type { Tracker } from './tracker.js';
 
-/** Rows of one page from the log: a round trip each, so larger than a chunk. */
-const PAGE_ROWS_MAX = 256;
 /** With less room than this in the window, a read of the log waits for more acks, this long at most. */
 const PAGE_ROOM_MIN = 64;
 const TRICKLE_MS = 5;
@@ -37,6 +36,7 @@ export interface FeederOptions {
 
 export class Feeder {
   readonly #options: FeederOptions;
+  readonly #pager: Pager;
   /** What stopped for want of deliver credit, by link. */
   readonly #stalled = new Map<WorkerLinkEnd, Set<Topic | Subscription | Tracker>>();
 
@@ -45,6 +45,14 @@ export class Feeder {
 
   constructor(options: FeederOptions) {
     this.#options = options;
+    this.#pager = new Pager({
+      readPage: (topic, from, rowsMax, then) => this.readPage(topic, from, rowsMax, then),
+      onArrived: (subscription) => {
+        if (subscription.page !== 'reading') return;
+        subscription.page = 'none';
+        this.pump(subscription);
+      },
+    });
   }
 
   /** The topic's head moved: feeds its groups and whoever waits at the head. */
@@ -203,41 +211,41 @@ export class Feeder {
   }
 
   #pageFromLog(subscription: Subscription): void {
-    const { topic, round } = subscription;
-    subscription.page = 'reading';
-    if (subscription.room < PAGE_ROOM_MIN && subscription.room < subscription.inFlight) {
-      setTimeout(() => this.#readForPage(subscription, round), TRICKLE_MS);
-    } else {
-      this.#readForPage(subscription, round);
+    subscription.topic.atHead.delete(subscription);
+    if (this.#trickles(subscription)) return;
+    const arrived = this.#pager.take(subscription);
+    if (arrived === null) {
+      subscription.page = 'reading';
+      return;
     }
-    topic.atHead.delete(subscription);
-  }
-
-  #readForPage(subscription: Subscription, round: number): void {
-    if (subscription.state === 'ended' || subscription.round !== round) return;
-    const from = subscription.delivered + 1;
-    const rowsMax = Math.min(PAGE_ROWS_MAX, subscription.room);
-    this.readPage(subscription.topic, from, rowsMax, (page, missingUpTo) => {
-      if (subscription.state === 'ended' || subscription.round !== round) return;
-      subscription.page = 'none';
-      // Meanwhile it may have been paused, shared, or sent elsewhere.
-      const isStill = subscription.state === 'paging' && subscription.delivered === from - 1;
-      if (isStill && !subscription.isHeldBack) this.#readArrived(subscription, page, missingUpTo);
-      else this.pump(subscription);
-    });
-  }
-
-  #readArrived(subscription: Subscription, page: LogPage, missingUpTo: number): void {
+    const { rows, missingUpTo } = arrived;
     if (missingUpTo > subscription.delivered) this.tellGap(subscription, missingUpTo, 'retention');
-    const last = page.rows.at(-1)?.sequence;
+    const last = rows.at(-1)?.sequence;
     if (last === undefined) {
       this.pump(subscription);
       return;
     }
     const context = this.#pageContext(subscription);
-    const { rows } = page;
     const expires = rows.some((row) => row.expiresAtMs !== 0);
     this.#sendPage(subscription, { rows, last, expires }, rowFrames(rows, context));
+    this.#pager.readAhead(subscription);
+  }
+
+  /** Waits a moment for more acks rather than send a page of a few rows. */
+  #trickles(subscription: Subscription): boolean {
+    const { room, inFlight, round } = subscription;
+    if (room >= PAGE_ROOM_MIN || room >= inFlight || subscription.hasTrickled) {
+      subscription.hasTrickled = false;
+      return false;
+    }
+    subscription.page = 'reading';
+    setTimeout(() => {
+      if (subscription.round !== round || subscription.page !== 'reading') return;
+      subscription.page = 'none';
+      subscription.hasTrickled = true;
+      this.pump(subscription);
+    }, TRICKLE_MS);
+    return true;
   }
 
   #sendPage(subscription: Subscription, page: Page, frames: Uint8Array): void {

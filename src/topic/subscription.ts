@@ -13,6 +13,7 @@ import type { WorkerLinkEnd } from '../thread/link.js';
 import type { Encoding } from '../thread/ops.js';
 import { DeliveryIds } from './delivery-ids.js';
 import type { Group } from './group.js';
+import type { RowsAhead } from './pager.js';
 import type { Topic } from './topic.js';
 import type { Tracker } from './tracker.js';
 
@@ -71,6 +72,10 @@ export class Subscription {
   round = 0;
   /** The group it is in; null in every other state. */
   group: Group | null = null;
+  /** What was read of the log beyond what it was sent. */
+  ahead: RowsAhead | null = null;
+  /** It has waited for more acks before the next page. */
+  hasTrickled = false;
   /** CAUGHT_UP is sent when `delivered` reaches this; Infinity: never, or already. */
   caughtUpAt = Number.POSITIVE_INFINITY;
   /** What the GIVE under way holds; null: none is. */
@@ -223,6 +228,7 @@ export class Subscription {
   /** Goes on after `sequence` with nothing in flight: a seek, or the log's head fell back. */
   seek(sequence: number): void {
     this.#delivered = sequence;
+    this.ahead = null;
     this.giving = null;
     this.#ids?.clear();
   }
