@@ -64,6 +64,20 @@ t.test('the quick start', async (t) => {
   session.close();
 });
 
+t.test('durable subscriptions', async (t) => {
+  const node = await startNode({});
+  t.teardown(() => node.kill9());
+  const [subscribe, ack] = blocksOf('Durable subscriptions');
+  const session = await Subscriber.open(node.wsUrl, 'seed');
+  session.socket.send(subscribe?.body ?? '');
+  t.match(await session.waitFor((frame) => frame['ref'] === 1), { subscription: 'billing' });
+  session.send({ type: 'publish', topic: 'orders', payload: 1 });
+  await eventually(() => session.messages.length === 1);
+  session.socket.send(ack?.body ?? '');
+  t.match(await session.waitFor((frame) => frame['ref'] === 2), { type: 'acked' });
+  session.close();
+});
+
 t.test('publishing from SQL', async (t) => {
   const postgres = await startPostgres();
   t.teardown(() => postgres.stop());

@@ -2,25 +2,7 @@
  * What a subscription owes: per sequence how often it failed, who had it, how it ended. It is told what
  * happens, and throws when something is sent, fails or ends that must not.
  */
-export interface Fate {
-  state: 'pending' | 'acked' | 'dead';
-  failures: number;
-  redriven: boolean;
-  holder: string | null;
-  hadBy: Set<string>;
-  sentAtMs: number;
-  /** Place among everything sent. */
-  order: number;
-  extendedUntilMs: number;
-  /** Not to be sent before; must be ready after. */
-  due: [earliest: number, latest: number];
-}
-
-function fateOf(known: Partial<Fate>): Fate {
-  const fate = { state: 'pending', failures: 0, redriven: false } as const;
-  const unsent = { sentAtMs: 0, order: 0, extendedUntilMs: 0, holder: null };
-  return { ...fate, due: [0, 0], ...known, ...unsent, hadBy: new Set() };
-}
+import { type Fate, fateOf } from './fate.js';
 
 export class CursorModel {
   fates = new Map<number, Fate>();
