@@ -15,6 +15,8 @@ import {
   type UnsubscribedOp,
 } from '../thread/ops.js';
 import { errorFrame } from '../wire/problem.js';
+import { Control } from './control.js';
+import { deadLetterRoutes } from './dead-letter-routes.js';
 import { Deliveries } from './deliveries.js';
 import { Guard } from './guard.js';
 import { PublishRoutes } from './publish-routes.js';
@@ -23,6 +25,7 @@ import { mountRoutes, type Route } from './router.js';
 import { SessionFrames } from './session-frames.js';
 import { Sessions } from './sessions.js';
 import { Streams } from './streams.js';
+import { subscriptionRoutes } from './subscription-routes.js';
 import { Subscriptions } from './subscriptions.js';
 import { SystemRoutes } from './system-routes.js';
 import { TopicRoutes } from './topic-routes.js';
@@ -49,6 +52,7 @@ export class Acceptor {
   readonly #deliveries: Deliveries;
   readonly #subscriptions: Subscriptions;
   readonly #system: SystemRoutes;
+  readonly #control: Control;
   readonly #topics: TopicRoutes;
   readonly #publishes: PublishRoutes;
   #listening: us_listen_socket | null = null;
@@ -80,6 +84,7 @@ export class Acceptor {
       clock,
       guard,
       onMessage: (session, message, isBinary) => frames.receive(session, message, isBinary),
+      onEnded: (session, abrupt) => this.#subscriptions.receiverEnded(session, abrupt),
     });
     this.#deliveries = this.#makeDeliveries();
     this.#sessions.deliveries = this.#deliveries;
@@ -102,7 +107,8 @@ export class Acceptor {
       sessions: () => this.#sessions.size,
       onFault,
     });
-    this.#topics = new TopicRoutes({ workers: this.#workers, limits, inMemory, onFault });
+    this.#control = new Control({ workers: this.#workers, limits, inMemory, onFault });
+    this.#topics = new TopicRoutes(this.#control);
     this.#publishes = new PublishRoutes({ publishing: this.#publishing, limits, onFault });
     this.#sessions.mount(this.#app);
     mountRoutes(this.#app, this.#routes(), { guard, cors: { origin: config.corsOrigin } });
@@ -217,6 +223,8 @@ export class Acceptor {
         path: '/api/deferred/:id',
         methods: { delete: (e, r, s) => topics.cancelDeferred(e, r, s) },
       },
+      ...subscriptionRoutes(this.#control),
+      ...deadLetterRoutes(this.#control),
       { path: '/api/stats', methods: { get: (e) => system.stats(e) } },
       { path: '/api/health', methods: { get: (e) => system.health(e) } },
       { path: '/livez', methods: { get: (e) => system.live(e) } },

@@ -134,7 +134,6 @@ export class Exchange {
   startStream(type: string, headers: HeaderList): void {
     this.res.cork(() => {
       this.#head(200, type, headers);
-      this.res.write(': connected\n\n');
     });
   }
 

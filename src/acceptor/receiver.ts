@@ -95,6 +95,8 @@ export interface Receiver {
   readonly kind: Kind;
   /** By subscriptionKey. */
   readonly subscriptions: Map<string, ReceiverSubscription>;
+  /** Workers that know of it, to be told of its end. */
+  readonly links: Set<AcceptorLinkEnd>;
   /** Enters or leaves what the group publishes to. */
   joinGroup(group: Group): void;
   leaveGroup(group: Group): void;

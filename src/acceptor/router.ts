@@ -7,8 +7,13 @@ import { RequestError } from '../core/errors.js';
 import { type Cors, Exchange } from './exchange.js';
 import type { Guard } from './guard.js';
 
-/** `segment`: the path's parameter; '' when it has none. */
-export type RouteHandler = (exchange: Exchange, req: HttpRequest, segment: string) => void;
+/** `segment`, `second`: the path's parameters; '' when it has none. */
+export type RouteHandler = (
+  exchange: Exchange,
+  req: HttpRequest,
+  segment: string,
+  second: string,
+) => void;
 
 /** Methods in lower case. HEAD and OPTIONS come by themselves. */
 export interface Route {
@@ -25,12 +30,13 @@ export function mountRoutes(
 ): void {
   for (const { path, methods } of routes) {
     const allow = allowed(methods);
-    const hasSegment = path.includes(':');
+    const segments = path.split(':').length - 1;
     for (const [method, run] of Object.entries(methods)) {
       const handler = guard.http(path, (res: HttpResponse, req: HttpRequest) => {
-        const segment = hasSegment ? (req.getParameter(0) ?? '') : '';
+        const segment = segments > 0 ? (req.getParameter(0) ?? '') : '';
+        const second = segments > 1 ? (req.getParameter(1) ?? '') : '';
         const withBody = method !== 'get' || req.getMethod() !== 'head';
-        call(run, new Exchange(res, req, cors, withBody), req, segment);
+        call(run, new Exchange(res, req, cors, withBody), req, [segment, second]);
       });
       mountMethod(app, method, path, handler);
     }
@@ -71,9 +77,14 @@ function mountMethod(
   else throw new Error(`no route for ${method}`);
 }
 
-function call(run: RouteHandler, exchange: Exchange, req: HttpRequest, segment: string): void {
+function call(
+  run: RouteHandler,
+  exchange: Exchange,
+  req: HttpRequest,
+  [segment, second]: readonly [string, string],
+): void {
   try {
-    run(exchange, req, segment);
+    run(exchange, req, segment, second);
   } catch (error) {
     if (!(error instanceof RequestError)) throw error;
     exchange.fail(error);

@@ -141,9 +141,8 @@ export class SessionFrames implements FrameSink {
         this.#refuse(session, error.code, error.detail, ref);
       },
     };
-    const link = subscriptions.subscribe(request);
+    subscriptions.subscribe(request);
     session.subscribing.set(key, request.number);
-    session.links.add(link);
   }
 
   #checkCount({ subscriptions, subscribing }: Session): void {

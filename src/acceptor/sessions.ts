@@ -12,7 +12,6 @@ import type {
 import type { Config } from '../config/config.js';
 import type { Clock } from '../core/clock.js';
 import { CLOSE, RequestError } from '../core/errors.js';
-import { packSessionEnded } from '../thread/ops.js';
 import type { Deliveries } from './deliveries.js';
 import { Exchange } from './exchange.js';
 import type { Guard } from './guard.js';
@@ -37,6 +36,8 @@ export interface SessionsOptions {
   clock: Clock;
   guard: Guard;
   onMessage: (session: Session, message: ArrayBuffer, isBinary: boolean) => void;
+  /** `abrupt`: without a close frame. */
+  onEnded: (session: Session, abrupt: boolean) => void;
 }
 
 export class Sessions {
@@ -208,13 +209,7 @@ export class Sessions {
     this.#pending.delete(session);
     this.#lagging.delete(session);
     this.remove(session);
-    for (const subscription of [...session.subscriptions.values()]) {
-      this.#deliveries?.forget(subscription);
-    }
-    for (const link of session.links) {
-      packSessionEnded(link.writer, { session: session.number, abrupt });
-      link.scheduleFlush();
-    }
+    this.#options.onEnded(session, abrupt);
   }
 
   #drained(session: Session): void {

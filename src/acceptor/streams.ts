@@ -7,7 +7,7 @@ import type { Clock } from '../core/clock.js';
 import { RequestError } from '../core/errors.js';
 import type { Limits } from '../core/limits.js';
 import type { AcceptorLinkEnd } from '../thread/link.js';
-import { packSessionEnded, type SubscribeOptions } from '../thread/ops.js';
+import type { SubscribeOptions } from '../thread/ops.js';
 import type { Deliveries } from './deliveries.js';
 import type { Exchange } from './exchange.js';
 import type { Group } from './group.js';
@@ -60,17 +60,13 @@ export class Streams {
     const start = startOf(req.getHeader('last-event-id'));
     const stream = new Stream(exchange, sessions.nextNumber(), this.#options);
     sessions.add(stream);
-    let link: AcceptorLinkEnd | null = null;
     exchange.onGone = () => {
       stream.state = 'closed';
       this.#open.delete(stream);
       sessions.remove(stream);
-      for (const one of [...stream.subscriptions.values()]) this.#options.deliveries().forget(one);
-      if (link === null) return;
-      packSessionEnded(link.writer, { session: stream.number, abrupt: false });
-      link.scheduleFlush();
+      subscriptions.receiverEnded(stream, false);
     };
-    link = subscriptions.subscribe({
+    subscriptions.subscribe({
       receiver: stream,
       number: subscriptions.nextNumber(),
       topic,
@@ -123,6 +119,7 @@ class Stream implements Receiver {
   readonly number: number;
   readonly kind = KIND_SSE;
   readonly subscriptions = new Map<string, ReceiverSubscription>();
+  readonly links = new Set<AcceptorLinkEnd>();
   state: 'opening' | 'open' | 'closed' = 'opening';
   laggingSinceMs = 0;
   readonly #exchange: Exchange;
@@ -146,7 +143,7 @@ class Stream implements Receiver {
       this.#options.deliveries().drained(this);
       return true;
     });
-    this.#write(`retry: ${RETRY_MS}\n\n`);
+    this.#write(`: connected\n\nretry: ${RETRY_MS}\n\n`);
   }
 
   get hasRoom(): boolean {

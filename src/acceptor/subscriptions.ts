@@ -48,8 +48,8 @@ export class Subscriptions {
     return isTaken ? this.nextNumber() : this.#lastNumber;
   }
 
-  /** Throws RequestError when the owner cannot be asked. Answers the link that was asked. */
-  subscribe(request: SubscribeRequest): AcceptorLinkEnd {
+  /** Throws RequestError when the owner cannot be asked. */
+  subscribe(request: SubscribeRequest): void {
     const { receiver, number: subscription, topic, options } = request;
     const link = this.#workers.ownerOf(TENANT, topic);
     const number = this.#workers.requests.add(new SubscribeWaiting(link, this, request));
@@ -58,7 +58,16 @@ export class Subscriptions {
     const op = { request: number, session, subscription, topic, encoding, options };
     ops.packSubscribe(link.writer, op);
     link.scheduleFlush();
-    return link;
+    receiver.links.add(link);
+  }
+
+  /** The receiver is gone: every worker that knows of it is told, and its subscriptions end. */
+  receiverEnded(receiver: Receiver, abrupt: boolean): void {
+    for (const one of [...receiver.subscriptions.values()]) this.#deliveries().forget(one);
+    for (const link of receiver.links) {
+      ops.packSessionEnded(link.writer, { session: receiver.number, abrupt });
+      link.scheduleFlush();
+    }
   }
 
   /** Asks for the end; `onDone` when it has ended. */

@@ -1,22 +1,12 @@
 /** /api/topics and what lies below it, /api/deferred: control requests to the workers that own the topics. */
 import type { HttpRequest } from 'uWebSockets.js';
 import { RequestError } from '../core/errors.js';
-import type { Limits } from '../core/limits.js';
 import { checkTopicName } from '../core/topic-name.js';
-import { bodyType, readBody } from './body.js';
+import type { Control } from './control.js';
 import type { Exchange } from './exchange.js';
 import { TENANT } from './publishing.js';
 import { Query, topicOf } from './query.js';
 import { type RetentionFields, readRetention } from './retention-fields.js';
-import type { Workers } from './workers.js';
-
-export interface TopicRoutesOptions {
-  workers: Workers;
-  limits: Limits;
-  /** Each worker has topics of its own: lists are merged from all. */
-  inMemory: boolean;
-  onFault: (error: unknown) => void;
-}
 
 /** A topic as the workers give it and clients get it. */
 interface TopicJson {
@@ -27,14 +17,14 @@ interface TopicJson {
 const SEQUENCE_MAX = Number.MAX_SAFE_INTEGER;
 
 export class TopicRoutes {
-  readonly #options: TopicRoutesOptions;
+  readonly #control: Control;
 
-  constructor(options: TopicRoutesOptions) {
-    this.#options = options;
+  constructor(control: Control) {
+    this.#control = control;
   }
 
   create(exchange: Exchange, req: HttpRequest): void {
-    this.#withBody(exchange, req, async (body) => {
+    this.#control.withBody(exchange, req, async (body) => {
       const { name, retention } = this.#readTopic(body);
       const answer = await this.#call<{ topic: TopicJson; created: boolean }>(
         name,
@@ -51,14 +41,14 @@ export class TopicRoutes {
 
   list(exchange: Exchange, req: HttpRequest): void {
     const query = new Query(req.getQuery() ?? '', ['limit', 'after', 'prefix']);
-    const limit = query.integer('limit', 1, this.#options.limits.pageItemsMax);
+    const limit = query.integer('limit', 1, this.#control.limits.pageItemsMax);
     const page = {
       tenant: TENANT,
-      limit: limit ?? this.#options.limits.pageItemsMax,
+      limit: limit ?? this.#control.limits.pageItemsMax,
       after: query.text('after') ?? '',
       prefix: query.text('prefix') ?? '',
     };
-    this.#run(exchange, async () => {
+    this.#control.run(exchange, async () => {
       const topics = await this.#listTopics(page);
       const next = topics.length === page.limit ? topics.at(-1)?.name : undefined;
       exchange.json(200, { topics, next });
@@ -66,17 +56,17 @@ export class TopicRoutes {
   }
 
   get(exchange: Exchange, _req: HttpRequest, segment: string): void {
-    const name = topicOf(segment, this.#options.limits);
-    this.#run(exchange, async () => {
+    const name = topicOf(segment, this.#control.limits);
+    this.#control.run(exchange, async () => {
       const { topic } = await this.#call<{ topic: TopicJson | null }>(name, 'topic.get', {});
       exchange.json(200, found(topic));
     });
   }
 
   patch(exchange: Exchange, req: HttpRequest, segment: string): void {
-    const name = topicOf(segment, this.#options.limits);
-    this.#withBody(exchange, req, async (body) => {
-      const retention = readRetention(body['retention'], this.#options.limits);
+    const name = topicOf(segment, this.#control.limits);
+    this.#control.withBody(exchange, req, async (body) => {
+      const retention = readRetention(body['retention'], this.#control.limits);
       if (retention === null) throw new RequestError('invalid_field', 'is required', 'retention');
       const args = { retention };
       const { topic } = await this.#call<{ topic: TopicJson | null }>(name, 'topic.patch', args);
@@ -85,8 +75,8 @@ export class TopicRoutes {
   }
 
   delete(exchange: Exchange, _req: HttpRequest, segment: string): void {
-    const name = topicOf(segment, this.#options.limits);
-    this.#run(exchange, async () => {
+    const name = topicOf(segment, this.#control.limits);
+    this.#control.run(exchange, async () => {
       const { deleted } = await this.#call<{ deleted: boolean }>(name, 'topic.delete', {});
       found(deleted ? name : null);
       exchange.noContent();
@@ -94,15 +84,15 @@ export class TopicRoutes {
   }
 
   position(exchange: Exchange, _req: HttpRequest, segment: string): void {
-    const name = topicOf(segment, this.#options.limits);
-    this.#run(exchange, async () => {
+    const name = topicOf(segment, this.#control.limits);
+    this.#control.run(exchange, async () => {
       const { position } = await this.#call<{ position: unknown }>(name, 'topic.position', {});
       exchange.json(200, found(position));
     });
   }
 
   messages(exchange: Exchange, req: HttpRequest, segment: string): void {
-    const { limits } = this.#options;
+    const { limits } = this.#control;
     const name = topicOf(segment, limits);
     const query = new Query(req.getQuery() ?? '', ['from_sequence', 'limit', 'order']);
     const args = {
@@ -110,7 +100,7 @@ export class TopicRoutes {
       limit: query.integer('limit', 1, limits.pageItemsMax) ?? limits.pageItemsMax,
       order: query.oneOf('order', ['asc', 'desc'], 'asc'),
     };
-    this.#run(exchange, async () => {
+    this.#control.run(exchange, async () => {
       const page = await this.#call<{ messages?: string; next?: number | null }>(
         name,
         'topic.messages',
@@ -122,15 +112,15 @@ export class TopicRoutes {
   }
 
   listDeferred(exchange: Exchange, req: HttpRequest): void {
-    const { limits } = this.#options;
+    const { limits } = this.#control;
     const query = new Query(req.getQuery() ?? '', ['topic', 'limit', 'after']);
     const topic = query.text('topic');
     if (topic !== null) checkTopicName(topic, limits);
     const limit = query.integer('limit', 1, limits.pageItemsMax) ?? limits.pageItemsMax;
     const afterId = query.integer('after', 0, SEQUENCE_MAX) ?? 0;
-    this.#run(exchange, async () => {
+    this.#control.run(exchange, async () => {
       const args = { tenant: TENANT, topic, afterId, limit };
-      const pages = await this.#ask<{ deferred: { id: number }[] }>('deferred.list', args);
+      const pages = await this.#control.ask<{ deferred: { id: number }[] }>('deferred.list', args);
       const all = pages.flatMap((page) => page.deferred).sort((a, b) => a.id - b.id);
       const deferred = all.slice(0, limit);
       const next = deferred.length === limit ? deferred.at(-1)?.id : undefined;
@@ -142,9 +132,9 @@ export class TopicRoutes {
     if (!/^\d{1,15}$/.test(segment)) {
       throw new RequestError('deferred_not_found', 'a deferred id is an integer', 'id');
     }
-    this.#run(exchange, async () => {
+    this.#control.run(exchange, async () => {
       const args = { tenant: TENANT, id: Number(segment) };
-      const answers = await this.#ask<{ outcome: string }>('deferred.cancel', args);
+      const answers = await this.#control.ask<{ outcome: string }>('deferred.cancel', args);
       const outcomes = answers.map((answer) => answer.outcome);
       if (outcomes.includes('cancelled')) exchange.noContent();
       else if (outcomes.includes('released')) {
@@ -154,19 +144,19 @@ export class TopicRoutes {
   }
 
   async #listTopics(page: { limit: number }): Promise<TopicJson[]> {
-    const { inMemory } = this.#options;
-    const pages = await this.#ask<{ topics: TopicJson[] }>('topics.list', page);
+    const { inMemory } = this.#control;
+    const pages = await this.#control.ask<{ topics: TopicJson[] }>('topics.list', page);
     const topics = pages
       .flatMap((one) => one.topics)
       .sort((a, b) => (a.name < b.name ? -1 : 1))
       .slice(0, page.limit);
-    if (!inMemory && this.#options.workers.count > 1) await this.#count(topics);
+    if (!inMemory && this.#control.workers.count > 1) await this.#count(topics);
     return topics;
   }
 
   /** Puts in the subscriber counts, which only the owners know. */
   async #count(topics: TopicJson[]): Promise<void> {
-    const { workers } = this.#options;
+    const { workers } = this.#control;
     const names = topics.map((topic) => topic.name);
     for (let index = 0; index < workers.count; index++) {
       const args = { tenant: TENANT, names };
@@ -178,21 +168,8 @@ export class TopicRoutes {
     }
   }
 
-  /** One worker speaks for a shared database; in memory all are asked. */
-  #ask<T>(method: string, args: Record<string, unknown>): Promise<T[]> {
-    const { workers, inMemory } = this.#options;
-    const indexes = inMemory ? Array.from({ length: workers.count }, (_, i) => i) : [0];
-    return Promise.all(
-      indexes.map(
-        async (i) => JSON.parse(await workers.call(workers.byIndex(i), method, args)) as T,
-      ),
-    );
-  }
-
-  async #call<T>(name: string, method: string, args: Record<string, unknown>): Promise<T> {
-    const { workers } = this.#options;
-    const link = workers.ownerOf(TENANT, name);
-    return JSON.parse(await workers.call(link, method, { tenant: TENANT, name, ...args })) as T;
+  #call<T>(name: string, method: string, args: Record<string, unknown>): Promise<T> {
+    return this.#control.call(name, method, { name, ...args });
   }
 
   #readTopic(body: Record<string, unknown>): { name: string; retention: RetentionFields | null } {
@@ -202,57 +179,12 @@ export class TopicRoutes {
     }
     if (typeof name !== 'string')
       throw new RequestError('topic_type', 'name must be a string', 'name');
-    checkTopicName(name, this.#options.limits);
-    return { name, retention: readRetention(body['retention'], this.#options.limits) };
-  }
-
-  #withBody(
-    exchange: Exchange,
-    req: HttpRequest,
-    use: (body: Record<string, unknown>) => Promise<void>,
-  ): void {
-    const { limits, onFault } = this.#options;
-    bodyType(req, ['json']);
-    const bound = { bytesMax: limits.frameBytesMax, name: 'FRAME_BYTES_MAX' };
-    readBody(
-      exchange,
-      req,
-      bound,
-      (bytes) => this.#run(exchange, use.bind(null, parseObject(bytes))),
-      onFault,
-    );
-  }
-
-  #run(exchange: Exchange, handler: () => Promise<void>): void {
-    handler().catch((error: unknown) => {
-      if (error instanceof RequestError) exchange.fail(error);
-      else {
-        this.#options.onFault(error);
-        exchange.fail(new RequestError('internal', 'a fault of the server; it was logged'));
-      }
-    });
+    checkTopicName(name, this.#control.limits);
+    return { name, retention: readRetention(body['retention'], this.#control.limits) };
   }
 }
 
 function found<T>(value: T | null): T {
   if (value === null) throw new RequestError('topic_not_found', 'topic not found', 'topic');
   return value;
-}
-
-const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-
-/** A small control body: its depth cannot hurt, since it is never written again. */
-function parseObject(bytes: Uint8Array): Record<string, unknown> {
-  if (bytes.length === 0) throw new RequestError('empty_body', 'the body is empty');
-  let value: unknown;
-  try {
-    value = JSON.parse(decoder.decode(bytes));
-  } catch (error) {
-    const code = error instanceof SyntaxError ? 'invalid_json' : 'invalid_utf8';
-    throw new RequestError(code, 'the body is not valid JSON in UTF-8');
-  }
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
-    return value as Record<string, unknown>;
-  }
-  throw new RequestError('body_must_be_object', 'the body must be a JSON object');
 }

@@ -31,6 +31,8 @@ export class CursorLedger {
   /** Entries whose sequence is settled all the same: redriven dead letters. */
   #extra = 0;
   readonly #keys = new KeyQueues();
+  /** First attempts that were taken back or left over; may hold outdated ones. */
+  readonly #returning = new Set<Entry>();
   /** By sequence; may hold outdated ones. */
   #ready = new MinHeap<Entry>();
 
@@ -78,6 +80,10 @@ export class CursorLedger {
   /** A copy, in no order: entries may go while it is walked. */
   entries(): Entry[] {
     return [...this.#entries.values()];
+  }
+
+  isSettled(sequence: number): boolean {
+    return this.#floor.isSettled(sequence);
   }
 
   /** Unsettled, delivered and without an entry. */
@@ -142,6 +148,7 @@ export class CursorLedger {
   reset(sequence: number): void {
     for (const entry of this.entries()) this.#drop(entry);
     this.#keys.clear();
+    this.#returning.clear();
     this.timers = new MinHeap();
     this.#ready = new MinHeap();
     this.#floor = new AckFloor(sequence);
@@ -173,7 +180,7 @@ export class CursorLedger {
     // Where messages wait for one another it takes its place before its time: see `enter`.
     if (entry.state === 'waiting' && this.ordering !== 'none') this.makeReady(entry);
     else if (entry.state === 'waiting') this.timers.push(entry.dueAtMs, entry);
-    else if (entry.state === 'ready') this.#ready.push(entry.sequence, entry);
+    else if (entry.state === 'ready') this.makeReady(entry);
     return true;
   }
 
@@ -186,6 +193,16 @@ export class CursorLedger {
   makeReady(entry: Entry): void {
     entry.state = 'ready';
     this.#ready.push(entry.sequence, entry);
+    if (entry.attempts === 0) this.#returning.add(entry);
+  }
+
+  /** Whether a first attempt is to be made again, before any that follows it. */
+  get hasReturning(): boolean {
+    for (const entry of this.#returning) {
+      if (entry.state === 'ready') return true;
+      this.#returning.delete(entry);
+    }
+    return false;
   }
 
   /** Whether it may be sent as far as its key and its time go; else it is parked, or waits on. */

@@ -37,6 +37,7 @@ export class Cursor {
   /** The only member, when it holds what has no entry. */
   #sole: Member | null = null;
   #order = new SendOrder();
+  #jitter = { atMs: Number.NaN, value: 0 };
 
   constructor(options: CursorOptions) {
     this.rule = options.rule;
@@ -92,6 +93,15 @@ export class Cursor {
     return this.#sole;
   }
 
+  isSettled(sequence: number): boolean {
+    return this.#ledger.isSettled(sequence);
+  }
+
+  /** Whether a first attempt is to be made again, before any that follows it. */
+  get hasReturning(): boolean {
+    return this.#ledger.hasReturning;
+  }
+
   entry(sequence: number): Entry | undefined {
     return this.#ledger.entry(sequence);
   }
@@ -125,11 +135,10 @@ export class Cursor {
     if (this.#sole === member) this.#makeEntries();
     this.#members.delete(member);
     member.overdue = [];
-    // One jitter for all, so that what comes again stays in order.
-    const jitter = this.#random();
+    const jitter = this.#jitterOf(nowMs);
     for (const entry of this.#ledger.entries()) {
       if (entry.member !== member) continue;
-      const delayMs = redeliveryMs(entry.attempts + 1, this.rule, () => jitter);
+      const delayMs = redeliveryMs(entry.attempts + 1, this.rule, jitter);
       if (end === 'clean') this.takeBack(entry);
       else this.#fail(entry, { outcome: 'disconnect', reason: null, delayMs }, nowMs);
     }
@@ -151,7 +160,7 @@ export class Cursor {
 
   /** The next first attempt, for one of several members; null: its key is taken, it waits here. */
   take(sequence: number, key: string | null): Entry | null {
-    const entry = newEntry(sequence);
+    const entry: Entry = { ...newEntry(sequence), state: 'parked' };
     this.#ledger.delivered = sequence;
     this.#ledger.add(entry);
     return this.enter(entry, key) ? entry : null;
@@ -170,7 +179,7 @@ export class Cursor {
     entry.sentAtMs = nowMs;
     entry.order = this.#orderOf(entry);
     entry.extendedUntilMs = Number.NEGATIVE_INFINITY;
-    entry.dueAtMs = redeliveryMs(entry.attempts + 1, this.rule, this.#random);
+    entry.dueAtMs = redeliveryMs(entry.attempts + 1, this.rule, this.#jitterOf(nowMs));
     member.held++;
     this.#ledger.timers.push(deadlineOf(entry), entry);
   }
@@ -346,6 +355,12 @@ export class Cursor {
     if (entry !== undefined) return entry.member === member ? entry : null;
     const isPlain = this.#sole === member && this.#ledger.isPlain(sequence);
     return isPlain ? this.#makeEntry(sequence, member) : null;
+  }
+
+  /** One for all of a moment, so that what is sent, or fails, together comes again in order. */
+  #jitterOf(nowMs: number): () => number {
+    if (nowMs !== this.#jitter.atMs) this.#jitter = { atMs: nowMs, value: this.#random() };
+    return () => this.#jitter.value;
   }
 
   #chooseSole(): void {

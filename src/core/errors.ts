@@ -131,6 +131,21 @@ export const ERRORS = {
     temporary: false,
     title: 'Another session has this subscription to itself',
   },
+  subscription_not_found: {
+    id: 51,
+    status: 404,
+    temporary: false,
+    title: 'No such durable subscription',
+  },
+  subscription_gone: {
+    id: 52,
+    status: 409,
+    temporary: false,
+    title: 'The session of the subscription is gone',
+  },
+  dead_letter_not_found: { id: 53, status: 404, temporary: false, title: 'No such dead letter' },
+  job_not_found: { id: 54, status: 404, temporary: false, title: 'No such job' },
+  message_not_found: { id: 55, status: 404, temporary: false, title: 'No such message' },
   log_full: { id: 47, status: 503, temporary: true, title: 'The log is full' },
 } as const satisfies Record<string, ErrorSpec>;
 

@@ -8,7 +8,6 @@ import { RequestError } from '../core/errors.js';
 import type { ContentType, LogRow } from '../core/message.js';
 import { parseUuid } from '../core/uuid.js';
 import type { LogPage, LogTotals, ReadRange } from './message-log.js';
-import { type BinaryPageRow, decodePageRow, int8Of, PAGE_COLUMNS, RAW_TYPES } from './page-rows.js';
 import type { Queryable } from './queryable.js';
 
 /** PostgreSQL's bigint cannot hold Infinity. */
@@ -38,7 +37,7 @@ function pageSql(order: 'asc' | 'desc'): string {
     SELECT first_sequence, last_sequence,
       greatest($2::bigint, first_sequence) AS low, least($3::bigint, last_sequence) AS high
     FROM conduit.topics WHERE id = $1::bigint AND deleted_at IS NULL)
-  SELECT ${PAGE_COLUMNS}
+  SELECT t.first_sequence, t.last_sequence, t.low, t.high, ${messageColumns('p')}
   FROM t LEFT JOIN (
     SELECT m.*, sum(${ROW_BYTES}) OVER (ORDER BY sequence ${order}) - (${ROW_BYTES}) AS before
     FROM conduit.messages m
@@ -72,6 +71,13 @@ const SEQUENCE_AT_SQL = `WITH RECURSIVE search(low, high) AS (
     WHERE s.low < s.high)
   SELECT low FROM search WHERE low >= high`;
 
+interface BoundsRow {
+  first_sequence: string;
+  last_sequence: string;
+  low: string;
+  high: string;
+}
+
 /** The select list of `messageColumns`. */
 export interface StoredMessage {
   sequence: string;
@@ -84,7 +90,9 @@ export interface StoredMessage {
   payload: Buffer;
 }
 
-const BINARY = { binary: true, types: RAW_TYPES };
+type MessageRow = BoundsRow & StoredMessage;
+
+type PageRow = MessageRow | (BoundsRow & { sequence: null });
 
 export class MessageStore {
   readonly #db: Queryable;
@@ -134,8 +142,8 @@ export class MessageStore {
   async #page(range: ReadRange): Promise<LogPage & { low: number; high: number }> {
     // By name, so that the session plans it once: planning took as long as the read (1.8 ms).
     const { order } = range;
-    const statement = { name: `page_${order}`, text: PAGE_SQL[order], ...BINARY };
-    const { rows } = await this.#db.query<BinaryPageRow>(statement, [
+    const statement = { name: `page_${order}`, text: PAGE_SQL[order] };
+    const { rows } = await this.#db.query<PageRow>(statement, [
       range.topicId,
       Math.min(Math.max(range.fromSequence, 1), SEQUENCE_MAX),
       Math.min(range.toSequence, SEQUENCE_MAX),
@@ -145,11 +153,11 @@ export class MessageStore {
     const bounds = rows[0];
     if (bounds === undefined) throw topicGone(range.topicId);
     return {
-      rows: rows.map(decodePageRow).filter((row) => row !== null),
-      firstSequence: int8Of(bounds.first_sequence),
-      lastSequence: int8Of(bounds.last_sequence),
-      low: int8Of(bounds.low),
-      high: int8Of(bounds.high),
+      rows: rows.filter(isMessage).map(decodeMessage),
+      firstSequence: Number(bounds.first_sequence),
+      lastSequence: Number(bounds.last_sequence),
+      low: Number(bounds.low),
+      high: Number(bounds.high),
     };
   }
 
@@ -165,6 +173,10 @@ export class MessageStore {
 
 function topicGone(topicId: number): RequestError {
   return new RequestError('topic_not_found', `topic ${topicId} was deleted`);
+}
+
+function isMessage(row: PageRow): row is MessageRow {
+  return row.sequence !== null;
 }
 
 export function decodeMessage(row: StoredMessage): LogRow {

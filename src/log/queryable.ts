@@ -5,17 +5,10 @@
  */
 import type { QueryResultRow } from 'pg';
 
-/** Planned once a session. With `binary` values come as bytes, for `types` to parse. */
-export interface PreparedStatement {
-  name: string;
-  text: string;
-  binary?: boolean;
-  types?: { getTypeParser: () => (value: unknown) => unknown };
-}
-
 export interface Queryable {
   query<R extends QueryResultRow>(
-    statement: string | PreparedStatement,
+    /** With a name it is planned once a session. */
+    statement: string | { name: string; text: string },
     values?: unknown[],
   ): Promise<{ rows: R[]; rowCount: number | null }>;
 }

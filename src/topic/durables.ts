@@ -96,8 +96,10 @@ export class Durables {
     if (this.#held.get(key) === tracker) this.#held.delete(key);
   }
 
-  /** Dead letters that were redriven: those of a held subscription are given again. */
-  redriven(record: DeadLetterRecord): Tracker | null {
+  /** A dead letter that was redriven: null when nobody has its subscription open, or it is known. */
+  async redriven(record: DeadLetterRecord): Promise<Tracker | null> {
+    // One that is being taken may have read its deliveries before.
+    await this.#taking.get(keyOf(record.topicId, record.subscription ?? ''))?.catch(() => null);
     const tracker = this.held(record.topicId, record.subscription ?? '');
     return tracker !== undefined && addRedriven(tracker, record.row.sequence) ? tracker : null;
   }

@@ -76,6 +76,8 @@ export class Giver {
     for (const entry of entries.slice(taken)) {
       if (entry.member === member) tracker.cursor.takeBack(entry);
     }
+    // Nothing newer may overtake a first attempt.
+    if (tracker.cursor.hasReturning) subscription.group?.leave(subscription);
     this.give(tracker);
   }
 

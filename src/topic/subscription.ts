@@ -151,7 +151,7 @@ export class Subscription {
   get isHeldBack(): boolean {
     const { tracker } = this;
     if (tracker === null) return false;
-    return tracker.state !== 'fed' || tracker.sole !== this || tracker.holdsBack();
+    return tracker.state !== 'fed' || tracker.sole !== this || tracker.cursor.hasReturning;
   }
 
   /** A page went out; the topic remembers only the newest ids. */

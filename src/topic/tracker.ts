@@ -5,7 +5,7 @@
  */
 import type { SequenceRange } from '../core/ack-floor.js';
 import { Cursor } from '../core/cursor.js';
-import type { Entry, Member } from '../core/cursor-entry.js';
+import type { Member } from '../core/cursor-entry.js';
 import type { Ordering } from '../core/cursor-ledger.js';
 import type { LogRow } from '../core/message.js';
 import type { RedeliveryRule } from '../core/redelivery.js';
@@ -42,8 +42,6 @@ export class Tracker {
   state: 'fed' | 'paused' | 'ended' = 'fed';
   /** One session has it to itself. */
   exclusive: Subscription | null = null;
-  /** What was left unsettled before is given first, so that first attempts stay in order. */
-  returnsFirst: boolean;
   /** Rows that were read for entries that wait to be given. */
   readonly rows = new Map<number, LogRow>();
   /** Rows that were read and not given yet, consecutive. */
@@ -64,7 +62,6 @@ export class Tracker {
     this.topic = options.topic;
     this.durable = options.durable;
     this.cursor = new Cursor({ ...options, sentAtMs: (sequence) => this.#sentAtMs(sequence) });
-    this.returnsFirst = this.cursor.inFlight > 0;
   }
 
   get name(): string | null {
@@ -107,14 +104,6 @@ export class Tracker {
     if (sole === null) return;
     this.cursor.sentUpTo(sole.delivered);
     sole.settleUnacknowledged(nowMs);
-  }
-
-  /** Whether something is to be given before the next first attempt. */
-  holdsBack(): boolean {
-    if (!this.returnsFirst) return false;
-    const isReturning = (entry: Entry): boolean => entry.attempts === 0 && entry.state === 'ready';
-    this.returnsFirst = this.cursor.readyEntries(1).some(isReturning);
-    return this.returnsFirst;
   }
 
   /** When the lowest delivery that is not settled was sent, monotonic ms; null: there is none. */

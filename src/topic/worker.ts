@@ -22,6 +22,7 @@ import * as ops from '../thread/ops.js';
 import type { PackReader } from '../thread/pack.js';
 import { Calls } from './calls.js';
 import { Commits } from './commits.js';
+import { DeadLetterCalls } from './dead-letter-calls.js';
 import { buildDelivery, type Delivery } from './delivery.js';
 import { HeadCheck } from './head-check.js';
 import { Heads } from './heads.js';
@@ -133,9 +134,32 @@ export class Worker implements LogSink<PublishUnderWay> {
     });
   }
 
+  #subscriptionMethods(): SubscriptionCalls['methods'] {
+    const { clock, owns } = this.#options;
+    return new SubscriptionCalls({
+      log: this.#log,
+      topics: this.#topics,
+      delivery: this.#delivery,
+      subscribing: this.#subscribing,
+      clock,
+      owns,
+    }).methods;
+  }
+
+  #deadLetterMethods(): DeadLetterCalls['methods'] {
+    const { clock, owns, onTrouble } = this.#options;
+    return new DeadLetterCalls({
+      log: this.#log,
+      topics: this.#topics,
+      delivery: this.#delivery,
+      clock,
+      owns,
+      onFailed: (error) => onTrouble('redriving dead letters', error),
+    }).methods;
+  }
+
   #makeCalls(published: Rate): Calls {
     const log = this.#log;
-    const { clock, owns } = this.#options;
     return new Calls({
       log,
       topics: this.#topics,
@@ -146,14 +170,7 @@ export class Worker implements LogSink<PublishUnderWay> {
         gaps_repaired: this.#commits.gapsRepaired,
         expired: this.#delivery.feeder.expired + this.#delivery.giver.expired,
       }),
-      others: new SubscriptionCalls({
-        log,
-        topics: this.#topics,
-        delivery: this.#delivery,
-        subscribing: this.#subscribing,
-        clock,
-        owns,
-      }).methods,
+      others: { ...this.#subscriptionMethods(), ...this.#deadLetterMethods() },
     });
   }
 

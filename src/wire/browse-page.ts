@@ -1,4 +1,4 @@
-/** Messages as GET /api/topics/:name/messages gives them: one JSON array, payloads byte for byte. */
+/** Messages as the HTTP API gives them: JSON text, payloads byte for byte. */
 import { CONTENT_JSON, type LogRow } from '../core/message.js';
 import { isoTime } from '../core/time.js';
 import { formatUuid } from '../core/uuid.js';
@@ -10,16 +10,40 @@ export function browsePage(topic: string, rows: readonly LogRow[]): string {
   const writer = new ByteWriter();
   writer.byte(0x5b);
   rows.forEach((row, i) => {
-    const id = formatUuid(row.messageId);
-    writer.utf8(`${i === 0 ? '' : ','}{"message_id":"${id}","topic":"${topic}","payload":`);
-    if (row.contentType === CONTENT_JSON) writer.bytes(row.payload);
-    else writeMsgpackAsJson(writer, row.payload);
-    const key = row.key === null ? '' : `,"key":${JSON.stringify(row.key)}`;
-    const headers = row.headers === null ? '' : `,"headers":${row.headers}`;
-    const publishedAt = isoTime(row.publishedAtMs);
-    writer.utf8(`,"published_at":"${publishedAt}","sequence":${row.sequence}${key}${headers}}`);
+    if (i > 0) writer.byte(0x2c);
+    writeMessage(writer, topic, row, null);
   });
   writer.byte(0x5d);
+  return textOf(writer);
+}
+
+/** JSON text of one such message, with the fields of `more` after its own. */
+export function browseMessage(topic: string, row: LogRow, more: Record<string, unknown>): string {
+  const writer = new ByteWriter();
+  writeMessage(writer, topic, row, more);
+  return textOf(writer);
+}
+
+function writeMessage(
+  writer: ByteWriter,
+  topic: string,
+  row: LogRow,
+  more: Record<string, unknown> | null,
+): void {
+  const id = formatUuid(row.messageId);
+  writer.utf8(`{"message_id":"${id}","topic":"${topic}","payload":`);
+  if (row.contentType === CONTENT_JSON) writer.bytes(row.payload);
+  else writeMsgpackAsJson(writer, row.payload);
+  const key = row.key === null ? '' : `,"key":${JSON.stringify(row.key)}`;
+  const headers = row.headers === null ? '' : `,"headers":${row.headers}`;
+  const publishedAt = isoTime(row.publishedAtMs);
+  const others = more === null ? '}' : `,${JSON.stringify(more).slice(1)}`;
+  writer.utf8(
+    `,"published_at":"${publishedAt}","sequence":${row.sequence}${key}${headers}${others}`,
+  );
+}
+
+function textOf(writer: ByteWriter): string {
   const bytes = writer.take();
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8');
 }

@@ -1,0 +1,110 @@
+/**
+ * What all control routes share: asking workers, reading a small JSON body, and answering what a handler
+ * throws. Nothing of it is on the path of a message.
+ */
+import type { HttpRequest } from 'uWebSockets.js';
+import { RequestError } from '../core/errors.js';
+import type { Limits } from '../core/limits.js';
+import { bodyType, readBody } from './body.js';
+import type { Exchange } from './exchange.js';
+import { TENANT } from './publishing.js';
+import type { Workers } from './workers.js';
+
+export interface ControlOptions {
+  workers: Workers;
+  limits: Limits;
+  /** Each worker has topics of its own: lists are merged from all. */
+  inMemory: boolean;
+  onFault: (error: unknown) => void;
+}
+
+export class Control {
+  readonly workers: Workers;
+  readonly limits: Limits;
+  readonly inMemory: boolean;
+  readonly #onFault: (error: unknown) => void;
+
+  constructor(options: ControlOptions) {
+    this.workers = options.workers;
+    this.limits = options.limits;
+    this.inMemory = options.inMemory;
+    this.#onFault = options.onFault;
+  }
+
+  /** Asks the owner of a topic. Rejects with RequestError. */
+  async call<T>(topic: string, method: string, args: Record<string, unknown>): Promise<T> {
+    const link = this.workers.ownerOf(TENANT, topic);
+    const text = await this.workers.call(link, method, { tenant: TENANT, ...args });
+    return JSON.parse(text) as T;
+  }
+
+  /** Asks every worker, for what only owners know. */
+  askAll<T>(method: string, args: Record<string, unknown>): Promise<T[]> {
+    return this.#ask(
+      Array.from({ length: this.workers.count }, (_, i) => i),
+      method,
+      args,
+    );
+  }
+
+  /** Asks one worker where it speaks for a shared database; in memory all. */
+  ask<T>(method: string, args: Record<string, unknown>): Promise<T[]> {
+    return this.inMemory ? this.askAll(method, args) : this.#ask([0], method, args);
+  }
+
+  /** Runs the handler; what it throws is the answer. */
+  run(exchange: Exchange, handler: () => Promise<void>): void {
+    handler().catch((error: unknown) => {
+      if (error instanceof RequestError) exchange.fail(error);
+      else {
+        this.#onFault(error);
+        exchange.fail(new RequestError('internal', 'a fault of the server; it was logged'));
+      }
+    });
+  }
+
+  /** The same with the body, a JSON object of at most FRAME_BYTES_MAX. */
+  withBody(
+    exchange: Exchange,
+    req: HttpRequest,
+    use: (body: Record<string, unknown>) => Promise<void>,
+  ): void {
+    bodyType(req, ['json']);
+    const bound = { bytesMax: this.limits.frameBytesMax, name: 'FRAME_BYTES_MAX' };
+    readBody(
+      exchange,
+      req,
+      bound,
+      (bytes) => this.run(exchange, use.bind(null, parseObject(bytes))),
+      this.#onFault,
+    );
+  }
+
+  #ask<T>(indexes: readonly number[], method: string, args: Record<string, unknown>): Promise<T[]> {
+    const { workers } = this;
+    const all = { tenant: TENANT, ...args };
+    return Promise.all(
+      indexes.map(
+        async (i) => JSON.parse(await workers.call(workers.byIndex(i), method, all)) as T,
+      ),
+    );
+  }
+}
+
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/** A small control body: its depth cannot hurt, since it is never written again. */
+function parseObject(bytes: Uint8Array): Record<string, unknown> {
+  if (bytes.length === 0) throw new RequestError('empty_body', 'the body is empty');
+  let value: unknown;
+  try {
+    value = JSON.parse(decoder.decode(bytes));
+  } catch (error) {
+    const code = error instanceof SyntaxError ? 'invalid_json' : 'invalid_utf8';
+    throw new RequestError(code, 'the body is not valid JSON in UTF-8');
+  }
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+    return value as Record<string, unknown>;
+  }
+  throw new RequestError('body_must_be_object', 'the body must be a JSON object');
+}

@@ -1,0 +1,284 @@
+/**
+ * /api/dead-letters, /api/jobs and /api/messages: what was given up, giving it back, and what became of one
+ * message. Lists come from the store; redriving is the work of the topics' owners, each doing its part of
+ * a job that the acceptor names.
+ */
+import { RequestError } from '../core/errors.js';
+import { checkTopicName, isName } from '../core/topic-name.js';
+import { formatUuid, makeUuidV7, parseUuid } from '../core/uuid.js';
+import { type Body, idsOf, integerOf, knownFields, textOf } from './body-fields.js';
+import type { Control } from './control.js';
+import type { Exchange } from './exchange.js';
+import { Query } from './query.js';
+import type { Route, RouteHandler } from './router.js';
+
+const NDJSON = 'application/x-ndjson';
+const IDS_MAX = 1_000;
+const REDRIVE_MAX = 10_000_000;
+const RATE_MAX = 100_000;
+const RATE_DEFAULT = 1_000;
+const SEQUENCE_MAX = Number.MAX_SAFE_INTEGER;
+
+/** A dead letter as JSON text, since its payload's bytes are not to be parsed. */
+interface Letter {
+  id: number;
+  json: string;
+}
+
+interface Filter {
+  topic: string | null;
+  subscription: string | null;
+  ids: number[] | null;
+}
+
+/** One worker's part of a job. */
+interface JobPart {
+  state: 'running' | 'done' | 'cancelled' | 'failed';
+  done: number;
+  total: number;
+  failed: number;
+}
+
+const STATES = ['running', 'failed', 'cancelled', 'done'] as const;
+
+export function deadLetterRoutes(control: Control): Route[] {
+  const routes = new DeadLetterRoutes(control);
+  return [
+    { path: '/api/dead-letters', methods: { get: routes.list } },
+    { path: '/api/dead-letters/redrive', methods: { post: routes.redrive } },
+    { path: '/api/dead-letters/purge', methods: { post: routes.purge } },
+    { path: '/api/dead-letters/:id', methods: { get: routes.get, delete: routes.delete } },
+    { path: '/api/jobs/:id', methods: { get: routes.job, delete: routes.cancel } },
+    { path: '/api/messages/:id', methods: { get: routes.message } },
+  ];
+}
+
+class DeadLetterRoutes {
+  readonly #control: Control;
+
+  constructor(control: Control) {
+    this.#control = control;
+  }
+
+  readonly list: RouteHandler = (exchange, req) => {
+    const { limits } = this.#control;
+    const query = new Query(req.getQuery() ?? '', ['topic', 'subscription', 'limit', 'after']);
+    const filter = this.#filter(query.text('topic'), query.text('subscription'), null);
+    const limit = query.integer('limit', 1, limits.pageItemsMax);
+    const after = query.integer('after', 0, SEQUENCE_MAX) ?? 0;
+    if (req.getHeader('accept').includes(NDJSON)) {
+      this.#control.run(exchange, () => this.#export(exchange, filter, { after, limit }));
+      return;
+    }
+    this.#control.run(exchange, async () => {
+      const { letters, next } = await this.#page(filter, after, limit ?? limits.pageItemsMax);
+      const texts = letters.map(({ json }) => json).join(',');
+      const more = next === null ? '' : `,"next":${next}`;
+      exchange.reply(200, `{"dead_letters":[${texts}]${more}}`);
+    });
+  };
+
+  readonly get: RouteHandler = (exchange, _req, segment) => {
+    const filter = { topic: null, subscription: null, ids: [idOf(segment)] };
+    this.#control.run(exchange, async () => {
+      const { letters } = await this.#page(filter, 0, 1);
+      exchange.reply(200, found(letters[0]).json);
+    });
+  };
+
+  readonly delete: RouteHandler = (exchange, _req, segment) => {
+    const filter = { topic: null, subscription: null, ids: [idOf(segment)] };
+    this.#control.run(exchange, async () => {
+      found((await this.#purge(filter)) === 0 ? undefined : filter);
+      exchange.noContent();
+    });
+  };
+
+  readonly purge: RouteHandler = (exchange, req) => {
+    this.#control.withBody(exchange, req, async (body) => {
+      knownFields(body, ['ids', 'topic', 'subscription']);
+      exchange.json(200, { purged: await this.#purge(this.#filterOf(body, 'topic')) });
+    });
+  };
+
+  readonly redrive: RouteHandler = (exchange, req) => {
+    this.#control.withBody(exchange, req, async (body) => {
+      knownFields(body, ['ids', 'topic', 'subscription', 'limit', 'rate_per_s']);
+      const filter = this.#filterOf(body, 'subscription');
+      const limit = integerOf(body, 'limit', 1, REDRIVE_MAX) ?? REDRIVE_MAX;
+      const rate = integerOf(body, 'rate_per_s', 1, RATE_MAX) ?? RATE_DEFAULT;
+      const job = formatUuid(makeUuidV7(Date.now(), 0));
+      const args = { ...filter, job, limit, rate };
+      type Part = { matched: number; gone: number };
+      const parts = await this.#control.askAll<Part>('dead-letters.redrive', args);
+      const matched = sum(parts.map((part) => part.matched));
+      const gone = sum(parts.map((part) => part.gone));
+      if (matched === 0 && gone > 0) {
+        const detail = 'their sessions have ended, and their subscriptions with them';
+        throw new RequestError('subscription_gone', detail);
+      }
+      if (matched === 0 && filter.ids !== null) throw letterNotFound();
+      exchange.json(202, { job_id: job, matched });
+    });
+  };
+
+  readonly job: RouteHandler = (exchange, _req, job) => {
+    this.#control.run(exchange, async () => {
+      const parts = await this.#parts('job.get', job);
+      const state = STATES.find((one) => parts.some((part) => part.state === one));
+      const [done, total, failed] = (['done', 'total', 'failed'] as const).map((name) =>
+        sum(parts.map((part) => part[name])),
+      );
+      exchange.json(200, { job_id: job, state, done, total, failed });
+    });
+  };
+
+  readonly cancel: RouteHandler = (exchange, _req, job) => {
+    this.#control.run(exchange, async () => {
+      await this.#parts('job.cancel', job);
+      exchange.noContent();
+    });
+  };
+
+  readonly message: RouteHandler = (exchange, _req, id) => {
+    if (parseUuid(id) === null) {
+      throw new RequestError('invalid_field', 'must be a message_id, a UUID', 'id');
+    }
+    this.#control.run(exchange, async () => {
+      type Trace = { message: string | null };
+      const answers = await this.#control.askAll<Trace>('message.trace', { id });
+      const text = answers.find((answer) => answer.message !== null)?.message;
+      if (text == null) throw new RequestError('message_not_found', 'no such message', 'id');
+      exchange.reply(200, text);
+    });
+  };
+
+  async #parts(method: string, job: string): Promise<JobPart[]> {
+    const answers = await this.#control.askAll<{ part: JobPart | null }>(method, { job });
+    const parts = answers.flatMap((answer) => answer.part ?? []);
+    if (parts.length > 0) return parts;
+    throw new RequestError('job_not_found', 'no such job here, or it ended long ago', 'id');
+  }
+
+  async #purge(filter: Filter): Promise<number> {
+    const answers = await this.#control.ask<{ purged: number }>('dead-letters.purge', {
+      ...filter,
+    });
+    return sum(answers.map((answer) => answer.purged));
+  }
+
+  /** In id order; `next` is what to go on after. */
+  async #page(
+    filter: Filter,
+    after: number,
+    limit: number,
+  ): Promise<{ letters: Letter[]; next: number | null }> {
+    type Page = { letters: Letter[]; more: boolean };
+    const args = { ...filter, after, limit };
+    const pages = await this.#control.ask<Page>('dead-letters.list', args);
+    const all = pages.flatMap((page) => page.letters).sort((a, b) => a.id - b.id);
+    // What a cut page did not give may come before what another gave.
+    const cut = pages.filter((page) => page.more).map((page) => page.letters.at(-1)?.id ?? after);
+    const letters = all.filter(({ id }) => id <= Math.min(...cut, SEQUENCE_MAX)).slice(0, limit);
+    const isAll = cut.length === 0 && letters.length === all.length;
+    return { letters, next: isAll ? null : (letters.at(-1)?.id ?? null) };
+  }
+
+  /** One dead letter a line, page by page at the client's pace. */
+  async #export(
+    exchange: Exchange,
+    filter: Filter,
+    { after, limit }: { after: number; limit: number | null },
+  ): Promise<void> {
+    let left = limit ?? SEQUENCE_MAX;
+    let page = await this.#page(filter, after, Math.min(left, IDS_MAX));
+    if (!exchange.isOpen) return;
+    const writing = new PacedWriter(exchange);
+    for (;;) {
+      left -= page.letters.length;
+      const lines = page.letters.map(({ json }) => `${json.replace(/[\r\n]/g, ' ')}\n`).join('');
+      const isOpen = await writing.write(lines);
+      if (!isOpen || page.next === null || left <= 0) break;
+      page = await this.#page(filter, page.next, Math.min(left, IDS_MAX));
+    }
+    writing.end();
+  }
+
+  /** Either ids, or what `upTo` asks for: a topic, or a topic and a subscription. */
+  #filterOf(body: Body, upTo: 'topic' | 'subscription'): Filter {
+    const ids = idsOf(body, 'ids', IDS_MAX);
+    const topic = textOf(body, 'topic');
+    const subscription = textOf(body, 'subscription');
+    if (ids !== null) {
+      if (topic === null && subscription === null) return this.#filter(null, null, ids);
+      throw new RequestError('invalid_field', 'not together with topic or subscription', 'ids');
+    }
+    if (topic === null) throw new RequestError('invalid_field', 'ids or topic is required', 'ids');
+    if (upTo === 'subscription' && subscription === null) {
+      throw new RequestError('invalid_field', 'is required beside topic', 'subscription');
+    }
+    return this.#filter(topic, subscription, null);
+  }
+
+  #filter(topic: string | null, subscription: string | null, ids: number[] | null): Filter {
+    const { limits } = this.#control;
+    if (topic !== null) checkTopicName(topic, limits);
+    if (subscription !== null && !isName(subscription, limits.topicNameBytesMax)) {
+      throw new RequestError('invalid_field', 'is not a subscription name', 'subscription');
+    }
+    return { topic, subscription, ids };
+  }
+}
+
+/** Writes to a client no faster than it reads. */
+class PacedWriter {
+  readonly #exchange: Exchange;
+  #writable: (() => void) | null = null;
+
+  constructor(exchange: Exchange) {
+    this.#exchange = exchange;
+    exchange.startStream(NDJSON, []);
+    exchange.res.onWritable(() => {
+      this.#writable?.();
+      return true;
+    });
+    exchange.onGone = () => this.#writable?.();
+  }
+
+  /** False once the client has gone. */
+  async write(text: string): Promise<boolean> {
+    if (!this.#exchange.isOpen) return false;
+    let isTaken = true;
+    this.#exchange.res.cork(() => {
+      isTaken = text === '' || this.#exchange.res.write(text);
+    });
+    if (!isTaken) {
+      await new Promise<void>((resolve) => {
+        this.#writable = resolve;
+      });
+    }
+    return this.#exchange.isOpen;
+  }
+
+  end(): void {
+    if (this.#exchange.isOpen) this.#exchange.res.cork(() => this.#exchange.res.end());
+  }
+}
+
+function idOf(segment: string): number {
+  if (/^\d{1,15}$/.test(segment)) return Number(segment);
+  throw letterNotFound();
+}
+
+function found<T>(value: T | undefined): T {
+  if (value === undefined) throw letterNotFound();
+  return value;
+}
+
+function letterNotFound(): RequestError {
+  return new RequestError('dead_letter_not_found', 'no such dead letter', 'id');
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}

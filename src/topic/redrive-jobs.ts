@@ -1,0 +1,174 @@
+/**
+ * Giving dead letters back to the subscriptions that failed on them: as jobs, since there may be many. A
+ * job goes through its dead letters in id order at its rate, and can be looked at and cancelled. Jobs
+ * live in the worker that owns the topics, and do not outlive it: what was not given back stays where
+ * it was.
+ */
+import { backoffMs } from '../core/backoff.js';
+import type { Clock } from '../core/clock.js';
+import type {
+  DeadLetterFilter,
+  DeadLetterRecord,
+  SubscriptionStore,
+} from '../log/subscription-store.js';
+
+const CHUNK_MAX = 100;
+const CHUNK_BYTES_MAX = 4 * 1024 * 1024;
+/** Chunks are at least this far apart, or the rate is kept by larger ones. */
+const TURN_MS = 50;
+const REMEMBERED_MS = 10 * 60_000;
+const REMEMBERED_MAX = 1_000;
+const RETRY = { firstMs: 200, capMs: 5_000 };
+const TRIES_MAX = 20;
+
+export type JobState = 'running' | 'done' | 'cancelled' | 'failed';
+
+export interface RedriveJob {
+  state: JobState;
+  /** Given back. */
+  done: number;
+  /** Matched when it began. */
+  total: number;
+  /** Matched, but their subscription is gone or they are not dead letters any more. */
+  failed: number;
+}
+
+export interface RedriveRequest {
+  job: string;
+  filter: DeadLetterFilter;
+  /** At most so many. */
+  limit: number;
+  /** So many in a second. */
+  rate: number;
+}
+
+export interface RedriveJobsOptions {
+  store: SubscriptionStore;
+  clock: Clock;
+  /** Whether this worker has the topic. */
+  owns: (tenant: string, topic: string) => boolean;
+  /** Whether the session of an ephemeral subscription is still there. */
+  isLive: (record: DeadLetterRecord) => boolean;
+  /** They are marked: the engine takes them in. */
+  onRedriven: (record: DeadLetterRecord) => Promise<void>;
+  onFailed: (error: unknown) => void;
+}
+
+export class RedriveJobs {
+  readonly #options: RedriveJobsOptions;
+  readonly #jobs = new Map<string, RedriveJob>();
+
+  constructor(options: RedriveJobsOptions) {
+    this.#options = options;
+  }
+
+  find(job: string): RedriveJob | null {
+    return this.#jobs.get(job) ?? null;
+  }
+
+  /** False: there is no such job here. What was given back stays given back. */
+  cancel(job: string): boolean {
+    const found = this.#jobs.get(job);
+    if (found?.state === 'running') found.state = 'cancelled';
+    return found !== undefined;
+  }
+
+  /** Starts this worker's part. `gone`: matched, but nobody is there to take them. */
+  async start(request: RedriveRequest): Promise<{ matched: number; gone: number }> {
+    const { matched, gone } = await this.#match(request);
+    if (matched === 0) {
+      if (request.filter.topic !== null && this.#ownsTopic(request.filter))
+        this.#remember(request, 0);
+      return { matched, gone };
+    }
+    const job = this.#remember(request, matched);
+    this.#run(request, job).catch((error: unknown) => {
+      job.state = 'failed';
+      this.#options.onFailed(error);
+    });
+    return { matched, gone };
+  }
+
+  #ownsTopic({ tenant, topic }: DeadLetterFilter): boolean {
+    return topic !== null && this.#options.owns(tenant, topic);
+  }
+
+  async #match({ filter, limit }: RedriveRequest): Promise<{ matched: number; gone: number }> {
+    if (filter.ids === null) {
+      if (!this.#ownsTopic(filter)) return { matched: 0, gone: 0 };
+      return {
+        matched: Math.min(limit, await this.#options.store.countDeadLetters(filter)),
+        gone: 0,
+      };
+    }
+    const records = await this.#page(filter, 0, filter.ids.length);
+    const live = records.filter((record) => this.#canTake(record));
+    return { matched: Math.min(limit, live.length), gone: records.length - live.length };
+  }
+
+  #remember({ job }: RedriveRequest, total: number): RedriveJob {
+    const made: RedriveJob = { state: total === 0 ? 'done' : 'running', done: 0, total, failed: 0 };
+    this.#jobs.set(job, made);
+    for (const [name, { state }] of this.#jobs) {
+      if (this.#jobs.size <= REMEMBERED_MAX) break;
+      if (state !== 'running') this.#jobs.delete(name);
+    }
+    if (total === 0) this.#forgetLater(job);
+    return made;
+  }
+
+  #forgetLater(job: string): void {
+    setTimeout(() => this.#jobs.delete(job), REMEMBERED_MS).unref();
+  }
+
+  async #run(request: RedriveRequest, job: RedriveJob): Promise<void> {
+    const { rate, filter } = request;
+    const chunk = Math.min(CHUNK_MAX, Math.max(1, Math.ceil((rate * TURN_MS) / 1_000)));
+    let after = 0;
+    while (job.state === 'running' && job.done + job.failed < job.total) {
+      const left = job.total - job.done - job.failed;
+      const records = await this.#page(filter, after, Math.min(chunk, left));
+      const last = records.at(-1);
+      if (last === undefined) break;
+      after = last.id;
+      await this.#redrive(records, job);
+      await new Promise((resolve) => setTimeout(resolve, (records.length / rate) * 1_000));
+    }
+    if (job.state === 'running') job.state = 'done';
+    this.#forgetLater(request.job);
+  }
+
+  async #redrive(records: readonly DeadLetterRecord[], job: RedriveJob): Promise<void> {
+    const ids = records.filter((record) => this.#canTake(record)).map(({ id }) => id);
+    const redriven =
+      ids.length === 0 ? [] : await this.#try(() => this.#options.store.redrive(ids));
+    for (const record of redriven) await this.#options.onRedriven(record);
+    job.done += redriven.length;
+    job.failed += records.length - redriven.length;
+  }
+
+  /** Those of this worker's topics. */
+  async #page(filter: DeadLetterFilter, after: number, limit: number): Promise<DeadLetterRecord[]> {
+    const { store, owns } = this.#options;
+    const page = { after, limit, bytesMax: CHUNK_BYTES_MAX };
+    const records = await this.#try(() => store.listDeadLetters(filter, page));
+    return records.filter(({ topic, redriven }) => owns(filter.tenant, topic) && !redriven);
+  }
+
+  #canTake(record: DeadLetterRecord): boolean {
+    return record.subscriptionId !== null || this.#options.isLive(record);
+  }
+
+  /** Again while the log is away; rejects in the end. */
+  async #try<T>(ask: () => Promise<T>): Promise<T> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await ask();
+      } catch (error) {
+        if (attempt >= TRIES_MAX) throw error;
+        const delay = backoffMs(attempt, RETRY, this.#options.clock.random);
+        await new Promise((resolve) => setTimeout(resolve, delay));
+      }
+    }
+  }
+}
