@@ -8,6 +8,8 @@ import type { Queryable } from './queryable.js';
 export interface LentSession extends Queryable {
   /** true: it is not fit to be lent again. */
   release(broken?: boolean): void;
+  on(event: 'error', listener: (error: Error) => void): unknown;
+  off(event: 'error', listener: (error: Error) => void): unknown;
 }
 
 export interface SessionPool extends Queryable {
@@ -21,15 +23,21 @@ export async function inTransaction<T>(
 ): Promise<T> {
   const session = await pool.connect();
   let isBroken = false;
+  // A session that is lost between two statements says so by an event, which nobody else hears.
+  const onLost = (): void => {
+    isBroken = true;
+  };
+  session.on('error', onLost);
   try {
     await session.query('BEGIN');
     const result = await work(session);
     await session.query('COMMIT');
     return result;
   } catch (error) {
-    isBroken = !(await rolledBack(session));
+    isBroken = !(await rolledBack(session)) || isBroken;
     throw error;
   } finally {
+    session.off('error', onLost);
     session.release(isBroken);
   }
 }

@@ -86,7 +86,8 @@ export class SubscriptionCalls {
 
   /** Pages through all until the limit of those of this worker is reached. */
   async #list({ tenant, topic, after, limit }: ListArgs): Promise<unknown> {
-    const { log, owns } = this.#options;
+    const { log, owns, delivery } = this.#options;
+    await delivery.saves.flush();
     const own: SubscriptionRecord[] = [];
     for (let from = after; own.length < limit; ) {
       const page = await log.subscriptions.list(tenant, { topic, after: from, limit });
@@ -105,8 +106,10 @@ export class SubscriptionCalls {
   }
 
   async #get({ tenant, topic: name, subscription }: SubscriptionArgs): Promise<unknown> {
-    const { log } = this.#options;
+    const { log, delivery } = this.#options;
     const topic = await this.#topic(tenant, name);
+    // A floor that has passed a dead letter is not shown before the dead letter can be.
+    await delivery.saves.flush();
     const record = await log.subscriptions.find(topic.id, subscription);
     if (record === null) return null;
     const heads = await log.heads([topic.id]);

@@ -255,7 +255,6 @@ t.test('nothing is lost, made up or out of order while everything dies', async (
     `${server.kills} kills of the node, ${server.terminated} backends terminated, ` +
       `${repeated} publishes repeated, refusals: ${JSON.stringify([...recorder.refusals])}`,
   );
-  if (process.env['CHAOS_DUMP']) (await import('node:fs')).writeFileSync(process.env['CHAOS_DUMP'], JSON.stringify(history.events));
   checkThatMuchHappened(t, history, consumers);
   t.ok(server.kills > 0 && server.terminated > 0, 'the node and its backends were hit');
   t.ok(isQuiet, 'all was settled in a minute of quiet');
