@@ -16,9 +16,27 @@ import { endOld, lockTopic, UnknownCommit } from './unknown-commit.js';
 /** Payload bytes; above, COPY costs no more. */
 const PAYLOAD_BYTES_MAX = 16 * 1024;
 
+/**
+ * Locks, skips and moves the head as conduit.begin_append does, and writes the row that COPY would. No
+ * row: the topic is held by somebody else, or gone. Named, so that its plan is made once a session.
+ */
 const APPEND_ONE = {
   name: 'append_one',
-  text: 'SELECT * FROM conduit.append_one($1, $2, $3, $4, $5, $6, $7, $8)',
+  text: `WITH locked AS MATERIALIZED (
+      SELECT t.id FROM conduit.topics t
+      WHERE t.id = $1 AND t.deleted_at IS NULL FOR NO KEY UPDATE SKIP LOCKED),
+    head AS (
+      UPDATE conduit.topics t
+      SET last_sequence = t.last_sequence + 1,
+          bytes = t.bytes + $2,
+          last_published_at =
+            greatest(date_trunc('milliseconds', clock_timestamp()), t.last_published_at)
+      FROM locked l WHERE t.id = l.id
+      RETURNING t.id, t.last_sequence, t.last_published_at AS at)
+    INSERT INTO conduit.messages (topic_id, sequence, message_id, published_at,
+      expires_at, key, headers, content_type, payload)
+    SELECT id, last_sequence, $3, at, at + $4::float8 * interval '1 ms', $5, $6, $7, $8 FROM head
+    RETURNING sequence, round(extract(epoch FROM published_at) * 1000)::bigint AS published_ms`,
 };
 
 /** Of our backends: a session's pid may be somebody else's by now. */
@@ -43,12 +61,6 @@ interface PlaceRow {
   published_ms: string;
 }
 
-/** NULLs for a topic that was not obtained. */
-interface AppendedRow {
-  first_sequence: string | null;
-  published_ms: string;
-}
-
 /** The one message of the batch, when the statement can take it; else null. */
 export function smallAppend<A extends PendingAppend>(groups: Groups<A>): A | null {
   if (groups.size !== 1) return null;
@@ -69,20 +81,15 @@ export async function appendSmall<A extends PendingAppend>(
   client: pg.Client,
   append: A,
 ): Promise<AppendOutcome<A>> {
-  let row: AppendedRow | undefined;
   try {
-    const { rows } = await client.query<AppendedRow>({ ...APPEND_ONE, values: valuesOf(append) });
-    [row] = rows;
+    const { rows } = await client.query<PlaceRow>({ ...APPEND_ONE, values: valuesOf(append) });
+    return outcomeOf(append, rows[0]);
   } catch (error) {
     if (faultOf(error) !== 'connection') throw error;
     const find = (session: pg.Client, options: LookOptions): Promise<AppendOutcome<A> | null> =>
       findAppend(session, append, options);
     throw new UnknownCommit(new Map(), find, error);
   }
-  if (row === undefined) throw new Error('append_one gave no row');
-  if (row.first_sequence !== null) return stored(append, row.first_sequence, row.published_ms);
-  const skipped = new Map([[append.topicId, [append]]]);
-  return { commits: [], skipped, dedupe: new DedupeResult<A>() };
 }
 
 /** As CopyBuffer writes it. */
@@ -111,8 +118,7 @@ async function findAppend<A extends PendingAppend>(
     formatUuid(append.messageId),
   ]);
   await client.query('ROLLBACK');
-  const [row] = rows;
-  return row === undefined ? null : stored(append, row.sequence, row.published_ms);
+  return rows[0] === undefined ? null : outcomeOf(append, rows[0]);
 }
 
 /** Rejects when the backend still lives after a while: to be asked again. */
@@ -126,13 +132,16 @@ async function oldIsGone(client: pg.Client, { oldPid, lockWaitMs }: LookOptions)
   throw new Error('the session whose answer was lost does not end');
 }
 
-function stored<A extends PendingAppend>(
+/** Without a place it was skipped. */
+function outcomeOf<A extends PendingAppend>(
   append: A,
-  sequence: string,
-  publishedMs: string,
+  place: PlaceRow | undefined,
 ): AppendOutcome<A> {
   const { topicId } = append;
-  const place = { firstSequence: Number(sequence), publishedAtMs: Number(publishedMs) };
-  const commit = { topicId, ...place, appends: [append] };
-  return { commits: [commit], skipped: new Map(), dedupe: new DedupeResult<A>() };
+  const dedupe = new DedupeResult<A>();
+  if (place === undefined) return { commits: [], skipped: new Map([[topicId, [append]]]), dedupe };
+  const firstSequence = Number(place.sequence);
+  const publishedAtMs = Number(place.published_ms);
+  const commit = { topicId, firstSequence, publishedAtMs, appends: [append] };
+  return { commits: [commit], skipped: new Map(), dedupe };
 }
