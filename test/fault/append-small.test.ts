@@ -106,6 +106,23 @@ t.test('the statement lies before a backend that stands still: stored once', asy
   await judge(t, appends);
 });
 
+t.test('its topic is held: another topic does not wait, and it is stored after', async (t) => {
+  const open = await openPostgresLog(server.url, 'held');
+  const [held = 0, free = 0] = await makeTopics(open.log, 'held', 2);
+  await admin.query('BEGIN');
+  await admin.query(`SELECT 1 FROM conduit.topics WHERE id = ${held} FOR UPDATE`);
+  const waits = sendOne(open, held);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  const other = sendOne(open, free);
+  await eventually(() => other.outcome !== null, 1_000);
+  t.equal(other.sequence, 1);
+  t.equal(waits.outcome, null);
+  await admin.query('ROLLBACK');
+  await eventually(() => waits.outcome !== null);
+  await judge(t, [waits]);
+  await open.log.close();
+});
+
 t.test('the database stays silent: outcome_unknown, within 15 s', async (t) => {
   const open = await openPostgresLog(url, 'silent');
   const [topicId = 0] = await makeTopics(open.log, 'silent', 1);
