@@ -10,12 +10,12 @@ import type { AppendConnection, Session } from './append-connection.js';
 import { addBehind, appendsOf, groupByTopic, split } from './append-groups.js';
 import { tellOutcome } from './append-outcome.js';
 import type { AppendOutcome, Groups } from './append-transaction.js';
-import { appendOn, UnknownCommit } from './append-transaction.js';
+import { appendOn } from './append-transaction.js';
 import type { Fault } from './log-errors.js';
 import { faultOf, messageOf } from './log-errors.js';
 import type { LogSink, PendingAppend } from './message-log.js';
 import { makeLeaves } from './partitions.js';
-import { wasCommitted } from './unknown-commit.js';
+import { UnknownCommit } from './unknown-commit.js';
 
 /** Away for this long, and publishers are told 503. */
 export const DOWN_AFTER_MS = 1_000;
@@ -42,7 +42,7 @@ export interface AppendLaneOptions<A extends PendingAppend> {
 
 type Attempt<A extends PendingAppend> =
   | { kind: 'committed'; outcome: AppendOutcome<A> }
-  | { kind: 'unknown'; outcome: AppendOutcome<A> }
+  | { kind: 'unknown'; unknown: UnknownCommit<A> }
   | { kind: 'failed'; fault: Fault; error: unknown };
 
 /** What a batch has been through. */
@@ -79,7 +79,7 @@ export class AppendLane<A extends PendingAppend> {
     const attempt = await this.#attempt(work, session);
     // Outside of any try: what the sink throws is a bug and must not look like the database's error.
     if (attempt.kind === 'committed') this.#settle(work, attempt.outcome);
-    else if (attempt.kind === 'unknown') await this.#lookFor(work, attempt.outcome, session);
+    else if (attempt.kind === 'unknown') await this.#lookFor(work, attempt.unknown, session);
     else await this.#failed(work, attempt, session);
   }
 
@@ -99,7 +99,7 @@ export class AppendLane<A extends PendingAppend> {
       return { kind: 'committed', outcome };
     } catch (error) {
       if (error instanceof UnknownCommit) {
-        return { kind: 'unknown', outcome: error.outcome as AppendOutcome<A> };
+        return { kind: 'unknown', unknown: error as UnknownCommit<A> };
       }
       const fault = faultOf(error);
       if (fault === 'bug') throw error;
@@ -154,11 +154,11 @@ export class AppendLane<A extends PendingAppend> {
     }
   }
 
-  /** COMMIT was not answered: stored as a whole, not at all, or nobody can tell in time. */
-  async #lookFor(work: Work<A>, outcome: AppendOutcome<A>, old: Session): Promise<void> {
+  /** The commit was not answered: stored as a whole, not at all, or nobody can tell in time. */
+  async #lookFor(work: Work<A>, unknown: UnknownCommit<A>, old: Session): Promise<void> {
     const { connection, clock } = this.#options;
     connection.drop(old, 'COMMIT was not answered');
-    const { inside, outside } = split(work.groups, outcome.skipped);
+    const { inside, outside } = split(work.groups, unknown.skipped);
     if (work.lock === 'skip') addBehind(work.locked, inside);
     else this.#tell(inside, 'topic_not_found', 'topic not found');
     work.groups = outside;
@@ -166,9 +166,11 @@ export class AppendLane<A extends PendingAppend> {
     for (let leftMs = UNKNOWN_MAX_MS; leftMs > 0; leftMs = until - clock.monotonic()) {
       const session = await connection.ready(UNKNOWN_MAX_MS);
       if (session === null) break;
-      const stored = await this.#look(session, outcome, { oldPid: old.pid, leftMs });
-      if (stored === 'yes') this.#settle(work, { ...outcome, skipped: new Map() });
-      if (stored !== 'unknown') return;
+      const found = await this.#look(session, unknown, { oldPid: old.pid, leftMs });
+      if (found !== 'unknown') {
+        if (found !== null) this.#settle(work, found);
+        return;
+      }
       await pause(LOOK_PAUSE_MS);
     }
     this.#fail(work, 'outcome_unknown', 'the connection was lost during COMMIT');
@@ -176,9 +178,9 @@ export class AppendLane<A extends PendingAppend> {
 
   async #look(
     session: Session,
-    outcome: AppendOutcome<A>,
+    unknown: UnknownCommit<A>,
     { oldPid, leftMs }: { oldPid: number; leftMs: number },
-  ): Promise<'yes' | 'no' | 'unknown'> {
+  ): Promise<AppendOutcome<A> | null | 'unknown'> {
     const { connection, onTrouble } = this.#options;
     const lockWaitMs = Math.min(LOOK_LOCK_MS, leftMs);
     const watchdog = setTimeout(
@@ -186,8 +188,7 @@ export class AppendLane<A extends PendingAppend> {
       leftMs,
     );
     try {
-      const stored = await wasCommitted(session.client, outcome.commits, { oldPid, lockWaitMs });
-      return stored ? 'yes' : 'no';
+      return await unknown.find(session.client, { oldPid, lockWaitMs });
     } catch (error) {
       onTrouble('looking for an unanswered COMMIT', error);
       // A session with a transaction half done is not used again.

@@ -1,7 +1,7 @@
 /**
- * One append: BEGIN, lock and move heads, COPY, COMMIT. It says how far it came when it fails, since
- * that decides what may be said of its messages: before COMMIT was sent nothing is stored; after it,
- * without an answer, nobody knows.
+ * One append: BEGIN, lock and move heads, COPY, COMMIT; a lone message goes by small-append.ts. It says
+ * how far it came when it fails, since that decides what may be said of its messages: before COMMIT was
+ * sent nothing is stored; after it, without an answer, nobody knows.
  */
 import type pg from 'pg';
 import { rowBytes } from '../core/message.js';
@@ -10,6 +10,9 @@ import { CopyBuffer, copyBytes } from './copy-rows.js';
 import { claimKeys, type DedupeResult, foldRepeats } from './dedupe.js';
 import { faultOf } from './log-errors.js';
 import type { PendingAppend, TopicCommit } from './message-log.js';
+import { appendSmall, smallAppend } from './small-append.js';
+import type { LookOptions } from './unknown-commit.js';
+import { UnknownCommit, wasCommitted } from './unknown-commit.js';
 
 /** Appends by topic, each in its order. */
 export type Groups<A> = Map<number, A[]>;
@@ -20,16 +23,6 @@ export interface AppendOutcome<A extends PendingAppend> {
   /** Topics that somebody else holds, or that are gone. */
   skipped: Groups<A>;
   dedupe: DedupeResult<A>;
-}
-
-/** COMMIT was sent and not answered. `commits` is what it would have stored. */
-export class UnknownCommit<A extends PendingAppend> extends Error {
-  readonly outcome: AppendOutcome<A>;
-
-  constructor(outcome: AppendOutcome<A>, cause: unknown) {
-    super('the answer to COMMIT was lost', { cause });
-    this.outcome = outcome;
-  }
 }
 
 export interface AppendOptions {
@@ -46,6 +39,9 @@ export async function appendOn<A extends PendingAppend>(
   groups: Groups<A>,
   options: AppendOptions,
 ): Promise<AppendOutcome<A>> {
+  const small = options.locking === 'skip' ? smallAppend(groups) : null;
+  // In a transaction that was left open it would be answered and not committed.
+  if (small !== null && client.getTransactionStatus() === 'I') return appendSmall(client, small);
   try {
     const outcome = await prepare(client, groups, options);
     await commit(client, outcome);
@@ -100,8 +96,22 @@ async function commit<A extends PendingAppend>(
     await copyAndCommit(client, rows);
   } catch (error) {
     // An error of the server's rolled it back. One of the connection's may have come after the commit.
-    throw faultOf(error) === 'connection' ? new UnknownCommit(outcome, error) : error;
+    if (faultOf(error) !== 'connection') throw error;
+    throw new UnknownCommit(
+      outcome.skipped,
+      (session, look) => find(session, outcome, look),
+      error,
+    );
   }
+}
+
+async function find<A extends PendingAppend>(
+  client: pg.Client,
+  outcome: AppendOutcome<A>,
+  options: LookOptions,
+): Promise<AppendOutcome<A> | null> {
+  if (!(await wasCommitted(client, outcome.commits, options))) return null;
+  return { ...outcome, skipped: new Map() };
 }
 
 function copyRows<A extends PendingAppend>(commits: readonly TopicCommit<A>[]): Buffer {

@@ -1,9 +1,10 @@
 /**
- * What became of a transaction whose COMMIT was sent and not answered. Asked on another session, never
- * on one that has a transaction open.
+ * What became of a transaction whose end was not answered. Asked on another session, never on one that
+ * has a transaction open.
  */
 import type pg from 'pg';
 import { formatUuid } from '../core/uuid.js';
+import type { AppendOutcome, Groups } from './append-transaction.js';
 import type { PendingAppend, TopicCommit } from './message-log.js';
 
 /** A backend of ours that still runs the old transaction would keep its rows locked. */
@@ -16,9 +17,29 @@ const PRESENT_SQL = `SELECT count(*)::int AS present
   JOIN conduit.messages m USING (topic_id, sequence, message_id)`;
 
 export interface LookOptions {
-  /** Of the session whose COMMIT was not answered. */
+  /** Of the session whose answer was lost. */
   oldPid: number;
   lockWaitMs: number;
+}
+
+/** What was stored, with its places; null: nothing was. Rejects with PostgreSQL's error: ask again. */
+export type Find<A extends PendingAppend> = (
+  client: pg.Client,
+  options: LookOptions,
+) => Promise<AppendOutcome<A> | null>;
+
+/** The statement that commits was sent and not answered. */
+export class UnknownCommit<A extends PendingAppend> extends Error {
+  /** Topics of which nothing was sent. */
+  readonly skipped: Groups<A>;
+  /** The outcome that it finds has no skipped topics any more. */
+  readonly find: Find<A>;
+
+  constructor(skipped: Groups<A>, find: Find<A>, cause: unknown) {
+    super('the answer to COMMIT was lost', { cause });
+    this.skipped = skipped;
+    this.find = find;
+  }
 }
 
 /**
@@ -28,12 +49,10 @@ export interface LookOptions {
 export async function wasCommitted<A extends PendingAppend>(
   client: pg.Client,
   commits: readonly TopicCommit<A>[],
-  { oldPid, lockWaitMs }: LookOptions,
+  options: LookOptions,
 ): Promise<boolean> {
-  const topicId = commits[0]?.topicId ?? 0;
-  await client.query(END_OLD_SQL, [oldPid]);
-  await client.query(`BEGIN; SET LOCAL lock_timeout = ${Math.ceil(lockWaitMs)};
-    SELECT 1 FROM conduit.topics WHERE id = ${topicId} FOR NO KEY UPDATE`);
+  await endOld(client, options);
+  await lockTopic(client, commits[0]?.topicId ?? 0, options);
   const { rows } = await client.query<{ present: number }>(PRESENT_SQL, [
     commits.map((commit) => commit.topicId),
     commits.map((commit) => commit.firstSequence),
@@ -47,4 +66,19 @@ export async function wasCommitted<A extends PendingAppend>(
     throw new Error(`half a transaction: ${present} of ${commits.length} topics`);
   }
   return present > 0;
+}
+
+/** Tells the old backend to end. Whoever holds no lock yet gets none from then on. */
+export async function endOld(client: pg.Client, { oldPid }: LookOptions): Promise<void> {
+  await client.query(END_OLD_SQL, [oldPid]);
+}
+
+/** Opens a transaction that has the topic's row: whoever had it has committed or not. */
+export async function lockTopic(
+  client: pg.Client,
+  topicId: number,
+  { lockWaitMs }: LookOptions,
+): Promise<void> {
+  await client.query(`BEGIN; SET LOCAL lock_timeout = ${Math.ceil(lockWaitMs)};
+    SELECT 1 FROM conduit.topics WHERE id = ${topicId} FOR NO KEY UPDATE`);
 }

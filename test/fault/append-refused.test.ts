@@ -98,18 +98,20 @@ t.test('a read-only database is told as such, and ends by itself', async (t) => 
   await open.log.close();
 });
 
-t.test('a missing partition is made, and the batch is stored', async (t) => {
-  const open = await openPostgresLog(server.url, 'leaf');
-  const [topicId = 0] = await makeTopics(open.log, 'leaf', 1);
-  const { rows } = await admin.query<{ leaf: string }>(
-    `SELECT 'conduit.messages_' || to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYYMMDD') AS leaf`,
-  );
-  await admin.query(`DROP TABLE ${rows[0]?.leaf}`);
-  const append = message(topicId, '1');
-  await put(open, [append]);
-  t.match(append.outcome, { kind: 'committed' });
-  await open.log.close();
-});
+for (const messages of [1, 2]) {
+  t.test(`a missing partition is made, and a batch of ${messages} is stored`, async (t) => {
+    const open = await openPostgresLog(server.url, 'leaf');
+    const [topicId = 0] = await makeTopics(open.log, `leaf${messages}`, 1);
+    const { rows } = await admin.query<{ leaf: string }>(
+      `SELECT 'conduit.messages_' || to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYYMMDD') AS leaf`,
+    );
+    await admin.query(`DROP TABLE ${rows[0]?.leaf}`);
+    const appends = Array.from({ length: messages }, (_, n) => message(topicId, `${n}`));
+    await put(open, appends);
+    for (const { outcome } of appends) t.match(outcome, { kind: 'committed' });
+    await open.log.close();
+  });
+}
 
 t.test(
   'of one dedupe key on two logs at once one is stored, the others get its place',

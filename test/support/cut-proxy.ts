@@ -5,8 +5,8 @@ export interface CutProxy {
   readonly port: number;
   /** `cut` ends both sides at once and drops the chunk; `swallow` drops it and stays silent for ever. */
   fromServer: (chunk: Buffer) => 'pass' | 'cut' | 'swallow';
-  /** `stall`: passes it and reads no more from this client. */
-  fromClient: (chunk: Buffer) => 'pass' | 'cut' | 'stall';
+  /** `stall`: passes it and reads no more from this client. `last`: passes it, then ends both sides. */
+  fromClient: (chunk: Buffer) => 'pass' | 'cut' | 'stall' | 'last';
   /** New connections are accepted and never answered. */
   silent: boolean;
   close(): void;
@@ -29,7 +29,11 @@ export async function startCutProxy(serverPort: number): Promise<CutProxy> {
       const verdict = proxy.fromClient(chunk);
       if (verdict === 'cut') return end();
       if (verdict === 'stall') client.pause();
-      upstream.write(chunk);
+      upstream.write(chunk, () => {
+        if (verdict !== 'last') return;
+        upstream.end();
+        client.destroy();
+      });
     });
     upstream.on('data', (chunk: Buffer) => {
       if (muted) return;
@@ -38,7 +42,9 @@ export async function startCutProxy(serverPort: number): Promise<CutProxy> {
       else if (verdict === 'swallow') muted = true;
       else client.write(chunk);
     });
-    client.on('close', end);
+    client.on('close', () => {
+      if (!upstream.writableEnded) end();
+    });
     upstream.on('close', end);
     upstream.on('error', end);
   });
