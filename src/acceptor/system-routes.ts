@@ -21,6 +21,11 @@ interface WorkerStats {
   log_totals: { topics: number; messages: number; deferred: number };
   hot_cache_bytes: number;
   gaps_repaired: number;
+  redelivered: number;
+  dead_lettered: number;
+  expired: number;
+  untracked: number;
+  abandoned: number;
 }
 
 interface WorkerHealth {
@@ -88,6 +93,11 @@ export class SystemRoutes {
         sessions: sessions(),
         hot_cache_bytes: sum((one) => one.hot_cache_bytes),
         gaps_repaired: sum((one) => one.gaps_repaired),
+        redelivered: sum((one) => one.redelivered),
+        dead_lettered: sum((one) => one.dead_lettered),
+        expired: sum((one) => one.expired),
+        untracked: sum((one) => one.untracked),
+        abandoned: sum((one) => one.abandoned),
       });
     });
   }

@@ -8,7 +8,7 @@ import type { SequenceRange } from './ack-floor.js';
 import type { CursorChanges, DeliveryFailure } from './cursor-changes.js';
 import { deadlineOf, type Entry, heldEntry, letGo, type Member, newEntry } from './cursor-entry.js';
 import { CursorLedger, type LedgerStart, type Ordering } from './cursor-ledger.js';
-import { type RedeliveryRule, redeliveryMs } from './redelivery.js';
+import { Jitter, type RedeliveryRule, redeliveryMs } from './redelivery.js';
 import { SendOrder } from './send-order.js';
 
 const LATE = { outcome: 'ack_wait', reason: null, delayMs: 0 } as const;
@@ -30,18 +30,17 @@ export interface NackVerdict {
 
 export class Cursor {
   rule: RedeliveryRule;
-  readonly #random: () => number;
+  readonly #jitter: Jitter;
   readonly #sentAtMs: (sequence: number) => number;
   readonly #ledger: CursorLedger;
   readonly #members = new Set<Member>();
   /** The only member, when it holds what has no entry. */
   #sole: Member | null = null;
   #order = new SendOrder();
-  #jitter = { atMs: Number.NaN, value: 0 };
 
   constructor(options: CursorOptions) {
     this.rule = options.rule;
-    this.#random = options.random;
+    this.#jitter = new Jitter(options.random);
     this.#sentAtMs = options.sentAtMs;
     this.#ledger = new CursorLedger(options.ordering, options);
   }
@@ -135,12 +134,10 @@ export class Cursor {
     if (this.#sole === member) this.#makeEntries();
     this.#members.delete(member);
     member.overdue = [];
-    const jitter = this.#jitterOf(nowMs);
-    for (const entry of this.#ledger.entries()) {
+    for (const entry of this.entries()) {
       if (entry.member !== member) continue;
-      const delayMs = redeliveryMs(entry.attempts + 1, this.rule, jitter);
       if (end === 'clean') this.takeBack(entry);
-      else this.#fail(entry, { outcome: 'disconnect', reason: null, delayMs }, nowMs);
+      else this.#fail(entry, { outcome: 'disconnect', reason: null, delayMs: null }, nowMs);
     }
     this.#chooseSole();
   }
@@ -179,7 +176,7 @@ export class Cursor {
     entry.sentAtMs = nowMs;
     entry.order = this.#orderOf(entry);
     entry.extendedUntilMs = Number.NEGATIVE_INFINITY;
-    entry.dueAtMs = redeliveryMs(entry.attempts + 1, this.rule, this.#jitterOf(nowMs));
+    entry.dueAtMs = redeliveryMs(entry.attempts + 1, this.rule, this.#jitter.at(nowMs));
     member.held++;
     this.#ledger.timers.push(deadlineOf(entry), entry);
   }
@@ -357,12 +354,6 @@ export class Cursor {
     return isPlain ? this.#makeEntry(sequence, member) : null;
   }
 
-  /** One for all of a moment, so that what is sent, or fails, together comes again in order. */
-  #jitterOf(nowMs: number): () => number {
-    if (nowMs !== this.#jitter.atMs) this.#jitter = { atMs: nowMs, value: this.#random() };
-    return () => this.#jitter.value;
-  }
-
   #chooseSole(): void {
     const [only] = this.#members;
     const isSole = this.#members.size === 1 && this.ordering === 'none';
@@ -399,7 +390,8 @@ export class Cursor {
       return;
     }
     letGo(entry);
-    const delay = failure.delayMs ?? redeliveryMs(entry.attempts, this.rule, this.#random);
+    const delay =
+      failure.delayMs ?? redeliveryMs(entry.attempts, this.rule, this.#jitter.at(nowMs));
     entry.state = 'waiting';
     entry.dueAtMs = nowMs + delay;
     entry.stored = true;

@@ -21,3 +21,20 @@ export function redeliveryMs(attempt: number, rule: RedeliveryRule, random: () =
   const capped = Math.min(step, Math.max(REDELIVERY_CAP_MS, rule.ackWaitMs));
   return capped * (1 + random() * JITTER);
 }
+
+/** Chance for `redeliveryMs`: one for all of a moment, so that what fails together comes in order. */
+export class Jitter {
+  readonly #random: () => number;
+  #atMs = Number.NaN;
+  #value = 0;
+
+  constructor(random: () => number) {
+    this.#random = random;
+  }
+
+  at(nowMs: number): () => number {
+    if (nowMs !== this.#atMs) this.#value = this.#random();
+    this.#atMs = nowMs;
+    return () => this.#value;
+  }
+}

@@ -61,6 +61,7 @@ export class Attachments {
     if (tracker === null) return;
     if (tracker.durable === null) {
       // What it left unsettled ends with it.
+      topic.counts.abandoned += tracker.cursor.inFlight;
       tracker.state = 'ended';
       return;
     }

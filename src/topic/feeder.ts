@@ -40,9 +40,6 @@ export class Feeder {
   /** What stopped for want of deliver credit, by link. */
   readonly #stalled = new Map<WorkerLinkEnd, Set<Topic | Subscription | Tracker>>();
 
-  /** Messages that were not sent to a group since their time to live had passed. */
-  expired = 0;
-
   constructor(options: FeederOptions) {
     this.#options = options;
     this.#pager = new Pager({
@@ -159,17 +156,17 @@ export class Feeder {
       }
       group.cursor = chunk.last;
       group.sendTimes.sent(chunk.last, this.#options.clock.monotonic());
-      if (chunk.expires) this.#skipExpired(group, chunk);
+      if (chunk.expires) this.#skipExpired(topic, group, chunk);
     }
     for (const subscription of full) this.pump(subscription);
   }
 
   /** What had expired was not sent, so nobody will acknowledge it. Rare: it is done member by member. */
-  #skipExpired(group: Group, chunk: Chunk): void {
+  #skipExpired(topic: Topic, group: Group, chunk: Chunk): void {
     const wallMs = this.#options.clock.now();
     const expired = chunk.rows.filter((row) => row.expiresAtMs !== 0 && row.expiresAtMs <= wallMs);
     if (expired.length === 0) return;
-    this.expired += expired.length;
+    topic.counts.expired += expired.length;
     for (const { tracker } of group.members()) {
       if (tracker === null) continue;
       tracker.cursor.sentUpTo(chunk.last);

@@ -40,8 +40,6 @@ interface Batch {
 export class Giver {
   readonly #options: GiverOptions;
   readonly #later = new Set<Tracker>();
-  /** Messages that were not given since their time to live had passed. */
-  expired = 0;
 
   constructor(options: GiverOptions) {
     this.#options = options;
@@ -109,7 +107,7 @@ export class Giver {
     for (const entry of entries) {
       const row = this.#rowOf(tracker, entry.sequence);
       if (row === undefined) break;
-      if (this.#isExpired(row)) {
+      if (this.#isExpired(tracker, row)) {
         cursor.skip(entry.sequence);
       } else if (cursor.enter(entry, row.key)) {
         const batch = leastBusy(batches, row);
@@ -149,7 +147,7 @@ export class Giver {
       const batch = leastBusy(batches, row);
       if (batch === null || room <= 0) return;
       const entry = cursor.take(row.sequence, row.key);
-      if (this.#isExpired(row)) cursor.skip(row.sequence);
+      if (this.#isExpired(tracker, row)) cursor.skip(row.sequence);
       else {
         room--;
         if (entry !== null) this.#add(tracker, batch, { entry, row }, nowMs);
@@ -166,6 +164,7 @@ export class Giver {
     const { subscription } = batch;
     const { member } = subscription;
     if (member === null) return;
+    if (entry.attempts > 0) tracker.topic.counts.redelivered++;
     batch.deliveries.push({ row, attempt: entry.attempts + 1 });
     batch.entries.push(entry);
     batch.bytes += rowBytes(row);
@@ -205,9 +204,9 @@ export class Giver {
     return chunk?.rows[sequence - chunk.first] ?? tracker.rows.get(sequence);
   }
 
-  #isExpired(row: LogRow): boolean {
+  #isExpired({ topic }: Tracker, row: LogRow): boolean {
     if (row.expiresAtMs === 0 || row.expiresAtMs > this.#options.clock.now()) return false;
-    this.expired++;
+    topic.counts.expired++;
     return true;
   }
 

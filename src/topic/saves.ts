@@ -135,6 +135,7 @@ export class Saves {
       };
       part = { tracker, durable: save, ephemeral: null, answers };
     }
+    topic.counts.dead_lettered += deadLetters.length;
     tracker.answers = [];
     tracker.saving++;
     changes.clear();

@@ -84,8 +84,6 @@ export class Subscription {
   probing = false;
   /** The only one of its session to this topic: the others' frames say which they are of. */
   isAlone = true;
-  /** Deliveries that were not acknowledged in time to stay tracked. */
-  untracked = 0;
   readonly #inFlightMax: number;
   #isWindowed: boolean;
   #delivered: number;
@@ -193,7 +191,9 @@ export class Subscription {
     const { tracker, member } = this;
     if (tracker === null || member === null) return;
     if (this.ack === 'none') tracker.cursor.settleUpTo(member, tracker.cursor.delivered, nowMs);
-    else if (!this.#isWindowed) this.untracked += tracker.cursor.trackNewest(TRACKED_MAX);
+    else if (!this.#isWindowed) {
+      this.topic.counts.untracked += tracker.cursor.trackNewest(TRACKED_MAX);
+    }
   }
 
   /** The sequence of a delivered message; 0 when no such delivery is known. */

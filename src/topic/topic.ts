@@ -9,6 +9,7 @@ import type { LogRow } from '../core/message.js';
 import type { TopicRecord } from '../log/message-log.js';
 import type { WorkerLinkEnd } from '../thread/link.js';
 import type { Encoding } from '../thread/ops.js';
+import type { DeliveryCounts } from './delivery-counts.js';
 import { DeliveryIds } from './delivery-ids.js';
 import { Group } from './group.js';
 import type { HotCacheBudget } from './hot-cache.js';
@@ -45,14 +46,17 @@ export class Topic {
   /** Durable subscriptions whose messages are given one by one. */
   readonly shared = new Set<Tracker>();
   readonly clock: Clock;
+  /** Of all topics of the worker together. */
+  readonly counts: DeliveryCounts;
 
   constructor(
     no: number,
     record: TopicRecord,
     epoch: string,
-    { budget, clock }: { budget: HotCacheBudget; clock: Clock },
+    { budget, clock, counts }: { budget: HotCacheBudget; clock: Clock; counts: DeliveryCounts },
   ) {
     this.clock = clock;
+    this.counts = counts;
     this.no = no;
     this.tenant = record.tenant;
     this.name = record.name;

@@ -5,6 +5,7 @@
  */
 import type { Clock } from '../core/clock.js';
 import type { TopicRecord } from '../log/message-log.js';
+import type { DeliveryCounts } from './delivery-counts.js';
 import type { HotCacheBudget } from './hot-cache.js';
 import { Topic } from './topic.js';
 
@@ -13,6 +14,7 @@ export interface TopicsOptions {
   epochOf: (topicId: number) => string;
   budget: HotCacheBudget;
   clock: Clock;
+  counts: DeliveryCounts;
 }
 
 export class Topics {

@@ -24,6 +24,7 @@ import { Calls } from './calls.js';
 import { Commits } from './commits.js';
 import { DeadLetterCalls } from './dead-letter-calls.js';
 import { buildDelivery, type Delivery } from './delivery.js';
+import { newDeliveryCounts } from './delivery-counts.js';
 import { HeadCheck } from './head-check.js';
 import { Heads } from './heads.js';
 import { HotCacheBudget } from './hot-cache.js';
@@ -71,6 +72,7 @@ export class Worker implements LogSink<PublishUnderWay> {
   readonly #calls: Calls;
   readonly #headCheck: HeadCheck;
   readonly #budget: HotCacheBudget;
+  readonly #counts = newDeliveryCounts();
   readonly #links = new Map<number, WorkerLinkEnd>();
   /** Acknowledgements handled in this turn, by link: given back as credit at its end. */
   #acksHandled = 0;
@@ -88,6 +90,7 @@ export class Worker implements LogSink<PublishUnderWay> {
       epochOf: (topicId) => log.epochOf(topicId),
       budget: this.#budget,
       clock,
+      counts: this.#counts,
     });
     this.#delivery = buildDelivery({
       clock,
@@ -168,7 +171,7 @@ export class Worker implements LogSink<PublishUnderWay> {
       gauges: () => ({
         hot_cache_bytes: this.#budget.bytes,
         gaps_repaired: this.#commits.gapsRepaired,
-        expired: this.#delivery.feeder.expired + this.#delivery.giver.expired,
+        ...this.#counts,
       }),
       others: { ...this.#subscriptionMethods(), ...this.#deadLetterMethods() },
     });

@@ -14,6 +14,7 @@ import * as ops from '../../src/thread/ops.js';
 import { PackReader } from '../../src/thread/pack.js';
 import { Commits } from '../../src/topic/commits.js';
 import { Deadlines } from '../../src/topic/deadlines.js';
+import { newDeliveryCounts } from '../../src/topic/delivery-counts.js';
 import { Feeder } from '../../src/topic/feeder.js';
 import { Giver } from '../../src/topic/giver.js';
 import { HotCacheBudget } from '../../src/topic/hot-cache.js';
@@ -197,7 +198,14 @@ class World {
     this.#feeder = new Feeder({ read, clock, onReadFailed: bug, onShared: bug });
     this.#commits = new Commits({ feeder: this.#feeder, read, onRepairFailed: bug });
     const budget = new HotCacheBudget(40_000);
-    const topics = new Topics({ find: async () => null, epochOf: () => 'e', budget, clock });
+    const counts = newDeliveryCounts();
+    const topics = new Topics({
+      find: async () => null,
+      epochOf: () => 'e',
+      budget,
+      clock,
+      counts,
+    });
     this.#topic = topics.met({
       ...{ id: 1, tenant: 'default', name: 'sim', lastSequence: 3, firstSequence: 1, bytes: 0 },
       ...{ createdAtMs: 0, lastPublishedAtMs: 0 },
