@@ -390,8 +390,8 @@ export class Cursor {
       return;
     }
     letGo(entry);
-    const delay =
-      failure.delayMs ?? redeliveryMs(entry.attempts, this.rule, this.#jitter.at(nowMs));
+    const jitter = this.#jitter.at(nowMs);
+    const delay = failure.delayMs ?? redeliveryMs(entry.attempts, this.rule, jitter);
     entry.state = 'waiting';
     entry.dueAtMs = nowMs + delay;
     entry.stored = true;
