@@ -5,7 +5,7 @@
  */
 import { AckFloor, type SequenceRange } from './ack-floor.js';
 import { CursorChanges } from './cursor-changes.js';
-import { type Entry, letGo, newEntry } from './cursor-entry.js';
+import { deadlineOf, type Entry, letGo, newEntry } from './cursor-entry.js';
 import { KeyQueues } from './key-queues.js';
 import { MinHeap } from './min-heap.js';
 
@@ -181,6 +181,7 @@ export class CursorLedger {
     if (entry.state === 'waiting' && this.ordering !== 'none') this.makeReady(entry);
     else if (entry.state === 'waiting') this.timers.push(entry.dueAtMs, entry);
     else if (entry.state === 'ready') this.makeReady(entry);
+    else if (entry.state === 'held') this.timers.push(deadlineOf(entry), entry);
     return true;
   }
 

@@ -374,7 +374,6 @@ export class Cursor {
   #makeEntry(sequence: number, member: Member): Entry {
     const entry = heldEntry(sequence, member, this.#sentAtMs(sequence), this.rule.ackWaitMs);
     this.#ledger.add(entry);
-    this.#ledger.timers.push(deadlineOf(entry), entry);
     return entry;
   }
 
