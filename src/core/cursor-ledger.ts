@@ -28,6 +28,8 @@ export class CursorLedger {
   #floor: AckFloor;
   #delivered: number;
   readonly #entries = new Map<number, Entry>();
+  /** Nothing below is plain: what has an entry keeps it until it is settled. */
+  #plainFrom = 0;
   /** Entries whose sequence is settled all the same: redriven dead letters. */
   #extra = 0;
   readonly #keys = new KeyQueues();
@@ -94,8 +96,9 @@ export class CursorLedger {
 
   /** The lowest plain sequence; past `delivered`: there is none. */
   firstPlain(): number {
-    let sequence = this.#floor.nextUnsettled(this.#floor.floor + 1);
+    let sequence = this.#floor.nextUnsettled(Math.max(this.#plainFrom, this.#floor.floor + 1));
     while (this.#entries.has(sequence)) sequence = this.#floor.nextUnsettled(sequence + 1);
+    this.#plainFrom = sequence;
     return sequence;
   }
 
@@ -135,6 +138,7 @@ export class CursorLedger {
 
   /** Nothing plain after `sequence` was delivered: what is settled or has an entry there stays. */
   lower(sequence: number): void {
+    this.#plainFrom = Math.min(this.#plainFrom, sequence + 1);
     const top = this.#floor.ranges().at(-1)?.[1] ?? this.#floor.floor;
     const stays = this.entries().reduce((most, entry) => Math.max(most, entry.sequence), top);
     for (let one = this.#floor.nextUnsettled(sequence + 1); one < stays; ) {
@@ -147,6 +151,7 @@ export class CursorLedger {
   /** Nothing is in flight, the next sequence is the one after. */
   reset(sequence: number): void {
     for (const entry of this.entries()) this.#drop(entry);
+    this.#plainFrom = 0;
     this.#keys.clear();
     this.#returning.clear();
     this.timers = new MinHeap();
