@@ -63,14 +63,16 @@ export class Control {
     });
   }
 
-  /** The same with the body, a JSON object of at most FRAME_BYTES_MAX. */
+  /** The same with the body, a JSON object of at most `limit`: room for a thousand ids, or not. */
   withBody(
     exchange: Exchange,
     req: HttpRequest,
     use: (body: Record<string, unknown>) => Promise<void>,
+    limit: 'frameBytesMax' | 'publishBodyBytesMax' = 'frameBytesMax',
   ): void {
     bodyType(req, ['json']);
-    const bound = { bytesMax: this.limits.frameBytesMax, name: 'FRAME_BYTES_MAX' };
+    const name = limit === 'frameBytesMax' ? 'FRAME_BYTES_MAX' : 'PUBLISH_BODY_BYTES_MAX';
+    const bound = { bytesMax: this.limits[limit], name };
     readBody(
       exchange,
       req,

@@ -95,31 +95,41 @@ class DeadLetterRoutes {
   };
 
   readonly purge: RouteHandler = (exchange, req) => {
-    this.#control.withBody(exchange, req, async (body) => {
-      knownFields(body, ['ids', 'topic', 'subscription']);
-      exchange.json(200, { purged: await this.#purge(this.#filterOf(body, 'topic')) });
-    });
+    this.#control.withBody(
+      exchange,
+      req,
+      async (body) => {
+        knownFields(body, ['ids', 'topic', 'subscription']);
+        exchange.json(200, { purged: await this.#purge(this.#filterOf(body, 'topic')) });
+      },
+      'publishBodyBytesMax',
+    );
   };
 
   readonly redrive: RouteHandler = (exchange, req) => {
-    this.#control.withBody(exchange, req, async (body) => {
-      knownFields(body, ['ids', 'topic', 'subscription', 'limit', 'rate_per_s']);
-      const filter = this.#filterOf(body, 'subscription');
-      const limit = integerOf(body, 'limit', 1, REDRIVE_MAX) ?? REDRIVE_MAX;
-      const rate = integerOf(body, 'rate_per_s', 1, RATE_MAX) ?? RATE_DEFAULT;
-      const job = formatUuid(makeUuidV7(Date.now(), 0));
-      const args = { ...filter, job, limit, rate };
-      type Part = { matched: number; gone: number };
-      const parts = await this.#control.askAll<Part>('dead-letters.redrive', args);
-      const matched = sum(parts.map((part) => part.matched));
-      const gone = sum(parts.map((part) => part.gone));
-      if (matched === 0 && gone > 0) {
-        const detail = 'their sessions have ended, and their subscriptions with them';
-        throw new RequestError('subscription_gone', detail);
-      }
-      if (matched === 0 && filter.ids !== null) throw letterNotFound();
-      exchange.json(202, { job_id: job, matched });
-    });
+    this.#control.withBody(
+      exchange,
+      req,
+      async (body) => {
+        knownFields(body, ['ids', 'topic', 'subscription', 'limit', 'rate_per_s']);
+        const filter = this.#filterOf(body, 'subscription');
+        const limit = integerOf(body, 'limit', 1, REDRIVE_MAX) ?? REDRIVE_MAX;
+        const rate = integerOf(body, 'rate_per_s', 1, RATE_MAX) ?? RATE_DEFAULT;
+        const job = formatUuid(makeUuidV7(Date.now(), 0));
+        const args = { ...filter, job, limit, rate };
+        type Part = { matched: number; gone: number };
+        const parts = await this.#control.askAll<Part>('dead-letters.redrive', args);
+        const matched = sum(parts.map((part) => part.matched));
+        const gone = sum(parts.map((part) => part.gone));
+        if (matched === 0 && gone > 0) {
+          const detail = 'their sessions have ended, and their subscriptions with them';
+          throw new RequestError('subscription_gone', detail);
+        }
+        if (matched === 0 && filter.ids !== null) throw letterNotFound();
+        exchange.json(202, { job_id: job, matched });
+      },
+      'publishBodyBytesMax',
+    );
   };
 
   readonly job: RouteHandler = (exchange, _req, job) => {

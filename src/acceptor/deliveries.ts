@@ -166,6 +166,7 @@ export class Deliveries implements DeliverySink {
   /** The subscription is open here: operations may name it. */
   opened(subscription: ReceiverSubscription): void {
     this.#byNumber.set(subscription.number, subscription);
+    subscription.group.subscriptions++;
   }
 
   /** Undefined: it has ended. */
@@ -180,7 +181,9 @@ export class Deliveries implements DeliverySink {
     this.#byNumber.delete(subscription.number);
     receiver.subscriptions.delete(subscriptionKey(topic, name));
     if (group.isEmpty) this.#pump.flush(group);
-    if (group.isEmpty && group.streams.size === 0) this.#groups.get(link)?.delete(group.topicNo);
+    if (subscription.state === 'orphaned') return;
+    group.subscriptions--;
+    if (group.subscriptions === 0) this.#groups.get(link)?.delete(group.topicNo);
   }
 
   /** The worker is gone: where the subscription stood is kept for the next one. */

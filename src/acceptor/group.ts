@@ -12,6 +12,8 @@ export class Group {
   readonly #members = new Array<number>(KINDS).fill(0);
   readonly #last = new Array<number>(KINDS).fill(0);
   readonly streams = new Set<Receiver>();
+  /** Subscriptions that refer to it, in it or not: while there is one, it is the topic's group. */
+  subscriptions = 0;
 
   constructor(link: AcceptorLinkEnd, topicNo: number) {
     this.link = link;

@@ -107,6 +107,8 @@ export interface Receiver {
   sendPage(frames: Uint8Array, subscription: ReceiverSubscription): number;
   /** The same for messages that are no page: how many it took from the start, Infinity for all. */
   giveMessages(frames: Uint8Array, subscription: ReceiverSubscription): number;
+  /** Its connection has ended. */
+  readonly isGone: boolean;
   /** Whether the socket is empty enough for another page. */
   readonly hasRoom: boolean;
   /** Whether nothing waits for the socket. */

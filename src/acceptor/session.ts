@@ -66,6 +66,10 @@ export class Session implements Receiver {
     return this.state === 'open' && this.#ws.getBufferedAmount() * 2 <= this.#bufferMax;
   }
 
+  get isGone(): boolean {
+    return this.state === 'closed';
+  }
+
   get isEmpty(): boolean {
     return this.state !== 'open' || this.#ws.getBufferedAmount() === 0;
   }

@@ -174,6 +174,10 @@ class Stream implements Receiver {
     return this.sendPage(frames, subscription) === TAKEN ? Number.POSITIVE_INFINITY : 0;
   }
 
+  get isGone(): boolean {
+    return this.state === 'closed';
+  }
+
   get isEmpty(): boolean {
     return this.#socket === 'ready';
   }

@@ -86,6 +86,8 @@ export class Subscriptions {
   /** From SUBSCRIBED with a request: the subscription is open. */
   opened(link: AcceptorLinkEnd, request: SubscribeRequest, op: ops.SubscribedOp): void {
     const { receiver, number, topic, options } = request;
+    // The worker was told of its end as well.
+    if (receiver.isGone) return;
     const key = subscriptionKey(topic, options.name);
     const known = receiver.subscriptions.get(key);
     const group = this.#deliveries().groupOf(link, op.topicNo);

@@ -41,6 +41,7 @@ export class Attachments {
     tracker.sync(this.#options.clock.monotonic());
     before?.group?.leave(before);
     tracker.subscriptions.add(subscription);
+    tracker.sessionName = subscription.sessionName;
     tracker.cursor.attach(member);
     this.#rearrange(tracker);
   }

@@ -75,10 +75,9 @@ export function buildDelivery(options: DeliveryOptions): Delivery {
 /** Copies that the dead letters keep of messages that are being redriven. */
 function redrivenRows(
   store: SubscriptionStore,
-  { topic, durable, subscriptions }: Tracker,
+  { topic, durable, sessionName: session }: Tracker,
   sequences: readonly number[],
 ): Promise<LogRow[]> {
   if (durable !== null) return store.redrivenRows({ subscriptionId: durable.id }, sequences);
-  const [only] = subscriptions;
-  return store.redrivenRows({ topicId: topic.id, session: only?.sessionName ?? '' }, sequences);
+  return store.redrivenRows({ topicId: topic.id, session }, sequences);
 }

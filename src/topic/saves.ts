@@ -60,9 +60,9 @@ export class Saves {
 
   /** To be called when the cursor may have changed. */
   changed(tracker: Tracker): void {
-    if (tracker.durable === null && !hasFailures(tracker)) {
-      tracker.cursor.changes.clear();
-      return;
+    if (tracker.durable === null) {
+      if (!isTraced(tracker)) tracker.cursor.changes.failures = [];
+      if (!hasFailures(tracker)) tracker.cursor.changes.clear();
     }
     if (tracker.cursor.changes.isEmpty && tracker.answers.length === 0) return;
     this.#dirty.add(tracker);
@@ -117,8 +117,7 @@ export class Saves {
     const given = { topicId: topic.id, deadLetters, failures, settledDeliveries: changes.settled };
     let part: Part;
     if (durable === null) {
-      const [subscription] = tracker.subscriptions;
-      const session = subscription?.sessionName ?? failures[0]?.session ?? '';
+      const session = tracker.sessionName;
       part = { tracker, durable: null, ephemeral: { ...given, session }, answers };
     } else {
       const save: SubscriptionSave = {
@@ -183,6 +182,15 @@ export class Saves {
 function refuse(link: WorkerLinkEnd, request: number): void {
   const detail = 'the subscription was taken over or deleted';
   packFailed(link.writer, { request, session: 0, code: 'unknown_delivery', detail, field: null });
+}
+
+/**
+ * A session that never acknowledges fails every delivery, every time: its dead letters are stored, each
+ * failure on the way there is not.
+ */
+function isTraced({ subscriptions }: Tracker): boolean {
+  for (const subscription of subscriptions) if (subscription.isWindowed) return true;
+  return false;
 }
 
 function hasFailures({ cursor }: Tracker): boolean {

@@ -126,6 +126,11 @@ export class Subscription {
     this.#delivered = sequence;
   }
 
+  /** It has acknowledged, or said that it will. */
+  get isWindowed(): boolean {
+    return this.#isWindowed;
+  }
+
   /** Last sequence the window admits now; Infinity without a window. */
   get fullAt(): number {
     if (!this.#isWindowed || this.tracker === null) return Number.POSITIVE_INFINITY;

@@ -38,6 +38,8 @@ export class Tracker {
   readonly cursor: Cursor;
   readonly durable: DurableIdentity | null;
   readonly subscriptions = new Set<Subscription>();
+  /** Of an ephemeral one, also when it has ended: the store knows it by that. */
+  sessionName = '';
   /** fed: its sessions are given messages; paused: they are not; ended: gone. */
   state: 'fed' | 'paused' | 'ended' = 'fed';
   /** One session has it to itself. */

@@ -209,7 +209,8 @@ t.test('nothing is lost, made up or out of order while everything dies', async (
   const recorder = new ChaosRecorder();
   const postgres = await startPostgres();
   t.teardown(() => postgres.stop());
-  const env = { DATABASE_URL: postgres.url, PORT: String(await freePort()) };
+  const threads = { WORKERS: '2', ACCEPTORS: '2' };
+  const env = { DATABASE_URL: postgres.url, PORT: String(await freePort()), ...threads };
   const server = await ChaosServer.start(env, recorder);
   t.teardown(() => server.node.kill9());
   const { url, wsUrl } = server.node;

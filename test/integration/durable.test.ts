@@ -118,6 +118,25 @@ for (const [mode, env] of Object.entries(MODES)) {
     },
   );
 
+  t.test(`${mode}: who was alone with a full window gets what follows at once`, async (t) => {
+    const topic = 'd.alone';
+    const session = await join(node, topic, { max_in_flight: 1, ack_wait_ms: 60_000 });
+    const other = await Subscriber.open(node.wsUrl, 'json');
+    await other.subscribe(topic, { ack: 'none' });
+    await publishAll(node, topic, 2);
+    await eventually(() => session.messages.length === 1 && other.messages.length === 2);
+    other.close();
+    await eventually(() => other.closed !== null);
+    for (const sequence of [1, 2, 3]) {
+      await eventually(() => session.messages.length === sequence);
+      t.match(await said(session, { type: 'ack', topic, sequence }), { type: 'acked' });
+      await publish(node, topic, sequence);
+    }
+    await eventually(() => session.messages.length === 4);
+    t.same(sequencesOf(session), [1, 2, 3, 4]);
+    session.close();
+  });
+
   t.test(`${mode}: nack, reject, extend and the deadline`, async (t) => {
     const topic = 'd.verdicts';
     const options = { ack_wait_ms: 400, max_deliver: 3 };
