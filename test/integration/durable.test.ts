@@ -127,13 +127,13 @@ for (const [mode, env] of Object.entries(MODES)) {
     await eventually(() => session.messages.length === 1 && other.messages.length === 2);
     other.close();
     await eventually(() => other.closed !== null);
-    for (const sequence of [1, 2, 3]) {
+    for (const sequence of [1, 2]) {
       await eventually(() => session.messages.length === sequence);
       t.match(await said(session, { type: 'ack', topic, sequence }), { type: 'acked' });
-      await publish(node, topic, sequence);
     }
-    await eventually(() => session.messages.length === 4);
-    t.same(sequencesOf(session), [1, 2, 3, 4]);
+    await publish(node, topic, 3);
+    await eventually(() => session.messages.length === 3);
+    t.same(sequencesOf(session), [1, 2, 3]);
     session.close();
   });
 
