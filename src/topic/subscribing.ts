@@ -244,7 +244,7 @@ export class Subscribing {
     if (tracker !== null && op.options.exclusive) tracker.exclusive = subscription;
     topic.remember(subscription);
     entry.subscriptions.add(subscription);
-    this.#tell(subscription, op.request, answer);
+    this.#tell(subscription, op.request, answer, head);
     attachments.attach(subscription, entry);
   }
 
@@ -295,14 +295,20 @@ export class Subscribing {
     return { from: 'sequence', sequence: Math.min(sequence, topic.head + 1), epoch: null };
   }
 
-  #tell(subscription: Subscription, request: number, answer: StartAnswer): void {
+  /** `head`: which may be further than fan-out has come. */
+  #tell(
+    subscription: Subscription,
+    request: number,
+    answer: StartAnswer,
+    head = subscription.topic.head,
+  ): void {
     const { link, topic, number } = subscription;
     packSubscribed(link.writer, {
       request,
       subscription: number,
       topicNo: topic.no,
       idTag: topic.idTag,
-      sequence: topic.head,
+      sequence: head,
       epoch: topic.epoch,
       recovered: answer.recovered,
       gap: answer.gap,

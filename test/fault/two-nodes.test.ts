@@ -37,6 +37,15 @@ t.test('two nodes on one database deliver everything in order to both', async (t
     await eventually(() => subscriber.sequences.get('shared')?.length === verdict.rows);
     t.same(subscriber.disorder, []);
   }
+  // Published elsewhere a moment ago: whoever subscribes is told the head it starts from.
+  const headers = { 'content-type': 'application/json' };
+  const body = JSON.stringify({ topic: 'shared', payload: 'last' });
+  for (let n = 1; n <= 5; n++) {
+    await request(`${a.url}/api/publish`, { method: 'POST', headers, body });
+    const late = await Subscriber.open(b.wsUrl, 'json');
+    t.match(await late.subscribe('shared', { ack: 'none' }), { sequence: verdict.rows + n });
+    late.close();
+  }
   const deleted = await request(`${a.url}/api/topics/shared`, { method: 'DELETE' });
   t.equal(deleted.status, 204);
   const told = await onB.waitFor((frame) => frame.type === 'unsubscribed');
