@@ -98,16 +98,14 @@ export class Acceptor {
       limits,
       clock,
     });
+    this.#control = new Control({ workers: this.#workers, limits, inMemory, onFault });
     this.#system = new SystemRoutes({
-      workers: this.#workers,
+      control: this.#control,
       version,
       nodeId: config.nodeId,
       startedAtMs,
-      inMemory,
       sessions: () => this.#sessions.size,
-      onFault,
     });
-    this.#control = new Control({ workers: this.#workers, limits, inMemory, onFault });
     this.#topics = new TopicRoutes(this.#control);
     this.#publishes = new PublishRoutes({ publishing: this.#publishing, limits, onFault });
     this.#sessions.mount(this.#app);

@@ -1,18 +1,14 @@
 /** /api/stats, /api/health, /livez, /readyz: what operators and load balancers ask. */
-import { RequestError } from '../core/errors.js';
+import type { Control } from './control.js';
 import type { Exchange } from './exchange.js';
-import { TENANT } from './publishing.js';
-import type { Workers } from './workers.js';
 
 export interface SystemRoutesOptions {
-  workers: Workers;
+  control: Control;
   version: string;
   nodeId: string;
   startedAtMs: number;
-  inMemory: boolean;
   /** Sessions of this acceptor. */
   sessions: () => number;
-  onFault: (error: unknown) => void;
 }
 
 interface WorkerStats {
@@ -50,7 +46,7 @@ export class SystemRoutes {
 
   /** 200 only when this node would serve a publish now. */
   ready(exchange: Exchange): void {
-    this.#answer(exchange, async () => {
+    this.#options.control.run(exchange, async () => {
       const checks = await this.#checks();
       const ready = Object.values(checks).every((state) => state === 'ok');
       exchange.json(ready ? 200 : 503, { status: ready ? 'ready' : 'not ready', checks });
@@ -58,8 +54,9 @@ export class SystemRoutes {
   }
 
   health(exchange: Exchange): void {
-    const { inMemory, version, nodeId } = this.#options;
-    this.#answer(exchange, async () => {
+    const { control, version, nodeId } = this.#options;
+    const { inMemory } = control;
+    this.#options.control.run(exchange, async () => {
       const checks = await this.#checks();
       const ok = Object.values(checks).every((state) => state === 'ok');
       exchange.json(ok ? 200 : 503, {
@@ -74,13 +71,13 @@ export class SystemRoutes {
   }
 
   stats(exchange: Exchange): void {
-    const { inMemory, startedAtMs, sessions } = this.#options;
-    this.#answer(exchange, async () => {
-      const all = await this.#askAll<WorkerStats>('stats', { tenant: TENANT });
+    const { control, startedAtMs, sessions } = this.#options;
+    this.#options.control.run(exchange, async () => {
+      const all = await this.#options.control.askAll<WorkerStats>('stats', {});
       const sum = (of: (one: WorkerStats) => number): number =>
         all.reduce((total, one) => total + of(one), 0);
       // A shared database counts once; in memory each worker counts its own topics.
-      const logs = inMemory ? all : all.slice(0, 1);
+      const logs = control.inMemory ? all : all.slice(0, 1);
       const total = (of: (one: WorkerStats) => number): number =>
         logs.reduce((count, one) => count + of(one), 0);
       exchange.json(200, {
@@ -103,34 +100,14 @@ export class SystemRoutes {
   }
 
   async #checks(): Promise<Record<string, string>> {
-    const { workers } = this.#options;
+    const { workers } = this.#options.control;
     const checks: Record<string, string> = {};
     checks['node'] = this.#state === 'draining' ? 'draining' : 'ok';
     checks['workers'] = workers.complete ? 'ok' : 'a worker is being replaced';
     if (!workers.complete) return checks;
-    const all = await this.#askAll<WorkerHealth>('health', {});
+    const all = await this.#options.control.askAll<WorkerHealth>('health', {});
     const bad = all.find(({ log }) => log.state !== 'open');
     checks['log'] = bad === undefined ? 'ok' : bad.log.state;
     return checks;
-  }
-
-  #askAll<T>(method: string, args: Record<string, unknown>): Promise<T[]> {
-    const { workers } = this.#options;
-    const indexes = Array.from({ length: workers.count }, (_, i) => i);
-    return Promise.all(
-      indexes.map(
-        async (i) => JSON.parse(await workers.call(workers.byIndex(i), method, args)) as T,
-      ),
-    );
-  }
-
-  #answer(exchange: Exchange, handler: () => Promise<void>): void {
-    handler().catch((error: unknown) => {
-      if (error instanceof RequestError) exchange.fail(error);
-      else {
-        this.#options.onFault(error);
-        exchange.fail(new RequestError('internal', 'a fault of the server; it was logged'));
-      }
-    });
   }
 }
