@@ -75,45 +75,46 @@ export class RedriveJobs {
 
   /** Starts this worker's part. `gone`: matched, but nobody is there to take them. */
   async start(request: RedriveRequest): Promise<{ matched: number; gone: number }> {
-    const { matched, gone } = await this.#match(request);
-    if (matched === 0) {
-      if (request.filter.topic !== null && this.#ownsTopic(request.filter))
-        this.#remember(request, 0);
-      return { matched, gone };
+    const { filter, limit } = request;
+    const { live, gone } = await this.#match(filter);
+    // Those that nobody can take count as failed, so the job goes through them as well.
+    const total = Math.min(limit, live + gone);
+    if (total > 0 || this.#ownsTopic(filter)) {
+      const job = this.#remember(request, total);
+      this.#run(request, job).catch((error: unknown) => {
+        job.state = 'failed';
+        this.#options.onFailed(error);
+      });
     }
-    const job = this.#remember(request, matched);
-    this.#run(request, job).catch((error: unknown) => {
-      job.state = 'failed';
-      this.#options.onFailed(error);
-    });
-    return { matched, gone };
+    return { matched: Math.min(limit, live), gone };
   }
 
   #ownsTopic({ tenant, topic }: DeadLetterFilter): boolean {
     return topic !== null && this.#options.owns(tenant, topic);
   }
 
-  async #match({ filter, limit }: RedriveRequest): Promise<{ matched: number; gone: number }> {
+  async #match(filter: DeadLetterFilter): Promise<{ live: number; gone: number }> {
     if (filter.ids === null) {
-      if (!this.#ownsTopic(filter)) return { matched: 0, gone: 0 };
-      return {
-        matched: Math.min(limit, await this.#options.store.countDeadLetters(filter)),
-        gone: 0,
-      };
+      if (!this.#ownsTopic(filter)) return { live: 0, gone: 0 };
+      return { live: await this.#options.store.countDeadLetters(filter), gone: 0 };
     }
-    const records = await this.#page(filter, 0, filter.ids.length);
-    const live = records.filter((record) => this.#canTake(record));
-    return { matched: Math.min(limit, live.length), gone: records.length - live.length };
+    const matched = { live: 0, gone: 0 };
+    let after = 0;
+    for (;;) {
+      const { own, last } = await this.#page(filter, after, CHUNK_MAX);
+      if (last === null) return matched;
+      after = last;
+      for (const record of own) matched[this.#canTake(record) ? 'live' : 'gone']++;
+    }
   }
 
   #remember({ job }: RedriveRequest, total: number): RedriveJob {
-    const made: RedriveJob = { state: total === 0 ? 'done' : 'running', done: 0, total, failed: 0 };
+    const made: RedriveJob = { state: 'running', done: 0, total, failed: 0 };
     this.#jobs.set(job, made);
     for (const [name, { state }] of this.#jobs) {
       if (this.#jobs.size <= REMEMBERED_MAX) break;
       if (state !== 'running') this.#jobs.delete(name);
     }
-    if (total === 0) this.#forgetLater(job);
     return made;
   }
 
@@ -127,12 +128,12 @@ export class RedriveJobs {
     let after = 0;
     while (job.state === 'running' && job.done + job.failed < job.total) {
       const left = job.total - job.done - job.failed;
-      const records = await this.#page(filter, after, Math.min(chunk, left));
-      const last = records.at(-1);
-      if (last === undefined) break;
-      after = last.id;
-      await this.#redrive(records, job);
-      await new Promise((resolve) => setTimeout(resolve, (records.length / rate) * 1_000));
+      const { own, last } = await this.#page(filter, after, Math.min(chunk, left));
+      if (last === null) break;
+      after = last;
+      if (own.length === 0) continue;
+      await this.#redrive(own, job);
+      await new Promise((resolve) => setTimeout(resolve, (own.length / rate) * 1_000));
     }
     if (job.state === 'running') job.state = 'done';
     this.#forgetLater(request.job);
@@ -147,12 +148,19 @@ export class RedriveJobs {
     job.failed += records.length - redriven.length;
   }
 
-  /** Those of this worker's topics. */
-  async #page(filter: DeadLetterFilter, after: number, limit: number): Promise<DeadLetterRecord[]> {
+  /** A page of the store: those of this worker's topics, and its last id of any; null: it is empty. */
+  async #page(
+    filter: DeadLetterFilter,
+    after: number,
+    limit: number,
+  ): Promise<{ own: DeadLetterRecord[]; last: number | null }> {
     const { store, owns } = this.#options;
     const page = { after, limit, bytesMax: CHUNK_BYTES_MAX };
     const records = await this.#try(() => store.listDeadLetters(filter, page));
-    return records.filter(({ topic, redriven }) => owns(filter.tenant, topic) && !redriven);
+    return {
+      own: records.filter(({ topic, redriven }) => owns(filter.tenant, topic) && !redriven),
+      last: records.at(-1)?.id ?? null,
+    };
   }
 
   #canTake(record: DeadLetterRecord): boolean {

@@ -140,6 +140,31 @@ for (const [mode, env] of Object.entries(MODES)) {
     other.close();
   });
 
+  t.test(
+    `${mode}: a job by ids takes those of every topic, and passes over who is gone`,
+    async (t) => {
+      const topics = ['dl.m1', 'dl.m2', 'dl.m3', 'dl.m4', 'dl.m5', 'dl.m6'];
+      const gone = await Subscriber.open(node.wsUrl, 'json');
+      await gone.subscribe('dl.m0', { max_deliver: 1 });
+      await ask(node, 'POST', '/api/publish', { topic: 'dl.m0', payload: 1 });
+      await eventually(() => gone.messages.length === 1);
+      gone.send({ type: 'reject', topic: 'dl.m0', sequence: 1 });
+      await eventually(async () => (await lettersOf(node, '?topic=dl.m0')).length === 1);
+      gone.close();
+      await eventually(() => gone.closed !== null);
+      const ids = [(await lettersOf(node, '?topic=dl.m0'))[0]?.['id']];
+      for (const topic of topics) {
+        (await reject(node, topic, 1)).close();
+        ids.push((await lettersOf(node, `?topic=${topic}`))[0]?.['id']);
+      }
+      const started = await ask(node, 'POST', '/api/dead-letters/redrive', { ids });
+      t.equal(started.body['matched'], 6);
+      const job = await jobDone(node, started.body['job_id']);
+      t.match(job, { state: 'done', done: 6, failed: 1, total: 7 });
+      for (const topic of topics) t.same(await lettersOf(node, `?topic=${topic}`), []);
+    },
+  );
+
   t.test(`${mode}: an ephemeral one's can be given back while its session lives`, async (t) => {
     const topic = 'dl.ephemeral';
     const session = await Subscriber.open(node.wsUrl, 'seed');
