@@ -45,6 +45,14 @@ export async function findPlace(packageFolder: string): Promise<PostgresPlace> {
   return place(shared, await copyNative(native, shared), account);
 }
 
+/** The binaries where this account can run them: a copy, when they lie in a folder of root's alone. */
+export async function nativeFor(account: Account | null): Promise<string> {
+  const native = await nativeFolder();
+  if (account === null || (await canEnter(account, native, native))) return native;
+  const hash = createHash('sha256').update(native).digest('hex').slice(0, 16);
+  return copyNative(native, await makeFolder(path.join(SHARED_FOLDER, hash), account));
+}
+
 function place(folder: string, native: string, account: Account | null): PostgresPlace {
   return { folder, dataDir: path.join(folder, 'data'), native, account };
 }
@@ -126,6 +134,12 @@ async function copyNative(native: string, folder: string): Promise<string> {
   const part = `${copy}.part-${process.pid}`;
   await rm(part, { recursive: true, force: true });
   await cp(native, part, { recursive: true, verbatimSymlinks: true });
-  await rename(part, copy);
+  try {
+    await rename(part, copy);
+  } catch (error) {
+    // Another node of the same folder was faster.
+    await rm(part, { recursive: true, force: true });
+    if (!existsSync(copy)) throw error;
+  }
   return copy;
 }

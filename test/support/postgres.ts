@@ -14,7 +14,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { nativeFolder, serverAccount } from '../../src/supervisor/postgres-place.js';
+import { nativeFor, serverAccount } from '../../src/supervisor/postgres-place.js';
 import { freePort } from './free-port.js';
 
 export interface TestPostgres {
@@ -35,8 +35,8 @@ const START_TIMEOUT_MS = 60_000;
 
 export async function startPostgres(): Promise<TestPostgres> {
   // TEST_POSTGRES_BIN: the bin folder of another version, for a run by hand.
-  const bin = process.env.TEST_POSTGRES_BIN ?? path.join(await nativeFolder(), 'bin');
   const account = process.getuid?.() === 0 ? await serverAccount() : null;
+  const bin = process.env.TEST_POSTGRES_BIN ?? path.join(await nativeFor(account), 'bin');
   const folder = mkdtempSync(path.join(tmpdir(), 'conduit-pg-'));
   chmodSync(folder, 0o755);
   const dataDir = path.join(folder, 'data');
