@@ -20,7 +20,7 @@ async function marksInLog(url: string, topic: string): Promise<Map<string, numbe
 }
 
 t.test('npm start survives SIGKILL under load with every acknowledged message', async (t) => {
-  const { folder, program, remove } = makeClone();
+  const { folder, program, remove } = await makeClone();
   t.teardown(remove);
   const options = { command: 'start' as const, program, cwd: folder };
   let node = await startNode({}, options);

@@ -37,11 +37,11 @@ function serverRuns(clone: Clone): boolean {
 }
 
 t.test('the messages are there after a restart and after a SIGKILL', async (t) => {
-  const clone = makeClone();
+  const clone = await makeClone();
   t.teardown(() => clone.remove());
   const first = await start(t, clone);
   await publish(first);
-  t.match(first.output(), /durable: embedded PostgreSQL, started, data in .*\.conduit\/data/);
+  t.match(first.output(), `durable: embedded PostgreSQL, started, data in ${clone.dataDir}`);
   t.equal(await first.stop(), 0);
   t.notOk(serverRuns(clone), 'it took its PostgreSQL with it');
 
@@ -59,7 +59,7 @@ t.test('the messages are there after a restart and after a SIGKILL', async (t) =
 });
 
 t.test('two nodes of one clone share it, and the last one stops it', async (t) => {
-  const clone = makeClone();
+  const clone = await makeClone();
   t.teardown(() => clone.remove());
   const [a, b] = await Promise.all([start(t, clone), start(t, clone)]);
   await publish(a);
@@ -70,7 +70,7 @@ t.test('two nodes of one clone share it, and the last one stops it', async (t) =
 });
 
 t.test('a postmaster.pid that names another process is no server', async (t) => {
-  const clone = makeClone();
+  const clone = await makeClone();
   t.teardown(() => clone.remove());
   const first = await start(t, clone);
   await publish(first);
@@ -87,7 +87,7 @@ t.test('a postmaster.pid that names another process is no server', async (t) => 
 });
 
 t.test('data of another version, and a half-made data directory', async (t) => {
-  const clone = makeClone();
+  const clone = await makeClone();
   t.teardown(() => clone.remove());
   const node = await start(t, clone);
   t.equal(await node.stop(), 0);
