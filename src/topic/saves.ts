@@ -6,6 +6,7 @@
 import { backoffMs } from '../core/backoff.js';
 import type { Clock } from '../core/clock.js';
 import type { Entry } from '../core/cursor-entry.js';
+import { RequestError } from '../core/errors.js';
 import type {
   DeadLetterDraft,
   DeliveryRecord,
@@ -30,7 +31,10 @@ export interface SavesOptions {
   onLost: (tracker: Tracker) => void;
   /** A durable one was stored. */
   onStored: (tracker: Tracker) => void;
+  /** A save failed; it is repeated. */
   onFailed: (error: unknown) => void;
+  /** The database refuses what a save says, and always will. */
+  onBug: (error: unknown) => void;
 }
 
 interface Answer {
@@ -142,7 +146,7 @@ export class Saves {
   }
 
   async #store(parts: readonly Part[]): Promise<void> {
-    const { store, clock, onFailed } = this.#options;
+    const { store, clock, onFailed, onBug } = this.#options;
     const saves = parts.flatMap((part) => part.durable ?? []);
     const ephemeral = parts.flatMap((part) => part.ephemeral ?? []);
     for (let attempt = 1; this.#state === 'open'; attempt++) {
@@ -155,6 +159,10 @@ export class Saves {
         this.#stored(parts, lost);
         return;
       } catch (error) {
+        if (error instanceof RequestError && error.code === 'message_refused') {
+          onBug(error);
+          return;
+        }
         onFailed(error);
         await new Promise((resolve) =>
           setTimeout(resolve, backoffMs(attempt, RETRY, clock.random)),
