@@ -1,6 +1,6 @@
 /**
- * Stores what changed in cursors: all that changed in a while in one transaction, one under way at a
- * time. A save that failed is repeated as it was; verdicts are answered after the save that contains
+ * Stores what changed in cursors: all that changed in a while, in transactions of a bounded number of
+ * rows, one under way at a time. A save that failed is repeated as it was; verdicts are answered after the save that contains
  * them, and never when another has taken the subscription over.
  */
 import { backoffMs } from '../core/backoff.js';
@@ -22,6 +22,8 @@ import type { Tracker } from './tracker.js';
 const SAVE_INTERVAL_MS = 250;
 /** When somebody waits to be told that a verdict is stored. */
 const ANSWER_INTERVAL_MS = 10;
+/** Changes in one transaction, give or take one cursor's: more would hold up the thread. */
+const CHANGES_MAX = 5_000;
 const RETRY = { firstMs: 100, capMs: 2_000 };
 
 export interface SavesOptions {
@@ -77,11 +79,25 @@ export class Saves {
   async flush(): Promise<void> {
     while (this.#underWay !== null) await this.#underWay;
     if (this.#dirty.size === 0) return;
-    const parts = [...this.#dirty].map((tracker) => this.#part(tracker));
-    this.#dirty.clear();
-    this.#underWay = this.#store(parts);
+    this.#underWay = this.#storeAll([...this.#dirty]);
     await this.#underWay;
     this.#underWay = null;
+  }
+
+  /** What changes after a cursor's part was taken is of the next save. */
+  async #storeAll(trackers: readonly Tracker[]): Promise<void> {
+    let parts: Part[] = [];
+    let changes = 0;
+    for (const tracker of trackers) {
+      this.#dirty.delete(tracker);
+      changes += 1 + tracker.cursor.changes.size;
+      parts.push(this.#part(tracker));
+      if (changes < CHANGES_MAX) continue;
+      await this.#store(parts);
+      parts = [];
+      changes = 0;
+    }
+    if (parts.length > 0) await this.#store(parts);
   }
 
   /** Stores what has changed, as long as that takes no longer than `withinMs`; then gives up. */
