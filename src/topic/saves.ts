@@ -1,7 +1,7 @@
 /**
- * Stores what changed in cursors: all that changed in a while, in transactions of a bounded number of
- * rows, one under way at a time. A save that failed is repeated as it was; verdicts are answered after the save that contains
- * them, and never when another has taken the subscription over.
+ * Stores what changed in cursors: all that changed in a while, in transactions of a bounded size, one
+ * under way at a time. A save that failed is repeated as it was; verdicts are answered after the save
+ * that contains them, and never when another has taken the subscription over.
  */
 import { backoffMs } from '../core/backoff.js';
 import type { Clock } from '../core/clock.js';
