@@ -1,0 +1,67 @@
+/** Redis: a stream whose file is flushed always or every second, and pub/sub without any file. */
+
+import { freePort } from '../../test/support/free-port.js';
+import type { Contender } from '../contender.js';
+import { missingProgram, needProgram, programVersion } from './installed-program.js';
+import { startServer } from './server-process.js';
+
+const SERVER = 'redis-server';
+
+export const redisStream = redis({
+  name: 'redis-stream',
+  syncs:
+    'each command is in the append-only file, and that is flushed (fdatasync, once for all ' +
+    'commands of a turn of the event loop), before the answer (seen with strace, 7.0.15)',
+  settings: ['--appendonly', 'yes', '--appendfsync', 'always'],
+});
+
+export const redisStreamEverysec = redis({
+  name: 'redis-stream-everysec',
+  syncs:
+    'each command is handed to the operating system before the answer; flushed once a second, so ' +
+    'a power loss takes up to a second or two (documented)',
+  settings: ['--appendonly', 'yes', '--appendfsync', 'everysec'],
+});
+
+export const redisPubsub = redis({
+  name: 'redis-pubsub',
+  syncs: 'nothing is written: who is not connected misses it',
+  settings: ['--appendonly', 'no', '--client-output-buffer-limit', 'pubsub 512mb 512mb 0'],
+});
+
+function redis(peer: Pick<Contender, 'name' | 'syncs'> & { settings: string[] }): Contender {
+  const { name, syncs, settings } = peer;
+  return {
+    name,
+    syncs,
+    missing: async () =>
+      missingProgram(SERVER, 'install Redis (Debian: apt-get install redis-server)'),
+    version: () => programVersion(needProgram(SERVER), ['--version'], /v=(\S+)/),
+    start: async ({ folder }) => {
+      const port = await freePort();
+      const server = await startServer({
+        name: SERVER,
+        program: needProgram(SERVER),
+        args: [
+          '--bind',
+          '127.0.0.1',
+          '--port',
+          `${port}`,
+          '--dir',
+          folder,
+          '--save',
+          '',
+          ...settings,
+        ],
+        cwd: folder,
+        ready: /Ready to accept connections/,
+        port,
+      });
+      return {
+        target: `127.0.0.1:${port}`,
+        processes: { server: server.pid },
+        stop: () => server.stop(),
+      };
+    },
+  };
+}
