@@ -32,7 +32,8 @@ export function natsRequest(port: number, subject: string, body: string): Promis
 
 /** Of the first message in what was received; null: it is not there whole. */
 function bodyOf(received: Buffer): string | null {
-  const head = /^MSG \S+ 1 (?:\S+ )?(\d+)\r\n/m.exec(received.toString('latin1'));
+  // An acknowledgement of JetStream has two spaces where its reply subject is missing.
+  const head = /^MSG \S+ 1 +(?:\S+ +)?(\d+)\r\n/m.exec(received.toString('latin1'));
   if (head === null) return null;
   const from = head.index + head[0].length;
   const to = from + Number(head[1]);

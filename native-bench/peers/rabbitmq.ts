@@ -1,6 +1,6 @@
 /**
  * RabbitMQ: a quorum queue with publisher confirms, measured by its own tool, PerfTest: the load
- * generator does not speak AMQP.
+ * generator does not speak AMQP. Its start is tried, its measurement is not: no PerfTest was at hand.
  */
 import { readdirSync } from 'node:fs';
 import path from 'node:path';
