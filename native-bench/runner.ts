@@ -60,8 +60,8 @@ export async function stopAll(): Promise<void> {
   await Promise.allSettled([...started].map((running) => running.stop()));
 }
 
-export function contenderOf(name: ContenderName, env?: Entry['env']): Contender | SelfMeasured {
-  return isConduit(name) ? conduit(name, env) : PEERS[name];
+export function contenderOf({ contender, env }: Entry): Contender | SelfMeasured {
+  return isConduit(contender) ? conduit(contender, env) : PEERS[contender];
 }
 
 export function isConduit(name: ContenderName): name is ConduitName {
@@ -74,17 +74,16 @@ export async function runScenario(
   mode: Mode,
   places: Places,
   say: (line: string) => void,
-  find = contenderOf,
+  find: (entry: Entry) => Contender | SelfMeasured = contenderOf,
 ): Promise<Outcome> {
   const rows: Row[] = [];
   for (const entry of scenario.entries.filter((one) => takesPart(one, mode))) {
-    rows.push(await newRow(entry, find(entry.contender, entry.env)));
+    rows.push(await newRow(entry, find(entry)));
   }
   const present = rows.filter(({ missing }) => missing === null);
   for (let run = 1; run <= mode.runs; run++) {
     for (const row of present) {
-      const contender = find(row.entry.contender, row.entry.env);
-      const measured = await runEntry(contender, row.entry, mode, places);
+      const measured = await runEntry(find(row.entry), row.entry, mode, places);
       row.runs.push(measured);
       say(progress(scenario, row, run, mode, measured));
     }
