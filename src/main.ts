@@ -7,8 +7,9 @@ import { nativeModuleTrouble } from './acceptor/native-module.js';
 import { ColdPool } from './cold/cold-pool.js';
 import { serveCold } from './cold/cold-port.js';
 import type { Config } from './config/config.js';
+import { describeDatabase } from './core/database-url.js';
 import { createLogger } from './observe/logger.js';
-import { banner, describeDatabase, describeEmbedded } from './supervisor/banner.js';
+import { banner, describeEmbedded } from './supervisor/banner.js';
 import { prepareDatabase } from './supervisor/database.js';
 import { startEmbeddedPostgres } from './supervisor/embedded-postgres.js';
 import { NodeLife } from './supervisor/node-life.js';
@@ -39,7 +40,7 @@ export async function runNode(options: NodeOptions): Promise<number> {
     refuse(await portTrouble(config.host, config.port));
     refuse(await nativeModuleTrouble());
     let { databaseUrl } = config;
-    let logPlace = databaseUrl === null ? null : describeDatabase(databaseUrl);
+    let logPlace = databaseUrl === null ? null : `PostgreSQL at ${describeDatabase(databaseUrl)}`;
     if (embeddedIn !== null) {
       const postgres = life.owns(await startEmbeddedPostgres(embeddedIn));
       databaseUrl = postgres.url;

@@ -47,14 +47,13 @@ export class CursorChanges {
   failures: FailedAttempt[] = [];
 
   get isEmpty(): boolean {
-    return (
-      !this.moved &&
-      !this.dropDeliveries &&
-      this.deliveries.size === 0 &&
-      this.settled.length === 0 &&
-      this.deadLetters.length === 0 &&
-      this.failures.length === 0
-    );
+    return !this.moved && !this.dropDeliveries && this.size === 0;
+  }
+
+  /** Rows that a save of it writes, besides the cursor's own. */
+  get size(): number {
+    const { deliveries, settled, deadLetters, failures } = this;
+    return deliveries.size + settled.length + deadLetters.length + failures.length;
   }
 
   /** One more failed attempt, by who holds it. */

@@ -3,6 +3,7 @@
  * person can put right must stop the start with one line.
  */
 import pg from 'pg';
+import { describeDatabase } from '../core/database-url.js';
 
 const CONNECT_TIMEOUT_MS = 1_500;
 
@@ -18,10 +19,9 @@ export async function checkDatabase(databaseUrl: string): Promise<string | null>
     await client.connect();
     return null;
   } catch (error) {
-    const { host, pathname } = new URL(databaseUrl);
     const why =
       error instanceof Error ? error.message.split('\n')[0] || codeOf(error) : 'no answer';
-    return `DATABASE_URL: cannot connect to ${host}${pathname}: ${why}`;
+    return `DATABASE_URL: cannot connect to ${describeDatabase(databaseUrl)}: ${why}`;
   } finally {
     await client.end().catch(() => null);
   }

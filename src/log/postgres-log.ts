@@ -6,6 +6,7 @@
 import type pg from 'pg';
 import { backoffMs } from '../core/backoff.js';
 import type { Clock } from '../core/clock.js';
+import { describeDatabase } from '../core/database-url.js';
 import { formatEpoch } from '../core/epoch.js';
 import { RequestError } from '../core/errors.js';
 import type { Limits } from '../core/limits.js';
@@ -223,8 +224,8 @@ export class PostgresLog<A extends PendingAppend> implements MessageLog<A> {
       await this.#appends.connection.start();
     } catch (error) {
       if (error instanceof LogConfigurationError) throw error;
-      const { host, pathname } = new URL(this.#options.databaseUrl);
-      throw new Error(`the log cannot be reached at ${host}${pathname}: ${messageOf(error)}`, {
+      const place = describeDatabase(this.#options.databaseUrl);
+      throw new Error(`the log cannot be reached at ${place}: ${messageOf(error)}`, {
         cause: error,
       });
     }

@@ -35,12 +35,6 @@ function shownHost(host: string): string {
   return host.includes(':') ? `[${host}]` : host;
 }
 
-/** host/database of a connection string; never its user or password. */
-export function describeDatabase(databaseUrl: string): string {
-  const url = new URL(databaseUrl);
-  return `PostgreSQL at ${url.host || 'the local socket'}${url.pathname}`;
-}
-
 export function describeEmbedded(postgres: {
   how: 'started' | 'adopted';
   dataDir: string;

@@ -1,11 +1,12 @@
 /**
- * Stores what changed in cursors: all that changed in a while in one transaction, one under way at a
- * time. A save that failed is repeated as it was; verdicts are answered after the save that contains
- * them, and never when another has taken the subscription over.
+ * Stores what changed in cursors: all that changed in a while, in transactions of a bounded size, one
+ * under way at a time. A save that failed is repeated as it was; verdicts are answered after the save
+ * that contains them, and never when another has taken the subscription over.
  */
 import { backoffMs } from '../core/backoff.js';
 import type { Clock } from '../core/clock.js';
 import type { Entry } from '../core/cursor-entry.js';
+import { RequestError } from '../core/errors.js';
 import type {
   DeadLetterDraft,
   DeliveryRecord,
@@ -21,6 +22,8 @@ import type { Tracker } from './tracker.js';
 const SAVE_INTERVAL_MS = 250;
 /** When somebody waits to be told that a verdict is stored. */
 const ANSWER_INTERVAL_MS = 10;
+/** Changes in one transaction, give or take one cursor's: more would hold up the thread. */
+const CHANGES_MAX = 5_000;
 const RETRY = { firstMs: 100, capMs: 2_000 };
 
 export interface SavesOptions {
@@ -30,7 +33,10 @@ export interface SavesOptions {
   onLost: (tracker: Tracker) => void;
   /** A durable one was stored. */
   onStored: (tracker: Tracker) => void;
+  /** A save failed; it is repeated. */
   onFailed: (error: unknown) => void;
+  /** The database refuses what a save says, and always will. */
+  onBug: (error: unknown) => void;
 }
 
 interface Answer {
@@ -73,11 +79,25 @@ export class Saves {
   async flush(): Promise<void> {
     while (this.#underWay !== null) await this.#underWay;
     if (this.#dirty.size === 0) return;
-    const parts = [...this.#dirty].map((tracker) => this.#part(tracker));
-    this.#dirty.clear();
-    this.#underWay = this.#store(parts);
+    this.#underWay = this.#storeAll([...this.#dirty]);
     await this.#underWay;
     this.#underWay = null;
+  }
+
+  /** What changes after a cursor's part was taken is of the next save. */
+  async #storeAll(trackers: readonly Tracker[]): Promise<void> {
+    let parts: Part[] = [];
+    let changes = 0;
+    for (const tracker of trackers) {
+      this.#dirty.delete(tracker);
+      changes += 1 + tracker.cursor.changes.size;
+      parts.push(this.#part(tracker));
+      if (changes < CHANGES_MAX) continue;
+      await this.#store(parts);
+      parts = [];
+      changes = 0;
+    }
+    if (parts.length > 0) await this.#store(parts);
   }
 
   /** Stores what has changed, as long as that takes no longer than `withinMs`; then gives up. */
@@ -142,7 +162,7 @@ export class Saves {
   }
 
   async #store(parts: readonly Part[]): Promise<void> {
-    const { store, clock, onFailed } = this.#options;
+    const { store, clock, onFailed, onBug } = this.#options;
     const saves = parts.flatMap((part) => part.durable ?? []);
     const ephemeral = parts.flatMap((part) => part.ephemeral ?? []);
     for (let attempt = 1; this.#state === 'open'; attempt++) {
@@ -155,6 +175,10 @@ export class Saves {
         this.#stored(parts, lost);
         return;
       } catch (error) {
+        if (error instanceof RequestError && error.code === 'message_refused') {
+          onBug(error);
+          return;
+        }
         onFailed(error);
         await new Promise((resolve) =>
           setTimeout(resolve, backoffMs(attempt, RETRY, clock.random)),

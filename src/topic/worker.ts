@@ -79,7 +79,12 @@ export class Worker implements LogSink<PublishUnderWay> {
 
   constructor(options: WorkerOptions) {
     this.#options = options;
-    const { config, clock, onBug, onTrouble } = options;
+    const { config, clock, onBug } = options;
+    // What is no answer of the log is a fault of ours: tried again, it would fail for ever.
+    const onTrouble = (what: string, error: unknown): void => {
+      if (error instanceof RequestError) options.onTrouble(what, error);
+      else onBug(error);
+    };
     const log = options.openLog(this);
     this.#log = log;
     const heads = new Heads((ids) => log.heads(ids));
@@ -98,6 +103,7 @@ export class Worker implements LogSink<PublishUnderWay> {
       read: options.coldRead ?? ((range) => log.read(range)),
       onLost: (tracker) => this.#subscribing.trackerLost(tracker, ops.UNSUBSCRIBED_TAKEN_OVER),
       onTrouble,
+      onBug,
     });
     const { feeder } = this.#delivery;
     this.#commits = new Commits({

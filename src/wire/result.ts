@@ -19,6 +19,8 @@ import { WIRE_JSON, type WireFormat } from './server-frame.js';
 const TYPE_PUBLISHED = Uint8Array.of(...fixedStr('type'), ...fixedStr('published'));
 const REF = fixedStr('ref');
 const MESSAGE_ID = fixedStr('message_id');
+/** The name, and the header of a str of 36 bytes. */
+const MESSAGE_ID_HEAD = Uint8Array.of(...MESSAGE_ID, 0xd9, 36);
 const TOPIC = fixedStr('topic');
 const SEQUENCE = fixedStr('sequence');
 const EPOCH = fixedStr('epoch');
@@ -31,6 +33,7 @@ const JSON_TOPIC = Buffer.from('","topic":"');
 const JSON_SEQUENCE = Buffer.from('","sequence":');
 
 const writer = new ByteWriter();
+const pairs = new ByteWriter();
 
 function writeText(name: Uint8Array, text: string): void {
   writer.bytes(name);
@@ -138,9 +141,9 @@ export function publishedFrame(
   publishedAtMs: number,
   duplicate: boolean,
 ): Uint8Array | string {
-  const id = formatUuid(messageId, messageIdAt);
-  const publishedAt = isoTime(publishedAtMs);
   if (format === WIRE_JSON) {
+    const id = formatUuid(messageId, messageIdAt);
+    const publishedAt = isoTime(publishedAtMs);
     const start = ref === null ? '' : `"ref":${JSON.stringify(ref)},`;
     const end = duplicate ? '","duplicate":true}' : '"}';
     return `{"type":"published",${start}"message_id":"${id}","topic":"${topic}","sequence":${sequence},"published_at":"${publishedAt}${end}`;
@@ -153,11 +156,38 @@ export function publishedFrame(
     if (typeof ref === 'number') writeNumber(writer, ref);
     else writeStr(writer, ref);
   }
-  writeText(MESSAGE_ID, id);
-  writeText(TOPIC, topic);
+  writer.bytes(MESSAGE_ID_HEAD);
+  writer.uuid(messageIdAt === 0 ? messageId : messageId.subarray(messageIdAt));
+  writer.bytes(topicPair(topic));
   writer.bytes(SEQUENCE);
   writeUint64(writer, sequence);
-  writeText(PUBLISHED_AT, publishedAt);
+  writer.bytes(publishedAtPair(publishedAtMs));
   if (duplicate) writer.bytes(DUPLICATE);
   return writer.take();
+}
+
+let lastTopic: { topic: string; pair: Uint8Array } = { topic: '', pair: new Uint8Array(0) };
+let lastPublishedAt: { publishedAtMs: number; pair: Uint8Array } = {
+  publishedAtMs: -1,
+  pair: new Uint8Array(0),
+};
+
+/** Name and value; the last one is kept, since a batch is mostly of one topic. */
+function topicPair(topic: string): Uint8Array {
+  if (lastTopic.topic !== topic) lastTopic = { topic, pair: pairOf(TOPIC, topic) };
+  return lastTopic.pair;
+}
+
+/** The same; what was committed together has one time. */
+function publishedAtPair(publishedAtMs: number): Uint8Array {
+  if (lastPublishedAt.publishedAtMs !== publishedAtMs) {
+    lastPublishedAt = { publishedAtMs, pair: pairOf(PUBLISHED_AT, isoTime(publishedAtMs)) };
+  }
+  return lastPublishedAt.pair;
+}
+
+function pairOf(name: Uint8Array, text: string): Uint8Array {
+  pairs.bytes(name);
+  writeStr(pairs, text);
+  return pairs.take();
 }
