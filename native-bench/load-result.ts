@@ -131,7 +131,7 @@ class Fields {
 
   /** Null when nothing was counted. */
   latency(): Latency | null {
-    if (this.number('count') === 0 || this.#value('latency_us') === null) return null;
+    if (this.#value('latency_us') === null || this.number('count') === 0) return null;
     const all = this.fields('latency_us');
     return Object.fromEntries(
       LATENCY.map((name) => [name, all.number(name)]),

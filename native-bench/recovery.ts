@@ -47,10 +47,10 @@ export async function recover(
     warmup: 0,
     duration: READ_S,
   } as const;
-  const { completeS, delivered, problems } = await runLoad(target, read, running.processes);
+  const { completeS, problems } = await runLoad(target, read, running.processes);
   const everythingS = answerS + (completeS ?? 0);
   return {
-    perSecond: delivered.count / Math.max(completeS ?? 0, 1e-3),
+    perSecond: completeS === null ? 0 : (work.subscribers * head) / completeS,
     latencyUs: null,
     deliveryUs: null,
     cpuUs: {},

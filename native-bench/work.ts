@@ -57,11 +57,13 @@ async function load(work: LoadWork, server: Server, times: Times): Promise<Measu
   }
   const result = await runLoad(target, { ...times, ...work.load }, processes);
   const sample = sampleOf(result, work.count);
-  // Replay: from the request to the last message, over all that came.
-  if (work.load.from !== 'earliest' || result.completeS === null) return sample;
+  const { messages, subscribers = 0, topics = 1 } = work.load;
   const { completeS, firstDeliveryS } = result;
+  if (messages === undefined || completeS === null) return sample;
+  // Replay: all that was asked for, from the request to the last message.
   const seconds = { complete_s: completeS, first_delivery_s: firstDeliveryS ?? 0 };
-  return { ...sample, perSecond: result.delivered.count / completeS, more: seconds };
+  const perSecond = (subscribers * topics * messages) / completeS;
+  return { ...sample, perSecond, more: { ...sample.more, ...seconds } };
 }
 
 async function rates(work: RatesWork, server: Server, times: Times): Promise<Measured> {
