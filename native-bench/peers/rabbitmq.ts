@@ -2,7 +2,7 @@
  * RabbitMQ: a quorum queue with publisher confirms, measured by its own tool, PerfTest: the load
  * generator does not speak AMQP. Its start is tried, its measurement is not: no PerfTest was at hand.
  */
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { freePort } from '../../test/support/free-port.js';
 import type { Place, Running, Sample } from '../contender.js';
@@ -53,12 +53,9 @@ function perfTest(): string[] | null {
 /** Its own script: what Debian puts on PATH changes the user, and logs elsewhere. */
 function serverScript(): string {
   const debian = '/usr/lib/rabbitmq/lib';
-  try {
-    const folder = readdirSync(debian).find((name) => name.startsWith('rabbitmq_server-'));
-    if (folder !== undefined) return path.join(debian, folder, 'sbin', SERVER);
-  } catch {
-    // Not Debian's package.
-  }
+  const names = existsSync(debian) ? readdirSync(debian) : [];
+  const folder = names.find((name) => name.startsWith('rabbitmq_server-'));
+  if (folder !== undefined) return path.join(debian, folder, 'sbin', SERVER);
   return findProgram(SERVER) ?? SERVER;
 }
 

@@ -4,11 +4,11 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { eventually } from './eventually.js';
 import { freePort } from './free-port.js';
-import { request } from './publisher.js';
 
 /** dist/src/cli/conduit.js, seen from dist/test/support. */
 export const COMMAND = fileURLToPath(new URL('../../src/cli/conduit.js', import.meta.url));
 export const PACKAGE_FOLDER = path.resolve(path.dirname(COMMAND), '../../..');
+const READY_TIMEOUT_MS = 2_000;
 
 export interface TestNode {
   url: string;
@@ -96,7 +96,11 @@ export function cleanEnvironment(): Record<string, string> {
 
 async function isReady(url: string): Promise<boolean> {
   try {
-    return (await request(`${url}/readyz`, {})).status === 200;
+    // On a port of somebody else's there may never be an answer.
+    const signal = AbortSignal.timeout(READY_TIMEOUT_MS);
+    const answer = await fetch(`${url}/readyz`, { signal });
+    await answer.arrayBuffer();
+    return answer.status === 200;
   } catch {
     return false;
   }

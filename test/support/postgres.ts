@@ -33,7 +33,10 @@ export interface TestPostgres {
 
 const START_TIMEOUT_MS = 60_000;
 
-export async function startPostgres(): Promise<TestPostgres> {
+/** `more`: settings of the server, such as `{ max_wal_size: '8GB' }`. */
+export async function startPostgres(
+  more: Readonly<Record<string, string>> = {},
+): Promise<TestPostgres> {
   // TEST_POSTGRES_BIN: the bin folder of another version, for a run by hand.
   const account = process.getuid?.() === 0 ? await serverAccount() : null;
   const bin = process.env.TEST_POSTGRES_BIN ?? path.join(await nativeFor(account), 'bin');
@@ -60,7 +63,10 @@ export async function startPostgres(): Promise<TestPostgres> {
   const port = await freePort();
   const settings =
     `-p ${port} -k '' -c listen_addresses=127.0.0.1 -c fsync=on -c shared_buffers=64MB` +
-    ' -c max_connections=200 -c timezone=UTC';
+    ' -c max_connections=200 -c timezone=UTC' +
+    Object.entries(more)
+      .map(([name, value]) => ` -c ${name}=${value}`)
+      .join('');
   const pidOf = (): number =>
     Number(readFileSync(path.join(dataDir, 'postmaster.pid'), 'utf8').split('\n', 1)[0]);
   const server = {

@@ -1,0 +1,206 @@
+/** Runs a scenario: its entries in turn, round by round, each on a server of its own. */
+import type { ConduitName } from './conduit.js';
+import { conduit } from './conduit.js';
+import type { Contender, Running, SelfMeasured } from './contender.js';
+import { type Figure, show } from './figure.js';
+import type { ReadFigure, Verdict } from './goal.js';
+import { PEERS } from './peers/peers.js';
+import type { OpenPlace, Places } from './places.js';
+import type { Spread, Step, Summary } from './sample.js';
+import {
+  failedSample,
+  type Measured,
+  medianSteps,
+  oneLine,
+  spreadOf,
+  summaryOf,
+} from './sample.js';
+import type { ContenderName, Entry, Scenario, Work } from './scenario.js';
+import { doWork, type Times } from './work.js';
+
+export interface Mode extends Times {
+  runs: number;
+  quick: boolean;
+  peers: boolean;
+}
+
+/** One entry after all its runs. */
+export interface Row {
+  entry: Entry;
+  syncs: string;
+  version: string | null;
+  /** One line when it cannot run here; then there are no runs. */
+  missing: string | null;
+  runs: Measured[];
+  /** Of all runs, each line once; any makes the entry invalid. */
+  problems: string[];
+  /** Null when it is missing or invalid, as the figure. */
+  summary: Summary | null;
+  steps: Step[];
+  figure: Spread | null;
+  /** The figure by that of the entry it is against. */
+  ratio: number | null;
+}
+
+export interface GoalOutcome extends Verdict {
+  text: string;
+}
+
+export interface Outcome {
+  scenario: Scenario;
+  rows: Row[];
+  goals: GoalOutcome[];
+}
+
+/** What is started and not stopped yet. */
+const started = new Set<Running>();
+
+/** For the end of the run by a signal. */
+export async function stopAll(): Promise<void> {
+  await Promise.allSettled([...started].map((running) => running.stop()));
+}
+
+export function contenderOf({ contender, env }: Entry): Contender | SelfMeasured {
+  return isConduit(contender) ? conduit(contender, env) : PEERS[contender];
+}
+
+export function isConduit(name: ContenderName): name is ConduitName {
+  return name === 'conduit' || name === 'conduit-memory';
+}
+
+/** `say`: one line of progress. Never rejects for what a contender does. */
+export async function runScenario(
+  scenario: Scenario,
+  mode: Mode,
+  places: Places,
+  say: (line: string) => void,
+  find: (entry: Entry) => Contender | SelfMeasured = contenderOf,
+): Promise<Outcome> {
+  const rows: Row[] = [];
+  for (const entry of scenario.entries.filter((one) => takesPart(one, mode))) {
+    rows.push(await newRow(entry, find(entry)));
+  }
+  const present = rows.filter(({ missing }) => missing === null);
+  for (let run = 1; run <= mode.runs; run++) {
+    for (const row of present) {
+      const measured = await runEntry(find(row.entry), row.entry, mode, places);
+      row.runs.push(measured);
+      say(progress(scenario, row, run, mode, measured));
+    }
+  }
+  for (const row of present) finish(row, scenario);
+  for (const row of rows) row.ratio = ratioOf(row, rows);
+  const read = reader(rows);
+  // A run of a second says nothing of them.
+  const wanted = mode.quick ? [] : scenario.goals;
+  const goals = wanted.map(({ text, check }) => ({ text, ...check(read) }));
+  return { scenario, rows, goals };
+}
+
+export function figureOf(entry: Entry, scenario: Scenario): Figure {
+  return entry.figure ?? scenario.figure;
+}
+
+function takesPart(entry: Entry, mode: Mode): boolean {
+  if (mode.quick && entry.quick === undefined) return false;
+  return mode.peers || entry.peer !== true;
+}
+
+async function newRow(entry: Entry, contender: Contender): Promise<Row> {
+  const missing = await contender.missing().catch(told);
+  const version = missing === null ? await contender.version().catch(told) : null;
+  const nothing = { summary: null, figure: null, ratio: null };
+  const { syncs } = contender;
+  return { entry, syncs, version, missing, runs: [], problems: [], steps: [], ...nothing };
+}
+
+/** A server that does not start, dies, or cannot be reached gives a sample with that problem. */
+async function runEntry(
+  contender: Contender | SelfMeasured,
+  entry: Entry,
+  mode: Mode,
+  places: Places,
+): Promise<Measured> {
+  let place: OpenPlace | null = null;
+  let running: Running | null = null;
+  try {
+    place = await places.next();
+    running = await contender.start(place);
+    started.add(running);
+    if ('measure' in contender) {
+      return { sample: await contender.measure(running, mode.duration), steps: [] };
+    }
+    const { warmup, duration } = mode;
+    return await doWork(workOf(entry, mode), running, { warmup, duration });
+  } catch (error) {
+    return { sample: failedSample(told(error)), steps: [] };
+  } finally {
+    await running?.stop().catch(told);
+    if (running !== null) started.delete(running);
+    await place?.close().catch(told);
+  }
+}
+
+function workOf({ work, quick }: Entry, mode: Mode): Work {
+  if (!mode.quick || quick === undefined) return work;
+  const load = { ...work.load, ...quick.load };
+  if (work.kind !== 'rates') return withFill({ ...work, load });
+  return { ...work, load, rates: quick.rates ?? work.rates };
+}
+
+/** What is filled in before is as much as is to be read. */
+function withFill(work: Work): Work {
+  if (work.kind !== 'load' || work.before === undefined) return work;
+  const { messages } = work.load;
+  return { ...work, before: { ...work.before, ...(messages === undefined ? {} : { messages }) } };
+}
+
+function finish(row: Row, scenario: Scenario): void {
+  const samples = row.runs.map(({ sample }) => sample);
+  row.steps = medianSteps(row.runs);
+  row.problems = [...new Set(samples.flatMap(({ problems }) => problems))];
+  row.summary = summaryOf(samples);
+  if (row.summary === null) return;
+  row.figure = spread(row, figureOf(row.entry, scenario));
+  if (row.figure !== null) return;
+  row.problems.push(`it has no ${figureOf(row.entry, scenario).name}`);
+  row.summary = null;
+}
+
+function spread(row: Row, figure: Figure): Spread | null {
+  const values = row.runs.map(({ sample }) => figure.read(sample));
+  const known = values.filter((value) => value !== null);
+  return known.length === 0 || known.length < values.length ? null : spreadOf(known);
+}
+
+function ratioOf(row: Row, rows: readonly Row[]): number | null {
+  const other = rows.find(({ entry }) => entry.name === row.entry.against);
+  if (row.figure === null || other === undefined || other.figure === null) return null;
+  return row.figure.median / other.figure.median;
+}
+
+function reader(rows: readonly Row[]): ReadFigure {
+  return (name, figure) => {
+    const row = rows.find(({ entry }) => entry.name === name);
+    if (row === undefined || row.summary === null) return null;
+    return spread(row, figure)?.median ?? null;
+  };
+}
+
+function progress(
+  scenario: Scenario,
+  { entry }: Row,
+  run: number,
+  { runs }: Mode,
+  { sample }: Measured,
+): string {
+  const { name, read, unit } = figureOf(entry, scenario);
+  const value = sample.problems.length > 0 ? null : read(sample);
+  const what =
+    value === null ? `invalid: ${sample.problems[0] ?? `no ${name}`}` : show(value, unit);
+  return `  ${scenario.name}: ${entry.name}, run ${run} of ${runs}: ${what}`;
+}
+
+function told(error: unknown): string {
+  return oneLine(error instanceof Error ? error.message : String(error));
+}

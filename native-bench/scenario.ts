@@ -1,0 +1,78 @@
+/** What a scenario is: data. What is done with it stands in work.ts and runner.ts. */
+import type { ConduitName } from './conduit.js';
+import type { Figure } from './figure.js';
+import type { Goal } from './goal.js';
+import type { LoadOptions } from './loadgen.js';
+import type { PeerName } from './peers/peers.js';
+
+export type ContenderName = ConduitName | PeerName;
+
+export interface Scenario {
+  name: string;
+  /** One sentence. */
+  measures: string;
+  /** Of all entries that name no other. */
+  figure: Figure;
+  goals: readonly Goal[];
+  entries: readonly Entry[];
+}
+
+/** One line of the scenario's table. */
+export interface Entry {
+  /** Unique in its scenario. */
+  name: string;
+  contender: ContenderName;
+  work: Work;
+  /** Environment Conduit is started with. */
+  env?: Readonly<Record<string, string>>;
+  figure?: Figure;
+  /** The entry whose figure this one is divided by. */
+  against?: string;
+  /** Only with --peers. */
+  peer?: boolean;
+  /** It takes part in --quick, with these changes. */
+  quick?: QuickChanges;
+}
+
+export interface QuickChanges {
+  load?: LoadOptions;
+  rates?: readonly number[];
+}
+
+/** `load` goes to the load generator as it is; a contender that measures itself passes it over. */
+export type Work = LoadWork | RatesWork | BesideWork | HoldWork | RecoveryWork;
+
+/** One load. `before` fills the topics and is not measured. */
+export interface LoadWork {
+  kind: 'load';
+  count: 'published' | 'delivered';
+  load: LoadOptions;
+  before?: LoadOptions;
+}
+
+/** Rising rates, open loop: the highest that passes. */
+export interface RatesWork {
+  kind: 'rates';
+  load: LoadOptions;
+  rates: readonly number[];
+}
+
+/** `load` alone, then while `busy` runs. */
+export interface BesideWork {
+  kind: 'beside';
+  load: LoadOptions;
+  busy: LoadOptions;
+}
+
+/** Idle sessions: memory for each. */
+export interface HoldWork {
+  kind: 'hold';
+  load: LoadOptions;
+}
+
+/** SIGKILL of the node under `load`, then a start; `subscribers` read everything. Conduit only. */
+export interface RecoveryWork {
+  kind: 'recovery';
+  load: LoadOptions;
+  subscribers: number;
+}

@@ -1,0 +1,31 @@
+/** All scenarios, in the order of a run. */
+import type { Scenario } from '../scenario.js';
+import { batch } from './batch.js';
+import { fanOut } from './fan-out.js';
+import { idle } from './idle.js';
+import { latency } from './latency.js';
+import { payload } from './payload.js';
+import { publish } from './publish.js';
+import { quiet } from './quiet.js';
+import { recovery } from './recovery.js';
+import { replay } from './replay.js';
+import { sustained } from './sustained.js';
+import { topics } from './topics.js';
+import { websocket } from './websocket.js';
+import { workers } from './workers.js';
+
+export const SCENARIOS: readonly Scenario[] = [
+  sustained,
+  publish,
+  fanOut,
+  latency,
+  batch,
+  websocket,
+  replay,
+  topics,
+  quiet,
+  payload,
+  idle,
+  workers,
+  recovery,
+];

@@ -1,0 +1,76 @@
+import { answer, receive } from '../figure.js';
+import { goal, ratioReaches, reaches } from '../goal.js';
+import type { LoadOptions } from '../loadgen.js';
+import type { LoadWork, Scenario } from '../scenario.js';
+
+const ANSWER = answer('p50');
+const RECEIVE = receive('p50');
+
+export const latency: Scenario = {
+  name: 'latency',
+  measures:
+    'One publisher, one publish at a time, one subscriber: time to the answer, and from publish to ' +
+    'receive. pgbench-single is a bare commit of one row on the same disk.',
+  figure: ANSWER,
+  goals: [
+    goal(
+      'durable p50 of the answer and of publish to receive <= 2.0x a bare single-row commit',
+      ratioReaches('durable', 'pgbench-single', ANSWER, 2),
+      ratioReaches('durable', 'pgbench-single', RECEIVE, 2, ANSWER),
+    ),
+    goal(
+      'in memory p50 < 0.25 ms',
+      reaches('memory', ANSWER, 250),
+      reaches('memory', RECEIVE, 250),
+    ),
+  ],
+  entries: [
+    { name: 'pgbench-single', contender: 'pgbench-single', work: work({}), quick: {} },
+    {
+      name: 'bare-uws',
+      contender: 'bare-uws',
+      work: work({ publish: 'ws-raw', subscribe: 'ws-raw' }),
+      quick: {},
+    },
+    {
+      name: 'durable',
+      contender: 'conduit',
+      work: work({ publish: 'http', ack: 'cumulative' }),
+      against: 'pgbench-single',
+      quick: {},
+    },
+    {
+      name: 'memory',
+      contender: 'conduit-memory',
+      work: work({ publish: 'http', ack: 'cumulative' }),
+      against: 'bare-uws',
+      quick: {},
+    },
+    {
+      name: 'baseline',
+      contender: 'baseline',
+      work: work({ publish: 'http', subscribers: 0 }),
+      against: 'pgbench-single',
+      peer: true,
+    },
+    {
+      name: 'redis-pubsub',
+      contender: 'redis-pubsub',
+      work: work({ publish: 'redis-pubsub', subscribe: 'redis-pubsub' }),
+      against: 'bare-uws',
+      peer: true,
+    },
+    {
+      name: 'nats',
+      contender: 'nats',
+      work: work({ publish: 'nats', subscribe: 'nats' }),
+      figure: RECEIVE,
+      against: 'bare-uws',
+      peer: true,
+    },
+  ],
+};
+
+function work(load: LoadOptions): LoadWork {
+  return { kind: 'load', count: 'published', load: { publishers: 1, subscribers: 1, ...load } };
+}

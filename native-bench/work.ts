@@ -1,0 +1,154 @@
+/** Does the work of an entry with a running contender: load in, figures out. */
+import { readFileSync } from 'node:fs';
+import type { Latency, Running } from './contender.js';
+import type { LoadResult } from './load-result.js';
+import { holdLoad, type LoadOptions, runLoad } from './loadgen.js';
+import { recover } from './recovery.js';
+import { failedSample, type Measured, type Step, sampleOf } from './sample.js';
+import type { BesideWork, HoldWork, LoadWork, RatesWork, Work } from './scenario.js';
+
+/** Seconds of one measurement. */
+export interface Times {
+  warmup: number;
+  duration: number;
+}
+
+/** A server under load, and the load generator's target in it. */
+export interface Server {
+  target: string;
+  processes: Running['processes'];
+}
+
+/** Seed's rule for a rate that is sustained, besides 0 errors. */
+const P99_US_MAX = 250_000;
+/** The table goes on this far beyond the first rate that fails. */
+const FAILURES_MAX = 2;
+/** Sessions are held so long at most. */
+const HOLD_S = 300;
+const SETTLE_MS = 1_000;
+/** What a fill may take; it ends by its count. */
+const FILL_S = 120;
+
+/** Rejects LoadgenError; what the server does wrong is a problem of the sample. */
+export async function doWork(work: Work, running: Running, times: Times): Promise<Measured> {
+  const { target, processes } = running;
+  if (target === null) throw new Error('it has no address for the load generator');
+  const server = { target, processes };
+  switch (work.kind) {
+    case 'load':
+      return { sample: await load(work, server, times), steps: [] };
+    case 'rates':
+      return rates(work, server, times);
+    case 'beside':
+      return { sample: await beside(work, server, times), steps: [] };
+    case 'hold':
+      return { sample: await hold(work, server), steps: [] };
+    case 'recovery':
+      return { sample: await recover(work, running, times), steps: [] };
+  }
+}
+
+async function load(work: LoadWork, server: Server, times: Times): Promise<Measured['sample']> {
+  const { target, processes } = server;
+  if (work.before !== undefined) {
+    const fill = { warmup: 0, duration: FILL_S, ...work.before };
+    const { valid, problems } = await runLoad(target, fill);
+    if (!valid) return failedSample(`filling the topic: ${problems[0] ?? 'invalid'}`);
+  }
+  const result = await runLoad(target, { ...times, ...work.load }, processes);
+  const sample = sampleOf(result, work.count);
+  const { messages, subscribers = 0, topics = 1 } = work.load;
+  const { completeS, firstDeliveryS } = result;
+  if (messages === undefined || completeS === null) return sample;
+  // Replay: all that was asked for, from the request to the last message.
+  const seconds = { complete_s: completeS, first_delivery_s: firstDeliveryS ?? 0 };
+  const perSecond = (subscribers * topics * messages) / completeS;
+  return { ...sample, perSecond, more: { ...sample.more, ...seconds } };
+}
+
+async function rates(work: RatesWork, server: Server, times: Times): Promise<Measured> {
+  const steps: Step[] = [];
+  let best: { step: Step; result: LoadResult } | null = null;
+  let failures = 0;
+  for (const rate of work.rates) {
+    const options = { ...times, ...work.load, rate };
+    const result = await runLoad(server.target, options, server.processes);
+    const step = stepOf(rate, result);
+    steps.push(step);
+    if (step.passed) best = { step, result };
+    else if (++failures === FAILURES_MAX) break;
+  }
+  if (best === null) {
+    const why = steps[0]?.problems[0] ?? `p99 is ${P99_US_MAX / 1_000} ms or more`;
+    return { sample: failedSample(`no rate is sustained, not even the lowest: ${why}`), steps };
+  }
+  const sample = sampleOf(best.result, 'published');
+  return { sample: { ...sample, more: { ceiling_per_s: best.step.rate } }, steps };
+}
+
+function stepOf(rate: number, result: LoadResult): Step {
+  const { count, perSecond, latencyUs, errors } = result.published;
+  const failed = Object.values(errors).reduce((sum, one) => sum + one, 0);
+  return {
+    rate,
+    perSecond,
+    latencyUs,
+    errors: failed / Math.max(1, failed + count),
+    passed: result.valid && failed === 0 && latencyUs !== null && latencyUs.p99 < P99_US_MAX,
+    problems: result.problems,
+  };
+}
+
+async function beside(work: BesideWork, server: Server, times: Times): Promise<Measured['sample']> {
+  const { target, processes } = server;
+  const quiet: LoadOptions = { ...times, ...work.load };
+  const alone = sampleOf(await runLoad(target, quiet, processes), 'published');
+  if (alone.problems.length > 0) return alone;
+  // The other load is there before the quiet one is counted, and outlasts it.
+  const { warmup, duration } = times;
+  const options = { warmup, duration: duration + warmup + 1, ...work.busy };
+  const [quietResult, busyResult] = await Promise.all([
+    runLoad(target, { ...quiet, warmup: warmup + 0.5 }),
+    runLoad(target, options, processes),
+  ]);
+  const [sample, busy] = [sampleOf(quietResult, 'published'), sampleOf(busyResult, 'published')];
+  const p99 = (latency: Latency | null): number => latency?.p99 ?? 0;
+  return {
+    ...sample,
+    cpuUs: busy.cpuUs,
+    more: {
+      alone_p99_us: p99(alone.latencyUs),
+      alone_receive_p99_us: p99(alone.deliveryUs),
+      times_alone: p99(sample.latencyUs) / p99(alone.latencyUs),
+      busy_per_s: busy.perSecond,
+    },
+    problems: [...sample.problems, ...busy.problems.map((line) => `the other topic: ${line}`)],
+  };
+}
+
+async function hold(work: HoldWork, server: Server): Promise<Measured['sample']> {
+  const { target, processes } = server;
+  const pid = processes['server'] ?? 0;
+  const before = residentBytes(pid);
+  const held = await holdLoad(target, { warmup: 0, duration: HOLD_S, ...work.load }, processes);
+  await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+  const after = residentBytes(pid);
+  const { valid, problems } = await held.release();
+  const wanted = work.load.subscribers ?? 0;
+  if (!valid) return failedSample(problems[0] ?? 'the load generator calls the run invalid');
+  if (held.ready !== wanted) return failedSample(`only ${held.ready} of ${wanted} sessions came`);
+  return {
+    perSecond: 0,
+    latencyUs: null,
+    deliveryUs: null,
+    cpuUs: {},
+    more: { bytes_per_session: (after - before) / wanted, sessions: wanted },
+    problems: [],
+  };
+}
+
+/** Throws when it has ended. */
+export function residentBytes(pid: number): number {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+  return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? 0) * 1_024;
+}
