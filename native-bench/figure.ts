@@ -57,11 +57,9 @@ export function show(value: number, unit: Unit): string {
     case 'per_s':
       return `${Math.round(value).toLocaleString('en-US')}/s`;
     case 'us':
-      return value < 100_000
-        ? `${(value / 1_000).toPrecision(3)} ms`
-        : `${Math.round(value / 1_000).toLocaleString('en-US')} ms`;
+      return `${threeDigits(value / 1_000)} ms`;
     case 'us_cpu':
-      return `${value.toPrecision(3)} us`;
+      return `${threeDigits(value)} us`;
     case 'bytes':
       return `${(value / 1_024).toFixed(2)} KiB`;
     case 's':
@@ -69,4 +67,9 @@ export function show(value: number, unit: Unit): string {
     case 'times':
       return `${value.toFixed(2)}x`;
   }
+}
+
+/** `0.281`, `41.2`, `1,234`. */
+export function threeDigits(value: number): string {
+  return value < 100 ? value.toPrecision(3) : Math.round(value).toLocaleString('en-US');
 }

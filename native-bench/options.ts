@@ -27,7 +27,7 @@ export const USAGE = `npm run bench [-- options]
   --quick          one short run of each scenario; exit 1 when a ratio fell by more than 25 %
   --peers          beside other servers, where they are installed
   --only a,b       only these scenarios (--list names them)
-  --seconds N      of each measurement (5; --quick: 0.7)
+  --seconds N      of each measurement (5; --quick: 0.6)
   --runs N         of which the medians are taken (5; --quick: 1)
   --list           the scenarios and their goals
   --record         writes the ratios of this run to native-bench/recorded.json
@@ -35,7 +35,7 @@ export const USAGE = `npm run bench [-- options]
   --recorded FILE  another file of recorded ratios`;
 
 const FULL = { seconds: 5, warmup: 2, runs: 5 };
-const QUICK = { seconds: 0.7, warmup: 0.4, runs: 1 };
+const QUICK = { seconds: 0.6, warmup: 0.4, runs: 1 };
 const SECONDS_MAX = 3_600;
 const RUNS_MAX = 1_000;
 

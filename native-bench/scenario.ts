@@ -39,7 +39,10 @@ export interface QuickChanges {
   rates?: readonly number[];
 }
 
-/** `load` goes to the load generator as it is; a contender that measures itself passes it over. */
+/**
+ * `load` goes to the load generator as it is; a contender that measures itself passes it over.
+ * `warm`: changes of `load` for a load before it, so that an unloaded server's code is compiled.
+ */
 export type Work = LoadWork | RatesWork | BesideWork | HoldWork | RecoveryWork;
 
 /** One load. `before` fills the topics and is not measured. */
@@ -47,6 +50,7 @@ export interface LoadWork {
   kind: 'load';
   count: 'published' | 'delivered';
   load: LoadOptions;
+  warm?: LoadOptions;
   before?: LoadOptions;
 }
 
@@ -61,6 +65,7 @@ export interface RatesWork {
 export interface BesideWork {
   kind: 'beside';
   load: LoadOptions;
+  warm?: LoadOptions;
   busy: LoadOptions;
 }
 

@@ -26,6 +26,8 @@ const FAILURES_MAX = 2;
 /** Sessions are held so long at most. */
 const HOLD_S = 300;
 const SETTLE_MS = 1_000;
+/** So often as long as the warm-up of a measurement. */
+const WARM_TIMES = 2;
 /** What a fill may take; it ends by its count. */
 const FILL_S = 120;
 
@@ -34,6 +36,8 @@ export async function doWork(work: Work, running: Running, times: Times): Promis
   const { target, processes } = running;
   if (target === null) throw new Error('it has no address for the load generator');
   const server = { target, processes };
+  const trouble = await warm(work, server, times);
+  if (trouble !== null) return { sample: failedSample(`warming up: ${trouble}`), steps: [] };
   switch (work.kind) {
     case 'load':
       return { sample: await load(work, server, times), steps: [] };
@@ -46,6 +50,15 @@ export async function doWork(work: Work, running: Running, times: Times): Promis
     case 'recovery':
       return { sample: await recover(work, running, times), steps: [] };
   }
+}
+
+/** Null, or why it did not go well. */
+async function warm(work: Work, { target }: Server, times: Times): Promise<string | null> {
+  if (!('warm' in work)) return null;
+  const duration = WARM_TIMES * times.warmup;
+  const options = { ...work.load, ...work.warm, warmup: 0, duration };
+  const { valid, problems } = await runLoad(target, options);
+  return valid ? null : (problems[0] ?? 'invalid');
 }
 
 async function load(work: LoadWork, server: Server, times: Times): Promise<Measured['sample']> {
@@ -63,7 +76,8 @@ async function load(work: LoadWork, server: Server, times: Times): Promise<Measu
   // Replay: all that was asked for, from the request to the last message.
   const seconds = { complete_s: completeS, first_delivery_s: firstDeliveryS ?? 0 };
   const perSecond = (subscribers * topics * messages) / completeS;
-  return { ...sample, perSecond, more: { ...sample.more, ...seconds } };
+  // How old a message is when it is read again says nothing.
+  return { ...sample, perSecond, deliveryUs: null, more: { ...sample.more, ...seconds } };
 }
 
 async function rates(work: RatesWork, server: Server, times: Times): Promise<Measured> {

@@ -1,6 +1,6 @@
 /** The lines of a scenario's table as texts; the terminal and the HTML show the same. */
 import type { Latency } from '../contender.js';
-import { type Figure, show } from '../figure.js';
+import { type Figure, show, threeDigits } from '../figure.js';
 import { figureOf, type Outcome, type Row } from '../runner.js';
 import type { Step } from '../sample.js';
 
@@ -92,22 +92,16 @@ function figureCell({ missing, summary, figure }: Row, what: Figure, isNamed: bo
   if (summary === null || figure === null) return 'invalid';
   const { median, min, max } = figure;
   const range = min === max ? '' : ` [${show(min, what.unit)}..${show(max, what.unit)}]`;
-  return show(median, what.unit) + range + (isNamed ? ` ${what.name}` : '');
+  return show(median, what.unit) + range + (isNamed ? ` (${what.name})` : '');
 }
 
 function latencyCell(latency: Latency | null | undefined): string {
   if (latency == null) return NONE;
-  return [latency.p50, latency.p95, latency.p99].map(milliseconds).join(' / ');
-}
-
-function milliseconds(us: number): string {
-  return us < 100_000
-    ? (us / 1_000).toPrecision(3)
-    : Math.round(us / 1_000).toLocaleString('en-US');
+  return [latency.p50, latency.p95, latency.p99].map((us) => threeDigits(us / 1_000)).join(' / ');
 }
 
 function cpuCell(cpuUs: Readonly<Record<string, number>>): string {
-  const cells = Object.entries(cpuUs).map(([name, us]) => `${name} ${us.toPrecision(3)}`);
+  const cells = Object.entries(cpuUs).map(([name, us]) => `${name} ${threeDigits(us)}`);
   return cells.length === 0 ? NONE : cells.join(', ');
 }
 

@@ -34,6 +34,7 @@ function entry(name: string, contender: ConduitName): Entry {
         subscribers: 1,
         ack: 'cumulative',
       },
+      warm: { topic: 'warm', publishers: 256, rate: 0 },
       busy: { topic: 'busy', publish: 'http', publishers: 256 },
     },
   };
