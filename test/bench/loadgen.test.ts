@@ -1,16 +1,22 @@
 // Goal: what the load generator says is so: it counts what the servers count, finds what is missing,
 // twice or out of order, and says in one line why it could not run.
 import { execFile } from 'node:child_process';
-import t from 'tap';
-import { argumentsOf, buildLoadgen, type LoadOptions, PROGRAM, runLoad } from '../../native-bench/loadgen.js';
-import type { PeerName } from '../../native-bench/peers/peers.js';
-import { PEERS } from '../../native-bench/peers/peers.js';
-import { request } from '../support/publisher.js';
-import { type Lies, startLyingServer } from '../support/lying-server.js';
-import { startNode, type TestNode } from '../support/node.js';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import t from 'tap';
+import {
+  argumentsOf,
+  buildLoadgen,
+  type LoadOptions,
+  PROGRAM,
+  runLoad,
+} from '../../native-bench/loadgen.js';
+import type { PeerName } from '../../native-bench/peers/peers.js';
+import { PEERS } from '../../native-bench/peers/peers.js';
+import { type Lies, startLyingServer } from '../support/lying-server.js';
+import { startNode, type TestNode } from '../support/node.js';
+import { request } from '../support/publisher.js';
 
 const SHORT: LoadOptions = { warmup: 0.1, duration: 0.5 };
 let node: TestNode;
@@ -31,17 +37,40 @@ async function countOf(topic: string): Promise<number> {
 const LOADS: Readonly<Record<string, LoadOptions>> = {
   'http-msgpack': { publish: 'http', publishers: 8, subscribers: 2 },
   'http-batches': { publish: 'http', publishers: 4, batch: 50, subscribers: 1 },
-  'json-json': { publish: 'ws-json', publishers: 4, window: 16, subscribe: 'ws-json', subscribers: 2 },
-  'msgpack-seed': { publish: 'ws-msgpack', publishers: 4, window: 16, subscribe: 'ws-seed', subscribers: 2 },
-  'cumulative': { publish: 'ws-msgpack', publishers: 1, window: 64, subscribers: 20, ack: 'cumulative' },
-  'single': { publish: 'ws-msgpack', publishers: 1, window: 4, subscribers: 10, ack: 'single' },
-  'single-json': {
-    publish: 'ws-msgpack', publishers: 1, window: 4, subscribe: 'ws-json', subscribers: 3, ack: 'single',
+  'json-json': {
+    publish: 'ws-json',
+    publishers: 4,
+    window: 16,
+    subscribe: 'ws-json',
+    subscribers: 2,
   },
-  'durable': { publish: 'http', publishers: 2, subscribers: 3, ack: 'cumulative', subscription: 'd' },
+  'msgpack-seed': {
+    publish: 'ws-msgpack',
+    publishers: 4,
+    window: 16,
+    subscribe: 'ws-seed',
+    subscribers: 2,
+  },
+  cumulative: {
+    publish: 'ws-msgpack',
+    publishers: 1,
+    window: 64,
+    subscribers: 20,
+    ack: 'cumulative',
+  },
+  single: { publish: 'ws-msgpack', publishers: 1, window: 4, subscribers: 10, ack: 'single' },
+  'single-json': {
+    publish: 'ws-msgpack',
+    publishers: 1,
+    window: 4,
+    subscribe: 'ws-json',
+    subscribers: 3,
+    ack: 'single',
+  },
+  durable: { publish: 'http', publishers: 2, subscribers: 3, ack: 'cumulative', subscription: 'd' },
   'open-loop': { publish: 'http', publishers: 4, rate: 300, subscribers: 1 },
-  'threads': { publish: 'ws-msgpack', publishers: 4, window: 8, subscribers: 6, threads: 2 },
-  'large': { publish: 'http', publishers: 2, payload: 65_536, subscribers: 1 },
+  threads: { publish: 'ws-msgpack', publishers: 4, window: 8, subscribers: 6, threads: 2 },
+  large: { publish: 'http', publishers: 2, payload: 65_536, subscribers: 1 },
 };
 
 for (const [name, load] of Object.entries(LOADS)) {
@@ -79,7 +108,10 @@ t.test('topics in turn, and a replay of what was sent', async (t) => {
 
 const PEER_LOADS: readonly [PeerName, LoadOptions][] = [
   ['bare-uws', { publish: 'ws-raw', window: 8, subscribe: 'ws-raw', subscribers: 3 }],
-  ['redis-pubsub', { publish: 'redis-pubsub', window: 8, subscribe: 'redis-pubsub', subscribers: 3 }],
+  [
+    'redis-pubsub',
+    { publish: 'redis-pubsub', window: 8, subscribe: 'redis-pubsub', subscribers: 3 },
+  ],
   ['redis-stream', { publish: 'redis-stream', window: 8 }],
   ['nats', { publish: 'nats', window: 8, subscribe: 'nats', subscribers: 3 }],
   ['jetstream', { publish: 'jetstream', window: 8 }],
@@ -119,7 +151,10 @@ for (const [what, lies, load, problem] of LIES) {
     t.teardown(() => server.close());
     const { valid, problems } = await runLoad(server.target, { ...SHORT, ...load });
     t.equal(valid, false);
-    t.ok(problems.some((one) => problem.test(one)), problems.join('; '));
+    t.ok(
+      problems.some((one) => problem.test(one)),
+      problems.join('; '),
+    );
   });
 }
 

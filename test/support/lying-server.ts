@@ -71,6 +71,8 @@ function subscribe(socket: WebSocket, { refusal, sequences = [] }: Lies): void {
   const topic = 'bench';
   socket.send(pack({ type: 'subscribed', topic, epoch: 'e', sequence: 0 }));
   for (const sequence of sequences) {
-    socket.send(pack({ type: 'message', message_id: 'm', topic, payload: 'x', sequence, attempt: 1 }));
+    socket.send(
+      pack({ type: 'message', message_id: 'm', topic, payload: 'x', sequence, attempt: 1 }),
+    );
   }
 }
