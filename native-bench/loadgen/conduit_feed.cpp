@@ -7,9 +7,12 @@ namespace {
 
 std::string map_head(size_t pairs) { return std::string(1, static_cast<char>(0x80 | pairs)); }
 
+// The payload is the publisher's object, or its text as a string, with a backslash before each quote.
 int64_t json_time(std::string_view payload) {
-  if (!Payload::is_at(payload.data(), payload.size())) return 0;
-  return Payload::read_time(payload.data() + Payload::kTimeAt);
+  const size_t key = payload.find("\"t");
+  const size_t digits = payload.find_first_of("0123456789", key);
+  if (key == std::string_view::npos || digits + Payload::kTimeDigits > payload.size()) return 0;
+  return Payload::read_time(payload.data() + digits);
 }
 
 }  // namespace

@@ -60,8 +60,9 @@ void run_crews(Course& course, std::vector<std::unique_ptr<Crew>>& crews, Muster
     if (index == 0) {
       const Options& options = course.options;
       muster.started_ns = now_ns();
-      course.from_ns = muster.started_ns + ns_of(options.warmup_s);
-      course.to_ns = course.from_ns + ns_of(options.duration_s);
+      const int64_t from = muster.started_ns + ns_of(options.warmup_s);
+      if (course.from_ns == kNever) course.from_ns = from;
+      course.to_ns = from + ns_of(options.duration_s);
     }
     muster.gathered.arrive_and_wait();
     guarded([&] { crews[index]->run(index == 0 ? &watch : nullptr); });
@@ -126,6 +127,9 @@ void run(const Options& options) {
   Watch watch(options);
   if (has_topics(options)) make_topics(options);
   Course course(options);
+  // A replay begins with the subscribe request.
+  const bool is_replay = options.publishers == 0 && options.messages > 0;
+  if (is_replay) course.from_ns = now_ns();
   Muster muster(options.threads);
   std::vector<std::unique_ptr<Crew>> crews;
   for (size_t index = 0; index < options.threads; index++) {

@@ -24,8 +24,8 @@ let node: TestNode;
 t.before(async () => {
   await buildLoadgen(() => undefined);
   node = await startNode();
+  t.teardown(() => node.stop());
 });
-t.after(() => node.stop());
 
 const target = (): string => `127.0.0.1:${node.port}`;
 
