@@ -2,6 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { UsageError } from './options.js';
 import { figureOf, type Outcome, type Row } from './runner.js';
+import type { Entry, Scenario } from './scenario.js';
 
 /** `publish/memory` -> its figure by that of the entry it is against. */
 export type Ratios = Readonly<Record<string, number>>;
@@ -13,7 +14,8 @@ export interface Recorded {
 }
 
 export interface Fall {
-  entry: string;
+  scenario: Scenario;
+  entry: Entry;
   /** One line. */
   text: string;
 }
@@ -67,6 +69,17 @@ export function fallsSince(recorded: Ratios, outcomes: readonly Outcome[]): Fall
   );
 }
 
+/** The scenarios with what fell alone, and what that is against: to be measured once more. */
+export function narrowed(falls: readonly Fall[]): Scenario[] {
+  const scenarios = [...new Set(falls.map(({ scenario }) => scenario))];
+  return scenarios.map((scenario) => {
+    const fallen = falls.filter((fall) => fall.scenario === scenario).map(({ entry }) => entry);
+    const wanted = fallen.flatMap(({ name, against }) => [name, against]);
+    const entries = scenario.entries.filter(({ name }) => wanted.includes(name));
+    return { ...scenario, entries };
+  });
+}
+
 function fallOf(recorded: Ratios, { scenario, rows }: Outcome, row: Row): Fall | null {
   const { entry, ratio } = row;
   const name = nameOf(scenario.name, entry.name);
@@ -76,14 +89,14 @@ function fallOf(recorded: Ratios, { scenario, rows }: Outcome, row: Row): Fall |
   const before = `recorded ${was.toFixed(2)} of ${entry.against ?? 'another'}`;
   if (ratio === null) {
     if (against === undefined || against.missing !== null) return null;
-    return { entry: name, text: `${name}: no figure, ${before}` };
+    return { scenario, entry, text: `${name}: no figure, ${before}` };
   }
   const { better, name: figure } = figureOf(entry, scenario);
   const left = better === 'higher' ? ratio / was : was / ratio;
   if (left >= 1 - FALL_MAX) return null;
   const percent = Math.round((1 - left) * 100);
   const text = `${name}: ${figure} fell by ${percent} %: ${ratio.toFixed(2)}, ${before}`;
-  return { entry: name, text };
+  return { scenario, entry, text };
 }
 
 function nameOf(scenario: string, entry: string): string {

@@ -26,6 +26,7 @@ const FAILURES_MAX = 2;
 /** Sessions are held so long at most. */
 const HOLD_S = 300;
 const SETTLE_MS = 1_000;
+const WARM_S_MIN = 2;
 /** So often as long as the warm-up of a measurement. */
 const WARM_TIMES = 2;
 /** What a fill may take; it ends by its count. */
@@ -55,7 +56,7 @@ export async function doWork(work: Work, running: Running, times: Times): Promis
 /** Null, or why it did not go well. */
 async function warm(work: Work, { target }: Server, times: Times): Promise<string | null> {
   if (!('warm' in work)) return null;
-  const duration = WARM_TIMES * times.warmup;
+  const duration = Math.max(WARM_S_MIN, WARM_TIMES * times.warmup);
   const options = { ...work.load, ...work.warm, warmup: 0, duration };
   const { valid, problems } = await runLoad(target, options);
   return valid ? null : (problems[0] ?? 'invalid');

@@ -7,7 +7,7 @@ const DURABLE_RATES = [1, 3, 5, 10, 20, 30, 40, 50, 60, 80].map((thousands) => t
 const MEMORY_RATES = [5, 10, 20, 30, 40, 50, 60, 80, 100, 120].map(
   (thousands) => thousands * 1_000,
 );
-const QUICK = { rates: [5_000, 10_000] };
+const QUICK = { rates: [10_000] };
 
 export const sustained: Scenario = {
   name: 'sustained',
