@@ -34,7 +34,8 @@ export const USAGE = `npm run bench [-- options]
   --results DIR    where the reports go (native-bench/results)
   --recorded FILE  another file of recorded ratios`;
 
-const FULL = { seconds: 5, warmup: 2, runs: 5 };
+/** The warm-up is long: with all cores busy V8 takes seconds to compile what is hot. */
+const FULL = { seconds: 5, warmup: 5, runs: 5 };
 const QUICK = { seconds: 0.6, warmup: 0.4, runs: 1 };
 const SECONDS_MAX = 3_600;
 const RUNS_MAX = 1_000;
