@@ -32,6 +32,9 @@ ESCAPES[LETTER_U] = 2;
 const IS_HEX = new Uint8Array(256);
 for (const char of '0123456789abcdefABCDEF') IS_HEX[char.charCodeAt(0)] = 1;
 
+/** Strings up to this long are looked at byte by byte: a view of words would cost more than it saves. */
+const SHORT_BYTES = 128;
+
 /** The byte that closes each open container, by depth from 1. Only valid during one scan. */
 const closers = new Uint8Array(LIMITS.depthMax.max + 1);
 
@@ -63,13 +66,44 @@ export function skipSpace(bytes: Uint8Array, at: number, end: number): number {
 /** One past the closing quote of the string whose opening quote is at `from`. */
 export function scanString(bytes: Uint8Array, from: number, end: number): number {
   let at = from + 1;
+  let skipAt = at + SHORT_BYTES;
   while (at < end) {
     const byte = bytes[at] ?? 0;
     if (byte === QUOTE) return at + 1;
     if (byte < 0x20) throw jsonError(bytes, at, end);
     at = byte === BACKSLASH ? scanEscape(bytes, at, end) : at + 1;
+    if (at >= skipAt) {
+      at = skipPlain(bytes, at, end);
+      skipAt = at + SHORT_BYTES;
+    }
   }
   throw jsonError(bytes, end, end);
+}
+
+/**
+ * A place inside the string, from `from` on, before which no byte is a quote, a backslash or a control
+ * character. Four bytes at a time: 64 KiB take a quarter of the time that one by one takes.
+ */
+function skipPlain(bytes: Uint8Array, from: number, end: number): number {
+  const aligned = from + (-(bytes.byteOffset + from) & 3);
+  if (aligned >= end) return from;
+  for (let at = from; at < aligned; at++) {
+    const byte = bytes[at] ?? 0;
+    if (byte === QUOTE || byte === BACKSLASH || byte < 0x20) return at;
+  }
+  const words = new Int32Array(bytes.buffer, bytes.byteOffset + aligned, (end - aligned) >> 2);
+  const count = words.length;
+  let n = 0;
+  while (n < count) {
+    // (y - x) & ~y has the high bit of a byte of y below x; what a borrow adds beyond the first such
+    // byte does no harm. Bit 1 flipped puts the quote, and nothing else, below 0x21 with the controls.
+    const quoteOrControl = (words[n] as number) ^ 0x02020202;
+    const backslash = (words[n] as number) ^ 0x5c5c5c5c;
+    const below = (quoteOrControl - 0x21212121) & ~quoteOrControl;
+    if (((below | ((backslash - 0x01010101) & ~backslash)) & 0x80808080) !== 0) break;
+    n++;
+  }
+  return aligned + n * 4;
 }
 
 function scanEscape(bytes: Uint8Array, from: number, end: number): number {

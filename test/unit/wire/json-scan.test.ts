@@ -148,3 +148,36 @@ t.test('a document is taken just when JSON.parse takes it', async () => {
     { numRuns: 3_000 },
   );
 });
+
+t.test('in a long string every byte is looked at, wherever it stands', async (t) => {
+  const LENGTH = 400;
+  const kinds: [Buffer, expected: 'taken' | 'refused' | 'ends'][] = [
+    [Buffer.from('"'), 'ends'],
+    [Buffer.from('\\n'), 'taken'],
+    [Buffer.from('\\x'), 'refused'],
+    [Buffer.from(' '), 'taken'],
+    [Buffer.from('!#~\x7f'), 'taken'],
+    [Buffer.from('\u00a2\u00dc\u{1f600}'), 'taken'],
+    ...Array.from({ length: 32 }, (_, byte): [Buffer, 'refused'] => [Buffer.of(byte), 'refused']),
+  ];
+  const wrong: string[] = [];
+  for (const [special, expected] of kinds) {
+    for (let place = 100; place < 300; place++) {
+      // A body begins anywhere in the memory it lies in.
+      const whole = Buffer.alloc(LENGTH + 8, 'a');
+      const bytes = whole.subarray(place % 7, (place % 7) + LENGTH);
+      bytes[0] = bytes[LENGTH - 1] = '"'.charCodeAt(0);
+      special.copy(bytes, place);
+      const end = outcomeOf(() => scanValue(bytes, 0, LENGTH, 64));
+      const right = { taken: LENGTH, refused: 'invalid_json', ends: place + 1 }[expected];
+      if (end !== right) wrong.push(`${special.toString('hex')} at ${place}: ${end}`);
+    }
+  }
+  t.same(wrong, []);
+  const open = Buffer.alloc(LENGTH, 'a');
+  open[0] = '"'.charCodeAt(0);
+  t.throws(() => scanValue(open, 0, LENGTH, 64), {
+    code: 'invalid_json',
+    message: /end at byte 400/,
+  });
+});
