@@ -44,8 +44,9 @@ export class VerdictFrames {
     }
     this.#send(session, frame, ref, (link, { number: subscription, group }, request) => {
       const { topicNo } = group;
-      const of = { request, session: session.number, subscription, topicNo };
-      ops.packAck(link.writer, { ...of, kind, sequence, messageId });
+      const { number } = session;
+      const op = { request, session: number, subscription, topicNo, kind, sequence, messageId };
+      ops.packAck(link.writer, op);
     });
   }
 
@@ -113,9 +114,10 @@ function saidBy(
 
 /** The only subscription of the session, when the target is a delivery of it; null: look closer. */
 function onlyOf({ subscriptions }: Session, target: DeliveryTarget): ReceiverSubscription | null {
-  if (subscriptions.size !== 1 || target.subscription !== null) return null;
+  if (subscriptions.size !== 1) return null;
+  const { topic, subscription: name } = target;
   for (const one of subscriptions.values()) {
-    const fits = target.messageId === null ? target.topic === one.topic : target.topic === null;
+    const fits = (topic === null || topic === one.topic) && (name === null || name === one.name);
     return fits && one.state !== 'orphaned' ? one : null;
   }
   return null;

@@ -134,20 +134,27 @@ export class Saves {
     const failures = changes.failures.map(
       (one): FailureRecord => ({ ...one, atMs: Math.round(one.atMs + wallMs) }),
     );
-    const given = { topicId: topic.id, deadLetters, failures, settledDeliveries: changes.settled };
+    const { id: topicId } = topic;
+    const { settled: settledDeliveries } = changes;
     let part: Part;
     if (durable === null) {
       const session = tracker.sessionName;
-      part = { tracker, durable: null, ephemeral: { ...given, session }, answers };
+      const ephemeral = { topicId, session, deadLetters, failures, settledDeliveries };
+      part = { tracker, durable: null, ephemeral, answers };
     } else {
+      const { ackWaitMs, maxDeliver } = cursor.rule;
+      // Field by field: a spread costs microseconds, and there may be a thousand of these at once.
       const save: SubscriptionSave = {
-        ...given,
+        topicId,
+        deadLetters,
+        failures,
+        settledDeliveries,
         id: durable.id,
         term: durable.term,
         ackFloor: cursor.floor,
         settled: cursor.settledRanges,
         delivered: cursor.delivered,
-        settings: { ...cursor.rule, ordering: cursor.ordering },
+        settings: { ackWaitMs, maxDeliver, ordering: cursor.ordering },
         paused: tracker.state === 'paused',
         deliveries: [...changes.deliveries.values()].map((entry) => recordOf(entry, wallMs)),
         dropDeliveries: changes.dropDeliveries,
