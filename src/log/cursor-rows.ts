@@ -8,7 +8,8 @@ import type { SubscriptionSave } from './subscription-store.js';
 
 /**
  * Locks in id order, so that two savers do not wait for each other, and then writes what it has locked;
- * a row that somebody took while it waited is looked at again and no longer fits its term.
+ * a row that somebody took while it waited is looked at again and no longer fits its term. One row is
+ * answered: as a row each, a thousand cursors took a tenth of the worker's time.
  */
 const CURSORS_SQL = `WITH new AS MATERIALIZED (
     SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[], $5::bigint[],
@@ -17,11 +18,13 @@ const CURSORS_SQL = `WITH new AS MATERIALIZED (
   locked AS MATERIALIZED (
     SELECT s.id FROM conduit.subscriptions s JOIN new n ON n.id = s.id AND n.term = s.term
     JOIN conduit.topics t ON t.id = s.topic_id AND t.deleted_at IS NULL
-    ORDER BY s.id FOR NO KEY UPDATE OF s)
-  UPDATE conduit.subscriptions s SET ack_floor = n.ack_floor, settled = n.settled::bigint[],
-    delivered = n.delivered, ack_wait_ms = n.ack_wait_ms, max_deliver = n.max_deliver,
-    ordering = n.ordering, paused = n.paused
-  FROM locked l JOIN new n ON n.id = l.id WHERE s.id = l.id RETURNING s.id`;
+    ORDER BY s.id FOR NO KEY UPDATE OF s),
+  stored AS (
+    UPDATE conduit.subscriptions s SET ack_floor = n.ack_floor, settled = n.settled::bigint[],
+      delivered = n.delivered, ack_wait_ms = n.ack_wait_ms, max_deliver = n.max_deliver,
+      ordering = n.ordering, paused = n.paused
+    FROM locked l JOIN new n ON n.id = l.id WHERE s.id = l.id RETURNING s.id)
+  SELECT string_agg(id::text, ',') AS ids FROM stored`;
 
 const DROP_SQL = 'DELETE FROM conduit.deliveries WHERE subscription_id = ANY($1::bigint[])';
 
@@ -56,7 +59,7 @@ export async function storeCursors(
   session: Queryable,
   saves: readonly SubscriptionSave[],
 ): Promise<Set<number>> {
-  const { rows } = await session.query<{ id: string }>(CURSORS_SQL, [
+  const { rows } = await session.query<{ ids: string | null }>(CURSORS_SQL, [
     plainArray(saves.map((save) => save.id)),
     plainArray(saves.map((save) => save.term)),
     plainArray(saves.map((save) => save.ackFloor)),
@@ -67,7 +70,8 @@ export async function storeCursors(
     plainArray(saves.map((save) => save.settings.ordering)),
     plainArray(saves.map((save) => save.paused)),
   ]);
-  return new Set(rows.map((row) => Number(row.id)));
+  const ids = rows[0]?.ids ?? null;
+  return new Set(ids === null ? [] : ids.split(',').map(Number));
 }
 
 /** Rows that go, first; then those that are new. What is given up has no row any more. */
