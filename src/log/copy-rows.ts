@@ -21,11 +21,14 @@ export interface CopyRow {
 /** Writes rows of one topic after another; `finish` gives the whole stream. */
 export class CopyBuffer {
   readonly #buffer: Buffer;
+  readonly #view: DataView;
   #at = SIGNATURE.length;
 
   /** `bytes`: what the rows will need, by `copyBytes`. */
   constructor(bytes: number) {
     this.#buffer = Buffer.allocUnsafe(SIGNATURE.length + bytes + 2);
+    const { buffer, byteOffset, length } = this.#buffer;
+    this.#view = new DataView(buffer, byteOffset, length);
     SIGNATURE.copy(this.#buffer);
   }
 
@@ -63,11 +66,13 @@ export class CopyBuffer {
   }
 
   #u16(value: number): void {
-    this.#at = this.#buffer.writeUInt16BE(value, this.#at);
+    this.#view.setUint16(this.#at, value);
+    this.#at += 2;
   }
 
   #u32(value: number): void {
-    this.#at = this.#buffer.writeUInt32BE(value, this.#at);
+    this.#view.setUint32(this.#at, value);
+    this.#at += 4;
   }
 
   /** Up to 2^53: sequences, ids, microseconds until the year 2255. */
