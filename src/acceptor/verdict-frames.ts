@@ -43,21 +43,34 @@ export class VerdictFrames {
       return;
     }
     this.#send(session, frame, ref, (link, { number: subscription, group }, request) => {
-      const { topicNo } = group;
-      const { number } = session;
-      const op = { request, session: number, subscription, topicNo, kind, sequence, messageId };
-      ops.packAck(link.writer, op);
+      ops.packAck(link.writer, {
+        request,
+        session: session.number,
+        subscription,
+        topicNo: group.topicNo,
+        kind,
+        sequence,
+        messageId,
+      });
     });
   }
 
   /** Throws as `ack` does. */
   verdict(session: Session, frame: NackFrame | ExtendFrame | RejectFrame): void {
     const { messageId, sequence, ref } = frame;
-    const said = saidBy(frame);
+    const { verdict, ms, reason } = saidBy(frame);
     this.#send(session, frame, ref, (link, { number: subscription, group }, request) => {
-      const { topicNo } = group;
-      const of = { request, session: session.number, subscription, topicNo };
-      ops.packVerdict(link.writer, { ...of, ...said, sequence, messageId });
+      ops.packVerdict(link.writer, {
+        request,
+        session: session.number,
+        subscription,
+        topicNo: group.topicNo,
+        verdict,
+        ms,
+        reason,
+        sequence,
+        messageId,
+      });
     });
   }
 

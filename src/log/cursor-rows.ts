@@ -70,8 +70,7 @@ export async function storeCursors(
     plainArray(saves.map((save) => save.settings.ordering)),
     plainArray(saves.map((save) => save.paused)),
   ]);
-  const ids = rows[0]?.ids ?? null;
-  return new Set(ids === null ? [] : ids.split(',').map(Number));
+  return new Set(rows[0]?.ids?.split(',').map(Number));
 }
 
 /** Rows that go, first; then those that are new. What is given up has no row any more. */

@@ -208,15 +208,15 @@ export class Subscription {
   }
 
   /**
-   * Before a verdict: the cursor knows all that was sent, and a window is open from now on. False: the
+   * Before a verdict: the cursor knows all that was sent, and a window is open from now on. Null: the
    * session cannot judge deliveries.
    */
-  mayJudge(nowMs: number): boolean {
-    const { tracker } = this;
-    if (this.ack === 'none' || tracker === null) return false;
+  judging(nowMs: number): { tracker: Tracker; member: Member } | null {
+    const { tracker, member } = this;
+    if (this.ack === 'none' || tracker === null || member === null) return null;
     if (this.group !== null) tracker.cursor.sentUpTo(this.group.cursor);
     if (!this.#isWindowed) this.#openWindow(tracker, nowMs);
-    return true;
+    return { tracker, member };
   }
 
   /** Whether a delivery fell out of tracking before the window was opened: its ack changes nothing. */

@@ -73,9 +73,10 @@ export class Verdicts {
     const nowMs = this.#options.clock.monotonic();
     const topic = this.#options.topics.byNo(op.topicNo);
     const subscription = topic?.subscriptionOf(link, op.subscription);
-    if (subscription === undefined || !subscription.mayJudge(nowMs)) return null;
-    const { tracker, member } = subscription;
-    return tracker === null || member === null ? null : { subscription, tracker, member, nowMs };
+    const judging = subscription?.judging(nowMs) ?? null;
+    if (subscription === undefined || judging === null) return null;
+    const { tracker, member } = judging;
+    return { subscription, tracker, member, nowMs };
   }
 
   #answer(link: WorkerLinkEnd, op: Target, judge: Judge | null, outcome: Outcome): void {

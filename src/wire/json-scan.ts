@@ -92,16 +92,15 @@ function skipPlain(bytes: Uint8Array, from: number, end: number): number {
     if (byte === QUOTE || byte === BACKSLASH || byte < 0x20) return at;
   }
   const words = new Int32Array(bytes.buffer, bytes.byteOffset + aligned, (end - aligned) >> 2);
-  const count = words.length;
   let n = 0;
-  while (n < count) {
+  for (; n < words.length; n++) {
+    const word = words[n] ?? 0;
     // (y - x) & ~y has the high bit of a byte of y below x; what a borrow adds beyond the first such
     // byte does no harm. Bit 1 flipped puts the quote, and nothing else, below 0x21 with the controls.
-    const quoteOrControl = (words[n] as number) ^ 0x02020202;
-    const backslash = (words[n] as number) ^ 0x5c5c5c5c;
+    const quoteOrControl = word ^ 0x02020202;
+    const backslash = word ^ 0x5c5c5c5c;
     const below = (quoteOrControl - 0x21212121) & ~quoteOrControl;
     if (((below | ((backslash - 0x01010101) & ~backslash)) & 0x80808080) !== 0) break;
-    n++;
   }
   return aligned + n * 4;
 }
