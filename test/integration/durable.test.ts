@@ -118,6 +118,29 @@ for (const [mode, env] of Object.entries(MODES)) {
     },
   );
 
+  t.test(`${mode}: an ack without a ref settles what it names, and nothing else`, async (t) => {
+    const topic = 'd.named';
+    const session = await join(node, topic, {});
+    await publishAll(node, topic, 2);
+    await eventually(() => session.messages.length === 2);
+    const id = session.messages[0]?.['message_id'];
+    const refused = (): number =>
+      session.control.filter(({ code }) => code === 'unknown_delivery').length;
+    const foreign = [
+      { topic: 'd.other', sequence: 1 },
+      { topic, sequence: 1, subscription: 'other' },
+      { topic: 'd.other', message_id: id },
+      { message_id: id, subscription: 'other' },
+    ];
+    for (const target of foreign) session.send({ type: 'ack', ...target });
+    await eventually(() => refused() === foreign.length);
+    t.match(await said(session, { type: 'ack', topic, sequence: 1 }), { type: 'acked' });
+    session.send({ type: 'ack', topic, sequence: 2, subscription: 's' });
+    const again = await said(session, { type: 'ack', topic, sequence: 2 });
+    t.match(again, { code: 'unknown_delivery' }, 'settled already');
+    session.close();
+  });
+
   t.test(`${mode}: who was alone with a full window gets what follows at once`, async (t) => {
     const topic = 'd.alone';
     const session = await join(node, topic, { max_in_flight: 1, ack_wait_ms: 60_000 });
