@@ -8,6 +8,8 @@ export interface Options {
   quick: boolean;
   peers: boolean;
   record: boolean;
+  /** Where V8's profiles go; null: none are made. */
+  profiles: string | null;
   /** Null: all. */
   only: readonly string[] | null;
   /** Of one measurement; its warm-up comes before. */
@@ -29,6 +31,8 @@ export const USAGE = `npm run bench [-- options]
   --only a,b       only these scenarios (--list names them)
   --seconds N      of each measurement (5; --quick: 0.6)
   --runs N         of which the medians are taken (5; --quick: 1)
+  --profile DIR    one more run of each entry of Conduit under V8's profilers: .cpuprofile and
+                   .heapprofile of each thread go to DIR, flame graphs into the report
   --list           the scenarios and their goals
   --record         writes the ratios of this run to native-bench/recorded.json
   --results DIR    where the reports go (native-bench/results)
@@ -55,6 +59,7 @@ export function readOptions(args: readonly string[]): Options {
     seconds,
     warmup: Math.min(usual.warmup, seconds),
     runs: Math.round(readNumber('--runs', values.runs, usual.runs, 1, RUNS_MAX)),
+    profiles: values.profile ?? null,
     results: values.results ?? null,
     recorded: values.recorded ?? null,
   };
@@ -75,6 +80,7 @@ function parse(args: readonly string[]) {
         only: text,
         seconds: text,
         runs: text,
+        profile: text,
         results: text,
         recorded: text,
       },

@@ -45,8 +45,8 @@ async function main(args: readonly string[]): Promise<number> {
 }
 
 async function bench(options: Options, command: string): Promise<number> {
-  const { quick, peers, runs, seconds, warmup } = options;
-  const mode: Mode = { quick, peers, runs, duration: seconds, warmup };
+  const { quick, peers, runs, seconds, warmup, profiles } = options;
+  const mode: Mode = { quick, peers, runs, duration: seconds, warmup, profiles };
   const startedAt = new Date().toISOString();
   const machine = describeMachine();
   const places = await Places.open();

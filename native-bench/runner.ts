@@ -1,4 +1,5 @@
 /** Runs a scenario: its entries in turn, round by round, each on a server of its own. */
+import path from 'node:path';
 import type { ConduitName } from './conduit.js';
 import { conduit } from './conduit.js';
 import type { Contender, Running, SelfMeasured } from './contender.js';
@@ -6,6 +7,7 @@ import { type Figure, show } from './figure.js';
 import type { ReadFigure, Verdict } from './goal.js';
 import { PEERS } from './peers/peers.js';
 import type { OpenPlace, Places } from './places.js';
+import { type Profile, profilingInto, readProfiles } from './profiles/profile.js';
 import type { Spread, Step, Summary } from './sample.js';
 import {
   failedSample,
@@ -22,6 +24,8 @@ export interface Mode extends Times {
   runs: number;
   quick: boolean;
   peers: boolean;
+  /** Each entry of Conduit runs once more under V8's profilers, whose files go there; null: none does. */
+  profiles: string | null;
 }
 
 /** One entry after all its runs. */
@@ -40,6 +44,8 @@ export interface Row {
   figure: Spread | null;
   /** The figure by that of the entry it is against. */
   ratio: number | null;
+  /** Of a run more, which counts for nothing else. */
+  profiles: readonly Profile[];
 }
 
 export interface GoalOutcome extends Verdict {
@@ -88,7 +94,13 @@ export async function runScenario(
       say(progress(scenario, row, run, mode, measured));
     }
   }
-  for (const row of present) finish(row, scenario);
+  for (const row of present) {
+    finish(row, scenario);
+    if (mode.profiles === null || !isConduit(row.entry.contender)) continue;
+    say(`  ${scenario.name}: ${row.entry.name}, under the profilers`);
+    const folder = path.join(mode.profiles, scenario.name, row.entry.name.replaceAll(/\W+/g, '-'));
+    row.profiles = await profile(row, folder, mode, places);
+  }
   for (const row of rows) row.ratio = ratioOf(row, rows);
   const read = reader(rows);
   // A run of a second says nothing of them.
@@ -109,7 +121,7 @@ function takesPart(entry: Entry, mode: Mode): boolean {
 async function newRow(entry: Entry, contender: Contender): Promise<Row> {
   const missing = await contender.missing().catch(told);
   const version = missing === null ? await contender.version().catch(told) : null;
-  const nothing = { summary: null, figure: null, ratio: null };
+  const nothing = { summary: null, figure: null, ratio: null, profiles: [] };
   const { syncs } = contender;
   return { entry, syncs, version, missing, runs: [], problems: [], steps: [], ...nothing };
 }
@@ -139,6 +151,16 @@ async function runEntry(
     if (running !== null) started.delete(running);
     await place?.close().catch(told);
   }
+}
+
+/** What goes wrong is a problem of the row. */
+async function profile(row: Row, folder: string, mode: Mode, places: Places): Promise<Profile[]> {
+  const { contender, env } = row.entry;
+  if (!isConduit(contender)) return [];
+  const profiled = conduit(contender, { ...env, ...profilingInto(folder) });
+  const { sample } = await runEntry(profiled, row.entry, mode, places);
+  row.problems.push(...sample.problems.map((line) => `under the profilers: ${line}`));
+  return readProfiles(folder);
 }
 
 function workOf({ work, quick }: Entry, mode: Mode): Work {

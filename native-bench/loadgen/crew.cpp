@@ -77,6 +77,7 @@ void Crew::run(Watch* watch) {
     poller_.poll(std::min(next_due_ns_, now_ns() + kTickNs));
     const int64_t now = now_ns();
     publish_due(now);
+    send_due_acks(now);
     check_end(now, watch);
     if (!course_.stopped) continue;
     if (is_drained() || now > muster_.ended_ns + drain_ns) break;
@@ -100,6 +101,12 @@ void Crew::publish_due(int64_t now) {
     next_due_ns_ = muster_.started_ns +
                    static_cast<int64_t>(static_cast<double>(sent_units_) / units_per_ns);
   }
+}
+
+void Crew::send_due_acks(int64_t now) {
+  if (options_.ack_every_ms == 0 || now < next_acks_ns_) return;
+  next_acks_ns_ = now + kTickNs;
+  for (const auto& one : subscribers_) one->send_due_acks(now);
 }
 
 void Crew::check_end(int64_t now, Watch* watch) {

@@ -51,6 +51,7 @@ class Crew {
   void open_all(std::vector<std::unique_ptr<Peer>>& peers, size_t count, Make make);
 
   void publish_due(int64_t now);
+  void send_due_acks(int64_t now);
   void check_end(int64_t now, Watch* watch);
   void stop(int64_t now);
   bool is_drained();
@@ -68,6 +69,7 @@ class Crew {
   // Open loop: units sent so far, and when the next is due.
   uint64_t sent_units_ = 0;
   int64_t next_due_ns_ = kNever;
+  int64_t next_acks_ns_ = 0;
   bool is_settled_ = false;
   bool is_complete_ = false;
 };

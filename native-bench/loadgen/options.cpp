@@ -109,6 +109,7 @@ std::map<std::string, Setter> value_options(Options& to, bool& has_subscribe_tar
        [&](Text o, Text v) { to.payload = count(o, v, Payload::kBytesMin, 16 << 20); }},
       {"subscribers", [&](Text o, Text v) { to.subscribers = count(o, v, 0, 1'000'000); }},
       {"ack", [&](Text o, Text v) { to.ack = choose(o, v, kAck); }},
+      {"ack-every-ms", [&](Text o, Text v) { to.ack_every_ms = number(o, v, 0, 60'000); }},
       {"subscription", [&](Text, Text v) { to.subscription = v; }},
       {"max-in-flight", [&](Text o, Text v) { to.max_in_flight = count(o, v, 1, 1'000'000); }},
       {"from",

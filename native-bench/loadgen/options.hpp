@@ -48,6 +48,8 @@ struct Options {
   // For each topic.
   size_t subscribers = 0;
   Ack ack = Ack::kNone;
+  // How long acks are gathered; 0: until the read is over.
+  double ack_every_ms = 0;
   std::string subscription;
   size_t max_in_flight = 0;
   bool from_earliest = false;

@@ -16,6 +16,7 @@ Subscriber::Subscriber(Poller& poller, Course& course, Tally& tally, size_t topi
     : course_(course),
       tally_(tally),
       topic_(topic),
+      ack_every_ns_(ns_of(course.options.ack_every_ms / 1'000)),
       feed_(make_feed(course.options, course.options.topic_name(topic), index)),
       connection_(poller, *this, course.options.subscribe_target) {}
 
@@ -28,12 +29,20 @@ size_t Subscriber::received(std::string_view bytes) {
   now_ns_ = now_ns();
   is_counted_ = course_.counts_at(now_ns_);
   const size_t taken = feed_->received(bytes, connection_.out(), *this);
-  if (to_ack_ > 0 && course_.options.ack == Ack::kCumulative) {
-    feed_->ack(connection_.out(), to_ack_);
-  }
+  if (to_ack_ > 0 && acks_due_ns_ <= now_ns_) send_acks();
+  return taken;
+}
+
+void Subscriber::send_due_acks(int64_t now) {
+  if (to_ack_ == 0 || now < acks_due_ns_) return;
+  send_acks();
+  connection_.flush();
+}
+
+void Subscriber::send_acks() {
+  if (course_.options.ack == Ack::kCumulative) feed_->ack(connection_.out(), to_ack_);
   to_ack_ = 0;
   feed_->finish_acks(connection_.out());
-  return taken;
 }
 
 void Subscriber::closed(const std::string& why) {
@@ -78,8 +87,9 @@ bool Subscriber::follows(const Delivery& delivery) {
 
 void Subscriber::acknowledge(uint64_t number) {
   if (is_counted_) tally_.acked++;
+  if (to_ack_ == 0) acks_due_ns_ = now_ns_ + ack_every_ns_;
   if (course_.options.ack == Ack::kSingle) feed_->ack(connection_.out(), number);
-  else to_ack_ = std::max(to_ack_, number);
+  to_ack_ = std::max(to_ack_, number);
 }
 
 }  // namespace loadgen

@@ -25,6 +25,9 @@ class Subscriber : public Speaker, private FeedSink {
   int64_t first_ns() const { return first_ns_; }
   int64_t complete_ns() const { return complete_ns_; }
 
+  // Sends the acks that have been gathered for long enough.
+  void send_due_acks(int64_t now);
+
   void connected() override;
   size_t received(std::string_view bytes) override;
   void closed(const std::string& why) override;
@@ -36,16 +39,20 @@ class Subscriber : public Speaker, private FeedSink {
 
   bool follows(const Delivery& delivery);
   void acknowledge(uint64_t number);
+  void send_acks();
 
   Course& course_;
   Tally& tally_;
   size_t topic_;
+  int64_t ack_every_ns_;
   std::unique_ptr<Feed> feed_;
   bool is_ready_ = false;
   uint64_t last_ = 0;
   uint64_t received_ = 0;
-  // Highest of a read, for a cumulative ack; 0: none.
+  // Highest of those gathered; 0: none.
   uint64_t to_ack_ = 0;
+  // When they must be sent.
+  int64_t acks_due_ns_ = 0;
   // Of the read under way.
   int64_t now_ns_ = 0;
   bool is_counted_ = false;

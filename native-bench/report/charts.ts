@@ -10,7 +10,7 @@ export interface Chart {
   dark: string;
 }
 
-interface Theme {
+export interface Theme {
   text: string;
   line: string;
   colors: string[];
@@ -75,7 +75,7 @@ export function chartsOf({ scenario, rows }: Outcome): Chart[] {
   return [...bars, ...curves, ...cpu];
 }
 
-function chart(title: string, height: number, option: (theme: Theme) => Option): Chart {
+export function chart(title: string, height: number, option: (theme: Theme) => Option): Chart {
   const [light, dark] = [THEMES.light, THEMES.dark].map((theme) => {
     const drawn = echarts.init(null, null, { renderer: 'svg', ssr: true, width: WIDTH, height });
     try {

@@ -1,6 +1,7 @@
 /** A report as one HTML file that needs nothing else: tables, goals, charts, light and dark. */
 import type { Outcome, Row } from '../runner.js';
 import { type Chart, chartsOf } from './charts.js';
+import { flameGraph } from './flame-graph.js';
 import type { Report } from './report.js';
 import { notesOf, stepTable, syncsOf, type Table, tableOf } from './table.js';
 
@@ -68,6 +69,7 @@ ${listHtml('trouble', rows.flatMap(notesOf))}
 ${goalsHtml(outcome)}
 ${rows.map(stepsHtml).join('')}
 ${chartsOf(outcome).map(chartHtml).join('\n')}
+${rows.map(profilesHtml).join('')}
 <p class="soft">What is on the disk before the answer, and versions:</p>
 ${listHtml('soft', syncsOf(rows))}`;
 }
@@ -85,6 +87,12 @@ function goalsHtml({ goals }: Outcome): string {
 function stepsHtml({ entry, steps }: Row): string {
   if (steps.length === 0) return '';
   return `<h3>${escaped(entry.name)}, rising rates</h3>\n${tableHtml(stepTable(steps))}`;
+}
+
+function profilesHtml({ entry, profiles }: Row): string {
+  if (profiles.length === 0) return '';
+  const graphs = profiles.map((profile) => chartHtml(flameGraph(profile)));
+  return `<details><summary>${escaped(entry.name)}, by function</summary>${graphs.join('\n')}</details>`;
 }
 
 function chartHtml({ title, light, dark }: Chart): string {

@@ -19,7 +19,7 @@ import { SCENARIOS } from '../../native-bench/scenarios/catalog.js';
 import { PACKAGE_FOLDER } from '../support/node.js';
 
 const PROGRAM = path.join(PACKAGE_FOLDER, 'dist/native-bench/run.js');
-const MODE = { runs: 2, quick: false, peers: false, duration: 1, warmup: 0.3 };
+const MODE = { runs: 2, quick: false, peers: false, profiles: null, duration: 1, warmup: 0.3 };
 
 interface Done {
   code: number | null;
