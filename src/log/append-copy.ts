@@ -50,12 +50,16 @@ class CopyAndCommit implements pg.Submittable {
 
   /**
    * The data go out right behind the statement, which saves a round trip: a server that refuses the
-   * COPY ignores them (PostgreSQL documentation, "COPY Operations").
+   * COPY ignores them (PostgreSQL documentation, "COPY Operations"). Corked, all of it is one system
+   * call in place of four.
    */
   submit(connection: pg.Connection): void {
+    const { stream: socket } = connection;
+    socket.cork();
     this.#stream.submit(connection);
     this.#data = 'on their way';
     this.#stream.handleCopyInResponse(connection);
+    socket.uncork();
   }
 
   /** The server is ready for what it already has. */
