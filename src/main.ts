@@ -12,6 +12,7 @@ import { createLogger } from './observe/logger.js';
 import { banner, describeEmbedded } from './supervisor/banner.js';
 import { prepareDatabase } from './supervisor/database.js';
 import { startEmbeddedPostgres } from './supervisor/embedded-postgres.js';
+import { letHeapsGrow } from './supervisor/heap-growth.js';
 import { NodeLife } from './supervisor/node-life.js';
 import { NodeThreads } from './supervisor/node-threads.js';
 import { portTrouble } from './supervisor/port-probe.js';
@@ -53,6 +54,7 @@ export async function runNode(options: NodeOptions): Promise<number> {
       pool = openColdPool(config, databaseUrl);
       life.owns({ stop: () => pool?.close() ?? Promise.resolve() });
     }
+    letHeapsGrow();
     const threads = new NodeThreads({
       config: Object.freeze({ ...config, databaseUrl }),
       version,

@@ -86,7 +86,7 @@ export class Acceptor {
       onMessage: (session, message, isBinary) => frames.receive(session, message, isBinary),
       onEnded: (session, abrupt) => this.#subscriptions.receiverEnded(session, abrupt),
     });
-    this.#deliveries = this.#makeDeliveries();
+    this.#deliveries = this.#makeDeliveries(clock);
     this.#sessions.deliveries = this.#deliveries;
     this.#workers.sink = this.#deliveries;
     this.#workers.onFailedAck = ({ session, code, detail }) =>
@@ -142,6 +142,7 @@ export class Acceptor {
     this.#system.drain();
     while (this.#state !== 'stopped' && this.#workers.requests.size > 0) await pause(DRAIN_POLL_MS);
     if (this.#state === 'stopped') return;
+    this.#deliveries.flush();
     this.#sessions.drain();
     this.#streams.drain();
     await pause(DRAIN_GRACE_MS);
@@ -157,9 +158,17 @@ export class Acceptor {
     this.#workers.closeAll();
   }
 
-  #makeDeliveries(): Deliveries {
+  #makeDeliveries(clock: Clock): Deliveries {
+    let last = performance.eventLoopUtilization();
+    const busyShare = (): number => {
+      const { utilization } = performance.eventLoopUtilization(last);
+      last = performance.eventLoopUtilization();
+      return utilization;
+    };
     return new Deliveries({
       app: this.#app,
+      clock,
+      busyShare,
       onSubscribed: (link, op) => this.#subscribed(link, op),
       onUnsubscribed: (link, op) => this.#unsubscribed(link, op),
       onLinked: (link) => this.#subscriptions.linked(link),

@@ -3,10 +3,15 @@
  * a socket takes no more. Everything on one link is handled in the order it came.
  */
 import type { TemplatedApp } from 'uWebSockets.js';
+import type { Clock } from '../core/clock.js';
 import type { AcceptorLinkEnd } from '../thread/link.js';
 import * as ops from '../thread/ops.js';
 import type { PackReader } from '../thread/pack.js';
-import { Group } from './group.js';
+import { Chunk } from './chunk.js';
+import type { Group } from './group.js';
+import { GroupPump } from './group-pump.js';
+import { Groups } from './groups.js';
+import { Pace } from './pace.js';
 import { PublishLog } from './publish-log.js';
 import {
   KIND_JSON,
@@ -15,7 +20,8 @@ import {
   KIND_SSE,
   type Kind,
   type Receiver,
-  type ReceiverSubscription,
+  ReceiverSubscription,
+  type ReceiverSubscriptionFields,
   subscriptionKey,
   TAKEN,
 } from './receiver.js';
@@ -24,6 +30,9 @@ import type { DeliverySink } from './workers.js';
 
 export interface DeliveriesOptions {
   app: TemplatedApp;
+  clock: Clock;
+  /** How busy this thread was since it was asked last, 0 to 1. */
+  busyShare: () => number;
   /** SUBSCRIBED and UNSUBSCRIBED, asked for or not. */
   onSubscribed: (link: AcceptorLinkEnd, op: ops.SubscribedOp) => void;
   onUnsubscribed: (link: AcceptorLinkEnd, op: ops.UnsubscribedOp) => void;
@@ -35,10 +44,11 @@ export interface DeliveriesOptions {
 
 export class Deliveries implements DeliverySink {
   readonly #options: DeliveriesOptions;
-  readonly #groups = new Map<AcceptorLinkEnd, Map<number, Group>>();
+  readonly #groups = new Groups();
   readonly #byNumber = new Map<number, ReceiverSubscription>();
   readonly #log = new PublishLog();
-  readonly #pump: SeedPump;
+  readonly #pump: GroupPump;
+  readonly #seedPump: SeedPump;
   /**
    * Sockets that refused a publish: they leave uWS' topics before the next publish. Not at once, since
    * uWS is then walking the topic's subscribers, and dies when one leaves (tried: SIGSEGV).
@@ -49,26 +59,17 @@ export class Deliveries implements DeliverySink {
 
   constructor(options: DeliveriesOptions) {
     this.#options = options;
-    this.#pump = new SeedPump({
+    this.#pump = new GroupPump({
+      clock: options.clock,
+      pace: new Pace(options.busyShare),
+      publish: (group, chunk) => this.#publishChunk(group, chunk),
+    });
+    this.#seedPump = new SeedPump({
       app: options.app,
       log: this.#log,
       beforePublish: this.#applyLeaving,
-      onPublished: ({ link }, bytes) => {
-        ops.packCredit(link.writer, bytes);
-        link.scheduleFlush();
-      },
+      onPublished: (chunk) => this.#release(chunk),
     });
-  }
-
-  /** The group of a topic's number on a link; made when it is not there. */
-  groupOf(link: AcceptorLinkEnd, topicNo: number): Group {
-    const ofLink = this.#groups.get(link);
-    const known = ofLink?.get(topicNo);
-    if (known !== undefined) return known;
-    const group = new Group(link, topicNo);
-    if (ofLink === undefined) this.#groups.set(link, new Map([[topicNo, group]]));
-    else ofLink.set(topicNo, group);
-    return group;
   }
 
   handle(link: AcceptorLinkEnd, op: number, reader: PackReader): boolean {
@@ -106,10 +107,7 @@ export class Deliveries implements DeliverySink {
   }
 
   endTurn(): void {
-    for (const [link, bytes] of this.#credit) {
-      ops.packCredit(link.writer, bytes);
-      link.scheduleFlush();
-    }
+    for (const [link, bytes] of this.#credit) sendCredit(link, bytes);
     this.#credit.clear();
     this.#options.onTurnEnd();
   }
@@ -121,12 +119,13 @@ export class Deliveries implements DeliverySink {
   unlinked(link: AcceptorLinkEnd): void {
     this.#credit.delete(link);
     this.#options.onUnlinked(link);
-    this.#groups.delete(link);
+    this.#groups.unlinked(link);
   }
 
   /** A socket refused bytes that were published to a group: it leaves all its groups. */
   refused(receiver: Receiver, bytes: Uint8Array): void {
-    const place = this.#log.find(bytes, receiver.kind);
+    const groups = [...receiver.subscriptions.values()].map(({ group }) => group);
+    const place = this.#log.find(bytes, receiver.kind, groups);
     if (place < 0) return;
     for (const subscription of receiver.subscriptions.values()) {
       const { group, state } = subscription;
@@ -163,10 +162,12 @@ export class Deliveries implements DeliverySink {
     }
   }
 
-  /** The subscription is open here: operations may name it. */
-  opened(subscription: ReceiverSubscription): void {
+  /** A subscription is open here: operations may name it. It has a place in a group of its topic. */
+  open(fields: ReceiverSubscriptionFields, topicNo: number): ReceiverSubscription {
+    const group = this.#groups.enter(fields.link, topicNo);
+    const subscription = new ReceiverSubscription(fields, group);
     this.#byNumber.set(subscription.number, subscription);
-    subscription.group.subscriptions++;
+    return subscription;
   }
 
   /** Undefined: it has ended. */
@@ -176,19 +177,18 @@ export class Deliveries implements DeliverySink {
 
   /** The subscription ends here: it is in no group any more. */
   forget(subscription: ReceiverSubscription): void {
+    const { receiver, group, topic, name } = subscription;
+    if (!receiver.isGone) this.#flush(group);
     if (subscription.state === 'joined') this.#leaveGroup(subscription);
-    const { receiver, group, link, topic, name } = subscription;
     this.#byNumber.delete(subscription.number);
     receiver.subscriptions.delete(subscriptionKey(topic, name));
-    if (group.isEmpty) this.#pump.flush(group);
-    if (subscription.state === 'orphaned') return;
-    group.subscriptions--;
-    if (group.subscriptions === 0) this.#groups.get(link)?.delete(group.topicNo);
+    if (group.size === 0) this.#flush(group);
+    if (subscription.state !== 'orphaned') this.#groups.exit(group);
   }
 
   /** The worker is gone: where the subscription stood is kept for the next one. */
   orphan(subscription: ReceiverSubscription): void {
-    this.#pump.flush(subscription.group);
+    this.#flush(subscription.group);
     const { lastSequence } = subscription;
     if (subscription.state === 'joined') this.#leaveGroup(subscription);
     subscription.lastSequence = lastSequence;
@@ -200,28 +200,44 @@ export class Deliveries implements DeliverySink {
     this.#byNumber.delete(subscription.number);
   }
 
+  /** Everything that waits for its turn is handed to the sockets. */
+  flush(): void {
+    this.#pump.flushAll();
+  }
+
+  #flush(group: Group): void {
+    this.#pump.flush(group);
+    this.#seedPump.flush(group);
+  }
+
   #deliverGroup(link: AcceptorLinkEnd, op: ops.DeliverGroupOp): void {
-    const group = this.#groups.get(link)?.get(op.topicNo);
-    const isPumped = group !== undefined && group.membersOf(KIND_SEED) > 0;
-    const pumped = isPumped && op.encoding === ops.ENCODING_JSON;
-    // What is pumped is credited by the pump, when it is out.
-    if (!pumped) this.#credited(link, op.frames.length);
-    if (group === undefined) return;
-    if (op.encoding === ops.ENCODING_MSGPACK) {
-      this.#publish(group, KIND_MSGPACK, op);
-      return;
+    const chunk = new Chunk(link, op);
+    for (const group of this.#groups.of(link, op.topicNo)) {
+      if (group.size > 0) this.#pump.add(group, chunk);
     }
-    this.#publish(group, KIND_JSON, op);
-    if (pumped) this.#pump.add(group, op.frames);
-    if (group.streams.size > 0) this.#streamGroup(group, op);
+    this.#release(chunk);
+  }
+
+  #publishChunk(group: Group, chunk: Chunk): void {
+    const { op } = chunk;
+    if (op.encoding === ops.ENCODING_MSGPACK) this.#publish(group, KIND_MSGPACK, op);
+    else {
+      this.#publish(group, KIND_JSON, op);
+      if (group.membersOf(KIND_SEED) > 0) this.#seedPump.add(group, chunk);
+      if (group.streams.size > 0) this.#streamGroup(group, op);
+    }
+    this.#release(chunk);
+  }
+
+  #release(chunk: Chunk): void {
+    if (chunk.release()) sendCredit(chunk.link, chunk.op.frames.length);
   }
 
   #publish(group: Group, kind: Kind, op: ops.DeliverGroupOp): void {
-    if (group.membersOf(kind) > 0) {
-      this.#applyLeaving();
-      this.#log.add({ group, kind, first: op.firstSequence, frames: op.frames });
-      this.#options.app.publish(group.nameOf(kind), op.frames, kind === KIND_MSGPACK);
-    }
+    if (group.membersOf(kind) === 0) return;
+    this.#applyLeaving();
+    this.#log.add({ group, kind, first: op.firstSequence, frames: op.frames });
+    this.#options.app.publish(group.nameOf(kind), op.frames, kind === KIND_MSGPACK);
     group.published(kind, op.lastSequence);
   }
 
@@ -244,7 +260,7 @@ export class Deliveries implements DeliverySink {
     const subscription = this.#find(link, op.subscription);
     if (subscription === undefined || subscription.round !== op.round) return;
     const { receiver, group } = subscription;
-    if (receiver.kind === KIND_SEED) this.#pump.flush(group);
+    this.#flush(group);
     const taken = op.frames.length === 0 ? TAKEN : receiver.sendPage(op.frames, subscription);
     if (taken !== TAKEN) {
       this.#sendLeft(subscription, Math.max(taken, op.firstSequence - 1));
@@ -259,13 +275,13 @@ export class Deliveries implements DeliverySink {
     }
   }
 
-  /** What a receiver of one message each has in the pump goes out before what is sent to it alone. */
+  /** What waits for its group goes out before what is sent to it alone. */
   #give(link: AcceptorLinkEnd, op: ops.GiveOp): void {
     this.#credited(link, op.frames.length);
     const subscription = this.#find(link, op.subscription);
     if (subscription === undefined) return;
     const { receiver, group } = subscription;
-    if (receiver.kind === KIND_SEED) this.#pump.flush(group);
+    this.#flush(group);
     const taken = receiver.giveMessages(op.frames, subscription);
     if (receiver.hasRoom) {
       this.#sendGiven(subscription, taken);
@@ -278,6 +294,7 @@ export class Deliveries implements DeliverySink {
   #probe(link: AcceptorLinkEnd, op: ops.ProbeOp): void {
     const subscription = this.#find(link, op.subscription);
     if (subscription === undefined) return;
+    this.#flush(subscription.group);
     if (subscription.receiver.isEmpty) this.#sendProbed(subscription, true);
     else {
       subscription.owesProbed = true;
@@ -291,7 +308,7 @@ export class Deliveries implements DeliverySink {
     if (subscription.state === 'joined') return;
     this.#applyLeaving();
     const { receiver, group } = subscription;
-    if (receiver.kind === KIND_SEED) this.#pump.flush(group);
+    this.#flush(group);
     if (group.membersOf(receiver.kind) === 0) {
       group.published(receiver.kind, subscription.lastSequence);
     }
@@ -303,7 +320,7 @@ export class Deliveries implements DeliverySink {
   #leave(link: AcceptorLinkEnd, op: ops.LeaveOp): void {
     const subscription = this.#find(link, op.subscription);
     if (subscription?.state !== 'joined') return;
-    if (subscription.receiver.kind === KIND_SEED) this.#pump.flush(subscription.group);
+    this.#flush(subscription.group);
     this.#leaveGroup(subscription);
   }
 
@@ -367,4 +384,9 @@ export class Deliveries implements DeliverySink {
   #credited(link: AcceptorLinkEnd, bytes: number): void {
     this.#credit.set(link, (this.#credit.get(link) ?? 0) + bytes);
   }
+}
+
+function sendCredit(link: AcceptorLinkEnd, bytes: number): void {
+  ops.packCredit(link.writer, bytes);
+  link.scheduleFlush();
 }

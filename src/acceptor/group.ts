@@ -1,5 +1,5 @@
 /**
- * The sessions of this acceptor that are caught up on one topic: one uWS topic per kind, and a set of
+ * Some of this acceptor's sessions that are caught up on one topic: one uWS topic per kind, and a set of
  * SSE streams. It remembers how far each kind was published, which is what its members have.
  */
 import type { AcceptorLinkEnd } from '../thread/link.js';
@@ -12,14 +12,20 @@ export class Group {
   readonly #members = new Array<number>(KINDS).fill(0);
   readonly #last = new Array<number>(KINDS).fill(0);
   readonly streams = new Set<Receiver>();
-  /** Subscriptions that refer to it, in it or not: while there is one, it is the topic's group. */
+  /** Subscriptions that refer to it, in it or not: while there is one, it is a group of the topic. */
   subscriptions = 0;
+  /** Monotonic ms: what comes before waits, see pace.ts. */
+  restsUntilMs = 0;
 
-  constructor(link: AcceptorLinkEnd, topicNo: number) {
+  /** `serial`: unique on this acceptor. */
+  constructor(link: AcceptorLinkEnd, topicNo: number, serial: number) {
     this.link = link;
     this.topicNo = topicNo;
-    const base = `${link.worker}.${link.generation}.${topicNo}`;
-    this.#names = Array.from({ length: KINDS }, (_, kind) => `${base}.${kind}`);
+    this.#names = Array.from({ length: KINDS }, (_, kind) => `${serial}.${kind}`);
+  }
+
+  isOf(link: AcceptorLinkEnd, topicNo: number): boolean {
+    return this.link === link && this.topicNo === topicNo;
   }
 
   /** The uWS topic of a kind. */
@@ -31,8 +37,9 @@ export class Group {
     return this.#members[kind] ?? 0;
   }
 
-  get isEmpty(): boolean {
-    return this.#members.every((count) => count === 0);
+  /** Members of all kinds: the sockets that a publish to it is written to. */
+  get size(): number {
+    return this.#members.reduce((sum, count) => sum + count, 0);
   }
 
   changed(kind: Kind, by: 1 | -1): void {

@@ -33,14 +33,12 @@ export class PublishLog {
     setImmediate(this.#endTurn);
   }
 
-  /** Place of the publish whose bytes were refused; -1: it is not one of a group. */
-  find(refused: Uint8Array, kind: Kind): number {
-    const entries = this.#entries();
-    for (let at = entries.length - 1; at >= 0; at--) {
-      const entry = entries[at];
-      if (entry?.kind === kind && sameId(entry.frames, refused, kind)) return at;
-    }
-    return -1;
+  /** Place of the publish to one of `groups` whose bytes were refused; -1: it is none of them. */
+  find(refused: Uint8Array, kind: Kind, groups: readonly Group[]): number {
+    return this.#entries().findLastIndex(
+      (entry) =>
+        entry.kind === kind && groups.includes(entry.group) && sameId(entry.frames, refused, kind),
+    );
   }
 
   /** Last sequence that a member of `group` has when the publish at `place` was refused by it. */

@@ -27,6 +27,17 @@ export function subscriptionKey(topic: string, name: string | null): string {
   return name === null ? topic : `${topic} ${name}`;
 }
 
+export interface ReceiverSubscriptionFields {
+  receiver: Receiver;
+  number: number;
+  topic: string;
+  options: SubscribeOptions;
+  link: AcceptorLinkEnd;
+  idTag: number;
+  epoch: string;
+  lastSequence: number;
+}
+
 /** One subscription of a receiver, as this acceptor has it. */
 export class ReceiverSubscription {
   readonly receiver: Receiver;
@@ -54,23 +65,13 @@ export class ReceiverSubscription {
   /** Last sequence handed to the socket, when it is not in the group. */
   #lastSequence: number;
 
-  constructor(fields: {
-    receiver: Receiver;
-    number: number;
-    topic: string;
-    options: SubscribeOptions;
-    link: AcceptorLinkEnd;
-    group: Group;
-    idTag: number;
-    epoch: string;
-    lastSequence: number;
-  }) {
+  constructor(fields: ReceiverSubscriptionFields, group: Group) {
     this.receiver = fields.receiver;
     this.number = fields.number;
     this.topic = fields.topic;
     this.options = fields.options;
     this.link = fields.link;
-    this.group = fields.group;
+    this.group = group;
     this.idTag = fields.idTag;
     this.epoch = fields.epoch;
     this.#lastSequence = fields.lastSequence;

@@ -4,6 +4,7 @@
  * slower than 16 (measured); so at most 32 frames a group go out in a turn, the rest in the next.
  */
 import type { TemplatedApp } from 'uWebSockets.js';
+import type { Chunk } from './chunk.js';
 import type { Group } from './group.js';
 import { type PublishLog, sequenceOf, splitFrames } from './publish-log.js';
 import { KIND_SEED } from './receiver.js';
@@ -11,42 +12,38 @@ import { KIND_SEED } from './receiver.js';
 const FRAMES_A_TURN = 32;
 
 interface Queue {
+  chunks: Chunk[];
+  /** Of the first chunk. */
   frames: Uint8Array[];
+  /** How many of them are out. */
   at: number;
-  /** Bytes to be credited, separators included. */
-  credit: number;
+}
+
+export interface SeedPumpOptions {
+  app: TemplatedApp;
+  log: PublishLog;
+  /** Who left in the meantime must be gone before the next publish. */
+  beforePublish: () => void;
+  /** A chunk is out; it is released there. */
+  onPublished: (chunk: Chunk) => void;
 }
 
 export class SeedPump {
-  readonly #app: TemplatedApp;
-  readonly #log: PublishLog;
+  readonly #options: SeedPumpOptions;
   readonly #queues = new Map<Group, Queue>();
-  /** These bytes are out and may be credited. */
-  readonly #beforePublish: () => void;
-  readonly #onPublished: (group: Group, bytes: number) => void;
   #scheduled = false;
 
-  constructor(options: {
-    app: TemplatedApp;
-    log: PublishLog;
-    /** Who left in the meantime must be gone before the next publish. */
-    beforePublish: () => void;
-    onPublished: (group: Group, bytes: number) => void;
-  }) {
-    this.#app = options.app;
-    this.#log = options.log;
-    this.#beforePublish = options.beforePublish;
-    this.#onPublished = options.onPublished;
+  constructor(options: SeedPumpOptions) {
+    this.#options = options;
   }
 
-  /** Takes joined frames for a group; the bytes must stay as they are. */
-  add(group: Group, joined: Uint8Array): void {
+  add(group: Group, chunk: Chunk): void {
+    chunk.hold();
     const queue = this.#queues.get(group);
-    const frames = splitFrames(joined);
-    if (queue === undefined) this.#queues.set(group, { frames, at: 0, credit: joined.length });
+    if (queue !== undefined) queue.chunks.push(chunk);
     else {
-      queue.frames.push(...frames);
-      queue.credit += joined.length;
+      const frames = splitFrames(chunk.op.frames);
+      this.#queues.set(group, { chunks: [chunk], frames, at: 0 });
     }
     this.#run();
   }
@@ -69,22 +66,30 @@ export class SeedPump {
   }
 
   #publish(group: Group, queue: Queue, framesMax: number): void {
-    const name = group.nameOf(KIND_SEED);
-    const to = Math.min(queue.frames.length, queue.at + framesMax);
-    let bytes = 0;
-    for (; queue.at < to; queue.at++) {
+    for (let left = framesMax; left > 0; left--) {
       const frame = queue.frames[queue.at];
       if (frame === undefined) break;
-      const sequence = sequenceOf(frame);
-      this.#beforePublish();
-      this.#log.add({ group, kind: KIND_SEED, first: sequence, frames: frame });
-      this.#app.publish(name, frame, false);
-      group.published(KIND_SEED, sequence);
-      bytes += frame.length;
+      this.#publishFrame(group, frame);
+      queue.at++;
+      if (queue.at === queue.frames.length) this.#nextChunk(queue);
     }
-    const done = queue.at === queue.frames.length;
-    if (done) this.#queues.delete(group);
-    this.#onPublished(group, done ? queue.credit : bytes);
-    queue.credit -= bytes;
+    if (queue.chunks.length === 0) this.#queues.delete(group);
+  }
+
+  #publishFrame(group: Group, frame: Uint8Array): void {
+    const { app, log, beforePublish } = this.#options;
+    const sequence = sequenceOf(frame);
+    beforePublish();
+    log.add({ group, kind: KIND_SEED, first: sequence, frames: frame });
+    app.publish(group.nameOf(KIND_SEED), frame, false);
+    group.published(KIND_SEED, sequence);
+  }
+
+  #nextChunk(queue: Queue): void {
+    const done = queue.chunks.shift();
+    if (done !== undefined) this.#options.onPublished(done);
+    const [next] = queue.chunks;
+    queue.frames = next === undefined ? [] : splitFrames(next.op.frames);
+    queue.at = 0;
   }
 }

@@ -61,7 +61,7 @@ export class SessionFrames implements FrameSink {
       return;
     }
     const { limits } = this.#options;
-    const bytes = new Uint8Array(message);
+    const bytes = Buffer.from(message);
     this.#session = session;
     if (isBinary) decodeMsgpackFrames(bytes, limits, this);
     else decodeJsonFrames(bytes, session.kind !== KIND_SEED, limits, this);

@@ -7,7 +7,12 @@ import type { AcceptorLinkEnd } from '../thread/link.js';
 import * as ops from '../thread/ops.js';
 import type { Deliveries } from './deliveries.js';
 import { TENANT } from './publishing.js';
-import { encodingOf, type Receiver, ReceiverSubscription, subscriptionKey } from './receiver.js';
+import {
+  encodingOf,
+  type Receiver,
+  type ReceiverSubscription,
+  subscriptionKey,
+} from './receiver.js';
 import { Waiting } from './requests.js';
 import type { Workers } from './workers.js';
 
@@ -90,24 +95,14 @@ export class Subscriptions {
     if (receiver.isGone) return;
     const key = subscriptionKey(topic, options.name);
     const known = receiver.subscriptions.get(key);
-    const group = this.#deliveries().groupOf(link, op.topicNo);
-    if (known !== undefined && known.group === group) {
+    if (known?.group.isOf(link, op.topicNo)) {
       request.onOpen(known, op);
       return;
     }
-    const subscription = new ReceiverSubscription({
-      receiver,
-      number,
-      topic,
-      options,
-      link,
-      group,
-      idTag: op.idTag,
-      epoch: op.epoch,
-      lastSequence: op.sequence,
-    });
+    const { idTag, epoch, sequence: lastSequence, topicNo } = op;
+    const fields = { receiver, number, topic, options, link, idTag, epoch, lastSequence };
+    const subscription = this.#deliveries().open(fields, topicNo);
     receiver.subscriptions.set(key, subscription);
-    this.#deliveries().opened(subscription);
     request.onOpen(subscription, op);
   }
 

@@ -1,7 +1,7 @@
 /**
- * Stores what changed in cursors: all that changed in a while, in transactions of a bounded size, one
- * under way at a time. A save that failed is repeated as it was; verdicts are answered after the save
- * that contains them, and never when another has taken the subscription over.
+ * Stores what changed in cursors in a while, some of it at a time when it is much, in transactions of
+ * a bounded size, one under way at a time. A save that failed is repeated as it was; verdicts are
+ * answered after the save that contains them, and never when another has taken the subscription over.
  */
 import { backoffMs } from '../core/backoff.js';
 import type { Clock } from '../core/clock.js';
@@ -20,6 +20,13 @@ import { packAcked, packFailed } from '../thread/ops.js';
 import type { Tracker } from './tracker.js';
 
 const SAVE_INTERVAL_MS = 250;
+/**
+ * Beyond so many cursors the interval is divided: a thousand of them stored at once take the database and
+ * this thread 20 ms, in which publishes wait.
+ */
+const SLICE_CURSORS_MIN = 64;
+const SLICES = 10;
+const SLICE_MS = SAVE_INTERVAL_MS / SLICES;
 /** When somebody waits to be told that a verdict is stored. */
 const ANSWER_INTERVAL_MS = 10;
 /** Changes in one transaction, give or take one cursor's: more would hold up the thread. */
@@ -54,7 +61,10 @@ interface Part {
 
 export class Saves {
   readonly #options: SavesOptions;
+  /** Who changed first is first. */
   readonly #dirty = new Set<Tracker>();
+  /** Those with verdicts that wait for their answer. */
+  readonly #asked = new Set<Tracker>();
   #timer: NodeJS.Timeout | null = null;
   #timerMs = Number.POSITIVE_INFINITY;
   #underWay: Promise<void> | null = null;
@@ -72,17 +82,41 @@ export class Saves {
     }
     if (tracker.cursor.changes.isEmpty && tracker.answers.length === 0) return;
     this.#dirty.add(tracker);
-    this.#schedule(tracker.answers.length > 0 ? ANSWER_INTERVAL_MS : SAVE_INTERVAL_MS);
+    if (tracker.answers.length > 0) {
+      this.#asked.add(tracker);
+      this.#schedule(ANSWER_INTERVAL_MS);
+    } else {
+      this.#schedule(this.#dirty.size > SLICE_CURSORS_MIN ? SLICE_MS : SAVE_INTERVAL_MS);
+    }
   }
 
   /** Resolves once everything that had changed by now is stored, or was refused. */
   async flush(): Promise<void> {
+    await this.#storeSome(() => [...this.#dirty]);
+  }
+
+  /** Stores those that `choose` gives when nothing else is under way; what it leaves is stored soon. */
+  async #storeSome(choose: () => readonly Tracker[]): Promise<void> {
     while (this.#underWay !== null) await this.#underWay;
-    if (this.#dirty.size === 0) return;
-    this.#underWay = this.#storeAll([...this.#dirty]);
+    const chosen = choose();
+    if (chosen.length === 0) return;
+    const isAll = chosen.length === this.#dirty.size;
+    this.#underWay = this.#storeAll(chosen);
     await this.#underWay;
     this.#underWay = null;
+    if (!isAll) this.#schedule(SLICE_MS);
   }
+
+  /** Whoever waits for an answer, and of the others those that changed first. */
+  readonly #due = (): readonly Tracker[] => {
+    const due = new Set(this.#asked);
+    const count = due.size + Math.max(SLICE_CURSORS_MIN, Math.ceil(this.#dirty.size / SLICES));
+    for (const tracker of this.#dirty) {
+      if (due.size >= count) break;
+      due.add(tracker);
+    }
+    return [...due];
+  };
 
   /** What changes after a cursor's part was taken is of the next save. */
   async #storeAll(trackers: readonly Tracker[]): Promise<void> {
@@ -90,6 +124,7 @@ export class Saves {
     let changes = 0;
     for (const tracker of trackers) {
       this.#dirty.delete(tracker);
+      this.#asked.delete(tracker);
       changes += 1 + tracker.cursor.changes.size;
       parts.push(this.#part(tracker));
       if (changes < CHANGES_MAX) continue;
@@ -112,12 +147,15 @@ export class Saves {
     if (afterMs >= this.#timerMs) return;
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timerMs = afterMs;
-    this.#timer = setTimeout(() => {
-      this.#timer = null;
-      this.#timerMs = Number.POSITIVE_INFINITY;
-      void this.flush();
-    }, afterMs);
+    this.#timer = setTimeout(this.#timeout, afterMs);
   }
+
+  /** A field of its own: a closure in #schedule would cost every ack its context. */
+  readonly #timeout = (): void => {
+    this.#timer = null;
+    this.#timerMs = Number.POSITIVE_INFINITY;
+    void this.#storeSome(this.#due);
+  };
 
   #part(tracker: Tracker): Part {
     const { durable, topic, cursor, answers } = tracker;

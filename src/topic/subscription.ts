@@ -55,6 +55,13 @@ export interface SubscriptionOptions {
   delivered: number;
 }
 
+/** Who may judge deliveries: one for each such subscription, made once. */
+export interface Judge {
+  readonly subscription: Subscription;
+  readonly tracker: Tracker;
+  readonly member: Member;
+}
+
 export class Subscription {
   readonly link: WorkerLinkEnd;
   readonly session: number;
@@ -90,6 +97,8 @@ export class Subscription {
   /** Up to here deliveries fell out of tracking before the first ack came. */
   #untrackedUpTo = 0;
   readonly #ids: DeliveryIds | null;
+  /** Null: it judges nothing. */
+  readonly #judge: Judge | null;
 
   constructor(options: SubscriptionOptions) {
     const { tracker, ack } = options;
@@ -113,6 +122,9 @@ export class Subscription {
             inFlightMax: ack === 'none' ? Number.POSITIVE_INFINITY : this.#inFlightMax,
             ackWaitMs: tracker.cursor.rule.ackWaitMs,
           });
+    const { member } = this;
+    const judges = ack === 'explicit' && tracker !== null && member !== null;
+    this.#judge = judges ? { subscription: this, tracker, member } : null;
   }
 
   /** Last sequence handed towards the socket for the first time. */
@@ -211,12 +223,12 @@ export class Subscription {
    * Before a verdict: the cursor knows all that was sent, and a window is open from now on. Null: the
    * session cannot judge deliveries.
    */
-  judging(nowMs: number): { tracker: Tracker; member: Member } | null {
-    const { tracker, member } = this;
-    if (this.ack === 'none' || tracker === null || member === null) return null;
-    if (this.group !== null) tracker.cursor.sentUpTo(this.group.cursor);
-    if (!this.#isWindowed) this.#openWindow(tracker, nowMs);
-    return { tracker, member };
+  judging(nowMs: number): Judge | null {
+    const judge = this.#judge;
+    if (judge === null) return null;
+    if (this.group !== null) judge.tracker.cursor.sentUpTo(this.group.cursor);
+    if (!this.#isWindowed) this.#openWindow(judge.tracker, nowMs);
+    return judge;
   }
 
   /** Whether a delivery fell out of tracking before the window was opened: its ack changes nothing. */

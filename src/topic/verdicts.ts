@@ -3,7 +3,6 @@
  * answer back. Of a durable subscription it is given after the save that contains the verdict.
  */
 import type { Clock } from '../core/clock.js';
-import type { Member } from '../core/cursor-entry.js';
 import type { WorkerLinkEnd } from '../thread/link.js';
 import type { AckOp, VerdictOp } from '../thread/ops.js';
 import {
@@ -18,9 +17,8 @@ import type { Deadlines } from './deadlines.js';
 import type { Feeder } from './feeder.js';
 import type { Giver } from './giver.js';
 import type { Saves } from './saves.js';
-import type { Subscription } from './subscription.js';
+import type { Judge } from './subscription.js';
 import type { Topics } from './topics.js';
-import type { Tracker } from './tracker.js';
 
 export interface VerdictsOptions {
   topics: Topics;
@@ -36,13 +34,6 @@ type Target = Pick<AckOp, 'request' | 'session' | 'subscription' | 'topicNo'>;
 /** changed: it is to be saved. noted: taken, without a change. unknown: no such delivery. */
 type Outcome = 'changed' | 'noted' | 'unknown';
 
-interface Judge {
-  subscription: Subscription;
-  tracker: Tracker;
-  member: Member;
-  nowMs: number;
-}
-
 export class Verdicts {
   readonly #options: VerdictsOptions;
 
@@ -52,31 +43,29 @@ export class Verdicts {
 
   /** From ACK. Unknown, foreign, settled and future deliveries get one answer and change nothing. */
   ack(link: WorkerLinkEnd, op: AckOp): void {
-    const judge = this.#judge(link, op);
-    this.#answer(link, op, judge, judge === null ? 'unknown' : acked(judge, op));
+    const nowMs = this.#options.clock.monotonic();
+    const judge = this.#judge(link, op, nowMs);
+    this.#answer(link, op, judge, judge === null ? 'unknown' : acked(judge, op, nowMs));
     if (judge === null) return;
+    const { subscription, tracker, member } = judge;
     // A window that has room again is all that an ack can bring about.
-    if (judge.tracker.sole === judge.subscription) this.#options.feeder.pump(judge.subscription);
-    else this.#options.giver.later(judge.tracker);
+    if (tracker.cursor.sole === member) this.#options.feeder.pump(subscription);
+    else this.#options.giver.later(tracker);
   }
 
   /** From VERDICT; answered as an ACK is. */
   take(link: WorkerLinkEnd, op: VerdictOp): void {
-    const judge = this.#judge(link, op);
-    this.#answer(link, op, judge, judge === null ? 'unknown' : judged(judge, op));
+    const nowMs = this.#options.clock.monotonic();
+    const judge = this.#judge(link, op, nowMs);
+    this.#answer(link, op, judge, judge === null ? 'unknown' : judged(judge, op, nowMs));
     if (judge === null) return;
     this.#options.giver.later(judge.tracker);
     this.#options.deadlines.schedule(judge.tracker);
   }
 
-  #judge(link: WorkerLinkEnd, op: Target): Judge | null {
-    const nowMs = this.#options.clock.monotonic();
+  #judge(link: WorkerLinkEnd, op: Target, nowMs: number): Judge | null {
     const topic = this.#options.topics.byNo(op.topicNo);
-    const subscription = topic?.subscriptionOf(link, op.subscription);
-    const judging = subscription?.judging(nowMs) ?? null;
-    if (subscription === undefined || judging === null) return null;
-    const { tracker, member } = judging;
-    return { subscription, tracker, member, nowMs };
+    return topic?.subscriptionOf(link, op.subscription)?.judging(nowMs) ?? null;
   }
 
   #answer(link: WorkerLinkEnd, op: Target, judge: Judge | null, outcome: Outcome): void {
@@ -99,7 +88,7 @@ export class Verdicts {
   }
 }
 
-function acked({ subscription, tracker, member, nowMs }: Judge, op: AckOp): Outcome {
+function acked({ subscription, tracker, member }: Judge, op: AckOp, nowMs: number): Outcome {
   const { cursor } = tracker;
   const isById = op.kind === ACK_BY_ID && op.messageId !== null;
   const sequence = isById ? subscription.sequenceOf(op.messageId ?? new Uint8Array()) : op.sequence;
@@ -112,7 +101,7 @@ function acked({ subscription, tracker, member, nowMs }: Judge, op: AckOp): Outc
   return isTaken ? 'changed' : 'unknown';
 }
 
-function judged({ subscription, tracker, member, nowMs }: Judge, op: VerdictOp): Outcome {
+function judged({ subscription, tracker, member }: Judge, op: VerdictOp, nowMs: number): Outcome {
   const { cursor } = tracker;
   const { messageId, ms, reason } = op;
   const sequence = messageId === null ? op.sequence : subscription.sequenceOf(messageId);

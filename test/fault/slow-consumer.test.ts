@@ -65,6 +65,34 @@ for (const format of ['seed', 'json', 'msgpack'] satisfies Format[]) {
   });
 }
 
+t.test('of 300 sessions some stop reading for a while: nobody misses anything', async (t) => {
+  const node = await startNode({ SEND_BUFFER_BYTES_MAX: '65536' });
+  t.teardown(() => node.kill9());
+  const formats: Format[] = ['seed', 'json', 'msgpack'];
+  const sessions = await Promise.all(
+    Array.from({ length: 300 }, (_, n) => Subscriber.open(node.wsUrl, formats[n % 3] ?? 'json')),
+  );
+  for (const session of sessions) session.keep = false;
+  await Promise.all(sessions.map((session) => session.subscribe('many', { ack: 'none' })));
+  const slow = sessions.filter((_, n) => n % 20 === 0);
+  for (const session of slow) session.socket.pause();
+  const [first] = slow;
+  // More than the kernel's buffers of both ends take.
+  const all = 2_400;
+  for (let from = 0; from < all; from += BATCH) {
+    t.equal(await publishBatch(node.url, 'many', from), 200);
+    if (from === all / 2) {
+      t.ok((first?.sequences.get('many')?.length ?? 0) < all / 2, 'the slow ones lag');
+      for (const session of slow) session.socket.resume();
+    }
+  }
+  for (const session of sessions) {
+    await eventually(() => session.sequences.get('many')?.length === all);
+    t.same(session.disorder, []);
+    session.close();
+  }
+});
+
 t.test('a session that never reads is closed 4008 after the write deadline', async (t) => {
   const node = await startNode({ SEND_BUFFER_BYTES_MAX: '65536', WRITE_DEADLINE_MS: '1000' });
   t.teardown(() => node.kill9());

@@ -38,6 +38,38 @@ const open = async (topic: string, subscription: string, more = {}): Promise<Sub
   return session;
 };
 
+t.test('cursors that move together are stored some at a time', async (t) => {
+  const topic = 'slices';
+  const sessions = await Promise.all(Array.from({ length: 200 }, (_, n) => open(topic, `s${n}`)));
+  const got = Promise.all(
+    sessions.map(
+      (session) =>
+        new Promise<void>((resolve) => {
+          session.onMessage = () => resolve();
+        }),
+    ),
+  );
+  await publishAll(topic, 1);
+  await got;
+  for (const session of sessions) session.send({ type: 'ack', topic, sequence: 1 });
+  const stored = async (): Promise<{ n: string; transactions: string }> => {
+    const { rows } = await client.query<{ n: string; transactions: string }>(
+      `SELECT count(*) AS n, count(DISTINCT s.xmin::text) AS transactions
+       FROM conduit.subscriptions s JOIN conduit.topics t ON t.id = s.topic_id
+       WHERE t.name = $1 AND s.ack_floor = 1`,
+      [topic],
+    );
+    return rows[0] ?? { n: '0', transactions: '0' };
+  };
+  await eventually(async () => (await stored()).n === '200');
+  t.ok(Number((await stored()).transactions) >= 4, 'at most 64 in one transaction');
+  for (const session of sessions) session.close();
+  await eventually(async () => {
+    const { rowCount } = await client.query('DELETE FROM conduit.subscriptions');
+    return rowCount === 0;
+  });
+});
+
 t.test('100,000 messages acknowledged by 50 subscriptions leave 50 rows', async (t) => {
   const topic = 'rows';
   // A machine that is busy for a second must not make a deadline pass.
