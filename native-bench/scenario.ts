@@ -45,13 +45,17 @@ export interface QuickChanges {
  */
 export type Work = LoadWork | RatesWork | BesideWork | HoldWork | RecoveryWork;
 
-/** One load. `before` fills the topics and is not measured. */
+/**
+ * One load. `before` fills the topics and is not measured. `audience`: subscribers in a load generator of
+ * their own, so that an answer does not wait until its client has read what else came.
+ */
 export interface LoadWork {
   kind: 'load';
   count: 'published' | 'delivered';
   load: LoadOptions;
   warm?: LoadOptions;
   before?: LoadOptions;
+  audience?: LoadOptions;
 }
 
 /** Rising rates, open loop: the highest that passes. */

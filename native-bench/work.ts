@@ -26,6 +26,8 @@ const FAILURES_MAX = 2;
 /** Sessions are held so long at most. */
 const HOLD_S = 300;
 const SETTLE_MS = 1_000;
+/** An audience has so long to connect and subscribe. */
+const AUDIENCE_S = 3;
 const WARM_S_MIN = 2;
 /** So often as long as the warm-up of a measurement. */
 const WARM_TIMES = 2;
@@ -69,6 +71,7 @@ async function load(work: LoadWork, server: Server, times: Times): Promise<Measu
     const { valid, problems } = await runLoad(target, fill);
     if (!valid) return failedSample(`filling the topic: ${problems[0] ?? 'invalid'}`);
   }
+  if (work.audience !== undefined) return beforeAudience(work, work.audience, server, times);
   const result = await runLoad(target, { ...times, ...work.load }, processes);
   const sample = sampleOf(result, work.count);
   const { messages, subscribers = 0, topics = 1 } = work.load;
@@ -79,6 +82,30 @@ async function load(work: LoadWork, server: Server, times: Times): Promise<Measu
   const perSecond = (subscribers * topics * messages) / completeS;
   // How old a message is when it is read again says nothing.
   return { ...sample, perSecond, deliveryUs: null, more: { ...sample.more, ...seconds } };
+}
+
+/** The audience is there before what is counted, and outlasts it. */
+async function beforeAudience(
+  work: LoadWork,
+  audience: LoadOptions,
+  { target, processes }: Server,
+  times: Times,
+): Promise<Measured['sample']> {
+  const { warmup, duration } = times;
+  const lasts = { warmup: 0, duration: AUDIENCE_S + warmup + duration };
+  const listening = runLoad(target, { ...lasts, ...audience });
+  await new Promise((resolve) => setTimeout(resolve, AUDIENCE_S * 1_000));
+  const [result, heard] = await Promise.all([
+    runLoad(target, { ...times, ...work.load }, processes),
+    listening,
+  ]);
+  const sample = sampleOf(result, work.count);
+  const { perSecond, more, problems } = sampleOf(heard, 'delivered');
+  return {
+    ...sample,
+    more: { ...sample.more, ...more, delivered_per_s: perSecond },
+    problems: [...sample.problems, ...problems.map((line) => `the audience: ${line}`)],
+  };
 }
 
 async function rates(work: RatesWork, server: Server, times: Times): Promise<Measured> {

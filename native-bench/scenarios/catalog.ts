@@ -1,5 +1,6 @@
 /** All scenarios, in the order of a run. */
 import type { Scenario } from '../scenario.js';
+import { acks } from './acks.js';
 import { batch } from './batch.js';
 import { fanOut } from './fan-out.js';
 import { idle } from './idle.js';
@@ -18,6 +19,7 @@ export const SCENARIOS: readonly Scenario[] = [
   sustained,
   publish,
   fanOut,
+  acks,
   latency,
   batch,
   websocket,
