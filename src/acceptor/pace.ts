@@ -6,7 +6,7 @@
  */
 
 /** The share of its time that the thread may be busy before groups rest. */
-const BUSY_SHARE = 0.7;
+const BUSY_SHARE = 0.65;
 /** Ms; between two looks at the load. */
 const LOOK_MS = 20;
 /** Ms by which a look at a thread that is all busy, or all idle, changes the rest. */
