@@ -35,11 +35,14 @@ export interface GroupPumpOptions {
 
 export class GroupPump {
   readonly #options: GroupPumpOptions;
-  /** Groups for which something waits; who waits longest is first. */
   readonly #queues = new Map<Group, Queue>();
-  #socketsWaiting = 0;
+  /** Whose queue waits for a turn, and whose for the end of its rest; who waits longest is first. */
+  readonly #ready = new Set<Group>();
+  readonly #resting = new Set<Group>();
+  #socketsReady = 0;
   #socketsLeft = SOCKETS_A_TURN;
-  #state: 'idle' | 'resting' | 'scheduled' = 'idle';
+  #turnIsSet = false;
+  #timer: NodeJS.Timeout | null = null;
 
   constructor(options: GroupPumpOptions) {
     this.#options = options;
@@ -50,9 +53,8 @@ export class GroupPump {
     const queue = this.#queues.get(group) ?? this.#newQueue(group);
     queue.chunks.push(chunk);
     queue.bytes += chunk.op.frames.length;
-    const mayWrite = this.#socketsLeft > 0 && group.restsUntilMs <= this.#nowMs();
+    const mayWrite = this.#socketsLeft > 0 && this.#ready.has(group);
     if (mayWrite || queue.bytes > GROUP_BYTES_MAX) this.flush(group);
-    if (this.#state !== 'resting') this.#schedule();
   }
 
   /** Publishes all that waits for a group: somebody joins, leaves, or is sent something alone. */
@@ -60,9 +62,11 @@ export class GroupPump {
     const queue = this.#queues.get(group);
     if (queue === undefined) return;
     this.#queues.delete(group);
-    this.#socketsWaiting -= queue.sockets;
+    this.#resting.delete(group);
+    if (this.#ready.delete(group)) this.#socketsReady -= queue.sockets;
     this.#socketsLeft -= queue.sockets;
-    const nowMs = this.#nowMs();
+    this.#setTurn();
+    const nowMs = this.#options.clock.monotonic();
     group.restsUntilMs = nowMs + this.#options.pace.restMs(nowMs);
     for (const chunk of queue.chunks) this.#options.publish(group, chunk);
   }
@@ -74,38 +78,52 @@ export class GroupPump {
   #newQueue(group: Group): Queue {
     const queue: Queue = { chunks: [], bytes: 0, sockets: group.size };
     this.#queues.set(group, queue);
-    this.#socketsWaiting += queue.sockets;
+    const restMs = group.restsUntilMs - this.#options.clock.monotonic();
+    if (restMs > 0) this.#rest(group, restMs);
+    else this.#makeReady(group, queue);
     return queue;
   }
 
-  #schedule(): void {
-    if (this.#state === 'scheduled') return;
-    this.#state = 'scheduled';
+  #makeReady(group: Group, { sockets }: Queue): void {
+    this.#ready.add(group);
+    this.#socketsReady += sockets;
+    this.#setTurn();
+  }
+
+  #rest(group: Group, ms: number): void {
+    this.#resting.add(group);
+    this.#timer ??= setTimeout(this.#wake, Math.ceil(ms));
+  }
+
+  #setTurn(): void {
+    if (this.#turnIsSet) return;
+    this.#turnIsSet = true;
     setImmediate(this.#turn);
   }
 
   readonly #turn = (): void => {
-    this.#state = 'idle';
-    this.#socketsLeft = Math.max(SOCKETS_A_TURN, Math.ceil(this.#socketsWaiting / TURNS));
-    const nowMs = this.#nowMs();
-    for (const group of this.#queues.keys()) {
+    this.#turnIsSet = false;
+    this.#socketsLeft = Math.max(SOCKETS_A_TURN, Math.ceil(this.#socketsReady / TURNS));
+    for (const group of this.#ready) {
       if (this.#socketsLeft <= 0) break;
-      if (group.restsUntilMs > nowMs) {
-        // Those behind it wait no longer than it does from when their first chunk came.
-        this.#rest(group.restsUntilMs - nowMs);
-        return;
-      }
       this.flush(group);
     }
-    if (this.#queues.size > 0) this.#schedule();
+    if (this.#ready.size > 0) this.#setTurn();
   };
 
-  #rest(ms: number): void {
-    this.#state = 'resting';
-    setTimeout(this.#turn, Math.ceil(ms));
-  }
-
-  #nowMs(): number {
-    return this.#options.clock.monotonic();
-  }
+  /** Those behind one that still rests wait no longer than it does, from when their first chunk came. */
+  readonly #wake = (): void => {
+    this.#timer = null;
+    const nowMs = this.#options.clock.monotonic();
+    for (const group of this.#resting) {
+      const restMs = group.restsUntilMs - nowMs;
+      if (restMs > 0) {
+        this.#timer = setTimeout(this.#wake, Math.ceil(restMs));
+        return;
+      }
+      this.#resting.delete(group);
+      const queue = this.#queues.get(group);
+      if (queue !== undefined) this.#makeReady(group, queue);
+    }
+  };
 }
