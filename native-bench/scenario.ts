@@ -73,10 +73,11 @@ export interface BesideWork {
   busy: LoadOptions;
 }
 
-/** Idle sessions: memory for each. */
+/** Idle sessions: memory for each. `warm`: so that what a heap takes anyway is not counted with them. */
 export interface HoldWork {
   kind: 'hold';
   load: LoadOptions;
+  warm?: LoadOptions;
 }
 
 /** SIGKILL of the node under `load`, then a start; `subscribers` read everything. Conduit only. */

@@ -8,6 +8,7 @@
 import type { Clock } from '../core/clock.js';
 import type { Chunk } from './chunk.js';
 import type { Group } from './group.js';
+import { GROUP_SUBSCRIPTIONS_MAX } from './groups.js';
 import type { Pace } from './pace.js';
 
 /** Sockets written to in a turn, at least; the share of those that wait, when that is more. */
@@ -18,6 +19,13 @@ const TURNS = 8;
  * waiting, and publishers that are ahead of the sockets are to wait for them.
  */
 const GROUP_BYTES_MAX = 8 * 1024;
+
+/**
+ * Between two slices of a thread that lets groups rest this long: others on its cores, the database among
+ * them, get their turn meanwhile.
+ */
+const GAP_MS = 1;
+const GAP_FROM_REST_MS = 4;
 
 interface Queue {
   chunks: Chunk[];
@@ -66,13 +74,19 @@ export class GroupPump {
     if (this.#ready.delete(group)) this.#socketsReady -= queue.sockets;
     this.#socketsLeft -= queue.sockets;
     this.#setTurn();
-    const nowMs = this.#options.clock.monotonic();
-    group.restsUntilMs = nowMs + this.#options.pace.restMs(nowMs);
+    this.#setRest(group, queue.sockets);
     for (const chunk of queue.chunks) this.#options.publish(group, chunk);
   }
 
   flushAll(): void {
     for (const group of [...this.#queues.keys()]) this.flush(group);
+  }
+
+  /** In proportion to what its write costs: one session gains nothing by waiting. */
+  #setRest(group: Group, sockets: number): void {
+    const nowMs = this.#options.clock.monotonic();
+    const share = Math.min(1, sockets / GROUP_SUBSCRIPTIONS_MAX);
+    group.restsUntilMs = nowMs + share * this.#options.pace.restMs(nowMs);
   }
 
   #newQueue(group: Group): Queue {
@@ -98,7 +112,9 @@ export class GroupPump {
   #setTurn(): void {
     if (this.#turnIsSet) return;
     this.#turnIsSet = true;
-    setImmediate(this.#turn);
+    const { clock, pace } = this.#options;
+    if (pace.restMs(clock.monotonic()) < GAP_FROM_REST_MS) setImmediate(this.#turn);
+    else setTimeout(this.#turn, GAP_MS);
   }
 
   readonly #turn = (): void => {

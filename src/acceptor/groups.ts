@@ -6,7 +6,7 @@ import type { AcceptorLinkEnd } from '../thread/link.js';
 import { Group } from './group.js';
 
 /** Subscriptions that refer to a group: some 0.7 ms of system calls to write to. */
-const SUBSCRIPTIONS_MAX = 128;
+export const GROUP_SUBSCRIPTIONS_MAX = 128;
 
 export class Groups {
   readonly #byLink = new Map<AcceptorLinkEnd, Map<number, Group[]>>();
@@ -20,7 +20,7 @@ export class Groups {
   /** Takes a place in a group of the topic; one is made when none has room. */
   enter(link: AcceptorLinkEnd, topicNo: number): Group {
     const known = this.of(link, topicNo).find(
-      ({ subscriptions }) => subscriptions < SUBSCRIPTIONS_MAX,
+      ({ subscriptions }) => subscriptions < GROUP_SUBSCRIPTIONS_MAX,
     );
     const group = known ?? this.#add(link, topicNo);
     group.subscriptions++;

@@ -23,7 +23,7 @@ export class Pace {
     this.#busyShare = busyShare;
   }
 
-  /** Ms from one write to a group to the next. */
+  /** Ms from one write to a full group to the next. */
   restMs(nowMs: number): number {
     if (nowMs - this.#lookedAtMs < LOOK_MS) return this.#restMs;
     this.#lookedAtMs = nowMs;

@@ -4,18 +4,16 @@
  * slower than 16 (measured); so at most 32 frames a group go out in a turn, the rest in the next.
  */
 import type { TemplatedApp } from 'uWebSockets.js';
-import type { Chunk } from './chunk.js';
+import type { Chunk, SingleFrame } from './chunk.js';
 import type { Group } from './group.js';
-import { type PublishLog, sequenceOf, splitFrames } from './publish-log.js';
+import type { PublishLog } from './publish-log.js';
 import { KIND_SEED } from './receiver.js';
 
 const FRAMES_A_TURN = 32;
 
 interface Queue {
   chunks: Chunk[];
-  /** Of the first chunk. */
-  frames: Uint8Array[];
-  /** How many of them are out. */
+  /** How many frames of the first chunk are out. */
   at: number;
 }
 
@@ -41,10 +39,7 @@ export class SeedPump {
     chunk.hold();
     const queue = this.#queues.get(group);
     if (queue !== undefined) queue.chunks.push(chunk);
-    else {
-      const frames = splitFrames(chunk.op.frames);
-      this.#queues.set(group, { chunks: [chunk], frames, at: 0 });
-    }
+    else this.#queues.set(group, { chunks: [chunk], at: 0 });
     this.#run();
   }
 
@@ -67,29 +62,24 @@ export class SeedPump {
 
   #publish(group: Group, queue: Queue, framesMax: number): void {
     for (let left = framesMax; left > 0; left--) {
-      const frame = queue.frames[queue.at];
-      if (frame === undefined) break;
-      this.#publishFrame(group, frame);
+      const [chunk] = queue.chunks;
+      const single = chunk?.singles[queue.at];
+      if (chunk === undefined || single === undefined) break;
+      this.#publishFrame(group, single);
       queue.at++;
-      if (queue.at === queue.frames.length) this.#nextChunk(queue);
+      if (queue.at < chunk.singles.length) continue;
+      queue.chunks.shift();
+      queue.at = 0;
+      this.#options.onPublished(chunk);
     }
     if (queue.chunks.length === 0) this.#queues.delete(group);
   }
 
-  #publishFrame(group: Group, frame: Uint8Array): void {
+  #publishFrame(group: Group, { frame, sequence }: SingleFrame): void {
     const { app, log, beforePublish } = this.#options;
-    const sequence = sequenceOf(frame);
     beforePublish();
     log.add({ group, kind: KIND_SEED, first: sequence, frames: frame });
     app.publish(group.nameOf(KIND_SEED), frame, false);
     group.published(KIND_SEED, sequence);
-  }
-
-  #nextChunk(queue: Queue): void {
-    const done = queue.chunks.shift();
-    if (done !== undefined) this.#options.onPublished(done);
-    const [next] = queue.chunks;
-    queue.frames = next === undefined ? [] : splitFrames(next.op.frames);
-    queue.at = 0;
   }
 }
