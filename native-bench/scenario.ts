@@ -73,11 +73,10 @@ export interface BesideWork {
   busy: LoadOptions;
 }
 
-/** Idle sessions: memory for each. `warm`: so that what a heap takes anyway is not counted with them. */
+/** Idle sessions: memory for each. */
 export interface HoldWork {
   kind: 'hold';
   load: LoadOptions;
-  warm?: LoadOptions;
 }
 
 /** SIGKILL of the node under `load`, then a start; `subscribers` read everything. Conduit only. */

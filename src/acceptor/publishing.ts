@@ -50,7 +50,7 @@ export class Publishing {
     }
     const request = this.#workers.requests.add(waiting(link, bytes));
     packPublish(link.writer, request, publish.topic, publish);
-    link.scheduleFlush();
+    link.schedulePublish();
   }
 
   #checkDeliverAt(deliverAtMs: number): void {

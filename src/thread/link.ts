@@ -10,6 +10,9 @@ import { PackReader, PackWriter } from './pack.js';
 /** Posted at once when this much is packed, so that a turn with much traffic does not grow one buffer. */
 const FLUSH_BYTES = 256 * 1024;
 
+/** A publish that stands behind so many acknowledgements is posted at once. */
+const ACKS_BEFORE_MAX = 32;
+
 /** Reads the fields of one operation; must consume exactly them. */
 export type OpHandler = (op: number, reader: PackReader) => void;
 
@@ -44,7 +47,7 @@ class LinkEnd {
       this.#state = 'flushing';
       setImmediate(this.#flush);
     } else if (this.writer.bytes > FLUSH_BYTES) {
-      this.#post();
+      this.post();
     }
   }
 
@@ -56,10 +59,11 @@ class LinkEnd {
   readonly #flush = (): void => {
     if (this.#state !== 'flushing') return;
     this.#state = 'open';
-    this.#post();
+    this.post();
   };
 
-  #post(): void {
+  /** Posts what is packed, without waiting for the end of the turn. */
+  protected post(): void {
     if (this.#state === 'closed' || this.writer.ops === 0) return;
     const packed = this.writer.take();
     this.#port.postMessage(packed, [packed]);
@@ -72,6 +76,8 @@ export class AcceptorLinkEnd extends LinkEnd {
   #messages = 0;
   #bytes = 0;
   #acks = 0;
+  /** Packed and not posted yet. */
+  #acksPacked = 0;
   readonly #limits: Limits;
   readonly #acksMax: number;
 
@@ -103,7 +109,22 @@ export class AcceptorLinkEnd extends LinkEnd {
   takeAckCredit(): boolean {
     if (this.#acks >= this.#acksMax) return false;
     this.#acks++;
+    this.#acksPacked++;
     return true;
+  }
+
+  /**
+   * `scheduleFlush` for a publish. A turn that reads a thousand acknowledgements takes milliseconds: what
+   * stands behind some of them does not wait for the rest.
+   */
+  schedulePublish(): void {
+    if (this.#acksPacked >= ACKS_BEFORE_MAX) this.post();
+    else this.scheduleFlush();
+  }
+
+  protected override post(): void {
+    this.#acksPacked = 0;
+    super.post();
   }
 
   /** From ACK_CREDIT. */
