@@ -93,6 +93,43 @@ t.test('of 300 sessions some stop reading for a while: nobody misses anything', 
   }
 });
 
+t.test('who joins while a fan-out is being written gets nothing from before', async (t) => {
+  const node = await startNode();
+  t.teardown(() => node.kill9());
+  const early = await Promise.all(
+    Array.from({ length: 250 }, () => Subscriber.open(node.wsUrl, 'msgpack')),
+  );
+  await Promise.all(early.map((session) => session.subscribe('joining', { ack: 'none' })));
+  const late = await Promise.all(
+    Array.from({ length: 100 }, () => Subscriber.open(node.wsUrl, 'msgpack')),
+  );
+  const starts: number[] = [];
+  const publish = async (): Promise<void> => {
+    const answer = await request(`${node.url}/api/publish`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ topic: 'joining', payload: 1 }),
+    });
+    t.equal(answer.status, 200);
+  };
+  for (const session of late) {
+    const [answer] = await Promise.all([
+      session.subscribe('joining', { ack: 'none' }),
+      publish(),
+      publish(),
+    ]);
+    starts.push(Number(answer['sequence']));
+  }
+  const all = 2 * late.length;
+  for (const [n, session] of late.entries()) {
+    const first = (starts[n] ?? 0) + 1;
+    await eventually(() => session.sequences.get('joining')?.at(-1) === all || first > all);
+    const expected = Array.from({ length: all - first + 1 }, (_, i) => first + i);
+    t.same(session.sequences.get('joining') ?? [], expected);
+  }
+  for (const session of [...early, ...late]) session.close();
+});
+
 t.test('a session that never reads is closed 4008 after the write deadline', async (t) => {
   const node = await startNode({ SEND_BUFFER_BYTES_MAX: '65536', WRITE_DEADLINE_MS: '1000' });
   t.teardown(() => node.kill9());
