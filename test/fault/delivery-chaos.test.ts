@@ -3,7 +3,8 @@
 // Method: publishers, groups, single and ephemeral subscribers in both formats; sessions die at random,
 // the node is killed every 5 s, PostgreSQL's backends are terminated; then quiet, then the judge.
 // CONDUIT_CHAOS_S: for how long, 60 by default; the runner gives up a file after 10 minutes, so run this
-// one by itself for longer. CONDUIT_CHAOS_SEED: the chance of an earlier run.
+// one by itself for longer, with TAP_TIMEOUT (seconds) well above. CONDUIT_CHAOS_SEED: the chance of an
+// earlier run.
 import t, { type Test } from 'tap';
 import { ChaosConsumer, pause } from '../support/chaos-consumer.js';
 import { ChaosPublisher } from '../support/chaos-publisher.js';
