@@ -203,6 +203,7 @@ export class Deliveries implements DeliverySink {
   /** Everything that waits for its turn is handed to the sockets. */
   flush(): void {
     this.#pump.flushAll();
+    this.#seedPump.flushAll();
   }
 
   #flush(group: Group): void {

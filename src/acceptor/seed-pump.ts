@@ -49,6 +49,10 @@ export class SeedPump {
     if (queue !== undefined) this.#publish(group, queue, Number.POSITIVE_INFINITY);
   }
 
+  flushAll(): void {
+    for (const group of [...this.#queues.keys()]) this.flush(group);
+  }
+
   #run(): void {
     if (this.#scheduled) return;
     for (const [group, queue] of this.#queues) this.#publish(group, queue, FRAMES_A_TURN);

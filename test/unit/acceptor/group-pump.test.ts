@@ -1,6 +1,5 @@
 // Goal: a fan-out to many sockets is written in slices, each group whole and in order; nothing waits
 // longer than its bounds, and what is handed out is released exactly once.
-import { MessageChannel } from 'node:worker_threads';
 import t from 'tap';
 import { Chunk } from '../../../src/acceptor/chunk.js';
 import type { Group } from '../../../src/acceptor/group.js';
@@ -8,24 +7,12 @@ import { GroupPump } from '../../../src/acceptor/group-pump.js';
 import { Groups } from '../../../src/acceptor/groups.js';
 import { Pace } from '../../../src/acceptor/pace.js';
 import { KIND_MSGPACK } from '../../../src/acceptor/receiver.js';
-import { DEFAULT_LIMITS } from '../../../src/core/limits.js';
-import { AcceptorLinkEnd } from '../../../src/thread/link.js';
 import { ENCODING_MSGPACK } from '../../../src/thread/ops.js';
+import { openLink } from '../../support/acceptor-link.js';
 import { eventually } from '../../support/eventually.js';
 
-const { port1, port2 } = new MessageChannel();
-const link = new AcceptorLinkEnd({
-  port: port1,
-  worker: 0,
-  generation: 1,
-  limits: DEFAULT_LIMITS,
-  onOp: () => undefined,
-  onTurn: () => undefined,
-});
-t.teardown(() => {
-  link.close();
-  port2.close();
-});
+const { link, close } = openLink();
+t.teardown(close);
 
 /** Joined sessions of topic 1, in as many groups as they take. */
 function groupsOf(sessions: number): readonly Group[] {

@@ -1,25 +1,12 @@
 // Goal: when a socket refuses bytes that went to several groups, how far its own group had got is told.
-import { MessageChannel } from 'node:worker_threads';
 import t from 'tap';
 import { Group } from '../../../src/acceptor/group.js';
 import { PublishLog } from '../../../src/acceptor/publish-log.js';
 import { KIND_JSON } from '../../../src/acceptor/receiver.js';
-import { DEFAULT_LIMITS } from '../../../src/core/limits.js';
-import { AcceptorLinkEnd } from '../../../src/thread/link.js';
+import { openLink } from '../../support/acceptor-link.js';
 
-const { port1, port2 } = new MessageChannel();
-const link = new AcceptorLinkEnd({
-  port: port1,
-  worker: 0,
-  generation: 1,
-  limits: DEFAULT_LIMITS,
-  onOp: () => undefined,
-  onTurn: () => undefined,
-});
-t.teardown(() => {
-  link.close();
-  port2.close();
-});
+const { link, close } = openLink();
+t.teardown(close);
 
 const frame = (sequence: number): Uint8Array => {
   const id = `019a0000-0000-7000-8000-${String(sequence).padStart(12, '0')}`;
