@@ -97,7 +97,7 @@ export interface Receiver {
   /** By subscriptionKey. */
   readonly subscriptions: Map<string, ReceiverSubscription>;
   /** Workers that know of it, to be told of its end. */
-  readonly links: Set<AcceptorLinkEnd>;
+  links: readonly AcceptorLinkEnd[];
   /** Enters or leaves what the group publishes to. */
   joinGroup(group: Group): void;
   leaveGroup(group: Group): void;

@@ -26,6 +26,8 @@ import type { Workers } from './workers.js';
 
 /** After so many frames that were no frames the session is closed. */
 const BAD_FRAMES_MAX = 10;
+/** One for all subscriptions that begin at the head: each keeps its options. */
+const LATEST = { from: 'latest' } as const;
 const MALFORMED: readonly ErrorCode[] = [
   'invalid_json',
   'invalid_msgpack',
@@ -125,7 +127,7 @@ export class SessionFrames implements FrameSink {
     refuseAmbiguous(frame);
     const { topic, subscription: name, ref } = frame;
     const key = subscriptionKey(topic, name);
-    const number = session.subscriptions.get(key)?.number ?? session.subscribing.get(key);
+    const number = session.subscriptionNumber(key);
     if (number === undefined) this.#checkCount(session);
     const request: SubscribeRequest = {
       receiver: session,
@@ -133,21 +135,21 @@ export class SessionFrames implements FrameSink {
       topic,
       options: this.#subscribeOptions(frame),
       onOpen: (_subscription, op) => {
-        session.subscribing.delete(key);
+        session.subscribeAnswered(key);
         session.sendFrame(subscribedFrame(topic, name, op, ref ?? undefined));
       },
       onFailed: (error) => {
-        session.subscribing.delete(key);
+        session.subscribeAnswered(key);
         this.#refuse(session, error.code, error.detail, ref);
       },
     };
     subscriptions.subscribe(request);
-    session.subscribing.set(key, request.number);
+    session.subscribeSent(key, request.number);
   }
 
-  #checkCount({ subscriptions, subscribing }: Session): void {
+  #checkCount({ subscriptionCount }: Session): void {
     const { subscriptionsPerSessionMax } = this.#options.limits;
-    if (subscriptions.size + subscribing.size < subscriptionsPerSessionMax) return;
+    if (subscriptionCount < subscriptionsPerSessionMax) return;
     const detail = `at most ${subscriptionsPerSessionMax} subscriptions (SUBSCRIPTIONS_PER_SESSION_MAX)`;
     throw new RequestError('subscription_limit', detail, 'topic');
   }
@@ -164,7 +166,7 @@ export class SessionFrames implements FrameSink {
       maxDeliver: frame.maxDeliver,
       ordering: frame.ordering ?? 'none',
       exclusive: frame.exclusive,
-      start: frame.start ?? { from: 'latest' },
+      start: frame.start ?? LATEST,
       create: autoCreateTopics,
     };
   }

@@ -23,47 +23,67 @@ export interface SocketData {
   kind: Kind;
 }
 
-export interface SessionOptions {
-  number: number;
-  kind: Kind;
-  ws: WebSocket<SocketData>;
-  sendBufferBytesMax: number;
+/** Who keeps the sessions. */
+export interface SessionKeeper {
+  /** Bytes that may wait for one socket. */
+  readonly sendBufferBytesMax: number;
   /** Frames wait: `flush` is to be called at the end of the turn. */
-  onPending: (session: Session) => void;
-  onLagging: (session: Session) => void;
+  frameWaits(session: Session): void;
+  /** Its socket takes no more. */
+  lags(session: Session): void;
 }
 
 const SEND_DROPPED = 2;
+const NO_LINKS: readonly AcceptorLinkEnd[] = [];
 const SEPARATOR = String.fromCharCode(FRAME_SEPARATOR);
 
 export class Session implements Receiver {
   readonly number: number;
   readonly kind: Kind;
   readonly subscriptions = new Map<string, ReceiverSubscription>();
-  /** Numbers of subscribes under way, by key: they count towards the limit. */
-  readonly subscribing = new Map<string, number>();
-  /** Workers that know of this session, to be told of its end. */
-  readonly links = new Set<AcceptorLinkEnd>();
+  links: readonly AcceptorLinkEnd[] = NO_LINKS;
   badFrames = 0;
   /** Monotonic ms since when its socket takes nothing; 0: it does. */
   laggingSinceMs = 0;
   state: 'open' | 'closing' | 'closed' = 'open';
+  /** Numbers of subscribes under way, by key; null: there are none. An idle session is kept small. */
+  #subscribing: Map<string, number> | null = null;
   readonly #ws: WebSocket<SocketData>;
-  readonly #bufferMax: number;
-  readonly #options: SessionOptions;
+  readonly #keeper: SessionKeeper;
   #pending: (string | Uint8Array)[] = [];
   #pendingBytes = 0;
 
-  constructor(options: SessionOptions) {
-    this.#options = options;
-    this.number = options.number;
-    this.kind = options.kind;
-    this.#ws = options.ws;
-    this.#bufferMax = options.sendBufferBytesMax;
+  constructor(number: number, kind: Kind, ws: WebSocket<SocketData>, keeper: SessionKeeper) {
+    this.number = number;
+    this.kind = kind;
+    this.#ws = ws;
+    this.#keeper = keeper;
+  }
+
+  /** With those under way. */
+  get subscriptionCount(): number {
+    return this.subscriptions.size + (this.#subscribing?.size ?? 0);
+  }
+
+  /** The number of the subscription it has, or has asked for, by this key. */
+  subscriptionNumber(key: string): number | undefined {
+    return this.subscriptions.get(key)?.number ?? this.#subscribing?.get(key);
+  }
+
+  subscribeSent(key: string, number: number): void {
+    this.#subscribing ??= new Map();
+    this.#subscribing.set(key, number);
+  }
+
+  subscribeAnswered(key: string): void {
+    this.#subscribing?.delete(key);
+    if (this.#subscribing?.size === 0) this.#subscribing = null;
   }
 
   get hasRoom(): boolean {
-    return this.state === 'open' && this.#ws.getBufferedAmount() * 2 <= this.#bufferMax;
+    return (
+      this.state === 'open' && this.#ws.getBufferedAmount() * 2 <= this.#keeper.sendBufferBytesMax
+    );
   }
 
   get isGone(): boolean {
@@ -87,7 +107,7 @@ export class Session implements Receiver {
   sendPage(frames: Uint8Array, _subscription: ReceiverSubscription): number {
     if (this.state !== 'open') return TAKEN;
     this.flush();
-    if (this.#ws.getBufferedAmount() > this.#bufferMax) return 0;
+    if (this.#ws.getBufferedAmount() > this.#keeper.sendBufferBytesMax) return 0;
     if (this.kind === KIND_SEED) {
       const split = splitFrames(frames);
       const refused = split[this.#sendOneByOne(split)];
@@ -99,7 +119,7 @@ export class Session implements Receiver {
   giveMessages(frames: Uint8Array, _subscription: ReceiverSubscription): number {
     if (this.state !== 'open') return Number.POSITIVE_INFINITY;
     this.flush();
-    if (this.#ws.getBufferedAmount() > this.#bufferMax) return 0;
+    if (this.#ws.getBufferedAmount() > this.#keeper.sendBufferBytesMax) return 0;
     if (this.kind === KIND_SEED) return this.#sendOneByOne(splitFrames(frames));
     const sent = this.#ws.send(frames, this.kind === KIND_MSGPACK) !== SEND_DROPPED;
     return sent ? Number.POSITIVE_INFINITY : 0;
@@ -122,17 +142,17 @@ export class Session implements Receiver {
   /** A frame in this session's encoding; it goes out at the end of the turn. */
   sendEncoded(frame: string | Uint8Array): void {
     if (this.state !== 'open') return;
-    if (this.#pending.length === 0) this.#options.onPending(this);
+    if (this.#pending.length === 0) this.#keeper.frameWaits(this);
     this.#pending.push(frame);
     this.#pendingBytes += frame.length;
-    if (this.#pendingBytes > this.#bufferMax) this.flush();
+    if (this.#pendingBytes > this.#keeper.sendBufferBytesMax) this.flush();
   }
 
   /** Sends what waits; what a full socket does not take waits for its drain, within the bound. */
   flush(): void {
     if (this.#pending.length === 0 || this.state !== 'open') return;
-    if (this.#ws.getBufferedAmount() > this.#bufferMax) {
-      if (this.#pendingBytes > this.#bufferMax) this.end(CLOSE.slow);
+    if (this.#ws.getBufferedAmount() > this.#keeper.sendBufferBytesMax) {
+      if (this.#pendingBytes > this.#keeper.sendBufferBytesMax) this.end(CLOSE.slow);
       else this.lagging();
       return;
     }
@@ -147,11 +167,11 @@ export class Session implements Receiver {
   }
 
   lagging(): void {
-    this.#options.onLagging(this);
+    this.#keeper.lags(this);
   }
 
   topicDeleted(): void {
-    if (this.subscriptions.size === 0 && this.subscribing.size === 0) this.end(CLOSE.topicDeleted);
+    if (this.subscriptionCount === 0) this.end(CLOSE.topicDeleted);
   }
 
   /** Tells the client why, then closes. */

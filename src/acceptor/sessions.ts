@@ -16,7 +16,7 @@ import type { Deliveries } from './deliveries.js';
 import { Exchange } from './exchange.js';
 import type { Guard } from './guard.js';
 import { KIND_JSON, KIND_MSGPACK, KIND_SEED, type Kind, type Receiver } from './receiver.js';
-import { Session, type SocketData } from './session.js';
+import { Session, type SessionKeeper, type SocketData } from './session.js';
 
 const SUBPROTOCOLS: Readonly<Record<string, Kind>> = {
   'conduit.json.v1': KIND_JSON,
@@ -40,7 +40,8 @@ export interface SessionsOptions {
   onEnded: (session: Session, abrupt: boolean) => void;
 }
 
-export class Sessions {
+export class Sessions implements SessionKeeper {
+  readonly sendBufferBytesMax: number;
   readonly #options: SessionsOptions;
   /** Sessions and SSE streams by number. */
   readonly #receivers = new Map<number, Receiver>();
@@ -57,6 +58,7 @@ export class Sessions {
 
   constructor(options: SessionsOptions) {
     this.#options = options;
+    this.sendBufferBytesMax = options.config.limits.sendBufferBytesMax;
     this.#sweeper = setInterval(() => this.#sweep(), SWEEP_MS);
   }
 
@@ -97,7 +99,7 @@ export class Sessions {
     app.ws<SocketData>('/ws', {
       compression: 0,
       maxPayloadLength: limits.wsMessageBytesMax,
-      maxBackpressure: limits.sendBufferBytesMax,
+      maxBackpressure: this.sendBufferBytesMax,
       idleTimeout: limits.idleTimeoutS,
       sendPingsAutomatically: false,
       upgrade: (res, req, context) =>
@@ -189,14 +191,7 @@ export class Sessions {
 
   #opened(ws: WebSocket<SocketData>): void {
     const data = ws.getUserData();
-    const session = new Session({
-      number: this.nextNumber(),
-      kind: data.kind,
-      ws,
-      sendBufferBytesMax: this.#options.config.limits.sendBufferBytesMax,
-      onPending: (one) => this.#frameWaits(one),
-      onLagging: (one) => this.#lags(one),
-    });
+    const session = new Session(this.nextNumber(), data.kind, ws, this);
     data.session = session;
     this.#open.add(session);
     this.add(session);
@@ -220,7 +215,7 @@ export class Sessions {
     this.#deliveries?.drained(session);
   }
 
-  #frameWaits(session: Session): void {
+  frameWaits(session: Session): void {
     this.#pending.add(session);
     if (this.#flushScheduled) return;
     this.#flushScheduled = true;
@@ -230,7 +225,7 @@ export class Sessions {
     });
   }
 
-  #lags(session: Session): void {
+  lags(session: Session): void {
     if (session.laggingSinceMs !== 0) return;
     session.laggingSinceMs = this.#options.clock.monotonic();
     this.#lagging.add(session);

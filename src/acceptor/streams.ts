@@ -119,7 +119,7 @@ class Stream implements Receiver {
   readonly number: number;
   readonly kind = KIND_SSE;
   readonly subscriptions = new Map<string, ReceiverSubscription>();
-  readonly links = new Set<AcceptorLinkEnd>();
+  links: readonly AcceptorLinkEnd[] = [];
   state: 'opening' | 'open' | 'closed' = 'opening';
   laggingSinceMs = 0;
   readonly #exchange: Exchange;

@@ -63,7 +63,7 @@ export class Subscriptions {
     const op = { request: number, session, subscription, topic, encoding, options };
     ops.packSubscribe(link.writer, op);
     link.scheduleFlush();
-    receiver.links.add(link);
+    if (!receiver.links.includes(link)) receiver.links = receiver.links.concat(link);
   }
 
   /** The receiver is gone: every worker that knows of it is told, and its subscriptions end. */

@@ -10,8 +10,11 @@ import { numberKey } from './topic.js';
 export interface SessionEntry {
   state: 'open' | 'ended';
   readonly subscriptions: Set<Subscription>;
-  /** The last subscribe or unsubscribe under way, by topic: the next of that topic follows it. */
-  readonly underWay: Map<string, Promise<void>>;
+  /**
+   * The last subscribe or unsubscribe under way, by topic: the next of that topic follows it. Null: none
+   * is.
+   */
+  underWay: Map<string, Promise<void>> | null;
 }
 
 export class Sessions {
@@ -22,7 +25,7 @@ export class Sessions {
     const key = numberKey(link, session);
     const known = this.#entries.get(key);
     if (known !== undefined) return known;
-    const entry: SessionEntry = { state: 'open', subscriptions: new Set(), underWay: new Map() };
+    const entry: SessionEntry = { state: 'open', subscriptions: new Set(), underWay: null };
     this.#entries.set(key, entry);
     return entry;
   }

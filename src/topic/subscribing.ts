@@ -234,7 +234,7 @@ export class Subscribing {
       maxInFlight: op.options.maxInFlight,
       inFlightMaxDefault: limits.inFlightMax,
       tracker,
-      sessionName: `${origin}/${link.acceptor}/${op.session}`,
+      origin,
       delivered: tracker?.cursor.delivered ?? answer.cursor,
     });
     const head = Math.max(topic.head, record.lastSequence);
@@ -348,13 +348,16 @@ export class Subscribing {
 
   /** Runs it after what is under way for the same session and topic. */
   #inTurn(entry: SessionEntry, topic: string, run: () => Promise<void>): void {
-    const previous = entry.underWay.get(topic);
+    entry.underWay ??= new Map();
+    const { underWay } = entry;
+    const previous = underWay.get(topic);
     const current = (previous === undefined ? run() : previous.then(run)).catch(
       this.#options.onBug,
     );
-    entry.underWay.set(topic, current);
+    underWay.set(topic, current);
     void current.then(() => {
-      if (entry.underWay.get(topic) === current) entry.underWay.delete(topic);
+      if (underWay.get(topic) === current) underWay.delete(topic);
+      if (underWay.size === 0) entry.underWay = null;
     });
   }
 }

@@ -49,8 +49,8 @@ export interface SubscriptionOptions {
   inFlightMaxDefault: number;
   /** null: ephemeral, without acknowledgements. */
   tracker: Tracker | null;
-  /** Opaque, for the trace of failures; unique for ever. */
-  sessionName: string;
+  /** What the names of this worker's sessions begin with. */
+  origin: string;
   /** Last sequence that is not to be delivered. */
   delivered: number;
 }
@@ -65,7 +65,6 @@ export interface Judge {
 export class Subscription {
   readonly link: WorkerLinkEnd;
   readonly session: number;
-  readonly sessionName: string;
   readonly number: number;
   readonly topic: Topic;
   readonly encoding: Encoding;
@@ -91,12 +90,14 @@ export class Subscription {
   probing = false;
   /** The only one of its session to this topic: the others' frames say which they are of. */
   isAlone = true;
+  readonly #origin: string;
   readonly #inFlightMax: number;
   #isWindowed: boolean;
   #delivered: number;
   /** Up to here deliveries fell out of tracking before the first ack came. */
   #untrackedUpTo = 0;
-  readonly #ids: DeliveryIds | null;
+  /** Made when there is something to remember. */
+  #ids: DeliveryIds | null = null;
   /** Null: it judges nothing. */
   readonly #judge: Judge | null;
 
@@ -104,7 +105,7 @@ export class Subscription {
     const { tracker, ack } = options;
     this.link = options.link;
     this.session = options.session;
-    this.sessionName = options.sessionName;
+    this.#origin = options.origin;
     this.number = options.number;
     this.topic = options.topic;
     this.encoding = options.encoding;
@@ -113,18 +114,22 @@ export class Subscription {
     this.#delivered = options.delivered;
     this.#inFlightMax = options.maxInFlight ?? options.inFlightMaxDefault;
     this.#isWindowed = tracker !== null && ack === 'explicit' && options.maxInFlight !== null;
-    this.#ids = ack === 'explicit' ? new DeliveryIds(PAGE_IDS_MAX) : null;
     this.member =
       tracker === null
         ? null
         : new Member({
-            name: options.sessionName,
+            name: this.sessionName,
             inFlightMax: ack === 'none' ? Number.POSITIVE_INFINITY : this.#inFlightMax,
             ackWaitMs: tracker.cursor.rule.ackWaitMs,
           });
     const { member } = this;
     const judges = ack === 'explicit' && tracker !== null && member !== null;
     this.#judge = judges ? { subscription: this, tracker, member } : null;
+  }
+
+  /** Opaque, for the trace of failures; unique for ever. Made on demand: an idle session needs none. */
+  get sessionName(): string {
+    return `${this.#origin}/${this.link.acceptor}/${this.session}`;
   }
 
   /** Last sequence handed towards the socket for the first time. */
@@ -186,7 +191,9 @@ export class Subscription {
 
   /** Ids of messages that were sent to it alone. */
   remember(rows: readonly LogRow[]): void {
-    this.#ids?.add(rows);
+    if (this.ack !== 'explicit') return;
+    this.#ids ??= new DeliveryIds(PAGE_IDS_MAX);
+    this.#ids.add(rows);
   }
 
   /** Left its group: what the group sent it counts as sent now at the latest. */

@@ -282,7 +282,7 @@ class World {
     const subscription = new Subscription({
       ...{ link: this.#link, session, number: session, topic, encoding: ops.ENCODING_JSON },
       ...{ ack: 'explicit', maxInFlight, inFlightMaxDefault: 256, delivered: 0 },
-      ...{ tracker, sessionName: `s${session}` },
+      ...{ tracker, origin: 's' },
     });
     tracker.subscriptions.add(subscription);
     if (subscription.member !== null) tracker.cursor.attach(subscription.member);
