@@ -31,8 +31,9 @@ export const USAGE = `npm run bench [-- options]
   --only a,b       only these scenarios (--list names them)
   --seconds N      of each measurement (5; --quick: 0.6)
   --runs N         of which the medians are taken (5; --quick: 1)
-  --profile DIR    one more run of each entry of Conduit under V8's profilers: .cpuprofile and
-                   .heapprofile of each thread go to DIR, flame graphs into the report
+  --profile DIR    one more run of each entry of Conduit under V8's profilers: flame graphs
+                   go into the report, into DIR pages to be committed (README.md and an SVG for
+                   each entry), beside them .cpuprofile and .heapprofile of each thread
   --list           the scenarios and their goals
   --record         writes the ratios of this run to native-bench/recorded.json
   --results DIR    where the reports go (native-bench/results)

@@ -16,6 +16,7 @@ import {
   readRecorded,
   writeRecorded,
 } from './recorded.js';
+import { writeProfilePages } from './report/profile-pages.js';
 import { METHOD, type Report, writeReport } from './report/report.js';
 import { notesOf, stepTable, syncsOf, tableOf, textOf } from './report/table.js';
 import { isConduit, type Mode, type Outcome, runScenario, stopAll } from './runner.js';
@@ -97,6 +98,7 @@ async function confirmedFalls(
 async function finish(options: Options, report: Report, falls: readonly Fall[]): Promise<number> {
   const { outcomes } = report;
   const files = await writeReport(report, options.results ?? path.join(FOLDER, 'results'));
+  if (options.profiles !== null) files.push(...writeProfilePages(report, options.profiles));
   for (const file of files) say(path.relative(process.cwd(), file));
   const file = recordedFile(options);
   for (const { text } of falls) say(text);

@@ -44,8 +44,17 @@ export interface Row {
   figure: Spread | null;
   /** The figure by that of the entry it is against. */
   ratio: number | null;
-  /** Of a run more, which counts for nothing else. */
+  /** Null: there was none. */
+  profiled: Profiled | null;
+}
+
+/** A run more of an entry, under V8's profilers; it counts for nothing else. */
+export interface Profiled {
+  /** Where V8's files are: `<profiles>/<scenario>/<entry>`. */
+  folder: string;
   profiles: readonly Profile[];
+  /** They are the row's, too. */
+  problems: readonly string[];
 }
 
 export interface GoalOutcome extends Verdict {
@@ -99,7 +108,9 @@ export async function runScenario(
     if (mode.profiles === null || !isConduit(row.entry.contender)) continue;
     say(`  ${scenario.name}: ${row.entry.name}, under the profilers`);
     const folder = path.join(mode.profiles, scenario.name, row.entry.name.replaceAll(/\W+/g, '-'));
-    row.profiles = await profile(row, folder, mode, places);
+    row.profiled = await profile(row.entry, folder, mode, places);
+    const problems = row.profiled?.problems ?? [];
+    row.problems.push(...problems.map((line) => `under the profilers: ${line}`));
   }
   for (const row of rows) row.ratio = ratioOf(row, rows);
   const read = reader(rows);
@@ -121,7 +132,7 @@ function takesPart(entry: Entry, mode: Mode): boolean {
 async function newRow(entry: Entry, contender: Contender): Promise<Row> {
   const missing = await contender.missing().catch(told);
   const version = missing === null ? await contender.version().catch(told) : null;
-  const nothing = { summary: null, figure: null, ratio: null, profiles: [] };
+  const nothing = { summary: null, figure: null, ratio: null, profiled: null };
   const { syncs } = contender;
   return { entry, syncs, version, missing, runs: [], problems: [], steps: [], ...nothing };
 }
@@ -153,14 +164,17 @@ async function runEntry(
   }
 }
 
-/** What goes wrong is a problem of the row. */
-async function profile(row: Row, folder: string, mode: Mode, places: Places): Promise<Profile[]> {
-  const { contender, env } = row.entry;
-  if (!isConduit(contender)) return [];
+async function profile(
+  entry: Entry,
+  folder: string,
+  mode: Mode,
+  places: Places,
+): Promise<Profiled | null> {
+  const { contender, env } = entry;
+  if (!isConduit(contender)) return null;
   const profiled = conduit(contender, { ...env, ...profilingInto(folder) });
-  const { sample } = await runEntry(profiled, row.entry, mode, places);
-  row.problems.push(...sample.problems.map((line) => `under the profilers: ${line}`));
-  return readProfiles(folder);
+  const { sample } = await runEntry(profiled, entry, mode, places);
+  return { folder, profiles: readProfiles(folder), problems: sample.problems };
 }
 
 function workOf({ work, quick }: Entry, mode: Mode): Work {

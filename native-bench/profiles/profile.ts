@@ -1,5 +1,5 @@
 /** What a thread spent its time on, or allocated, as a tree of calls; read from V8's profiles. */
-import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import type { HeapProfiler, Profiler } from 'node:inspector';
 import path from 'node:path';
 
@@ -7,6 +7,8 @@ export interface Profile {
   /** `acceptor-1` */
   thread: string;
   of: 'cpu' | 'allocation';
+  /** From its start to its end, in microseconds, busy or not. */
+  wallUs: number;
   /** Its value: busy microseconds, or bytes allocated. */
   root: Call;
 }
@@ -22,6 +24,12 @@ export interface Call {
   calls: Call[];
 }
 
+/** A function, and what it spent or allocated itself wherever it was called from. */
+export interface Own {
+  name: string;
+  value: number;
+}
+
 interface Place {
   functionName: string;
   url: string;
@@ -33,29 +41,55 @@ const SHARE_MIN = 0.02;
 
 const PRELOAD = new URL('./take-profiles.js', import.meta.url).href;
 
-/** The environment of a node whose threads leave their profiles in a folder, which is made. */
+/**
+ * The environment of a node whose threads leave their profiles in a folder. It is made; the profiles of a
+ * run before are taken out of it.
+ */
 export function profilingInto(folder: string): Record<string, string> {
   mkdirSync(folder, { recursive: true });
+  for (const name of readdirSync(folder)) {
+    if (/\.(cpu|heap)profile$/.test(name)) rmSync(path.join(folder, name));
+  }
   return { NODE_OPTIONS: `--import ${PRELOAD}`, PROFILES_FOLDER: path.resolve(folder) };
 }
 
 /** Of all threads that had something to do, the busiest first, CPU before allocation. */
 export function readProfiles(folder: string): Profile[] {
-  const profiles = readdirSync(folder).flatMap((name): Profile[] => {
-    const { name: thread, ext } = path.parse(name);
-    const read = (): unknown => JSON.parse(readFileSync(path.join(folder, name), 'utf8'));
-    if (ext === '.cpuprofile') {
-      return [{ thread, of: 'cpu', root: cpuTree(read() as Profiler.Profile) }];
-    }
-    if (ext !== '.heapprofile') return [];
-    const { head } = read() as HeapProfiler.SamplingHeapProfile;
-    return [{ thread, of: 'allocation', root: allocationTree(head) }];
-  });
+  const threads = readdirSync(folder).filter((name) => name.endsWith('.cpuprofile'));
+  const profiles = threads.flatMap((name) => readThread(folder, path.parse(name).name));
   const most = (of: Profile['of']): number =>
     Math.max(...profiles.filter((one) => one.of === of).map(({ root }) => root.value));
   return profiles
     .filter(({ of, root }) => root.value > SHARE_MIN * most(of))
     .sort((a, b) => b.of.localeCompare(a.of) || b.root.value - a.root.value);
+}
+
+/** Both profiles of a thread are of the same time, which only that of the CPU knows. */
+function readThread(folder: string, thread: string): Profile[] {
+  const base = path.join(folder, thread);
+  const cpu: Profiler.Profile = JSON.parse(readFileSync(`${base}.cpuprofile`, 'utf8'));
+  const wallUs = cpu.endTime - cpu.startTime;
+  const profiles: Profile[] = [{ thread, of: 'cpu', wallUs, root: cpuTree(cpu) }];
+  if (!existsSync(`${base}.heapprofile`)) return profiles;
+  const heap: HeapProfiler.SamplingHeapProfile = JSON.parse(
+    readFileSync(`${base}.heapprofile`, 'utf8'),
+  );
+  return [...profiles, { thread, of: 'allocation', wallUs, root: allocationTree(heap.head) }];
+}
+
+/** The largest first. A function that called itself has each sample once: where it ended. */
+export function ownOf(root: Call): Own[] {
+  const values = new Map<string, number>();
+  const add = ({ name, value, calls }: Call): void => {
+    const own = calls.reduce((rest, call) => rest - call.value, value);
+    values.set(name, (values.get(name) ?? 0) + own);
+    calls.forEach(add);
+  };
+  add(root);
+  return [...values]
+    .map(([name, value]) => ({ name, value }))
+    .filter(({ value }) => value > 0)
+    .sort((a, b) => b.value - a.value);
 }
 
 /** Without the time in which the thread waited. */

@@ -3,6 +3,7 @@ import * as echarts from 'echarts';
 import type { Latency } from '../contender.js';
 import { type Figure, show } from '../figure.js';
 import { figureOf, type Outcome, type Row } from '../runner.js';
+import { THEMES, type Theme } from './theme.js';
 
 export interface Chart {
   title: string;
@@ -10,44 +11,8 @@ export interface Chart {
   dark: string;
 }
 
-export interface Theme {
-  text: string;
-  line: string;
-  colors: string[];
-}
-
 type Option = echarts.EChartsOption;
 
-const THEMES: Readonly<Record<'light' | 'dark', Theme>> = {
-  light: {
-    text: '#333333',
-    line: '#dddddd',
-    colors: [
-      '#2f6fb2',
-      '#d9822b',
-      '#3f8f5a',
-      '#8a5fb0',
-      '#b2454b',
-      '#5f7f8f',
-      '#a08a2f',
-      '#777777',
-    ],
-  },
-  dark: {
-    text: '#dddddd',
-    line: '#444444',
-    colors: [
-      '#6aa5e3',
-      '#eda55b',
-      '#74c08d',
-      '#b994da',
-      '#e3868b',
-      '#93b3c2',
-      '#d1bd66',
-      '#aaaaaa',
-    ],
-  },
-};
 const WIDTH = 860;
 const ROW_HEIGHT = 34;
 const MARGINS = 110;
@@ -75,7 +40,7 @@ export function chartsOf({ scenario, rows }: Outcome): Chart[] {
   return [...bars, ...curves, ...cpu];
 }
 
-export function chart(title: string, height: number, option: (theme: Theme) => Option): Chart {
+function chart(title: string, height: number, option: (theme: Theme) => Option): Chart {
   const [light, dark] = [THEMES.light, THEMES.dark].map((theme) => {
     const drawn = echarts.init(null, null, { renderer: 'svg', ssr: true, width: WIDTH, height });
     try {

@@ -1,7 +1,8 @@
 /** Flame graphs of a profile: callers above, what they call below, as wide as their share. */
-import type { CustomSeriesRenderItem } from 'echarts';
 import type { Call, Profile } from '../profiles/profile.js';
-import { type Chart, chart, type Theme } from './charts.js';
+import type { Chart } from './charts.js';
+import { escaped } from './markup.js';
+import { THEMES, type Theme } from './theme.js';
 
 interface Bar {
   call: Call;
@@ -11,34 +12,70 @@ interface Bar {
   to: number;
 }
 
-/** What is narrower than this share, or deeper, is not drawn. */
-const SHARE_MIN = 0.004;
-const DEPTH_MAX = 18;
-const BAR_HEIGHT = 17;
-const FONT_SIZE = 10;
-/** Of a bar: the font that shows it may be wider than the one it was measured by. */
-const TEXT_SHARE = 0.85;
-/** A text needs so many pixels. */
-const TEXT_WIDTH_MIN = 30;
+interface Drawing {
+  /** SVG elements, the first bar at 0, 0. */
+  content: string;
+  height: number;
+}
 
-export function flameGraph({ thread, of, root }: Profile): Chart {
+/** What is narrower than this share, or deeper, is not drawn. */
+const SHARE_MIN = 0.006;
+const DEPTH_MAX = 18;
+const WIDTH = 960;
+const BAR_HEIGHT = 17;
+const FONT = 'font-family="monospace" font-size="10"';
+/** Of the font: what fits is known by its count. */
+const LETTER_WIDTH = 6.05;
+/** A shorter text says nothing. */
+const LETTERS_MIN = 5;
+const MARGIN = 10;
+const TITLE_HEIGHT = 20;
+
+/** Without its title: who shows it has a place for that. */
+export function flameGraph(profile: Profile): Chart {
+  const [light, dark] = [THEMES.light, THEMES.dark].map((theme) => {
+    const { content, height } = draw(profile.root, theme);
+    return svgOf(content, WIDTH, height);
+  });
+  return { title: titleOf(profile), light: light ?? '', dark: dark ?? '' };
+}
+
+/** All one below the other, each under its title; an SVG file that is read on any ground. */
+export function flameSheet(heading: string, profiles: readonly Profile[]): string {
+  let y = MARGIN + TITLE_HEIGHT;
+  const parts = [titleAt(y, heading, 14)];
+  for (const profile of profiles) {
+    y += MARGIN + TITLE_HEIGHT;
+    parts.push(titleAt(y, titleOf(profile), 12));
+    const { content, height } = draw(profile.root, THEMES.light);
+    y += MARGIN / 2;
+    parts.push(`<g transform="translate(${MARGIN} ${y})">\n${content}\n</g>`);
+    y += height;
+  }
+  const [width, height] = [WIDTH + 2 * MARGIN, y + MARGIN];
+  const ground = `<rect width="${width}" height="${height}" fill="#fff"/>`;
+  return `${svgOf([ground, ...parts].join('\n'), width, height)}\n`;
+}
+
+function svgOf(content: string, width: number, height: number): string {
+  const size = `width="${width}" height="${height}" viewBox="0 0 ${width} ${height}"`;
+  return `<svg xmlns="http://www.w3.org/2000/svg" ${size}>\n${content}\n</svg>`;
+}
+
+function titleAt(y: number, title: string, size: number): string {
+  const font = `font-family="sans-serif" font-size="${size}" fill="${THEMES.light.text}"`;
+  return `<text x="${MARGIN}" y="${y}" ${font}>${escaped(title)}</text>`;
+}
+
+/** Texts lie above all bars and are no target: the bar below says its whole name. */
+function draw(root: Call, theme: Theme): Drawing {
   const bars = barsOf(root);
   const rows = Math.max(0, ...bars.map(({ depth }) => depth)) + 1;
-  const what = of === 'cpu' ? 'CPU' : 'allocation';
-  const title = `${what} of ${thread}: ${totalOf(of, root)}`;
-  return chart(title, rows * BAR_HEIGHT + 4, (theme) => ({
-    grid: { left: 0, right: 0, top: 0, bottom: 4 },
-    legend: { show: false },
-    xAxis: { type: 'value', min: 0, max: 1, show: false },
-    yAxis: { type: 'value', min: 0, max: rows, inverse: true, show: false },
-    series: [
-      {
-        type: 'custom',
-        data: bars.map(({ from, to, depth }) => [from, to, depth]),
-        renderItem: drawer(bars, theme),
-      },
-    ],
-  }));
+  const rects = bars.map((bar) => rectOf(bar, theme)).join('\n');
+  const texts = bars.map(textOf).filter((text) => text !== '');
+  const content = `<g fill-opacity="0.55">\n${rects}\n</g>
+<g ${FONT} fill="${theme.text}" pointer-events="none">\n${texts.join('\n')}\n</g>`;
+  return { content, height: rows * BAR_HEIGHT };
 }
 
 function barsOf(root: Call): Bar[] {
@@ -57,32 +94,26 @@ function barsOf(root: Call): Bar[] {
   return bars;
 }
 
-function drawer(bars: readonly Bar[], theme: Theme): CustomSeriesRenderItem {
-  return ({ dataIndex }, api) => {
-    const bar = bars[dataIndex];
-    if (bar === undefined) return null;
-    const [x = 0, y = 0] = api.coord([bar.from, bar.depth]);
-    const [end = 0] = api.coord([bar.to, bar.depth]);
-    const width = end - x;
-    const percent = ((bar.to - bar.from) * 100).toFixed(1);
-    const text = width < TEXT_WIDTH_MIN ? '' : `${bar.call.name} ${percent} %`;
-    return {
-      type: 'rect',
-      shape: { x, y, width: Math.max(0.5, width - 0.5), height: BAR_HEIGHT - 1 },
-      style: { fill: colorOf(bar.call, theme), opacity: 0.55 },
-      textContent: {
-        type: 'text',
-        style: {
-          text,
-          fill: theme.text,
-          fontSize: FONT_SIZE,
-          width: TEXT_SHARE * width,
-          overflow: 'truncate',
-        },
-      },
-      textConfig: { position: 'insideLeft', distance: 2 },
-    };
-  };
+function rectOf(bar: Bar, theme: Theme): string {
+  const { call, depth, from, to } = bar;
+  const place = `x="${tenths(from * WIDTH)}" y="${depth * BAR_HEIGHT}"`;
+  const size = `width="${tenths((to - from) * WIDTH - 0.5)}" height="${BAR_HEIGHT - 1}"`;
+  const title = `<title>${escaped(labelOf(bar))}</title>`;
+  return `<rect ${place} ${size} fill="${colorOf(call, theme)}">${title}</rect>`;
+}
+
+/** Cut to what fits; empty when that is too little. */
+function textOf(bar: Bar): string {
+  const label = labelOf(bar);
+  const letters = Math.floor(((bar.to - bar.from) * WIDTH - 4) / LETTER_WIDTH);
+  if (letters < LETTERS_MIN) return '';
+  const text = label.length <= letters ? label : `${label.slice(0, letters - 2)}..`;
+  const place = `x="${tenths(bar.from * WIDTH + 2)}" y="${bar.depth * BAR_HEIGHT + 12}"`;
+  return `<text ${place}>${escaped(text)}</text>`;
+}
+
+function labelOf({ call, from, to }: Bar): string {
+  return `${call.name} ${((to - from) * 100).toFixed(1)} %`;
 }
 
 /** The same folder, module or package has the same colour; V8's own is grey. */
@@ -94,6 +125,15 @@ function colorOf({ home }: Call, { colors }: Theme): string {
   return colors[sum % (colors.length - 1)] ?? grey;
 }
 
+function titleOf({ thread, of, root }: Profile): string {
+  const what = of === 'cpu' ? 'CPU' : 'allocation';
+  return `${what} of ${thread}: ${totalOf(of, root)}`;
+}
+
 function totalOf(of: Profile['of'], { value }: Call): string {
   return of === 'cpu' ? `${(value / 1e6).toFixed(1)} s busy` : `${(value / 1e6).toFixed(0)} MB`;
+}
+
+function tenths(pixels: number): number {
+  return Math.round(pixels * 10) / 10;
 }

@@ -1,7 +1,9 @@
 /** A report as one HTML file that needs nothing else: tables, goals, charts, light and dark. */
 import type { Outcome, Row } from '../runner.js';
 import { type Chart, chartsOf } from './charts.js';
+import { factsOf } from './facts.js';
 import { flameGraph } from './flame-graph.js';
+import { escaped } from './markup.js';
 import type { Report } from './report.js';
 import { notesOf, stepTable, syncsOf, type Table, tableOf } from './table.js';
 
@@ -38,26 +40,11 @@ export async function htmlOf(report: Report): Promise<string> {
 </head>
 <body>
 <h1>${escaped(title)}</h1>
-${factsOf(report)}
+${tableHtml({ head: [], lines: factsOf(report) })}
 ${outcomes.map(sectionOf).join('\n')}
 </body>
 </html>
 `;
-}
-
-function factsOf({ machine, code, command, startedAt, mode, method }: Report): string {
-  const gigabytes = (machine.memoryBytes / 2 ** 30).toFixed(1);
-  const facts: [string, string][] = [
-    ['command', command],
-    ['started', startedAt],
-    ['method', `version ${method}; ${mode.runs} run(s) of ${mode.duration} s, medians`],
-    ['commit', code.commit],
-    ['machine', `${machine.cpu}, ${machine.cores} cores, ${gigabytes} GiB, ${machine.system}`],
-    ['disk', `8 KiB written and flushed in ${machine.fsyncUs.toFixed(0)} us (median)`],
-    ['other load', `${machine.load.toFixed(2)} (1 minute) before the run`],
-    ['versions', `Node.js ${code.node}, PostgreSQL ${code.postgres ?? 'missing'}`],
-  ];
-  return tableHtml({ head: [], lines: facts });
 }
 
 function sectionOf(outcome: Outcome): string {
@@ -89,9 +76,9 @@ function stepsHtml({ entry, steps }: Row): string {
   return `<h3>${escaped(entry.name)}, rising rates</h3>\n${tableHtml(stepTable(steps))}`;
 }
 
-function profilesHtml({ entry, profiles }: Row): string {
-  if (profiles.length === 0) return '';
-  const graphs = profiles.map((profile) => chartHtml(flameGraph(profile)));
+function profilesHtml({ entry, profiled }: Row): string {
+  if (profiled === null || profiled.profiles.length === 0) return '';
+  const graphs = profiled.profiles.map((profile) => chartHtml(flameGraph(profile)));
   return `<details><summary>${escaped(entry.name)}, by function</summary>${graphs.join('\n')}</details>`;
 }
 
@@ -111,8 +98,4 @@ function tableHtml({ head, lines }: Table): string {
 function listHtml(name: string, lines: readonly string[]): string {
   if (lines.length === 0) return '';
   return `<ul class="${name}">${lines.map((line) => `<li>${escaped(line)}</li>`).join('\n')}</ul>`;
-}
-
-function escaped(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 }

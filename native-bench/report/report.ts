@@ -39,7 +39,7 @@ function jsonOf(report: Report): unknown {
       scenario: scenario.name,
       measures: scenario.measures,
       goals,
-      entries: rows.map(({ entry, runs, profiles: _, ...row }) => {
+      entries: rows.map(({ entry, runs, profiled: _, ...row }) => {
         const { name, contender, env, work, against } = entry;
         const figure = entry.figure ?? scenario.figure;
         const { unit, better } = figure;

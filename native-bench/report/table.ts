@@ -9,7 +9,8 @@ export interface Table {
   lines: string[][];
 }
 
-const NONE = '-';
+/** The cell of what is not known. */
+export const NONE = '-';
 
 /** A row with problems has no figure: its cell says so. */
 export function tableOf({ scenario, rows }: Outcome): Table {
