@@ -22,7 +22,8 @@ class Rig {
   readonly done: number[] = [];
   frames = 0;
   readonly pump = new SeedPump({
-    app: uWS.App(),
+    // Without a WebSocket route an app has no topics to publish to.
+    app: uWS.App().ws('/ws', {}),
     log: new PublishLog(),
     beforePublish: () => {
       this.frames++;
