@@ -5,7 +5,7 @@ import type { Entry, LoadWork, Scenario } from '../scenario.js';
 /** No queue at such a rate; `drain`: what the other node wrote may be found a second later. */
 const MODEST: LoadOptions = { publish: 'http', publishers: 16, rate: 1_000, drain: 20 };
 /** What nobody announced is looked for once a second: a shorter window may have no delivery. */
-const QUICK = { load: { warmup: 1, duration: 2 } };
+const QUICK = { load: { duration: 2 } };
 const FULL: LoadOptions = { publish: 'http', publishers: 256, drain: 20 };
 
 export const twoNodes: Scenario = {
