@@ -1,22 +1,26 @@
-/** Conduit itself, as the built command line starts it: on the run's PostgreSQL, or in memory. */
+/** Conduit itself, as its command line starts it: in memory, or one node or two on the run's PostgreSQL. */
 import { readFileSync } from 'node:fs';
 import { freePort } from '../test/support/free-port.js';
 import { startNode, type TestNode } from '../test/support/node.js';
 import type { Contender, Place, Running } from './contender.js';
 
-export type ConduitName = 'conduit' | 'conduit-memory';
+export type ConduitName = 'conduit' | 'conduit-pair' | 'conduit-memory';
 
 /** A node that can be killed and started again on its port and its log. */
 export interface RunningNode extends Running {
   kill9(): Promise<void>;
   /** Resolves when it is ready. */
   restart(): Promise<void>;
+  /** `SIGKILL`, `1`: what its process ended with; null while it runs. */
+  endedWith(): string | null;
 }
 
+const COMMITTED =
+  'each message is committed by PostgreSQL, its WAL flushed (fsync, synchronous_commit on), before ' +
+  'the answer; publishes that wait together share a flush';
 const SYNCS: Readonly<Record<ConduitName, string>> = {
-  conduit:
-    'each message is committed by PostgreSQL, its WAL flushed (fsync, synchronous_commit on), before ' +
-    'the answer; publishes that wait together share a flush',
+  conduit: COMMITTED,
+  'conduit-pair': COMMITTED,
   'conduit-memory': 'nothing is written: a bounded log in memory',
 };
 
@@ -30,16 +34,44 @@ export function conduit(name: ConduitName, env: Readonly<Record<string, string>>
       const file = new URL('../../package.json', import.meta.url);
       return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
     },
-    start: (place) => startConduit(name, place, env),
+    start: (place) =>
+      name === 'conduit-pair' ? startPair(place, env) : startConduit(name, place, env),
   };
+}
+
+export function isConduit(name: string): name is ConduitName {
+  return Object.hasOwn(SYNCS, name);
 }
 
 export function isRunningNode(running: Running): running is RunningNode {
   return 'restart' in running;
 }
 
+/** Two nodes on one log, with nothing between them; a port that `env` gives is the first one's. */
+async function startPair(place: Place, env: Readonly<Record<string, string>>): Promise<Running> {
+  const first = await startConduit('conduit', place, { NODE_ID: 'first', ...env });
+  const others = { ...env, NODE_ID: 'second', PORT: String(await freePort()) };
+  const second = await startConduit('conduit', place, others).catch(async (error: unknown) => {
+    await first.stop();
+    throw error;
+  });
+  const endOf = (which: string, node: RunningNode): string | null => {
+    const how = node.endedWith();
+    return how === null ? null : `the ${which} node ended with ${how}`;
+  };
+  return {
+    target: first.target,
+    second: second.target ?? '',
+    processes: { ...first.processes, second: second.processes['server'] ?? 0 },
+    ended: () => endOf('first', first) ?? endOf('second', second),
+    stop: async () => {
+      await Promise.all([first.stop(), second.stop()]);
+    },
+  };
+}
+
 async function startConduit(
-  name: ConduitName,
+  name: 'conduit' | 'conduit-memory',
   { postgresUrl, postgresPid }: Place,
   env: Readonly<Record<string, string>>,
 ): Promise<RunningNode> {
@@ -66,6 +98,10 @@ async function startConduit(
       await node.stop();
     },
     kill9: () => node.kill9(),
+    endedWith: () => {
+      const { signalCode, exitCode } = node.process;
+      return signalCode ?? exitCode?.toString() ?? null;
+    },
     restart: async () => {
       node = await startNode(all);
     },

@@ -26,8 +26,12 @@ export interface Latency {
 export interface Running {
   /** host:port for the load generator; null: the contender measures itself (pgbench, COPY). */
   target: string | null;
+  /** host:port of a second node on the same log; without it there is one only. */
+  second?: string;
   /** name -> pid, for CPU and memory: {server: 1, postgres: 2}. */
   processes: Readonly<Record<string, number>>;
+  /** One line when a process of it has ended, which a load need not notice; null while all run. */
+  ended?(): string | null;
   stop(): Promise<void>;
 }
 

@@ -34,6 +34,8 @@ export type SubscribeProtocol =
 export interface LoadOptions {
   publish?: PublishProtocol;
   subscribe?: SubscribeProtocol;
+  /** host:port, as subscribeTarget. */
+  secondTarget?: string;
   subscribeTarget?: string;
   key?: string;
   topic?: string;

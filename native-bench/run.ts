@@ -4,6 +4,7 @@
  */
 import path from 'node:path';
 import { PACKAGE_FOLDER } from '../test/support/node.js';
+import { isConduit } from './conduit.js';
 import { buildLoadgen, LoadgenError } from './loadgen.js';
 import { describeCode, describeMachine } from './machine.js';
 import { type Options, readOptions, USAGE, UsageError } from './options.js';
@@ -19,7 +20,7 @@ import {
 import { writeProfilePages } from './report/profile-pages.js';
 import { METHOD, type Report, writeReport } from './report/report.js';
 import { notesOf, stepTable, syncsOf, tableOf, textOf } from './report/table.js';
-import { isConduit, type Mode, type Outcome, runScenario, stopAll } from './runner.js';
+import { type Mode, type Outcome, runScenario, stopAll } from './runner.js';
 import { SCENARIOS } from './scenarios/catalog.js';
 
 const FOLDER = path.join(PACKAGE_FOLDER, 'native-bench');

@@ -1,7 +1,6 @@
 /** Runs a scenario: its entries in turn, round by round, each on a server of its own. */
 import path from 'node:path';
-import type { ConduitName } from './conduit.js';
-import { conduit } from './conduit.js';
+import { conduit, isConduit } from './conduit.js';
 import type { Contender, Running, SelfMeasured } from './contender.js';
 import { type Figure, show } from './figure.js';
 import type { ReadFigure, Verdict } from './goal.js';
@@ -17,7 +16,7 @@ import {
   spreadOf,
   summaryOf,
 } from './sample.js';
-import type { ContenderName, Entry, Scenario, Work } from './scenario.js';
+import type { Entry, Scenario, Work } from './scenario.js';
 import { doWork, type Times } from './work.js';
 
 export interface Mode extends Times {
@@ -77,10 +76,6 @@ export async function stopAll(): Promise<void> {
 
 export function contenderOf({ contender, env }: Entry): Contender | SelfMeasured {
   return isConduit(contender) ? conduit(contender, env) : PEERS[contender];
-}
-
-export function isConduit(name: ContenderName): name is ConduitName {
-  return name === 'conduit' || name === 'conduit-memory';
 }
 
 /** `say`: one line of progress. Never rejects for what a contender does. */
@@ -154,14 +149,24 @@ async function runEntry(
       return { sample: await contender.measure(running, mode.duration), steps: [] };
     }
     const { warmup, duration } = mode;
-    return await doWork(workOf(entry, mode), running, { warmup, duration });
+    const measured = await doWork(workOf(entry, mode), running, { warmup, duration });
+    const ended = endOf(running);
+    return ended === null ? measured : failed(ended);
   } catch (error) {
-    return { sample: failedSample(told(error)), steps: [] };
+    return failed(endOf(running) ?? told(error));
   } finally {
     await running?.stop().catch(told);
     if (running !== null) started.delete(running);
     await place?.close().catch(told);
   }
+}
+
+function endOf(running: Running | null): string | null {
+  return running?.ended?.() ?? null;
+}
+
+function failed(why: string): Measured {
+  return { sample: failedSample(why), steps: [] };
 }
 
 async function profile(

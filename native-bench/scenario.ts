@@ -47,7 +47,8 @@ export type Work = LoadWork | RatesWork | BesideWork | HoldWork | RecoveryWork;
 
 /**
  * One load. `before` fills the topics and is not measured. `audience`: subscribers in a load generator of
- * their own, so that an answer does not wait until its client has read what else came.
+ * their own, so that an answer does not wait until its client has read what else came. `atSecond`: who of
+ * `load` is at the second node of a pair: its subscribers, or every other publisher.
  */
 export interface LoadWork {
   kind: 'load';
@@ -56,6 +57,7 @@ export interface LoadWork {
   warm?: LoadOptions;
   before?: LoadOptions;
   audience?: LoadOptions;
+  atSecond?: 'subscribers' | 'publishers';
 }
 
 /** Rising rates, open loop: the highest that passes. */

@@ -31,13 +31,16 @@ const AUDIENCE_S = 3;
 const WARM_S_MIN = 2;
 /** So often as long as the warm-up of a measurement. */
 const WARM_TIMES = 2;
+/** The load generator's option for what is at a second node. */
+const SECOND = { subscribers: 'subscribeTarget', publishers: 'secondTarget' } as const;
 /** What a fill may take; it ends by its count. */
 const FILL_S = 120;
 
 /** Rejects LoadgenError; what the server does wrong is a problem of the sample. */
-export async function doWork(work: Work, running: Running, times: Times): Promise<Measured> {
+export async function doWork(asked: Work, running: Running, times: Times): Promise<Measured> {
   const { target, processes } = running;
   if (target === null) throw new Error('it has no address for the load generator');
+  const work = divided(asked, running.second);
   const server = { target, processes };
   const trouble = await warm(work, server, times);
   if (trouble !== null) return { sample: failedSample(`warming up: ${trouble}`), steps: [] };
@@ -53,6 +56,13 @@ export async function doWork(work: Work, running: Running, times: Times): Promis
     case 'recovery':
       return { sample: await recover(work, running, times), steps: [] };
   }
+}
+
+/** Part of its load at the second node, when it asks for that. */
+function divided(work: Work, second: string | undefined): Work {
+  if (work.kind !== 'load' || work.atSecond === undefined) return work;
+  if (second === undefined) throw new Error('there is no second node');
+  return { ...work, load: { ...work.load, [SECOND[work.atSecond]]: second } };
 }
 
 /** Null, or why it did not go well. */

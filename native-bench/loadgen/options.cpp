@@ -85,6 +85,7 @@ std::map<std::string, Setter> value_options(Options& to, bool& has_subscribe_tar
   using Text = const std::string&;
   return {
       {"target", [&](Text o, Text v) { to.target = address(o, v); }},
+      {"second-target", [&](Text o, Text v) { to.second_target = address(o, v); }},
       {"subscribe-target",
        [&](Text o, Text v) {
          to.subscribe_target = address(o, v);

@@ -29,6 +29,8 @@ struct Address {
 
 struct Options {
   Address target;
+  // Port 0: there is none.
+  Address second_target;
   Address subscribe_target;
   Protocol publish = Protocol::kHttp;
   Protocol subscribe = Protocol::kWsMsgpack;
@@ -64,6 +66,9 @@ struct Options {
 
   std::string topic_name(size_t topic_index) const {
     return topics == 1 ? topic : topic + "." + std::to_string(topic_index);
+  }
+  const Address& publish_target(size_t publisher) const {
+    return second_target.port > 0 && publisher % 2 == 1 ? second_target : target;
   }
   size_t sockets() const { return publishers + subscribers * topics; }
 };

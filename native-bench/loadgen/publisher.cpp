@@ -19,7 +19,7 @@ Publisher::Publisher(Poller& poller, Course& course, Tally& tally, size_t index)
       payload_(course.options.payload, index),
       codec_(make_publish_codec(course.options, index)),
       slots_(course.options.window),
-      connection_(poller, *this, course.options.target) {
+      connection_(poller, *this, course.options.publish_target(index)) {
   for (size_t slot = slots_.size(); slot-- > 0;) free_.push_back(slot);
 }
 
@@ -43,7 +43,7 @@ size_t Publisher::received(std::string_view bytes) {
 }
 
 void Publisher::closed(const std::string& why) {
-  const Address& target = course_.options.target;
+  const Address& target = course_.options.publish_target(index_);
   const std::string where = target.host + ":" + std::to_string(target.port);
   const std::string how = why.empty() ? "it closed the connection" : why;
   if (!is_ready_) throw Failure("cannot publish to " + where + ": " + how);

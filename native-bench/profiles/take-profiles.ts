@@ -32,7 +32,9 @@ function takeProfiles(into: string): void {
   session.post('HeapProfiler.startSampling', { samplingInterval: ALLOCATION_BYTES, ...everything });
   // `.../acceptor-thread.js`
   const thread = path.basename(process.argv[1] ?? '', '.js').replace(/-thread$/, '');
-  const file = path.join(into, `${thread}-${threadId}`);
+  // Two nodes profile into one folder; both have names then.
+  const node = process.env['NODE_ID'];
+  const file = path.join(into, `${node === undefined ? '' : `${node}-`}${thread}-${threadId}`);
   const write = (extension: string, error: Error | null, profile: unknown): void => {
     if (error !== null) throw error;
     writeFileSync(`${file}.${extension}`, JSON.stringify(profile));

@@ -12,6 +12,7 @@ import { recovery } from './recovery.js';
 import { replay } from './replay.js';
 import { sustained } from './sustained.js';
 import { topics } from './topics.js';
+import { twoNodes } from './two-nodes.js';
 import { websocket } from './websocket.js';
 import { workers } from './workers.js';
 
@@ -29,5 +30,6 @@ export const SCENARIOS: readonly Scenario[] = [
   payload,
   idle,
   workers,
+  twoNodes,
   recovery,
 ];

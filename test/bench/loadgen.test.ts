@@ -30,9 +30,9 @@ t.before(async () => {
 const target = (): string => `127.0.0.1:${node.port}`;
 
 /** How many messages a topic was given: its last sequence, whatever the memory log still keeps. */
-async function countOf(topic: string): Promise<number> {
-  const { body } = await request(`${node.url}/api/topics/${topic}`, {});
-  return Number(body['sequence']);
+async function countOf(topic: string, at = node): Promise<number> {
+  const { body } = await request(`${at.url}/api/topics/${topic}`, {});
+  return Number(body['sequence'] ?? 0);
 }
 
 const LOADS: Readonly<Record<string, LoadOptions>> = {
@@ -105,6 +105,24 @@ t.test('topics in turn, and a replay of what was sent', async (t) => {
   t.ok((read.completeS ?? 0) >= (read.firstDeliveryS ?? 1));
   const tooMany = await runLoad(target(), { ...replay, messages: 21, warmup: 0, duration: 0.3 });
   t.match(tooMany.problems, [/--messages did not come/]);
+});
+
+t.test('every other publisher is at the second target', async (t) => {
+  const second = await startNode();
+  t.teardown(() => second.stop());
+  const secondTarget = `127.0.0.1:${second.port}`;
+  await request(`${second.url}/api/topics`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ name: 'two.1' }),
+  });
+  const load: LoadOptions = { topic: 'two', topics: 2, publishers: 4, messages: 100, secondTarget };
+  const result = await runLoad(target(), { ...load, warmup: 0, duration: 20 });
+  t.same(result.problems, []);
+  const at = (one: TestNode) => Promise.all([countOf('two.0', one), countOf('two.1', one)]);
+  const [[here = 0, none], [nothing, there = 0]] = await Promise.all([at(node), at(second)]);
+  t.same([none, nothing, here + there], [0, 0, 100]);
+  t.ok(here > 0 && there > 0);
 });
 
 const PEER_LOADS: readonly [PeerName, LoadOptions][] = [
@@ -181,6 +199,10 @@ t.test('what it cannot run is said in one line, with exit code 2', async (t) => 
     [to(refusing.target, { subscribers: 1 }), /cannot subscribe: topic_limit: no more/],
     [to(target(), {}), /--publishers or --subscribers/],
     [to(target(), { publishers: 1, window: 2 }), /--window of http is 1/],
+    [
+      to(target(), { publishers: 2, secondTarget: '127.0.0.1:1' }),
+      /cannot publish to 127\.0\.0\.1:1: Connection refused/,
+    ],
     [to('nowhere', { publishers: 1 }), /--target takes HOST:PORT, not "nowhere"/],
     [[...to(target(), {}), '--publishers', 'many'], /--publishers takes a number .* not "many"/],
     [[...to(target(), {}), '--speed', '9'], /unknown option --speed/],

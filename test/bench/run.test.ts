@@ -10,16 +10,16 @@ import t from 'tap';
 import type { Contender, Place, Running } from '../../native-bench/contender.js';
 import { PUBLISHES } from '../../native-bench/figure.js';
 import { goal, reaches } from '../../native-bench/goal.js';
-import { buildLoadgen } from '../../native-bench/loadgen.js';
+import { buildLoadgen, type LoadOptions } from '../../native-bench/loadgen.js';
 import { Places } from '../../native-bench/places.js';
 import { notesOf, tableOf } from '../../native-bench/report/table.js';
 import { contenderOf, type Outcome, runScenario } from '../../native-bench/runner.js';
-import type { Entry, Scenario } from '../../native-bench/scenario.js';
+import type { Entry, LoadWork, Scenario } from '../../native-bench/scenario.js';
 import { SCENARIOS } from '../../native-bench/scenarios/catalog.js';
 import { PACKAGE_FOLDER } from '../support/node.js';
 
 const PROGRAM = path.join(PACKAGE_FOLDER, 'dist/native-bench/run.js');
-const MODE = { runs: 2, quick: false, peers: false, profiles: null, duration: 1, warmup: 0.3 };
+const MODE = { quick: false, peers: false, profiles: null, duration: 1, warmup: 0.3 };
 
 interface Done {
   code: number | null;
@@ -161,7 +161,16 @@ t.test(
       entries,
     };
     const said: string[] = [];
-    const outcome = await runAlone(scenario, (line) => said.push(line));
+    const outcome = await runAlone(scenario, {
+      runs: 2,
+      say: (line) => said.push(line),
+      find: (entry) => {
+        const own = contenderOf(entry);
+        if (entry.name === 'not here')
+          return { ...own, missing: async () => 'it was never installed' };
+        return entry.name === 'dies' ? killedSoon(own, 'server') : own;
+      },
+    });
     const figures = tableOf(outcome).lines.map((cells) => cells[1]);
     t.match(figures, [/^[\d,]+\/s \[/, /^invalid$/, /^invalid$/, /^missing$/]);
     const notes = outcome.rows.flatMap(notesOf);
@@ -182,33 +191,83 @@ t.test(
   },
 );
 
+t.test(
+  'a pair publishes at both, in one order; one node dies: invalid in one line, and nothing is left of it',
+  async (t) => {
+    const load: LoadOptions = { publish: 'http', publishers: 8 };
+    const work: LoadWork = { kind: 'load', count: 'published', load };
+    const pair: Partial<Entry> = { contender: 'conduit-pair' };
+    const heard: LoadWork = { ...work, load: { ...load, rate: 200, subscribers: 1 } };
+    const ordered: LoadWork = { ...work, load: { ...load, subscribers: 1, drain: 20 } };
+    const entries = [
+      entryOf('well', { ...pair, work: { ...ordered, atSecond: 'publishers' } }),
+      entryOf('subscribers', { ...pair, work: { ...heard, atSecond: 'subscribers' } }),
+      entryOf('publishers', { ...pair, work: { ...work, atSecond: 'publishers' } }),
+      entryOf('nobody', { ...pair, work }),
+      entryOf('alone', { work: { ...work, atSecond: 'publishers' } }),
+    ];
+    const scenario: Scenario = {
+      name: 'halves',
+      measures: 'Who is at the node that dies.',
+      figure: PUBLISHES,
+      goals: [],
+      entries,
+    };
+    const pids: number[] = [];
+    const { rows } = await runAlone(scenario, {
+      runs: 1,
+      say: () => undefined,
+      find: (entry) => {
+        const own = contenderOf(entry);
+        return ['well', 'alone'].includes(entry.name) ? own : killedSoon(own, 'second', pids);
+      },
+    });
+    const died = 'the second node ended with SIGKILL';
+    t.same(
+      rows.map(({ entry, problems, figure }) => [entry.name, problems, figure === null]),
+      [
+        ['well', [], false],
+        ['subscribers', [died], true],
+        ['publishers', [died], true],
+        ['nobody', [died], true],
+        ['alone', ['there is no second node'], true],
+      ],
+    );
+    t.equal(pids.length, 3 * 2);
+    for (const pid of pids) t.throws(() => process.kill(pid, 0), { code: 'ESRCH' });
+  },
+);
+
 function entryOf(name: string, more: Partial<Entry>): Entry {
   const load = { publish: 'http', publishers: 8 } as const;
   const work = { kind: 'load', count: 'published', load } as const;
   return { name, contender: 'conduit-memory', work, ...more };
 }
 
-async function runAlone(scenario: Scenario, say: (line: string) => void): Promise<Outcome> {
+interface Alone {
+  runs: number;
+  say: (line: string) => void;
+  find: (entry: Entry) => Contender;
+}
+
+async function runAlone(scenario: Scenario, { runs, say, find }: Alone): Promise<Outcome> {
   await buildLoadgen(say);
   const places = await Places.open();
-  const find = (entry: Entry): Contender => {
-    const own = contenderOf(entry);
-    if (entry.name === 'not here') return { ...own, missing: async () => 'it was never installed' };
-    return entry.name === 'dies' ? killedSoon(own) : own;
-  };
   try {
-    return await runScenario(scenario, MODE, places, say, find);
+    return await runScenario(scenario, { ...MODE, runs }, places, say, find);
   } finally {
     await places.close();
   }
 }
 
-/** In the middle of the measurement. */
-function killedSoon(own: Contender): Contender {
+/** In the middle of the measurement; `pids` gets those of all its nodes. */
+function killedSoon(own: Contender, which: string, pids: number[] = []): Contender {
   const after = (MODE.warmup + MODE.duration / 2) * 1_000;
   const start = async (place: Place): Promise<Running> => {
     const running = await own.start(place);
-    setTimeout(() => process.kill(running.processes['server'] ?? 0, 'SIGKILL'), after);
+    const { postgres: _, ...nodes } = running.processes;
+    pids.push(...Object.values(nodes));
+    setTimeout(() => process.kill(nodes[which] ?? 0, 'SIGKILL'), after);
     return running;
   };
   return { ...own, start };
