@@ -1,7 +1,7 @@
-import type { ConduitName } from '../conduit.js';
 import { extra } from '../figure.js';
 import { goal, reaches } from '../goal.js';
-import type { Entry, Scenario } from '../scenario.js';
+import type { LoadOptions } from '../loadgen.js';
+import type { ContenderName, Entry, Scenario } from '../scenario.js';
 
 const TIMES = extra(
   'times_alone',
@@ -10,6 +10,9 @@ const TIMES = extra(
   'lower',
 );
 
+const LISTENED: LoadOptions = { subscribers: 1, ack: 'cumulative' };
+const NOBODY: LoadOptions = { subscribers: 0 };
+
 export const quiet: Scenario = {
   name: 'quiet',
   measures:
@@ -17,10 +20,15 @@ export const quiet: Scenario = {
     'is at its ceiling (256 connections, closed loop), by its p99 when the node has nothing else.',
   figure: TIMES,
   goals: [goal('<= 3x its unloaded p99', reaches('durable', TIMES, 3))],
-  entries: [{ ...entry('durable', 'conduit'), quick: {} }, entry('memory', 'conduit-memory')],
+  entries: [
+    // It has no topics: what it shows is how long a thread with 256 busy connections lets any other wait.
+    { ...entry('bare-uws', 'bare-uws', NOBODY), peer: true },
+    { ...entry('durable', 'conduit', LISTENED), quick: {} },
+    entry('memory', 'conduit-memory', LISTENED),
+  ],
 };
 
-function entry(name: string, contender: ConduitName): Entry {
+function entry(name: string, contender: ContenderName, audience: LoadOptions): Entry {
   return {
     name,
     contender,
@@ -31,8 +39,7 @@ function entry(name: string, contender: ConduitName): Entry {
         publish: 'http',
         publishers: 4,
         rate: 100,
-        subscribers: 1,
-        ack: 'cumulative',
+        ...audience,
       },
       // Nobody listens: a log in memory would run past a subscriber, which is told and counts as a gap.
       warm: { topic: 'warm', publishers: 256, rate: 0, subscribers: 0 },
