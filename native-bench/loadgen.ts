@@ -64,17 +64,21 @@ export interface LoadOptions {
   messages?: number;
   drain?: number;
   hold?: boolean;
+  announce?: boolean;
   threads?: number;
 }
 
 /** It cannot be built, or did not run; the message is one line. */
 export class LoadgenError extends Error {}
 
-/** Sessions that are held until release(). */
-export interface Held {
-  /** How many are connected and subscribed. */
+/** A load generator whose sessions are connected and subscribed. */
+export interface Ready {
+  /** How many. */
   ready: number;
-  release(): Promise<LoadResult>;
+  /** Rejects LoadgenError. */
+  result: Promise<LoadResult>;
+  /** Ends one that holds. */
+  release(): void;
 }
 
 /** Makes the program; installs g++ and make where it may. Rejects LoadgenError. */
@@ -125,14 +129,17 @@ export async function runLoad(
   return load.result;
 }
 
-/** Runs it with --hold: resolves when all sessions are subscribed. Rejects LoadgenError. */
-export async function holdLoad(
+/** Resolves when all sessions are subscribed; with `hold` nothing else is done. Rejects LoadgenError. */
+export async function readyLoad(
   target: string,
   options: LoadOptions,
   processes: Readonly<Record<string, number>> = {},
-): Promise<Held> {
-  const { child, result } = start(target, { ...options, hold: true }, processes);
-  const ready = new Promise<number>((resolve) => {
+): Promise<Ready> {
+  const { child, result } = start(target, { ...options, announce: true }, processes);
+  const release = (): void => {
+    child.stdin?.end();
+  };
+  const told = new Promise<number>((resolve) => {
     let text = '';
     child.stdout?.on('data', (chunk: string) => {
       text += chunk;
@@ -143,15 +150,8 @@ export async function holdLoad(
   const early = result.then(() => {
     throw new LoadgenError('the load generator ended before its sessions were ready');
   });
-  const count = await Promise.race([ready, early]);
   early.catch(() => undefined);
-  return {
-    ready: count,
-    release: () => {
-      child.stdin?.end();
-      return result;
-    },
-  };
+  return { ready: await Promise.race([told, early]), result, release };
 }
 
 /** camelCase -> --kebab-case; false and undefined are left out. */

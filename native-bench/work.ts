@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import type { Latency, Running } from './contender.js';
 import type { LoadResult } from './load-result.js';
-import { holdLoad, type LoadOptions, runLoad } from './loadgen.js';
+import { type LoadOptions, readyLoad, runLoad } from './loadgen.js';
 import { recover } from './recovery.js';
 import { failedSample, type Measured, type Step, sampleOf } from './sample.js';
 import type { BesideWork, HoldWork, LoadWork, RatesWork, Work } from './scenario.js';
@@ -26,8 +26,8 @@ const FAILURES_MAX = 2;
 /** Sessions are held so long at most. */
 const HOLD_S = 300;
 const SETTLE_MS = 1_000;
-/** An audience has so long to connect and subscribe. */
-const AUDIENCE_S = 3;
+/** An audience is there so much longer than what it listens to. */
+const OUTLASTS_S = 1;
 const WARM_S_MIN = 2;
 /** So often as long as the warm-up of a measurement. */
 const WARM_TIMES = 2;
@@ -102,12 +102,11 @@ async function beforeAudience(
   times: Times,
 ): Promise<Measured['sample']> {
   const { warmup, duration } = times;
-  const lasts = { warmup: 0, duration: AUDIENCE_S + warmup + duration };
-  const listening = runLoad(target, { ...lasts, ...audience });
-  await new Promise((resolve) => setTimeout(resolve, AUDIENCE_S * 1_000));
+  const lasts = { warmup: 0, duration: warmup + duration + OUTLASTS_S };
+  const listening = await readyLoad(target, { ...lasts, ...audience });
   const [result, heard] = await Promise.all([
     runLoad(target, { ...times, ...work.load }, processes),
-    listening,
+    listening.result,
   ]);
   const sample = sampleOf(result, work.count);
   const { perSecond, more, problems } = sampleOf(heard, 'delivered');
@@ -182,10 +181,12 @@ async function hold(work: HoldWork, server: Server): Promise<Measured['sample']>
   const { target, processes } = server;
   const pid = processes['server'] ?? 0;
   const before = residentBytes(pid);
-  const held = await holdLoad(target, { warmup: 0, duration: HOLD_S, ...work.load }, processes);
+  const options: LoadOptions = { warmup: 0, duration: HOLD_S, ...work.load, hold: true };
+  const held = await readyLoad(target, options, processes);
   await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
   const after = residentBytes(pid);
-  const { valid, problems } = await held.release();
+  held.release();
+  const { valid, problems } = await held.result;
   const wanted = work.load.subscribers ?? 0;
   if (!valid) return failedSample(problems[0] ?? 'the load generator calls the run invalid');
   if (held.ready !== wanted) return failedSample(`only ${held.ready} of ${wanted} sessions came`);

@@ -65,6 +65,10 @@ void Crew::gather() {
 }
 
 void Crew::run(Watch* watch) {
+  if (watch != nullptr && (options_.announce || options_.hold)) {
+    std::printf("{\"ready\":%zu}\n", options_.sockets());
+    std::fflush(stdout);
+  }
   if (options_.hold) return hold(watch);
   const int64_t start = muster_.started_ns;
   if (options_.rate > 0) {
@@ -158,11 +162,7 @@ bool Crew::has_everything() const {
 
 void Crew::hold(Watch* watch) {
   const int64_t until = now_ns() + ns_of(options_.duration_s);
-  if (watch != nullptr) {
-    watch->begin();
-    std::printf("{\"ready\":%zu}\n", options_.sockets());
-    std::fflush(stdout);
-  }
+  if (watch != nullptr) watch->begin();
   while (!course_.stopped) {
     poller_.poll(now_ns() + 20 * kTickNs);
     if (watch == nullptr || (!is_released() && now_ns() < until)) continue;

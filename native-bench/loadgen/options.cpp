@@ -149,6 +149,7 @@ Options parse_options(int argc, char** argv) {
       {"no-create", [&] { options.create = false; }},
       {"turn", [&] { options.turn = true; }},
       {"hold", [&] { options.hold = true; }},
+      {"announce", [&] { options.announce = true; }},
   };
   for (int at = 1; at < argc; at++) {
     const std::string given = argv[at];

@@ -60,6 +60,7 @@ struct Options {
   size_t messages = 0;
   double drain_s = 5;
   bool hold = false;
+  bool announce = false;
   size_t threads = 1;
   // Name and process id.
   std::vector<std::pair<std::string, int>> watch;
