@@ -11,6 +11,7 @@ import { WebSocket } from 'ws';
 import type { Contender, Place, Running, SelfMeasured } from '../../native-bench/contender.js';
 import { natsRequest } from '../../native-bench/peers/nats-request.js';
 import { PEERS, type PeerName } from '../../native-bench/peers/peers.js';
+import { readSecond } from '../../native-bench/peers/perf-test.js';
 import { startServer } from '../../native-bench/peers/server-process.js';
 import { eventually } from '../support/eventually.js';
 import { cleanEnvironment } from '../support/node.js';
@@ -93,6 +94,18 @@ t.test('a missing program is said in one line', async (t) => {
   t.match(await PEERS.centrifugo.missing(), /^centrifugo is not on PATH: [^\n]+$/);
 });
 
+t.test("PerfTest's lines are read: of a second, and no other", async (t) => {
+  const line =
+    'id: test-024047-147, time 2.002 s, sent: 25838 msg/s, confirmed: 25837 msg/s, nacked: 3 msg/s, ' +
+    'min/median/75th/95th/99th confirm latency: 771/1709/2019/5275/8486 µs';
+  const confirmUs = { p50: 1_709, p95: 5_275, p99: 8_486 };
+  t.same(readSecond(line), { at: 2.002, confirmed: 25_837, nacked: 3, confirmUs });
+  const older = line.replace('time 2.002 s', 'time: 2,002s').replace(/, nacked.*/, '');
+  t.same(readSecond(older), { at: 2.002, confirmed: 25_837, nacked: 0, confirmUs: null });
+  t.equal(readSecond('id: test-024047-147, starting producer #0, channel #0'), null);
+  t.equal(readSecond('id: test-024047-147, sending rate avg: 27445 msg/s'), null);
+});
+
 t.test('a server that does not start is an error with its last words', async (t) => {
   const script = 'console.log("first"); console.error("the port is taken"); process.exit(3)';
   const command = {
@@ -148,6 +161,7 @@ async function useRunning(
   t.same(sample.problems, []);
   t.ok(sample.perSecond > 0);
   t.ok(Object.values(sample.cpuUs).every((us) => us > 0 && us < 1e5));
+  if (peer.name === 'rabbitmq') t.ok((sample.more['confirm_p99_us'] ?? 0) > 0);
   if (!NEEDS_POSTGRES.test(peer.name)) return;
   // A row of COPY takes about 5, an INSERT 100 and more: a backend that is not counted would show.
   t.ok((sample.cpuUs['postgres'] ?? 0) > (peer.name.startsWith('pgbench') ? 20 : 1));
