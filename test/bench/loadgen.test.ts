@@ -118,6 +118,8 @@ const PEER_LOADS: readonly [PeerName, LoadOptions][] = [
   ['redis-stream', { publish: 'redis-stream', window: 8 }],
   ['nats', { publish: 'nats', window: 8, subscribe: 'nats', subscribers: 3 }],
   ['jetstream', { publish: 'jetstream', window: 8 }],
+  ['centrifugo', { ...CENTRIFUGO, publishers: 4, subscribers: 3 }],
+  ['centrifugo-redis', { ...CENTRIFUGO, publishers: 1, window: 8, subscribers: 3 }],
 ];
 
 for (const [name, load] of PEER_LOADS) {

@@ -18,7 +18,7 @@ import { cleanEnvironment } from '../support/node.js';
 import { startPostgres, type TestPostgres } from '../support/postgres.js';
 import { request } from '../support/publisher.js';
 
-const NEEDS_POSTGRES = /^(baseline|pgbench|copy)/;
+const NEEDS_POSTGRES = /^(baseline|pgbench|copy|centrifugo-postgres)/;
 
 /** One operation of each kind; the address is `host:port`. */
 const OPERATIONS: Partial<Record<PeerName, (t: Test, target: string) => Promise<void>>> = {
@@ -31,6 +31,9 @@ const OPERATIONS: Partial<Record<PeerName, (t: Test, target: string) => Promise<
   nats: useNats,
   jetstream: useJetstream,
   'jetstream-always': useJetstream,
+  centrifugo: (t, target) => useCentrifugo(t, target, {}),
+  'centrifugo-redis': (t, target) => useCentrifugo(t, target, { recoverable: true }),
+  'centrifugo-postgres': (t, target) => useCentrifugo(t, target, { recoverable: true }),
 };
 
 const postgres = await startPostgres();
@@ -66,7 +69,7 @@ t.test('the schemas are dropped', async (t) => {
 });
 
 t.test('what needs PostgreSQL says so', async (t) => {
-  for (const name of ['baseline', 'copy'] as const) {
+  for (const name of ['baseline', 'copy', 'centrifugo-postgres'] as const) {
     await t.rejects(PEERS[name].start(newPlace(null)), {
       message: /needs the run's own PostgreSQL/,
     });
@@ -241,6 +244,32 @@ async function useJetstream(t: Test, target: string): Promise<void> {
     const answer = JSON.parse(await natsRequest(port, subject, '{"n":1}')) as unknown;
     t.match(answer, { stream: 'bench', seq: n + 1 });
   }
+}
+
+async function useCentrifugo(t: Test, target: string, subscribed: object): Promise<void> {
+  const socket = await openWebSocket(`ws://${target}/connection/websocket`);
+  t.teardown(() => socket.terminate());
+  const replies: Record<string, unknown>[] = [];
+  socket.on('message', (message) => {
+    for (const line of String(message).split('\n')) {
+      replies.push(JSON.parse(line) as Record<string, unknown>);
+    }
+  });
+  const subscribe = { id: 2, subscribe: { channel: 'bench' } };
+  socket.send(`{"id":1,"connect":{}}\n${JSON.stringify(subscribe)}`);
+  await eventually(() => replies.length === 2);
+  t.match(replies, [
+    { id: 1, connect: { pong: true } },
+    { id: 2, subscribe: subscribed },
+  ]);
+  const { status, body } = await post(target, '/api/publish', {
+    channel: 'bench',
+    data: { n: 1 },
+  });
+  t.equal(status, 200);
+  t.match(body, { result: {} });
+  await eventually(() => replies.length === 3);
+  t.match(replies[2], { push: { channel: 'bench', pub: { data: { n: 1 } } } });
 }
 
 function newPlace(server: TestPostgres | null): Place {
