@@ -21,14 +21,16 @@ export type PublishProtocol =
   | 'redis-pubsub'
   | 'redis-stream'
   | 'nats'
-  | 'jetstream';
+  | 'jetstream'
+  | 'centrifugo';
 export type SubscribeProtocol =
   | 'ws-msgpack'
   | 'ws-json'
   | 'ws-seed'
   | 'ws-raw'
   | 'redis-pubsub'
-  | 'nats';
+  | 'nats'
+  | 'centrifugo';
 
 /** Its command line, one field an option: `noCreate: true` is `--no-create`. See its README. */
 export interface LoadOptions {

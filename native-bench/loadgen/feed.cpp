@@ -1,5 +1,6 @@
 #include "feed.hpp"
 
+#include "centrifugo_feed.hpp"
 #include "conduit_feed.hpp"
 #include "peer_feeds.hpp"
 
@@ -14,6 +15,8 @@ std::unique_ptr<Feed> make_feed(const Options& options, const std::string& topic
       return std::make_unique<RedisFeed>(topic);
     case Protocol::kNats:
       return std::make_unique<NatsFeed>(topic);
+    case Protocol::kCentrifugo:
+      return std::make_unique<CentrifugoFeed>(topic);
     default:
       return std::make_unique<ConduitFeed>(options, topic, subscriber);
   }

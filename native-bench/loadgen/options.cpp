@@ -19,11 +19,13 @@ const std::map<std::string, Protocol> kPublish = {
     {"redis-stream", Protocol::kRedisStream},
     {"nats", Protocol::kNats},
     {"jetstream", Protocol::kJetstream},
+    {"centrifugo", Protocol::kCentrifugo},
 };
 const std::map<std::string, Protocol> kSubscribe = {
     {"ws-msgpack", Protocol::kWsMsgpack}, {"ws-json", Protocol::kWsJson},
     {"ws-seed", Protocol::kWsSeed},       {"ws-raw", Protocol::kWsRaw},
     {"redis-pubsub", Protocol::kRedisPubsub}, {"nats", Protocol::kNats},
+    {"centrifugo", Protocol::kCentrifugo},
 };
 const std::map<std::string, Ack> kAck = {
     {"none", Ack::kNone},

@@ -18,6 +18,7 @@ enum class Protocol {
   kRedisStream,
   kNats,
   kJetstream,
+  kCentrifugo,
 };
 
 enum class Ack { kNone, kCumulative, kSingle };

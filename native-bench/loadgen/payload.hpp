@@ -14,12 +14,17 @@ class Payload {
   static constexpr size_t kBytesMin = 64;
   static constexpr size_t kNumberAt = 5;
   static constexpr size_t kNumberDigits = 12;
-  static constexpr size_t kTimeAt = kNumberAt + kNumberDigits + 5 + 6 + 5;
+  static constexpr size_t kPublisherAt = kNumberAt + kNumberDigits + 5;
+  static constexpr size_t kPublisherDigits = 6;
+  static constexpr size_t kTimeAt = kPublisherAt + kPublisherDigits + 5;
   static constexpr size_t kTimeDigits = 19;
+  static constexpr int64_t kPublisherBase = 100'000;
+  static constexpr size_t kPublishersMax = 900'000;
   static constexpr int64_t kTimeBase = 1'000'000'000'000'000'000;
 
   Payload(size_t bytes, size_t publisher) {
-    text_ = R"({"n":100000000000,"p":)" + std::to_string(100'000 + publisher % 900'000) +
+    const size_t shown = static_cast<size_t>(kPublisherBase) + publisher % kPublishersMax;
+    text_ = R"({"n":100000000000,"p":)" + std::to_string(shown) +
             R"(,"t":1000000000000000000,"x":")";
     text_.append(bytes - text_.size() - 2, 'x');
     text_ += "\"}";
@@ -36,6 +41,12 @@ class Payload {
 
   static int64_t number_of(const char* payload) {
     return read_digits(payload + kNumberAt, kNumberDigits) - 100'000'000'000;
+  }
+
+  // Its index, below 900,000.
+  static size_t publisher_of(const char* payload) {
+    const int64_t read = read_digits(payload + kPublisherAt, kPublisherDigits) - kPublisherBase;
+    return static_cast<size_t>(read);
   }
 
   // `digits`: of the time, at kTimeAt in a payload.

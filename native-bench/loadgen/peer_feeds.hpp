@@ -3,21 +3,11 @@
 
 #include "feed.hpp"
 #include "nats.hpp"
-#include "payload.hpp"
+#include "numbered.hpp"
 #include "redis.hpp"
 #include "websocket_stream.hpp"
 
 namespace loadgen {
-
-// What a message of a publisher of ours says, counted from 1.
-inline void take_payload(std::string_view payload, size_t bytes, FeedSink& sink) {
-  if (!Payload::is_at(payload.data(), payload.size())) {
-    return sink.fault("a message that no publisher of this run sent");
-  }
-  const int64_t sent_ns = Payload::read_time(payload.data() + Payload::kTimeAt);
-  const auto number = static_cast<uint64_t>(Payload::number_of(payload.data()) + 1);
-  sink.message({number, sent_ns, bytes, 1});
-}
 
 // Every message of a bare WebSocket server.
 class RawFeed : public Feed {

@@ -1,5 +1,6 @@
 #include "publish_codec.hpp"
 
+#include "centrifugo.hpp"
 #include "conduit_publish.hpp"
 #include "http_publish.hpp"
 #include "nats.hpp"
@@ -24,6 +25,8 @@ std::unique_ptr<PublishCodec> make_publish_codec(const Options& options, size_t 
     case Protocol::kNats:
     case Protocol::kJetstream:
       return std::make_unique<nats::Publish>(options.publish == Protocol::kJetstream, publisher);
+    case Protocol::kCentrifugo:
+      return std::make_unique<centrifugo::Publish>(options);
   }
   return nullptr;
 }

@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { accessSync, constants, readdirSync } from 'node:fs';
 import path from 'node:path';
+import { createInterface } from 'node:readline';
 import { cleanEnvironment } from '../../test/support/node.js';
 
 export interface ToolResult {
@@ -53,19 +54,29 @@ export async function programVersion(
   return pattern.exec(`${stdout}\n${stderr}`)?.[1] ?? 'unknown';
 }
 
-/** To its end; `signal` ends it early. Its stdin stays open for as long as this process lives. */
+export interface ToolOptions {
+  env?: Readonly<Record<string, string>>;
+  cwd?: string;
+  /** Ends it early. */
+  signal?: AbortSignal;
+  /** Told of each whole line of its stdout, when it comes. */
+  onLine?: (line: string) => void;
+}
+
+/** To its end. Its stdin stays open for as long as this process lives. */
 export function runTool(
   program: string,
   args: readonly string[],
-  options: { env?: Readonly<Record<string, string>>; cwd?: string; signal?: AbortSignal } = {},
+  options: ToolOptions = {},
 ): Promise<ToolResult> {
-  const { env, ...rest } = options;
+  const { env, onLine, ...rest } = options;
   const child = spawn(program, args, {
     ...rest,
     env: { ...cleanEnvironment(), ...env },
     stdio: ['pipe', 'pipe', 'pipe'],
   });
   const result: ToolResult = { code: null, stdout: '', stderr: '' };
+  if (onLine !== undefined) createInterface({ input: child.stdout }).on('line', onLine);
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     result.stdout += text;
   });

@@ -2,7 +2,7 @@
 import type { Contender, SelfMeasured } from '../contender.js';
 import { bareUws } from './bare-uws.js';
 import { baseline, baselineInsert } from './baseline.js';
-import { centrifugo } from './centrifugo.js';
+import { centrifugo, centrifugoPostgres, centrifugoRedis } from './centrifugo.js';
 import { copy, copyTwo } from './copy.js';
 import { jetstream, jetstreamAlways, nats } from './nats.js';
 import { pgbench, pgbenchSingle } from './pgbench.js';
@@ -24,7 +24,9 @@ export type PeerName =
   | 'jetstream'
   | 'jetstream-always'
   | 'rabbitmq'
-  | 'centrifugo';
+  | 'centrifugo'
+  | 'centrifugo-redis'
+  | 'centrifugo-postgres';
 
 export const PEERS: Readonly<Record<PeerName, Contender | SelfMeasured>> = {
   'bare-uws': bareUws,
@@ -42,4 +44,6 @@ export const PEERS: Readonly<Record<PeerName, Contender | SelfMeasured>> = {
   'jetstream-always': jetstreamAlways,
   rabbitmq,
   centrifugo,
+  'centrifugo-redis': centrifugoRedis,
+  'centrifugo-postgres': centrifugoPostgres,
 };

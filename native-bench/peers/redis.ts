@@ -3,7 +3,7 @@
 import { freePort } from '../../test/support/free-port.js';
 import type { Contender } from '../contender.js';
 import { missingProgram, needProgram, programVersion } from './installed-program.js';
-import { startServer } from './server-process.js';
+import { type ServerProcess, startServer } from './server-process.js';
 
 const SERVER = 'redis-server';
 
@@ -29,36 +29,42 @@ export const redisPubsub = redis({
   settings: ['--appendonly', 'no', '--client-output-buffer-limit', 'pubsub 512mb 512mb 0'],
 });
 
+export function missingRedis(): string | null {
+  return missingProgram(SERVER, 'install Redis (Debian: apt-get install redis-server)');
+}
+
+export function redisVersion(): Promise<string> {
+  return programVersion(needProgram(SERVER), ['--version'], /v=(\S+)/);
+}
+
+/** With its files in `folder`. */
+export async function startRedis(
+  folder: string,
+  settings: readonly string[],
+): Promise<ServerProcess> {
+  const port = await freePort();
+  const common = ['--bind', '127.0.0.1', '--port', `${port}`, '--dir', folder, '--save', ''];
+  return startServer({
+    name: SERVER,
+    program: needProgram(SERVER),
+    args: [...common, ...settings],
+    cwd: folder,
+    ready: /Ready to accept connections/,
+    port,
+  });
+}
+
 function redis(peer: Pick<Contender, 'name' | 'syncs'> & { settings: string[] }): Contender {
   const { name, syncs, settings } = peer;
   return {
     name,
     syncs,
-    missing: async () =>
-      missingProgram(SERVER, 'install Redis (Debian: apt-get install redis-server)'),
-    version: () => programVersion(needProgram(SERVER), ['--version'], /v=(\S+)/),
+    missing: async () => missingRedis(),
+    version: redisVersion,
     start: async ({ folder }) => {
-      const port = await freePort();
-      const server = await startServer({
-        name: SERVER,
-        program: needProgram(SERVER),
-        args: [
-          '--bind',
-          '127.0.0.1',
-          '--port',
-          `${port}`,
-          '--dir',
-          folder,
-          '--save',
-          '',
-          ...settings,
-        ],
-        cwd: folder,
-        ready: /Ready to accept connections/,
-        port,
-      });
+      const server = await startRedis(folder, settings);
       return {
-        target: `127.0.0.1:${port}`,
+        target: `127.0.0.1:${server.port}`,
         processes: { server: server.pid },
         stop: () => server.stop(),
       };

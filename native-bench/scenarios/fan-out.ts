@@ -1,6 +1,7 @@
 import { DELIVERIES, extra, receive } from '../figure.js';
 import { goal, ratioReaches, reaches } from '../goal.js';
 import type { LoadOptions } from '../loadgen.js';
+import type { PeerName } from '../peers/peers.js';
 import type { Entry, LoadWork, Scenario } from '../scenario.js';
 
 const ACKED = extra('acked_per_s', 'acked deliveries/s', 'per_s', 'higher');
@@ -10,6 +11,13 @@ const RECEIVE_P50 = receive('p50');
 const CONDUIT: LoadOptions = { publish: 'ws-msgpack', publishers: 1, window: 64, drain: 20 };
 const REDIS: LoadOptions = { ...CONDUIT, publish: 'redis-pubsub', subscribe: 'redis-pubsub' };
 const NATS: LoadOptions = { ...CONDUIT, publish: 'nats', subscribe: 'nats' };
+/** Its HTTP API answers a connection's publishes one by one: from one alone it brings a third. */
+const CENTRIFUGO: LoadOptions = {
+  publish: 'centrifugo',
+  publishers: 64,
+  subscribe: 'centrifugo',
+  drain: 20,
+};
 /** With 16 outstanding it is at its best; with 64 it falls to a fifth. */
 const BARE: LoadOptions = { ...CONDUIT, publish: 'ws-raw', subscribe: 'ws-raw', window: 16 };
 /** With 100 subscribers 64 outstanding saturate no server that joins frames. */
@@ -22,7 +30,8 @@ export const fanOut: Scenario = {
   name: 'fan-out',
   measures:
     'One publish to many subscribers, 150 bytes. Saturated: one publisher with 64 outstanding ' +
-    '(1 x 100: 256; bare uWS, which is best so: 16); and latency at 100 messages a second to 1,000 subscribers.',
+    '(1 x 100: 256; bare uWS, which is best so: 16; Centrifugo: as many HTTP connections); and latency at ' +
+    '100 messages a second to 1,000 subscribers.',
   figure: DELIVERIES,
   goals: [
     goal(
@@ -79,10 +88,14 @@ export const fanOut: Scenario = {
     },
     other('1x1000 redis-pubsub', 'redis-pubsub', REDIS, 1_000),
     other('1x1000 nats', 'nats', NATS, 1_000),
+    other('1x1000 centrifugo', 'centrifugo', CENTRIFUGO, 1_000),
+    other('1x1000 centrifugo-redis', 'centrifugo-redis', CENTRIFUGO, 1_000),
+    other('1x1000 centrifugo-postgres', 'centrifugo-postgres', CENTRIFUGO, 1_000),
     bare('1x100 bare-uws', BARE, 100),
     memory('1x100', { subscribers: 100, ...WIDE }, { against: '1x100 bare-uws' }),
     other('1x100 redis-pubsub', 'redis-pubsub', { ...REDIS, ...WIDE }, 100),
     other('1x100 nats', 'nats', { ...NATS, ...WIDE }, 100),
+    other('1x100 centrifugo', 'centrifugo', { ...CENTRIFUGO, publishers: 256 }, 100),
     bare('1x10000 bare-uws', BARE, 10_000),
     memory('1x10000', { subscribers: 10_000 }, { against: '1x10000 bare-uws' }),
     memory('100x100', { topics: 100, subscribers: 100, publishers: 100, window: 4 }),
@@ -98,6 +111,10 @@ export const fanOut: Scenario = {
     },
     {
       ...other('1x1000 at 100/s nats', 'nats', { ...NATS, ...STEADY }, 1_000),
+      figure: RECEIVE_P50,
+    },
+    {
+      ...other('1x1000 at 100/s centrifugo', 'centrifugo', { ...CENTRIFUGO, ...STEADY }, 1_000),
       figure: RECEIVE_P50,
     },
   ],
@@ -122,12 +139,7 @@ function bare(
   return { name, contender: 'bare-uws', work: work({ ...load, subscribers }), ...more };
 }
 
-function other(
-  name: string,
-  contender: 'redis-pubsub' | 'nats',
-  load: LoadOptions,
-  subscribers: number,
-): Entry {
+function other(name: string, contender: PeerName, load: LoadOptions, subscribers: number): Entry {
   const against = name.replace(contender, 'bare-uws');
   return { name, contender, work: work({ ...load, subscribers }), against, peer: true };
 }

@@ -21,6 +21,11 @@ export const idle: Scenario = {
       against: 'bare-uws',
       peer: true,
     },
+    {
+      ...entry('centrifugo', 'centrifugo', { subscribe: 'centrifugo' }),
+      against: 'bare-uws',
+      peer: true,
+    },
   ],
 };
 

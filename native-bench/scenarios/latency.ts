@@ -1,7 +1,8 @@
 import { answer, receive } from '../figure.js';
 import { goal, ratioReaches, reaches } from '../goal.js';
 import type { LoadOptions } from '../loadgen.js';
-import type { LoadWork, Scenario } from '../scenario.js';
+import type { PeerName } from '../peers/peers.js';
+import type { Entry, LoadWork, Scenario } from '../scenario.js';
 
 const ANSWER = answer('p50');
 const RECEIVE = receive('p50');
@@ -71,6 +72,9 @@ export const latency: Scenario = {
       against: 'bare-uws',
       peer: true,
     },
+    centrifugo('centrifugo', 'bare-uws'),
+    centrifugo('centrifugo-redis', 'bare-uws'),
+    centrifugo('centrifugo-postgres', 'pgbench-single'),
   ],
 };
 
@@ -81,4 +85,9 @@ function work(load: LoadOptions): LoadWork {
     load: { publishers: 1, subscribers: 1, ...load },
     warm: { topic: 'warm' },
   };
+}
+
+function centrifugo(name: PeerName, against: string): Entry {
+  const load: LoadOptions = { publish: 'centrifugo', subscribe: 'centrifugo' };
+  return { name, contender: name, work: work(load), against, peer: true };
 }

@@ -47,7 +47,9 @@ export const publish: Scenario = {
     peer('jetstream', 'jetstream'),
     peer('jetstream-always', 'jetstream'),
     peer('rabbitmq', 'http'),
-    peer('centrifugo', 'http'),
+    peer('centrifugo', 'centrifugo'),
+    peer('centrifugo-redis', 'centrifugo'),
+    peer('centrifugo-postgres', 'centrifugo'),
   ],
 };
 

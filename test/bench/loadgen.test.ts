@@ -14,6 +14,7 @@ import {
 } from '../../native-bench/loadgen.js';
 import type { PeerName } from '../../native-bench/peers/peers.js';
 import { PEERS } from '../../native-bench/peers/peers.js';
+import { type CentrifugoLies, startLyingCentrifugo } from '../support/lying-centrifugo.js';
 import { type Lies, startLyingServer } from '../support/lying-server.js';
 import { startNode, type TestNode } from '../support/node.js';
 import { request } from '../support/publisher.js';
@@ -125,6 +126,7 @@ t.test('every other publisher is at the second target', async (t) => {
   t.ok(here > 0 && there > 0);
 });
 
+const CENTRIFUGO: LoadOptions = { publish: 'centrifugo', subscribe: 'centrifugo' };
 const PEER_LOADS: readonly [PeerName, LoadOptions][] = [
   ['bare-uws', { publish: 'ws-raw', window: 8, subscribe: 'ws-raw', subscribers: 3 }],
   [
@@ -134,6 +136,8 @@ const PEER_LOADS: readonly [PeerName, LoadOptions][] = [
   ['redis-stream', { publish: 'redis-stream', window: 8 }],
   ['nats', { publish: 'nats', window: 8, subscribe: 'nats', subscribers: 3 }],
   ['jetstream', { publish: 'jetstream', window: 8 }],
+  ['centrifugo', { ...CENTRIFUGO, publishers: 4, subscribers: 3 }],
+  ['centrifugo-redis', { ...CENTRIFUGO, publishers: 1, window: 8, subscribers: 3 }],
 ];
 
 for (const [name, load] of PEER_LOADS) {
@@ -177,6 +181,41 @@ for (const [what, lies, load, problem] of LIES) {
   });
 }
 
+t.test("Centrifugo's protocol: publishes with a key, joined pushes, pings", async (t) => {
+  const server = await startLyingCentrifugo({});
+  t.teardown(() => server.close());
+  const load = { ...CENTRIFUGO, key: 'secret', publishers: 3, window: 2, subscribers: 2 };
+  const result = await runLoad(server.target, { ...SHORT, ...load });
+  t.same(result.problems, []);
+  t.ok(result.published.count > 0 && result.delivered.count > 0);
+  t.ok((result.delivered.latencyUs?.p50 ?? 0) > 0);
+  t.same([...server.keys], ['secret']);
+  t.ok(server.pongs() > 0);
+});
+
+const CENTRIFUGO_LIES: readonly [string, CentrifugoLies, RegExp][] = [
+  ['a gap', { fifth: 'missing' }, /^1 gaps/],
+  ['a message twice', { fifth: 'twice' }, /^1 messages came twice/],
+  ['a message late', { fifth: 'late' }, /^1 messages came out of order/],
+  ['a refusal', { refuses: true }, /publishes failed: \{"error":\{"code":107/],
+];
+
+for (const [what, lies, problem] of CENTRIFUGO_LIES) {
+  t.test(`${what} of Centrifugo makes the result invalid`, async (t) => {
+    const server = await startLyingCentrifugo(lies);
+    t.teardown(() => server.close());
+    // Only of one publisher's messages one can be late.
+    const publishers = lies.fifth === 'late' ? 1 : 3;
+    const load = { ...CENTRIFUGO, publishers, window: 4, subscribers: 1, drain: 0.2 };
+    const { valid, problems } = await runLoad(server.target, { ...SHORT, ...load });
+    t.equal(valid, false);
+    t.ok(
+      problems.some((one) => problem.test(one)),
+      problems.join('; '),
+    );
+  });
+}
+
 /** The end of a run that could not be: its exit code and what it said. */
 function refusal(args: readonly string[], shell = ''): Promise<{ code: unknown; line: string }> {
   const command = `${shell} exec "$0" "$@"`;
@@ -190,13 +229,18 @@ function refusal(args: readonly string[], shell = ''): Promise<{ code: unknown; 
 t.test('what it cannot run is said in one line, with exit code 2', async (t) => {
   const keyed = await startLyingServer({ topicStatus: 401 });
   const refusing = await startLyingServer({ refusal: { code: 'topic_limit', message: 'no more' } });
-  t.teardown(() => Promise.all([keyed.close(), refusing.close()]));
+  const forbidding = await startLyingCentrifugo({ forbids: true });
+  t.teardown(() => Promise.all([keyed, refusing, forbidding].map((server) => server.close())));
   const to = (target: string, load: LoadOptions): string[] => argumentsOf(target, load, {});
   const cases: [string[], RegExp][] = [
     [to('127.0.0.1:1', { publishers: 1 }), /cannot reach 127\.0\.0\.1:1: Connection refused/],
     [to('127.0.0.1:1', { subscribe: 'nats', subscribers: 1 }), /cannot subscribe at .* refused/],
     [to(keyed.target, { publishers: 1 }), /the key was refused \(401\)/],
     [to(refusing.target, { subscribers: 1 }), /cannot subscribe: topic_limit: no more/],
+    [
+      to(forbidding.target, { ...CENTRIFUGO, subscribers: 1 }),
+      /Centrifugo: \{"code":103,"message":"permission denied"\}/,
+    ],
     [to(target(), {}), /--publishers or --subscribers/],
     [to(target(), { publishers: 1, window: 2 }), /--window of http is 1/],
     [

@@ -11,13 +11,14 @@ import { WebSocket } from 'ws';
 import type { Contender, Place, Running, SelfMeasured } from '../../native-bench/contender.js';
 import { natsRequest } from '../../native-bench/peers/nats-request.js';
 import { PEERS, type PeerName } from '../../native-bench/peers/peers.js';
+import { readSecond } from '../../native-bench/peers/perf-test.js';
 import { startServer } from '../../native-bench/peers/server-process.js';
 import { eventually } from '../support/eventually.js';
 import { cleanEnvironment } from '../support/node.js';
 import { startPostgres, type TestPostgres } from '../support/postgres.js';
 import { request } from '../support/publisher.js';
 
-const NEEDS_POSTGRES = /^(baseline|pgbench|copy)/;
+const NEEDS_POSTGRES = /^(baseline|pgbench|copy|centrifugo-postgres)/;
 
 /** One operation of each kind; the address is `host:port`. */
 const OPERATIONS: Partial<Record<PeerName, (t: Test, target: string) => Promise<void>>> = {
@@ -30,6 +31,9 @@ const OPERATIONS: Partial<Record<PeerName, (t: Test, target: string) => Promise<
   nats: useNats,
   jetstream: useJetstream,
   'jetstream-always': useJetstream,
+  centrifugo: (t, target) => useCentrifugo(t, target, {}),
+  'centrifugo-redis': (t, target) => useCentrifugo(t, target, { recoverable: true }),
+  'centrifugo-postgres': (t, target) => useCentrifugo(t, target, { recoverable: true }),
 };
 
 const postgres = await startPostgres();
@@ -65,7 +69,7 @@ t.test('the schemas are dropped', async (t) => {
 });
 
 t.test('what needs PostgreSQL says so', async (t) => {
-  for (const name of ['baseline', 'copy'] as const) {
+  for (const name of ['baseline', 'copy', 'centrifugo-postgres'] as const) {
     await t.rejects(PEERS[name].start(newPlace(null)), {
       message: /needs the run's own PostgreSQL/,
     });
@@ -91,6 +95,18 @@ t.test('a missing program is said in one line', async (t) => {
   }
   t.match(await PEERS.rabbitmq.missing(), /^rabbitmq-server is not on PATH: install [^\n]+$/);
   t.match(await PEERS.centrifugo.missing(), /^centrifugo is not on PATH: [^\n]+$/);
+});
+
+t.test("PerfTest's lines are read: of a second, and no other", async (t) => {
+  const line =
+    'id: test-024047-147, time 2.002 s, sent: 25838 msg/s, confirmed: 25837 msg/s, nacked: 3 msg/s, ' +
+    'min/median/75th/95th/99th confirm latency: 771/1709/2019/5275/8486 µs';
+  const confirmUs = { p50: 1_709, p95: 5_275, p99: 8_486 };
+  t.same(readSecond(line), { at: 2.002, confirmed: 25_837, nacked: 3, confirmUs });
+  const older = line.replace('time 2.002 s', 'time: 2,002s').replace(/, nacked.*/, '');
+  t.same(readSecond(older), { at: 2.002, confirmed: 25_837, nacked: 0, confirmUs: null });
+  t.equal(readSecond('id: test-024047-147, starting producer #0, channel #0'), null);
+  t.equal(readSecond('id: test-024047-147, sending rate avg: 27445 msg/s'), null);
 });
 
 t.test('a server that does not start is an error with its last words', async (t) => {
@@ -148,6 +164,7 @@ async function useRunning(
   t.same(sample.problems, []);
   t.ok(sample.perSecond > 0);
   t.ok(Object.values(sample.cpuUs).every((us) => us > 0 && us < 1e5));
+  if (peer.name === 'rabbitmq') t.ok((sample.more['confirm_p99_us'] ?? 0) > 0);
   if (!NEEDS_POSTGRES.test(peer.name)) return;
   // A row of COPY takes about 5, an INSERT 100 and more: a backend that is not counted would show.
   t.ok((sample.cpuUs['postgres'] ?? 0) > (peer.name.startsWith('pgbench') ? 20 : 1));
@@ -227,6 +244,32 @@ async function useJetstream(t: Test, target: string): Promise<void> {
     const answer = JSON.parse(await natsRequest(port, subject, '{"n":1}')) as unknown;
     t.match(answer, { stream: 'bench', seq: n + 1 });
   }
+}
+
+async function useCentrifugo(t: Test, target: string, subscribed: object): Promise<void> {
+  const socket = await openWebSocket(`ws://${target}/connection/websocket`);
+  t.teardown(() => socket.terminate());
+  const replies: Record<string, unknown>[] = [];
+  socket.on('message', (message) => {
+    for (const line of String(message).split('\n')) {
+      replies.push(JSON.parse(line) as Record<string, unknown>);
+    }
+  });
+  const subscribe = { id: 2, subscribe: { channel: 'bench' } };
+  socket.send(`{"id":1,"connect":{}}\n${JSON.stringify(subscribe)}`);
+  await eventually(() => replies.length === 2);
+  t.match(replies, [
+    { id: 1, connect: { pong: true } },
+    { id: 2, subscribe: subscribed },
+  ]);
+  const { status, body } = await post(target, '/api/publish', {
+    channel: 'bench',
+    data: { n: 1 },
+  });
+  t.equal(status, 200);
+  t.match(body, { result: {} });
+  await eventually(() => replies.length === 3);
+  t.match(replies[2], { push: { channel: 'bench', pub: { data: { n: 1 } } } });
 }
 
 function newPlace(server: TestPostgres | null): Place {
