@@ -148,9 +148,9 @@ export class SessionFrames implements FrameSink {
     session.subscribeSent(key, request.number);
   }
 
-  #checkCount({ subscriptionCount }: Session): void {
+  #checkCount(session: Session): void {
     const { subscriptionsPerSessionMax } = this.#options.limits;
-    if (subscriptionCount < subscriptionsPerSessionMax) return;
+    if (!session.hasSubscriptions(subscriptionsPerSessionMax)) return;
     const detail = `at most ${subscriptionsPerSessionMax} subscriptions (SUBSCRIPTIONS_PER_SESSION_MAX)`;
     throw new RequestError('subscription_limit', detail, 'topic');
   }

@@ -15,6 +15,7 @@ const NODES = {
   durable: await startNode({ WORKERS: '2', DATABASE_URL: postgres.url }),
 };
 for (const node of Object.values(NODES)) t.teardown(() => node.kill9());
+const LIMIT = 128;
 
 /** In one WebSocket message: the node has read the last before it can answer the first. */
 const sendAtOnce = (session: Subscriber, frames: readonly Record<string, unknown>[]): void => {
@@ -47,7 +48,54 @@ const publish = async (node: TestNode, topic: string): Promise<unknown> => {
 const typesOf = (answers: readonly Frame[]): string[] =>
   answers.map((frame) => String(frame['code'] ?? frame.type));
 
+const numbered = (from: number, to: number, more: Record<string, unknown> = {}) =>
+  Array.from({ length: to - from }, (_, i) => ({
+    ...{ type: 'subscribe', topic: `many.${from + i}`, ref: from + i, ack: 'none' },
+    ...more,
+  }));
+
 for (const [mode, node] of Object.entries(NODES)) {
+  t.test(`${mode}: of 200 subscribes the first 128 are accepted`, async (t) => {
+    const session = await Subscriber.open(node.wsUrl, 'json');
+    const answers = await answersTo(session, numbered(0, 200));
+    const accepted = answers.filter(({ type }) => type === 'subscribed');
+    const refused = answers.filter(({ code }) => code === 'subscription_limit');
+    t.equal(answers.length, 200);
+    const first = Array.from({ length: LIMIT }, (_, i) => i);
+    t.same(
+      accepted.map(({ ref }) => Number(ref)).sort((a, b) => a - b),
+      first,
+    );
+    t.equal(refused.length, 200 - LIMIT);
+    t.equal(await publish(node, 'many.127'), 1);
+    await eventually(() => session.messages.length === 1);
+    session.close();
+  });
+
+  t.test(`${mode}: a subscribe that failed takes no place`, async (t) => {
+    const session = await Subscriber.open(node.wsUrl, 'json');
+    const start = { from: 'sequence', sequence: 99 };
+    const answers = await answersTo(session, numbered(300, 301 + LIMIT, { start }));
+    t.same(new Set(typesOf(answers.slice(0, 1))), new Set(['subscription_limit']), 'under way');
+    t.equal(typesOf(answers).filter((code) => code === 'bad_cursor').length, LIMIT);
+    session.control.length = 0;
+    const second = await answersTo(session, numbered(500, 500 + LIMIT));
+    t.ok(second.every(({ type }) => type === 'subscribed'));
+    session.close();
+  });
+
+  t.test(`${mode}: repeated subscribes take no place`, async (t) => {
+    const session = await Subscriber.open(node.wsUrl, 'json');
+    const most = numbered(700, 700 + LIMIT - 1);
+    const last = numbered(900, 901);
+    t.ok((await answersTo(session, most)).every(({ type }) => type === 'subscribed'));
+    session.control.length = 0;
+    const answers = await answersTo(session, [...most, ...last]);
+    t.same(new Set(typesOf(answers)), new Set(['subscribed']));
+    t.match(await session.subscribe('one.more'), { code: 'subscription_limit' });
+    session.close();
+  });
+
   t.test(`${mode}: a subscribe repeated before it is answered is one subscription`, async (t) => {
     for (const subscription of [undefined, 's']) {
       const topic = `twice.${subscription ?? 'ephemeral'}`;
