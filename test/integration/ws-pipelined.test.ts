@@ -54,6 +54,17 @@ const numbered = (from: number, to: number, more: Record<string, unknown> = {}) 
     ...more,
   }));
 
+const ENDS: Readonly<Record<string, (session: Subscriber, topic: string) => void>> = {
+  'unsubscribe twice': (session, topic) => {
+    const unsubscribe = { type: 'unsubscribe', topic };
+    sendAtOnce(session, [unsubscribe, unsubscribe]);
+  },
+  'unsubscribe and go': (session, topic) => {
+    session.send({ type: 'unsubscribe', topic });
+    session.close();
+  },
+};
+
 for (const [mode, node] of Object.entries(NODES)) {
   t.test(`${mode}: of 200 subscribes the first 128 are accepted`, async (t) => {
     const session = await Subscriber.open(node.wsUrl, 'json');
@@ -144,29 +155,21 @@ for (const [mode, node] of Object.entries(NODES)) {
     }
   });
 
-  t.test(`${mode}: who unsubscribes twice, or goes at once, ends nobody else's`, async (t) => {
-    const ends: Record<string, (session: Subscriber, topic: string) => void> = {
-      twice: (session, topic) => {
-        const unsubscribe = { type: 'unsubscribe', topic };
-        sendAtOnce(session, [unsubscribe, unsubscribe]);
-      },
-      going: (session, topic) => {
-        session.send({ type: 'unsubscribe', topic });
-        session.close();
-      },
-    };
-    for (const [topic, end] of Object.entries(ends)) {
-      const [stays, leaves] = await Promise.all([
-        Subscriber.open(node.wsUrl, 'json'),
-        Subscriber.open(node.wsUrl, 'json'),
-      ]);
-      for (const session of [stays, leaves]) await session.subscribe(topic, { ack: 'none' });
-      end(leaves, topic);
+  for (const [end, leave] of Object.entries(ENDS)) {
+    t.test(`${mode}: those who ${end} end nobody else's subscription`, async (t) => {
+      const topic = end.replaceAll(' ', '.');
+      const open = () => Subscriber.open(node.wsUrl, 'json');
+      const stays = await open();
+      const leaving = await Promise.all(Array.from({ length: 10 }, open));
+      for (const session of [stays, ...leaving]) await session.subscribe(topic, { ack: 'none' });
+      for (const session of leaving) leave(session, topic);
       await eventually(async () => (await publish(node, topic)) === 1);
+      // By now all of that is answered.
+      await publish(node, topic);
       const { body } = await request(`${node.url}/api/topics/${topic}`, {});
       await eventually(() => stays.sequences.get(topic)?.at(-1) === body['sequence']);
       t.same(stays.disorder, []);
-      for (const session of [stays, leaves]) session.close();
-    }
-  });
+      for (const session of [stays, ...leaving]) session.close();
+    });
+  }
 }
