@@ -3,6 +3,8 @@
  * stops it by its process id. It ends with this process, however that ends.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { cleanEnvironment } from '../../test/support/node.js';
 
@@ -29,6 +31,8 @@ export interface ServerProcess {
 }
 
 const START_TIMEOUT_MS = 60_000;
+/** Between two looks at its port. */
+const PAUSE_MS = 20;
 const KILL_AFTER_MS = 5_000;
 /** After its exit, what a server wrote has been read by then. */
 const OUTPUT_MS = 250;
@@ -49,9 +53,13 @@ export async function startServer(command: ServerCommand): Promise<ServerProcess
   const guard = command.endsWithStdin === true ? null : startGuard(pid);
   child.once('exit', () => guard?.kill('SIGKILL'));
   const stop = () => stopChild(child, ended);
+  const listening = log.match(command.ready).then(async (ready) => {
+    const port = command.port ?? Number(ready[1]);
+    await accepts(port);
+    return port;
+  });
   try {
-    const ready = await readyOrEnded(log.match(command.ready), ended);
-    return { pid, port: command.port ?? Number(ready[1]), stop };
+    return { pid, port: await readyOrEnded(listening, ended), stop };
   } catch (error) {
     await stop();
     const why = error instanceof Error ? error.message : String(error);
@@ -117,10 +125,22 @@ function endOf(child: ChildProcess): Promise<string> {
   });
 }
 
-async function readyOrEnded(
-  ready: Promise<RegExpExecArray>,
-  ended: Promise<string>,
-): Promise<RegExpExecArray> {
+/** What a server prints may come a moment before it listens; resolves at the latest when it is too late. */
+async function accepts(port: number): Promise<void> {
+  const until = Date.now() + START_TIMEOUT_MS;
+  while (Date.now() < until) {
+    const socket = connect(port, '127.0.0.1');
+    const isThere = await once(socket, 'connect').then(
+      () => true,
+      () => false,
+    );
+    socket.destroy();
+    if (isThere) return;
+    await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+  }
+}
+
+async function readyOrEnded(port: Promise<number>, ended: Promise<string>): Promise<number> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
     const why = `it was not ready within ${START_TIMEOUT_MS / 1_000} s`;
@@ -133,7 +153,7 @@ async function readyOrEnded(
   // It ends some day; nobody waits for that here any more.
   early.catch(() => undefined);
   try {
-    return await Promise.race([ready, early, late]);
+    return await Promise.race([port, early, late]);
   } finally {
     clearTimeout(timer);
   }

@@ -28,6 +28,7 @@ import type { Workers } from './workers.js';
 const BAD_FRAMES_MAX = 10;
 /** One for all subscriptions that begin at the head: each keeps its options. */
 const LATEST = { from: 'latest' } as const;
+const NOT_SUBSCRIBED = 'not subscribed to this topic (under this name)';
 const MALFORMED: readonly ErrorCode[] = [
   'invalid_json',
   'invalid_msgpack',
@@ -147,9 +148,9 @@ export class SessionFrames implements FrameSink {
     session.subscribeSent(key, request.number);
   }
 
-  #checkCount({ subscriptionCount }: Session): void {
+  #checkCount(session: Session): void {
     const { subscriptionsPerSessionMax } = this.#options.limits;
-    if (subscriptionCount < subscriptionsPerSessionMax) return;
+    if (!session.hasSubscriptions(subscriptionsPerSessionMax)) return;
     const detail = `at most ${subscriptionsPerSessionMax} subscriptions (SUBSCRIPTIONS_PER_SESSION_MAX)`;
     throw new RequestError('subscription_limit', detail, 'topic');
   }
@@ -171,16 +172,25 @@ export class SessionFrames implements FrameSink {
     };
   }
 
+  /** Of what it has, or has asked for: the answers come in the order of the frames. */
   #unsubscribe(session: Session, { topic, ref, subscription: name }: UnsubscribeFrame): void {
-    const { subscriptions } = this.#options;
-    const subscription = session.subscriptions.get(subscriptionKey(topic, name));
-    if (subscription === undefined) {
-      const detail = 'not subscribed to this topic (under this name)';
-      throw new RequestError('not_subscribed', detail, name === null ? 'topic' : 'subscription');
+    const number = session.subscriptionNumber(subscriptionKey(topic, name));
+    if (number === undefined) {
+      const field = name === null ? 'topic' : 'subscription';
+      throw new RequestError('not_subscribed', NOT_SUBSCRIBED, field);
     }
-    subscriptions.unsubscribe(subscription, () => {
-      const told = { topic, subscription: name ?? undefined, ref: ref ?? undefined };
-      session.sendFrame({ type: 'unsubscribed', ...told });
+    this.#options.subscriptions.unsubscribe({
+      receiver: session,
+      number,
+      topic,
+      name,
+      onEnded: () => {
+        const told = { topic, subscription: name ?? undefined, ref: ref ?? undefined };
+        session.sendFrame({ type: 'unsubscribed', ...told });
+      },
+      onFailed: ({ code, detail }) => {
+        this.#refuse(session, code, code === 'not_subscribed' ? NOT_SUBSCRIBED : detail, ref);
+      },
     });
   }
 

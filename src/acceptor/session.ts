@@ -33,6 +33,12 @@ export interface SessionKeeper {
   lags(session: Session): void;
 }
 
+/** Subscribes of one key, sent to the worker and not answered yet. */
+interface Subscribing {
+  readonly number: number;
+  count: number;
+}
+
 const SEND_DROPPED = 2;
 const NO_LINKS: readonly AcceptorLinkEnd[] = [];
 const SEPARATOR = String.fromCharCode(FRAME_SEPARATOR);
@@ -46,8 +52,8 @@ export class Session implements Receiver {
   /** Monotonic ms since when its socket takes nothing; 0: it does. */
   laggingSinceMs = 0;
   state: 'open' | 'closing' | 'closed' = 'open';
-  /** Numbers of subscribes under way, by key; null: there are none. An idle session is kept small. */
-  #subscribing: Map<string, number> | null = null;
+  /** Subscribes under way, by key; null: there are none. An idle session is kept small. */
+  #subscribing: Map<string, Subscribing> | null = null;
   readonly #ws: WebSocket<SocketData>;
   readonly #keeper: SessionKeeper;
   #pending: (string | Uint8Array)[] = [];
@@ -60,22 +66,33 @@ export class Session implements Receiver {
     this.#keeper = keeper;
   }
 
-  /** With those under way. */
-  get subscriptionCount(): number {
-    return this.subscriptions.size + (this.#subscribing?.size ?? 0);
+  /** Whether it has as many as `count`, with those under way. */
+  hasSubscriptions(count: number): boolean {
+    const { subscriptions } = this;
+    let missing = count - subscriptions.size;
+    if (missing > (this.#subscribing?.size ?? 0)) return false;
+    // What is subscribed to again counts once.
+    for (const key of this.#subscribing?.keys() ?? []) if (!subscriptions.has(key)) missing--;
+    return missing <= 0;
   }
 
   /** The number of the subscription it has, or has asked for, by this key. */
   subscriptionNumber(key: string): number | undefined {
-    return this.subscriptions.get(key)?.number ?? this.#subscribing?.get(key);
+    return this.subscriptions.get(key)?.number ?? this.#subscribing?.get(key)?.number;
   }
 
   subscribeSent(key: string, number: number): void {
     this.#subscribing ??= new Map();
-    this.#subscribing.set(key, number);
+    const underWay = this.#subscribing.get(key);
+    if (underWay === undefined) this.#subscribing.set(key, { number, count: 1 });
+    else underWay.count++;
   }
 
   subscribeAnswered(key: string): void {
+    const underWay = this.#subscribing?.get(key);
+    if (underWay === undefined) return;
+    underWay.count--;
+    if (underWay.count > 0) return;
     this.#subscribing?.delete(key);
     if (this.#subscribing?.size === 0) this.#subscribing = null;
   }
@@ -171,7 +188,7 @@ export class Session implements Receiver {
   }
 
   topicDeleted(): void {
-    if (this.subscriptionCount === 0) this.end(CLOSE.topicDeleted);
+    if (!this.hasSubscriptions(1)) this.end(CLOSE.topicDeleted);
   }
 
   /** Tells the client why, then closes. */

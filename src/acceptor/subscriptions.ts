@@ -30,6 +30,17 @@ export interface SubscribeRequest {
   onFailed: (error: Pick<ops.FailedOp, 'code' | 'detail'>) => void;
 }
 
+export interface UnsubscribeRequest {
+  receiver: Receiver;
+  /** Of a subscribe that was sent, answered or not. */
+  number: number;
+  topic: string;
+  name: string | null;
+  /** Exactly one of the two is called. Failed: by then there was no such subscription. */
+  onEnded: () => void;
+  onFailed: (error: Pick<ops.FailedOp, 'code' | 'detail'>) => void;
+}
+
 export class Subscriptions {
   readonly #workers: Workers;
   readonly #deliveries: () => Deliveries;
@@ -75,17 +86,22 @@ export class Subscriptions {
     }
   }
 
-  /** Asks for the end; `onDone` when it has ended. */
-  unsubscribe(subscription: ReceiverSubscription, onDone: () => void): void {
-    const { link, receiver, number, topic } = subscription;
-    const waiting = new UnsubscribeWaiting(link, () => {
-      this.#deliveries().forget(subscription);
-      onDone();
-    });
-    const request = this.#workers.requests.add(waiting);
+  /** Throws as `subscribe` does. The worker comes to it after the subscribe, answered or not. */
+  unsubscribe(request: UnsubscribeRequest): void {
+    const { receiver, number: subscription, topic } = request;
+    const link = this.#workers.ownerOf(TENANT, topic);
+    const number = this.#workers.requests.add(new UnsubscribeWaiting(link, this, request));
     const { number: session } = receiver;
-    ops.packUnsubscribe(link.writer, { request, session, subscription: number, topic });
+    ops.packUnsubscribe(link.writer, { request: number, session, subscription, topic });
     link.scheduleFlush();
+  }
+
+  /** What an unsubscribe asked to end is forgotten; false: it was before, by another or with its session. */
+  ended({ receiver, number, topic, name }: UnsubscribeRequest): boolean {
+    const subscription = receiver.subscriptions.get(subscriptionKey(topic, name));
+    if (subscription?.number !== number) return false;
+    this.#deliveries().forget(subscription);
+    return true;
   }
 
   /** From SUBSCRIBED with a request: the subscription is open. */
@@ -212,19 +228,23 @@ class SubscribeWaiting extends Waiting {
 }
 
 class UnsubscribeWaiting extends Waiting {
-  readonly #onDone: () => void;
+  readonly #owner: Subscriptions;
+  readonly #request: UnsubscribeRequest;
 
-  constructor(link: AcceptorLinkEnd, onDone: () => void) {
+  constructor(link: AcceptorLinkEnd, owner: Subscriptions, request: UnsubscribeRequest) {
     super(link, -1);
-    this.#onDone = onDone;
+    this.#owner = owner;
+    this.#request = request;
   }
 
   override unsubscribed(): void {
-    this.#onDone();
+    this.#owner.ended(this.#request);
+    this.#request.onEnded();
   }
 
-  /** Not subscribed any more, or the worker is gone: ended either way. */
-  override failed(): void {
-    this.#onDone();
+  /** Not subscribed any more, or the worker is gone: what is still open here has ended either way. */
+  override failed(op: Pick<ops.FailedOp, 'code' | 'detail'>): void {
+    if (this.#owner.ended(this.#request)) this.#request.onEnded();
+    else this.#request.onFailed(op);
   }
 }

@@ -94,7 +94,20 @@ for (const [name, load] of Object.entries(LOADS)) {
 }
 
 t.test('topics in turn, and a replay of what was sent', async (t) => {
-  const fill: LoadOptions = { topic: 'turn', topics: 20, publishers: 4, turn: true, messages: 400 };
+  const several: LoadOptions = { topic: 'turns', topics: 20, publishers: 4, turn: true };
+  const shared = await runLoad(target(), { ...several, messages: 400, warmup: 0, duration: 20 });
+  t.same(shared.problems, []);
+  // Each publisher has five of the topics, and sends when it is answered.
+  const counts = await Promise.all([...Array(20).keys()].map((n) => countOf(`turns.${n}`)));
+  t.equal(
+    counts.reduce((sum, one) => sum + one),
+    400,
+  );
+  for (const first of [0, 1, 2, 3]) {
+    const own = [0, 4, 8, 12, 16].map((step) => counts[first + step] ?? 0);
+    t.ok(Math.min(...own) > 0 && Math.max(...own) - Math.min(...own) <= 1, own.join());
+  }
+  const fill: LoadOptions = { topic: 'turn', topics: 20, publishers: 1, turn: true, messages: 400 };
   const filled = await runLoad(target(), { ...fill, warmup: 0, duration: 20 });
   t.same(filled.problems, []);
   t.equal(filled.published.count, 400);

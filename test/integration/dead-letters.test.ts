@@ -189,6 +189,66 @@ for (const [mode, env] of Object.entries(MODES)) {
     t.equal((await lettersOf(node, `?topic=${topic}`)).length, 1, 'it stays where it was');
   });
 
+  t.test(`${mode}: a letter goes back to the session that failed, of several`, async (t) => {
+    const topic = 'dl.sessions';
+    const sessions = await Promise.all([1, 2, 3].map(() => Subscriber.open(node.wsUrl, 'json')));
+    for (const session of sessions) await session.subscribe(topic, { ack_wait_ms: 60_000 });
+    await ask(node, 'POST', '/api/publish', { topic, payload: 1 });
+    for (const [n, session] of sessions.entries()) {
+      await eventually(() => session.messages.length === 1);
+      session.send({ type: 'reject', topic, sequence: 1, reason: `session ${n}` });
+    }
+    await eventually(async () => (await lettersOf(node, `?topic=${topic}`)).length === 3);
+    const letters = await lettersOf(node, `?topic=${topic}`);
+    t.equal(new Set(letters.map(({ session }) => session)).size, 3, 'each has its name');
+    const messageId = String(letters[0]?.['message_id']);
+    const { body } = await ask(node, 'GET', `/api/messages/${messageId}`);
+    const failures = body['failures'] as Row[];
+    t.same(
+      new Set(failures.map(({ session, reason }) => `${String(session)} ${String(reason)}`)),
+      new Set(letters.map((row) => `${String(row['session'])} ${String(row['last_error'])}`)),
+    );
+    const redrive = (n: number): Promise<Answer> => {
+      const letter = letters.find((row) => row['last_error'] === `session ${n}`);
+      return ask(node, 'POST', '/api/dead-letters/redrive', { ids: [letter?.['id']] });
+    };
+    for (const n of [1, 2]) {
+      const started = await redrive(n);
+      t.match(await jobDone(node, started.body['job_id']), { done: 1 });
+      await eventually(() => sessions[n]?.messages.length === 2);
+    }
+    t.equal(sessions[0]?.messages.length, 1, 'nobody else gets it');
+    sessions[0]?.close();
+    await eventually(() => sessions[0]?.closed !== null);
+    t.match((await redrive(0)).body, { code: 'subscription_gone' }, 'though others are there');
+    for (const session of sessions) session.close();
+  });
+
+  t.test(`${mode}: the trace says which session of a subscription has a message`, async (t) => {
+    const topic = 'trace.sessions';
+    const sessions = await Promise.all([1, 2].map(() => Subscriber.open(node.wsUrl, 'json')));
+    for (const session of sessions) {
+      await session.subscribe(topic, { subscription: 's', ack_wait_ms: 60_000 });
+    }
+    const holderOf = async (id: unknown): Promise<unknown> => {
+      const { body } = await ask(node, 'GET', `/api/messages/${String(id)}`);
+      const [delivery] = body['deliveries'] as Row[];
+      t.match(delivery, { subscription: 's', state: 'in_flight', session: /\S/ });
+      return delivery?.['session'];
+    };
+    for (let n = 1; n <= 4; n++) await ask(node, 'POST', '/api/publish', { topic, payload: n });
+    await eventually(() => sessions.every(({ messages }) => messages.length === 2));
+    const holders = [];
+    for (const { messages } of sessions) {
+      const [first, second] = messages;
+      const holder = await holderOf(first?.['message_id']);
+      t.equal(await holderOf(second?.['message_id']), holder);
+      holders.push(holder);
+    }
+    t.not(holders[0], holders[1]);
+    for (const session of sessions) session.close();
+  });
+
   t.test(`${mode}: durable subscriptions are listed, moved, paused and deleted`, async (t) => {
     const topic = 'sub.api';
     const session = await Subscriber.open(node.wsUrl, 'json');

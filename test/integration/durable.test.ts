@@ -160,6 +160,41 @@ for (const [mode, env] of Object.entries(MODES)) {
     session.close();
   });
 
+  t.test(`${mode}: what was published before anybody came is judged by its id`, async (t) => {
+    const topic = 'd.ids';
+    const ways: Record<string, Record<string, unknown>> = {
+      'in pages, ephemeral': { subscription: undefined, start: { from: 'earliest' } },
+      'in pages': { start: { from: 'earliest' } },
+      'one by one': { subscription: 'keyed', ordering: 'key', start: { from: 'earliest' } },
+    };
+    const maker = await join(node, topic, { subscription: 'maker' });
+    t.match(await said(maker, { type: 'unsubscribe', topic, subscription: 'maker' }), {
+      type: 'unsubscribed',
+    });
+    for (let n = 1; n <= 3; n++) await publish(node, topic, n, { key: `k${n}` });
+    const judge = async (session: Subscriber, way: string): Promise<void> => {
+      await eventually(() => session.messages.length === 3);
+      const [first, second, third] = session.messages.map((message) => message['message_id']);
+      t.match(await said(session, { type: 'ack', message_id: first }), { type: 'acked' }, way);
+      t.match(await said(session, { type: 'reject', message_id: second }), { type: 'acked' }, way);
+      const nack = { type: 'nack', message_id: third, delay_ms: 0 };
+      t.match(await said(session, nack), { type: 'acked' }, way);
+      await eventually(() => attemptsOf(session, 3).length === 2);
+      session.close();
+      // Of the last to go the topic keeps nothing for the next.
+      await eventually(() => session.closed !== null);
+    };
+    for (const [way, options] of Object.entries(ways)) {
+      await judge(await join(node, topic, { ack_wait_ms: 60_000, ...options }), way);
+    }
+    const left = { subscription: 'left', ack_wait_ms: 60_000, start: { from: 'earliest' } };
+    const first = await join(node, topic, left);
+    await eventually(() => first.messages.length === 3);
+    first.close();
+    await eventually(() => first.closed !== null);
+    await judge(await join(node, topic, left), 'again, by another session');
+  });
+
   t.test(`${mode}: nack, reject, extend and the deadline`, async (t) => {
     const topic = 'd.verdicts';
     const options = { ack_wait_ms: 400, max_deliver: 3 };
