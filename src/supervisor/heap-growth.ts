@@ -7,15 +7,15 @@
  * a second (node --trace-gc --trace-incremental-marking). With this there is one in ten seconds. It is the
  * most that V8 chooses by itself.
  *
- * The young generation is kept small. V8 gives it up to 32 MB as soon as much survives, as it does while
- * sessions come, and it stays so large while nothing happens: a KiB for each of 10,000 idle sessions on
- * each thread.
+ * A worker's young generation is kept small. V8 gives it up to 32 MB as soon as much survives, as it does
+ * while sessions come, and it stays so large while nothing happens: a KiB for each of 10,000 idle sessions.
+ * The acceptor's may grow: it has the publishes under way, and collecting them more often costs a tenth.
  */
 import { setFlagsFromString } from 'node:v8';
 import type { ResourceLimits } from 'node:worker_threads';
 
-/** Of each thread: 4 MB of new objects, as many of survivors. */
-export const THREAD_HEAP: ResourceLimits = { maxYoungGenerationSizeMb: 12 };
+/** 4 MB of new objects, as many of survivors. */
+export const WORKER_HEAP: ResourceLimits = { maxYoungGenerationSizeMb: 12 };
 
 /** Per cent of what is kept; to be called before the first thread starts. */
 export function letHeapsGrow(): void {

@@ -7,7 +7,7 @@ import { type MessagePort, Worker } from 'node:worker_threads';
 import type { Config } from '../config/config.js';
 import type { Logger } from '../observe/logger.js';
 import type { AcceptorStart, FromThread, WorkerStart } from '../thread/control.js';
-import { THREAD_HEAP } from './heap-growth.js';
+import { WORKER_HEAP } from './heap-growth.js';
 import {
   DEATHS_MAX,
   haltSeat,
@@ -98,7 +98,7 @@ export class NodeThreads {
     const cold = seat.kind === 'worker' ? (this.#options.openCold?.() ?? null) : null;
     const thread = new Worker(ENTRIES[seat.kind], {
       name: nameOf(seat),
-      resourceLimits: THREAD_HEAP,
+      ...(seat.kind === 'worker' ? { resourceLimits: WORKER_HEAP } : {}),
       workerData: this.#startData(seat, cold),
       transferList: cold === null ? [] : [cold],
     });
