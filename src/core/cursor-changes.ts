@@ -80,9 +80,11 @@ export class CursorChanges {
     this.settled = [];
   }
 
+  /** Called for each ack of an ephemeral subscription: what is empty stays as it is, a Map's table too. */
   clear(): void {
     this.moved = false;
     this.dropDeliveries = false;
+    if (this.size === 0) return;
     this.deliveries.clear();
     this.settled = [];
     this.deadLetters = [];

@@ -76,11 +76,12 @@ export class Saves {
 
   /** To be called when the cursor may have changed. */
   changed(tracker: Tracker): void {
+    const { changes } = tracker.cursor;
     if (tracker.durable === null) {
-      if (!isTraced(tracker)) tracker.cursor.changes.failures = [];
-      if (!hasFailures(tracker)) tracker.cursor.changes.clear();
+      if (changes.failures.length > 0 && !isTraced(tracker)) changes.failures = [];
+      if (!hasFailures(tracker)) changes.clear();
     }
-    if (tracker.cursor.changes.isEmpty && tracker.answers.length === 0) return;
+    if (changes.isEmpty && tracker.answers.length === 0) return;
     this.#dirty.add(tracker);
     if (tracker.answers.length > 0) {
       this.#asked.add(tracker);
