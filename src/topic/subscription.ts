@@ -206,8 +206,12 @@ export class Subscription {
   wasSentUpTo(sequence: number): void {
     this.#delivered = sequence;
     if (this.tracker === null || this.member === null) return;
-    this.tracker.cursor.unsend(this.member, sequence);
-    if (this.tracker.sole === this) this.#delivered = this.tracker.cursor.delivered;
+    const { cursor, sole } = this.tracker;
+    cursor.unsend(this.member, sequence);
+    if (sole !== this) return;
+    // What was settled as sent, without an acknowledgement, is to be sent after all.
+    if (cursor.floor > sequence) cursor.seek(sequence);
+    this.#delivered = cursor.delivered;
   }
 
   /** Without acknowledgements what was sent is settled; without a window the oldest fall out. */

@@ -364,6 +364,22 @@ class World {
   }
 }
 
+/** A page of more than TRACKED_MAX to a session without a window, which its socket does not take. */
+const REFUSED_BEYOND_TRACKING: [Step[], (number | null)[]] = [
+  [
+    { do: 'drain', n: 0 },
+    { do: 'commit', n: 0 },
+    { do: 'deliver', n: 0 },
+    { do: 'commit', n: 44 },
+    { do: 'commit', n: 40 },
+    { do: 'full', n: 0 },
+    { do: 'commit', n: 59 },
+    { do: 'commit', n: 128 },
+    { do: 'settle', n: 0 },
+  ],
+  [null, null, 1, 1],
+];
+
 t.test('first deliveries are in order, without gaps, and complete', async () => {
   const windows = fc.array(fc.oneof(fc.constant(null), fc.integer({ min: 1, max: 300 })), {
     minLength: SESSIONS,
@@ -377,6 +393,6 @@ t.test('first deliveries are in order, without gaps, and complete', async () => 
       const faults = world.faults();
       if (faults.length > 0) throw new Error(faults.join('; '));
     }),
-    { numRuns: RUNS },
+    { numRuns: RUNS, examples: [REFUSED_BEYOND_TRACKING] },
   );
 });
