@@ -15,7 +15,7 @@ import { startEmbeddedPostgres } from './supervisor/embedded-postgres.js';
 import { letHeapsGrow } from './supervisor/heap-growth.js';
 import { NodeLife } from './supervisor/node-life.js';
 import { NodeThreads } from './supervisor/node-threads.js';
-import { portTrouble } from './supervisor/port-probe.js';
+import { claimPort } from './supervisor/port-claim.js';
 import { StartRefused } from './supervisor/start-refused.js';
 
 export interface NodeOptions {
@@ -38,7 +38,7 @@ export async function runNode(options: NodeOptions): Promise<number> {
   const { shutdownTimeoutMs } = config.limits;
   const life = new NodeLife({ logger, shutdownTimeoutMs, complain });
   return life.run(async () => {
-    refuse(await portTrouble(config.host, config.port));
+    life.owns(await claimPort(config.host, config.port));
     refuse(await nativeModuleTrouble());
     let { databaseUrl } = config;
     let logPlace = databaseUrl === null ? null : `PostgreSQL at ${describeDatabase(databaseUrl)}`;

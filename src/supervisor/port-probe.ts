@@ -1,30 +1,53 @@
 /**
- * Whether the port can be listened on. uWebSockets.js listens with SO_REUSEPORT, so a second node
- * on the same port would silently take half of the connections: a plain listener is tried first.
+ * Whether the port can be listened on, tried with a plain listener, which finds any other one: also one
+ * with SO_REUSEPORT, as uWebSockets.js listens.
  */
 import { createServer } from 'node:net';
 
-/** Null when it is free; else why not, in one line. */
-export function portTrouble(host: string, port: number): Promise<string | null> {
+export interface ProbeOptions {
+  /** As the operator gave it. */
+  host: string;
+  /** What it stands for. */
+  addresses: readonly string[];
+  port: number;
+}
+
+/** Null when it is free at all of them; else why not, in one line. */
+export async function portTrouble({ host, addresses, port }: ProbeOptions): Promise<string | null> {
+  const codes: string[] = [];
+  for (const address of addresses) {
+    const code = await listenCode(address, port);
+    if (code !== null) codes.push(code);
+  }
+  // A name such as localhost may stand for ::1, too, where a machine has no IPv6.
+  const counted =
+    codes.length < addresses.length ? codes.filter((code) => !NONE.test(code)) : codes;
+  return counted[0] === undefined ? null : reason(counted[0], host, port);
+}
+
+const NONE = /^(EADDRNOTAVAIL|EAFNOSUPPORT)$/;
+
+/** Null: it could be listened on. */
+function listenCode(address: string, port: number): Promise<string | null> {
   return new Promise((resolve) => {
     const server = createServer();
-    server.once('error', (error: NodeJS.ErrnoException) => resolve(reason(error, host, port)));
-    server.listen({ host, port, exclusive: true }, () => server.close(() => resolve(null)));
+    server.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
+    server.listen({ host: address, port, exclusive: true }, () =>
+      server.close(() => resolve(null)),
+    );
   });
 }
 
-function reason(error: NodeJS.ErrnoException, host: string, port: number): string {
-  switch (error.code) {
+function reason(code: string, host: string, port: number): string {
+  switch (code) {
     case 'EADDRINUSE':
       return `PORT=${port}: another process listens on it`;
     case 'EACCES':
       return `PORT=${port}: this user may not listen on it`;
     case 'EADDRNOTAVAIL':
+    case 'EAFNOSUPPORT':
       return `HOST=${host}: this machine does not have that address`;
-    case 'ENOTFOUND':
-    case 'EAI_AGAIN':
-      return `HOST=${host}: cannot be resolved`;
     default:
-      return `HOST=${host}, PORT=${port}: cannot listen (${error.code ?? error.message})`;
+      return `HOST=${host}, PORT=${port}: cannot listen (${code})`;
   }
 }

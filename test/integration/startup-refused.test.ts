@@ -1,6 +1,7 @@
 // Goal: what only a person can put right stops the start quickly with exit code 78 and one line, without
 // a stack trace or a secret; a wrong command line ends with 2.
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -8,8 +9,9 @@ import path from 'node:path';
 import pg from 'pg';
 import t, { type Test } from 'tap';
 import { type CommandResult, runCommand } from '../support/command.js';
+import { eventually } from '../support/eventually.js';
 import { freePort } from '../support/free-port.js';
-import { COMMAND, cleanEnvironment } from '../support/node.js';
+import { COMMAND, cleanEnvironment, startNode } from '../support/node.js';
 import { startPostgres } from '../support/postgres.js';
 
 const SECRET = 'correct-horse-battery';
@@ -52,6 +54,33 @@ t.test('a port that is taken, an address that is not ours', async (t) => {
   refused(t, await runCommand(['start'], env), new RegExp(`PORT=${port}: another process`));
   const elsewhere = { ...env, HOST: '192.0.2.1' };
   refused(t, await runCommand(['serve'], elsewhere), /HOST=192\.0\.2\.1: this machine does not/);
+});
+
+t.test('two nodes that start together on one port', async (t) => {
+  const port = await freePort();
+  const env = { ...cleanEnvironment(), HOST: '127.0.0.1', PORT: String(port), LOG_LEVEL: 'warn' };
+  const nodes = [0, 1].map(() => {
+    const child = spawn(process.execPath, [COMMAND, 'serve'], { env });
+    t.teardown(() => child.kill('SIGKILL'));
+    const said: Buffer[] = [];
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.on('data', (chunk: Buffer) => said.push(chunk));
+    }
+    return { child, said, closed: once(child, 'close') };
+  });
+  const first = await Promise.race(nodes.map((node) => node.closed.then(() => node)));
+  const other = nodes.find((node) => node !== first);
+  t.equal(first.child.exitCode, 78);
+  const line =
+    /^conduit: PORT=\d+: another (Conduit node of this machine has|process listens on) it\n$/;
+  t.match(Buffer.concat(first.said).toString(), line);
+  await eventually(() => Buffer.concat(other?.said ?? []).includes('listens on http'));
+  t.equal((await fetch(`http://127.0.0.1:${port}/readyz`)).status, 200);
+  // The kernel frees what a killed node held.
+  other?.child.kill('SIGKILL');
+  await other?.closed;
+  const next = await startNode({ PORT: String(port) });
+  t.equal(await next.stop(), 0);
 });
 
 t.test('a database that cannot be used', async (t) => {
