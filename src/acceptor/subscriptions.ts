@@ -2,7 +2,7 @@
  * The life of subscriptions on this side: asks the owner of the topic, keeps what it answered, and asks
  * the next owner when a worker is replaced. Serves WebSocket sessions and SSE streams alike.
  */
-import { RequestError } from '../core/errors.js';
+import { ERRORS, type ErrorCode, RequestError } from '../core/errors.js';
 import type { AcceptorLinkEnd } from '../thread/link.js';
 import * as ops from '../thread/ops.js';
 import type { Deliveries } from './deliveries.js';
@@ -176,9 +176,9 @@ export class Subscriptions {
     }
   }
 
-  #lost(orphan: ReceiverSubscription, reason: string): void {
-    // While the worker is being replaced again the subscription waits on.
-    if (reason === 'busy' || reason === 'log_unavailable') {
+  #lost(orphan: ReceiverSubscription, reason: ErrorCode): void {
+    // While the worker is being replaced again, or the log is away, the subscription waits on.
+    if (ERRORS[reason].temporary && reason !== 'draining') {
       setTimeout(() => this.#resume(orphan), 250);
       return;
     }

@@ -24,6 +24,14 @@ interface WorkerStats {
   abandoned: number;
 }
 
+/** What is down, in words for whoever asks: the operator's log says where and why. */
+const LOG_TROUBLE: Readonly<Record<string, string>> = {
+  connecting: 'the log is being connected to',
+  lost: 'the log cannot be reached',
+  read_only: 'the database is read-only',
+  closed: 'the log is closed',
+};
+
 interface WorkerHealth {
   log: { mode: string; state: string };
 }
@@ -107,7 +115,7 @@ export class SystemRoutes {
     if (!workers.complete) return checks;
     const all = await this.#options.control.askAll<WorkerHealth>('health', {});
     const bad = all.find(({ log }) => log.state !== 'open');
-    checks['log'] = bad === undefined ? 'ok' : bad.log.state;
+    checks['log'] = bad === undefined ? 'ok' : (LOG_TROUBLE[bad.log.state] ?? 'not open');
     return checks;
   }
 }

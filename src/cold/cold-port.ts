@@ -6,6 +6,8 @@
 import type { MessagePort } from 'node:worker_threads';
 import { ERRORS } from '../core/errors.js';
 import type { ReadAnswer, ReadFailure, ReadRequest, ReadResult } from '../log/cold-reader.js';
+import { messageOf } from '../log/log-errors.js';
+import { LOG_UNREACHABLE } from '../log/log-refusal.js';
 import type { ReadRange } from '../log/message-log.js';
 
 /** Main thread: serves one worker until its port closes. `read`: ColdPool.read. */
@@ -26,6 +28,6 @@ function answer(port: MessagePort, message: ReadAnswer): void {
 }
 
 function failureOf(error: unknown): ReadFailure {
-  const detail = error instanceof Error ? error.message : String(error);
-  return { errorId: ERRORS.log_unavailable.id, detail };
+  const { code, detail } = LOG_UNREACHABLE;
+  return { errorId: ERRORS[code].id, detail, cause: messageOf(error) };
 }

@@ -5,6 +5,7 @@
 import { move, workerData } from 'piscina';
 import { ERRORS, RequestError } from '../core/errors.js';
 import type { ReadResult } from '../log/cold-reader.js';
+import { messageOf } from '../log/log-errors.js';
 import type { ReadRange } from '../log/message-log.js';
 import { packPage } from '../log/packed-page.js';
 import type { PageReaderOptions } from '../log/page-reader.js';
@@ -18,7 +19,8 @@ export default async function readPage(range: ReadRange): Promise<ReadResult> {
     return move(packPage(await reader.read(range))) as ArrayBuffer;
   } catch (error) {
     if (error instanceof RequestError) {
-      return { errorId: ERRORS[error.code].id, detail: error.message };
+      const { code, message: detail, cause } = error;
+      return { errorId: ERRORS[code].id, detail, cause: messageOf(cause ?? error) };
     }
     throw error;
   }

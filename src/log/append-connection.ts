@@ -44,11 +44,6 @@ export class AppendConnection {
     return this.#session?.pid ?? null;
   }
 
-  /** Why it is away. */
-  get detail(): string {
-    return this.#detail;
-  }
-
   /** Rejects when the first try fails. */
   async start(): Promise<void> {
     await this.#connect();

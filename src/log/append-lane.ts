@@ -13,6 +13,7 @@ import type { AppendOutcome, Groups } from './append-transaction.js';
 import { appendOn } from './append-transaction.js';
 import type { Fault } from './log-errors.js';
 import { faultOf, messageOf } from './log-errors.js';
+import { LOG_READ_ONLY, LOG_REFUSALS, LOG_UNREACHABLE, type LogRefusal } from './log-refusal.js';
 import type { LogSink, PendingAppend } from './message-log.js';
 import { makeLeaves } from './partitions.js';
 import { UnknownCommit } from './unknown-commit.js';
@@ -27,6 +28,10 @@ const LOOK_PAUSE_MS = 100;
 const WATCHDOG_MS = 6_000;
 const TRIES_MAX = 3;
 const RETRY_PAUSE_MS = 20;
+const OUTCOME_UNKNOWN: LogRefusal = {
+  code: 'outcome_unknown',
+  detail: 'the connection to the database was lost during COMMIT',
+};
 
 /** `skip`: what is locked is given back at once; else it is waited for, this long. */
 export type LockWait = 'skip' | { ms: number };
@@ -43,7 +48,7 @@ export interface AppendLaneOptions<A extends PendingAppend> {
 type Attempt<A extends PendingAppend> =
   | { kind: 'committed'; outcome: AppendOutcome<A> }
   | { kind: 'unknown'; unknown: UnknownCommit<A> }
-  | { kind: 'failed'; fault: Fault; error: unknown };
+  | { kind: 'failed'; fault: Exclude<Fault, 'bug'>; error: unknown };
 
 /** What a batch has been through. */
 interface Work<A extends PendingAppend> {
@@ -68,7 +73,7 @@ export class AppendLane<A extends PendingAppend> {
     const work: Work<A> = { groups, locked: new Map(), lock, tries: 0 };
     while (work.groups.size > 0) {
       const session = await connection.ready(DOWN_AFTER_MS);
-      if (session === null) this.#fail(work, 'log_unavailable', connection.detail);
+      if (session === null) this.#fail(work, LOG_UNREACHABLE);
       else await this.#turn(work, session);
     }
     return work.locked;
@@ -119,7 +124,7 @@ export class AppendLane<A extends PendingAppend> {
 
   async #failed(
     work: Work<A>,
-    { fault, error }: { fault: Fault; error: unknown },
+    { fault, error }: { fault: Exclude<Fault, 'bug'>; error: unknown },
     session: Session,
   ): Promise<void> {
     if (fault === 'message') return this.#bisect(work, error);
@@ -129,10 +134,10 @@ export class AppendLane<A extends PendingAppend> {
       work.groups = new Map();
     } else if (fault === 'read_only') {
       this.#options.onReadOnly(messageOf(error));
-      this.#fail(work, 'log_read_only', 'the database is read-only');
+      this.#fail(work, LOG_READ_ONLY);
     } else if (work.tries >= TRIES_MAX || fault === 'full') {
       this.#options.onTrouble('append', error);
-      this.#fail(work, 'log_unavailable', fault === 'full' ? 'the disk is full' : messageOf(error));
+      this.#fail(work, LOG_REFUSALS[fault]);
     } else if (fault === 'partition') await this.#makeLeaves(session);
     else if (fault !== 'connection') await pause(RETRY_PAUSE_MS * work.tries);
   }
@@ -141,7 +146,8 @@ export class AppendLane<A extends PendingAppend> {
   async #bisect(work: Work<A>, error: unknown): Promise<void> {
     const all = appendsOf(work.groups);
     if (all.length === 1) {
-      this.#fail(work, 'message_refused', messageOf(error));
+      this.#options.onTrouble('a message was refused', error);
+      this.#fail(work, LOG_REFUSALS.message);
       return;
     }
     work.groups = new Map();
@@ -173,7 +179,7 @@ export class AppendLane<A extends PendingAppend> {
       }
       await pause(LOOK_PAUSE_MS);
     }
-    this.#fail(work, 'outcome_unknown', 'the connection was lost during COMMIT');
+    this.#fail(work, OUTCOME_UNKNOWN);
   }
 
   async #look(
@@ -207,7 +213,7 @@ export class AppendLane<A extends PendingAppend> {
     }
   }
 
-  #fail(work: Work<A>, code: ErrorCode, detail: string): void {
+  #fail(work: Work<A>, { code, detail }: LogRefusal): void {
     const { groups } = work;
     work.groups = new Map();
     this.#tell(groups, code, detail);

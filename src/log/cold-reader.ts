@@ -17,6 +17,8 @@ export interface ReadFailure {
   /** Of core/errors. */
   errorId: number;
   detail: string;
+  /** What was said, for the operator's log. */
+  cause: string;
 }
 
 export interface ReadRequest {
@@ -93,8 +95,8 @@ export class ColdReader {
   }
 }
 
-function errorOf({ errorId, detail }: ReadFailure): RequestError {
-  return new RequestError(errorCodeById(errorId), detail);
+function errorOf({ errorId, detail, cause }: ReadFailure): RequestError {
+  return new RequestError(errorCodeById(errorId), detail, undefined, { cause: new Error(cause) });
 }
 
 function closedError(): RequestError {

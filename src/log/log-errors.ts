@@ -10,6 +10,10 @@ export type Fault =
   | 'partition'
   | 'read_only'
   | 'full'
+  /** A table or function that a migration made is not there. */
+  | 'schema'
+  /** The role may not do it. */
+  | 'denied'
   | 'transient'
   | 'connection'
   | 'other'
@@ -21,6 +25,11 @@ const BY_STATE: Readonly<Record<string, Fault>> = {
   '23514': 'partition',
   '25006': 'read_only',
   '53100': 'full',
+  '3F000': 'schema',
+  '42P01': 'schema',
+  '42703': 'schema',
+  '42883': 'schema',
+  '42501': 'denied',
   '40001': 'transient',
   '40P01': 'transient',
   '57014': 'transient',
@@ -45,7 +54,7 @@ export function faultOf(error: unknown): Fault {
   return BY_STATE[code] ?? 'other';
 }
 
-/** One line. */
+/** One line, for the operator: a client is told what log-refusal.ts says. */
 export function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const line = error.message.split('\n', 1)[0] ?? '';

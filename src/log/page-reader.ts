@@ -4,6 +4,8 @@
  */
 import pg from 'pg';
 import { RequestError } from '../core/errors.js';
+import { faultOf } from './log-errors.js';
+import { LOG_REFUSALS, refusalError } from './log-refusal.js';
 import type { LogPage, ReadRange } from './message-log.js';
 import { MessageStore } from './message-store.js';
 
@@ -33,14 +35,14 @@ export class PageReader {
     this.#messages = new MessageStore(this.#pool);
   }
 
-  /** Rejects with RequestError: `topic_not_found`, or `log_unavailable` for whatever else. */
+  /** Rejects with RequestError, its cause what was said; or with a bug. */
   async read(range: ReadRange): Promise<LogPage> {
     try {
       return await this.#messages.read(range);
     } catch (error) {
       if (error instanceof RequestError) throw error;
-      const detail = error instanceof Error ? error.message : String(error);
-      throw new RequestError('log_unavailable', detail);
+      const fault = faultOf(error);
+      throw fault === 'bug' ? error : refusalError(LOG_REFUSALS[fault], error);
     }
   }
 

@@ -18,6 +18,7 @@ import { isWritable, openAppendSession } from './append-session.js';
 import { LogConfigurationError } from './log-configuration-error.js';
 import { openConnection, openPool } from './log-connection.js';
 import { faultOf, messageOf } from './log-errors.js';
+import { LOG_READ_ONLY, LOG_REFUSALS, LOG_UNREACHABLE, refusalError } from './log-refusal.js';
 import type {
   DeferRequest,
   DeferredRecord,
@@ -254,12 +255,12 @@ export class PostgresLog<A extends PendingAppend> implements MessageLog<A> {
 
   #down(detail: string): void {
     this.#changed('lost', detail);
-    this.#appends.writer.refuse({ code: 'log_unavailable', detail });
+    this.#appends.writer.refuse(LOG_UNREACHABLE);
   }
 
   #readOnly(detail: string): void {
     this.#changed('read_only', detail);
-    this.#appends.writer.refuse({ code: 'log_read_only', detail });
+    this.#appends.writer.refuse(LOG_READ_ONLY);
     this.#readOnlyLook ??= setInterval(() => {
       isWritable(this.#pool).then(
         (yes) => {
@@ -299,20 +300,16 @@ export class PostgresLog<A extends PendingAppend> implements MessageLog<A> {
     this.#options.sink.stateChanged(state, detail);
   }
 
-  /** Runs a store's query; what PostgreSQL says against it becomes `log_unavailable`. */
+  /** Runs a store's query; what PostgreSQL says against it is logged, and the caller told the kind. */
   async #ask<T>(query: () => Promise<T>): Promise<T> {
     try {
       return await query();
     } catch (error) {
       if (error instanceof RequestError) throw error;
       const fault = faultOf(error);
-      if (fault === 'message') throw new RequestError('message_refused', messageOf(error));
-      if (fault === 'read_only') throw new RequestError('log_read_only', 'the log is read-only');
       if (fault === 'bug') throw error;
       this.#onTrouble('query', error);
-      throw new RequestError('log_unavailable', 'the log cannot be reached', undefined, {
-        cause: error,
-      });
+      throw refusalError(LOG_REFUSALS[fault], error);
     }
   }
 }

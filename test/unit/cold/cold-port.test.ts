@@ -65,6 +65,18 @@ t.test('a worker has eight reads under way, in order, and all end', async (t) =>
   await t.rejects(reader.read(rangeOf(1)), { code: 'log_unavailable' });
 });
 
+t.test('what a read died of is the cause, and not what is told', async (t) => {
+  const { port1, port2 } = new MessageChannel();
+  serveCold(port1, () => Promise.reject(new Error('connect ECONNREFUSED 10.0.0.1:5432')));
+  const reader = new ColdReader(port2);
+  await t.rejects(reader.read(rangeOf(1)), {
+    code: 'log_unavailable',
+    message: 'the log cannot be reached',
+    cause: { message: 'connect ECONNREFUSED 10.0.0.1:5432' },
+  });
+  reader.close();
+});
+
 t.test('the pool reads what the log has', async (t) => {
   const server = await startPostgres();
   await migrate(server.url);

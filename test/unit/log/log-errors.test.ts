@@ -16,7 +16,9 @@ t.test('SQLSTATE decides', async (t) => {
   t.equal(faultOf(serverError('25006')), 'read_only');
   t.equal(faultOf(serverError('55P03')), 'locked');
   t.equal(faultOf(serverError('40P01')), 'transient');
-  t.equal(faultOf(serverError('42P01')), 'other');
+  t.equal(faultOf(serverError('42P01')), 'schema');
+  t.equal(faultOf(serverError('42501')), 'denied');
+  t.equal(faultOf(serverError('42601')), 'other');
   t.equal(faultOf(serverError('23505')), 'other');
 });
 
