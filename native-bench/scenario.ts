@@ -1,4 +1,5 @@
 /** What a scenario is: data. What is done with it stands in work.ts and runner.ts. */
+import type { AttackName } from './attackers/attacks.js';
 import type { ConduitName } from './conduit.js';
 import type { Figure } from './figure.js';
 import type { Goal } from './goal.js';
@@ -43,7 +44,7 @@ export interface QuickChanges {
  * `load` goes to the load generator as it is; a contender that measures itself passes it over.
  * `warm`: changes of `load` for a load before it, so that an unloaded server's code is compiled.
  */
-export type Work = LoadWork | RatesWork | BesideWork | HoldWork | RecoveryWork;
+export type Work = LoadWork | RatesWork | BesideWork | AttackWork | HoldWork | RecoveryWork;
 
 /**
  * One load. `before` fills the topics and is not measured. `audience`: subscribers in a load generator of
@@ -73,6 +74,14 @@ export interface BesideWork {
   load: LoadOptions;
   warm?: LoadOptions;
   busy: LoadOptions;
+}
+
+/** `load` alone, then while one client attacks the node, a round a second. */
+export interface AttackWork {
+  kind: 'attack';
+  load: LoadOptions;
+  warm?: LoadOptions;
+  attack: AttackName;
 }
 
 /** Idle sessions: memory for each. */

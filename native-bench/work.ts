@@ -1,9 +1,10 @@
 /** Does the work of an entry with a running contender: load in, figures out. */
-import { readFileSync } from 'node:fs';
+import { underAttack } from './attack.js';
 import type { Latency, Running } from './contender.js';
 import type { LoadResult } from './load-result.js';
 import { type LoadOptions, readyLoad, runLoad } from './loadgen.js';
 import { recover } from './recovery.js';
+import { residentBytes } from './resident-bytes.js';
 import { failedSample, type Measured, type Step, sampleOf } from './sample.js';
 import type { BesideWork, HoldWork, LoadWork, RatesWork, Work } from './scenario.js';
 
@@ -51,6 +52,8 @@ export async function doWork(asked: Work, running: Running, times: Times): Promi
       return rates(work, server, times);
     case 'beside':
       return { sample: await beside(work, server, times), steps: [] };
+    case 'attack':
+      return { sample: await underAttack(work, server, times), steps: [] };
     case 'hold':
       return { sample: await hold(work, server), steps: [] };
     case 'recovery':
@@ -198,10 +201,4 @@ async function hold(work: HoldWork, server: Server): Promise<Measured['sample']>
     more: { bytes_per_session: (after - before) / wanted, sessions: wanted },
     problems: [],
   };
-}
-
-/** Throws when it has ended. */
-export function residentBytes(pid: number): number {
-  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
-  return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? 0) * 1_024;
 }

@@ -1,6 +1,7 @@
 /** All scenarios, in the order of a run. */
 import type { Scenario } from '../scenario.js';
 import { acks } from './acks.js';
+import { attack } from './attack.js';
 import { batch } from './batch.js';
 import { fanOut } from './fan-out.js';
 import { idle } from './idle.js';
@@ -27,6 +28,7 @@ export const SCENARIOS: readonly Scenario[] = [
   replay,
   topics,
   quiet,
+  attack,
   payload,
   idle,
   workers,

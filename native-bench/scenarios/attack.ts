@@ -1,0 +1,37 @@
+import { ATTACKS, type AttackName } from '../attackers/attacks.js';
+import { extra } from '../figure.js';
+import { goal, reaches } from '../goal.js';
+import type { Entry, Scenario } from '../scenario.js';
+
+const TIMES = extra('times_alone', 'answer p99 under attack, by its p99 alone', 'times', 'lower');
+const GROWN = extra('grown_bytes', 'memory the node grew by at most', 'bytes', 'lower');
+const NAMES = Object.keys(ATTACKS) as AttackName[];
+const GROWN_BYTES_MAX = 64 * 1_024 * 1_024;
+
+export const attack: Scenario = {
+  name: 'attack',
+  measures:
+    'The p99 of 200 durable publishes a second over WebSocket while one client without credentials ' +
+    'attacks the node (a round of its attack each second), by their p99 without it; and the memory ' +
+    'that the node takes meanwhile.',
+  figure: TIMES,
+  goals: [
+    goal('p99 <= 3x its unloaded value', ...NAMES.map((name) => reaches(name, TIMES, 3))),
+    goal('memory grows < 64 MiB', ...NAMES.map((name) => reaches(name, GROWN, GROWN_BYTES_MAX))),
+  ],
+  entries: NAMES.map(entry),
+};
+
+function entry(name: AttackName): Entry {
+  return {
+    name,
+    contender: 'conduit',
+    work: {
+      kind: 'attack',
+      load: { topic: 'victim', publish: 'ws-json', publishers: 4, rate: 200 },
+      warm: { topic: 'warm', publishers: 16, rate: 0 },
+      attack: name,
+    },
+    ...(name === 'unread answers to acks' ? { quick: {} } : {}),
+  };
+}
