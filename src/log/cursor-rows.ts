@@ -3,8 +3,10 @@
  * Whoever calls these holds a transaction, save for `storeCursors`, which alone is one.
  */
 import type { Queryable } from './queryable.js';
+import type { RowKind, StoreRows } from './refused-data.js';
+import { withinTime, withoutText } from './refused-data.js';
 import { settledText, storable } from './subscription-rows.js';
-import type { SubscriptionSave } from './subscription-store.js';
+import type { DeliveryRecord, SubscriptionSave } from './subscription-store.js';
 
 /**
  * Locks in id order, so that two savers do not wait for each other, and then writes what it has locked;
@@ -77,6 +79,7 @@ export async function storeCursors(
 export async function storeDeliveries(
   session: Queryable,
   saves: readonly SubscriptionSave[],
+  storeRows: StoreRows,
 ): Promise<void> {
   const dropped = saves.filter((save) => save.dropDeliveries).map((save) => save.id);
   if (dropped.length > 0) await session.query(DROP_SQL, [dropped]);
@@ -89,16 +92,33 @@ export async function storeDeliveries(
     await session.query(SETTLE_SQL, [ids, gone.map(({ sequence }) => sequence)]);
   }
   const made = saves.flatMap((save) => save.deliveries.map((row) => ({ id: save.id, ...row })));
-  if (made.length === 0) return;
-  await session.query(UPSERT_SQL, [
-    made.map((row) => row.id),
-    made.map((row) => row.sequence),
-    made.map((row) => row.attempts),
-    made.map((row) => row.dueAtMs),
-    made.map((row) => (row.firstFailedAtMs === 0 ? null : row.firstFailedAtMs)),
-    made.map((row) => storable(row.lastError)),
-    made.map((row) => row.redriven),
-  ]);
+  if (made.length > 0) await storeRows(made, deliveryKind(session));
+}
+
+type OwnedDelivery = DeliveryRecord & { id: number };
+
+/** One that is left out comes again as what it is: delivered and not settled. */
+function deliveryKind(session: Queryable): RowKind<OwnedDelivery> {
+  return {
+    store: async (rows) => {
+      await session.query(UPSERT_SQL, [
+        rows.map((row) => row.id),
+        rows.map((row) => row.sequence),
+        rows.map((row) => row.attempts),
+        rows.map((row) => row.dueAtMs),
+        rows.map((row) => (row.firstFailedAtMs === 0 ? null : row.firstFailedAtMs)),
+        rows.map((row) => storable(row.lastError)),
+        rows.map((row) => row.redriven),
+      ]);
+    },
+    plain: (row) => ({
+      ...row,
+      dueAtMs: withinTime(row.dueAtMs),
+      firstFailedAtMs: withinTime(row.firstFailedAtMs),
+      lastError: withoutText(row.lastError),
+    }),
+    otherwise: 'left out',
+  };
 }
 
 /**

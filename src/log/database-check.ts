@@ -4,6 +4,7 @@
  */
 import pg from 'pg';
 import { describeDatabase } from '../core/database-url.js';
+import { serverEncoding, wrongEncoding } from './server-encoding.js';
 
 const CONNECT_TIMEOUT_MS = 1_500;
 
@@ -17,7 +18,7 @@ export async function checkDatabase(databaseUrl: string): Promise<string | null>
   client.on('error', () => undefined);
   try {
     await client.connect();
-    return null;
+    return wrongEncoding(await serverEncoding(client));
   } catch (error) {
     const why =
       error instanceof Error ? error.message.split('\n')[0] || codeOf(error) : 'no answer';

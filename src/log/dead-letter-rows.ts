@@ -3,6 +3,8 @@
  * comes this way: it is copied within the database. Whoever calls these holds a transaction.
  */
 import type { Queryable } from './queryable.js';
+import type { StoreRows } from './refused-data.js';
+import { withinTime, withoutText } from './refused-data.js';
 import { storable } from './subscription-rows.js';
 import type { DeadLetterDraft, FailureRecord } from './subscription-store.js';
 
@@ -92,17 +94,31 @@ const FAILURES_SQL = `INSERT INTO conduit.delivery_history
 export async function storeDeadLetters(
   session: Queryable,
   drafts: readonly OwnedDraft[],
+  storeRows: StoreRows,
 ): Promise<void> {
   const first = drafts[0];
   if (first === undefined) return;
-  await session.query(STORE_SQL[kindOf(first.owner)], [
-    ...keysOf(drafts),
-    drafts.map((draft) => draft.reason),
-    drafts.map((draft) => draft.attempts),
-    drafts.map((draft) => draft.firstFailedAtMs),
-    drafts.map((draft) => draft.lastFailedAtMs),
-    drafts.map((draft) => storable(draft.lastError)),
-  ]);
+  const statement = STORE_SQL[kindOf(first.owner)];
+  await storeRows(drafts, {
+    store: async (rows) => {
+      await session.query(statement, [
+        ...keysOf(rows),
+        rows.map((draft) => draft.reason),
+        rows.map((draft) => draft.attempts),
+        rows.map((draft) => draft.firstFailedAtMs),
+        rows.map((draft) => draft.lastFailedAtMs),
+        rows.map((draft) => storable(draft.lastError)),
+      ]);
+    },
+    plain: (draft) => ({
+      ...draft,
+      firstFailedAtMs: withinTime(draft.firstFailedAtMs),
+      lastFailedAtMs: withinTime(draft.lastFailedAtMs),
+      lastError: withoutText(draft.lastError),
+    }),
+    // A message must not be settled by a dead letter that is nowhere.
+    otherwise: 'refused',
+  });
 }
 
 /** All of one kind. Redriven dead letters of what was settled go; others stay. */
@@ -127,18 +143,29 @@ export async function returnRedriven(
 export async function storeFailures(
   session: Queryable,
   failures: readonly OwnedFailure[],
+  storeRows: StoreRows,
 ): Promise<void> {
   if (failures.length === 0) return;
-  await session.query(FAILURES_SQL, [
-    failures.map((failure) => failure.topicId),
-    failures.map((failure) => failure.sequence),
-    failures.map(({ owner }) => idOf(owner)),
-    failures.map((failure) => storable(failure.session)),
-    failures.map((failure) => failure.attempt),
-    failures.map((failure) => failure.atMs),
-    failures.map((failure) => failure.outcome),
-    failures.map((failure) => storable(failure.reason)),
-  ]);
+  await storeRows(failures, {
+    store: async (rows) => {
+      await session.query(FAILURES_SQL, [
+        rows.map((failure) => failure.topicId),
+        rows.map((failure) => failure.sequence),
+        rows.map(({ owner }) => idOf(owner)),
+        rows.map((failure) => storable(failure.session)),
+        rows.map((failure) => failure.attempt),
+        rows.map((failure) => failure.atMs),
+        rows.map((failure) => failure.outcome),
+        rows.map((failure) => storable(failure.reason)),
+      ]);
+    },
+    plain: (failure) => ({
+      ...failure,
+      atMs: withinTime(failure.atMs),
+      reason: withoutText(failure.reason),
+    }),
+    otherwise: 'left out',
+  });
 }
 
 /** $1 to $4 of both statements: topic, subscription, session, sequence. */

@@ -4,6 +4,7 @@
  */
 import pg from 'pg';
 import { LogConfigurationError } from './log-configuration-error.js';
+import { wrongEncoding } from './server-encoding.js';
 
 const CONNECT_TIMEOUT_MS = 2_000;
 /** Until the session has its settings. */
@@ -86,12 +87,15 @@ export async function assertServer(client: pg.Client): Promise<void> {
   const { rows } = await client.query<Record<string, string>>(
     `SELECT current_setting('fsync') AS fsync, current_setting('full_page_writes') AS full_page_writes,
        current_setting('synchronous_commit') AS synchronous_commit,
+       current_setting('server_encoding') AS encoding,
        current_setting('server_version_num') AS version`,
   );
   const [row = {}] = rows;
   if (Number(row['version']) < SERVER_VERSION_MIN) {
     throw new LogConfigurationError('DATABASE_URL: PostgreSQL 14 or newer is needed');
   }
+  const encoding = wrongEncoding(row['encoding'] ?? '');
+  if (encoding !== null) throw new LogConfigurationError(encoding);
   for (const name of ['fsync', 'full_page_writes', 'synchronous_commit']) {
     if (row[name] !== 'off') continue;
     throw new LogConfigurationError(`DATABASE_URL: ${name} is off: a commit would not be durable`);

@@ -85,9 +85,10 @@ export class PostgresLog<A extends PendingAppend> implements MessageLog<A> {
     this.#topics = new TopicStore({ db: this.#pool, limits });
     this.#messages = new MessageStore(this.#pool);
     this.#outbox = new OutboxStore(this.#pool);
-    this.subscriptions = everyCall(new PostgresSubscriptions(this.#pool), (query) =>
-      this.#ask(async () => query()),
+    const subscriptions = new PostgresSubscriptions(this.#pool, (rows, error) =>
+      onTrouble(`the database refused texts of a save; ${rows} rows were stored without`, error),
     );
+    this.subscriptions = everyCall(subscriptions, (query) => this.#ask(async () => query()));
     this.#appends = buildAppends<A>({
       openMain: (onLost) => this.#openMain(onLost),
       openWaiting: (onLost) => openAppendSession(this.#session('wait'), onLost),

@@ -13,9 +13,12 @@ import {
   storeDeadLetters,
   storeFailures,
 } from './dead-letter-rows.js';
+import { faultOf } from './log-errors.js';
 import { MessageTrace } from './message-trace.js';
 import { PostgresDeadLetters } from './postgres-dead-letters.js';
 import type { Queryable } from './queryable.js';
+import type { StoreRows } from './refused-data.js';
+import { RefusedData, storeTogether } from './refused-data.js';
 import type { DeliveryRow, SubscriptionRow } from './subscription-rows.js';
 import {
   DELIVERY_COLUMNS,
@@ -71,13 +74,18 @@ function deleteOwnedSql(table: string): string {
     SELECT ctid FROM conduit.${table} WHERE subscription_id = $1 LIMIT ${DELETE_ROWS_MAX}))`;
 }
 
+/** Rows of a save were stored without their texts, or left out, as PostgreSQL refuses them. */
+export type OnRefused = (rows: number, error: unknown) => void;
+
 export class PostgresSubscriptions implements SubscriptionStore {
   readonly #pool: SessionPool;
+  readonly #onRefused: OnRefused;
   readonly #deadLetters: PostgresDeadLetters;
   readonly #trace: MessageTrace;
 
-  constructor(pool: SessionPool) {
+  constructor(pool: SessionPool, onRefused: OnRefused) {
     this.#pool = pool;
+    this.#onRefused = onRefused;
     this.#deadLetters = new PostgresDeadLetters(pool);
     this.#trace = new MessageTrace(pool, this.#deadLetters);
   }
@@ -143,26 +151,34 @@ export class PostgresSubscriptions implements SubscriptionStore {
     if (saves.length === 0) return [];
     const stored = saves.every(isCursorOnly)
       ? await storeCursors(this.#pool, saves)
-      : await inTransaction(this.#pool, async (session) => {
-          const ids = await storeCursors(session, saves);
-          const accepted = saves.filter((save) => ids.has(save.id) && !isCursorOnly(save));
-          await storeDeliveries(session, accepted);
-          await storeExceptions(session, accepted);
-          return ids;
-        });
+      : await this.#whatever((session, storeRows) => storeAll(session, saves, storeRows));
     return saves.filter((save) => !stored.has(save.id)).map((save) => save.id);
   }
 
-  async saveEphemeral(save: EphemeralSave): Promise<void> {
-    const { topicId } = save;
-    const by = { topicId, owner: { session: save.session } };
-    await inTransaction(this.#pool, async (session) => {
-      const drafts = save.deadLetters.map((draft) => ({ ...by, ...draft }));
-      await storeDeadLetters(session, drafts);
-      const settled = save.settledDeliveries.map((sequence) => ({ ...by, sequence }));
+  saveEphemeral(save: EphemeralSave): Promise<void> {
+    const by = { topicId: save.topicId, owner: { session: save.session } };
+    const drafts = save.deadLetters.map((draft) => ({ ...by, ...draft }));
+    const settled = save.settledDeliveries.map((sequence) => ({ ...by, sequence }));
+    const failures = save.failures.map((failure) => ({ ...by, ...failure }));
+    return this.#whatever(async (session, storeRows) => {
+      await storeDeadLetters(session, drafts, storeRows);
       await settleDeadLetters(session, settled);
-      const failures = save.failures.map((failure) => ({ ...by, ...failure }));
-      await storeFailures(session, failures);
+      await storeFailures(session, failures, storeRows);
+    });
+  }
+
+  /** In a transaction; once more without what PostgreSQL refuses as data, when it does. */
+  async #whatever<T>(work: (session: Queryable, storeRows: StoreRows) => Promise<T>): Promise<T> {
+    try {
+      return await inTransaction(this.#pool, (session) => work(session, storeTogether));
+    } catch (error) {
+      if (faultOf(error) !== 'message') throw error;
+    }
+    return inTransaction(this.#pool, async (session) => {
+      const refused = new RefusedData(session);
+      const result = await work(session, refused.storeRows);
+      if (refused.rows > 0) this.#onRefused(refused.rows, refused.error);
+      return result;
     });
   }
 
@@ -206,10 +222,24 @@ export class PostgresSubscriptions implements SubscriptionStore {
 
 type OwnerPart = Omit<OwnedSequence, 'sequence'>;
 
+/** Answers the ids whose row is there under that term. */
+async function storeAll(
+  session: Queryable,
+  saves: readonly SubscriptionSave[],
+  storeRows: StoreRows,
+): Promise<Set<number>> {
+  const ids = await storeCursors(session, saves);
+  const accepted = saves.filter((save) => ids.has(save.id) && !isCursorOnly(save));
+  await storeDeliveries(session, accepted, storeRows);
+  await storeExceptions(session, accepted, storeRows);
+  return ids;
+}
+
 /** Dead letters before what is settled: what comes back redriven is no longer redriven then. */
 async function storeExceptions(
   session: Queryable,
   saves: readonly SubscriptionSave[],
+  storeRows: StoreRows,
 ): Promise<void> {
   const all = <T>(items: (save: SubscriptionSave) => readonly T[]): (T & OwnerPart)[] =>
     saves.flatMap((save) =>
@@ -222,6 +252,7 @@ async function storeExceptions(
   await storeDeadLetters(
     session,
     all((save) => save.deadLetters),
+    storeRows,
   );
   await settleDeadLetters(
     session,
@@ -234,5 +265,6 @@ async function storeExceptions(
   await storeFailures(
     session,
     all((save) => save.failures),
+    storeRows,
   );
 }

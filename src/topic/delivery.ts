@@ -23,8 +23,6 @@ export interface DeliveryOptions {
   onLost: (tracker: Tracker) => void;
   /** Something failed that is tried again. */
   onTrouble: (what: string, error: unknown) => void;
-  /** A bug: the thread must end. */
-  onBug: (error: unknown) => void;
 }
 
 export interface Delivery {
@@ -37,7 +35,7 @@ export interface Delivery {
 }
 
 export function buildDelivery(options: DeliveryOptions): Delivery {
-  const { clock, store, read, onLost, onTrouble, onBug } = options;
+  const { clock, store, read, onLost, onTrouble } = options;
   const feeder: Feeder = new Feeder({
     read,
     clock,
@@ -69,7 +67,6 @@ export function buildDelivery(options: DeliveryOptions): Delivery {
     onLost,
     onStored: (tracker) => durables.giveUp(tracker),
     onFailed: (error) => onTrouble('saving cursors', error),
-    onBug,
   });
   const attachments = new Attachments({ feeder, giver, deadlines, saves, durables, clock });
   return { feeder, giver, deadlines, saves, durables, attachments };

@@ -40,10 +40,8 @@ export interface SavesOptions {
   onLost: (tracker: Tracker) => void;
   /** A durable one was stored. */
   onStored: (tracker: Tracker) => void;
-  /** A save failed; it is repeated. */
+  /** A save failed; it is repeated, or its subscription is given up. */
   onFailed: (error: unknown) => void;
-  /** The database refuses what a save says, and always will. */
-  onBug: (error: unknown) => void;
 }
 
 interface Answer {
@@ -208,7 +206,7 @@ export class Saves {
   }
 
   async #store(parts: readonly Part[]): Promise<void> {
-    const { store, clock, onFailed, onBug } = this.#options;
+    const { store, clock, onFailed } = this.#options;
     const saves = parts.flatMap((part) => part.durable ?? []);
     const ephemeral = parts.flatMap((part) => part.ephemeral ?? []);
     for (let attempt = 1; this.#state === 'open'; attempt++) {
@@ -221,16 +219,25 @@ export class Saves {
         this.#stored(parts, lost);
         return;
       } catch (error) {
+        onFailed(error);
         if (error instanceof RequestError && error.code === 'message_refused') {
-          onBug(error);
+          await this.#apart(parts);
           return;
         }
-        onFailed(error);
         await new Promise((resolve) =>
           setTimeout(resolve, backoffMs(attempt, RETRY, clock.random)),
         );
       }
     }
+  }
+
+  /**
+   * What the database refuses, and always will, costs its own subscription: its sessions are told that
+   * they have it no more, nothing of it is settled, and who subscribes again is given it again.
+   */
+  async #apart(parts: readonly Part[]): Promise<void> {
+    if (parts.length > 1) for (const part of parts) await this.#store([part]);
+    else this.#stored(parts, new Set(parts.flatMap(({ durable }) => durable?.id ?? [])));
   }
 
   #stored(parts: readonly Part[], lost: ReadonlySet<number>): void {

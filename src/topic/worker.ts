@@ -103,7 +103,6 @@ export class Worker implements LogSink<PublishUnderWay> {
       read: options.coldRead ?? ((range) => log.read(range)),
       onLost: (tracker) => this.#subscribing.trackerLost(tracker, ops.UNSUBSCRIBED_TAKEN_OVER),
       onTrouble,
-      onBug,
     });
     const { feeder } = this.#delivery;
     this.#commits = new Commits({
