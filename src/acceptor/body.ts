@@ -4,7 +4,7 @@
  */
 import type { HttpRequest } from 'uWebSockets.js';
 import { RequestError } from '../core/errors.js';
-import type { Exchange } from './exchange.js';
+import { type Exchange, faultOfOurs } from './exchange.js';
 import { CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE } from './header-bytes.js';
 
 export type BodyType = 'json' | 'msgpack' | 'ndjson';
@@ -45,7 +45,7 @@ export interface BodyBound {
 
 /**
  * Gives the whole body to `use`, once; the bytes are valid during that call only. What `use` throws as
- * a RequestError is answered; anything else goes to `onFault`.
+ * a RequestError is answered; anything else goes to `onFault`, and is answered 500.
  */
 export function readBody(
   exchange: Exchange,
@@ -76,8 +76,8 @@ export function readBody(
         if (isLast) use(Buffer.concat(parts));
       }
     } catch (error) {
-      if (error instanceof RequestError) exchange.fail(error);
-      else onFault(error);
+      if (!(error instanceof RequestError)) onFault(error);
+      exchange.fail(error instanceof RequestError ? error : faultOfOurs());
     }
   });
 }

@@ -6,7 +6,7 @@ import type { HttpRequest } from 'uWebSockets.js';
 import { RequestError } from '../core/errors.js';
 import type { Limits } from '../core/limits.js';
 import { bodyType, readBody } from './body.js';
-import type { Exchange } from './exchange.js';
+import { type Exchange, faultOfOurs } from './exchange.js';
 import { TENANT } from './publishing.js';
 import type { Workers } from './workers.js';
 
@@ -55,11 +55,8 @@ export class Control {
   /** Runs the handler; what it throws is the answer. */
   run(exchange: Exchange, handler: () => Promise<void>): void {
     handler().catch((error: unknown) => {
-      if (error instanceof RequestError) exchange.fail(error);
-      else {
-        this.#onFault(error);
-        exchange.fail(new RequestError('internal', 'a fault of the server; it was logged'));
-      }
+      if (!(error instanceof RequestError)) this.#onFault(error);
+      exchange.fail(error instanceof RequestError ? error : faultOfOurs());
     });
   }
 

@@ -204,14 +204,14 @@ class DeadLetterRoutes {
     let page = await this.#page(filter, after, Math.min(left, IDS_MAX));
     if (!exchange.isOpen) return;
     const writing = new PacedWriter(exchange);
-    for (;;) {
+    while (exchange.isOpen) {
       left -= page.letters.length;
       const lines = page.letters.map(({ json }) => `${json.replace(/[\r\n]/g, ' ')}\n`).join('');
       const isOpen = await writing.write(lines);
       if (!isOpen || page.next === null || left <= 0) break;
       page = await this.#page(filter, page.next, Math.min(left, IDS_MAX));
     }
-    writing.end();
+    exchange.endStream();
   }
 
   /** Either ids, or what `upTo` asks for: a topic, or a topic and a subscription. */
@@ -247,31 +247,18 @@ class PacedWriter {
 
   constructor(exchange: Exchange) {
     this.#exchange = exchange;
-    exchange.startStream(NDJSON, []);
-    exchange.res.onWritable(() => {
-      this.#writable?.();
-      return true;
-    });
     exchange.onGone = () => this.#writable?.();
+    exchange.startStream(NDJSON, [], () => this.#writable?.());
   }
 
   /** False once the client has gone. */
   async write(text: string): Promise<boolean> {
-    if (!this.#exchange.isOpen) return false;
-    let isTaken = true;
-    this.#exchange.res.cork(() => {
-      isTaken = text === '' || this.#exchange.res.write(text);
-    });
-    if (!isTaken) {
+    if (!this.#exchange.write(text)) {
       await new Promise<void>((resolve) => {
         this.#writable = resolve;
       });
     }
     return this.#exchange.isOpen;
-  }
-
-  end(): void {
-    if (this.#exchange.isOpen) this.#exchange.res.cork(() => this.#exchange.res.end());
   }
 }
 

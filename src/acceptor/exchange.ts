@@ -1,11 +1,11 @@
 /**
  * One HTTP request and its answer. It knows whether the client is still there, so that an answer that
- * comes late is dropped, never written to a dead response. Headers of the request are copied when
- * asked for: the request object is gone after its handler returned.
+ * comes late is dropped, never written to a dead response; and whether a stream has begun, so that what
+ * fails then breaks it off: nobody may take half a stream, or an error inside one, for the whole.
  */
 import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
 import type { ErrorCode } from '../core/errors.js';
-import { ERRORS, type RequestError } from '../core/errors.js';
+import { ERRORS, RequestError } from '../core/errors.js';
 import { formatUuid, makeUuidV7 } from '../core/uuid.js';
 import { problemBody, retryAfterSeconds } from '../wire/problem.js';
 import { CONTENT_TYPE_OUT, JSON_TYPE, ORIGIN } from './header-bytes.js';
@@ -42,7 +42,7 @@ export class Exchange {
   readonly res: HttpResponse;
   readonly #corsOrigin: string | null;
   readonly #withBody: boolean;
-  #state: 'open' | 'answered' | 'aborted' = 'open';
+  #state: 'open' | 'streaming' | 'answered' | 'aborted' = 'open';
   #onGone: (() => void) | null = null;
 
   /** `withBody` false: the request is a HEAD. */
@@ -56,20 +56,14 @@ export class Exchange {
     });
   }
 
-  /** Whether an answer can still be given. */
+  /** Whether an answer can still be given, or its stream goes on. */
   get isOpen(): boolean {
-    return this.#state === 'open';
+    return this.#state === 'open' || this.#state === 'streaming';
   }
 
   /** Called when the client goes away before, or during, the answer. */
   set onGone(callback: () => void) {
     this.#onGone = callback;
-  }
-
-  /** A stream has ended from this side: as if the client had gone. */
-  gone(): void {
-    this.#state = 'answered';
-    this.#onGone?.();
   }
 
   /** `body` is sent as it is; its type is JSON unless `headers` says otherwise. */
@@ -79,8 +73,7 @@ export class Exchange {
     type: string | Uint8Array = JSON_TYPE,
     headers: HeaderList | null = null,
   ): void {
-    if (this.#state !== 'open') return;
-    this.#state = 'answered';
+    if (!this.#mayAnswer()) return;
     this.res.cork(() => {
       this.#head(status, type, headers);
       if (this.#withBody) this.res.end(body);
@@ -94,8 +87,7 @@ export class Exchange {
   }
 
   noContent(headers: HeaderList | null = null): void {
-    if (this.#state !== 'open') return;
-    this.#state = 'answered';
+    if (!this.#mayAnswer()) return;
     this.res.cork(() => {
       this.#head(204, null, headers);
       this.res.endWithoutBody();
@@ -120,21 +112,66 @@ export class Exchange {
 
   /** Answers and closes the connection: what is still on its way is not read. */
   failAndClose(error: RequestError): void {
-    if (this.#state !== 'open') return;
+    if (!this.#mayAnswer()) return;
     const requestId = formatUuid(makeUuidV7(Date.now(), 0));
     const body = problemBody(error.code, error.message, error.field, requestId);
-    this.#state = 'answered';
     this.res.cork(() => {
       this.#head(ERRORS[error.code].status, PROBLEM_TYPE, ['X-Request-Id', requestId]);
       this.res.end(body, true);
     });
   }
 
-  /** Starts a stream; what follows is written to `res` by the caller. */
-  startStream(type: string, headers: HeaderList): void {
+  /**
+   * Sends the headers of a stream. From here on an answer, a failure above all, breaks the connection
+   * off. `onWritable`: there is room again. False: nothing is to follow, the request is a HEAD.
+   */
+  startStream(type: string, headers: HeaderList, onWritable: () => void): boolean {
+    if (!this.#mayAnswer()) return false;
     this.res.cork(() => {
       this.#head(200, type, headers);
+      if (!this.#withBody) this.res.endWithoutBody();
     });
+    if (!this.#withBody) {
+      this.#onGone?.();
+      return false;
+    }
+    this.#state = 'streaming';
+    this.res.onWritable(() => {
+      onWritable();
+      return true;
+    });
+    return true;
+  }
+
+  /** More of the stream; false: uWS had to keep some of it. Not empty: that would end the stream. */
+  write(text: string): boolean {
+    if (this.#state !== 'streaming' || text === '') return true;
+    let isTaken = true;
+    this.res.cork(() => {
+      isTaken = this.res.write(text);
+    });
+    return isTaken;
+  }
+
+  /** The stream is whole. */
+  endStream(): void {
+    if (this.#state !== 'streaming') return;
+    this.#state = 'answered';
+    this.res.cork(() => this.res.end());
+    this.#onGone?.();
+  }
+
+  /** Whether this answer may be given; it has to be, then. One for a stream under way breaks it off. */
+  #mayAnswer(): boolean {
+    if (this.#state === 'streaming') {
+      this.#state = 'aborted';
+      // Without the last chunk: the client sees that it is not whole. It runs onAborted.
+      this.res.close();
+      return false;
+    }
+    if (this.#state !== 'open') return false;
+    this.#state = 'answered';
+    return true;
   }
 
   #head(status: number, type: string | Uint8Array | null, headers: HeaderList | null): void {
@@ -151,4 +188,9 @@ export class Exchange {
     if (this.#corsOrigin !== '*') this.res.writeHeader('Vary', 'Origin');
     this.res.writeHeader('Access-Control-Expose-Headers', 'X-Request-Id, Retry-After');
   }
+}
+
+/** What a client is told of a bug. */
+export function faultOfOurs(): RequestError {
+  return new RequestError('internal', 'a fault of the server; it was logged');
 }

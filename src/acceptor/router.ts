@@ -4,7 +4,7 @@
  */
 import type { HttpRequest, HttpResponse, TemplatedApp } from 'uWebSockets.js';
 import { RequestError } from '../core/errors.js';
-import { type Cors, Exchange } from './exchange.js';
+import { type Cors, Exchange, faultOfOurs } from './exchange.js';
 import type { Guard } from './guard.js';
 
 /** `segment`, `second`: the path's parameters; '' when it has none. */
@@ -36,7 +36,13 @@ export function mountRoutes(
         const segment = segments > 0 ? (req.getParameter(0) ?? '') : '';
         const second = segments > 1 ? (req.getParameter(1) ?? '') : '';
         const withBody = method !== 'get' || req.getMethod() !== 'head';
-        call(run, new Exchange(res, req, cors, withBody), req, [segment, second]);
+        const exchange = new Exchange(res, req, cors, withBody);
+        try {
+          run(exchange, req, segment, second);
+        } catch (error) {
+          if (!(error instanceof RequestError)) guard.caught(path, error);
+          exchange.fail(error instanceof RequestError ? error : faultOfOurs());
+        }
       });
       mountMethod(app, method, path, handler);
     }
@@ -75,20 +81,6 @@ function mountMethod(
   else if (method === 'patch') app.patch(path, handler);
   else if (method === 'delete') app.del(path, handler);
   else throw new Error(`no route for ${method}`);
-}
-
-function call(
-  run: RouteHandler,
-  exchange: Exchange,
-  req: HttpRequest,
-  [segment, second]: readonly [string, string],
-): void {
-  try {
-    run(exchange, req, segment, second);
-  } catch (error) {
-    if (!(error instanceof RequestError)) throw error;
-    exchange.fail(error);
-  }
 }
 
 function allowed(methods: Route['methods']): string {

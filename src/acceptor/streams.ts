@@ -72,8 +72,7 @@ export class Streams {
       topic,
       options: { ...STREAM_OPTIONS, start },
       onOpen: (_subscription, op) => {
-        if (!exchange.isOpen) return;
-        stream.start();
+        if (!stream.start()) return;
         this.#open.add(stream);
         if (op.gap !== null) stream.sendFrame({ type: 'gap', topic, ...op.gap });
       },
@@ -134,16 +133,18 @@ class Stream implements Receiver {
     this.#options = options;
   }
 
-  start(): void {
-    this.state = 'open';
-    this.#exchange.startStream('text/event-stream', ['Cache-Control', 'no-store']);
-    this.#exchange.res.onWritable(() => {
+  /** False: nobody is there to stream to. */
+  start(): boolean {
+    const headers = ['Cache-Control', 'no-store'];
+    const isStarted = this.#exchange.startStream('text/event-stream', headers, () => {
       this.#socket = 'ready';
       this.laggingSinceMs = 0;
       this.#options.deliveries().drained(this);
-      return true;
     });
+    if (!isStarted) return false;
+    this.state = 'open';
     this.#write(`: connected\n\nretry: ${RETRY_MS}\n\n`);
+    return true;
   }
 
   get hasRoom(): boolean {
@@ -202,15 +203,12 @@ class Stream implements Receiver {
   end(): void {
     if (this.state !== 'open') return;
     this.state = 'closed';
-    this.#exchange.res.cork(() => this.#exchange.res.end());
-    this.#exchange.gone();
+    this.#exchange.endStream();
   }
 
   #write(text: string): void {
     this.#lastWriteMs = this.#options.clock.monotonic();
-    this.#exchange.res.cork(() => {
-      if (!this.#exchange.res.write(text)) this.#socket = 'full';
-    });
+    if (!this.#exchange.write(text)) this.#socket = 'full';
   }
 }
 
