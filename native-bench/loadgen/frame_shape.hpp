@@ -1,6 +1,6 @@
-// Where the values of a topic's msgpack message frames stand. They differ in values of fixed width
-// alone, so one frame tells of all that follow; each is checked by its keys, and read anew when one
-// does not stand where it stood.
+// Where the values of a topic's msgpack message frames stand. Their widths seldom change (a sequence
+// gains a byte or two at 2^7, 2^8 and 2^16), so one frame tells of all that follow; each is checked by
+// its keys, and read anew when one does not stand where it stood.
 #pragma once
 
 #include <cstring>
@@ -37,7 +37,7 @@ class FrameShape {
   // Of a frame that fits.
   Delivery read(const char* bytes, bool with_time) const {
     Delivery delivery;
-    delivery.number = msgpack::big_endian(bytes + sequence_at_ + kSequence.size(), 8);
+    delivery.number = msgpack::uint_of(bytes + sequence_at_ + kSequence.size());
     delivery.attempt = msgpack::uint_of(bytes + attempt_at_ + kAttempt.size());
     delivery.bytes = length_;
     if (!with_time) return delivery;
@@ -52,7 +52,7 @@ class FrameShape {
   size_t length() const { return length_; }
 
  private:
-  static constexpr std::string_view kSequence = "\xa8sequence\xcf";
+  static constexpr std::string_view kSequence = "\xa8sequence";
   static constexpr std::string_view kAttempt = "\xa7" "attempt";
 
   enum class Time { kNone, kDigits, kInteger };

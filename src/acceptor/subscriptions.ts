@@ -194,7 +194,7 @@ export function subscribedFrame(
   topic: string,
   name: string | null,
   op: ops.SubscribedOp,
-  ref?: string | number,
+  ref?: string | number | bigint,
 ): Record<string, unknown> {
   return {
     type: 'subscribed',

@@ -27,6 +27,9 @@ import { readPublish } from './publish-fields.js';
 import { subscriptionField, topicField } from './topic-text.js';
 
 const REF_CHARS_MAX = 255;
+const REF_RULE =
+  `ref must be a string of at most ${REF_CHARS_MAX} characters, an integer within +-(2^53-1), ` +
+  'or a fraction that a float64 holds as sent';
 const REASON_CHARS_MAX = 1024;
 const ACK_WAIT_MS_MAX = 3_600_000;
 const DELIVER_MAX = 1_000;
@@ -101,13 +104,17 @@ export function readRef(fields: Fields): Ref {
   const from = spans.start(FIELD.ref);
   if (from < 0 || reader.isNull(bytes, from)) return null;
   const to = spans.end(FIELD.ref);
-  const number = reader.number(bytes, from, to);
-  if (number !== null && Number.isFinite(number)) return number;
+  const mark = reader.mark(bytes, from, to);
+  if (typeof mark === 'bigint' || (mark !== null && isExact(mark))) return mark;
   // Six bytes are the longest escape of one character.
   const text = to - from <= REF_CHARS_MAX * 6 + 2 ? reader.text(bytes, from, to) : null;
   if (text !== null && text.length <= REF_CHARS_MAX) return text;
-  const detail = `ref must be a finite number or a string of at most ${REF_CHARS_MAX} characters`;
-  throw invalidField('ref', detail);
+  throw invalidField('ref', REF_RULE);
+}
+
+/** False: it was rounded, or may have been. */
+function isExact(number: number): boolean {
+  return Number.isFinite(number) && (!Number.isInteger(number) || Number.isSafeInteger(number));
 }
 
 function readSubscribe(fields: Fields, ref: Ref, limits: Limits): SubscribeFrame {

@@ -11,6 +11,8 @@ const LETTER_T = 0x74;
 const LETTER_F = 0x66;
 /** Digits that always make an integer below 2^53. */
 const EXACT_DIGITS = 15;
+/** Twice what any float64 needs; more digits than that are work for nothing. */
+const NUMBER_CHARS_MAX = 50;
 
 function text(bytes: Buffer, from: number, to: number): string | null {
   if (bytes[from] !== QUOTE) return null;
@@ -39,7 +41,16 @@ function number(bytes: Buffer, from: number, to: number): number | null {
     }
     if (at === to) return value;
   }
-  return Number(bytes.toString('latin1', from, to));
+  if (to - from > NUMBER_CHARS_MAX) return Number.NaN;
+  const text = bytes.toString('latin1', from, to);
+  const value = Number(text);
+  return significant(text) === significant(String(value)) ? value : Number.NaN;
+}
+
+/** The digits that make a number's value, wherever its point is: equal ones were not rounded. */
+function significant(text: string): string {
+  const [mantissa = ''] = text.toLowerCase().split('e', 1);
+  return mantissa.replace(/[-.]/g, '').replace(/^0+|0+$/g, '');
 }
 
 function boolean(bytes: Buffer, from: number): boolean | null {
@@ -65,6 +76,7 @@ export const JSON_READER: ValueReader = {
   textStart: (bytes, from) => (bytes[from] === QUOTE ? from + 1 : -1),
   text,
   number,
+  mark: number,
   boolean,
   fields,
   stringMap,

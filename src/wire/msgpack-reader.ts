@@ -15,6 +15,9 @@ import {
 } from './msgpack-scan.js';
 import { type StringMap, stringMapOf, type ValueReader } from './value-reader.js';
 
+const UINT64 = 0xcf;
+const INT64 = 0xd3;
+
 /** For values that were scanned before: it finds no faults, only bounds. */
 const scanner = new MsgpackScanner();
 
@@ -44,7 +47,7 @@ export function readNumber(bytes: Buffer, from: number): number | null {
       return bytes.readUInt16BE(from + 1);
     case 0xce:
       return bytes.readUInt32BE(from + 1);
-    case 0xcf:
+    case UINT64:
       return bytes.readUInt32BE(from + 1) * 2 ** 32 + bytes.readUInt32BE(from + 5);
     case 0xd0:
       return bytes.readInt8(from + 1);
@@ -52,11 +55,27 @@ export function readNumber(bytes: Buffer, from: number): number | null {
       return bytes.readInt16BE(from + 1);
     case 0xd2:
       return bytes.readInt32BE(from + 1);
-    case 0xd3:
+    case INT64:
       return bytes.readInt32BE(from + 1) * 2 ** 32 + bytes.readUInt32BE(from + 5);
     default:
       return null;
   }
+}
+
+/** Beyond 2^53 there is no telling what was rounded. */
+function number(bytes: Buffer, from: number): number | null {
+  const value = readNumber(bytes, from);
+  return is64Bit(bytes[from] ?? 0) && !Number.isSafeInteger(value) ? Number.NaN : value;
+}
+
+function is64Bit(byte: number): boolean {
+  return byte === UINT64 || byte === INT64;
+}
+
+function mark(bytes: Buffer, from: number): number | bigint | null {
+  if (!is64Bit(bytes[from] ?? 0)) return readNumber(bytes, from);
+  const value = number(bytes, from) ?? Number.NaN;
+  return value < -0x80000000 || value > 0xffffffff ? BigInt(value) : value;
 }
 
 function boolean(bytes: Buffer, from: number): boolean | null {
@@ -92,7 +111,8 @@ export const MSGPACK_READER: ValueReader = {
   isNull: (bytes, from) => bytes[from] === NIL,
   textStart,
   text,
-  number: readNumber,
+  number,
+  mark,
   boolean,
   fields,
   stringMap,

@@ -4,14 +4,14 @@ import {
   writeArrayHeader,
   writeMapHeader,
   writeNumber,
+  writeRef,
   writeStr,
-  writeUint64,
 } from './msgpack-write.js';
 
 /**
  * Writes `value` by the rules of JSON.stringify: undefined fields are left out, undefined items and
- * what has no JSON are nil. The field `sequence` is a uint64 whatever its size. Recursive: what is
- * written is a few levels deep.
+ * what has no JSON are nil. Integers take their shortest form; the field `ref` is a client's, see
+ * writeRef. Recursive: what is written is a few levels deep.
  */
 export function writeValue(writer: ByteWriter, value: unknown): void {
   if (typeof value === 'string') writeStr(writer, value);
@@ -35,11 +35,11 @@ function writeFields(writer: ByteWriter, fields: object): void {
   for (const [name, value] of entries) {
     if (value === undefined) continue;
     writeStr(writer, name);
-    if (name === 'sequence' && isUint(value)) writeUint64(writer, value);
+    if (name === 'ref' && isRef(value)) writeRef(writer, value);
     else writeValue(writer, value);
   }
 }
 
-function isUint(value: unknown): value is number {
-  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
+function isRef(value: unknown): value is string | number | bigint {
+  return typeof value === 'string' || typeof value === 'number' || typeof value === 'bigint';
 }

@@ -55,7 +55,7 @@ function isAscii(text: string): boolean {
   return true;
 }
 
-/** An integer from -2^53 to 2^53. */
+/** An integer from -2^53 to 2^53, in its shortest form. */
 export function writeInt(writer: ByteWriter, value: number): void {
   if (value < 0) {
     writeNegative(writer, value);
@@ -71,7 +71,8 @@ export function writeInt(writer: ByteWriter, value: number): void {
     writer.byte(UINT32);
     writer.uint32(value);
   } else {
-    writeUint64(writer, value);
+    writer.byte(UINT64);
+    writer.uint64(value);
   }
 }
 
@@ -93,12 +94,6 @@ function writeNegative(writer: ByteWriter, value: number): void {
   }
 }
 
-/** An integer from 0 to 2^53, nine bytes however small it is. */
-export function writeUint64(writer: ByteWriter, value: number): void {
-  writer.byte(UINT64);
-  writer.uint64(value);
-}
-
 /** False: not between -2^63 and 2^64-1, nothing written. */
 export function writeBigInt(writer: ByteWriter, value: bigint): boolean {
   if (BigInt.asUintN(64, value) !== value && BigInt.asIntN(64, value) !== value) return false;
@@ -118,6 +113,17 @@ export function writeFloat64(writer: ByteWriter, value: number): void {
 export function writeNumber(writer: ByteWriter, value: number): void {
   if (Number.isSafeInteger(value) && !Object.is(value, -0)) writeInt(writer, value);
   else writeFloat64(writer, value);
+}
+
+/**
+ * A client's own mark in the kind of form it came in: a bigint came as a 64-bit integer; a number that
+ * 32 bits do not hold came as a float. Many decoders give the two different types.
+ */
+export function writeRef(writer: ByteWriter, ref: string | number | bigint): void {
+  if (typeof ref === 'string') writeStr(writer, ref);
+  else if (typeof ref === 'bigint') writeInt(writer, Number(ref));
+  else if (ref >= -0x80000000 && ref <= 0xffffffff) writeNumber(writer, ref);
+  else writeFloat64(writer, ref);
 }
 
 /** Header of an array of `count` items. */

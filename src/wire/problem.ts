@@ -52,7 +52,7 @@ export type ErrorFrame = {
   code: ErrorCode;
   message: string;
   /** Left out when undefined. */
-  ref: string | number | undefined;
+  ref: string | number | bigint | undefined;
 };
 
 /** The message of topic_not_found is a fixed text of the contract, whatever `message` says. */

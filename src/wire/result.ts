@@ -6,14 +6,7 @@ import { isoTime } from '../core/time.js';
 import { formatUuid } from '../core/uuid.js';
 import { ByteWriter } from './byte-writer.js';
 import type { Ref } from './frame-types.js';
-import {
-  fixedStr,
-  writeInt,
-  writeMapHeader,
-  writeNumber,
-  writeStr,
-  writeUint64,
-} from './msgpack-write.js';
+import { fixedStr, writeInt, writeMapHeader, writeRef, writeStr } from './msgpack-write.js';
 import { WIRE_JSON, type WireFormat } from './server-frame.js';
 
 const TYPE_PUBLISHED = Uint8Array.of(...fixedStr('type'), ...fixedStr('published'));
@@ -105,7 +98,7 @@ function newTail(
   return { epoch, subscribers, publishedAtMs, duplicate, bytes: Buffer.from(text, 'latin1') };
 }
 
-/** The same as a msgpack map, to be copied and not transferred; `sequence` is a uint64. */
+/** The same as a msgpack map, to be copied and not transferred. */
 export function publishedMsgpack(
   topic: string,
   messageId: Uint8Array,
@@ -121,7 +114,7 @@ export function publishedMsgpack(
   writeText(MESSAGE_ID, formatUuid(messageId, messageIdAt));
   writeText(TOPIC, topic);
   writer.bytes(SEQUENCE);
-  writeUint64(writer, sequence);
+  writeInt(writer, sequence);
   writeText(EPOCH, epoch);
   writer.bytes(SUBSCRIBERS);
   writeInt(writer, subscribers);
@@ -144,7 +137,8 @@ export function publishedFrame(
   if (format === WIRE_JSON) {
     const id = formatUuid(messageId, messageIdAt);
     const publishedAt = isoTime(publishedAtMs);
-    const start = ref === null ? '' : `"ref":${JSON.stringify(ref)},`;
+    const start =
+      ref === null ? '' : `"ref":${typeof ref === 'string' ? JSON.stringify(ref) : ref},`;
     const end = duplicate ? '","duplicate":true}' : '"}';
     return `{"type":"published",${start}"message_id":"${id}","topic":"${topic}","sequence":${sequence},"published_at":"${publishedAt}${end}`;
   }
@@ -153,14 +147,13 @@ export function publishedFrame(
   writer.bytes(TYPE_PUBLISHED);
   if (ref !== null) {
     writer.bytes(REF);
-    if (typeof ref === 'number') writeNumber(writer, ref);
-    else writeStr(writer, ref);
+    writeRef(writer, ref);
   }
   writer.bytes(MESSAGE_ID_HEAD);
   writer.uuid(messageIdAt === 0 ? messageId : messageId.subarray(messageIdAt));
   writer.bytes(topicPair(topic));
   writer.bytes(SEQUENCE);
-  writeUint64(writer, sequence);
+  writeInt(writer, sequence);
   writer.bytes(publishedAtPair(publishedAtMs));
   if (duplicate) writer.bytes(DUPLICATE);
   return writer.take();

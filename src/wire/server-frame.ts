@@ -6,7 +6,7 @@ import { CONTENT_JSON, CONTENT_MSGPACK, type LogRow } from '../core/message.js';
 import { isoTime } from '../core/time.js';
 import { ByteWriter } from './byte-writer.js';
 import { writeValue } from './msgpack-value.js';
-import { fixedStr, writeInt, writeStr, writeUint64 } from './msgpack-write.js';
+import { fixedStr, writeInt, writeStr } from './msgpack-write.js';
 import { writeMsgpackAsJson } from './transcode-to-json.js';
 import { writeJsonAsMsgpack } from './transcode-to-msgpack.js';
 
@@ -193,7 +193,7 @@ function writeMsgpackMessage(frame: Frame, row: LogRow): void {
   writer.byte(0xa0 | TIME_CHARS);
   writer.bytes(timeBytes(row.publishedAtMs));
   writer.bytes(MSGPACK_SEQUENCE);
-  writeUint64(writer, row.sequence);
+  writeInt(writer, row.sequence);
   writer.bytes(MSGPACK_ATTEMPT);
   writeInt(writer, frame.attempt);
   if (subscription !== null) {
@@ -212,7 +212,7 @@ function writeMsgpackMessage(frame: Frame, row: LogRow): void {
 
 /**
  * Any other frame, from a plain object of JSON-able values: text for JSON, bytes for msgpack. A field
- * that is undefined is left out; in msgpack `sequence` is always a uint64.
+ * that is undefined is left out.
  */
 export function encodeFrame(
   format: WireFormat,

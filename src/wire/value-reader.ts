@@ -15,8 +15,10 @@ export interface ValueReader {
   textStart(bytes: Buffer, from: number): number;
   /** The string, escapes resolved (so a lone surrogate is possible in JSON); null: not a string. */
   text(bytes: Buffer, from: number, to: number): string | null;
-  /** The number, integers beyond 2^53 rounded; null: not a number. */
+  /** The number; NaN: a float64 does not hold it as it was sent; null: not a number. */
   number(bytes: Buffer, from: number, to: number): number | null;
+  /** The same; a bigint: an integer beyond 32 bits, within +-(2^53-1), that came in a 64-bit form. */
+  mark(bytes: Buffer, from: number, to: number): number | bigint | null;
   /** Null: not a boolean. */
   boolean(bytes: Buffer, from: number): boolean | null;
   /** Notes where the known fields of a map are; false: not a map. */

@@ -195,6 +195,22 @@ t.test('start positions: earliest, sequence, time; caught_up; a gap is told', as
   for (const session of [fromTime, fromEight, recreated]) session.close();
 });
 
+t.test(
+  'a ref that would come back rounded is refused by name, and the session goes on',
+  async (t) => {
+    for (const format of FORMATS) {
+      const session = await Subscriber.open(node.wsUrl, format);
+      session.send({ type: 'heartbeat', ref: 2 ** 53 });
+      const error = await session.waitFor((f) => f.type === 'error');
+      t.match(error, { code: 'invalid_field', message: /^ref must be/ }, format);
+      t.notOk('ref' in error);
+      session.send({ type: 'heartbeat', ref: 1_700_000_000_000 });
+      t.same((await session.waitFor((f) => f.type === 'heartbeat_ack')).ref, 1_700_000_000_000);
+      session.close();
+    }
+  },
+);
+
 t.test('deleting a topic tells its subscribers, and closes who has none left', async (t) => {
   const one = await Subscriber.open(node.wsUrl, 'json');
   const two = await Subscriber.open(node.wsUrl, 'seed');

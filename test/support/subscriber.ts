@@ -9,7 +9,8 @@ export type Format = 'seed' | 'json' | 'msgpack';
 
 export type Frame = Record<string, unknown> & { type: string };
 
-const packr = new Packr({ int64AsType: 'number', useRecords: false });
+// As users have it: what arrives in a 64-bit form would be a bigint.
+const packr = new Packr({ useRecords: false });
 const SUBPROTOCOL = { seed: [], json: ['conduit.json.v1'], msgpack: ['conduit.msgpack.v1'] };
 
 export class Subscriber {

@@ -160,6 +160,34 @@ t.test('large payloads grow the slab, and small ones come right after', async (t
   }
 });
 
+t.test('integers have their shortest form: msgpackr gives numbers below 2^32', async (t) => {
+  const forms: readonly [sequence: number, form: string][] = [
+    [1, '01'],
+    [127, '7f'],
+    [128, 'cc80'],
+    [255, 'ccff'],
+    [256, 'cd0100'],
+    [65_535, 'cdffff'],
+    [65_536, 'ce00010000'],
+    [4_294_967_295, 'ceffffffff'],
+    [4_294_967_296, 'cf0000000100000000'],
+    [2 ** 53 - 1, 'cf001fffffffffffff'],
+  ];
+  const reader = new Unpackr({ mapsAsObjects: true });
+  for (const [sequence, form] of forms) {
+    const payload = Buffer.from(`{"n":${sequence}}`);
+    const page = encodeMessages(WIRE_MSGPACK, 'a', [row({ sequence, payload })], 0, 1);
+    const control = encodeFrame(WIRE_MSGPACK, { sequence, gap: { from: sequence, to: sequence } });
+    for (const bytes of [page, control])
+      t.match(hex(Buffer.from(bytes)), `a873657175656e6365${form}`);
+    t.match(hex(page), `a16e${form}`, 'in a payload that was JSON, too');
+    if (sequence >= 2 ** 32) continue;
+    const frame = reader.unpack(Buffer.from(page));
+    t.same([frame.sequence, frame.payload.n], [sequence, sequence]);
+    t.doesNotThrow(() => JSON.stringify(reader.unpack(Buffer.from(control))));
+  }
+});
+
 t.test('sequences keep every digit', async (t) => {
   const reader = new Unpackr({ int64AsType: 'bigint', mapsAsObjects: true });
   const sequences = [1, 9, 10, 99, 100, 2 ** 31 - 1, 2 ** 31, 2 ** 32, 2 ** 53 - 1];
