@@ -32,9 +32,9 @@ export function bodyType(req: HttpRequest, allowed: readonly BodyType[]): BodyTy
 
 function parseType(header: string): BodyType | null {
   const [name = '', ...parameters] = header.toLowerCase().split(';');
-  const charset = parameters.map((p) => p.trim()).find((p) => p.startsWith('charset='));
-  const utf8 = charset === undefined || /^charset="?utf-?8"?$/.test(charset);
-  return utf8 ? (TYPES[name.trim()] ?? null) : null;
+  const charsets = parameters.map((p) => p.trim()).filter((p) => /^charset\s*=/.test(p));
+  const isUtf8 = charsets.every((charset) => /^charset\s*=\s*("utf-?8"|utf-?8)$/.test(charset));
+  return isUtf8 && charsets.length <= 1 ? (TYPES[name.trim()] ?? null) : null;
 }
 
 export interface BodyBound {

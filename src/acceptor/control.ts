@@ -5,6 +5,7 @@
 import type { HttpRequest } from 'uWebSockets.js';
 import { RequestError } from '../core/errors.js';
 import type { Limits } from '../core/limits.js';
+import { parseJsonBody } from '../wire/json-body.js';
 import { bodyType, readBody } from './body.js';
 import { type Exchange, faultOfOurs } from './exchange.js';
 import { TENANT } from './publishing.js';
@@ -74,7 +75,7 @@ export class Control {
       exchange,
       req,
       bound,
-      (bytes) => this.run(exchange, use.bind(null, parseObject(bytes))),
+      (bytes) => this.run(exchange, use.bind(null, parseJsonBody(bytes))),
       this.#onFault,
     );
   }
@@ -88,22 +89,4 @@ export class Control {
       ),
     );
   }
-}
-
-const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-
-/** A small control body: its depth cannot hurt, since it is never written again. */
-function parseObject(bytes: Uint8Array): Record<string, unknown> {
-  if (bytes.length === 0) throw new RequestError('empty_body', 'the body is empty');
-  let value: unknown;
-  try {
-    value = JSON.parse(decoder.decode(bytes));
-  } catch (error) {
-    const code = error instanceof SyntaxError ? 'invalid_json' : 'invalid_utf8';
-    throw new RequestError(code, 'the body is not valid JSON in UTF-8');
-  }
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
-    return value as Record<string, unknown>;
-  }
-  throw new RequestError('body_must_be_object', 'the body must be a JSON object');
 }

@@ -146,6 +146,7 @@ export const ERRORS = {
   dead_letter_not_found: { id: 53, status: 404, temporary: false, title: 'No such dead letter' },
   job_not_found: { id: 54, status: 404, temporary: false, title: 'No such job' },
   message_not_found: { id: 55, status: 404, temporary: false, title: 'No such message' },
+  duplicate_key: { id: 60, status: 400, temporary: false, title: 'A field is given twice' },
   log_full: { id: 47, status: 503, temporary: true, title: 'The log is full' },
 } as const satisfies Record<string, ErrorSpec>;
 

@@ -12,6 +12,8 @@ export class FieldSpans {
   readonly names: NameTable;
   /** Bit n: the field at place n of `names` was found. */
   present = 0;
+  /** The same for a field that was found more than once: what it says is anybody's guess. */
+  repeated = 0;
   readonly #from: Int32Array;
   readonly #to: Int32Array;
 
@@ -25,11 +27,13 @@ export class FieldSpans {
 
   clear(): void {
     this.present = 0;
+    this.repeated = 0;
   }
 
-  /** A later field of the same name wins, as in JSON.parse. */
   set(place: number, from: number, to: number): void {
-    this.present |= 1 << place;
+    const bit = 1 << place;
+    this.repeated |= this.present & bit;
+    this.present |= bit;
     this.#from[place] = from;
     this.#to[place] = to;
   }

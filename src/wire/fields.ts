@@ -3,6 +3,7 @@
  * single values that several of them share. Null counts as absent wherever a field is optional.
  */
 import { RequestError } from '../core/errors.js';
+import { quoteShort } from '../core/quote.js';
 import { FieldSpans } from './field-spans.js';
 import { NameTable } from './name-table.js';
 import type { ValueReader } from './value-reader.js';
@@ -55,6 +56,20 @@ export interface Fields {
 
 export function invalidField(field: string, detail: string): RequestError {
   return new RequestError('invalid_field', detail, field);
+}
+
+/**
+ * Throws RequestError duplicate_key for a map that has a known field twice: readers differ in which of the
+ * two they take. `within`: of which field the map is the value, with its dot; '' for the whole.
+ */
+export function refuseRepeated({ repeated, names }: FieldSpans, within = ''): void {
+  if (repeated === 0) return;
+  throw duplicateKey(`${within}${names.nameAt(31 - Math.clz32(repeated))}`);
+}
+
+/** Of a body, a frame or a map in one of them. */
+export function duplicateKey(field: string): RequestError {
+  return new RequestError('duplicate_key', `${quoteShort(field)} is given more than once`, field);
 }
 
 /** Whether `place` is there and not null. */

@@ -7,12 +7,14 @@ import { parseUuid, readUuid } from '../core/uuid.js';
 import { FieldSpans } from './field-spans.js';
 import {
   choiceField,
+  duplicateKey,
   FIELD,
   type Fields,
   flagField,
   has,
   integerField,
   invalidField,
+  refuseRepeated,
   textField,
 } from './fields.js';
 import type {
@@ -60,6 +62,7 @@ const startSpans = new FieldSpans(new NameTable(Object.keys(START)));
  * wrong, unknown_type, or frame_too_large for all but a publish, whose payload has a bound of its own.
  */
 export function readFrame(fields: Fields, frameBytes: number, limits: Limits): ClientFrame {
+  refuseRepeated(fields.spans);
   const type = readType(fields);
   if (type === 'publish') {
     return { type, ref: readRef(fields), publish: readPublish(fields, limits) };
@@ -102,6 +105,7 @@ function readType(fields: Fields): FrameType {
 export function readRef(fields: Fields): Ref {
   const { bytes, reader, spans } = fields;
   const from = spans.start(FIELD.ref);
+  if ((spans.repeated & (1 << FIELD.ref)) !== 0) throw duplicateKey('ref');
   if (from < 0 || reader.isNull(bytes, from)) return null;
   const to = spans.end(FIELD.ref);
   const mark = reader.mark(bytes, from, to);
@@ -144,6 +148,7 @@ function readStart(fields: Fields): StartPosition | null {
   if (!reader.fields(bytes, spans.start(place), spans.end(place), startSpans)) {
     throw badCursor('start must be an object');
   }
+  refuseRepeated(startSpans, 'start.');
   const start = { bytes, reader, spans: startSpans };
   switch (startText(start, START.from)) {
     case 'latest':

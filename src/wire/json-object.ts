@@ -50,6 +50,18 @@ export function scanObject(
   }
 }
 
+/** Members of a valid object of strings: more than it has names when one of them came again. */
+export function countMembers(bytes: Buffer, from: number, end: number): number {
+  let strings = 0;
+  for (let at = from + 1; at < end; ) {
+    if (bytes[at] === QUOTE) {
+      strings++;
+      at = scanString(bytes, at, end);
+    } else at++;
+  }
+  return strings / 2;
+}
+
 /** Place of the member name whose quotes are at `from` and `to - 1`; -1: not a known one. */
 export function placeOf(bytes: Uint8Array, from: number, to: number, names: NameTable): number {
   const place = names.find(bytes, from + 1, to - 1);

@@ -2,7 +2,7 @@
 import { LIMITS } from '../core/limits.js';
 import { CONTENT_JSON } from '../core/message.js';
 import type { FieldSpans } from './field-spans.js';
-import { scanObject } from './json-object.js';
+import { countMembers, scanObject } from './json-object.js';
 import { BACKSLASH, OPEN_BRACE, QUOTE } from './json-scan.js';
 import { type StringMap, stringMapOf, type ValueReader } from './value-reader.js';
 
@@ -66,7 +66,7 @@ function fields(bytes: Buffer, from: number, to: number, spans: FieldSpans): boo
 
 function stringMap(bytes: Buffer, from: number, to: number): StringMap | null {
   if (bytes[from] !== OPEN_BRACE) return null;
-  return stringMapOf(JSON.parse(bytes.toString('utf8', from, to)));
+  return stringMapOf(JSON.parse(bytes.toString('utf8', from, to)), countMembers(bytes, from, to));
 }
 
 export const JSON_READER: ValueReader = {

@@ -93,7 +93,8 @@ function stringMap(bytes: Buffer, from: number, to: number): StringMap | null {
   if (!isMap(bytes, from, to)) return null;
   const map: Record<string, unknown> = Object.create(null);
   let at = from + headerBytes(bytes[from] ?? 0);
-  for (let left = lengthOf(bytes, from); left > 0; left--) {
+  const sent = lengthOf(bytes, from);
+  for (let left = sent; left > 0; left--) {
     const nameEnd = scanner.scan(bytes, at, to, LIMITS.depthMax.max);
     const name = text(bytes, at, nameEnd);
     const valueEnd = scanner.scan(bytes, nameEnd, to, LIMITS.depthMax.max);
@@ -102,7 +103,7 @@ function stringMap(bytes: Buffer, from: number, to: number): StringMap | null {
     map[name] = value;
     at = valueEnd;
   }
-  return stringMapOf(map);
+  return stringMapOf(map, sent);
 }
 
 export const MSGPACK_READER: ValueReader = {

@@ -24,6 +24,11 @@ export class NameTable {
     this.#seed = this.#place();
   }
 
+  /** '' past the last. */
+  nameAt(place: number): string {
+    return Buffer.from(this.#names[place] ?? []).toString('latin1');
+  }
+
   /** Place of the name that `[from, to)` spells; -1: none. */
   find(bytes: Uint8Array, from: number, to: number): number {
     const length = to - from;

@@ -7,7 +7,7 @@ import { isUtf8 } from 'node:buffer';
 import { RequestError } from '../core/errors.js';
 import type { Limits } from '../core/limits.js';
 import { FieldSpans } from './field-spans.js';
-import { type Fields, invalidField, newFieldSpans } from './fields.js';
+import { duplicateKey, type Fields, invalidField, newFieldSpans } from './fields.js';
 import { placeOf as jsonPlaceOf, scanObject } from './json-object.js';
 import { JSON_READER } from './json-reader.js';
 import {
@@ -52,6 +52,8 @@ interface Batch {
   readonly bytes: Buffer;
   readonly end: number;
   readonly limits: Limits;
+  /** Whether the member that has the messages came by. */
+  messages: 'missing' | 'found';
   /** Null: no list of messages seen yet. */
   items: BatchItem[] | null;
 }
@@ -59,7 +61,13 @@ interface Batch {
 function openBatch(body: Uint8Array, limits: Limits): Batch {
   const bytes = asBuffer(body);
   if (bytes.length === 0) throw new RequestError('empty_body', 'the body is empty');
-  return { bytes, end: bytes.length, limits, items: null };
+  return { bytes, end: bytes.length, limits, messages: 'missing', items: null };
+}
+
+/** Of two lists one would be dropped. */
+function foundMessages(batch: Batch): void {
+  if (batch.messages === 'found') throw duplicateKey('messages');
+  batch.messages = 'found';
 }
 
 function itemsOf(batch: Batch): BatchItem[] {
@@ -120,7 +128,7 @@ function jsonWrapper(batch: Batch, from: number): number {
     const colon = skipSpace(bytes, nameEnd, end);
     if (colon >= end || bytes[colon] !== COLON) throw jsonError(bytes, colon, end);
     const value = skipSpace(bytes, colon + 1, end);
-    if (isMessages) batch.items = null;
+    if (isMessages) foundMessages(batch);
     if (isMessages && bytes[value] === OPEN_BRACKET) at = jsonList(batch, value);
     else at = scanValue(bytes, value, end, limits.depthMax);
     at = skipSpace(bytes, at, end);
@@ -223,7 +231,7 @@ function msgpackWrapper(batch: Batch, from: number): number {
   for (; left > 0; left--) {
     const nameEnd = scanner.scan(bytes, at, end, limits.depthMax);
     const isMessages = msgpackPlaceOf(bytes, at, nameEnd, batchSpans) === 0;
-    if (isMessages) batch.items = null;
+    if (isMessages) foundMessages(batch);
     const isList = nameEnd < end && kindOf(bytes[nameEnd] ?? 0) === KIND_ARRAY;
     at =
       isMessages && isList

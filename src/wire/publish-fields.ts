@@ -3,7 +3,16 @@ import { RequestError } from '../core/errors.js';
 import { LIMITS, type Limits } from '../core/limits.js';
 import type { ContentType } from '../core/message.js';
 import { parseRfc3339 } from '../core/time.js';
-import { FIELD, type Fields, has, integerField, invalidField, textField } from './fields.js';
+import {
+  duplicateKey,
+  FIELD,
+  type Fields,
+  has,
+  integerField,
+  invalidField,
+  refuseRepeated,
+  textField,
+} from './fields.js';
 import { topicField } from './topic-text.js';
 
 export interface PublishRequest {
@@ -40,6 +49,7 @@ const OPTIONAL_BITS =
 
 /** Throws RequestError for the first field that is missing or wrong. */
 export function readPublish(fields: Fields, limits: Limits): PublishRequest {
+  refuseRepeated(fields.spans);
   const topic = topicField(fields, limits);
   const payload = readPayload(fields, limits);
   if ((fields.spans.present & OPTIONAL_BITS) === 0) return plainPublish(fields, topic, payload);
@@ -157,6 +167,7 @@ function readHeaders(fields: Fields, limits: Limits): string | null {
   if (to - from > limits.headerBytesMax) throw invalidField('headers', tooLong);
   const map = reader.stringMap(bytes, from, to);
   if (map === null) throw invalidField('headers', 'headers must map strings to strings');
+  if (map.repeated) throw duplicateKey('headers');
   if (map.pairs > limits.headerPairsMax) {
     throw invalidField('headers', `more than ${limits.headerPairsMax} headers (headerPairsMax)`);
   }

@@ -30,13 +30,18 @@ export interface ValueReader {
 export interface StringMap {
   readonly json: string;
   readonly pairs: number;
+  /** A name came more than once. */
+  readonly repeated: boolean;
 }
 
-/** `map`: made from a null prototype or by JSON.parse, so that `__proto__` is a key like others. */
-export function stringMapOf(map: Record<string, unknown>): StringMap | null {
+/**
+ * `map`: made from a null prototype or by JSON.parse, so that `__proto__` is a key like others;
+ * `sent`: how many pairs it was made of.
+ */
+export function stringMapOf(map: Record<string, unknown>, sent: number): StringMap | null {
   const values = Object.values(map);
   if (values.some((value) => typeof value !== 'string')) return null;
-  return { json: JSON.stringify(map), pairs: values.length };
+  return { json: JSON.stringify(map), pairs: values.length, repeated: sent > values.length };
 }
 
 /** `body` as a Buffer over the same bytes: its text methods are the fast ones. */

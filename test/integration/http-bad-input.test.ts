@@ -86,6 +86,18 @@ const REFUSED: [string, string | Buffer, number, string, Record<string, string>?
       'content-type': 'application/json; charset=utf-16',
     },
   ],
+  ...[
+    '; charset=utf-8; charset=utf-16',
+    '; charset=utf-8; charset=utf-8',
+    '; charset = "utf-16"',
+  ].map((charset): (typeof REFUSED)[number] => [
+    `a charset that is not UTF-8, once${charset}`,
+    topic('good'),
+    415,
+    'unsupported_media_type',
+    { 'content-type': `application/json${charset}` },
+  ]),
+  ['a field twice', '{"topic":"good","topic":"good","payload":1}', 400, 'duplicate_key'],
   [
     'gzip',
     topic('good'),
@@ -168,6 +180,30 @@ t.test('what is refused', async (t) => {
     t.ok(String(answer.body.detail).length < 400, `${what}: the detail is short`);
     t.notMatch(JSON.stringify(answer.body), /at .*\.js:\d+|SELECT|INSERT/, what);
   }
+});
+
+t.test('a field that is given twice is named, on every route that reads one', async (t) => {
+  const seek = '/api/subscriptions/good/s/seek';
+  const bodies: [method: string, path: string, body: string, field: string][] = [
+    ['POST', '/api/topics', '{"name":"twice","name":"other"}', 'name'],
+    [
+      'POST',
+      '/api/topics',
+      '{"name":"twice","retention":{"hours":1,"hours":2}}',
+      'retention.hours',
+    ],
+    ['PATCH', '/api/topics/good', '{"retention":{},"retention":null}', 'retention'],
+    ['PATCH', '/api/subscriptions/good/s', '{"max_deliver":1,"max_deliver":2}', 'max_deliver'],
+    ['POST', seek, '{"from":"latest","from":"earliest"}', 'from'],
+    ['POST', '/api/dead-letters/purge', '{"ids":[1],"ids":[2]}', 'ids'],
+    ['POST', '/api/dead-letters/redrive', '{"topic":"good","topic":"a"}', 'topic'],
+    ['POST', '/api/publish/batch', `{"messages":[${topic('good')}],"messages":[]}`, 'messages'],
+  ];
+  for (const [method, path, body, field] of bodies) {
+    const answer = await request(`${node.url}${path}`, { method, headers: JSON_TYPE, body });
+    t.match(answer, { status: 400, body: { code: 'duplicate_key', field } }, `${path} ${body}`);
+  }
+  t.equal((await request(`${node.url}/api/topics/twice`, {})).status, 404);
 });
 
 t.test('what is accepted, byte for byte', async (t) => {

@@ -202,13 +202,6 @@ t.test('unknown fields are let pass, whatever they hold', async (t) => {
   t.same(decode(publish(extra)), decode(publish({})));
 });
 
-t.test('the last of several fields of one name wins', async (t) => {
-  const request = decode('{"topic":1,"payload":1,"topic":"b","payload":2,"key":"x","key":null}');
-  t.equal(request.topic, 'b');
-  t.equal(Buffer.from(request.payload).toString(), '2');
-  t.equal(request.key, null);
-});
-
 t.test('escapes in names and values are resolved', async (t) => {
   const request = decode(
     '{"t\\u006fpic":"a\\u002eb","\\u0070ayload":"\\u0041","key":"\\u00e9\\n","dedupe_key":"\\u0061"}',

@@ -1,0 +1,79 @@
+/**
+ * A small JSON body as a plain object: of a control request, never of a publish. It names no member twice,
+ * at whatever level, since JSON.parse would take the last and drop the others without a word. Its depth
+ * cannot hurt: it is never written again.
+ */
+import { isUtf8 } from 'node:buffer';
+import { RequestError } from '../core/errors.js';
+import { duplicateKey } from './fields.js';
+import {
+  CLOSE_BRACE,
+  CLOSE_BRACKET,
+  COLON,
+  OPEN_BRACE,
+  OPEN_BRACKET,
+  QUOTE,
+  scanString,
+  skipSpace,
+} from './json-scan.js';
+import { asBuffer } from './value-reader.js';
+
+const FIELD_CHARS_MAX = 60;
+
+/** Throws RequestError: empty_body, invalid_utf8, invalid_json, body_must_be_object, duplicate_key. */
+export function parseJsonBody(body: Uint8Array): Record<string, unknown> {
+  const bytes = asBuffer(body);
+  if (bytes.length === 0) throw new RequestError('empty_body', 'the body is empty');
+  if (!isUtf8(bytes)) throw new RequestError('invalid_utf8', 'the body is not valid UTF-8');
+  const value = parse(bytes);
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new RequestError('body_must_be_object', 'the body must be a JSON object');
+  }
+  refuseRepeatedMembers(bytes);
+  return value as Record<string, unknown>;
+}
+
+function parse(bytes: Buffer): unknown {
+  try {
+    return JSON.parse(bytes.toString('utf8'));
+  } catch (cause) {
+    const detail = 'the body is not valid JSON in UTF-8';
+    throw new RequestError('invalid_json', detail, undefined, { cause });
+  }
+}
+
+/** An object or a list that is open: the names it has had, and the one whose value comes. */
+interface Level {
+  readonly names: Set<string>;
+  name: string;
+}
+
+/** Throws duplicate_key with the member's path. `bytes`: valid JSON. */
+function refuseRepeatedMembers(bytes: Buffer): void {
+  const levels: Level[] = [];
+  for (let at = 0; at < bytes.length; ) {
+    const byte = bytes[at];
+    if (byte === OPEN_BRACE || byte === OPEN_BRACKET) levels.push({ names: new Set(), name: '' });
+    else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) levels.pop();
+    if (byte !== QUOTE) {
+      at++;
+      continue;
+    }
+    const end = scanString(bytes, at, bytes.length);
+    // Nothing but a member's name has a colon behind it.
+    const isName = bytes[skipSpace(bytes, end, bytes.length)] === COLON;
+    if (isName) nameMember(levels, JSON.parse(bytes.toString('utf8', at, end)) as string);
+    at = end;
+  }
+}
+
+function nameMember(levels: readonly Level[], name: string): void {
+  const level = levels.at(-1);
+  if (level === undefined) return;
+  level.name = name;
+  if (level.names.has(name)) {
+    const path = levels.map((one) => one.name).filter((one) => one !== '');
+    throw duplicateKey(path.join('.').slice(0, FIELD_CHARS_MAX));
+  }
+  level.names.add(name);
+}
