@@ -115,18 +115,7 @@ class DeadLetterRoutes {
         const filter = this.#filterOf(body, 'subscription');
         const limit = integerOf(body, 'limit', 1, REDRIVE_MAX) ?? REDRIVE_MAX;
         const rate = integerOf(body, 'rate_per_s', 1, RATE_MAX) ?? RATE_DEFAULT;
-        const job = formatUuid(makeUuidV7(Date.now(), 0));
-        const args = { ...filter, job, limit, rate };
-        type Part = { matched: number; gone: number };
-        const parts = await this.#control.askAll<Part>('dead-letters.redrive', args);
-        const matched = sum(parts.map((part) => part.matched));
-        const gone = sum(parts.map((part) => part.gone));
-        if (matched === 0 && gone > 0) {
-          const detail = 'their sessions have ended, and their subscriptions with them';
-          throw new RequestError('subscription_gone', detail);
-        }
-        if (matched === 0 && filter.ids !== null) throw letterNotFound();
-        exchange.json(202, { job_id: job, matched });
+        exchange.json(202, await this.#startJob(filter, { limit, rate }));
       },
       'publishBodyBytesMax',
     );
@@ -162,6 +151,27 @@ class DeadLetterRoutes {
       exchange.reply(200, text);
     });
   };
+
+  /** Every worker is asked first what it has: a job that is refused starts nowhere. */
+  async #startJob(filter: Filter, pace: { limit: number; rate: number }): Promise<object> {
+    type Part = { matched: number; gone: number };
+    const args = { ...filter, ...pace };
+    const found = await this.#control.askAll<Part>('dead-letters.match', args);
+    const gone = sum(found.map((part) => part.gone));
+    if (sum(found.map((part) => part.matched)) === 0) {
+      const detail = 'their sessions have ended, and their subscriptions with them';
+      if (gone > 0) throw new RequestError('subscription_gone', detail);
+      if (filter.ids !== null) throw letterNotFound();
+    }
+    const job = formatUuid(makeUuidV7(Date.now(), 0));
+    try {
+      const parts = await this.#control.askAll<Part>('dead-letters.redrive', { ...args, job });
+      return { job_id: job, matched: sum(parts.map((part) => part.matched)) };
+    } catch (error) {
+      await this.#control.askAll('job.cancel', { job });
+      throw error;
+    }
+  }
 
   async #parts(method: string, job: string): Promise<JobPart[]> {
     const answers = await this.#control.askAll<{ part: JobPart | null }>(method, { job });

@@ -44,6 +44,8 @@ export class CursorChanges {
   /** A seek: all stored deliveries go first. */
   dropDeliveries = false;
   deadLetters: Burial[] = [];
+  /** Sequences of redriven dead letters that nobody takes any more: they are dead letters again. */
+  returned: number[] = [];
   failures: FailedAttempt[] = [];
 
   get isEmpty(): boolean {
@@ -52,8 +54,9 @@ export class CursorChanges {
 
   /** Rows that a save of it writes, besides the cursor's own. */
   get size(): number {
-    const { deliveries, settled, deadLetters, failures } = this;
-    return deliveries.size + settled.length + deadLetters.length + failures.length;
+    const { deliveries, settled, deadLetters, returned, failures } = this;
+    const rows = deliveries.size + settled.length + deadLetters.length;
+    return rows + returned.length + failures.length;
   }
 
   /** One more failed attempt, by who holds it. */
@@ -88,6 +91,7 @@ export class CursorChanges {
     this.deliveries.clear();
     this.settled = [];
     this.deadLetters = [];
+    this.returned = [];
     this.failures = [];
   }
 }

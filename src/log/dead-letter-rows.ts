@@ -81,6 +81,10 @@ const RETURN_SQL = `UPDATE conduit.dead_letters d SET redriven_at = NULL
     AND NOT EXISTS (SELECT FROM conduit.deliveries x
       WHERE x.subscription_id = d.subscription_id AND x.sequence = d.sequence)`;
 
+const GIVE_BACK_SQL = `UPDATE conduit.dead_letters SET redriven_at = NULL
+  WHERE topic_id = $1 AND session = $2 AND sequence = ANY($3::bigint[])
+    AND redriven_at IS NOT NULL`;
+
 const FAILURES_SQL = `INSERT INTO conduit.delivery_history
     (topic_id, sequence, subscription_id, session, attempt, at, outcome, reason)
   SELECT n.topic_id, n.sequence, n.subscription_id, n.session, n.attempt,
@@ -137,6 +141,16 @@ export async function returnRedriven(
   subscriptionIds: readonly number[],
 ): Promise<void> {
   if (subscriptionIds.length > 0) await session.query(RETURN_SQL, [subscriptionIds]);
+}
+
+/** Redriven ones of a session that takes them no more are dead letters again. */
+export async function giveBack(
+  session: Queryable,
+  of: { topicId: number; session: string },
+  sequences: readonly number[],
+): Promise<void> {
+  if (sequences.length === 0) return;
+  await session.query(GIVE_BACK_SQL, [of.topicId, storable(of.session), sequences]);
 }
 
 /** A failure that is there already is not stored twice. */

@@ -96,6 +96,12 @@ export class MemoryDeadLetters {
     if (letter?.redriven === true) this.#remove(letter);
   }
 
+  /** Of a redriven one that nobody takes any more. */
+  giveBack(owner: KeyOwner, sequence: number): void {
+    const letter = this.#byKey.get(keyOf(owner, sequence));
+    if (letter !== undefined) letter.redriven = false;
+  }
+
   list(
     filter: DeadLetterFilter,
     page: { after: number; limit: number; bytesMax: number },

@@ -138,7 +138,9 @@ export class MemorySubscriptions implements SubscriptionStore {
     const topic = this.#options.topics.byId(topicId);
     if (topic === undefined) return;
     const names = { topic: topic.name, tenant: topic.tenant, subscription: null };
-    this.#storeExceptions({ topicId, session, subscriptionId: null, ...names }, save);
+    const owner = { topicId, session, subscriptionId: null, ...names };
+    this.#storeExceptions(owner, save);
+    for (const sequence of save.returned ?? []) this.#deadLetters.giveBack(owner, sequence);
   }
 
   async listDeadLetters(

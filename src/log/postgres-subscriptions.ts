@@ -8,6 +8,7 @@ import type { LogRow } from '../core/message.js';
 import { isCursorOnly, storeCursors, storeDeliveries } from './cursor-rows.js';
 import type { OwnedSequence } from './dead-letter-rows.js';
 import {
+  giveBack,
   returnRedriven,
   settleDeadLetters,
   storeDeadLetters,
@@ -163,6 +164,7 @@ export class PostgresSubscriptions implements SubscriptionStore {
     return this.#whatever(async (session, storeRows) => {
       await storeDeadLetters(session, drafts, storeRows);
       await settleDeadLetters(session, settled);
+      await giveBack(session, save, save.returned ?? []);
       await storeFailures(session, failures, storeRows);
     });
   }

@@ -105,6 +105,8 @@ export interface EphemeralSave {
   failures: FailureRecord[];
   /** Sequences of redriven dead letters that were settled. */
   settledDeliveries: number[];
+  /** Sequences of redriven dead letters that the session did not settle: dead letters again. */
+  returned?: readonly number[];
 }
 
 export interface DeadLetterRecord {

@@ -51,6 +51,7 @@ export class Attachments {
     const { topic, tracker, member } = subscription;
     const { clock, saves, durables } = this.#options;
     if (subscription.state === 'ended') return;
+    const redriven = tracker?.durable === null ? redrivenOf(tracker) : [];
     if (tracker !== null && member !== null) {
       tracker.sync(clock.monotonic());
       subscription.group?.leave(subscription);
@@ -64,6 +65,9 @@ export class Attachments {
       // What it left unsettled ends with it.
       topic.counts.abandoned += tracker.cursor.inFlight;
       tracker.state = 'ended';
+      if (redriven.length === 0) return;
+      tracker.cursor.changes.returned = redriven;
+      saves.changed(tracker);
       return;
     }
     if (tracker.state === 'ended') return;
@@ -145,6 +149,11 @@ export class Attachments {
       this.#options.feeder.pump(one);
     }
   }
+}
+
+/** Sequences of dead letters that were given back and are not settled. */
+function redrivenOf({ cursor }: Tracker): number[] {
+  return cursor.entries().flatMap((entry) => (entry.redriven ? [entry.sequence] : []));
 }
 
 /** From now on it is given messages one by one. */

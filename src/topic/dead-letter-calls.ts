@@ -35,6 +35,7 @@ export interface DeadLetterCallsOptions {
 
 type FilterArgs = DeadLetterFilter & { after: number; limit: number };
 type RedriveArgs = DeadLetterFilter & { job: string; limit: number; rate: number };
+type MatchArgs = Omit<RedriveArgs, 'job'>;
 type JobArgs = { job: string };
 
 /** What became of a message in one durable subscription. */
@@ -60,6 +61,7 @@ export class DeadLetterCalls {
       clock,
       owns,
       isLive: (record) => this.#liveTracker(record) !== null,
+      deliveredOf: (record) => this.#deliveredOf(record),
       onRedriven: (record) => this.#redriven(record),
       onFailed,
     });
@@ -69,6 +71,8 @@ export class DeadLetterCalls {
   readonly methods: Readonly<Record<string, (args: never) => Promise<unknown>>> = {
     'dead-letters.list': (args: FilterArgs) => this.#list(args),
     'dead-letters.purge': (args: FilterArgs) => this.#purge(args),
+    'dead-letters.match': ({ limit, rate: _, ...filter }: MatchArgs) =>
+      this.#jobs.match({ filter, limit }),
     'dead-letters.redrive': ({ job, limit, rate, ...filter }: RedriveArgs) =>
       this.#jobs.start({ job, filter, limit, rate }),
     'job.get': async ({ job }: JobArgs) => ({ part: this.#jobs.find(job) }),
@@ -108,15 +112,39 @@ export class DeadLetterCalls {
     return null;
   }
 
-  async #redriven(record: DeadLetterRecord): Promise<void> {
+  async #deliveredOf({ topicId, subscription }: DeadLetterRecord): Promise<number> {
+    const { delivery, log, clock } = this.#options;
+    const name = subscription ?? '';
+    const tracker = delivery.durables.held(topicId, name);
+    tracker?.sync(clock.monotonic());
+    if (tracker !== undefined) return tracker.cursor.delivered;
+    const record = await log.subscriptions.find(topicId, name);
+    return record?.delivered ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** False: its session ended meanwhile, and the dead letter is one again. */
+  async #redriven(record: DeadLetterRecord): Promise<boolean> {
     const { delivery } = this.#options;
-    let tracker: Tracker | null;
-    if (record.subscription !== null) tracker = await delivery.durables.redriven(record);
-    else {
-      tracker = this.#liveTracker(record);
-      if (tracker !== null) addRedriven(tracker, record.row.sequence);
+    const { sequence } = record.row;
+    if (record.subscription !== null) {
+      const tracker = await delivery.durables.redriven(record);
+      if (tracker !== null) delivery.giver.give(tracker);
+      return true;
     }
-    if (tracker !== null) delivery.giver.give(tracker);
+    const tracker = this.#liveTracker(record);
+    if (tracker === null) {
+      await this.#giveBack(record);
+      return false;
+    }
+    if (addRedriven(tracker, sequence)) delivery.giver.give(tracker);
+    return true;
+  }
+
+  async #giveBack({ topicId, session, row }: DeadLetterRecord): Promise<void> {
+    const nothing = { deadLetters: [], failures: [], settledDeliveries: [] };
+    const returned = [row.sequence];
+    const of = { topicId, session: session ?? '' };
+    await this.#options.log.subscriptions.saveEphemeral({ ...of, ...nothing, returned });
   }
 
   async #trace({ tenant, id }: { tenant: string; id: string }): Promise<unknown> {

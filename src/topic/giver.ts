@@ -107,7 +107,8 @@ export class Giver {
     for (const entry of entries) {
       const row = this.#rowOf(tracker, entry.sequence);
       if (row === undefined) break;
-      if (this.#isExpired(tracker, row)) {
+      // Whoever gives a dead letter back wants it delivered: its time to live does not count again.
+      if (!entry.redriven && this.#isExpired(tracker, row)) {
         cursor.skip(entry.sequence);
       } else if (cursor.enter(entry, row.key)) {
         const batch = leastBusy(batches, row);

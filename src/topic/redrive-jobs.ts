@@ -6,6 +6,7 @@
  */
 import { backoffMs } from '../core/backoff.js';
 import type { Clock } from '../core/clock.js';
+import { RequestError } from '../core/errors.js';
 import type {
   DeadLetterFilter,
   DeadLetterRecord,
@@ -18,6 +19,8 @@ const CHUNK_BYTES_MAX = 4 * 1024 * 1024;
 const TURN_MS = 50;
 const REMEMBERED_MS = 10 * 60_000;
 const REMEMBERED_MAX = 1_000;
+/** Each holds a page of dead letters now and then. */
+const RUNNING_MAX = 100;
 const RETRY = { firstMs: 200, capMs: 5_000 };
 const TRIES_MAX = 20;
 
@@ -29,7 +32,10 @@ export interface RedriveJob {
   done: number;
   /** Matched when it began. */
   total: number;
-  /** Matched, but their subscription is gone or they are not dead letters any more. */
+  /**
+   * Matched, but their subscription is gone or has yet to come to the message, or they are not dead
+   * letters any more.
+   */
   failed: number;
 }
 
@@ -42,6 +48,12 @@ export interface RedriveRequest {
   rate: number;
 }
 
+/** Of one worker. */
+export interface Matched {
+  matched: number;
+  gone: number;
+}
+
 export interface RedriveJobsOptions {
   store: SubscriptionStore;
   clock: Clock;
@@ -49,8 +61,10 @@ export interface RedriveJobsOptions {
   owns: (tenant: string, topic: string) => boolean;
   /** Whether the session of an ephemeral subscription is still there. */
   isLive: (record: DeadLetterRecord) => boolean;
-  /** They are marked: the engine takes them in. */
-  onRedriven: (record: DeadLetterRecord) => Promise<void>;
+  /** How far its durable subscription has come: what is sought back before it comes by itself. */
+  deliveredOf: (record: DeadLetterRecord) => Promise<number>;
+  /** It is marked: the engine takes it in. False: nobody is there after all, it is no longer marked. */
+  onRedriven: (record: DeadLetterRecord) => Promise<boolean>;
   onFailed: (error: unknown) => void;
 }
 
@@ -73,20 +87,43 @@ export class RedriveJobs {
     return found !== undefined;
   }
 
-  /** Starts this worker's part. `gone`: matched, but nobody is there to take them. */
-  async start(request: RedriveRequest): Promise<{ matched: number; gone: number }> {
+  /**
+   * What a job would find here; starts nothing. `gone`: matched, but nobody is there to take them.
+   * Rejects `busy` when no more jobs may run.
+   */
+  async match({ filter, limit }: Pick<RedriveRequest, 'filter' | 'limit'>): Promise<Matched> {
+    const { live, gone } = await this.#match(filter);
+    if (live + gone > 0) this.#checkRoom();
+    return { matched: Math.min(limit, live), gone };
+  }
+
+  /** Starts this worker's part. Rejects `busy`. */
+  async start(request: RedriveRequest): Promise<Matched> {
     const { filter, limit } = request;
     const { live, gone } = await this.#match(filter);
     // Those that nobody can take count as failed, so the job goes through them as well.
     const total = Math.min(limit, live + gone);
     if (total > 0 || this.#ownsTopic(filter)) {
+      this.#checkRoom();
       const job = this.#remember(request, total);
-      this.#run(request, job).catch((error: unknown) => {
-        job.state = 'failed';
-        this.#options.onFailed(error);
-      });
+      this.#run(request, job)
+        .catch((error: unknown) => {
+          job.state = 'failed';
+          this.#options.onFailed(error);
+        })
+        .finally(() => this.#forgetLater(request.job));
     }
     return { matched: Math.min(limit, live), gone };
+  }
+
+  #checkRoom(): void {
+    let running = 0;
+    for (const { state } of this.#jobs.values()) if (state === 'running') running++;
+    if (running < RUNNING_MAX) return;
+    throw new RequestError(
+      'busy',
+      `${RUNNING_MAX} redrive jobs are running: wait for one, or cancel`,
+    );
   }
 
   #ownsTopic({ tenant, topic }: DeadLetterFilter): boolean {
@@ -132,20 +169,55 @@ export class RedriveJobs {
       if (last === null) break;
       after = last;
       if (own.length === 0) continue;
-      await this.#redrive(own, job);
+      await this.#redrive(filter.tenant, own, job);
       await new Promise((resolve) => setTimeout(resolve, (own.length / rate) * 1_000));
     }
+    // What was purged, given back by others, or went with its topic or subscription meanwhile.
+    if (job.state === 'running') job.failed = job.total - job.done;
     if (job.state === 'running') job.state = 'done';
-    this.#forgetLater(request.job);
   }
 
-  async #redrive(records: readonly DeadLetterRecord[], job: RedriveJob): Promise<void> {
-    const ids = records.filter((record) => this.#canTake(record)).map(({ id }) => id);
-    const redriven =
-      ids.length === 0 ? [] : await this.#try(() => this.#options.store.redrive(ids));
-    for (const record of redriven) await this.#options.onRedriven(record);
-    job.done += redriven.length;
-    job.failed += records.length - redriven.length;
+  async #redrive(
+    tenant: string,
+    records: readonly DeadLetterRecord[],
+    job: RedriveJob,
+  ): Promise<void> {
+    const ids = await this.#takeable(records);
+    let done = 0;
+    for (const record of await this.#mark(tenant, ids)) {
+      if (await this.#try(() => this.#options.onRedriven(record))) done++;
+    }
+    job.done += done;
+    job.failed += records.length - done;
+  }
+
+  async #takeable(records: readonly DeadLetterRecord[]): Promise<number[]> {
+    const delivered = new Map<number, number>();
+    const ids: number[] = [];
+    for (const record of records) {
+      if (!this.#canTake(record)) continue;
+      const { id, subscriptionId, row } = record;
+      if (subscriptionId !== null && !delivered.has(subscriptionId)) {
+        const upTo = await this.#try(() => this.#options.deliveredOf(record));
+        delivered.set(subscriptionId, upTo);
+      }
+      if (row.sequence <= (delivered.get(subscriptionId ?? 0) ?? row.sequence)) ids.push(id);
+    }
+    return ids;
+  }
+
+  /** Those that are marked now. A repeat also finds those whose answer was lost with a connection. */
+  async #mark(tenant: string, ids: readonly number[]): Promise<DeadLetterRecord[]> {
+    if (ids.length === 0) return [];
+    const { store } = this.#options;
+    const filter = { tenant, topic: null, subscription: null, ids };
+    const page = { after: 0, limit: ids.length, bytesMax: Number.MAX_SAFE_INTEGER };
+    let isRepeat = false;
+    return this.#try(async () => {
+      const known = isRepeat ? await store.listDeadLetters(filter, page) : [];
+      isRepeat = true;
+      return [...known.filter(({ redriven }) => redriven), ...(await store.redrive(ids))];
+    });
   }
 
   /** A page of the store: those of this worker's topics, and its last id of any; null: it is empty. */

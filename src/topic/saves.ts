@@ -176,7 +176,8 @@ export class Saves {
     let part: Part;
     if (durable === null) {
       const session = tracker.sessionName;
-      const ephemeral = { topicId, session, deadLetters, failures, settledDeliveries };
+      const { returned } = changes;
+      const ephemeral = { topicId, session, deadLetters, failures, settledDeliveries, returned };
       part = { tracker, durable: null, ephemeral, answers };
     } else {
       const { ackWaitMs, maxDeliver } = cursor.rule;
@@ -271,8 +272,8 @@ function isTraced({ subscriptions }: Tracker): boolean {
 }
 
 function hasFailures({ cursor }: Tracker): boolean {
-  const { deadLetters, failures, settled } = cursor.changes;
-  return deadLetters.length > 0 || failures.length > 0 || settled.length > 0;
+  const { deadLetters, failures, settled, returned } = cursor.changes;
+  return deadLetters.length + failures.length + settled.length + returned.length > 0;
 }
 
 function recordOf(entry: Entry, wallMs: number): DeliveryRecord {

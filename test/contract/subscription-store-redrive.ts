@@ -128,4 +128,22 @@ export const REDRIVE: StoreParts = {
     );
     t.same(await deliveriesOf(open, topic), [kept]);
   },
+
+  'of a session that takes it no more is a dead letter again': async (t, open) => {
+    const { store } = open;
+    const topic = await topicWith(open, 5);
+    const nothing = { deadLetters: [], failures: [], settledDeliveries: [] };
+    const of = { topicId: topic.id, session: 'n1/77' };
+    await store.saveEphemeral({ ...of, ...nothing, deadLetters: [1, 2, 3].map((n) => givenUp(n)) });
+    const ids = (await lettersOf(open, filterOf(topic))).map(({ id }) => id);
+    await store.redrive(ids.slice(0, 2));
+    await store.saveEphemeral({ ...of, ...nothing, session: 'n1/78', returned: [2] });
+    t.equal((await lettersOf(open, filterOf(topic))).length, 1, 'of no other session');
+    await store.saveEphemeral({ ...of, ...nothing, settledDeliveries: [1], returned: [2, 3, 9] });
+    t.match(await lettersOf(open, filterOf(topic)), [
+      { id: ids[1], redriven: false, redrivenCount: 0 },
+      { id: ids[2], redriven: false },
+    ]);
+    t.equal((await store.redrive([ids[1] ?? 0])).length, 1);
+  },
 };
