@@ -9,6 +9,9 @@ import { deadlineOf, type Entry, letGo, newEntry } from './cursor-entry.js';
 import { KeyQueues } from './key-queues.js';
 import { MinHeap } from './min-heap.js';
 
+/** Outdated places in the timers beside as many as there are entries: a nack may be a day away. */
+const OUTDATED_MAX = 1_024;
+
 /** How messages of a subscription wait for one another: not; per key; all. */
 export type Ordering = 'none' | 'key' | 'topic';
 
@@ -271,6 +274,9 @@ export class CursorLedger {
     letGo(entry);
     entry.state = 'gone';
     this.#entries.delete(entry.sequence);
+    if (this.timers.size > 2 * this.#entries.size + OUTDATED_MAX) {
+      this.timers.retain(({ state }) => state === 'waiting' || state === 'held');
+    }
     if (this.#floor.isSettled(entry.sequence)) this.#extra--;
   }
 }

@@ -151,6 +151,12 @@ export const LIMITS = {
     max: 8_192 * MIB,
     text: 'Bytes of dead letters that one worker keeps without a database.',
   },
+  memoryDeferredMax: {
+    default: 100_000,
+    min: 1,
+    max: 100_000_000,
+    text: 'Deferred messages that one worker keeps without a database.',
+  },
   batchMessagesMax: {
     default: 4_000,
     min: 1,

@@ -1,6 +1,7 @@
 /**
  * A binary min-heap of (key, value): which subscriptions' windows are full first. Keys are those of
- * the time of the push; a user that finds an outdated one pushes it again. Pure.
+ * the time of the push; a user that finds an outdated one pushes it again, and drops those that many
+ * pushes leave behind (`retain`). Pure.
  */
 export class MinHeap<V> {
   readonly #keys: number[] = [];
@@ -43,8 +44,22 @@ export class MinHeap<V> {
     return top;
   }
 
-  #sink(): void {
-    let at = 0;
+  /** Drops all others, whatever their key: in O(n), so once in a while. */
+  retain(isKept: (value: V, key: number) => boolean): void {
+    let kept = 0;
+    for (let at = 0; at < this.#values.length; at++) {
+      const value = this.#values[at] as V;
+      if (!isKept(value, this.#key(at))) continue;
+      this.#keys[kept] = this.#key(at);
+      this.#values[kept++] = value;
+    }
+    this.#keys.length = kept;
+    this.#values.length = kept;
+    for (let at = (kept >> 1) - 1; at >= 0; at--) this.#sink(at);
+  }
+
+  #sink(from = 0): void {
+    let at = from;
     for (;;) {
       const left = 2 * at + 1;
       const right = left + 1;

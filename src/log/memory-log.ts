@@ -12,6 +12,7 @@ import { RequestError } from '../core/errors.js';
 import { idTag } from '../core/id-tag.js';
 import type { Limits } from '../core/limits.js';
 import type { LogRow } from '../core/message.js';
+import { rowBytes } from '../core/message.js';
 import { makeUuidV7 } from '../core/uuid.js';
 import type { Deferred, Timers } from './memory-outbox.js';
 import { MemoryOutbox } from './memory-outbox.js';
@@ -190,7 +191,8 @@ export class MemoryLog<A extends PendingAppend> implements MessageLog<A> {
     if (this.#state !== 'open') throw new RequestError('draining', 'the log is closed');
     const topic = this.#topics.byId(request.topicId);
     if (topic === undefined || topic.tenant !== request.tenant) throw topicGone();
-    if (this.#isFull(request.publication.payload.length)) throw logFull();
+    if (this.#isFull(rowBytes(request.publication))) throw logFull();
+    if (this.#outbox.size >= this.#options.limits.memoryDeferredMax) throw tooManyDeferred();
     return this.#outbox.add(request, topic.name);
   }
 
@@ -268,7 +270,7 @@ export class MemoryLog<A extends PendingAppend> implements MessageLog<A> {
     }
     const { publication } = append;
     if (publication.payload.length > this.#options.limits.memoryLogBytesMax / 2) {
-      return { append, code: 'log_full', detail: 'larger than half of memoryLogBytesMax' };
+      return { append, code: 'log_full', detail: 'larger than half of MEMORY_LOG_BYTES_MAX' };
     }
     if (publication.dedupeKey === null) return null;
     const first = topic.firstResult(append, now);
@@ -346,9 +348,16 @@ function topicGone(): RequestError {
   return new RequestError('topic_not_found', 'topic not found');
 }
 
+function tooManyDeferred(): RequestError {
+  return new RequestError(
+    'log_full',
+    'so many messages are deferred already (MEMORY_DEFERRED_MAX)',
+  );
+}
+
 function logFull(): RequestError {
   return new RequestError(
     'log_full',
-    'dedupe keys and deferred messages take half of memoryLogBytesMax',
+    'dedupe keys and deferred messages take half of MEMORY_LOG_BYTES_MAX',
   );
 }

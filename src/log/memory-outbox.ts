@@ -11,6 +11,11 @@ import type { DeferRequest, DeferredRecord } from './message-log.js';
 const REMEMBER_MS = 120_000;
 /** Beyond this setTimeout would fire at once; the timer is then set again. */
 const TIMER_MS_MAX = 3_600_000;
+/** Cancelled ones that the heap may hold beside as many as wait. */
+const CANCELLED_MAX = 1_024;
+
+/** Of a publication that will never be appended. */
+const NOTHING = { payload: new Uint8Array(), key: null, headers: null };
 
 /** What a test replaces to have time in its hands. */
 export interface Timers {
@@ -41,7 +46,7 @@ export interface MemoryOutboxOptions {
 export class MemoryOutbox {
   readonly #options: MemoryOutboxOptions;
   readonly #waiting = new Map<number, Deferred>();
-  /** Cancelled ones stay in it until their time. */
+  /** What waits, and some that were cancelled: see `#drop`. */
   readonly #due = new MinHeap<Deferred>();
   /** Id to the time it can be forgotten, oldest first. */
   readonly #released = new Map<number, { tenant: string; until: number }>();
@@ -58,6 +63,11 @@ export class MemoryOutbox {
   /** Bytes of what waits. */
   get bytes(): number {
     return this.#bytes;
+  }
+
+  /** How many wait, of all tenants. */
+  get size(): number {
+    return this.#waiting.size;
   }
 
   count(tenant: string): number {
@@ -107,7 +117,7 @@ export class MemoryOutbox {
   cancel(tenant: string, id: number): 'cancelled' | 'released' | 'unknown' {
     const deferred = this.#waiting.get(id);
     if (deferred?.tenant === tenant) {
-      this.#take(deferred);
+      this.#drop(deferred);
       return 'cancelled';
     }
     return this.#released.get(id)?.tenant === tenant ? 'released' : 'unknown';
@@ -115,7 +125,7 @@ export class MemoryOutbox {
 
   dropTopic(topicId: number): void {
     for (const deferred of this.#waiting.values()) {
-      if (deferred.topicId === topicId) this.#take(deferred);
+      if (deferred.topicId === topicId) this.#drop(deferred);
     }
   }
 
@@ -146,6 +156,14 @@ export class MemoryOutbox {
   #take(deferred: Deferred): void {
     this.#waiting.delete(deferred.id);
     this.#bytes -= rowBytes(deferred.publication);
+  }
+
+  /** Before its time. The heap lets go of what was dropped before that is most of it. */
+  #drop(deferred: Deferred): void {
+    this.#take(deferred);
+    deferred.publication = { ...deferred.publication, ...NOTHING };
+    if (this.#due.size <= 2 * this.#waiting.size + CANCELLED_MAX) return;
+    this.#due.retain(({ id }) => this.#waiting.has(id));
   }
 
   #forgetReleased(now: number): void {

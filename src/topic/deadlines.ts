@@ -12,6 +12,8 @@ import type { Tracker } from './tracker.js';
 const TICK_MS = 10;
 /** While it is not known whether a socket is empty. */
 const PROBING_MS = 250;
+/** Places in the heap before those that are outdated are looked for. */
+const PLACES_MIN = 4_096;
 
 export interface DeadlinesOptions {
   clock: Clock;
@@ -24,6 +26,8 @@ export class Deadlines {
   readonly #heap = new MinHeap<Tracker>();
   #timer: NodeJS.Timeout | null = null;
   #timerAtMs = Number.POSITIVE_INFINITY;
+  /** How many places there may be until the next look for outdated ones. */
+  #placesMax = PLACES_MIN;
 
   constructor(options: DeadlinesOptions) {
     this.#options = options;
@@ -42,6 +46,7 @@ export class Deadlines {
     if (at >= tracker.wakeAtMs) return;
     tracker.wakeAtMs = at;
     this.#heap.push(at, tracker);
+    if (this.#heap.size > this.#placesMax) this.#dropOutdated();
     this.#arm(nowMs);
   }
 
@@ -55,6 +60,12 @@ export class Deadlines {
     else tracker.cursor.drained(member, nowMs);
     this.#options.onWoken(tracker);
     this.schedule(tracker);
+  }
+
+  /** Of subscriptions that have ended, and of looks that were put nearer: some are days away. */
+  #dropOutdated(): void {
+    this.#heap.retain((one, atMs) => one.state !== 'ended' && one.wakeAtMs === atMs);
+    this.#placesMax = Math.max(PLACES_MIN, 2 * this.#heap.size);
   }
 
   #arm(nowMs: number): void {

@@ -203,3 +203,42 @@ t.test('a sink that appends and flushes again is served', async (t) => {
   await eventually(() => second.outcome !== null);
   t.match(second.outcome, { kind: 'committed', sequence: 2 });
 });
+
+t.test('a deferred message that is cancelled leaves nothing behind', async (t) => {
+  const { log, timers } = open();
+  const topicId = await topicOf(log, 'cancelled');
+  const { publication } = new TestAppend(topicId, { payload: Buffer.alloc(250_000, 'x') });
+  const kept = { tenant: TENANT, topicId, publication, delayMs: HOUR_MS, deliverAtMs: 0 };
+  await log.defer(kept);
+  const before = process.memoryUsage().arrayBuffers;
+  for (let n = 0; n < 4_000; n++) {
+    const { id } = await log.defer({ ...kept, delayMs: 365 * 24 * HOUR_MS });
+    if ((await log.cancelDeferred(TENANT, id)) !== 'cancelled') t.fail(`cancel of ${id}`);
+  }
+  // Freed with a collection, which comes by itself before long.
+  await eventually(() => {
+    Buffer.alloc(MIB);
+    return process.memoryUsage().arrayBuffers - before < 64 * MIB;
+  });
+  t.equal((await log.totals(TENANT)).deferred, 1);
+  t.equal(timers.waiting.size, 2, 'of retention, and of the one that is left');
+  await log.close();
+});
+
+t.test('deferred messages are bounded by count and bytes', async (t) => {
+  const { log } = open({ memoryDeferredMax: 3, memoryLogBytesMax: MIB });
+  const topicId = await topicOf(log, 'deferred');
+  const defer = (bytes: number): ReturnType<typeof log.defer> => {
+    const { publication } = new TestAppend(topicId, { payload: Buffer.alloc(bytes) });
+    return log.defer({ tenant: TENANT, topicId, publication, delayMs: HOUR_MS, deliverAtMs: 0 });
+  };
+  const full = { code: 'log_full' } as const;
+  await t.rejects(defer(MIB / 2), { ...full, message: /MEMORY_LOG_BYTES_MAX/ });
+  const first = await defer(1);
+  await defer(1);
+  await defer(1);
+  await t.rejects(defer(1), { ...full, message: /MEMORY_DEFERRED_MAX/ });
+  await log.cancelDeferred(TENANT, first.id);
+  await defer(1);
+  await log.close();
+});
