@@ -33,6 +33,8 @@ import { Workers } from './workers.js';
 
 /** How often a drain looks whether everything under way was answered. */
 const DRAIN_POLL_MS = 10;
+/** What is asked during a drain holds it up this long at most. */
+const DRAIN_LATE_MS = 500;
 /** After the sessions were told, this long for their close frames to go out. */
 const DRAIN_GRACE_MS = 50;
 
@@ -140,7 +142,7 @@ export class Acceptor {
   async drain(): Promise<void> {
     this.#publishing.drain();
     this.#system.drain();
-    while (this.#state !== 'stopped' && this.#workers.requests.size > 0) await pause(DRAIN_POLL_MS);
+    await this.#answered();
     if (this.#state === 'stopped') return;
     this.#deliveries.flush();
     this.#sessions.drain();
@@ -156,6 +158,23 @@ export class Acceptor {
     if (this.#listening !== null) uWS.us_listen_socket_close(this.#listening);
     this.#app.close();
     this.#workers.closeAll();
+  }
+
+  /**
+   * Resolves once everything that is under way now was answered, and what came later too, if that is
+   * soon: clients that go on asking must not hold up the end for ever.
+   */
+  async #answered(): Promise<void> {
+    const { requests } = this.#workers;
+    const lateUntilMs = performance.now() + DRAIN_LATE_MS;
+    let owed = requests.owed();
+    const before = new Set(owed);
+    while (this.#state !== 'stopped' && owed.size > 0) {
+      await pause(DRAIN_POLL_MS);
+      owed = requests.owed();
+      for (const one of before) if (!owed.has(one)) before.delete(one);
+      if (before.size === 0 && performance.now() > lateUntilMs) return;
+    }
   }
 
   #makeDeliveries(clock: Clock): Deliveries {

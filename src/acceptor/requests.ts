@@ -23,6 +23,11 @@ export abstract class Waiting {
     this.creditBytes = creditBytes;
   }
 
+  /** Whether somebody still waits for its answer. */
+  get isOwed(): boolean {
+    return true;
+  }
+
   abstract failed(op: Pick<FailedOp, 'code' | 'detail' | 'field'>): void;
 
   published(_op: PublishedOp): void {
@@ -61,6 +66,11 @@ export class Requests {
   /** How many wait. */
   get size(): number {
     return this.#slots.length - 1 - this.#free.length;
+  }
+
+  /** Those who still wait: a control request that timed out was answered, and keeps its number. */
+  owed(): Set<Waiting> {
+    return new Set(this.#slots.filter((one): one is Waiting => one?.isOwed === true));
   }
 
   add(waiting: Waiting): number {

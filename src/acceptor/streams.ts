@@ -59,7 +59,6 @@ export class Streams {
     const topic = topicOf(segment, limits);
     const start = startOf(req.getHeader('last-event-id'));
     const stream = new Stream(exchange, sessions.nextNumber(), this.#options);
-    sessions.add(stream);
     exchange.onGone = () => {
       stream.state = 'closed';
       this.#open.delete(stream);
@@ -81,6 +80,8 @@ export class Streams {
         exchange.failWith({ code, detail, field: 'topic' });
       },
     });
+    // Last: a subscribe that throws leaves nothing behind.
+    sessions.add(stream);
   }
 
   /** Ends all streams; clients come back by themselves, elsewhere. */

@@ -103,6 +103,7 @@ export class Workers {
       const request = this.requests.add(call);
       call.timer = setTimeout(() => {
         // The number stays taken until its answer comes, so that it is not mixed up with another's.
+        call.timer = null;
         reject(new RequestError('log_unavailable', `no answer within ${CALL_TIMEOUT_MS} ms`));
       }, CALL_TIMEOUT_MS);
       ops.packCall(link.writer, { request, method, args: JSON.stringify(args) });
@@ -155,6 +156,7 @@ export class Workers {
 }
 
 class Call extends Waiting {
+  /** Null: it was answered. */
   timer: NodeJS.Timeout | null = null;
   readonly #resolve: (result: string) => void;
   readonly #reject: (error: RequestError) => void;
@@ -167,6 +169,10 @@ class Call extends Waiting {
     super(link, -1);
     this.#resolve = resolve;
     this.#reject = reject;
+  }
+
+  override get isOwed(): boolean {
+    return this.timer !== null;
   }
 
   override reply(op: ops.ReplyOp): void {

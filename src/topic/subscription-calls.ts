@@ -138,7 +138,7 @@ export class SubscriptionCalls {
   #seek(args: SubscriptionArgs): Promise<unknown> {
     const { delivery, subscribing } = this.#options;
     return this.#change(args, async (tracker) => {
-      const position = await subscribing.position(tracker.topic, args.start);
+      const position = await subscribing.openings.position(tracker.topic, args.start);
       delivery.attachments.seek(tracker, position.cursor);
     });
   }

@@ -294,10 +294,10 @@ export class Worker implements LogSink<PublishUnderWay> {
         this.#left(link, ops.readLeft(reader));
         return;
       case ops.OP_SUBSCRIBE:
-        this.#subscribing.subscribe(link, TENANT, ops.readSubscribe(reader));
+        this.#subscribing.ask({ link, tenant: TENANT, op: ops.readSubscribe(reader) });
         return;
       case ops.OP_UNSUBSCRIBE:
-        this.#subscribing.unsubscribe(link, TENANT, ops.readUnsubscribe(reader));
+        this.#subscribing.ask({ link, tenant: TENANT, op: ops.readUnsubscribe(reader) });
         return;
       case ops.OP_SESSION_ENDED:
         this.#subscribing.sessionEnded(link, ops.readSessionEnded(reader));
