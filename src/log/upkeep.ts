@@ -7,7 +7,7 @@ import type { Limits } from '../core/limits.js';
 import { dropOldLeaves, makeLeaves } from './partitions.js';
 import type { Queryable } from './queryable.js';
 import { applyRetention, forgetReleases, purgeDedupe } from './retention.js';
-import { forgetFailures, purgeOrphans } from './subscription-purge.js';
+import { forgetFailures, purgeOrphans, returnGiven } from './subscription-purge.js';
 
 const TURN_MS = 60_000;
 const STATEMENT_TIMEOUT_MS = 60_000;
@@ -81,6 +81,7 @@ export class Upkeep {
       await forgetReleases(client);
       await purgeOrphans(client, this.#options.clock);
       await forgetFailures(client, this.#options.clock);
+      await returnGiven(client, this.#options.clock);
     }
   }
 

@@ -1,13 +1,21 @@
 // Goal: the subscription store in PostgreSQL keeps the contract; upkeep leaves nothing of what was
-// deleted, and no failure older than 72 hours.
+// deleted, no failure older than 72 hours, and gives back what a dead node's session had.
 import pg from 'pg';
 import t from 'tap';
 import { systemClock } from '../../src/core/clock.js';
 import { migrate } from '../../src/log/migrations.js';
-import { forgetFailures, HISTORY_HOURS, purgeOrphans } from '../../src/log/subscription-purge.js';
+import {
+  forgetFailures,
+  GIVEN_HOURS,
+  HISTORY_HOURS,
+  purgeOrphans,
+  returnGiven,
+  TOMBSTONE_HOURS,
+} from '../../src/log/subscription-purge.js';
 import { startPostgres } from '../support/postgres.js';
 import { openPostgresLog } from '../support/postgres-log.js';
-import { TENANT } from './message-log.js';
+import { put, TENANT, text } from './message-log.js';
+import { TestAppend } from './recording-sink.js';
 import type { OpenStore } from './subscription-store.js';
 import {
   deliveriesOf,
@@ -138,4 +146,61 @@ t.test('upkeep deletes what deleted topics and subscriptions left, and old failu
   t.equal((await lettersOf(store, filterOf(living))).length, 2);
   t.same((await store.store.traceOf(living.id, 3)).failures, []);
   t.equal((await store.store.traceOf(living.id, 2)).failures.length, 1);
+});
+
+t.test(
+  'a tombstone goes after its time, with all that hung on it; its id does not come again',
+  async (t) => {
+    const store = await open();
+    t.teardown(() => store.log.close());
+    const [old, fresh, living] = [
+      await topicWith(store, 1),
+      await topicWith(store, 1),
+      await topicWith(store, 1),
+    ];
+    const { publication } = new TestAppend(0, { payload: text('1') });
+    for (const topic of [old, fresh, living]) {
+      const record = await taken(store, topic);
+      await store.store.save([saveOf(record, { deadLetters: [givenUp(1)] })]);
+      const later = { tenant: TENANT, topicId: topic.id, publication, deliverAtMs: 0 };
+      await store.log.defer({ ...later, delayMs: 24 * HOUR_MS });
+    }
+    for (const topic of [old, fresh]) await store.log.deleteTopic(TENANT, topic.name);
+    const hours = [TOMBSTONE_HOURS + 0.1, old.id];
+    await client.query(
+      `UPDATE conduit.topics SET deleted_at = clock_timestamp() - $1 * interval '1 hour' WHERE id = $2`,
+      hours,
+    );
+    await purgeOrphans(client, systemClock);
+    const left = async (id: number): Promise<number[]> => [
+      await countOf('topics', 'id', id),
+      await countOf('subscriptions', 'topic_id', id),
+      await countOf('dead_letters', 'topic_id', id),
+      await countOf('outbox', 'topic_id', id),
+    ];
+    t.same(await left(old.id), [0, 0, 0, 0]);
+    t.same(await left(fresh.id), [1, 0, 0, 0], 'a new tombstone stays for a while');
+    t.same(await left(living.id), [1, 1, 1, 1]);
+    const [late] = await put(store, new TestAppend(old.id, { payload: text('late') }));
+    t.match(late, { kind: 'failed', code: 'topic_not_found' });
+    t.ok((await store.log.createTopic(TENANT, old.name, null)).topic.id > living.id);
+  },
+);
+
+t.test('a dead letter whose session died with its node is one again after an hour', async (t) => {
+  const store = await open();
+  t.teardown(() => store.log.close());
+  const topic = await topicWith(store, 3);
+  const nothing = { failures: [], settledDeliveries: [] };
+  const deadLetters = [givenUp(1), givenUp(2)];
+  const save = { topicId: topic.id, session: 'n1/9', deadLetters, ...nothing };
+  await store.store.saveEphemeral(save);
+  const ids = (await lettersOf(store, filterOf(topic))).map(({ id }) => id);
+  await store.store.redrive(ids);
+  await client.query(
+    `UPDATE conduit.dead_letters SET redriven_at = redriven_at - $1 * interval '1 hour' WHERE id = $2`,
+    [GIVEN_HOURS + 0.1, ids[0]],
+  );
+  t.equal(await returnGiven(client, systemClock), 1);
+  t.match(await lettersOf(store, filterOf(topic)), [{ id: ids[0], redriven: false }]);
 });
