@@ -8,7 +8,9 @@ import { ColdPool } from './cold/cold-pool.js';
 import { serveCold } from './cold/cold-port.js';
 import type { Config } from './config/config.js';
 import { describeDatabase } from './core/database-url.js';
-import { createLogger } from './observe/logger.js';
+import type { BrowseAsk } from './log/browsed.js';
+import type { ReadRange } from './log/message-log.js';
+import { createLogger, type Logger } from './observe/logger.js';
 import { banner, describeEmbedded } from './supervisor/banner.js';
 import { prepareDatabase } from './supervisor/database.js';
 import { startEmbeddedPostgres } from './supervisor/embedded-postgres.js';
@@ -47,19 +49,19 @@ export async function runNode(options: NodeOptions): Promise<number> {
       databaseUrl = postgres.url;
       logPlace = describeEmbedded(postgres);
     }
-    let pool: ColdPool | null = null;
+    let pools: Pools | null = null;
     if (databaseUrl !== null) {
       const applied = await life.untilEnd(prepareDatabase(databaseUrl));
       for (const name of applied) logger.info({ name }, 'migrated');
-      pool = openColdPool(config, databaseUrl);
-      life.owns({ stop: () => pool?.close() ?? Promise.resolve() });
+      pools = openPools(config, databaseUrl, logger);
+      life.owns(pools);
     }
     letHeapsGrow();
     const threads = new NodeThreads({
       config: Object.freeze({ ...config, databaseUrl }),
       version,
       logger,
-      openCold: pool === null ? null : openColdPort.bind(null, pool),
+      openPool: pools?.openPort ?? null,
       onFatal: (line, exitCode) => life.end({ line, exitCode }),
     });
     life.owns(threads);
@@ -72,13 +74,36 @@ function refuse(trouble: string | null): void {
   if (trouble !== null) throw new StartRefused(trouble);
 }
 
-function openColdPool(config: Config, databaseUrl: string): ColdPool {
-  return new ColdPool({ databaseUrl, applicationName: `conduit/${config.nodeId}/cold` });
+interface Pools {
+  /** The end of a port for a thread of that kind: workers catch up, acceptors browse. */
+  openPort: (kind: 'worker' | 'acceptor') => MessagePort;
+  stop: () => Promise<void>;
 }
 
-/** The worker's end of a port to the pool. */
-function openColdPort(pool: ColdPool): MessagePort {
-  const { port1, port2 } = new MessageChannel();
-  serveCold(port1, (range) => pool.read(range));
-  return port2;
+function openPools({ nodeId }: Config, databaseUrl: string, logger: Logger): Pools {
+  const applicationName = `conduit/${nodeId}`;
+  const cold = new ColdPool<ReadRange>({
+    ...{ task: 'read-page', databaseUrl },
+    applicationName: `${applicationName}/cold`,
+  });
+  const browse = new ColdPool<BrowseAsk>({
+    ...{ task: 'browse', databaseUrl },
+    applicationName: `${applicationName}/browse`,
+  });
+  let state: 'open' | 'closed' = 'open';
+  const onDied = (err: unknown): void => {
+    if (state === 'open') logger.error({ err }, 'a thread that reads the log failed');
+  };
+  return {
+    openPort: (kind) => {
+      const { port1, port2 } = new MessageChannel();
+      if (kind === 'worker') serveCold(port1, (range: ReadRange) => cold.run(range), onDied);
+      else serveCold(port1, (ask: BrowseAsk) => browse.run(ask), onDied);
+      return port2;
+    },
+    stop: async () => {
+      state = 'closed';
+      await Promise.all([cold.close(), browse.close()]);
+    },
+  };
 }

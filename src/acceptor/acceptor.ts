@@ -15,6 +15,7 @@ import {
   type UnsubscribedOp,
 } from '../thread/ops.js';
 import { errorFrame } from '../wire/problem.js';
+import { Browsing } from './browsing.js';
 import { Control } from './control.js';
 import { deadLetterRoutes } from './dead-letter-routes.js';
 import { Deliveries } from './deliveries.js';
@@ -48,6 +49,7 @@ export class Acceptor {
   readonly #start: AcceptorStart;
   readonly #app = uWS.App();
   readonly #workers: Workers;
+  readonly #browsing: Browsing;
   readonly #publishing: Publishing;
   readonly #sessions: Sessions;
   readonly #streams: Streams;
@@ -100,7 +102,9 @@ export class Acceptor {
       limits,
       clock,
     });
-    this.#control = new Control({ workers: this.#workers, limits, inMemory, onFault });
+    const browsing = new Browsing(this.#workers, start.browse, limits);
+    this.#browsing = browsing;
+    this.#control = new Control({ workers: this.#workers, limits, inMemory, browsing, onFault });
     this.#system = new SystemRoutes({
       control: this.#control,
       version,
@@ -158,6 +162,7 @@ export class Acceptor {
     if (this.#listening !== null) uWS.us_listen_socket_close(this.#listening);
     this.#app.close();
     this.#workers.closeAll();
+    this.#browsing.close();
   }
 
   /**
@@ -166,12 +171,13 @@ export class Acceptor {
    */
   async #answered(): Promise<void> {
     const { requests } = this.#workers;
+    const owedNow = (): Set<object> => new Set([...requests.owed(), ...this.#browsing.owed()]);
     const lateUntilMs = performance.now() + DRAIN_LATE_MS;
-    let owed = requests.owed();
+    let owed = owedNow();
     const before = new Set(owed);
     while (this.#state !== 'stopped' && owed.size > 0) {
       await pause(DRAIN_POLL_MS);
-      owed = requests.owed();
+      owed = owedNow();
       for (const one of before) if (!owed.has(one)) before.delete(one);
       if (before.size === 0 && performance.now() > lateUntilMs) return;
     }

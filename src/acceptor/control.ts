@@ -7,6 +7,7 @@ import { RequestError } from '../core/errors.js';
 import type { Limits } from '../core/limits.js';
 import { parseJsonBody } from '../wire/json-body.js';
 import { bodyType, readBody } from './body.js';
+import type { Browsing } from './browsing.js';
 import { type Exchange, faultOfOurs } from './exchange.js';
 import { TENANT } from './publishing.js';
 import type { Workers } from './workers.js';
@@ -16,6 +17,7 @@ export interface ControlOptions {
   limits: Limits;
   /** Each worker has topics of its own: lists are merged from all. */
   inMemory: boolean;
+  browsing: Browsing;
   onFault: (error: unknown) => void;
 }
 
@@ -23,12 +25,14 @@ export class Control {
   readonly workers: Workers;
   readonly limits: Limits;
   readonly inMemory: boolean;
+  readonly browsing: Browsing;
   readonly #onFault: (error: unknown) => void;
 
   constructor(options: ControlOptions) {
     this.workers = options.workers;
     this.limits = options.limits;
     this.inMemory = options.inMemory;
+    this.browsing = options.browsing;
     this.#onFault = options.onFault;
   }
 

@@ -9,27 +9,17 @@ import { formatUuid, makeUuidV7, parseUuid } from '../core/uuid.js';
 import { type Body, idsOf, integerOf, knownFields, textOf } from './body-fields.js';
 import type { Control } from './control.js';
 import type { Exchange } from './exchange.js';
+import { type LetterFilter, letterPage } from './letter-pages.js';
 import { Query } from './query.js';
 import type { Route, RouteHandler } from './router.js';
 
 const NDJSON = 'application/x-ndjson';
+const LIST_START = Buffer.from('{"dead_letters":[');
 const IDS_MAX = 1_000;
 const REDRIVE_MAX = 10_000_000;
 const RATE_MAX = 100_000;
 const RATE_DEFAULT = 1_000;
 const SEQUENCE_MAX = Number.MAX_SAFE_INTEGER;
-
-/** A dead letter as JSON text, since its payload's bytes are not to be parsed. */
-interface Letter {
-  id: number;
-  json: string;
-}
-
-interface Filter {
-  topic: string | null;
-  subscription: string | null;
-  ids: number[] | null;
-}
 
 /** One worker's part of a job. */
 interface JobPart {
@@ -71,18 +61,19 @@ class DeadLetterRoutes {
       return;
     }
     this.#control.run(exchange, async () => {
-      const { letters, next } = await this.#page(filter, after, limit ?? limits.pageItemsMax);
-      const texts = letters.map(({ json }) => json).join(',');
-      const more = next === null ? '' : `,"next":${next}`;
-      exchange.reply(200, `{"dead_letters":[${texts}]${more}}`);
+      const range = { after, limit: limit ?? limits.pageItemsMax, lines: false };
+      const { body, next } = await letterPage(this.#control.browsing, filter, range);
+      const end = next === null ? ']}' : `],"next":${next}}`;
+      exchange.reply(200, Buffer.concat([LIST_START, body, Buffer.from(end)]));
     });
   };
 
   readonly get: RouteHandler = (exchange, _req, segment) => {
     const filter = { topic: null, subscription: null, ids: [idOf(segment)] };
     this.#control.run(exchange, async () => {
-      const { letters } = await this.#page(filter, 0, 1);
-      exchange.reply(200, found(letters[0]).json);
+      const range = { after: 0, limit: 1, lines: false };
+      const { count, body } = await letterPage(this.#control.browsing, filter, range);
+      exchange.reply(200, found(count === 0 ? undefined : body));
     });
   };
 
@@ -144,16 +135,12 @@ class DeadLetterRoutes {
       throw new RequestError('invalid_field', 'must be a message_id, a UUID', 'id');
     }
     this.#control.run(exchange, async () => {
-      type Trace = { message: string | null };
-      const answers = await this.#control.askAll<Trace>('message.trace', { id });
-      const text = answers.find((answer) => answer.message !== null)?.message;
-      if (text == null) throw new RequestError('message_not_found', 'no such message', 'id');
-      exchange.reply(200, text);
+      exchange.reply(200, await this.#trace(id));
     });
   };
 
   /** Every worker is asked first what it has: a job that is refused starts nowhere. */
-  async #startJob(filter: Filter, pace: { limit: number; rate: number }): Promise<object> {
+  async #startJob(filter: LetterFilter, pace: { limit: number; rate: number }): Promise<object> {
     type Part = { matched: number; gone: number };
     const args = { ...filter, ...pace };
     const found = await this.#control.askAll<Part>('dead-letters.match', args);
@@ -173,6 +160,21 @@ class DeadLetterRoutes {
     }
   }
 
+  /** What is stored, with what the owner of the topic knows of the subscriptions that it has open. */
+  async #trace(id: string): Promise<Uint8Array> {
+    type Found = { topic: string; topicId: number; sequence: number };
+    const { browsing } = this.#control;
+    const answers = await browsing.all<{ found: Found | null }>('message.find', { id });
+    const message = answers.find(({ result }) => result.found !== null)?.result.found;
+    if (message == null) throw new RequestError('message_not_found', 'no such message', 'id');
+    const { topic } = message;
+    const { live } = await this.#control.call<{ live: object }>(topic, 'message.live', {
+      ...message,
+    });
+    const { body } = await browsing.of<null>(topic, 'message.trace', { ...message, live });
+    return body;
+  }
+
   async #parts(method: string, job: string): Promise<JobPart[]> {
     const answers = await this.#control.askAll<{ part: JobPart | null }>(method, { job });
     const parts = answers.flatMap((answer) => answer.part ?? []);
@@ -180,52 +182,36 @@ class DeadLetterRoutes {
     throw new RequestError('job_not_found', 'no such job here, or it ended long ago', 'id');
   }
 
-  async #purge(filter: Filter): Promise<number> {
-    const answers = await this.#control.ask<{ purged: number }>('dead-letters.purge', {
-      ...filter,
-    });
-    return sum(answers.map((answer) => answer.purged));
-  }
-
-  /** In id order; `next` is what to go on after. */
-  async #page(
-    filter: Filter,
-    after: number,
-    limit: number,
-  ): Promise<{ letters: Letter[]; next: number | null }> {
-    type Page = { letters: Letter[]; more: boolean };
-    const args = { ...filter, after, limit };
-    const pages = await this.#control.ask<Page>('dead-letters.list', args);
-    const all = pages.flatMap((page) => page.letters).sort((a, b) => a.id - b.id);
-    // What a cut page did not give may come before what another gave.
-    const cut = pages.filter((page) => page.more).map((page) => page.letters.at(-1)?.id ?? after);
-    const letters = all.filter(({ id }) => id <= Math.min(...cut, SEQUENCE_MAX)).slice(0, limit);
-    const isAll = cut.length === 0 && letters.length === all.length;
-    return { letters, next: isAll ? null : (letters.at(-1)?.id ?? null) };
+  async #purge(filter: LetterFilter): Promise<number> {
+    const { browsing } = this.#control;
+    const answers = await browsing.all<{ purged: number }>('dead-letters.purge', { ...filter });
+    return sum(answers.map(({ result }) => result.purged));
   }
 
   /** One dead letter a line, page by page at the client's pace. */
   async #export(
     exchange: Exchange,
-    filter: Filter,
+    filter: LetterFilter,
     { after, limit }: { after: number; limit: number | null },
   ): Promise<void> {
+    const { browsing } = this.#control;
+    const lines = true;
     let left = limit ?? SEQUENCE_MAX;
-    let page = await this.#page(filter, after, Math.min(left, IDS_MAX));
+    let page = await letterPage(browsing, filter, { after, limit: Math.min(left, IDS_MAX), lines });
     if (!exchange.isOpen) return;
     const writing = new PacedWriter(exchange);
     while (exchange.isOpen) {
-      left -= page.letters.length;
-      const lines = page.letters.map(({ json }) => `${json.replace(/[\r\n]/g, ' ')}\n`).join('');
-      const isOpen = await writing.write(lines);
+      left -= page.count;
+      const isOpen = await writing.write(page.body);
       if (!isOpen || page.next === null || left <= 0) break;
-      page = await this.#page(filter, page.next, Math.min(left, IDS_MAX));
+      const range = { after: page.next, limit: Math.min(left, IDS_MAX), lines };
+      page = await letterPage(browsing, filter, range);
     }
     exchange.endStream();
   }
 
   /** Either ids, or what `upTo` asks for: a topic, or a topic and a subscription. */
-  #filterOf(body: Body, upTo: 'topic' | 'subscription'): Filter {
+  #filterOf(body: Body, upTo: 'topic' | 'subscription'): LetterFilter {
     const ids = idsOf(body, 'ids', IDS_MAX);
     const topic = textOf(body, 'topic');
     const subscription = textOf(body, 'subscription');
@@ -240,7 +226,7 @@ class DeadLetterRoutes {
     return this.#filter(topic, subscription, null);
   }
 
-  #filter(topic: string | null, subscription: string | null, ids: number[] | null): Filter {
+  #filter(topic: string | null, subscription: string | null, ids: number[] | null): LetterFilter {
     const { limits } = this.#control;
     if (topic !== null) checkTopicName(topic, limits);
     if (subscription !== null && !isName(subscription, limits.topicNameBytesMax)) {
@@ -262,7 +248,7 @@ class PacedWriter {
   }
 
   /** False once the client has gone. */
-  async write(text: string): Promise<boolean> {
+  async write(text: Uint8Array): Promise<boolean> {
     if (!this.#exchange.write(text)) {
       await new Promise<void>((resolve) => {
         this.#writable = resolve;

@@ -144,8 +144,8 @@ export class Exchange {
   }
 
   /** More of the stream; false: uWS had to keep some of it. Not empty: that would end the stream. */
-  write(text: string): boolean {
-    if (this.#state !== 'streaming' || text === '') return true;
+  write(text: string | Uint8Array): boolean {
+    if (this.#state !== 'streaming' || text.length === 0) return true;
     let isTaken = true;
     this.res.cork(() => {
       isTaken = this.res.write(text);

@@ -2,6 +2,11 @@
 import type { HttpRequest } from 'uWebSockets.js';
 import { RequestError } from '../core/errors.js';
 import { checkTopicName, isName } from '../core/topic-name.js';
+import {
+  type SubscriptionState,
+  type SubscriptionView,
+  withHead,
+} from '../log/subscription-view.js';
 import { integerOf, knownFields, positionOf } from './body-fields.js';
 import type { Control } from './control.js';
 import type { Exchange } from './exchange.js';
@@ -11,13 +16,15 @@ import type { Route, RouteHandler } from './router.js';
 const ACK_WAIT_MS_MAX = 3_600_000;
 const DELIVER_MAX = 1_000;
 
-/** As the workers give it and clients get it. */
-interface SubscriptionJson {
-  topic: string;
-  name: string;
+/** As the log gives it: without what the workers know better. */
+interface Stored {
+  topicId: number;
+  head: number;
+  view: SubscriptionView;
 }
 
-type Answer = { subscription: SubscriptionJson | null };
+type Page = { subscriptions: Stored[] };
+type Answer = { subscription: SubscriptionView | null };
 
 export function subscriptionRoutes(control: Control): Route[] {
   const routes = new SubscriptionRoutes(control);
@@ -46,13 +53,12 @@ class SubscriptionRoutes {
     const limit = query.integer('limit', 1, limits.pageItemsMax) ?? limits.pageItemsMax;
     const after = this.#after(query.text('after'));
     this.#control.run(exchange, async () => {
-      const args = { topic, limit, after };
-      type Page = { subscriptions: SubscriptionJson[] };
-      const pages = await this.#control.askAll<Page>('subscription.list', args);
-      const subscriptions = pages
-        .flatMap((page) => page.subscriptions)
-        .sort(byName)
-        .slice(0, limit);
+      // A floor that has passed a dead letter is not shown before the dead letter can be.
+      await this.#control.askAll('subscription.flush', {});
+      const { browsing } = this.#control;
+      const pages = await browsing.all<Page>('subscription.list', { topic, limit, after });
+      const stored = pages.flatMap(({ result }) => result.subscriptions).sort(byName);
+      const subscriptions = await this.#alive(stored.slice(0, limit));
       const last = subscriptions.length === limit ? subscriptions.at(-1) : undefined;
       const next = last === undefined ? undefined : `${last.topic}/${last.name}`;
       exchange.json(200, { subscriptions, next });
@@ -60,8 +66,32 @@ class SubscriptionRoutes {
   }
 
   readonly get: RouteHandler = (exchange, _req, topic, name) => {
-    this.#ask(exchange, 'subscription.get', this.#target(topic, name), {});
+    const target = this.#target(topic, name);
+    this.#control.run(exchange, async () => {
+      await this.#control.call(target.topic, 'subscription.flush', {});
+      const args = { topic: target.topic, name: target.subscription };
+      const { result } = await this.#control.browsing.of<Page>(
+        target.topic,
+        'subscription.get',
+        args,
+      );
+      const [one] = await this.#alive(result.subscriptions);
+      if (one === undefined) throw notFound();
+      exchange.json(200, one);
+    });
   };
+
+  /** With what the workers know of those that they have open. */
+  async #alive(stored: readonly Stored[]): Promise<SubscriptionView[]> {
+    const of = stored.map(({ topicId, view }) => ({ topicId, name: view.name }));
+    type Live = { live: (SubscriptionState | null)[] };
+    const known =
+      of.length === 0 ? [] : await this.#control.askAll<Live>('subscription.live', { of });
+    return stored.map(({ view, head }, n) => {
+      const live = known.find((one) => one.live[n] != null)?.live[n];
+      return withHead({ ...view, ...live }, head);
+    });
+  }
 
   readonly patch: RouteHandler = (exchange, req, topic, name) => {
     const target = this.#target(topic, name);
@@ -148,7 +178,7 @@ function notFound(): RequestError {
   return new RequestError('subscription_not_found', detail, 'subscription');
 }
 
-function byName(a: SubscriptionJson, b: SubscriptionJson): number {
+function byName({ view: a }: Stored, { view: b }: Stored): number {
   if (a.topic !== b.topic) return a.topic < b.topic ? -1 : 1;
   return a.name < b.name ? -1 : 1;
 }

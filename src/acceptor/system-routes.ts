@@ -11,10 +11,16 @@ export interface SystemRoutesOptions {
   sessions: () => number;
 }
 
+/** Of the shared database; in memory each worker counts its own topics. */
+interface LogTotals {
+  topics: number;
+  messages: number;
+  deferred: number;
+}
+
 interface WorkerStats {
   messages_per_sec: number;
   active_subscribers: number;
-  log_totals: { topics: number; messages: number; deferred: number };
   hot_cache_bytes: number;
   gaps_repaired: number;
   redelivered: number;
@@ -84,17 +90,16 @@ export class SystemRoutes {
       const all = await this.#options.control.askAll<WorkerStats>('stats', {});
       const sum = (of: (one: WorkerStats) => number): number =>
         all.reduce((total, one) => total + of(one), 0);
-      // A shared database counts once; in memory each worker counts its own topics.
-      const logs = control.inMemory ? all : all.slice(0, 1);
-      const total = (of: (one: WorkerStats) => number): number =>
-        logs.reduce((count, one) => count + of(one), 0);
+      const logs = await control.browsing.all<LogTotals>('log.totals', {});
+      const total = (of: keyof LogTotals): number =>
+        logs.reduce((count, { result }) => count + result[of], 0);
       exchange.json(200, {
         messages_per_sec: Math.round(sum((one) => one.messages_per_sec) * 10) / 10,
-        total_messages: total((one) => one.log_totals.messages),
+        total_messages: total('messages'),
         active_subscribers: sum((one) => one.active_subscribers),
-        active_topics: total((one) => one.log_totals.topics),
+        active_topics: total('topics'),
         uptime_seconds: Math.round((Date.now() - startedAtMs) / 100) / 10,
-        deferred_messages: total((one) => one.log_totals.deferred),
+        deferred_messages: total('deferred'),
         sessions: sessions(),
         hot_cache_bytes: sum((one) => one.hot_cache_bytes),
         gaps_repaired: sum((one) => one.gaps_repaired),

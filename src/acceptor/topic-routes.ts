@@ -2,6 +2,7 @@
 import type { HttpRequest } from 'uWebSockets.js';
 import { RequestError } from '../core/errors.js';
 import { checkTopicName } from '../core/topic-name.js';
+import type { Answer } from './browsing.js';
 import type { Control } from './control.js';
 import type { Exchange } from './exchange.js';
 import { TENANT } from './publishing.js';
@@ -43,7 +44,6 @@ export class TopicRoutes {
     const query = new Query(req.getQuery() ?? '', ['limit', 'after', 'prefix']);
     const limit = query.integer('limit', 1, this.#control.limits.pageItemsMax);
     const page = {
-      tenant: TENANT,
       limit: limit ?? this.#control.limits.pageItemsMax,
       after: query.text('after') ?? '',
       prefix: query.text('prefix') ?? '',
@@ -58,8 +58,10 @@ export class TopicRoutes {
   get(exchange: Exchange, _req: HttpRequest, segment: string): void {
     const name = topicOf(segment, this.#control.limits);
     this.#control.run(exchange, async () => {
-      const { topic } = await this.#call<{ topic: TopicJson | null }>(name, 'topic.get', {});
-      exchange.json(200, found(topic));
+      const { result } = await this.#browse<{ topic: TopicJson | null }>(name, 'topic.get', {});
+      const topics = [found(result.topic)];
+      await this.#count(topics, [this.#control.workers.indexOf(TENANT, name)]);
+      exchange.json(200, topics[0]);
     });
   }
 
@@ -86,8 +88,8 @@ export class TopicRoutes {
   position(exchange: Exchange, _req: HttpRequest, segment: string): void {
     const name = topicOf(segment, this.#control.limits);
     this.#control.run(exchange, async () => {
-      const { position } = await this.#call<{ position: unknown }>(name, 'topic.position', {});
-      exchange.json(200, found(position));
+      const { result } = await this.#browse<{ position: unknown }>(name, 'topic.position', {});
+      exchange.json(200, found(result.position));
     });
   }
 
@@ -101,13 +103,8 @@ export class TopicRoutes {
       order: query.oneOf('order', ['asc', 'desc'], 'asc'),
     };
     this.#control.run(exchange, async () => {
-      const page = await this.#call<{ messages?: string; next?: number | null }>(
-        name,
-        'topic.messages',
-        args,
-      );
-      const next = page.next == null ? '' : `,"next":${page.next}`;
-      exchange.reply(200, `{"messages":${found(page.messages ?? null)}${next}}`);
+      const { body } = await this.#browse<null>(name, 'topic.messages', args);
+      exchange.reply(200, body);
     });
   }
 
@@ -117,11 +114,12 @@ export class TopicRoutes {
     const topic = query.text('topic');
     if (topic !== null) checkTopicName(topic, limits);
     const limit = query.integer('limit', 1, limits.pageItemsMax) ?? limits.pageItemsMax;
-    const afterId = query.integer('after', 0, SEQUENCE_MAX) ?? 0;
+    const after = query.integer('after', 0, SEQUENCE_MAX) ?? 0;
     this.#control.run(exchange, async () => {
-      const args = { tenant: TENANT, topic, afterId, limit };
-      const pages = await this.#control.ask<{ deferred: { id: number }[] }>('deferred.list', args);
-      const all = pages.flatMap((page) => page.deferred).sort((a, b) => a.id - b.id);
+      const args = { topic, after, limit };
+      const { browsing } = this.#control;
+      const pages = await browsing.all<{ deferred: { id: number }[] }>('deferred.list', args);
+      const all = pages.flatMap(({ result }) => result.deferred).sort((a, b) => a.id - b.id);
       const deferred = all.slice(0, limit);
       const next = deferred.length === limit ? deferred.at(-1)?.id : undefined;
       exchange.json(200, { deferred, next });
@@ -144,28 +142,32 @@ export class TopicRoutes {
   }
 
   async #listTopics(page: { limit: number }): Promise<TopicJson[]> {
-    const { inMemory } = this.#control;
-    const pages = await this.#control.ask<{ topics: TopicJson[] }>('topics.list', page);
+    const { browsing, workers } = this.#control;
+    const pages = await browsing.all<{ topics: TopicJson[] }>('topics.list', page);
     const topics = pages
-      .flatMap((one) => one.topics)
+      .flatMap(({ result }) => result.topics)
       .sort((a, b) => (a.name < b.name ? -1 : 1))
       .slice(0, page.limit);
-    if (!inMemory && this.#control.workers.count > 1) await this.#count(topics);
+    await this.#count(topics, Array.from({ length: workers.count }).keys());
     return topics;
   }
 
-  /** Puts in the subscriber counts, which only the owners know. */
-  async #count(topics: TopicJson[]): Promise<void> {
+  /** Puts in the subscriber counts, which only the owners know: these workers are asked. */
+  async #count(topics: TopicJson[], indexes: Iterable<number>): Promise<void> {
     const { workers } = this.#control;
     const names = topics.map((topic) => topic.name);
-    for (let index = 0; index < workers.count; index++) {
+    for (const index of indexes) {
       const args = { tenant: TENANT, names };
       const text = await workers.call(workers.byIndex(index), 'topics.counts', args);
       const { counts } = JSON.parse(text) as { counts: number[] };
       topics.forEach((topic, i) => {
-        topic.subscriber_count = (index === 0 ? 0 : topic.subscriber_count) + (counts[i] ?? 0);
+        topic.subscriber_count += counts[i] ?? 0;
       });
     }
+  }
+
+  #browse<T>(name: string, method: string, args: Record<string, unknown>): Promise<Answer<T>> {
+    return this.#control.browsing.of(name, method, { name, ...args });
   }
 
   #call<T>(name: string, method: string, args: Record<string, unknown>): Promise<T> {

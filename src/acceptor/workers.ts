@@ -6,6 +6,7 @@
 
 import { RequestError } from '../core/errors.js';
 import type { Limits } from '../core/limits.js';
+import type { Browsed } from '../log/browsed.js';
 import type { WorkerLink } from '../thread/control.js';
 import { AcceptorLinkEnd } from '../thread/link.js';
 import * as ops from '../thread/ops.js';
@@ -59,6 +60,10 @@ export class Workers {
     return this.byIndex(this.#placement.workerOf(tenant, topic));
   }
 
+  indexOf(tenant: string, topic: string): number {
+    return this.#placement.workerOf(tenant, topic);
+  }
+
   byIndex(worker: number): AcceptorLinkEnd {
     const link = this.#links[worker];
     if (link != null) return link;
@@ -97,7 +102,16 @@ export class Workers {
   }
 
   /** A control request; resolves with the result's JSON text, rejects with RequestError. */
-  call(link: AcceptorLinkEnd, method: string, args: Record<string, unknown>): Promise<string> {
+  async call(
+    link: AcceptorLinkEnd,
+    method: string,
+    args: Record<string, unknown>,
+  ): Promise<string> {
+    return (await this.ask(link, method, args)).result;
+  }
+
+  /** The same, for what has bytes beside its result. */
+  ask(link: AcceptorLinkEnd, method: string, args: Record<string, unknown>): Promise<Browsed> {
     return new Promise((resolve, reject) => {
       const call = new Call(link, resolve, reject);
       const request = this.requests.add(call);
@@ -158,12 +172,12 @@ export class Workers {
 class Call extends Waiting {
   /** Null: it was answered. */
   timer: NodeJS.Timeout | null = null;
-  readonly #resolve: (result: string) => void;
+  readonly #resolve: (reply: Browsed) => void;
   readonly #reject: (error: RequestError) => void;
 
   constructor(
     link: AcceptorLinkEnd,
-    resolve: (result: string) => void,
+    resolve: (reply: Browsed) => void,
     reject: (error: RequestError) => void,
   ) {
     super(link, -1);
@@ -177,7 +191,7 @@ class Call extends Waiting {
 
   override reply(op: ops.ReplyOp): void {
     if (this.timer !== null) clearTimeout(this.timer);
-    this.#resolve(op.result);
+    this.#resolve(op);
   }
 
   override failed(op: Pick<ops.FailedOp, 'code' | 'detail' | 'field'>): void {

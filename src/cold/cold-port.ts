@@ -1,33 +1,40 @@
 /**
- * The main thread's end of a topic worker's port to the cold pool: lets the pool read what is asked
- * for, and passes the packed page on without looking into it. Errors travel as ids. The worker's
- * end is log/cold-reader.ts.
+ * The main thread's end of another thread's port to a pool (thread/pool-port.ts): lets the pool do what is
+ * asked for, and passes the bytes on without looking into them. Errors travel as ids.
  */
 import type { MessagePort } from 'node:worker_threads';
-import { ERRORS } from '../core/errors.js';
-import type { ReadAnswer, ReadFailure, ReadRequest, ReadResult } from '../log/cold-reader.js';
 import { messageOf } from '../log/log-errors.js';
 import { LOG_UNREACHABLE } from '../log/log-refusal.js';
-import type { ReadRange } from '../log/message-log.js';
+import {
+  type PoolAnswer,
+  type PoolRequest,
+  type PoolResult,
+  poolFailure,
+} from '../thread/pool-port.js';
 
-/** Main thread: serves one worker until its port closes. `read`: ColdPool.read. */
-export function serveCold(
+/** Main thread: serves one thread until its port closes. `run`: ColdPool.run; `onFault`: what it threw. */
+export function serveCold<Q>(
   port: MessagePort,
-  read: (range: ReadRange) => Promise<ReadResult>,
+  run: (ask: Q) => Promise<PoolResult>,
+  onFault: (error: unknown) => void,
 ): void {
-  port.on('message', ({ id, range }: ReadRequest) => {
-    read(range).then(
+  port.on('message', ({ id, ask }: PoolRequest<Q>) => {
+    run(ask).then(
       (result) => answer(port, { id, result }),
-      (error: unknown) => answer(port, { id, result: failureOf(error) }),
+      (error: unknown) => {
+        onFault(error);
+        answer(port, { id, result: unreachable(error) });
+      },
     );
   });
 }
 
-function answer(port: MessagePort, message: ReadAnswer): void {
+function answer(port: MessagePort, message: PoolAnswer): void {
   port.postMessage(message, message.result instanceof ArrayBuffer ? [message.result] : []);
 }
 
-function failureOf(error: unknown): ReadFailure {
+/** The thread died of it, or there is none any more. */
+function unreachable(error: unknown): PoolResult {
   const { code, detail } = LOG_UNREACHABLE;
-  return { errorId: ERRORS[code].id, detail, cause: messageOf(error) };
+  return poolFailure({ code, message: detail }, messageOf(error));
 }

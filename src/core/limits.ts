@@ -51,6 +51,12 @@ export const LIMITS = {
     text: 'Headers of a message as JSON text.',
   },
   depthMax: { default: 64, min: 1, max: 256, text: 'Nesting of JSON or msgpack.' },
+  browseWaitingMax: {
+    default: 64,
+    min: 1,
+    max: 10_000,
+    text: 'Reads of the HTTP API that wait for the browsing pool, of one acceptor.',
+  },
   pageItemsMax: { default: 1_000, min: 1, max: 10_000, text: 'Items in one page of a list.' },
   subscriptionsPerSessionMax: {
     default: 128,

@@ -4,6 +4,7 @@
  */
 import pg from 'pg';
 import { LogConfigurationError } from './log-configuration-error.js';
+import type { Queryable } from './queryable.js';
 import { wrongEncoding } from './server-encoding.js';
 
 const CONNECT_TIMEOUT_MS = 2_000;
@@ -103,7 +104,7 @@ export async function assertServer(client: pg.Client): Promise<void> {
 }
 
 /** 1 to 20 of [0-9a-z]: the database system and its timeline, which a promotion changes. */
-export async function readIncarnation(client: pg.Client): Promise<string> {
+export async function readIncarnation(client: Queryable): Promise<string> {
   const { rows } = await client.query<{ system: string; timeline: string }>(
     `SELECT (SELECT system_identifier::text FROM pg_control_system()) AS system,
        CASE WHEN pg_is_in_recovery() THEN '0'

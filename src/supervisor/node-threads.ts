@@ -32,8 +32,8 @@ export interface NodeThreadsOptions {
   config: Config;
   version: string;
   logger: Logger;
-  /** The worker's end of a port to the cold pool; null in memory. */
-  openCold: (() => MessagePort) | null;
+  /** A thread's end of a port to the pool that its kind uses; null in memory. */
+  openPool: ((kind: SeatKind) => MessagePort) | null;
   /** The node cannot go on. */
   onFatal: (line: string, exitCode: number) => void;
 }
@@ -95,12 +95,12 @@ export class NodeThreads {
   #fill(seat: Seat): void {
     seat.generation++;
     seat.state = 'starting';
-    const cold = seat.kind === 'worker' ? (this.#options.openCold?.() ?? null) : null;
+    const pool = this.#options.openPool?.(seat.kind) ?? null;
     const thread = new Worker(ENTRIES[seat.kind], {
       name: nameOf(seat),
       ...(seat.kind === 'worker' ? { resourceLimits: WORKER_HEAP } : {}),
-      workerData: this.#startData(seat, cold),
-      transferList: cold === null ? [] : [cold],
+      workerData: this.#startData(seat, pool),
+      transferList: pool === null ? [] : [pool],
     });
     seat.thread = thread;
     let cause = 'it ended';
@@ -112,12 +112,12 @@ export class NodeThreads {
     if (seat.kind === 'acceptor') this.#filled(seat);
   }
 
-  #startData(seat: Seat, cold: MessagePort | null): WorkerStart | AcceptorStart {
+  #startData(seat: Seat, pool: MessagePort | null): WorkerStart | AcceptorStart {
     const { config, version } = this.#options;
     const { kind, index, generation } = seat;
-    if (kind === 'worker') return { kind, config, index, generation, links: [], cold };
+    if (kind === 'worker') return { kind, config, index, generation, links: [], cold: pool };
     const startedAtMs = this.#startedAtMs;
-    return { kind, config, index, generation, links: [], startedAtMs, version };
+    return { kind, config, index, generation, links: [], browse: pool, startedAtMs, version };
   }
 
   #heard(seat: Seat, message: FromThread): void {

@@ -32,6 +32,8 @@ export interface AcceptorStart {
   index: number;
   generation: number;
   links: WorkerLink[];
+  /** Port of the browsing pool; null in memory. */
+  browse: MessagePort | null;
   /** Unix ms at which the node started. */
   startedAtMs: number;
   version: string;

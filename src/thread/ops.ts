@@ -754,14 +754,17 @@ export interface ReplyOp {
   request: number;
   /** JSON text of the result. */
   result: string;
+  /** Bytes beside it that are to be sent as they are; may be empty. */
+  body: Uint8Array;
 }
 
 export function packReply(to: PackWriter, op: ReplyOp): void {
-  to.begin(OP_REPLY, 3 * op.result.length);
+  to.begin(OP_REPLY, 3 * op.result.length + op.body.length);
   to.u32(op.request);
   to.longText(op.result);
+  to.blob(op.body);
 }
 
 export function readReply(from: PackReader): ReplyOp {
-  return { request: from.u32(), result: from.longText() };
+  return { request: from.u32(), result: from.longText(), body: from.blob() };
 }

@@ -1,13 +1,17 @@
 /**
- * The control requests about durable subscriptions: list, look at, change, delete, seek, pause, resume.
- * What a subscription that nobody has open is asked to do, it is taken from the store for; what is
- * read of it comes from the store, and from the tracker where there is one.
+ * The control requests about durable subscriptions: change, delete, seek, pause, resume, and what is known of
+ * those that are open here. What a subscription that nobody has open is asked to do, it is taken from the
+ * store for.
  */
 import type { Clock } from '../core/clock.js';
 import { RequestError } from '../core/errors.js';
-import { isoTime } from '../core/time.js';
 import type { MessageLog } from '../log/message-log.js';
-import type { SubscriptionRecord } from '../log/subscription-store.js';
+import {
+  type SubscriptionState,
+  settingsView,
+  subscriptionView,
+  withHead,
+} from '../log/subscription-view.js';
 import { type SubscribeOptions, UNSUBSCRIBED_DELETED } from '../thread/ops.js';
 import type { Delivery } from './delivery.js';
 import type { PublishUnderWay } from './publishes.js';
@@ -36,32 +40,8 @@ interface SubscriptionArgs {
   start: SubscribeOptions['start'];
 }
 
-interface ListArgs {
-  tenant: string;
-  topic: string | null;
-  after: { topic: string; name: string } | null;
-  limit: number;
-}
-
-/** What `GET /api/subscriptions` gives of one. */
-interface SubscriptionJson {
-  topic: string;
-  name: string;
-  ack_wait_ms: number;
-  max_deliver: number;
-  ordering: string;
-  paused: boolean;
-  created_at: string;
-  ack_floor: number;
-  delivered: number;
-  /** head - ack_floor, messages. */
-  lag: number;
-  /** head - delivered, messages. */
-  backlog: number;
-  in_flight: number;
-  /** Since the oldest unsettled delivery was sent; null: there is none here. */
-  oldest_unacked_ms: number | null;
-  sessions: number;
+interface LiveArgs {
+  of: { topicId: number; name: string }[];
 }
 
 export class SubscriptionCalls {
@@ -73,8 +53,13 @@ export class SubscriptionCalls {
 
   /** By name; each rejects with RequestError, `topic_not_found` where there is no such topic. */
   readonly methods: Readonly<Record<string, (args: never) => Promise<unknown>>> = {
-    'subscription.list': (args: ListArgs) => this.#list(args),
-    'subscription.get': async (args: SubscriptionArgs) => ({ subscription: await this.#get(args) }),
+    'subscription.flush': async () => {
+      await this.#options.delivery.saves.flush();
+      return {};
+    },
+    'subscription.live': async ({ of }: LiveArgs) => ({
+      live: of.map(({ topicId, name }) => this.#live(topicId, name)),
+    }),
     'subscription.patch': (args: SubscriptionArgs) => this.#patch(args),
     'subscription.delete': (args: SubscriptionArgs) => this.#delete(args),
     'subscription.seek': (args: SubscriptionArgs) => this.#seek(args),
@@ -83,38 +68,6 @@ export class SubscriptionCalls {
     'subscription.resume': (args: SubscriptionArgs) =>
       this.#change(args, async (tracker) => this.#options.delivery.attachments.resume(tracker)),
   };
-
-  /** Pages through all until the limit of those of this worker is reached. */
-  async #list({ tenant, topic, after, limit }: ListArgs): Promise<unknown> {
-    const { log, owns, delivery } = this.#options;
-    await delivery.saves.flush();
-    const own: SubscriptionRecord[] = [];
-    for (let from = after; own.length < limit; ) {
-      const page = await log.subscriptions.list(tenant, { topic, after: from, limit });
-      own.push(...page.filter((record) => owns(tenant, record.topic)));
-      const last = page.at(-1);
-      if (last === undefined || page.length < limit) break;
-      from = { topic: last.topic, name: last.name };
-    }
-    const listed = own.slice(0, limit);
-    const heads = await log.heads([...new Set(listed.map((record) => record.topicId))]);
-    return {
-      subscriptions: listed.map((record) =>
-        this.#json(record, heads.get(record.topicId)?.lastSequence ?? record.delivered),
-      ),
-    };
-  }
-
-  async #get({ tenant, topic: name, subscription }: SubscriptionArgs): Promise<unknown> {
-    const { log, delivery } = this.#options;
-    const topic = await this.#topic(tenant, name);
-    // A floor that has passed a dead letter is not shown before the dead letter can be.
-    await delivery.saves.flush();
-    const record = await log.subscriptions.find(topic.id, subscription);
-    if (record === null) return null;
-    const heads = await log.heads([topic.id]);
-    return this.#json(record, heads.get(topic.id)?.lastSequence ?? topic.head);
-  }
 
   #patch(args: SubscriptionArgs): Promise<unknown> {
     return this.#change(args, async ({ cursor }) => {
@@ -164,7 +117,8 @@ export class SubscriptionCalls {
       }
       const heads = await log.heads([topic.id]);
       const head = heads.get(topic.id)?.lastSequence ?? topic.head;
-      return { subscription: this.#json({ ...record, ...stateOf(tracker) }, head) };
+      const view = { ...subscriptionView(record), ...this.#state(tracker) };
+      return { subscription: withHead(view, head) };
     });
   }
 
@@ -174,44 +128,29 @@ export class SubscriptionCalls {
     throw new RequestError('topic_not_found', 'topic not found', 'topic');
   }
 
-  #json(stored: SubscriptionRecord, head: number): SubscriptionJson {
-    const { delivery, clock } = this.#options;
-    const nowMs = clock.monotonic();
-    const tracker = delivery.durables.held(stored.topicId, stored.name);
-    tracker?.sync(nowMs);
-    const record = tracker === undefined ? stored : { ...stored, ...stateOf(tracker) };
-    const { ackFloor, delivered, settings } = record;
-    const settledAbove = record.settled.reduce((sum, [from, to]) => sum + to - from + 1, 0);
-    const sentAtMs = tracker?.oldestSentAtMs() ?? null;
+  /** null: it is not open here, and the store knows all of it. */
+  #live(topicId: number, name: string): SubscriptionState | null {
+    const tracker = this.#options.delivery.durables.held(topicId, name);
+    return tracker === undefined ? null : this.#state(tracker);
+  }
+
+  #state(tracker: Tracker): SubscriptionState {
+    const nowMs = this.#options.clock.monotonic();
+    tracker.sync(nowMs);
+    const { cursor, state } = tracker;
+    const sentAtMs = tracker.oldestSentAtMs();
+    const stored = {
+      ackFloor: cursor.floor,
+      settled: cursor.settledRanges,
+      delivered: cursor.delivered,
+      settings: { ...cursor.rule, ordering: cursor.ordering },
+      paused: state === 'paused',
+    };
     return {
-      topic: record.topic,
-      name: record.name,
-      ack_wait_ms: settings.ackWaitMs,
-      max_deliver: settings.maxDeliver,
-      ordering: settings.ordering,
-      paused: record.paused,
-      created_at: isoTime(record.createdAtMs),
-      ack_floor: ackFloor,
-      delivered,
-      lag: Math.max(0, head - ackFloor),
-      backlog: Math.max(0, head - delivered),
-      in_flight: tracker?.cursor.inFlight ?? delivered - ackFloor - settledAbove,
+      ...settingsView(stored),
+      in_flight: cursor.inFlight,
       oldest_unacked_ms: sentAtMs === null ? null : Math.max(0, Math.round(nowMs - sentAtMs)),
-      sessions: tracker?.subscriptions.size ?? 0,
+      sessions: tracker.subscriptions.size,
     };
   }
-}
-
-/** What a tracker knows better than the store. */
-function stateOf(
-  tracker: Tracker,
-): Pick<SubscriptionRecord, 'ackFloor' | 'settled' | 'delivered' | 'settings' | 'paused'> {
-  const { cursor, state } = tracker;
-  return {
-    ackFloor: cursor.floor,
-    settled: cursor.settledRanges,
-    delivered: cursor.delivered,
-    settings: { ...cursor.rule, ordering: cursor.ordering },
-    paused: state === 'paused',
-  };
 }

@@ -8,6 +8,7 @@ import type { Clock } from '../core/clock.js';
 import type { ErrorCode } from '../core/errors.js';
 import { RequestError } from '../core/errors.js';
 import type { LogRow } from '../core/message.js';
+import { BrowseCalls } from '../log/browse-calls.js';
 import type {
   FirstResult,
   LogPage,
@@ -172,6 +173,7 @@ export class Worker implements LogSink<PublishUnderWay> {
       log,
       topics: this.#topics,
       published,
+      browse: log.mode === 'memory' ? new BrowseCalls(log) : null,
       onTopicGone: (topic) => this.#subscribing.topicGone(topic),
       gauges: () => ({
         hot_cache_bytes: this.#budget.bytes,
@@ -353,8 +355,8 @@ export class Worker implements LogSink<PublishUnderWay> {
 
   #call(link: WorkerLinkEnd, op: ops.CallOp): void {
     this.#calls.run(op.method, op.args).then(
-      (result) => {
-        ops.packReply(link.writer, { request: op.request, result });
+      ({ result, body }) => {
+        ops.packReply(link.writer, { request: op.request, result, body });
         link.scheduleFlush();
       },
       (error: unknown) => {

@@ -5,23 +5,34 @@ import { formatUuid } from '../core/uuid.js';
 import { ByteWriter } from './byte-writer.js';
 import { writeMsgpackAsJson } from './transcode-to-json.js';
 
-/** JSON text of an array of {message_id, topic, payload, published_at, sequence, key?, headers?}. */
-export function browsePage(topic: string, rows: readonly LogRow[]): string {
+/**
+ * JSON text of {messages, next?}: messages of {message_id, topic, payload, published_at, sequence, key?,
+ * headers?}.
+ */
+export function browsePage(
+  topic: string,
+  rows: readonly LogRow[],
+  next: number | null,
+): Uint8Array {
   const writer = new ByteWriter();
-  writer.byte(0x5b);
+  writer.utf8('{"messages":[');
   rows.forEach((row, i) => {
     if (i > 0) writer.byte(0x2c);
     writeMessage(writer, topic, row, null);
   });
-  writer.byte(0x5d);
-  return textOf(writer);
+  writer.utf8(next === null ? ']}' : `],"next":${next}}`);
+  return writer.take();
 }
 
 /** JSON text of one such message, with the fields of `more` after its own. */
-export function browseMessage(topic: string, row: LogRow, more: Record<string, unknown>): string {
+export function browseMessage(
+  topic: string,
+  row: LogRow,
+  more: Record<string, unknown>,
+): Uint8Array {
   const writer = new ByteWriter();
   writeMessage(writer, topic, row, more);
-  return textOf(writer);
+  return writer.take();
 }
 
 function writeMessage(
@@ -41,9 +52,4 @@ function writeMessage(
   writer.utf8(
     `,"published_at":"${publishedAt}","sequence":${row.sequence}${key}${headers}${others}`,
   );
-}
-
-function textOf(writer: ByteWriter): string {
-  const bytes = writer.take();
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8');
 }

@@ -7,7 +7,7 @@ import { ColdPool } from '../../../src/cold/cold-pool.js';
 import { serveCold } from '../../../src/cold/cold-port.js';
 import { DEFAULT_LIMITS } from '../../../src/core/limits.js';
 import { ColdReader } from '../../../src/log/cold-reader.js';
-import type { LogPage } from '../../../src/log/message-log.js';
+import type { LogPage, ReadRange } from '../../../src/log/message-log.js';
 import { MessageStore } from '../../../src/log/message-store.js';
 import { migrate } from '../../../src/log/migrations.js';
 import { packPage, unpackPage } from '../../../src/log/packed-page.js';
@@ -17,6 +17,10 @@ import { eventually } from '../../support/eventually.js';
 import { startPostgres } from '../../support/postgres.js';
 
 const EMPTY: LogPage = { rows: [], firstSequence: 1, lastSequence: 0 };
+
+function noFault(error: unknown): void {
+  throw error;
+}
 
 t.test('a page comes out as it went in', async (t) => {
   const page: LogPage = {
@@ -41,10 +45,11 @@ t.test('a worker has eight reads under way, in order, and all end', async (t) =>
   const { port1, port2 } = new MessageChannel();
   const asked: number[] = [];
   const finish: (() => void)[] = [];
-  serveCold(port1, (range) => {
+  const answerLater = (range: ReadRange): Promise<ArrayBuffer> => {
     asked.push(range.fromSequence);
     return new Promise((resolve) => finish.push(() => resolve(packPage(EMPTY))));
-  });
+  };
+  serveCold(port1, answerLater, noFault);
   const reader = new ColdReader(port2);
   const reads = Array.from({ length: 20 }, (_, n) => reader.read(rangeOf(1, { fromSequence: n })));
   await new Promise((resolve) => setTimeout(resolve, 50));
@@ -67,13 +72,20 @@ t.test('a worker has eight reads under way, in order, and all end', async (t) =>
 
 t.test('what a read died of is the cause, and not what is told', async (t) => {
   const { port1, port2 } = new MessageChannel();
-  serveCold(port1, () => Promise.reject(new Error('connect ECONNREFUSED 10.0.0.1:5432')));
+  const faults: unknown[] = [];
+  const died = new Error('connect ECONNREFUSED 10.0.0.1:5432');
+  serveCold(
+    port1,
+    () => Promise.reject(died),
+    (error) => faults.push(error),
+  );
   const reader = new ColdReader(port2);
   await t.rejects(reader.read(rangeOf(1)), {
     code: 'log_unavailable',
     message: 'the log cannot be reached',
     cause: { message: 'connect ECONNREFUSED 10.0.0.1:5432' },
   });
+  t.same(faults, [died], 'and the operator can be told');
   reader.close();
 });
 
@@ -83,7 +95,8 @@ t.test('the pool reads what the log has', async (t) => {
   const db = new pg.Pool({ connectionString: server.url, max: 4 });
   // The server's end may overtake that of idle connections.
   db.on('error', () => undefined);
-  const pool = new ColdPool({ databaseUrl: server.url, applicationName: 'test/cold' });
+  const options = { databaseUrl: server.url, applicationName: 'test/cold' };
+  const pool = new ColdPool<ReadRange>({ task: 'read-page', ...options });
   t.teardown(async () => {
     await pool.close();
     await db.end();
@@ -98,7 +111,7 @@ t.test('the pool reads what the log has', async (t) => {
   );
   await db.query('UPDATE conduit.topics SET last_sequence = 3000 WHERE id = $1', [topic.id]);
   const { port1, port2 } = new MessageChannel();
-  serveCold(port1, (range) => pool.read(range));
+  serveCold(port1, (range: ReadRange) => pool.run(range), noFault);
   const reader = new ColdReader(port2);
   const messages = new MessageStore(db);
   await Promise.all(

@@ -97,7 +97,7 @@ t.test('every other operation comes out as it went in', async (t) => {
   ops.packFailed(writer, failed);
   ops.packSubscribed(writer, subscribed);
   ops.packDeliver(writer, deliver);
-  ops.packReply(writer, { request: 1, result: 'x'.repeat(100_000) });
+  ops.packReply(writer, { request: 1, result: 'x'.repeat(100_000), body: new Uint8Array(300) });
   const of = { request: 0, session: 1, subscription: 4, topicNo: 2, sequence: 0, messageId: id };
   ops.packAck(writer, { ...of, kind: 0 });
   const reader = new PackReader(writer.take());
