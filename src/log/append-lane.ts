@@ -6,9 +6,9 @@
 import type { Clock } from '../core/clock.js';
 import type { ErrorCode } from '../core/errors.js';
 import type { Limits } from '../core/limits.js';
-import type { AppendConnection, Session } from './append-connection.js';
 import { addBehind, appendsOf, groupByTopic, split } from './append-groups.js';
 import { tellOutcome } from './append-outcome.js';
+import type { AppendConnection, AppendSession } from './append-session.js';
 import type { AppendOutcome, Groups } from './append-transaction.js';
 import { appendOn } from './append-transaction.js';
 import type { Fault } from './log-errors.js';
@@ -79,7 +79,7 @@ export class AppendLane<A extends PendingAppend> {
     return work.locked;
   }
 
-  async #turn(work: Work<A>, session: Session): Promise<void> {
+  async #turn(work: Work<A>, session: AppendSession): Promise<void> {
     work.tries++;
     const attempt = await this.#attempt(work, session);
     // Outside of any try: what the sink throws is a bug and must not look like the database's error.
@@ -88,7 +88,7 @@ export class AppendLane<A extends PendingAppend> {
     else await this.#failed(work, attempt, session);
   }
 
-  async #attempt(work: Work<A>, session: Session): Promise<Attempt<A>> {
+  async #attempt(work: Work<A>, session: AppendSession): Promise<Attempt<A>> {
     const { connection, limits } = this.#options;
     const lockWaitMs = work.lock === 'skip' ? 0 : work.lock.ms;
     const watchdog = setTimeout(
@@ -125,7 +125,7 @@ export class AppendLane<A extends PendingAppend> {
   async #failed(
     work: Work<A>,
     { fault, error }: { fault: Exclude<Fault, 'bug'>; error: unknown },
-    session: Session,
+    session: AppendSession,
   ): Promise<void> {
     if (fault === 'message') return this.#bisect(work, error);
     if (fault === 'connection') this.#options.connection.drop(session, messageOf(error));
@@ -161,7 +161,7 @@ export class AppendLane<A extends PendingAppend> {
   }
 
   /** The commit was not answered: stored as a whole, not at all, or nobody can tell in time. */
-  async #lookFor(work: Work<A>, unknown: UnknownCommit<A>, old: Session): Promise<void> {
+  async #lookFor(work: Work<A>, unknown: UnknownCommit<A>, old: AppendSession): Promise<void> {
     const { connection, clock } = this.#options;
     connection.drop(old, 'COMMIT was not answered');
     const { inside, outside } = split(work.groups, unknown.skipped);
@@ -183,7 +183,7 @@ export class AppendLane<A extends PendingAppend> {
   }
 
   async #look(
-    session: Session,
+    session: AppendSession,
     unknown: UnknownCommit<A>,
     { oldPid, leftMs }: { oldPid: number; leftMs: number },
   ): Promise<AppendOutcome<A> | null | 'unknown'> {
@@ -205,7 +205,7 @@ export class AppendLane<A extends PendingAppend> {
     }
   }
 
-  async #makeLeaves({ client }: Session): Promise<void> {
+  async #makeLeaves({ client }: AppendSession): Promise<void> {
     try {
       await makeLeaves(client);
     } catch (error) {

@@ -1,22 +1,23 @@
 /** Puts the writer of one topic worker together: queue, main session, sessions that wait for rows. */
 import type { Clock } from '../core/clock.js';
 import type { Limits } from '../core/limits.js';
-import type { Session } from './append-connection.js';
-import { AppendConnection } from './append-connection.js';
 import { AppendLane, DOWN_AFTER_MS } from './append-lane.js';
 import { AppendQueue } from './append-queue.js';
+import type { AppendConnection, AppendSession } from './append-session.js';
 import { TopicWaiter } from './append-waiter.js';
 import { AppendWriter } from './append-writer.js';
+import { KeptConnection } from './kept-connection.js';
 import type { LogSink, PendingAppend } from './message-log.js';
 import type { Queryable } from './queryable.js';
 
 /** Sessions that wait for rows; opened when the first topic is found locked. */
 const WAITING_LANES = 2;
+const RECONNECT = { firstMs: 20, capMs: 500 };
 
 export interface AppendPartsOptions<A extends PendingAppend> {
   /** The session that decides whether the log is open. */
-  openMain: (onLost: (error: Error) => void) => Promise<Session>;
-  openWaiting: (onLost: (error: Error) => void) => Promise<Session>;
+  openMain: (onLost: (error: Error) => void) => Promise<AppendSession>;
+  openWaiting: (onLost: (error: Error) => void) => Promise<AppendSession>;
   db: Queryable;
   limits: Limits;
   clock: Clock;
@@ -42,18 +43,20 @@ export function buildAppends<A extends PendingAppend>(
   });
   const laneOn = (connection: AppendConnection): AppendLane<A> =>
     new AppendLane<A>({ connection, limits, clock, sink, onReadOnly, onTrouble });
-  const connection = new AppendConnection({
+  const connection = new KeptConnection<AppendSession>({
     open: options.openMain,
     reopen: 'always',
+    backoff: RECONNECT,
     clock,
     downAfterMs: DOWN_AFTER_MS,
     onDown: options.onDown,
     onOpen: options.onOpen,
   });
   const lanes = Array.from({ length: WAITING_LANES }, () => {
-    const waiting = new AppendConnection({
+    const waiting = new KeptConnection<AppendSession>({
       open: options.openWaiting,
       reopen: 'when asked',
+      backoff: RECONNECT,
       clock,
       downAfterMs: DOWN_AFTER_MS,
       onDown: () => undefined,

@@ -3,18 +3,25 @@
  * of the database it is. Asked at every connect: a fail-over may have changed all of it.
  */
 import type pg from 'pg';
-import type { Session } from './append-connection.js';
+import type { BoundedClient } from './bounded-client.js';
+import type { KeptConnection } from './kept-connection.js';
 import { LogConfigurationError } from './log-configuration-error.js';
 import type { ConnectionOptions } from './log-connection.js';
-import { assertServer, destroy, openConnection, readIncarnation } from './log-connection.js';
+import { assertServer, openConnection, readIncarnation } from './log-connection.js';
+import type { Queryable } from './queryable.js';
 
 const ASK_TIMEOUT_MS = 3_000;
 
-export interface AppendSession extends Session {
+export interface AppendSession {
+  client: BoundedClient;
+  /** Of its backend. */
+  pid: number;
   /** 1 to 20 of [0-9a-z]. */
   incarnation: string;
   writable: boolean;
 }
+
+export type AppendConnection = KeptConnection<AppendSession>;
 
 /** Rejects LogConfigurationError for what only a person can put right. */
 export async function openAppendSession(
@@ -22,7 +29,7 @@ export async function openAppendSession(
   onLost: (error: Error) => void,
 ): Promise<AppendSession> {
   const client = await openConnection(options, onLost);
-  const timer = setTimeout(() => destroy(client), ASK_TIMEOUT_MS);
+  const timer = setTimeout(() => client.destroy(), ASK_TIMEOUT_MS);
   try {
     await assertServer(client);
     const pid = await backendPid(client);
@@ -30,7 +37,7 @@ export async function openAppendSession(
     const incarnation = await readIncarnation(client);
     return { client, pid, incarnation, writable: await isWritable(client) };
   } catch (error) {
-    destroy(client);
+    client.destroy();
     throw error;
   } finally {
     clearTimeout(timer);
@@ -38,7 +45,7 @@ export async function openAppendSession(
 }
 
 /** For the pool, too: whether appends would be taken now. */
-export async function isWritable(db: Pick<pg.ClientBase, 'query'>): Promise<boolean> {
+export async function isWritable(db: Queryable): Promise<boolean> {
   const { rows } = await db.query<{ writable: boolean }>(
     `SELECT NOT pg_is_in_recovery() AND current_setting('default_transaction_read_only') = 'off'
        AS writable`,
@@ -51,7 +58,7 @@ export async function isWritable(db: Pick<pg.ClientBase, 'query'>): Promise<bool
  * lose session settings and locks: while another session holds a backend, ours must keep its own.
  */
 async function assertOwnBackend(client: pg.Client, options: ConnectionOptions): Promise<void> {
-  const other = await openConnection(options);
+  const other = await openConnection({ ...options, answerMs: ASK_TIMEOUT_MS });
   try {
     const before = await backendPid(client);
     await other.query('BEGIN');
@@ -60,7 +67,7 @@ async function assertOwnBackend(client: pg.Client, options: ConnectionOptions): 
     await other.query('ROLLBACK');
     if (before === after && before !== held) return;
   } finally {
-    destroy(other);
+    other.destroy();
   }
   throw new LogConfigurationError(
     'DATABASE_URL: a transaction pooler is between (the session has no backend of its own): ' +

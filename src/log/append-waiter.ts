@@ -4,8 +4,8 @@
  * stuck. A topic that was waited for too long is told `topic_busy`.
  */
 import type { Clock } from '../core/clock.js';
-import type { AppendConnection } from './append-connection.js';
 import type { AppendLane } from './append-lane.js';
+import type { AppendConnection } from './append-session.js';
 import type { Groups } from './append-transaction.js';
 import { breakBlockers } from './lock-breaker.js';
 import type { LogSink, PendingAppend } from './message-log.js';
@@ -118,7 +118,7 @@ export class TopicWaiter<A extends PendingAppend> {
 
   #breakBlockers(): void {
     const { lanes, db, onTrouble } = this.#options;
-    const pids = lanes.map(({ connection }) => connection.pid).filter((pid) => pid !== null);
+    const pids = lanes.flatMap(({ connection }) => connection.session?.pid ?? []);
     breakBlockers(db, pids).catch((error: unknown) => onTrouble('lock breaker', error));
   }
 }

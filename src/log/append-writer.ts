@@ -4,9 +4,9 @@
  */
 import type { ErrorCode } from '../core/errors.js';
 import type { Limits } from '../core/limits.js';
-import type { AppendConnection } from './append-connection.js';
 import type { AppendLane } from './append-lane.js';
 import type { AppendQueue } from './append-queue.js';
+import type { AppendConnection } from './append-session.js';
 import type { TopicWaiter } from './append-waiter.js';
 import type { LogSink, PendingAppend } from './message-log.js';
 

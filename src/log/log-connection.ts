@@ -3,13 +3,16 @@
  * before anything is stored on it.
  */
 import pg from 'pg';
+import { systemClock } from '../core/clock.js';
+import { BoundedClient } from './bounded-client.js';
+import { KeptPool } from './kept-pool.js';
 import { LogConfigurationError } from './log-configuration-error.js';
 import type { Queryable } from './queryable.js';
 import { wrongEncoding } from './server-encoding.js';
 
 const CONNECT_TIMEOUT_MS = 2_000;
 /** Until the session has its settings. */
-const OPEN_TIMEOUT_MS = 3_000;
+const CONFIGURE_TIMEOUT_MS = 2_000;
 export const STATEMENT_TIMEOUT_MS = 10_000;
 export const LOCK_TIMEOUT_MS = 3_000;
 const IDLE_IN_TRANSACTION_MS = 5_000;
@@ -22,65 +25,73 @@ const SESSION_SETTINGS = `SET statement_timeout = ${STATEMENT_TIMEOUT_MS};
   SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 3;
   SET tcp_user_timeout = 10000; SET timezone = 'UTC'`;
 
+/** How long a server may say nothing to a query; a little more than it may take for one. */
+const ANSWER_MS = STATEMENT_TIMEOUT_MS + 2_000;
+
 export interface ConnectionOptions {
   databaseUrl: string;
   applicationName: string;
+  /** How long the server may say nothing: for sessions with a statement_timeout of their own. */
+  answerMs?: number;
 }
 
-/** A session with our settings. `onLost` is called once when it breaks later. */
+/** A session with our settings. `onLost` is called once, when it breaks after it was handed out. */
 export async function openConnection(
   options: ConnectionOptions,
   onLost: (error: Error) => void = () => undefined,
-): Promise<pg.Client> {
-  const client = new pg.Client({
-    connectionString: options.databaseUrl,
-    application_name: options.applicationName,
-    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-    keepAlive: true,
-  });
-  let told = false;
+): Promise<BoundedClient> {
+  const client = new BoundedClient(clientConfig(options));
+  // pg says that it ended before it rejects what was under way: nobody has the session yet.
+  const life: { state: 'opening' | 'open' | 'lost' } = { state: 'opening' };
   const lost = (error: Error): void => {
-    if (told) return;
-    told = true;
-    onLost(error);
+    const wasOpen = life.state === 'open';
+    life.state = 'lost';
+    if (wasOpen) onLost(error);
   };
   client.on('error', lost);
   client.on('end', () => lost(new Error('the connection ended')));
-  const timer = setTimeout(() => destroy(client), OPEN_TIMEOUT_MS);
   try {
     await client.connect();
-    await client.query(SESSION_SETTINGS);
+    await configure(client);
+    if (life.state === 'lost') throw new Error('the connection ended');
+    life.state = 'open';
   } catch (error) {
-    told = true;
-    destroy(client);
+    client.destroy();
     throw error;
-  } finally {
-    clearTimeout(timer);
   }
   return client;
 }
 
 /** A pool of such sessions, for what is not an append. */
-export function openPool(options: ConnectionOptions, connectionsMax: number): pg.Pool {
-  const pool = new pg.Pool({
+export function openPool(options: ConnectionOptions, connectionsMax: number): KeptPool {
+  const config: pg.PoolConfig = {
+    ...clientConfig(options),
+    // The settings go by SET: a pooler refuses those it does not know at connect.
+    onConnect: (client) => configure(client as BoundedClient),
+    max: connectionsMax,
+    Client: BoundedClient,
+  };
+  return new KeptPool(new pg.Pool(config), systemClock);
+}
+
+function clientConfig(options: ConnectionOptions): pg.ClientConfig & { answerMs: number } {
+  return {
     connectionString: options.databaseUrl,
     application_name: options.applicationName,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-    // The settings go by SET: a pooler refuses those it does not know at connect.
-    onConnect: (client) => client.query(SESSION_SETTINGS),
-    query_timeout: STATEMENT_TIMEOUT_MS + 2_000,
-    max: connectionsMax,
     keepAlive: true,
-  });
-  // An idle session that breaks is replaced by the pool; a query on it says what is wrong.
-  pool.on('error', () => undefined);
-  return pool;
+    answerMs: options.answerMs ?? ANSWER_MS,
+  };
 }
 
-/** Ends a session without waiting for the server's good-bye. */
-export function destroy(client: pg.Client): void {
-  const { connection } = client as unknown as { connection: { stream: { destroy(): void } } };
-  connection.stream.destroy();
+async function configure(client: BoundedClient): Promise<void> {
+  const error = new Error('the connection ended: the server does not answer');
+  const timer = setTimeout(() => client.destroy(error), CONFIGURE_TIMEOUT_MS);
+  try {
+    await client.query(SESSION_SETTINGS);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /** Rejects LogConfigurationError when a 200 could not mean "committed and on disk". */

@@ -42,7 +42,7 @@ const BY_STATE: Readonly<Record<string, Fault>> = {
 
 /** The driver's words for a connection that is gone, or did not come about. */
 const GONE =
-  /^(Connection terminated|Client (has encountered|was closed)|timeout e|Query read timeout|Received unexpected|the connection ended)/;
+  /^(Connection terminated|Client (has encountered|was closed)|timeout e|Query read timeout|Received unexpected|the connection ended|the server does not answer|Cannot use a pool)/;
 
 export function faultOf(error: unknown): Fault {
   if (!(error instanceof pg.DatabaseError)) return isConnectionGone(error) ? 'connection' : 'bug';

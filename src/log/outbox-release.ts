@@ -35,13 +35,11 @@ interface DueTopic {
   name: string | null;
 }
 
-/** A session of the release's own. Whoever made it listens to its `error` event. */
-export interface ReleaseClient extends Queryable {
-  end(): Promise<void>;
-}
-
 export interface OutboxReleaseOptions {
-  connect: () => Promise<ReleaseClient>;
+  /** The release's own; null: it is away, and looked for again in the next turn. */
+  session: () => Promise<Queryable | null>;
+  /** A turn failed on it: it may have a transaction open. */
+  drop: (session: Queryable, error: unknown) => void;
   dedupeWindowMs: number;
   /** Whether this worker appends to the topic. */
   owns: (tenant: string, topic: string) => boolean;
@@ -62,7 +60,6 @@ export class OutboxRelease {
   /** 'woken': working, and to be done again at once. */
   #state: State = 'stopped';
   #timer: NodeJS.Timeout | null = null;
-  #client: ReleaseClient | null = null;
   #turn: Promise<void> = Promise.resolve();
 
   constructor(options: OutboxReleaseOptions) {
@@ -86,7 +83,6 @@ export class OutboxRelease {
     this.#state = 'stopped';
     if (this.#timer !== null) clearTimeout(this.#timer);
     await this.#turn;
-    await this.#disconnect();
   }
 
   #arm(ms: number): void {
@@ -100,13 +96,7 @@ export class OutboxRelease {
   async #work(): Promise<void> {
     if (this.#state !== 'waiting') return;
     this.#state = 'working';
-    let moved = 0;
-    try {
-      moved = await this.#release();
-    } catch (error) {
-      this.#options.onTrouble(error);
-      await this.#disconnect();
-    }
+    const moved = await this.#tryRelease();
     if (this.#isStopped()) return;
     const woken = this.#wasWoken();
     this.#state = 'waiting';
@@ -114,10 +104,21 @@ export class OutboxRelease {
     else this.#arm(woken || moved > 0 ? BUSY_MS : POLL_MS);
   }
 
+  async #tryRelease(): Promise<number> {
+    const { session, drop, onTrouble } = this.#options;
+    const client = await session();
+    if (client === null) return 0;
+    try {
+      return await this.#release(client);
+    } catch (error) {
+      drop(client, error);
+      onTrouble(error);
+      return 0;
+    }
+  }
+
   /** One batch of each topic with something due: rows that left the outbox. */
-  async #release(): Promise<number> {
-    this.#client ??= await this.#options.connect();
-    const client = this.#client;
+  async #release(client: Queryable): Promise<number> {
     const { rows } = await client.query<DueTopic>(DUE_TOPICS_SQL);
     let moved = 0;
     for (const { topic_id, tenant, name } of rows) {
@@ -129,7 +130,7 @@ export class OutboxRelease {
     return moved;
   }
 
-  async #releaseTopic(client: ReleaseClient, topicId: number): Promise<number> {
+  async #releaseTopic(client: Queryable, topicId: number): Promise<number> {
     const { onReleased, onOutcomeUnknown, onDropped, dedupeWindowMs } = this.#options;
     let outcome: ReleaseOutcome;
     try {
@@ -144,7 +145,7 @@ export class OutboxRelease {
     return outcome.duplicates + outcome.rows.length;
   }
 
-  async #drop(client: ReleaseClient, topicId: number): Promise<number> {
+  async #drop(client: Queryable, topicId: number): Promise<number> {
     const dropped = await dropBatch(client, topicId);
     if (dropped > 0) this.#options.onDropped(topicId, dropped, 'topic deleted');
     return dropped;
@@ -156,12 +157,5 @@ export class OutboxRelease {
 
   #wasWoken(): boolean {
     return this.#state === 'woken';
-  }
-
-  async #disconnect(): Promise<void> {
-    const client = this.#client;
-    this.#client = null;
-    // A connection that is broken already may say so once more.
-    await client?.end().catch(() => undefined);
   }
 }

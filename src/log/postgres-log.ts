@@ -3,8 +3,6 @@
  * and turns PostgreSQL's errors into what callers know. One per topic worker: one session for
  * appends, one to listen, a small pool for everything else; release and upkeep open their own.
  */
-import type pg from 'pg';
-import { backoffMs } from '../core/backoff.js';
 import type { Clock } from '../core/clock.js';
 import { describeDatabase } from '../core/database-url.js';
 import { formatEpoch } from '../core/epoch.js';
@@ -15,7 +13,11 @@ import type { AppendParts } from './append-parts.js';
 import { buildAppends } from './append-parts.js';
 import type { AppendSession } from './append-session.js';
 import { isWritable, openAppendSession } from './append-session.js';
+import { KeptConnection, type KeptSession } from './kept-connection.js';
+import type { KeptPool } from './kept-pool.js';
+import { LISTEN_ANSWER_MS, Listener } from './listener.js';
 import { LogConfigurationError } from './log-configuration-error.js';
+import type { ConnectionOptions } from './log-connection.js';
 import { openConnection, openPool } from './log-connection.js';
 import { faultOf, messageOf } from './log-errors.js';
 import { LOG_READ_ONLY, LOG_REFUSALS, LOG_UNREACHABLE, refusalError } from './log-refusal.js';
@@ -38,12 +40,16 @@ import { OUTBOX_CHANNEL, OutboxStore } from './outbox-store.js';
 import { PostgresSubscriptions } from './postgres-subscriptions.js';
 import type { SubscriptionStore } from './subscription-store.js';
 import { TOPICS_CHANNEL, TopicStore } from './topic-store.js';
-import { Upkeep } from './upkeep.js';
+import { UPKEEP_ANSWER_MS, Upkeep } from './upkeep.js';
 
 /** For the stores. */
 const POOL_SIZE = 2;
 const READ_ONLY_LOOK_MS = 1_000;
-const LISTEN_RETRY = { firstMs: 200, capMs: 5_000 };
+const RELEASE_RECONNECT = { firstMs: 100, capMs: 2_000 };
+/** A session that is away for longer is spoken of. */
+const AWAY_MS = 1_000;
+/** For a batch of the release that is under way at the end. */
+const END_MS = 2_000;
 
 export interface PostgresLogOptions<A extends PendingAppend> {
   databaseUrl: string;
@@ -64,16 +70,17 @@ export class PostgresLog<A extends PendingAppend> implements MessageLog<A> {
   readonly mode = 'postgres';
   readonly subscriptions: SubscriptionStore;
   readonly #options: PostgresLogOptions<A>;
-  readonly #pool: pg.Pool;
+  readonly #pool: KeptPool;
   readonly #topics: TopicStore;
   readonly #messages: MessageStore;
   readonly #outbox: OutboxStore;
   readonly #appends: AppendParts<A>;
   readonly #release: OutboxRelease;
+  readonly #releaseConnection: KeptConnection<KeptSession>;
   readonly #upkeep: Upkeep;
   #state: LogState = 'connecting';
   #incarnation = '';
-  #listener: pg.Client | null = null;
+  readonly #listener: Listener;
   #isWritable = true;
   #readOnlyLook: NodeJS.Timeout | null = null;
 
@@ -101,21 +108,56 @@ export class PostgresLog<A extends PendingAppend> implements MessageLog<A> {
       onReadOnly: (detail) => this.#readOnly(detail),
       onTrouble,
     });
-    this.#release = new OutboxRelease({
-      connect: () => openConnection(this.#session('release')),
-      dedupeWindowMs: limits.dedupeWindowMs,
-      owns: options.owns,
-      onReleased: (topicId, rows) => sink.released(topicId, rows),
-      onOutcomeUnknown: (topicId) => sink.headsMoved([topicId]),
-      onDropped: (topicId, rows, why) =>
-        onTrouble(`the outbox dropped ${rows} rows of topic ${topicId}`, new Error(why)),
-      onTrouble: (error) => onTrouble('releasing the outbox', error),
+    this.#releaseConnection = new KeptConnection({
+      open: async (onLost) => ({ client: await openConnection(this.#session('release'), onLost) }),
+      reopen: 'always',
+      backoff: RELEASE_RECONNECT,
+      clock,
+      downAfterMs: AWAY_MS,
+      onDown: (detail) => onTrouble('the session of the release is away', new Error(detail)),
+      onOpen: () => this.#release.wake(),
     });
+    this.#release = this.#makeRelease();
     this.#upkeep = new Upkeep({
-      connect: () => openConnection(this.#session('upkeep')),
+      connect: () => openConnection({ ...this.#session('upkeep'), answerMs: UPKEEP_ANSWER_MS }),
       clock,
       limits,
       onTrouble: (error) => onTrouble('upkeep', error),
+    });
+    this.#listener = new Listener({
+      open: (onLost) =>
+        openConnection({ ...this.#session('listen'), answerMs: LISTEN_ANSWER_MS }, onLost),
+      channels: [OUTBOX_CHANNEL, TOPICS_CHANNEL],
+      clock,
+      onNotification: (channel, payload) => {
+        if (channel === OUTBOX_CHANNEL) this.#release.wake();
+        else sink.headsMoved(payload === undefined ? null : [Number(payload)]);
+      },
+      onListening: (how) => {
+        this.#release.wake();
+        if (how === 'again') sink.headsMoved(null);
+      },
+      onDown: (detail) => onTrouble('the session that listens is away', new Error(detail)),
+    });
+  }
+
+  #makeRelease(): OutboxRelease {
+    const { limits, sink, owns } = this.#options;
+    const connection = this.#releaseConnection;
+    return new OutboxRelease({
+      session: async () => (await connection.ready(AWAY_MS))?.client ?? null,
+      drop: (client, error) => {
+        const { session } = connection;
+        if (session !== null && session.client === client)
+          connection.drop(session, messageOf(error));
+      },
+      dedupeWindowMs: limits.dedupeWindowMs,
+      owns,
+      onReleased: (topicId, rows) => sink.released(topicId, rows),
+      onOutcomeUnknown: (topicId) => sink.headsMoved([topicId]),
+      onDropped: (topicId, rows, why) =>
+        this.#onTrouble(`the outbox dropped ${rows} rows of topic ${topicId}`, new Error(why)),
+      onTrouble: (error) => this.#onTrouble('releasing the outbox', error),
     });
   }
 
@@ -127,7 +169,7 @@ export class PostgresLog<A extends PendingAppend> implements MessageLog<A> {
     await this.#connect();
     await this.#upkeep.start();
     this.#release.start();
-    if (this.#options.notify) await this.#listen();
+    if (this.#options.notify) this.#listener.start();
   }
 
   async close(): Promise<void> {
@@ -135,10 +177,16 @@ export class PostgresLog<A extends PendingAppend> implements MessageLog<A> {
     this.#state = 'closed';
     if (this.#readOnlyLook !== null) clearInterval(this.#readOnlyLook);
     await this.#appends.writer.close();
-    await this.#release.stop();
-    await this.#upkeep.stop();
-    await this.#listener?.end();
+    await Promise.all([this.#listener.close(), this.#closeRelease(), this.#upkeep.stop()]);
     await this.#pool.end();
+  }
+
+  async #closeRelease(): Promise<void> {
+    const stopped = this.#release.stop();
+    await Promise.race([stopped, new Promise((resolve) => setTimeout(resolve, END_MS).unref())]);
+    // A batch that is still under way stays in the outbox, or is in the log: nothing is lost.
+    await this.#releaseConnection.close();
+    await stopped;
   }
 
   epochOf(topicId: number): string {
@@ -215,7 +263,7 @@ export class PostgresLog<A extends PendingAppend> implements MessageLog<A> {
     this.#options.logger.warn({ err: error }, what);
   };
 
-  #session(purpose: string): { databaseUrl: string; applicationName: string } {
+  #session(purpose: string): ConnectionOptions {
     const { databaseUrl, applicationName } = this.#options;
     return { databaseUrl, applicationName: `${applicationName}/${purpose}` };
   }
@@ -270,29 +318,6 @@ export class PostgresLog<A extends PendingAppend> implements MessageLog<A> {
         (error: unknown) => this.#onTrouble('looking whether it is still read-only', error),
       );
     }, READ_ONLY_LOOK_MS);
-  }
-
-  /** LISTEN on a session of its own, opened again when it breaks. */
-  async #listen(attempt = 1): Promise<void> {
-    const { sink, clock } = this.#options;
-    if (this.#state === 'closed') return;
-    const before = this.#listener;
-    try {
-      const client = await openConnection(this.#session('listen'), () => void this.#listen());
-      client.on('notification', ({ channel, payload }) => {
-        if (channel === OUTBOX_CHANNEL) this.#release.wake();
-        else sink.headsMoved(payload === undefined ? null : [Number(payload)]);
-      });
-      await client.query(`LISTEN ${OUTBOX_CHANNEL}; LISTEN ${TOPICS_CHANNEL}`);
-      this.#listener = client;
-      this.#release.wake();
-      // What was told while nobody listened is not told again.
-      if (attempt > 1 || before !== null) sink.headsMoved(null);
-    } catch (error) {
-      this.#onTrouble('listening', error);
-      const delay = backoffMs(attempt, LISTEN_RETRY, clock.random);
-      setTimeout(() => void this.#listen(attempt + 1), delay);
-    }
   }
 
   #changed(state: LogState, detail: string): void {

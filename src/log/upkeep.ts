@@ -11,6 +11,8 @@ import { forgetFailures, purgeOrphans, returnGiven } from './subscription-purge.
 
 const TURN_MS = 60_000;
 const STATEMENT_TIMEOUT_MS = 60_000;
+/** How long the server may say nothing. */
+export const UPKEEP_ANSWER_MS = STATEMENT_TIMEOUT_MS + 2_000;
 /** Shorter than their period by less than a turn, so that turns that drift do not skip one. */
 const PARTITIONS_EVERY = '59 minutes 30 seconds';
 const RETENTION_EVERY = '50 seconds';
@@ -35,6 +37,7 @@ export class Upkeep {
   #state: 'stopped' | 'started' = 'stopped';
   #timer: NodeJS.Timeout | null = null;
   #turn: Promise<void> = Promise.resolve();
+  #client: UpkeepClient | null = null;
 
   constructor(options: UpkeepOptions) {
     this.#options = options;
@@ -47,10 +50,11 @@ export class Upkeep {
     this.#arm();
   }
 
-  /** After the turn under way. */
+  /** A turn under way is broken off: what it would have done is still there for the next. */
   async stop(): Promise<void> {
     this.#state = 'stopped';
     if (this.#timer !== null) clearTimeout(this.#timer);
+    await this.#client?.end();
     await this.#turn;
   }
 
@@ -63,7 +67,9 @@ export class Upkeep {
     if (this.#state === 'stopped') return;
     this.#timer = setTimeout(() => {
       this.#turn = this.turn()
-        .catch((error: unknown) => this.#options.onTrouble(error))
+        .catch((error: unknown) => {
+          if (this.#state === 'started') this.#options.onTrouble(error);
+        })
         .finally(() => this.#arm());
     }, TURN_MS);
     this.#timer.unref();
@@ -88,10 +94,12 @@ export class Upkeep {
   /** A connection per turn: none stays open for one second's work a minute. */
   async #withClient<T>(work: (client: UpkeepClient) => Promise<T>): Promise<T> {
     const client = await this.#options.connect();
+    this.#client = client;
     try {
       await client.query(`SET statement_timeout = ${STATEMENT_TIMEOUT_MS}`);
       return await work(client);
     } finally {
+      this.#client = null;
       await client.end();
     }
   }

@@ -34,8 +34,10 @@ async function connect(): Promise<pg.Client> {
   return client;
 }
 
+const releaseSession = await connect();
 const release = new OutboxRelease({
-  connect,
+  session: async () => releaseSession,
+  drop: () => undefined,
   dedupeWindowMs: 60_000,
   owns: (_tenant, topic) => !topic.startsWith('other.'),
   onReleased: (_topicId, rows) => released.push(...rows),
@@ -51,7 +53,7 @@ const app = await connect();
 
 t.teardown(async () => {
   await release.stop();
-  await Promise.all([listener.end(), app.end(), pool.end()]);
+  await Promise.all([listener.end(), releaseSession.end(), app.end(), pool.end()]);
   await server.stop();
 });
 

@@ -30,7 +30,7 @@ t.teardown(async () => {
 t.beforeEach(() => {
   proxy.fromServer = () => 'pass';
   proxy.fromClient = () => 'pass';
-  proxy.silent = false;
+  proxy.door = 'open';
 });
 
 function sendOne({ log }: TestLog, topicId: number): TestAppend {
@@ -128,13 +128,13 @@ t.test('the database stays silent: outcome_unknown, within 15 s', async (t) => {
   const [topicId = 0] = await makeTopics(open.log, 'silent', 1);
   proxy.fromServer = (chunk) => {
     if (!chunk.includes(INSERTED)) return 'pass';
-    proxy.silent = true;
+    proxy.door = 'silent';
     return 'swallow';
   };
   const append = sendOne(open, topicId);
   await eventually(() => append.outcome !== null, 15_000);
   t.match(append.outcome, { kind: 'failed', code: 'outcome_unknown' });
-  proxy.silent = false;
+  proxy.door = 'open';
   proxy.fromServer = () => 'pass';
   await eventually(() => open.log.state === 'open', 8_000);
   const late = sendOne(open, topicId);

@@ -24,7 +24,7 @@ t.teardown(async () => {
 t.beforeEach(() => {
   proxy.fromServer = () => 'pass';
   proxy.fromClient = () => 'pass';
-  proxy.silent = false;
+  proxy.door = 'open';
 });
 
 function send({ log }: TestLog, topicIds: readonly number[], more = {}): TestAppend[] {
@@ -113,19 +113,19 @@ t.test(
     const topicIds = await makeTopics(open.log, 'silent', 2);
     proxy.fromServer = (chunk) => {
       if (!chunk.includes(COMMITTED)) return 'pass';
-      proxy.silent = true;
+      proxy.door = 'silent';
       return 'swallow';
     };
     const from = performance.now();
     const first = send(open, topicIds);
-    await eventually(() => proxy.silent);
+    await eventually(() => proxy.door === 'silent');
     const queued = send(open, topicIds);
     await answered(queued, 9_000);
     for (const { outcome } of queued) t.match(outcome, { kind: 'failed', code: 'log_unavailable' });
     await answered(first, 15_000);
     for (const { outcome } of first) t.match(outcome, { kind: 'failed', code: 'outcome_unknown' });
     t.ok(performance.now() - from < 15_000, `${Math.round(performance.now() - from)} ms`);
-    proxy.silent = false;
+    proxy.door = 'open';
     proxy.fromServer = () => 'pass';
     await eventually(() => open.log.state === 'open', 8_000);
     const late = send(open, topicIds);

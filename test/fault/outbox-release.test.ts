@@ -2,7 +2,10 @@
 // work on the same topics and PostgreSQL killed under them.
 import pg from 'pg';
 import t from 'tap';
+import { systemClock } from '../../src/core/clock.js';
 import { DEFAULT_LIMITS } from '../../src/core/limits.js';
+import { KeptConnection, type KeptSession } from '../../src/log/kept-connection.js';
+import { openConnection } from '../../src/log/log-connection.js';
 import { MessageStore } from '../../src/log/message-store.js';
 import { migrate } from '../../src/log/migrations.js';
 import { OutboxRelease } from '../../src/log/outbox-release.js';
@@ -33,14 +36,27 @@ t.test('exactly once and in order through a kill', async (t) => {
   const seen = new Map<number, Map<number, string>>(ids.map((id) => [id, new Map()]));
   let releasedRows = 0;
   const trouble: unknown[] = [];
-  const releases = [1, 2].map(
+  const connections = [1, 2].map(
     () =>
+      new KeptConnection<KeptSession>({
+        open: async (onLost) => {
+          const options = { databaseUrl: server.url, applicationName: 'conduit/t/w0/release' };
+          return { client: await openConnection(options, onLost) };
+        },
+        reopen: 'always',
+        backoff: { firstMs: 20, capMs: 500 },
+        clock: systemClock,
+        downAfterMs: 1_000,
+        onDown: () => undefined,
+        onOpen: () => undefined,
+      }),
+  );
+  const releases = connections.map(
+    (connection) =>
       new OutboxRelease({
-        connect: async () => {
-          const client = new pg.Client({ connectionString: server.url });
-          client.on('error', () => undefined);
-          await client.connect();
-          return client;
+        session: async () => (await connection.ready(1_000))?.client ?? null,
+        drop: () => {
+          if (connection.session !== null) connection.drop(connection.session, 'trouble');
         },
         dedupeWindowMs: 1_000,
         owns: () => true,
@@ -72,6 +88,7 @@ t.test('exactly once and in order through a kill', async (t) => {
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
   await Promise.all(releases.map((release) => release.stop()));
+  await Promise.all(connections.map((connection) => connection.close()));
   const messages = new MessageStore(pool);
   for (const [n, id] of ids.entries()) {
     const { rows } = await messages.read(rangeOf(id, { rowsMax: 2 * EACH, bytesMax: 1e9 }));

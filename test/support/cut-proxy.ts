@@ -7,17 +7,29 @@ export interface CutProxy {
   fromServer: (chunk: Buffer) => 'pass' | 'cut' | 'swallow';
   /** `stall`: passes it and reads no more from this client. `last`: passes it, then ends both sides. */
   fromClient: (chunk: Buffer) => 'pass' | 'cut' | 'stall' | 'last';
-  /** New connections are accepted and never answered. */
-  silent: boolean;
+  /** What new connections find: `silent`: they are accepted and never answered; `closed`: at once. */
+  door: 'open' | 'silent' | 'closed';
+  /** New connections so far. */
+  readonly accepted: number;
+  /**
+   * The connections of now whose application_name fits go silent both ways: sockets stay open, what is
+   * sent is swallowed. How many those were.
+   */
+  mute(applicationName: RegExp): number;
   close(): void;
 }
 
 export async function startCutProxy(serverPort: number): Promise<CutProxy> {
   const sockets = new Set<net.Socket>();
-  const server = net.createServer((client) => {
+  const pipes = new Set<{ applicationName: string; mute: () => void }>();
+  let accepted = 0;
+  const server = net.createServer({ allowHalfOpen: true }, (client) => {
+    accepted++;
     sockets.add(client);
+    client.on('close', () => sockets.delete(client));
     client.on('error', () => client.destroy());
-    if (proxy.silent) return;
+    if (proxy.door === 'closed') client.destroy();
+    if (proxy.door !== 'open') return;
     const upstream = net.connect(serverPort, '127.0.0.1');
     sockets.add(upstream);
     const end = (): void => {
@@ -25,7 +37,18 @@ export async function startCutProxy(serverPort: number): Promise<CutProxy> {
       upstream.destroy();
     };
     let muted = false;
+    let isSilent = false;
+    const pipe = {
+      applicationName: '',
+      mute: () => {
+        isSilent = true;
+        muted = true;
+      },
+    };
+    pipes.add(pipe);
     client.on('data', (chunk: Buffer) => {
+      if (isSilent) return;
+      if (pipe.applicationName === '') pipe.applicationName = nameIn(chunk);
       const verdict = proxy.fromClient(chunk);
       if (verdict === 'cut') return end();
       if (verdict === 'stall') client.pause();
@@ -42,11 +65,18 @@ export async function startCutProxy(serverPort: number): Promise<CutProxy> {
       else if (verdict === 'swallow') muted = true;
       else client.write(chunk);
     });
+    client.on('end', () => {
+      if (!isSilent) upstream.end();
+    });
     client.on('close', () => {
+      pipes.delete(pipe);
       if (!upstream.writableEnded) end();
     });
-    upstream.on('close', end);
-    upstream.on('error', end);
+    const lost = (): void => {
+      if (!isSilent) end();
+    };
+    upstream.on('close', lost);
+    upstream.on('error', lost);
   });
   await new Promise<void>((resolve) => {
     server.listen(0, '127.0.0.1', resolve);
@@ -56,11 +86,24 @@ export async function startCutProxy(serverPort: number): Promise<CutProxy> {
     port: typeof address === 'object' ? (address?.port ?? 0) : 0,
     fromServer: () => 'pass',
     fromClient: () => 'pass',
-    silent: false,
+    door: 'open',
+    get accepted() {
+      return accepted;
+    },
+    mute: (applicationName) => {
+      const fit = [...pipes].filter((pipe) => applicationName.test(pipe.applicationName));
+      for (const pipe of fit) pipe.mute();
+      return fit.length;
+    },
     close: () => {
       server.close();
       for (const socket of sockets) socket.destroy();
     },
   };
   return proxy;
+}
+
+/** Of a startup packet. */
+function nameIn(chunk: Buffer): string {
+  return /application_name\0([^\0]*)\0/.exec(chunk.toString('latin1'))?.[1] ?? '-';
 }

@@ -16,6 +16,7 @@ export async function openPostgresLog(
   databaseUrl: string,
   name: string,
   limits: Partial<Limits> = {},
+  news: 'listens' | 'polls' = 'polls',
 ): Promise<TestLog> {
   const sink = new RecordingSink();
   const log = new PostgresLog<TestAppend>({
@@ -25,7 +26,7 @@ export async function openPostgresLog(
     clock: systemClock,
     sink,
     logger: createLogger('silent', { thread: name, threadId: 0 }),
-    notify: false,
+    notify: news === 'listens',
     owns: () => true,
   });
   await log.open();
