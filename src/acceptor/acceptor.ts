@@ -16,6 +16,7 @@ import {
 } from '../thread/ops.js';
 import { errorFrame } from '../wire/problem.js';
 import { Browsing } from './browsing.js';
+import { Callers } from './callers.js';
 import { Control } from './control.js';
 import { deadLetterRoutes } from './dead-letter-routes.js';
 import { Deliveries } from './deliveries.js';
@@ -69,6 +70,7 @@ export class Acceptor {
     const inMemory = config.databaseUrl === null;
     const guard = new Guard((where, stack) => tell({ type: 'handler-fault', where, stack }));
     const onFault = (error: unknown): void => guard.caught('request', error);
+    const callers = new Callers(config);
     this.#workers = new Workers(config.workers, limits);
     this.#publishing = new Publishing(this.#workers, limits, clock);
     this.#subscriptions = new Subscriptions({
@@ -87,6 +89,7 @@ export class Acceptor {
       config,
       clock,
       guard,
+      callers,
       onMessage: (session, message, isBinary) => frames.receive(session, message, isBinary),
       onEnded: (session, abrupt) => this.#subscriptions.receiverEnded(session, abrupt),
     });
@@ -115,7 +118,7 @@ export class Acceptor {
     this.#topics = new TopicRoutes(this.#control);
     this.#publishes = new PublishRoutes({ publishing: this.#publishing, limits, onFault });
     this.#sessions.mount(this.#app);
-    mountRoutes(this.#app, this.#routes(), { guard, cors: { origin: config.corsOrigin } });
+    mountRoutes(this.#app, this.#routes(), { guard, callers });
   }
 
   /** Links a worker, or the thread that took its place. */

@@ -8,6 +8,7 @@ import type { ErrorCode } from '../core/errors.js';
 import { ERRORS, RequestError } from '../core/errors.js';
 import { formatUuid, makeUuidV7 } from '../core/uuid.js';
 import { problemBody, retryAfterSeconds } from '../wire/problem.js';
+import type { Callers } from './callers.js';
 import { CONTENT_TYPE_OUT, JSON_TYPE, ORIGIN } from './header-bytes.js';
 
 const STATUS: Readonly<Record<number, string>> = {
@@ -30,25 +31,23 @@ const STATUS: Readonly<Record<number, string>> = {
 
 const PROBLEM_TYPE = 'application/problem+json';
 
-export interface Cors {
-  /** `*` or one origin. */
-  origin: string;
-}
-
 /** Extra headers of an answer, name then value, in turn. */
 export type HeaderList = readonly string[];
 
 export class Exchange {
   readonly res: HttpResponse;
-  readonly #corsOrigin: string | null;
+  /** Of the page that sent it; '' when none did. */
+  readonly origin: string;
+  readonly #callers: Callers;
   readonly #withBody: boolean;
   #state: 'open' | 'streaming' | 'answered' | 'aborted' = 'open';
   #onGone: (() => void) | null = null;
 
   /** `withBody` false: the request is a HEAD. */
-  constructor(res: HttpResponse, req: HttpRequest, cors: Cors, withBody = true) {
+  constructor(res: HttpResponse, req: HttpRequest, callers: Callers, withBody = true) {
     this.res = res;
-    this.#corsOrigin = req.getHeader(ORIGIN) === '' ? null : cors.origin;
+    this.origin = req.getHeader(ORIGIN);
+    this.#callers = callers;
     this.#withBody = withBody;
     res.onAborted(() => {
       this.#state = 'aborted';
@@ -183,9 +182,11 @@ export class Exchange {
         this.res.writeHeader(headers[i] ?? '', headers[i + 1] ?? '');
       }
     }
-    if (this.#corsOrigin === null) return;
-    this.res.writeHeader('Access-Control-Allow-Origin', this.#corsOrigin);
-    if (this.#corsOrigin !== '*') this.res.writeHeader('Vary', 'Origin');
+    if (this.origin === '') return;
+    const shared = this.#callers.shareWith(this.origin);
+    if (shared !== '*') this.res.writeHeader('Vary', 'Origin');
+    if (shared === null) return;
+    this.res.writeHeader('Access-Control-Allow-Origin', shared);
     this.res.writeHeader('Access-Control-Expose-Headers', 'X-Request-Id, Retry-After');
   }
 }

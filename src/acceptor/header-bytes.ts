@@ -4,6 +4,7 @@
  */
 const bytes = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text, 'latin1'));
 
+export const HOST = bytes('host');
 export const ORIGIN = bytes('origin');
 export const CONTENT_ENCODING = bytes('content-encoding');
 export const CONTENT_LENGTH = bytes('content-length');

@@ -4,7 +4,8 @@
  */
 import type { HttpRequest, HttpResponse, TemplatedApp } from 'uWebSockets.js';
 import { RequestError } from '../core/errors.js';
-import { type Cors, Exchange, faultOfOurs } from './exchange.js';
+import type { Asked, Callers } from './callers.js';
+import { Exchange, faultOfOurs } from './exchange.js';
 import type { Guard } from './guard.js';
 
 /** `segment`, `second`: the path's parameters; '' when it has none. */
@@ -26,17 +27,19 @@ const PREFLIGHT_MAX_AGE_S = '600';
 export function mountRoutes(
   app: TemplatedApp,
   routes: readonly Route[],
-  { guard, cors }: { guard: Guard; cors: Cors },
+  { guard, callers }: { guard: Guard; callers: Callers },
 ): void {
   for (const { path, methods } of routes) {
     const allow = allowed(methods);
     const segments = path.split(':').length - 1;
     for (const [method, run] of Object.entries(methods)) {
+      const asked: Asked = method === 'get' ? 'anyone' : 'page';
       const handler = guard.http(path, (res: HttpResponse, req: HttpRequest) => {
         const segment = segments > 0 ? (req.getParameter(0) ?? '') : '';
         const second = segments > 1 ? (req.getParameter(1) ?? '') : '';
         const withBody = method !== 'get' || req.getMethod() !== 'head';
-        const exchange = new Exchange(res, req, cors, withBody);
+        const exchange = new Exchange(res, req, callers, withBody);
+        if (isRefused(exchange, req, { callers, asked })) return;
         try {
           run(exchange, req, segment, second);
         } catch (error) {
@@ -49,7 +52,8 @@ export function mountRoutes(
     app.any(
       path,
       guard.http(path, (res, req) => {
-        const exchange = new Exchange(res, req, cors, req.getMethod() !== 'head');
+        const exchange = new Exchange(res, req, callers, req.getMethod() !== 'head');
+        if (isRefused(exchange, req, { callers, asked: 'anyone' })) return;
         if (req.getMethod() === 'options') exchange.noContent(preflight(allow));
         else {
           const detail = `${path} takes ${allow}`;
@@ -61,10 +65,22 @@ export function mountRoutes(
   app.any(
     '/*',
     guard.http('/*', (res, req) => {
-      const exchange = new Exchange(res, req, cors, req.getMethod() !== 'head');
+      const exchange = new Exchange(res, req, callers, req.getMethod() !== 'head');
+      if (isRefused(exchange, req, { callers, asked: 'anyone' })) return;
       exchange.fail(new RequestError('not_found', 'there is no such path'));
     }),
   );
+}
+
+/** Before its body is read, and nothing behind it on the connection runs. */
+function isRefused(
+  exchange: Exchange,
+  req: HttpRequest,
+  { callers, asked }: { callers: Callers; asked: Asked },
+): boolean {
+  const refusal = callers.refusal(req, exchange.origin, asked);
+  if (refusal !== null) exchange.failAndClose(refusal);
+  return refusal !== null;
 }
 
 /** Each method is a route of its own to uWS, which tries it before `any`; HEAD goes with GET. */

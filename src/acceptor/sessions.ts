@@ -12,6 +12,7 @@ import type {
 import type { Config } from '../config/config.js';
 import type { Clock } from '../core/clock.js';
 import { CLOSE, RequestError } from '../core/errors.js';
+import type { Callers } from './callers.js';
 import type { Deliveries } from './deliveries.js';
 import { Exchange } from './exchange.js';
 import type { Guard } from './guard.js';
@@ -35,6 +36,7 @@ export interface SessionsOptions {
   config: Config;
   clock: Clock;
   guard: Guard;
+  callers: Callers;
   onMessage: (session: Session, message: ArrayBuffer, isBinary: boolean) => void;
   /** `abrupt`: without a close frame. */
   onEnded: (session: Session, abrupt: boolean) => void;
@@ -147,7 +149,13 @@ export class Sessions implements SessionKeeper {
   }
 
   #upgrade(res: HttpResponse, req: HttpRequest, context: us_socket_context_t): void {
-    const exchange = new Exchange(res, req, { origin: this.#options.config.corsOrigin });
+    const { callers } = this.#options;
+    const exchange = new Exchange(res, req, callers);
+    const stranger = callers.refusal(req, exchange.origin, 'page');
+    if (stranger !== null) {
+      exchange.failAndClose(stranger);
+      return;
+    }
     const refusal = this.#refusal(req);
     if (refusal !== null) {
       exchange.failWith(refusal);
@@ -171,10 +179,6 @@ export class Sessions implements SessionKeeper {
     const perAcceptor = Math.ceil(config.limits.sessionsMax / config.acceptors);
     if (this.#open.size >= perAcceptor) {
       return { code: 'session_limit', detail: 'SESSIONS_MAX is reached', field: null };
-    }
-    const origin = req.getHeader('origin');
-    if (config.corsOrigin !== '*' && origin !== '' && origin !== config.corsOrigin) {
-      return { code: 'origin_refused', detail: 'this origin is not CORS_ORIGIN', field: 'Origin' };
     }
     if (req.getHeader('sec-websocket-version') !== '13') {
       return { code: 'bad_upgrade', detail: 'must be 13', field: 'Sec-WebSocket-Version' };

@@ -2,6 +2,7 @@
 
 import { effectiveTable } from '../config/effective.js';
 import { ConfigError, type Environment, loadConfig } from '../config/load-config.js';
+import { withLocalDefaults } from '../config/local-defaults.js';
 import { runNode } from '../main.js';
 import { prepareDatabase } from '../supervisor/database.js';
 
@@ -19,9 +20,12 @@ export async function serveCommand(context: CommandContext): Promise<number> {
   return runNode({ ...context, ...loadConfig(context.env), embeddedIn: null });
 }
 
-/** A durable node: on an embedded PostgreSQL unless DATABASE_URL names another. */
+/**
+ * A durable node: on an embedded PostgreSQL unless DATABASE_URL names another, and for this machine
+ * unless HOST says otherwise.
+ */
 export async function startCommand(context: CommandContext): Promise<number> {
-  const loaded = loadConfig(context.env);
+  const loaded = loadConfig(withLocalDefaults(context.env));
   const embeddedIn = loaded.config.databaseUrl === null ? context.packageFolder : null;
   return runNode({ ...context, ...loaded, embeddedIn });
 }

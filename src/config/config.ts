@@ -19,8 +19,10 @@ export interface Config {
   readonly nodeId: string;
   readonly nodeAddr: string;
   readonly internalSecret: string | null;
-  /** `*`, or the one origin that browsers may call from. */
+  /** `*`, `loopback` (pages of this machine), or the one origin that browsers may call from. */
   readonly corsOrigin: string;
+  /** `*`, `loopback`, or names with commas between: what a Host header may say. */
+  readonly allowedHosts: string;
   readonly acceptors: number;
   readonly workers: number;
   readonly logLevel: LogLevel;

@@ -1,9 +1,10 @@
 /** The effective configuration as a table, for `conduit config`. Secrets are never in it. */
 import type { Config } from './config.js';
 import type { Environment } from './load-config.js';
+import { LOCAL_DEFAULTS } from './local-defaults.js';
 import { LIMIT_OPTIONS, OPTIONS, type Option } from './options.js';
 
-/** One line for each variable: name, value, source, meaning, what it takes. */
+/** One line for each variable, as `serve` has it: name, value, source, meaning, what it takes. */
 export function effectiveTable(config: Config, env: Environment): string {
   const rows = [
     ['VARIABLE', 'VALUE', 'SOURCE', 'MEANING'],
@@ -18,7 +19,9 @@ export function effectiveTable(config: Config, env: Environment): string {
 
 function row(option: Option<unknown>, value: unknown, env: Environment): string[] {
   const shown = value === null ? '-' : option.secret ? '(set)' : String(value);
-  const source = env[option.env] === undefined ? 'default' : 'environment';
+  const local = LOCAL_DEFAULTS[option.env];
+  const byDefault = local === undefined ? 'default' : `default (start: ${local})`;
+  const source = env[option.env] === undefined ? byDefault : 'environment';
   return [option.env, shown, source, `${option.text} Takes ${option.takes}.`];
 }
 

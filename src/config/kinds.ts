@@ -59,13 +59,25 @@ export function url(protocols: readonly string[]): Kind<string> {
   };
 }
 
-/** What a browser sends as Origin, or any. */
+/** What a browser sends as Origin, or any, or those of this machine. */
 export const origin: Kind<string> = {
-  takes: '* or an origin such as https://app.example.com, without a path',
+  takes: '*, loopback, or an origin such as https://app.example.com, without a path',
   parse: (value) => {
+    if (value === '*' || value === 'loopback') return value;
     const parsed = parseUrl(value);
     const isHttp = parsed?.protocol === 'http:' || parsed?.protocol === 'https:';
-    return value === '*' || (isHttp && parsed?.origin === value) ? value : undefined;
+    return isHttp && parsed?.origin === value ? value : undefined;
+  },
+};
+
+/** What a Host header may name; in lower case, since names have no case. */
+export const hostNames: Kind<string> = {
+  takes: '*, loopback, or host names without a port, separated by commas',
+  parse: (value) => {
+    const names = value.toLowerCase();
+    if (names === '*' || names === 'loopback') return names;
+    const isName = (name: string): boolean => /^[a-z0-9_-]+(\.[a-z0-9_-]+)*$/.test(name);
+    return names.length <= 4_096 && names.split(',').every(isName) ? names : undefined;
   },
 };
 

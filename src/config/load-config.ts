@@ -36,6 +36,7 @@ export function loadConfig(env: Environment): LoadedConfig {
     nodeAddr: optional(OPTIONS.nodeAddr, env) ?? `:${port}`,
     internalSecret: optional(OPTIONS.internalSecret, env),
     corsOrigin: required(OPTIONS.corsOrigin, env),
+    allowedHosts: required(OPTIONS.allowedHosts, env),
     acceptors: required(OPTIONS.acceptors, env),
     workers: required(OPTIONS.workers, env),
     logLevel: required(OPTIONS.logLevel, env),

@@ -6,7 +6,17 @@ import { availableParallelism, hostname } from 'node:os';
 import type { LimitName } from '../core/limits.js';
 import { LIMITS } from '../core/limits.js';
 import type { Config, LogLevel } from './config.js';
-import { address, boolean, integer, type Kind, oneOf, origin, text, url } from './kinds.js';
+import {
+  address,
+  boolean,
+  hostNames,
+  integer,
+  type Kind,
+  oneOf,
+  origin,
+  text,
+  url,
+} from './kinds.js';
 
 export interface Option<T> extends Kind<T> {
   readonly env: string;
@@ -50,6 +60,12 @@ export const OPTIONS: { readonly [K in OptionKey]: OptionOf<K> } = {
     text(SECRET_BYTES_MIN, 1_024),
   ),
   corsOrigin: option('CORS_ORIGIN', '*', 'Origin that browsers may call from.', origin),
+  allowedHosts: option(
+    'ALLOWED_HOSTS',
+    '*',
+    'Names that a Host header may have, beside addresses.',
+    hostNames,
+  ),
   acceptors: option('ACCEPTORS', 1, 'Acceptor threads: all sockets.', integer(1, THREADS_MAX)),
   workers: option(
     'WORKERS',

@@ -1,6 +1,7 @@
 /**
  * What is not wrong, and yet worth a line at the start: variables without effect, and near misses.
  */
+import { isLoopback } from '../core/host-name.js';
 import type { Config } from './config.js';
 import { LIMIT_OPTIONS, OPTIONS } from './options.js';
 
@@ -15,6 +16,20 @@ const OURS_ELSEWHERE: readonly string[] = ['CONDUIT_TEST_ONLY'];
 /** `names`: the variables that are set. */
 export function warningsFor(config: Config, names: readonly string[]): string[] {
   return [...withoutEffect(config), ...unknownNames(names)];
+}
+
+/** For a node that serves: without API keys, who reaches the port may do everything. */
+export function openToAll({ host, corsOrigin }: Config): string[] {
+  const lines: string[] = [];
+  if (!isLoopback(host.toLowerCase())) {
+    lines.push(
+      `HOST: ${host} is open to all who reach the port, and there are no API keys: they may publish, read and delete`,
+    );
+  }
+  if (corsOrigin === '*') {
+    lines.push('CORS_ORIGIN: * lets any web page use this node through the browser that shows it');
+  }
+  return lines;
 }
 
 function withoutEffect(config: Config): string[] {

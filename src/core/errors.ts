@@ -118,7 +118,12 @@ export const ERRORS = {
   subscription_limit: { id: 44, status: 429, temporary: false, title: 'Too many subscriptions' },
   frame_too_large: { id: 45, status: 413, temporary: false, title: 'The frame is too large' },
   bad_upgrade: { id: 46, status: 400, temporary: false, title: 'Not a valid WebSocket upgrade' },
-  origin_refused: { id: 48, status: 403, temporary: false, title: 'This origin may not connect' },
+  origin_refused: {
+    id: 48,
+    status: 403,
+    temporary: false,
+    title: 'Pages of this origin may not do this',
+  },
   upgrade_required: {
     id: 49,
     status: 426,
@@ -146,6 +151,7 @@ export const ERRORS = {
   dead_letter_not_found: { id: 53, status: 404, temporary: false, title: 'No such dead letter' },
   job_not_found: { id: 54, status: 404, temporary: false, title: 'No such job' },
   message_not_found: { id: 55, status: 404, temporary: false, title: 'No such message' },
+  host_refused: { id: 61, status: 403, temporary: false, title: 'The node has another name' },
   duplicate_key: { id: 60, status: 400, temporary: false, title: 'A field is given twice' },
   log_full: { id: 47, status: 503, temporary: true, title: 'The log is full' },
 } as const satisfies Record<string, ErrorSpec>;

@@ -33,8 +33,9 @@ export interface StartOptions {
   program?: string;
 }
 
+/** `env`: undefined unsets what is set here. */
 export async function startNode(
-  env: Record<string, string> = {},
+  env: Record<string, string | undefined> = {},
   options: StartOptions = {},
 ): Promise<TestNode> {
   const port = Number(env.PORT ?? (await freePort()));

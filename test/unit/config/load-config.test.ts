@@ -3,6 +3,7 @@
 import t from 'tap';
 import { effectiveTable } from '../../../src/config/effective.js';
 import { ConfigError, loadConfig } from '../../../src/config/load-config.js';
+import { withLocalDefaults } from '../../../src/config/local-defaults.js';
 import { LIMIT_OPTIONS, OPTIONS, upperSnake } from '../../../src/config/options.js';
 import { DEFAULT_LIMITS } from '../../../src/core/limits.js';
 
@@ -28,6 +29,7 @@ t.test('nothing set is the defaults', async (t) => {
   t.equal(config.acceptors, 1);
   t.ok(config.workers >= 1);
   t.equal(config.corsOrigin, '*');
+  t.equal(config.allowedHosts, '*');
   t.equal(config.autoCreateTopics, true);
   t.equal(config.outboxNotify, true);
   t.same(config.limits, DEFAULT_LIMITS);
@@ -53,6 +55,7 @@ t.test('what is set is what is used', async (t) => {
 
 const WRONG: [name: string, values: string[]][] = [
   ['PORT', ['', '0', '65536', '1e3', '-1', '0x10', ' 5', '5 ', '+5', '8080.0', 'http', '٣']],
+  ['ALLOWED_HOSTS', ['', 'a b', 'a:80', 'http://a', 'a,,b', 'a/b', '*.a']],
   ['WORKERS', ['0', '65', 'all', '1.5']],
   ['ACCEPTORS', ['0', '65', '-1']],
   ['PAYLOAD_BYTES_MAX', ['10MB', '1e9', '-1', '0', '99999999999999999999']],
@@ -125,6 +128,24 @@ t.test('every limit is a variable, and no name is given twice', async (t) => {
       option.fallback,
       `${option.env} takes its default`,
     );
+  }
+});
+
+t.test('start is for this machine unless HOST says otherwise', async (t) => {
+  const local = { HOST: '127.0.0.1', CORS_ORIGIN: 'loopback', ALLOWED_HOSTS: 'loopback' };
+  const cases: [env: Record<string, string>, effective: Record<string, string>][] = [
+    [{}, local],
+    [{ HOST: 'LOCALHOST' }, { ...local, HOST: 'LOCALHOST' }],
+    [{ HOST: '::1' }, { ...local, HOST: '::1' }],
+    [{ HOST: '0.0.0.0' }, { HOST: '0.0.0.0' }],
+    [{ HOST: '10.0.0.1' }, { HOST: '10.0.0.1' }],
+    [{ CORS_ORIGIN: '*' }, { ...local, CORS_ORIGIN: '*' }],
+    [{ ALLOWED_HOSTS: 'a.example' }, { ...local, ALLOWED_HOSTS: 'a.example' }],
+  ];
+  for (const [env, effective] of cases) t.same(withLocalDefaults(env), effective);
+  const table = effectiveTable(loadConfig({}).config, {});
+  for (const [name, value] of Object.entries(local)) {
+    t.match(table, new RegExp(`^${name} +\\S+ +default \\(start: ${value}\\) `, 'm'));
   }
 });
 

@@ -2,7 +2,7 @@
 // are not.
 import t from 'tap';
 import { loadConfig } from '../../../src/config/load-config.js';
-import { editDistance } from '../../../src/config/warnings.js';
+import { editDistance, openToAll } from '../../../src/config/warnings.js';
 
 function warnings(env: Record<string, string>): string[] {
   return loadConfig(env).warnings;
@@ -19,6 +19,15 @@ t.test('what this version does not use is told once each', async (t) => {
     found.map((line) => line.split(':', 1)[0]),
     ['REDIS_URL', 'INTERNAL_SECRET', 'DEFAULT_API_KEY', 'ADMIN_API_KEY'],
   );
+});
+
+t.test('a node that anybody may drive says so', async (t) => {
+  const told = (env: Record<string, string>): string[] =>
+    openToAll(loadConfig(env).config).map((line) => line.split(':', 1)[0] ?? '');
+  t.same(told({}), ['HOST', 'CORS_ORIGIN'], 'serve, as the table has it');
+  t.same(told({ HOST: '127.0.0.1' }), ['CORS_ORIGIN']);
+  t.same(told({ HOST: '10.0.0.1', CORS_ORIGIN: 'https://a.example' }), ['HOST']);
+  t.same(told({ HOST: '::1', CORS_ORIGIN: 'loopback' }), []);
 });
 
 t.test('a near miss is told with the name that was meant', async (t) => {
