@@ -64,17 +64,17 @@ export class MemoryDeadLetters {
     return this.#bytes;
   }
 
-  /** Copies `row`; without it the one that is there is kept, or nothing. */
-  store(owner: DeadLetterOwner, draft: DeadLetterDraft, row: LogRow | undefined): void {
+  /** Copies `row`; without it the one that is there is kept. False: there is nothing to keep. */
+  store(owner: DeadLetterOwner, draft: DeadLetterDraft, row: LogRow | undefined): boolean {
     const key = keyOf(owner, draft.sequence);
     const old = this.#byKey.get(key);
-    const { sequence: _, ...reasons } = draft;
+    const { sequence: _, row: __, ...reasons } = draft;
     if (old !== undefined) {
       if (old.redriven) old.redrivenCount++;
       Object.assign(old, reasons, { redriven: false });
-      return;
+      return true;
     }
-    if (row === undefined) return;
+    if (row === undefined) return false;
     const letter: KeptDeadLetter = {
       ...owner,
       ...reasons,
@@ -88,6 +88,7 @@ export class MemoryDeadLetters {
     this.#byKey.set(key, letter);
     this.#bytes += rowBytes(row);
     this.#evictOver();
+    return true;
   }
 
   /** Removes it when it is redriven. */

@@ -16,6 +16,7 @@ import type {
   DeadLetterRecord,
   DeliveryRecord,
   EphemeralSave,
+  MissingMessage,
   SubscriptionRecord,
   SubscriptionSave,
   SubscriptionSettings,
@@ -123,23 +124,33 @@ export class MemorySubscriptions implements SubscriptionStore {
     this.#failures.drop((failure) => failure.topicId === topicId);
   }
 
-  async save(saves: readonly SubscriptionSave[]): Promise<number[]> {
+  async save(
+    saves: readonly SubscriptionSave[],
+    onMissing: (missing: MissingMessage) => void = () => undefined,
+  ): Promise<number[]> {
     const refused: number[] = [];
     for (const save of saves) {
       const kept = this.#byId.get(save.id);
       if (kept === undefined || kept.record.term !== save.term) refused.push(save.id);
-      else this.#store(kept, structuredClone(save));
+      else {
+        for (const sequence of this.#store(kept, structuredClone(save))) {
+          onMissing({ id: save.id, sequence });
+        }
+      }
     }
     return refused;
   }
 
-  async saveEphemeral(save: EphemeralSave): Promise<void> {
+  async saveEphemeral(
+    save: EphemeralSave,
+    onMissing: (sequence: number) => void = () => undefined,
+  ): Promise<void> {
     const { topicId, session } = save;
     const topic = this.#options.topics.byId(topicId);
     if (topic === undefined) return;
     const names = { topic: topic.name, tenant: topic.tenant, subscription: null };
     const owner = { topicId, session, subscriptionId: null, ...names };
-    this.#storeExceptions(owner, save);
+    this.#storeExceptions(owner, save).forEach(onMissing);
     for (const sequence of save.returned ?? []) this.#deadLetters.giveBack(owner, sequence);
   }
 
@@ -164,14 +175,8 @@ export class MemorySubscriptions implements SubscriptionStore {
       const letter = this.#deadLetters.redrive(id);
       if (letter === null) continue;
       const { sequence } = letter.row;
-      this.#byId.get(letter.subscriptionId ?? 0)?.deliveries.set(sequence, {
-        sequence,
-        attempts: 0,
-        dueAtMs: this.#options.clock.now(),
-        firstFailedAtMs: 0,
-        lastError: null,
-        redriven: true,
-      });
+      const kept = this.#byId.get(letter.subscriptionId ?? 0);
+      kept?.deliveries.set(sequence, this.#redrivenRow(sequence));
       redriven.push(letter);
     }
     return redriven;
@@ -248,7 +253,8 @@ export class MemorySubscriptions implements SubscriptionStore {
     return kept;
   }
 
-  #store(kept: Kept, save: SubscriptionSave): void {
+  /** Answers what could not become a dead letter. */
+  #store(kept: Kept, save: SubscriptionSave): number[] {
     const { record, deliveries, tenant } = kept;
     const { ackFloor, settled, delivered, settings, paused } = save;
     Object.assign(record, { ackFloor, settled, delivered, settings, paused });
@@ -258,24 +264,38 @@ export class MemorySubscriptions implements SubscriptionStore {
     for (const delivery of save.deliveries) deliveries.set(delivery.sequence, delivery);
     const { id, topicId, topic, name } = record;
     const owner = { topicId, topic, tenant, subscription: name, subscriptionId: id, session: null };
-    this.#storeExceptions(owner, save);
+    const missing = this.#storeExceptions(owner, save);
+    for (const sequence of missing) deliveries.set(sequence, this.#redrivenRow(sequence));
     if (save.dropDeliveries) this.#deadLetters.returnRedriven(id, deliveries);
+    return missing;
   }
 
-  /** Dead letters first: what comes back redriven is no longer redriven when it is settled. */
+  #redrivenRow(sequence: number): DeliveryRecord {
+    const dueAtMs = this.#options.clock.now();
+    const fresh = { attempts: 0, firstFailedAtMs: 0, lastError: null };
+    return { sequence, dueAtMs, ...fresh, redriven: true };
+  }
+
+  /**
+   * Dead letters first: what comes back redriven is no longer redriven when it is settled. Answers
+   * those that are nowhere any more.
+   */
   #storeExceptions(
     owner: DeadLetterOwner,
     save: Pick<EphemeralSave, 'deadLetters' | 'failures' | 'settledDeliveries'>,
-  ): void {
+  ): number[] {
     const { topicId, subscriptionId } = owner;
     const rows = this.#options.topics.byId(topicId)?.rows;
+    const missing: number[] = [];
     for (const draft of save.deadLetters) {
-      this.#deadLetters.store(owner, draft, rows?.at(draft.sequence));
+      const row = rows?.at(draft.sequence) ?? draft.row;
+      if (!this.#deadLetters.store(owner, draft, row)) missing.push(draft.sequence);
     }
     for (const sequence of save.settledDeliveries) this.#deadLetters.settle(owner, sequence);
     for (const failure of save.failures) {
       this.#failures.add({ ...failure, topicId, subscriptionId });
     }
+    return missing;
   }
 }
 

@@ -16,6 +16,7 @@ import {
 } from './dead-letter-rows.js';
 import { faultOf } from './log-errors.js';
 import { MessageTrace } from './message-trace.js';
+import { findMissing, storeMissing } from './missing-messages.js';
 import { PostgresDeadLetters } from './postgres-dead-letters.js';
 import type { Queryable } from './queryable.js';
 import type { StoreRows } from './refused-data.js';
@@ -33,6 +34,7 @@ import type {
   DeadLetterRecord,
   DeliveryRecord,
   EphemeralSave,
+  MissingMessage,
   SubscriptionRecord,
   SubscriptionSave,
   SubscriptionSettings,
@@ -148,25 +150,34 @@ export class PostgresSubscriptions implements SubscriptionStore {
   }
 
   /** One statement when only cursors changed. */
-  async save(saves: readonly SubscriptionSave[]): Promise<number[]> {
+  async save(
+    saves: readonly SubscriptionSave[],
+    onMissing: (missing: MissingMessage) => void = () => undefined,
+  ): Promise<number[]> {
     if (saves.length === 0) return [];
-    const stored = saves.every(isCursorOnly)
-      ? await storeCursors(this.#pool, saves)
+    const { stored, missing } = saves.every(isCursorOnly)
+      ? { stored: await storeCursors(this.#pool, saves), missing: [] }
       : await this.#whatever((session, storeRows) => storeAll(session, saves, storeRows));
+    missing.forEach(onMissing);
     return saves.filter((save) => !stored.has(save.id)).map((save) => save.id);
   }
 
-  saveEphemeral(save: EphemeralSave): Promise<void> {
+  async saveEphemeral(
+    save: EphemeralSave,
+    onMissing: (sequence: number) => void = () => undefined,
+  ): Promise<void> {
     const by = { topicId: save.topicId, owner: { session: save.session } };
     const drafts = save.deadLetters.map((draft) => ({ ...by, ...draft }));
     const settled = save.settledDeliveries.map((sequence) => ({ ...by, sequence }));
     const failures = save.failures.map((failure) => ({ ...by, ...failure }));
-    return this.#whatever(async (session, storeRows) => {
+    const missing = await this.#whatever(async (session, storeRows) => {
       await storeDeadLetters(session, drafts, storeRows);
       await settleDeadLetters(session, settled);
       await giveBack(session, save, save.returned ?? []);
       await storeFailures(session, failures, storeRows);
+      return findMissing(session, save);
     });
+    missing.forEach(onMissing);
   }
 
   /** In a transaction; once more without what PostgreSQL refuses as data, when it does. */
@@ -224,17 +235,17 @@ export class PostgresSubscriptions implements SubscriptionStore {
 
 type OwnerPart = Omit<OwnedSequence, 'sequence'>;
 
-/** Answers the ids whose row is there under that term. */
+/** Answers the ids whose row is there under that term, and what could not become a dead letter. */
 async function storeAll(
   session: Queryable,
   saves: readonly SubscriptionSave[],
   storeRows: StoreRows,
-): Promise<Set<number>> {
-  const ids = await storeCursors(session, saves);
-  const accepted = saves.filter((save) => ids.has(save.id) && !isCursorOnly(save));
+): Promise<{ stored: Set<number>; missing: MissingMessage[] }> {
+  const stored = await storeCursors(session, saves);
+  const accepted = saves.filter((save) => stored.has(save.id) && !isCursorOnly(save));
   await storeDeliveries(session, accepted, storeRows);
   await storeExceptions(session, accepted, storeRows);
-  return ids;
+  return { stored, missing: await storeMissing(session, accepted) };
 }
 
 /** Dead letters before what is settled: what comes back redriven is no longer redriven then. */

@@ -61,6 +61,15 @@ export interface DeadLetterDraft {
   firstFailedAtMs: number;
   lastFailedAtMs: number;
   lastError: string | null;
+  /** The message, where the caller has it at hand: the log in memory may have forgotten it. */
+  row?: LogRow;
+}
+
+/** A message that was given up and is nowhere any more: there is no dead letter of it. */
+export interface MissingMessage {
+  /** Of its durable subscription. */
+  id: number;
+  sequence: number;
 }
 
 /** One failed attempt, for the message's trace. */
@@ -164,9 +173,16 @@ export interface SubscriptionStore {
   /** With its rows and dead letters; false when there was none. */
   delete(topicId: number, name: string): Promise<boolean>;
 
-  /** One transaction for all. Answers the ids that were refused: taken by another, or deleted. */
-  save(saves: readonly SubscriptionSave[]): Promise<number[]>;
-  saveEphemeral(save: EphemeralSave): Promise<void>;
+  /**
+   * One transaction for all. Answers the ids that were refused: taken by another, or deleted. What is
+   * `missing` is stored as a redriven delivery: whoever takes the subscription is told the gap.
+   */
+  save(
+    saves: readonly SubscriptionSave[],
+    onMissing?: (missing: MissingMessage) => void,
+  ): Promise<number[]>;
+  /** `onMissing`: sequences that are nowhere any more. */
+  saveEphemeral(save: EphemeralSave, onMissing?: (sequence: number) => void): Promise<void>;
 
   /** In id order after `after`, at most `limit`, at least one and then until `bytesMax` of payload. */
   listDeadLetters(

@@ -4,6 +4,7 @@
  */
 import type { Clock } from '../core/clock.js';
 import type { LogRow } from '../core/message.js';
+import { rangesOf } from '../core/sequence-ranges.js';
 import type { LogPage, ReadRange } from '../log/message-log.js';
 import type { SubscriptionStore } from '../log/subscription-store.js';
 import { Attachments } from './attachments.js';
@@ -65,6 +66,9 @@ export function buildDelivery(options: DeliveryOptions): Delivery {
     store,
     clock,
     onLost,
+    onMissing: (tracker, sequences) => {
+      if (tellMissing(feeder, tracker, sequences)) saves.changed(tracker);
+    },
     onStored: (tracker) => durables.giveUp(tracker),
     onFailed: (error) => onTrouble('saving cursors', error),
   });
@@ -80,4 +84,16 @@ function redrivenRows(
 ): Promise<LogRow[]> {
   if (durable !== null) return store.redrivenRows({ subscriptionId: durable.id }, sequences);
   return store.redrivenRows({ topicId: topic.id, session }, sequences);
+}
+
+/** The sessions there are told what they will not get; with nobody there the next one is. */
+function tellMissing(feeder: Feeder, tracker: Tracker, sequences: readonly number[]): boolean {
+  const { subscriptions, cursor, durable } = tracker;
+  if (subscriptions.size === 0) return false;
+  for (const [from, to] of rangesOf(sequences)) {
+    for (const one of subscriptions) feeder.tellMissing(one, { from, to, reason: 'retention' });
+  }
+  // What is owed in their place goes with the next save.
+  if (durable !== null) cursor.changes.settled.push(...sequences);
+  return durable !== null;
 }

@@ -7,6 +7,7 @@ import type { Clock } from '../core/clock.js';
 import type { Entry } from '../core/cursor-entry.js';
 import type { LogRow } from '../core/message.js';
 import { rowBytes } from '../core/message.js';
+import { rangesOf } from '../core/sequence-ranges.js';
 import type { LogPage, ReadRange } from '../log/message-log.js';
 import { packGive } from '../thread/ops.js';
 import { encodeDeliveries, type MessageDelivery } from '../wire/server-frame.js';
@@ -237,10 +238,14 @@ export class Giver {
     const redriven = gone.filter((entry) => entry.redriven).map((entry) => entry.sequence);
     const rows = redriven.length === 0 ? [] : await this.#options.redrivenRows(tracker, redriven);
     for (const row of rows) tracker.rows.set(row.sequence, row);
+    const missing: number[] = [];
     for (const entry of gone) {
       if (entry.state === 'gone' || tracker.rows.has(entry.sequence)) continue;
       tracker.cursor.skip(entry.sequence);
-      const gap = { from: entry.sequence, to: entry.sequence, reason: 'retention' };
+      missing.push(entry.sequence);
+    }
+    for (const [from, to] of rangesOf(missing)) {
+      const gap = { from, to, reason: 'retention' };
       for (const one of tracker.subscriptions) this.#options.feeder.tellMissing(one, gap);
     }
   }

@@ -7,11 +7,13 @@ import { backoffMs } from '../core/backoff.js';
 import type { Clock } from '../core/clock.js';
 import type { Entry } from '../core/cursor-entry.js';
 import { RequestError } from '../core/errors.js';
+import type { LogRow } from '../core/message.js';
 import type {
   DeadLetterDraft,
   DeliveryRecord,
   EphemeralSave,
   FailureRecord,
+  MissingMessage,
   SubscriptionSave,
   SubscriptionStore,
 } from '../log/subscription-store.js';
@@ -38,6 +40,8 @@ export interface SavesOptions {
   clock: Clock;
   /** Another node or worker has taken it over, or it was deleted. */
   onLost: (tracker: Tracker) => void;
+  /** Messages that were given up are nowhere any more: nobody will find a dead letter of them. */
+  onMissing: (tracker: Tracker, sequences: readonly number[]) => void;
   /** A durable one was stored. */
   onStored: (tracker: Tracker) => void;
   /** A save failed; it is repeated, or its subscription is given up. */
@@ -55,6 +59,8 @@ interface Part {
   durable: SubscriptionSave | null;
   ephemeral: EphemeralSave | null;
   answers: Answer[];
+  /** Given up, and nowhere any more. */
+  missing: number[];
 }
 
 export class Saves {
@@ -164,6 +170,7 @@ export class Saves {
     const deadLetters = changes.deadLetters.map(
       (one): DeadLetterDraft => ({
         ...one,
+        ...rowOf(tracker, one.sequence),
         firstFailedAtMs: Math.round(one.firstFailedAtMs + wallMs),
         lastFailedAtMs: Math.round(one.lastFailedAtMs + wallMs),
       }),
@@ -178,7 +185,7 @@ export class Saves {
       const session = tracker.sessionName;
       const { returned } = changes;
       const ephemeral = { topicId, session, deadLetters, failures, settledDeliveries, returned };
-      part = { tracker, durable: null, ephemeral, answers };
+      part = { tracker, durable: null, ephemeral, answers, missing: [] };
     } else {
       const { ackWaitMs, maxDeliver } = cursor.rule;
       // Field by field: a spread costs microseconds, and there may be a thousand of these at once.
@@ -197,9 +204,8 @@ export class Saves {
         deliveries: [...changes.deliveries.values()].map((entry) => recordOf(entry, wallMs)),
         dropDeliveries: changes.dropDeliveries,
       };
-      part = { tracker, durable: save, ephemeral: null, answers };
+      part = { tracker, durable: save, ephemeral: null, answers, missing: [] };
     }
-    topic.counts.dead_lettered += deadLetters.length;
     tracker.answers = [];
     tracker.saving++;
     changes.clear();
@@ -209,12 +215,16 @@ export class Saves {
   async #store(parts: readonly Part[]): Promise<void> {
     const { store, clock, onFailed } = this.#options;
     const saves = parts.flatMap((part) => part.durable ?? []);
-    const ephemeral = parts.flatMap((part) => part.ephemeral ?? []);
+    const ephemeral = parts.filter((part) => part.ephemeral !== null);
+    const byId = new Map(parts.map((part) => [part.durable?.id ?? 0, part]));
     for (let attempt = 1; this.#state === 'open'; attempt++) {
       try {
-        const lost = new Set(saves.length === 0 ? [] : await store.save(saves));
-        for (let one = ephemeral[0]; one !== undefined; one = ephemeral[0]) {
-          await store.saveEphemeral(one);
+        const onMissing = ({ id, sequence }: MissingMessage): unknown =>
+          byId.get(id)?.missing.push(sequence);
+        const lost = new Set(saves.length === 0 ? [] : await store.save(saves, onMissing));
+        for (let one = ephemeral[0]; one?.ephemeral != null; one = ephemeral[0]) {
+          const { missing } = one;
+          await store.saveEphemeral(one.ephemeral, (sequence) => missing.push(sequence));
           ephemeral.shift();
         }
         this.#stored(parts, lost);
@@ -242,14 +252,17 @@ export class Saves {
   }
 
   #stored(parts: readonly Part[], lost: ReadonlySet<number>): void {
-    for (const { tracker, durable, answers } of parts) {
+    for (const { tracker, durable, ephemeral, answers, missing } of parts) {
       tracker.saving--;
       const isLost = durable !== null && lost.has(durable.id);
+      const given = (durable ?? ephemeral)?.deadLetters.length ?? 0;
+      if (!isLost) tracker.topic.counts.dead_lettered += given - missing.length;
       for (const { link, request } of answers) {
         if (isLost) refuse(link, request);
         else packAcked(link.writer, request);
         link.scheduleFlush();
       }
+      if (missing.length > 0 && !isLost) this.#options.onMissing(tracker, missing);
       if (durable === null || tracker.state === 'ended') continue;
       if (isLost) this.#options.onLost(tracker);
       else this.#options.onStored(tracker);
@@ -274,6 +287,13 @@ function isTraced({ subscriptions }: Tracker): boolean {
 function hasFailures({ cursor }: Tracker): boolean {
   const { deadLetters, failures, settled, returned } = cursor.changes;
   return deadLetters.length + failures.length + settled.length + returned.length > 0;
+}
+
+/** The message of a delivery that was given up, if it is still at hand. */
+function rowOf({ topic, rows }: Tracker, sequence: number): { row?: LogRow } {
+  const chunk = topic.cache.find(sequence);
+  const row = chunk?.rows[sequence - chunk.first] ?? rows.get(sequence);
+  return row === undefined ? {} : { row };
 }
 
 function recordOf(entry: Entry, wallMs: number): DeliveryRecord {

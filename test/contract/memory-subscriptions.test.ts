@@ -4,7 +4,7 @@ import { systemClock } from '../../src/core/clock.js';
 import type { Limits } from '../../src/core/limits.js';
 import { DEFAULT_LIMITS } from '../../src/core/limits.js';
 import { MemoryLog } from '../../src/log/memory-log.js';
-import { TENANT } from './message-log.js';
+import { rangeOf, TENANT } from './message-log.js';
 import type { TestAppend } from './recording-sink.js';
 import { RecordingSink } from './recording-sink.js';
 import type { OpenStore } from './subscription-store.js';
@@ -74,3 +74,29 @@ t.test('dead letters are bounded by bytes', async (t) => {
   t.ok(count > 800 && count < 960, `${count} kept`);
   t.equal(store.log.subscriptions.deadLettersEvicted, 2_000 - count);
 });
+
+t.test(
+  'a message that the log has forgotten is kept from what the caller has at hand',
+  async (t) => {
+    const store = await open();
+    t.teardown(() => store.log.close());
+    const topic = await topicWith(store, 3);
+    const record = await taken(store, topic);
+    const { rows } = await store.log.read(rangeOf(topic.id));
+    const row = { ...must(rows[0]), payload: Buffer.from(must(rows[0]).payload) };
+    await store.forget(topic, 2);
+    const missing: number[] = [];
+    const deadLetters = [givenUp(1, { row }), givenUp(2)];
+    await store.store.save([saveOf(record, { deadLetters })], ({ sequence }) =>
+      missing.push(sequence),
+    );
+    t.same(missing, [2]);
+    const [letter] = await lettersOf(store, filterOf(topic));
+    t.equal(Buffer.from(must(letter).row.payload).toString(), '{"n":1}');
+  },
+);
+
+function must<T>(value: T | undefined): T {
+  if (value === undefined) throw new Error('there is nothing');
+  return value;
+}

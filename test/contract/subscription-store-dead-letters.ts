@@ -10,6 +10,7 @@ import {
   givenUp,
   lettersOf,
   PAST_MS,
+  SETTINGS,
   saveOf,
   taken,
   topicWith,
@@ -160,5 +161,42 @@ export const DEAD_LETTERS: StoreParts = {
     t.match(await lettersOf(open, filterOf(topic)), [{ session: 'n1/77' }, { session: 'n1/78' }]);
     t.equal(await store.countDeadLetters(filterOf(topic, { ids: [first?.id ?? 0] })), 0);
     await open.store.saveEphemeral({ ...save, topicId: topic.id + 1_000_000 });
+  },
+
+  'of what the log has forgotten are missing, and owed to whoever takes the subscription': async (
+    t,
+    open,
+  ) => {
+    const { store } = open;
+    const topic = await topicWith(open, 6);
+    const record = await taken(open, topic);
+    await store.save([saveOf(record, { delivered: 6, deliveries: [failed(2), failed(3)] })]);
+    await open.forget(topic, 3);
+    const missing: unknown[] = [];
+    const deadLetters = [2, 3, 4].map((sequence) => givenUp(sequence));
+    const save = saveOf(record, { ackFloor: 1, settled: [[2, 4]], delivered: 6, deadLetters });
+    for (let n = 1; n <= 2; n++) {
+      missing.length = 0;
+      t.same(await store.save([save], (one) => missing.push(one)), []);
+      const { id } = record;
+      t.same(missing, [
+        { id, sequence: 2 },
+        { id, sequence: 3 },
+      ]);
+    }
+    t.match(await lettersOf(open, filterOf(topic)), [{ row: { sequence: 4 } }]);
+    const owed = await deliveriesOf(open, topic);
+    t.match(owed, [
+      { sequence: 2, redriven: true, attempts: 0 },
+      { sequence: 3, redriven: true, attempts: 0 },
+    ]);
+    t.same(await store.redrivenRows({ subscriptionId: record.id }, [2, 3]), [], 'told as a gap');
+    const { record: newest } = await store.take(topic.id, 'sub', { settings: SETTINGS, cursor: 0 });
+    await store.save([saveOf(newest, { settledDeliveries: [2, 3] })]);
+    t.same(await deliveriesOf(open, topic), []);
+    const ephemeral = { topicId: topic.id, session: 'n1/80', failures: [], settledDeliveries: [] };
+    const gone: number[] = [];
+    await store.saveEphemeral({ ...ephemeral, deadLetters }, (sequence) => gone.push(sequence));
+    t.same(gone, [2, 3]);
   },
 };

@@ -57,10 +57,13 @@ async function redrive(node: TestNode, topic: string): Promise<Row> {
 
 const DONE = { state: 'done', done: 1, failed: 0 };
 
-for (const [mode, env] of Object.entries(MODES)) {
-  const node = await startNode(env);
-  t.teardown(() => node.kill9());
+// All of them first: tests that have ended end the file while a node starts.
+const nodes = await Promise.all(
+  Object.entries(MODES).map(async ([mode, env]) => ({ mode, node: await startNode(env) })),
+);
+t.teardown(() => Promise.all(nodes.map(({ node }) => node.kill9())));
 
+for (const { mode, node } of nodes) {
   for (const [kind, options] of Object.entries({
     durable: { subscription: 's', ack_wait_ms: 100 },
     shared: { subscription: 's', ordering: 'key', ack_wait_ms: 100 },

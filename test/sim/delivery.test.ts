@@ -238,7 +238,7 @@ class World {
     });
     // Nothing fails here, so nothing is stored.
     const store = {} as SubscriptionStore;
-    const events = { onLost: bug, onStored: bug, onFailed: bug, onBug: bug };
+    const events = { onLost: bug, onMissing: bug, onStored: bug, onFailed: bug, onBug: bug };
     const saves = new Saves({ store, clock, ...events });
     return new Verdicts({ topics, feeder, giver, deadlines: this.#deadlines, saves, clock });
   }
