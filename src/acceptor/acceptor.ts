@@ -8,13 +8,13 @@ import { RequestError } from '../core/errors.js';
 import type { AcceptorStart, FromThread, WorkerLink } from '../thread/control.js';
 import type { AcceptorLinkEnd } from '../thread/link.js';
 import {
+  type FailedOp,
   type SubscribedOp,
   UNSUBSCRIBED_DELETED,
   UNSUBSCRIBED_TAKEN_OVER,
   UNSUBSCRIBED_TOPIC_DELETED,
   type UnsubscribedOp,
 } from '../thread/ops.js';
-import { errorFrame } from '../wire/problem.js';
 import { Browsing } from './browsing.js';
 import { Callers } from './callers.js';
 import { Control } from './control.js';
@@ -23,6 +23,7 @@ import { Deliveries } from './deliveries.js';
 import { Guard } from './guard.js';
 import { PublishRoutes } from './publish-routes.js';
 import { Publishing } from './publishing.js';
+import type { Waiting } from './requests.js';
 import { mountRoutes, type Route } from './router.js';
 import { SessionFrames } from './session-frames.js';
 import { Sessions } from './sessions.js';
@@ -71,10 +72,11 @@ export class Acceptor {
     const guard = new Guard((where, stack) => tell({ type: 'handler-fault', where, stack }));
     const onFault = (error: unknown): void => guard.caught('request', error);
     const callers = new Callers(config);
-    this.#workers = new Workers(config.workers, limits);
+    this.#workers = new Workers(config.workers, limits, guard);
     this.#publishing = new Publishing(this.#workers, limits, clock);
     this.#subscriptions = new Subscriptions({
       workers: this.#workers,
+      guard,
       deliveries: () => this.#deliveries,
       receivers: () => this.#sessions.receivers(),
     });
@@ -93,12 +95,12 @@ export class Acceptor {
       onMessage: (session, message, isBinary) => frames.receive(session, message, isBinary),
       onEnded: (session, abrupt) => this.#subscriptions.receiverEnded(session, abrupt),
     });
-    this.#deliveries = this.#makeDeliveries(clock);
+    this.#deliveries = this.#makeDeliveries(clock, guard);
     this.#sessions.deliveries = this.#deliveries;
     this.#workers.sink = this.#deliveries;
-    this.#workers.onFailedAck = ({ session, code, detail }) =>
-      this.#sessions.receiver(session)?.sendFrame(errorFrame(code, detail, null));
+    this.#workers.onFailedAck = (op) => this.#ackFailed(op, guard);
     this.#streams = new Streams({
+      guard,
       sessions: this.#sessions,
       subscriptions: this.#subscriptions,
       deliveries: () => this.#deliveries,
@@ -186,7 +188,7 @@ export class Acceptor {
     }
   }
 
-  #makeDeliveries(clock: Clock): Deliveries {
+  #makeDeliveries(clock: Clock, guard: Guard): Deliveries {
     let last = performance.eventLoopUtilization();
     const busyShare = (): number => {
       const { utilization } = performance.eventLoopUtilization(last);
@@ -196,6 +198,7 @@ export class Acceptor {
     return new Deliveries({
       app: this.#app,
       clock,
+      guard,
       busyShare,
       onSubscribed: (link, op) => this.#subscribed(link, op),
       onUnsubscribed: (link, op) => this.#unsubscribed(link, op),
@@ -205,14 +208,24 @@ export class Acceptor {
     });
   }
 
+  #ackFailed({ session, code, detail }: FailedOp, guard: Guard): void {
+    const receiver = this.#sessions.receiver(session);
+    if (receiver === undefined) return;
+    try {
+      receiver.refuse(code, detail, null);
+    } catch (error) {
+      guard.broken('answer', receiver, error);
+    }
+  }
+
   #subscribed(link: AcceptorLinkEnd, op: SubscribedOp): void {
-    if (op.request !== 0) this.#workers.requests.take(op.request)?.subscribed(op);
+    if (op.request !== 0) this.#workers.answer(op.request, op, tellSubscribed);
     else this.#subscriptions.gapTold(link, op);
   }
 
   #unsubscribed(link: AcceptorLinkEnd, op: UnsubscribedOp): void {
     if (op.request !== 0) {
-      this.#workers.requests.take(op.request)?.unsubscribed(op);
+      this.#workers.answer(op.request, op, tellUnsubscribed);
       return;
     }
     const subscription = this.#deliveries.byNumber(op.subscription);
@@ -269,6 +282,9 @@ export class Acceptor {
     ];
   }
 }
+
+const tellSubscribed = (waiting: Waiting, op: SubscribedOp): void => waiting.subscribed(op);
+const tellUnsubscribed = (waiting: Waiting, op: UnsubscribedOp): void => waiting.unsubscribed(op);
 
 const upgradeRequired: Route['methods'][string] = (exchange) => {
   const error = new RequestError('upgrade_required', 'connect with a WebSocket client');

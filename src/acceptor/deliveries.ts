@@ -8,9 +8,11 @@ import type { AcceptorLinkEnd } from '../thread/link.js';
 import * as ops from '../thread/ops.js';
 import type { PackReader } from '../thread/pack.js';
 import { Chunk } from './chunk.js';
+import { sendCredit, sendDrained, sendGiven, sendLeft, sendProbed } from './delivery-reports.js';
 import type { Group } from './group.js';
 import { GroupPump } from './group-pump.js';
 import { Groups } from './groups.js';
+import type { Guard } from './guard.js';
 import { Pace } from './pace.js';
 import { PublishLog } from './publish-log.js';
 import {
@@ -31,6 +33,7 @@ import type { DeliverySink } from './workers.js';
 export interface DeliveriesOptions {
   app: TemplatedApp;
   clock: Clock;
+  guard: Guard;
   /** How busy this thread was since it was asked last, 0 to 1. */
   busyShare: () => number;
   /** SUBSCRIBED and UNSUBSCRIBED, asked for or not. */
@@ -56,6 +59,8 @@ export class Deliveries implements DeliverySink {
   #leaving: { receiver: Receiver; group: Group }[] = [];
   /** Bytes handled and not credited yet, by link. */
   readonly #credit = new Map<AcceptorLinkEnd, number>();
+  /** Whom the operation is for that is being handled; null: not known, or many. */
+  #subject: Receiver | null = null;
 
   constructor(options: DeliveriesOptions) {
     this.#options = options;
@@ -72,7 +77,19 @@ export class Deliveries implements DeliverySink {
     });
   }
 
+  /** What fails for one receiver ends that one. */
   handle(link: AcceptorLinkEnd, op: number, reader: PackReader): boolean {
+    this.#subject = null;
+    try {
+      return this.#handle(link, op, reader);
+    } catch (error) {
+      if (this.#subject === null) throw error;
+      this.#options.guard.broken('delivery', this.#subject, error);
+      return true;
+    }
+  }
+
+  #handle(link: AcceptorLinkEnd, op: number, reader: PackReader): boolean {
     switch (op) {
       case ops.OP_DELIVER_GROUP:
         this.#deliverGroup(link, ops.readDeliverGroup(reader));
@@ -133,10 +150,10 @@ export class Deliveries implements DeliverySink {
       if (state === 'joined') {
         this.#leaving.push({ receiver, group });
         group.changed(receiver.kind, -1);
-        this.#sendLeft(subscription, last);
+        sendLeft(subscription, last);
       } else if (state === 'refused' && last < subscription.lastSequence) {
         // uWS refuses a large message before the small ones that wait in front of it.
-        this.#sendLeft(subscription, last);
+        sendLeft(subscription, last);
       }
     }
     receiver.lagging();
@@ -147,18 +164,21 @@ export class Deliveries implements DeliverySink {
     if (this.#leaving.length === 0) return;
     const leaving = this.#leaving;
     this.#leaving = [];
-    for (const { receiver, group } of leaving) receiver.leaveGroup(group);
+    const { guard } = this.#options;
+    for (const { receiver, group } of leaving) {
+      guard.run('leaving a group', receiver, () => receiver.leaveGroup(group));
+    }
   };
 
   /** A receiver's socket has room again: what it owes is sent. */
   drained(receiver: Receiver): void {
     const { isEmpty } = receiver;
     for (const subscription of receiver.subscriptions.values()) {
-      if (subscription.owesGiven !== null) this.#sendGiven(subscription, subscription.owesGiven);
-      if (subscription.owesProbed && isEmpty) this.#sendProbed(subscription, false);
+      if (subscription.owesGiven !== null) sendGiven(subscription, subscription.owesGiven);
+      if (subscription.owesProbed && isEmpty) sendProbed(subscription, false);
       if (subscription.state !== 'refused' && !subscription.owesDrained) continue;
       if (subscription.state === 'refused') subscription.state = 'paging';
-      this.#sendDrained(subscription);
+      sendDrained(subscription);
     }
   }
 
@@ -170,9 +190,11 @@ export class Deliveries implements DeliverySink {
     return subscription;
   }
 
-  /** Undefined: it has ended. */
+  /** Undefined: it has ended. What an operation does with it is done for its receiver. */
   byNumber(number: number): ReceiverSubscription | undefined {
-    return this.#byNumber.get(number);
+    const subscription = this.#byNumber.get(number);
+    this.#subject = subscription?.receiver ?? null;
+    return subscription;
   }
 
   /** The subscription ends here: it is in no group any more. */
@@ -246,12 +268,14 @@ export class Deliveries implements DeliverySink {
   #streamGroup(group: Group, op: ops.DeliverGroupOp): void {
     const before = op.firstSequence - 1;
     for (const receiver of [...group.streams]) {
-      const [subscription] = receiver.subscriptions.values();
-      if (subscription === undefined) continue;
-      if (receiver.sendPage(op.frames, subscription) === TAKEN) continue;
-      this.#leaveGroup(subscription);
-      this.#sendLeft(subscription, before);
-      receiver.lagging();
+      this.#options.guard.run('stream', receiver, () => {
+        const [subscription] = receiver.subscriptions.values();
+        if (subscription === undefined) return;
+        if (receiver.sendPage(op.frames, subscription) === TAKEN) return;
+        this.#leaveGroup(subscription);
+        sendLeft(subscription, before);
+        receiver.lagging();
+      });
     }
     group.published(KIND_SSE, op.lastSequence);
   }
@@ -264,12 +288,12 @@ export class Deliveries implements DeliverySink {
     this.#flush(group);
     const taken = op.frames.length === 0 ? TAKEN : receiver.sendPage(op.frames, subscription);
     if (taken !== TAKEN) {
-      this.#sendLeft(subscription, Math.max(taken, op.firstSequence - 1));
+      sendLeft(subscription, Math.max(taken, op.firstSequence - 1));
       receiver.lagging();
       return;
     }
     subscription.lastSequence = op.lastSequence;
-    if (receiver.hasRoom) this.#sendDrained(subscription);
+    if (receiver.hasRoom) sendDrained(subscription);
     else {
       subscription.owesDrained = true;
       receiver.lagging();
@@ -285,7 +309,7 @@ export class Deliveries implements DeliverySink {
     this.#flush(group);
     const taken = receiver.giveMessages(op.frames, subscription);
     if (receiver.hasRoom) {
-      this.#sendGiven(subscription, taken);
+      sendGiven(subscription, taken);
       return;
     }
     subscription.owesGiven = taken;
@@ -296,7 +320,7 @@ export class Deliveries implements DeliverySink {
     const subscription = this.#find(link, op.subscription);
     if (subscription === undefined) return;
     this.#flush(subscription.group);
-    if (subscription.receiver.isEmpty) this.#sendProbed(subscription, true);
+    if (subscription.receiver.isEmpty) sendProbed(subscription, true);
     else {
       subscription.owesProbed = true;
       subscription.receiver.lagging();
@@ -342,52 +366,12 @@ export class Deliveries implements DeliverySink {
     receiver.sendFrame({ type: 'caught_up', topic, subscription: name, sequence: op.sequence });
   }
 
-  #sendLeft(subscription: ReceiverSubscription, lastSequence: number): void {
-    const { link, group } = subscription;
-    subscription.state = 'refused';
-    subscription.owesDrained = false;
-    subscription.lastSequence = lastSequence;
-    subscription.round = (subscription.round + 1) & 0xffff;
-    ops.packLeft(link.writer, {
-      subscription: subscription.number,
-      topicNo: group.topicNo,
-      lastSequence,
-    });
-    link.scheduleFlush();
-  }
-
-  #sendGiven(subscription: ReceiverSubscription, taken: number): void {
-    const { link, number, group } = subscription;
-    subscription.owesGiven = null;
-    ops.packGiven(link.writer, { subscription: number, topicNo: group.topicNo, taken });
-    link.scheduleFlush();
-  }
-
-  #sendProbed(subscription: ReceiverSubscription, wasEmpty: boolean): void {
-    const { link, number, group } = subscription;
-    subscription.owesProbed = false;
-    ops.packProbed(link.writer, { subscription: number, topicNo: group.topicNo, wasEmpty });
-    link.scheduleFlush();
-  }
-
-  #sendDrained(subscription: ReceiverSubscription): void {
-    const { link, group } = subscription;
-    subscription.owesDrained = false;
-    ops.packDrained(link.writer, { subscription: subscription.number, topicNo: group.topicNo });
-    link.scheduleFlush();
-  }
-
   #find(link: AcceptorLinkEnd, number: number): ReceiverSubscription | undefined {
-    const subscription = this.#byNumber.get(number);
+    const subscription = this.byNumber(number);
     return subscription?.link === link ? subscription : undefined;
   }
 
   #credited(link: AcceptorLinkEnd, bytes: number): void {
     this.#credit.set(link, (this.#credit.get(link) ?? 0) + bytes);
   }
-}
-
-function sendCredit(link: AcceptorLinkEnd, bytes: number): void {
-  ops.packCredit(link.writer, bytes);
-  link.scheduleFlush();
 }

@@ -1,12 +1,19 @@
 /**
- * The one place where uWebSockets.js handlers are wrapped. An exception that reaches C++ ends the
- * process: here it becomes a 500 or a close 1011, is counted, and is told to the supervisor.
+ * The one place where what the acceptor is called for is wrapped: handlers of uWebSockets.js, answers of
+ * workers, timers. An exception that reaches C++ ends the process, and one that reaches the top of the
+ * thread cuts every session: here it ends the one session, stream or request that it was for (close
+ * 1011, or 500), is counted, and is told to the supervisor. What is nobody's is thrown on.
  */
 import type { HttpRequest, HttpResponse, WebSocket } from 'uWebSockets.js';
-import { CLOSE } from '../core/errors.js';
+
+/** A session, a stream, a request: whom the thread works for. */
+export interface Subject {
+  /** A fault of ours keeps it from being served: it is told so, and ends. */
+  broken(): void;
+}
 
 export class Guard {
-  /** Handlers that threw so far. */
+  /** Faults so far. */
   faults = 0;
   readonly #tell: (where: string, stack: string) => void;
 
@@ -23,37 +30,47 @@ export class Guard {
       try {
         handler(res, req);
       } catch (error) {
-        this.caught(where, error);
         // Without this uWS ends the process; a response that was given already refuses both.
-        this.run(`${where} 500`, () => {
+        const broken = (): void => {
           res.onAborted(() => undefined);
           res.cork(() => res.writeStatus('500 Internal Server Error').end());
-        });
+        };
+        this.broken(where, { broken }, error);
       }
     };
   }
 
-  /** A handler of a WebSocket: what throws closes it with 1011. */
+  /** A handler of a WebSocket: what throws ends whoever `subjectOf` names. */
   ws<S, A extends unknown[]>(
     where: string,
+    subjectOf: (ws: WebSocket<S>) => Subject,
     handler: (ws: WebSocket<S>, ...rest: A) => void,
   ): (ws: WebSocket<S>, ...rest: A) => void {
     return (ws, ...rest) => {
       try {
         handler(ws, ...rest);
       } catch (error) {
-        this.caught(where, error);
-        this.run(`${where} close`, () => ws.end(CLOSE.bug.closeCode, CLOSE.bug.reason));
+        this.broken(where, subjectOf(ws), error);
       }
     };
   }
 
-  /** Any other callback from C++. */
-  run(where: string, callback: () => void): void {
+  /** Anything else that is done for one subject. */
+  run(where: string, subject: Subject, callback: () => void): void {
     try {
       callback();
     } catch (error) {
-      this.caught(where, error);
+      this.broken(where, subject, error);
+    }
+  }
+
+  /** For who has a `catch` of its own, being called too often for a closure. */
+  broken(where: string, subject: Subject, error: unknown): void {
+    this.caught(where, error);
+    try {
+      subject.broken();
+    } catch (again) {
+      this.caught(`${where}, ending it`, again);
     }
   }
 

@@ -18,7 +18,7 @@ import {
 } from '../wire/publish.js';
 import { publishedJson, publishedMsgpack } from '../wire/result.js';
 import { bodyType, readBody } from './body.js';
-import type { Exchange } from './exchange.js';
+import { type Exchange, faultOfOurs } from './exchange.js';
 import { IDEMPOTENCY_KEY, JSON_TYPE, MSGPACK_TYPE } from './header-bytes.js';
 import type { Publishing } from './publishing.js';
 import { Waiting } from './requests.js';
@@ -159,6 +159,10 @@ class HttpPublish extends Waiting {
   override failed(failure: Failure): void {
     this.#exchange.failWith(failure);
   }
+
+  override broken(): void {
+    this.#exchange.fail(faultOfOurs());
+  }
 }
 
 function deferredJson(op: DeferredOp, topic: string): Record<string, unknown> {
@@ -189,6 +193,10 @@ class Batch {
     this.#firstFailure ??= failure;
     const item = errorItem(failure.code, failure.detail, failure.field ?? undefined);
     this.#put(index, JSON.stringify(item));
+  }
+
+  broken(): void {
+    this.#exchange.fail(faultOfOurs());
   }
 
   /** Every message was sent or has failed: only now the answer may be given. */
@@ -246,5 +254,9 @@ class BatchItemWaiting extends Waiting {
 
   override failed(failure: Failure): void {
     this.#batch.failed(this.#index, failure);
+  }
+
+  override broken(): void {
+    this.#batch.broken();
   }
 }

@@ -2,10 +2,14 @@
  * What deliveries see of a session: something with a number, of one kind, that takes frames until its
  * socket is full. WebSocket sessions and SSE streams are receivers.
  */
+
+import type { ErrorCode } from '../core/errors.js';
 import type { AcceptorLinkEnd } from '../thread/link.js';
 import type { SubscribeOptions } from '../thread/ops.js';
 import { ENCODING_JSON, ENCODING_MSGPACK, type Encoding } from '../thread/ops.js';
+import type { Ref } from '../wire/frame-types.js';
 import type { Group } from './group.js';
+import type { Subject } from './guard.js';
 
 /** How frames reach the session: one JSON frame a message, joined JSON, joined msgpack, SSE text. */
 export const KIND_SEED = 0;
@@ -91,7 +95,7 @@ export class ReceiverSubscription {
   }
 }
 
-export interface Receiver {
+export interface Receiver extends Subject {
   readonly number: number;
   readonly kind: Kind;
   /** By subscriptionKey. */
@@ -108,7 +112,7 @@ export interface Receiver {
   sendPage(frames: Uint8Array, subscription: ReceiverSubscription): number;
   /** The same for messages that are no page: how many it took from the start, Infinity for all. */
   giveMessages(frames: Uint8Array, subscription: ReceiverSubscription): number;
-  /** Its connection has ended. */
+  /** It has ended, or is ending: it takes nothing more. */
   readonly isGone: boolean;
   /** Whether the socket is empty enough for another page. */
   readonly hasRoom: boolean;
@@ -116,6 +120,8 @@ export interface Receiver {
   readonly isEmpty: boolean;
   /** A frame that is no message. */
   sendFrame(frame: Record<string, unknown>): void;
+  /** Something that it asked for failed; `ref` as it sent it. */
+  refuse(code: ErrorCode, message: string, ref: Ref): void;
   /** Its socket refuses messages from now on, until it drains. */
   lagging(): void;
   /** The topic was deleted and this was its subscription. */

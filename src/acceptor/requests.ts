@@ -11,9 +11,10 @@ import type {
   SubscribedOp,
   UnsubscribedOp,
 } from '../thread/ops.js';
+import type { Subject } from './guard.js';
 
-/** Whoever waits. Exactly one of the answers is called, once. */
-export abstract class Waiting {
+/** Whoever waits. Exactly one of the answers is called, once; `broken` when that one throws. */
+export abstract class Waiting implements Subject {
   readonly link: AcceptorLinkEnd;
   /** Publish credit that its answer gives back; -1 for what is no publish. */
   readonly creditBytes: number;
@@ -29,6 +30,8 @@ export abstract class Waiting {
   }
 
   abstract failed(op: Pick<FailedOp, 'code' | 'detail' | 'field'>): void;
+
+  abstract broken(): void;
 
   published(_op: PublishedOp): void {
     this.#unexpected('PUBLISHED');

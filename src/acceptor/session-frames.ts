@@ -14,12 +14,12 @@ import {
   type SubscribeFrame,
   type UnsubscribeFrame,
 } from '../wire/client-frame.js';
-import { errorFrame } from '../wire/problem.js';
 import { publishedFrame } from '../wire/result.js';
 import type { Publishing } from './publishing.js';
 import { KIND_MSGPACK, KIND_SEED, subscriptionKey } from './receiver.js';
 import { Waiting } from './requests.js';
 import type { Session } from './session.js';
+import { TooMuchUnderWay } from './session-load.js';
 import { type SubscribeRequest, type Subscriptions, subscribedFrame } from './subscriptions.js';
 import { VerdictFrames } from './verdict-frames.js';
 import type { Workers } from './workers.js';
@@ -54,7 +54,11 @@ export class SessionFrames implements FrameSink {
 
   constructor(options: SessionFramesOptions) {
     this.#options = options;
-    this.#verdicts = new VerdictFrames(options.workers);
+    this.#verdicts = new VerdictFrames(options.workers, options.limits);
+  }
+
+  get wantsMore(): boolean {
+    return this.#session?.state === 'open';
   }
 
   /** One WebSocket message; its bytes are valid during this call only. */
@@ -68,7 +72,6 @@ export class SessionFrames implements FrameSink {
     this.#session = session;
     if (isBinary) decodeMsgpackFrames(bytes, limits, this);
     else decodeJsonFrames(bytes, session.kind !== KIND_SEED, limits, this);
-    this.#session = null;
   }
 
   frame(frame: ClientFrame): void {
@@ -78,17 +81,22 @@ export class SessionFrames implements FrameSink {
       this.#run(session, frame);
     } catch (error) {
       if (!(error instanceof RequestError)) throw error;
-      this.#refuse(session, error.code, error.message, frame.ref);
+      session.refuse(error.code, error.message, frame.ref);
+      if (error instanceof TooMuchUnderWay) session.countIdle();
     }
   }
 
   bad(error: RequestError, ref: Ref): void {
     const session = this.#session;
     if (session === null || session.state !== 'open') return;
-    this.#refuse(session, error.code, error.message, ref);
+    session.refuse(error.code, error.message, ref);
     if (!MALFORMED.includes(error.code)) return;
     session.badFrames++;
     if (session.badFrames >= BAD_FRAMES_MAX) session.end(CLOSE.badRequest);
+  }
+
+  tooManyBad(): void {
+    this.#session?.end(CLOSE.tooManyRefused);
   }
 
   #run(session: Session, frame: ClientFrame): void {
@@ -112,11 +120,13 @@ export class SessionFrames implements FrameSink {
         return;
       case 'heartbeat':
         session.sendFrame({ type: 'heartbeat_ack', ref: frame.ref ?? undefined });
+        session.countIdle();
         return;
     }
   }
 
   #publish(session: Session, { publish, ref }: PublishFrame): void {
+    session.load.checkRequest(this.#options.limits, publish.payload.length);
     this.#options.publishing.send(
       publish,
       (link, bytes) => new FramePublish(link, bytes, session, publish.topic, ref),
@@ -124,8 +134,9 @@ export class SessionFrames implements FrameSink {
   }
 
   #subscribe(session: Session, frame: SubscribeFrame): void {
-    const { subscriptions } = this.#options;
+    const { subscriptions, limits } = this.#options;
     refuseAmbiguous(frame);
+    session.load.checkSubscribe(limits);
     const { topic, subscription: name, ref } = frame;
     const key = subscriptionKey(topic, name);
     const number = session.subscriptionNumber(key);
@@ -137,15 +148,18 @@ export class SessionFrames implements FrameSink {
       options: this.#subscribeOptions(frame),
       onOpen: (_subscription, op) => {
         session.subscribeAnswered(key);
+        session.load.subscribeAnswered(limits);
         session.sendFrame(subscribedFrame(topic, name, op, ref ?? undefined));
       },
       onFailed: (error) => {
         session.subscribeAnswered(key);
-        this.#refuse(session, error.code, error.detail, ref);
+        session.load.subscribeAnswered(limits);
+        session.refuse(error.code, error.detail, ref);
       },
     };
     subscriptions.subscribe(request);
     session.subscribeSent(key, request.number);
+    session.load.subscribeSent(limits);
   }
 
   #checkCount(session: Session): void {
@@ -179,23 +193,24 @@ export class SessionFrames implements FrameSink {
       const field = name === null ? 'topic' : 'subscription';
       throw new RequestError('not_subscribed', NOT_SUBSCRIBED, field);
     }
-    this.#options.subscriptions.unsubscribe({
+    const { limits, subscriptions } = this.#options;
+    session.load.checkSubscribe(limits);
+    subscriptions.unsubscribe({
       receiver: session,
       number,
       topic,
       name,
       onEnded: () => {
+        session.load.subscribeAnswered(limits);
         const told = { topic, subscription: name ?? undefined, ref: ref ?? undefined };
         session.sendFrame({ type: 'unsubscribed', ...told });
       },
       onFailed: ({ code, detail }) => {
-        this.#refuse(session, code, code === 'not_subscribed' ? NOT_SUBSCRIBED : detail, ref);
+        session.load.subscribeAnswered(limits);
+        session.refuse(code, code === 'not_subscribed' ? NOT_SUBSCRIBED : detail, ref);
       },
     });
-  }
-
-  #refuse(session: Session, code: ErrorCode, message: string, ref: Ref): void {
-    session.sendFrame(errorFrame(code, message, ref));
+    session.load.subscribeSent(limits);
   }
 }
 
@@ -225,9 +240,11 @@ class FramePublish extends Waiting {
     this.#session = session;
     this.#topic = topic;
     this.#ref = ref;
+    session.load.requestSent(bytes);
   }
 
   override published(op: ops.PublishedOp): void {
+    this.#session.load.requestAnswered(this.creditBytes);
     if (this.#ref === null || this.#session.state !== 'open') return;
     const { messageId, sequence, publishedAtMs, duplicate } = op;
     const format = this.#session.kind === KIND_MSGPACK ? 1 : 0;
@@ -246,6 +263,7 @@ class FramePublish extends Waiting {
   }
 
   override deferred(op: ops.DeferredOp): void {
+    this.#session.load.requestAnswered(this.creditBytes);
     if (this.#ref === null) return;
     this.#session.sendFrame({
       type: 'published',
@@ -257,6 +275,11 @@ class FramePublish extends Waiting {
   }
 
   override failed(op: Pick<ops.FailedOp, 'code' | 'detail'>): void {
-    this.#session.sendFrame(errorFrame(op.code, op.detail, this.#ref));
+    this.#session.load.requestAnswered(this.creditBytes);
+    this.#session.refuse(op.code, op.detail, this.#ref);
+  }
+
+  override broken(): void {
+    this.#session.broken();
   }
 }

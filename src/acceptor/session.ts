@@ -1,11 +1,20 @@
 /**
  * One WebSocket connection: its socket, its subscriptions, and the frames that wait to be sent at the end
- * of the turn. `message` frames go to the socket at once; all others are joined into few messages.
+ * of the turn. `message` frames go to the socket at once; all others are joined into few messages. What
+ * waits is bounded: a client that does not read its answers is told so, and goes.
  */
 import type { WebSocket } from 'uWebSockets.js';
-import { CLOSE, type CloseReason } from '../core/errors.js';
+import { CLOSE, type CloseReason, ERRORS, type ErrorCode } from '../core/errors.js';
 import type { AcceptorLinkEnd } from '../thread/link.js';
-import { encodeFrame, FRAME_SEPARATOR } from '../wire/server-frame.js';
+import type { Ref } from '../wire/frame-types.js';
+import { errorFrame } from '../wire/problem.js';
+import {
+  encodeFrame,
+  FRAME_SEPARATOR,
+  WIRE_JSON,
+  WIRE_MSGPACK,
+  type WireFormat,
+} from '../wire/server-frame.js';
 import type { Group } from './group.js';
 import { sequenceOf, splitFrames } from './publish-log.js';
 import {
@@ -16,6 +25,7 @@ import {
   type ReceiverSubscription,
   TAKEN,
 } from './receiver.js';
+import { SessionLoad } from './session-load.js';
 
 /** uWS gives every socket a user data object: here it only points to the session. */
 export interface SocketData {
@@ -25,12 +35,16 @@ export interface SocketData {
 
 /** Who keeps the sessions. */
 export interface SessionKeeper {
-  /** Bytes that may wait for one socket. */
+  /** Bytes that may wait for one socket; as many answers may wait for it to have room. */
   readonly sendBufferBytesMax: number;
+  /** Monotonic ms, as of half a second ago at most. */
+  readonly nowMs: number;
   /** Frames wait: `flush` is to be called at the end of the turn. */
   frameWaits(session: Session): void;
   /** Its socket takes no more. */
   lags(session: Session): void;
+  /** It is being closed: what it has here and at the workers ends now, whatever its socket does. */
+  ending(session: Session): void;
 }
 
 /** Subscribes of one key, sent to the worker and not answered yet. */
@@ -47,10 +61,14 @@ export class Session implements Receiver {
   readonly number: number;
   readonly kind: Kind;
   readonly subscriptions = new Map<string, ReceiverSubscription>();
+  readonly load = new SessionLoad();
   links: readonly AcceptorLinkEnd[] = NO_LINKS;
   badFrames = 0;
+  /** Monotonic ms at which something whole came: a message, a ping, a pong, or it took what waited. */
+  heardAtMs = 0;
   /** Monotonic ms since when its socket takes nothing; 0: it does. */
   laggingSinceMs = 0;
+  /** closing: it was told why, or will be when its socket has room; nothing else is sent or heard. */
   state: 'open' | 'closing' | 'closed' = 'open';
   /** Subscribes under way, by key; null: there are none. An idle session is kept small. */
   #subscribing: Map<string, Subscribing> | null = null;
@@ -58,6 +76,8 @@ export class Session implements Receiver {
   readonly #keeper: SessionKeeper;
   #pending: (string | Uint8Array)[] = [];
   #pendingBytes = 0;
+  /** Why it is closing. */
+  #reason: CloseReason = CLOSE.bug;
 
   constructor(number: number, kind: Kind, ws: WebSocket<SocketData>, keeper: SessionKeeper) {
     this.number = number;
@@ -104,7 +124,7 @@ export class Session implements Receiver {
   }
 
   get isGone(): boolean {
-    return this.state === 'closed';
+    return this.state !== 'open';
   }
 
   get isEmpty(): boolean {
@@ -114,7 +134,7 @@ export class Session implements Receiver {
   joinGroup(group: Group): void {
     if (this.state !== 'open') return;
     this.flush();
-    this.#ws.subscribe(group.nameOf(this.kind));
+    if (!this.isGone) this.#ws.subscribe(group.nameOf(this.kind));
   }
 
   leaveGroup(group: Group): void {
@@ -124,7 +144,8 @@ export class Session implements Receiver {
   sendPage(frames: Uint8Array, _subscription: ReceiverSubscription): number {
     if (this.state !== 'open') return TAKEN;
     this.flush();
-    if (this.#ws.getBufferedAmount() > this.#keeper.sendBufferBytesMax) return 0;
+    if (this.isGone) return TAKEN;
+    if (this.#isFull) return 0;
     if (this.kind === KIND_SEED) {
       const split = splitFrames(frames);
       const refused = split[this.#sendOneByOne(split)];
@@ -136,14 +157,19 @@ export class Session implements Receiver {
   giveMessages(frames: Uint8Array, _subscription: ReceiverSubscription): number {
     if (this.state !== 'open') return Number.POSITIVE_INFINITY;
     this.flush();
-    if (this.#ws.getBufferedAmount() > this.#keeper.sendBufferBytesMax) return 0;
+    if (this.isGone) return Number.POSITIVE_INFINITY;
+    if (this.#isFull) return 0;
     if (this.kind === KIND_SEED) return this.#sendOneByOne(splitFrames(frames));
     const sent = this.#ws.send(frames, this.kind === KIND_MSGPACK) !== SEND_DROPPED;
     return sent ? Number.POSITIVE_INFINITY : 0;
   }
 
+  get #isFull(): boolean {
+    return this.#ws.getBufferedAmount() > this.#keeper.sendBufferBytesMax;
+  }
+
   /** Index of the first that was refused; past the last: none. */
-  #sendOneByOne(frames: readonly Uint8Array[]): number {
+  #sendOneByOne(frames: readonly (string | Uint8Array)[]): number {
     let refused = frames.length;
     this.#ws.cork(() => {
       const at = frames.findIndex((frame) => this.#ws.send(frame, false) === SEND_DROPPED);
@@ -153,7 +179,7 @@ export class Session implements Receiver {
   }
 
   sendFrame(frame: Record<string, unknown>): void {
-    this.sendEncoded(encodeFrame(this.kind === KIND_MSGPACK ? 1 : 0, frame));
+    if (this.state === 'open') this.sendEncoded(encodeFrame(formatOf(this.kind), frame));
   }
 
   /** A frame in this session's encoding; it goes out at the end of the turn. */
@@ -165,18 +191,27 @@ export class Session implements Receiver {
     if (this.#pendingBytes > this.#keeper.sendBufferBytesMax) this.flush();
   }
 
-  /** Sends what waits; what a full socket does not take waits for its drain, within the bound. */
+  /**
+   * Sends what waits; what a full socket does not take waits for its drain. Too much of it ends the
+   * session: none is dropped.
+   */
   flush(): void {
     if (this.#pending.length === 0 || this.state !== 'open') return;
-    if (this.#ws.getBufferedAmount() > this.#keeper.sendBufferBytesMax) {
-      if (this.#pendingBytes > this.#keeper.sendBufferBytesMax) this.end(CLOSE.slow);
-      else this.lagging();
-      return;
-    }
-    const pending = this.#pending;
-    this.#pending = [];
-    this.#pendingBytes = 0;
-    this.#ws.cork(() => this.#sendAll(pending));
+    if (!this.#isFull) this.#sendPending();
+    if (this.#pending.length === 0) return;
+    if (this.#pendingBytes > this.#keeper.sendBufferBytesMax) this.end(CLOSE.unread);
+    else this.lagging();
+  }
+
+  /** Tells of a frame that brought nothing about; what may work later is not held against the client. */
+  refuse(code: ErrorCode, message: string, ref: Ref): void {
+    this.sendFrame(errorFrame(code, message, ref));
+    if (!ERRORS[code].temporary) this.countIdle();
+  }
+
+  /** Counts a frame that brought nothing about; too many of these in a short time end the session. */
+  countIdle(): void {
+    if (this.load.refused(this.#keeper.nowMs)) this.end(CLOSE.tooManyRefused);
   }
 
   ping(): void {
@@ -184,40 +219,65 @@ export class Session implements Receiver {
   }
 
   lagging(): void {
-    this.#keeper.lags(this);
+    if (this.state === 'open') this.#keeper.lags(this);
   }
 
   topicDeleted(): void {
     if (!this.hasSubscriptions(1)) this.end(CLOSE.topicDeleted);
   }
 
-  /** Tells the client why, then closes. */
-  end(reason: CloseReason, retryAfterMs?: number): void {
-    if (this.state !== 'open') return;
-    const { closeCode: code, reason: text, reconnect } = reason;
-    this.sendFrame({
-      type: 'disconnect',
-      code,
-      reason: text,
-      reconnect,
-      retry_after_ms: retryAfterMs,
-    });
-    this.#ws.cork(() => {
-      this.#sendAll(this.#pending);
-      this.#pending = [];
-    });
-    this.state = 'closing';
-    this.#ws.end(code, text);
+  broken(): void {
+    this.end(CLOSE.bug);
   }
 
-  /** Closes without a word: a socket that did not take the close frame either. */
+  /**
+   * Ends what the session has, tells the client why, and closes once the socket has taken that. Whatever
+   * is reached from here finds it closing, so it happens once.
+   */
+  end(reason: CloseReason, retryAfterMs?: number): void {
+    if (this.state !== 'open') return;
+    this.state = 'closing';
+    this.#reason = reason;
+    this.#subscribing = null;
+    this.#keeper.ending(this);
+    const { closeCode: code, reason: text, reconnect } = reason;
+    const told = { code, reason: text, reconnect, retry_after_ms: retryAfterMs };
+    // Answers that the socket does not take now are given up: this frame says so.
+    if (this.#isFull) this.#pending = [];
+    this.#pending.push(encodeFrame(formatOf(this.kind), { type: 'disconnect', ...told }));
+    this.leave();
+  }
+
+  /** Closing: the last frames go out as the socket takes them, and then it is closed. */
+  leave(): void {
+    if (this.state !== 'closing') return;
+    if (this.#pending.length > 0 && !this.#isFull) this.#sendPending();
+    if (this.#pending.length > 0 || this.#ws.getBufferedAmount() > 0) return;
+    this.#ws.end(this.#reason.closeCode, this.#reason.reason);
+  }
+
+  /** Closes without a word: a socket that did not take the last frames. */
   terminate(): void {
     if (this.state !== 'closed') this.#ws.close();
   }
 
-  #sendAll(frames: readonly (string | Uint8Array)[]): void {
-    if (this.kind === KIND_SEED) for (const frame of frames) this.#ws.send(frame, false);
-    else if (this.kind === KIND_MSGPACK) this.#ws.send(Buffer.concat(frames as Uint8Array[]), true);
-    else this.#ws.send(frames.join(SEPARATOR), false);
+  /** What the socket refused goes on waiting. */
+  #sendPending(): void {
+    const pending = this.#pending;
+    const refused = this.#sendAll(pending);
+    this.#pending = refused < pending.length ? pending.slice(refused) : [];
+    this.#pendingBytes = this.#pending.reduce((bytes, frame) => bytes + frame.length, 0);
   }
+
+  /** Index of the first that was refused; past the last: none. */
+  #sendAll(frames: readonly (string | Uint8Array)[]): number {
+    if (this.kind === KIND_SEED) return this.#sendOneByOne(frames);
+    const isBinary = this.kind === KIND_MSGPACK;
+    const joined = isBinary ? Buffer.concat(frames as Uint8Array[]) : frames.join(SEPARATOR);
+    return this.#ws.send(joined, isBinary) === SEND_DROPPED ? 0 : frames.length;
+  }
+}
+
+function formatOf(kind: Kind): WireFormat {
+  return kind === KIND_MSGPACK ? WIRE_MSGPACK : WIRE_JSON;
 }

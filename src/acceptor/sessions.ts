@@ -1,6 +1,6 @@
 /**
- * All WebSocket sessions of this acceptor: upgrade, open, close, drain, the write deadline. What a frame
- * asks for is in session-frames.ts.
+ * All WebSocket sessions of this acceptor: upgrade, open, close, drain, the deadlines. What a frame asks
+ * for is in session-frames.ts.
  */
 import type {
   HttpRequest,
@@ -15,8 +15,9 @@ import { CLOSE, RequestError } from '../core/errors.js';
 import type { Callers } from './callers.js';
 import type { Deliveries } from './deliveries.js';
 import { Exchange } from './exchange.js';
-import type { Guard } from './guard.js';
+import type { Guard, Subject } from './guard.js';
 import { KIND_JSON, KIND_MSGPACK, KIND_SEED, type Kind, type Receiver } from './receiver.js';
+import { Rounds } from './rounds.js';
 import { Session, type SessionKeeper, type SocketData } from './session.js';
 
 const SUBPROTOCOLS: Readonly<Record<string, Kind>> = {
@@ -28,6 +29,18 @@ const TOKEN_PREFIX = 'conduit.token.';
 /** What uWS says when the connection ended without a close frame (RFC 6455, 7.1.5). */
 const CLOSED_ABRUPTLY = 1006;
 const SWEEP_MS = 500;
+/** A session that is being closed has this long to take its last frames; they are few. */
+const LEAVE_MS = 5_000;
+/**
+ * A message larger than WS_MESSAGE_BYTES_MAX, up to this many times, is still taken whole, since uWS cuts
+ * the connection without a word: so most who send too much are told.
+ */
+const TAKEN_TIMES_MAX = 2;
+/** Who sends nothing whole is found this much later at most, as a share of IDLE_TIMEOUT_S. */
+const IDLE_ROUND = 1 / 8;
+/** uWS' own idle time-out is for what has no session; ours comes first, and tells why. */
+const IDLE_MORE_S = 8;
+const IDLE_MAX_S = 960;
 /** Jitter of retry_after_ms when all sessions are sent away at once. */
 const DRAIN_RETRY_MS = 5_000;
 const HEADER_BYTES_MAX = 4_096;
@@ -44,23 +57,30 @@ export interface SessionsOptions {
 
 export class Sessions implements SessionKeeper {
   readonly sendBufferBytesMax: number;
+  nowMs: number;
   readonly #options: SessionsOptions;
   /** Sessions and SSE streams by number. */
   readonly #receivers = new Map<number, Receiver>();
   readonly #open = new Set<Session>();
   readonly #pending = new Set<Session>();
   readonly #lagging = new Set<Session>();
+  /** With the time at which they are closed without a word. */
+  readonly #leaving = new Map<Session, number>();
   #deliveries: Deliveries | null = null;
   #lastNumber = 0;
   #state: 'open' | 'draining' = 'open';
   readonly #sweeper: NodeJS.Timeout;
-  /** Goes round the open sessions. */
-  #toPing: Iterator<Session> = this.#open.values();
+  readonly #toPing: Rounds<Session>;
+  readonly #toHear: Rounds<Session>;
   #flushScheduled = false;
 
   constructor(options: SessionsOptions) {
     this.#options = options;
-    this.sendBufferBytesMax = options.config.limits.sendBufferBytesMax;
+    const { pingIntervalS, idleTimeoutS, sendBufferBytesMax } = options.config.limits;
+    this.sendBufferBytesMax = sendBufferBytesMax;
+    this.nowMs = options.clock.monotonic();
+    this.#toPing = new Rounds(this.#open, pingIntervalS * 1_000);
+    this.#toHear = new Rounds(this.#open, idleTimeoutS * 1_000 * IDLE_ROUND);
     this.#sweeper = setInterval(() => this.#sweep(), SWEEP_MS);
   }
 
@@ -69,8 +89,9 @@ export class Sessions implements SessionKeeper {
     this.#deliveries = deliveries;
   }
 
+  /** Those that are being closed do not count; they do towards SESSIONS_MAX. */
   get size(): number {
-    return this.#open.size;
+    return this.#open.size - this.#leaving.size;
   }
 
   receiver(number: number): Receiver | undefined {
@@ -96,33 +117,37 @@ export class Sessions implements SessionKeeper {
   }
 
   mount(app: TemplatedApp): void {
-    const { guard, config, onMessage } = this.#options;
+    const { guard, config } = this.#options;
     const { limits } = config;
+    type Socket = WebSocket<SocketData>;
     app.ws<SocketData>('/ws', {
       compression: 0,
-      maxPayloadLength: limits.wsMessageBytesMax,
+      maxPayloadLength: limits.wsMessageBytesMax * TAKEN_TIMES_MAX,
       maxBackpressure: this.sendBufferBytesMax,
-      idleTimeout: limits.idleTimeoutS,
+      idleTimeout: Math.min(IDLE_MAX_S, limits.idleTimeoutS + IDLE_MORE_S),
       sendPingsAutomatically: false,
       upgrade: (res, req, context) =>
         guard.http('upgrade', () => this.#upgrade(res, req, context))(res, req),
-      open: guard.ws('open', (ws: WebSocket<SocketData>) => this.#opened(ws)),
+      open: guard.ws('open', subjectOf, (ws: Socket) => this.#opened(ws)),
       message: guard.ws(
         'message',
-        (ws: WebSocket<SocketData>, message: ArrayBuffer, isBinary: boolean) => {
-          const { session } = ws.getUserData();
-          if (session !== null && session.state === 'open') onMessage(session, message, isBinary);
-        },
+        subjectOf,
+        (ws: Socket, message: ArrayBuffer, isBinary: boolean) =>
+          this.#heard(ws.getUserData().session, message, isBinary),
       ),
-      dropped: guard.ws('dropped', (ws: WebSocket<SocketData>, message: ArrayBuffer) => {
+      ping: guard.ws('ping', subjectOf, (ws: Socket) => this.#alive(ws)),
+      pong: guard.ws('pong', subjectOf, (ws: Socket) => this.#alive(ws)),
+      dropped: guard.ws('dropped', laterSubjectOf, (ws: Socket, message: ArrayBuffer) => {
         const { session } = ws.getUserData();
-        if (session !== null) this.#deliveries?.refused(session, new Uint8Array(message));
+        if (session === null) return;
+        this.#deliveries?.refused(session, new Uint8Array(message));
+        session.lagging();
       }),
-      drain: guard.ws('drain', (ws: WebSocket<SocketData>) => {
+      drain: guard.ws('drain', subjectOf, (ws: Socket) => {
         const { session } = ws.getUserData();
         if (session !== null) this.#drained(session);
       }),
-      close: guard.ws('close', (ws: WebSocket<SocketData>, code: number) => {
+      close: guard.ws('close', subjectOf, (ws: Socket, code: number) => {
         const { session } = ws.getUserData();
         if (session !== null) this.#closed(session, code);
       }),
@@ -131,8 +156,15 @@ export class Sessions implements SessionKeeper {
 
   /** Sends what waits at all sessions; at the end of each turn. */
   flush(): void {
-    for (const session of this.#pending) session.flush();
-    this.#pending.clear();
+    for (const session of this.#pending) {
+      // What waits for a full socket goes on waiting for its drain.
+      this.#pending.delete(session);
+      try {
+        session.flush();
+      } catch (error) {
+        this.#options.guard.broken('flush', session, error);
+      }
+    }
   }
 
   /** Tells every session to come back elsewhere; new ones are refused. */
@@ -196,22 +228,51 @@ export class Sessions implements SessionKeeper {
   #opened(ws: WebSocket<SocketData>): void {
     const data = ws.getUserData();
     const session = new Session(this.nextNumber(), data.kind, ws, this);
+    session.heardAtMs = this.nowMs;
     data.session = session;
     this.#open.add(session);
     this.add(session);
   }
 
+  #heard(session: Session | null, message: ArrayBuffer, isBinary: boolean): void {
+    if (session?.state !== 'open') return;
+    session.heardAtMs = this.nowMs;
+    if (message.byteLength <= this.#options.config.limits.wsMessageBytesMax) {
+      this.#options.onMessage(session, message, isBinary);
+    } else session.end(CLOSE.tooLarge);
+  }
+
+  /** A ping or a pong came: they have their place between two frames. */
+  #alive(ws: WebSocket<SocketData>): void {
+    const { session } = ws.getUserData();
+    if (session !== null) session.heardAtMs = this.nowMs;
+  }
+
+  ending(session: Session): void {
+    this.#leaving.set(session, this.#options.clock.monotonic() + LEAVE_MS);
+    this.#ended(session, false);
+  }
+
   #closed(session: Session, code: number): void {
-    const abrupt = session.state === 'open' && code === CLOSED_ABRUPTLY;
+    const { state } = session;
     session.state = 'closed';
     this.#open.delete(session);
+    this.#leaving.delete(session);
+    if (state === 'open') this.#ended(session, code === CLOSED_ABRUPTLY);
+  }
+
+  /** Once for each session: what it has here, and what the workers have of it, ends. */
+  #ended(session: Session, abrupt: boolean): void {
     this.#pending.delete(session);
     this.#lagging.delete(session);
     this.remove(session);
-    this.#options.onEnded(session, abrupt);
+    const { guard, onEnded } = this.#options;
+    guard.run('end of a session', session, () => onEnded(session, abrupt));
   }
 
   #drained(session: Session): void {
+    session.heardAtMs = this.nowMs;
+    session.leave();
     session.flush();
     if (!session.hasRoom) return;
     session.laggingSinceMs = 0;
@@ -235,39 +296,53 @@ export class Sessions implements SessionKeeper {
     this.#lagging.add(session);
   }
 
-  /**
-   * Pings a share of the sessions, so that all are pinged once in pingIntervalS and never all at once.
-   * The answer, as anything that comes, starts the idle time-out anew.
-   */
-  #pingSome(): void {
-    const { pingIntervalS } = this.#options.config.limits;
-    let count = Math.ceil((this.#open.size * SWEEP_MS) / (pingIntervalS * 1_000));
-    for (; count > 0; count--) {
-      const next = this.#toPing.next();
-      if (next.done === true) {
-        this.#toPing = this.#open.values();
-        return;
-      }
-      next.value.ping();
+  /** Pings some of the sessions, ends those that were silent for too long or take nothing. */
+  #sweep(): void {
+    const { clock, guard } = this.#options;
+    const elapsedMs = clock.monotonic() - this.nowMs;
+    this.nowMs += elapsedMs;
+    for (const session of this.#toPing.turns(elapsedMs)) {
+      guard.run('ping', session, () => session.ping());
+    }
+    for (const session of this.#toHear.turns(elapsedMs)) {
+      guard.run('idle', session, () => this.#checkHeard(session));
+    }
+    for (const session of [...this.#lagging]) {
+      guard.run('write deadline', session, () => this.#checkLag(session));
+    }
+    for (const [session, untilMs] of [...this.#leaving]) {
+      if (this.nowMs >= untilMs) this.#terminate(session);
     }
   }
 
-  /** Closes who has taken nothing for longer than the write deadline. */
-  #sweep(): void {
-    this.#pingSome();
-    const { clock, config } = this.#options;
-    const { writeDeadlineMs } = config.limits;
-    for (const session of [...this.#lagging]) {
-      if (session.hasRoom) {
-        this.#drained(session);
-        continue;
-      }
-      const laggedMs = clock.monotonic() - session.laggingSinceMs;
-      if (laggedMs < writeDeadlineMs) continue;
-      if (session.state === 'open') session.end(CLOSE.slow);
-      else if (laggedMs > writeDeadlineMs + SWEEP_MS * 4) session.terminate();
-    }
+  /** A message that trickles in is not heard of until it is whole, and nothing else is meanwhile. */
+  #checkHeard(session: Session): void {
+    const { idleTimeoutS } = this.#options.config.limits;
+    if (this.nowMs - session.heardAtMs >= idleTimeoutS * 1_000) session.end(CLOSE.idle);
   }
+
+  #checkLag(session: Session): void {
+    const { writeDeadlineMs } = this.#options.config.limits;
+    if (session.hasRoom) this.#drained(session);
+    else if (this.nowMs - session.laggingSinceMs >= writeDeadlineMs) session.end(CLOSE.slow);
+  }
+
+  /** Whatever uWS says to it, the session is gone. */
+  #terminate(session: Session): void {
+    const gone = { broken: () => this.#closed(session, CLOSED_ABRUPTLY) };
+    this.#options.guard.run('terminate', gone, () => session.terminate());
+  }
+}
+
+function subjectOf(ws: WebSocket<SocketData>): Subject {
+  const { session } = ws.getUserData();
+  return session ?? { broken: () => ws.end(CLOSE.bug.closeCode, CLOSE.bug.reason) };
+}
+
+/** Of a handler that is called while uWS walks its subscribers: it dies when one of them leaves then. */
+function laterSubjectOf(ws: WebSocket<SocketData>): Subject {
+  const subject = subjectOf(ws);
+  return { broken: () => void setImmediate(() => subject.broken()) };
 }
 
 /** '' for the seed's frames; null when only unknown subprotocols were offered. */

@@ -4,13 +4,16 @@
  */
 import type { HttpRequest } from 'uWebSockets.js';
 import type { Clock } from '../core/clock.js';
-import { RequestError } from '../core/errors.js';
+import { type ErrorCode, RequestError } from '../core/errors.js';
 import type { Limits } from '../core/limits.js';
 import type { AcceptorLinkEnd } from '../thread/link.js';
 import type { SubscribeOptions } from '../thread/ops.js';
+import type { Ref } from '../wire/frame-types.js';
+import { errorFrame } from '../wire/problem.js';
 import type { Deliveries } from './deliveries.js';
-import type { Exchange } from './exchange.js';
+import { type Exchange, faultOfOurs } from './exchange.js';
 import type { Group } from './group.js';
+import type { Guard } from './guard.js';
 import { sequenceOf, splitFrames } from './publish-log.js';
 import { topicOf } from './query.js';
 import { KIND_SSE, type Receiver, type ReceiverSubscription, TAKEN } from './receiver.js';
@@ -33,6 +36,7 @@ const STREAM_OPTIONS: Omit<SubscribeOptions, 'start'> = {
 };
 
 export interface StreamsOptions {
+  guard: Guard;
   sessions: Sessions;
   subscriptions: Subscriptions;
   deliveries: () => Deliveries;
@@ -59,11 +63,12 @@ export class Streams {
     const topic = topicOf(segment, limits);
     const start = startOf(req.getHeader('last-event-id'));
     const stream = new Stream(exchange, sessions.nextNumber(), this.#options);
+    const ended = (): void => subscriptions.receiverEnded(stream, false);
     exchange.onGone = () => {
       stream.state = 'closed';
       this.#open.delete(stream);
       sessions.remove(stream);
-      subscriptions.receiverEnded(stream, false);
+      this.#options.guard.run('end of a stream', stream, ended);
     };
     subscriptions.subscribe({
       receiver: stream,
@@ -95,12 +100,14 @@ export class Streams {
   }
 
   #tick(): void {
-    const { clock, limits } = this.#options;
+    const { clock, limits, guard } = this.#options;
     const now = clock.monotonic();
-    for (const stream of this.#open) {
-      if (stream.laggingSinceMs !== 0 && now - stream.laggingSinceMs > limits.writeDeadlineMs) {
-        stream.end();
-      } else stream.ping(now);
+    for (const stream of [...this.#open]) {
+      guard.run('stream', stream, () => {
+        if (stream.laggingSinceMs !== 0 && now - stream.laggingSinceMs > limits.writeDeadlineMs) {
+          stream.end();
+        } else stream.ping(now);
+      });
     }
   }
 }
@@ -140,7 +147,7 @@ class Stream implements Receiver {
     const isStarted = this.#exchange.startStream('text/event-stream', headers, () => {
       this.#socket = 'ready';
       this.laggingSinceMs = 0;
-      this.#options.deliveries().drained(this);
+      this.#options.guard.run('drain', this, () => this.#options.deliveries().drained(this));
     });
     if (!isStarted) return false;
     this.state = 'open';
@@ -187,6 +194,14 @@ class Stream implements Receiver {
   sendFrame(frame: Record<string, unknown>): void {
     if (this.state !== 'open') return;
     this.#write(`event: ${String(frame['type'])}\n${dataLines(JSON.stringify(frame))}\n`);
+  }
+
+  refuse(code: ErrorCode, message: string, ref: Ref): void {
+    this.sendFrame(errorFrame(code, message, ref));
+  }
+
+  broken(): void {
+    this.#exchange.fail(faultOfOurs());
   }
 
   lagging(): void {

@@ -6,6 +6,7 @@ import { ERRORS, type ErrorCode, RequestError } from '../core/errors.js';
 import type { AcceptorLinkEnd } from '../thread/link.js';
 import * as ops from '../thread/ops.js';
 import type { Deliveries } from './deliveries.js';
+import type { Guard } from './guard.js';
 import { TENANT } from './publishing.js';
 import {
   encodingOf,
@@ -43,16 +44,19 @@ export interface UnsubscribeRequest {
 
 export class Subscriptions {
   readonly #workers: Workers;
+  readonly #guard: Guard;
   readonly #deliveries: () => Deliveries;
   readonly #receivers: () => Iterable<Receiver>;
   #lastNumber = 0;
 
   constructor(options: {
     workers: Workers;
+    guard: Guard;
     deliveries: () => Deliveries;
     receivers: () => Iterable<Receiver>;
   }) {
     this.#workers = options.workers;
+    this.#guard = options.guard;
     this.#deliveries = options.deliveries;
     this.#receivers = options.receivers;
   }
@@ -134,9 +138,11 @@ export class Subscriptions {
   /** The worker's thread is gone: its subscriptions stand still where they are. */
   unlinked(link: AcceptorLinkEnd): void {
     for (const receiver of this.#receivers()) {
-      for (const subscription of receiver.subscriptions.values()) {
-        if (subscription.link === link) this.#deliveries().orphan(subscription);
-      }
+      this.#guard.run('a worker is gone', receiver, () => {
+        for (const subscription of receiver.subscriptions.values()) {
+          if (subscription.link === link) this.#deliveries().orphan(subscription);
+        }
+      });
     }
   }
 
@@ -155,6 +161,10 @@ export class Subscriptions {
   }
 
   #resume(orphan: ReceiverSubscription): void {
+    this.#guard.run('resuming a subscription', orphan.receiver, () => this.#subscribeAgain(orphan));
+  }
+
+  #subscribeAgain(orphan: ReceiverSubscription): void {
     const { receiver, number, topic, name, epoch, lastSequence } = orphan;
     if (receiver.subscriptions.get(subscriptionKey(topic, name)) !== orphan) return;
     const start = { from: 'sequence' as const, sequence: lastSequence + 1, epoch };
@@ -222,6 +232,10 @@ class SubscribeWaiting extends Waiting {
     this.#owner.opened(this.link, this.#request, op);
   }
 
+  override broken(): void {
+    this.#request.receiver.broken();
+  }
+
   override failed(op: Pick<ops.FailedOp, 'code' | 'detail'>): void {
     this.#request.onFailed(op);
   }
@@ -240,6 +254,10 @@ class UnsubscribeWaiting extends Waiting {
   override unsubscribed(): void {
     this.#owner.ended(this.#request);
     this.#request.onEnded();
+  }
+
+  override broken(): void {
+    this.#request.receiver.broken();
   }
 
   /** Not subscribed any more, or the worker is gone: what is still open here has ended either way. */

@@ -2,8 +2,9 @@
  * What a session says of its deliveries: ack, nack, extend, reject. Finds the subscriptions that are
  * meant and asks their workers; a verdict that fits several is true when one of them took it.
  */
-import { CLOSE, RequestError } from '../core/errors.js';
+import { RequestError } from '../core/errors.js';
 import { idTagOf } from '../core/id-tag.js';
+import type { Limits } from '../core/limits.js';
 import type { AcceptorLinkEnd } from '../thread/link.js';
 import * as ops from '../thread/ops.js';
 import type {
@@ -14,7 +15,6 @@ import type {
   Ref,
   RejectFrame,
 } from '../wire/client-frame.js';
-import { errorFrame } from '../wire/problem.js';
 import { type ReceiverSubscription, subscriptionKey } from './receiver.js';
 import { Waiting } from './requests.js';
 import type { Session } from './session.js';
@@ -27,9 +27,11 @@ type Pack = (link: AcceptorLinkEnd, subscription: ReceiverSubscription, request:
 
 export class VerdictFrames {
   readonly #workers: Workers;
+  readonly #limits: Limits;
 
-  constructor(workers: Workers) {
+  constructor(workers: Workers, limits: Limits) {
     this.#workers = workers;
+    this.#limits = limits;
   }
 
   /** Throws `unknown_delivery` when the session has no subscription that could be meant. */
@@ -80,10 +82,9 @@ export class VerdictFrames {
     { link, number, group }: ReceiverSubscription,
     ack: Pick<ops.AckOp, 'kind' | 'sequence' | 'messageId'>,
   ): void {
-    if (!link.takeAckCredit()) {
-      session.end(CLOSE.tooManyRequests);
-      return;
-    }
+    session.load.checkAck(this.#limits);
+    checkCredit(link);
+    link.ackSent(session.load);
     ops.packAck(link.writer, {
       request: 0,
       session: session.number,
@@ -98,18 +99,25 @@ export class VerdictFrames {
 
   #send(session: Session, target: DeliveryTarget, ref: Ref, pack: Pack): void {
     const meant = subscriptionsOf(session, target);
-    const tally = ref === null && meant.length === 1 ? null : new Tally(session, ref, meant.length);
+    const isSilent = ref === null && meant.length === 1;
+    if (isSilent) session.load.checkAck(this.#limits);
+    else session.load.checkRequest(this.#limits, 0);
+    for (const { link } of meant) checkCredit(link);
+    const tally = isSilent ? null : new Tally(session, ref, meant.length);
     for (const subscription of meant) {
       const { link } = subscription;
-      if (!link.takeAckCredit()) {
-        session.end(CLOSE.tooManyRequests);
-        return;
-      }
+      // Those that are answered are counted until then.
+      link.ackSent(tally === null ? session.load : null);
       const { requests } = this.#workers;
       pack(link, subscription, tally === null ? 0 : requests.add(new VerdictWaiting(link, tally)));
       link.scheduleFlush();
     }
   }
+}
+
+function checkCredit(link: AcceptorLinkEnd): void {
+  if (link.hasAckCredit) return;
+  throw new RequestError('busy', 'too many acknowledgements are under way (LINK_MESSAGES_MAX)');
 }
 
 function saidBy(
@@ -162,13 +170,13 @@ function unknownDelivery(): RequestError {
 
 /** One frame's answers, from all subscriptions that were asked. */
 class Tally {
-  readonly #session: Session;
+  readonly session: Session;
   readonly #ref: Ref;
   #left: number;
   #taken = 0;
 
   constructor(session: Session, ref: Ref, asked: number) {
-    this.#session = session;
+    this.session = session;
     this.#ref = ref;
     this.#left = asked;
   }
@@ -178,9 +186,9 @@ class Tally {
     this.#taken += taken;
     if (this.#left > 0) return;
     if (this.#taken === 0) {
-      this.#session.sendFrame(errorFrame('unknown_delivery', UNKNOWN_DELIVERY, this.#ref));
+      this.session.refuse('unknown_delivery', UNKNOWN_DELIVERY, this.#ref);
     } else if (this.#ref !== null) {
-      this.#session.sendFrame({ type: 'acked', ref: this.#ref });
+      this.session.sendFrame({ type: 'acked', ref: this.#ref });
     }
   }
 }
@@ -191,14 +199,24 @@ class VerdictWaiting extends Waiting {
   constructor(link: AcceptorLinkEnd, tally: Tally) {
     super(link, -1);
     this.#tally = tally;
+    tally.session.load.requestSent(0);
   }
 
   override acked(): void {
-    this.#tally.answered(1);
+    this.#answered(1);
   }
 
   /** Unknown there, or the worker is gone and will deliver it again. */
   override failed(): void {
-    this.#tally.answered(0);
+    this.#answered(0);
+  }
+
+  override broken(): void {
+    this.#tally.session.broken();
+  }
+
+  #answered(taken: 0 | 1): void {
+    this.#tally.session.load.requestAnswered(0);
+    this.#tally.answered(taken);
   }
 }

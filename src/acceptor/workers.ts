@@ -12,6 +12,7 @@ import { AcceptorLinkEnd } from '../thread/link.js';
 import * as ops from '../thread/ops.js';
 import type { PackReader } from '../thread/pack.js';
 import { TopicPlacement } from '../thread/placement.js';
+import type { Guard } from './guard.js';
 import { Requests, Waiting } from './requests.js';
 
 const CALL_TIMEOUT_MS = 5_000;
@@ -33,12 +34,14 @@ export class Workers {
   readonly #links: (AcceptorLinkEnd | null)[];
   readonly #placement: TopicPlacement;
   readonly #limits: Limits;
+  readonly #guard: Guard;
   #sink: DeliverySink | null = null;
 
-  constructor(workers: number, limits: Limits) {
+  constructor(workers: number, limits: Limits, guard: Guard) {
     this.#links = new Array<AcceptorLinkEnd | null>(workers).fill(null);
     this.#placement = new TopicPlacement(workers);
     this.#limits = limits;
+    this.#guard = guard;
   }
 
   /** Where deliveries go; set once, before the first link. */
@@ -92,7 +95,12 @@ export class Workers {
     link.close();
     for (const waiting of this.requests.takeAll(link)) {
       const code = waiting.creditBytes >= 0 ? 'outcome_unknown' : 'busy';
-      waiting.failed({ code, detail: 'the worker of this topic was replaced', field: null });
+      const failed = {
+        code,
+        detail: 'the worker of this topic was replaced',
+        field: null,
+      } as const;
+      this.#guard.run('a worker is gone', waiting, () => waiting.failed(failed));
     }
     this.#sink?.unlinked(link);
   }
@@ -125,31 +133,42 @@ export class Workers {
     });
   }
 
+  /** Gives an answer to who waits for it under this number; what that throws is theirs alone. */
+  answer<O>(request: number, op: O, tell: (waiting: Waiting, op: O) => void): void {
+    const waiting = this.requests.take(request);
+    if (waiting === undefined) return;
+    try {
+      tell(waiting, op);
+    } catch (error) {
+      this.#guard.broken('answer', waiting, error);
+    }
+  }
+
   #handle(link: AcceptorLinkEnd, op: number, reader: PackReader): void {
     switch (op) {
       case ops.OP_PUBLISHED: {
         const published = ops.readPublished(reader);
-        this.requests.take(published.request)?.published(published);
+        this.answer(published.request, published, tellPublished);
         return;
       }
       case ops.OP_FAILED: {
         const failed = ops.readFailed(reader);
         if (failed.request === 0) this.#failedAck?.(failed);
-        else this.requests.take(failed.request)?.failed(failed);
+        else this.answer(failed.request, failed, tellFailed);
         return;
       }
       case ops.OP_DEFERRED: {
         const deferred = ops.readDeferred(reader);
-        this.requests.take(deferred.request)?.deferred(deferred);
+        this.answer(deferred.request, deferred, tellDeferred);
         return;
       }
       case ops.OP_REPLY: {
         const reply = ops.readReply(reader);
-        this.requests.take(reply.request)?.reply(reply);
+        this.answer(reply.request, reply, tellReply);
         return;
       }
       case ops.OP_ACKED:
-        this.requests.take(ops.readAcked(reader))?.acked();
+        this.answer(ops.readAcked(reader), null, tellAcked);
         return;
       case ops.OP_ACK_CREDIT:
         link.returnAckCredit(ops.readAckCredit(reader));
@@ -168,6 +187,12 @@ export class Workers {
 
   #failedAck: ((op: ops.FailedOp) => void) | null = null;
 }
+
+const tellPublished = (waiting: Waiting, op: ops.PublishedOp): void => waiting.published(op);
+const tellFailed = (waiting: Waiting, op: ops.FailedOp): void => waiting.failed(op);
+const tellDeferred = (waiting: Waiting, op: ops.DeferredOp): void => waiting.deferred(op);
+const tellReply = (waiting: Waiting, op: ops.ReplyOp): void => waiting.reply(op);
+const tellAcked = (waiting: Waiting): void => waiting.acked();
 
 class Call extends Waiting {
   /** Null: it was answered. */
@@ -192,6 +217,10 @@ class Call extends Waiting {
   override reply(op: ops.ReplyOp): void {
     if (this.timer !== null) clearTimeout(this.timer);
     this.#resolve(op);
+  }
+
+  override broken(): void {
+    this.#reject(new RequestError('internal', 'a fault of the server; it was logged'));
   }
 
   override failed(op: Pick<ops.FailedOp, 'code' | 'detail' | 'field'>): void {

@@ -191,10 +191,13 @@ export interface CloseReason {
 export const CLOSE = {
   drain: { closeCode: 1012, reason: 'service restart', reconnect: true },
   wrongKind: { closeCode: 1003, reason: 'wrong frame kind', reconnect: false },
+  tooLarge: { closeCode: 1009, reason: 'message too large', reconnect: false },
   bug: { closeCode: 1011, reason: 'internal error', reconnect: true },
   tryLater: { closeCode: 1013, reason: 'try again later', reconnect: true },
   slow: { closeCode: 4008, reason: 'slow consumer', reconnect: true },
-  tooManyRequests: { closeCode: 4029, reason: 'too many requests', reconnect: true },
+  idle: { closeCode: 4008, reason: 'nothing whole came in time', reconnect: true },
+  unread: { closeCode: 4008, reason: 'answers are not read', reconnect: true },
+  tooManyRefused: { closeCode: 4029, reason: 'too many refused frames', reconnect: true },
   badRequest: { closeCode: 4501, reason: 'too many bad frames', reconnect: false },
   topicDeleted: { closeCode: 4505, reason: 'topic deleted', reconnect: false },
 } as const satisfies Record<string, CloseReason>;

@@ -64,6 +64,18 @@ export const LIMITS = {
     max: 10_000,
     text: 'Subscriptions of one session.',
   },
+  sessionRequestsMax: {
+    default: 16_384,
+    min: 256,
+    max: 1_048_576,
+    text: 'Requests of one session under way, in publishes.',
+  },
+  sessionRequestBytesMax: {
+    default: 16 * MIB,
+    min: 1 * MIB,
+    max: 1_024 * MIB,
+    text: 'Bytes of publishes of one session under way.',
+  },
   inFlightMax: {
     default: 256,
     min: 1,

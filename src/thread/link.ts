@@ -5,6 +5,7 @@
  */
 import type { MessagePort } from 'node:worker_threads';
 import type { Limits } from '../core/limits.js';
+import { AckCredit, type AckOwner } from './ack-credit.js';
 import { PackReader, PackWriter } from './pack.js';
 
 /** Posted at once when this much is packed, so that a turn with much traffic does not grow one buffer. */
@@ -75,11 +76,10 @@ export class AcceptorLinkEnd extends LinkEnd {
   readonly generation: number;
   #messages = 0;
   #bytes = 0;
-  #acks = 0;
+  readonly #acks: AckCredit;
   /** Packed and not posted yet. */
   #acksPacked = 0;
   readonly #limits: Limits;
-  readonly #acksMax: number;
 
   constructor(options: LinkOptions & { worker: number; generation: number; limits: Limits }) {
     super(options);
@@ -87,7 +87,7 @@ export class AcceptorLinkEnd extends LinkEnd {
     this.generation = options.generation;
     this.#limits = options.limits;
     // The sum of all windows is unbounded in sessions; this much is under way at once at most.
-    this.#acksMax = options.limits.linkMessagesMax * 16;
+    this.#acks = new AckCredit(options.limits.linkMessagesMax * 16);
   }
 
   /** False: the link is full, answer `busy` and pack nothing. */
@@ -105,12 +105,15 @@ export class AcceptorLinkEnd extends LinkEnd {
     this.#bytes -= bytes;
   }
 
-  /** False: the session overran the acknowledgements' credit. */
-  takeAckCredit(): boolean {
-    if (this.#acks >= this.#acksMax) return false;
-    this.#acks++;
+  /** False: the link is full of acknowledgements. */
+  get hasAckCredit(): boolean {
+    return this.#acks.hasRoom;
+  }
+
+  /** To be called for each that is packed; `owner` null: it is counted elsewhere. */
+  ackSent(owner: AckOwner | null): void {
+    this.#acks.take(owner);
     this.#acksPacked++;
-    return true;
   }
 
   /**
@@ -129,7 +132,12 @@ export class AcceptorLinkEnd extends LinkEnd {
 
   /** From ACK_CREDIT. */
   returnAckCredit(acks: number): void {
-    this.#acks -= acks;
+    this.#acks.giveBack(acks);
+  }
+
+  override close(): void {
+    super.close();
+    this.#acks.giveBackAll();
   }
 
   /** Publishes under way to this worker. */

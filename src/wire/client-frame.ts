@@ -48,8 +48,12 @@ class FrameRun {
     this.#sink = sink;
   }
 
-  get exhausted(): boolean {
-    return this.#badLeft === 0;
+  /** Whether the message is read on from `at`; that it is not, is told. */
+  goesOn(at: number): boolean {
+    if (at >= this.bytes.length || !this.#sink.wantsMore) return false;
+    if (this.#badLeft > 0) return true;
+    this.#sink.tooManyBad();
+    return false;
   }
 
   frame(frame: ClientFrame): void {
@@ -88,8 +92,8 @@ function take(run: FrameRun, fields: Fields, frameBytes: number): void {
 /**
  * Calls `sink.frame` or `sink.bad` for each frame of `message`, in order. `joined`: several frames may
  * stand in it with 0x1E between them (one before or after them is let pass); otherwise it is exactly
- * one frame. A bad frame does not keep the next from being read, up to BAD_FRAMES_MAX. Throws only
- * what the sink throws.
+ * one frame. A bad frame does not keep the next from being read, up to BAD_FRAMES_MAX; then the sink is
+ * told that there is more. Throws only what the sink throws.
  */
 export function decodeJsonFrames(
   message: Uint8Array,
@@ -102,7 +106,7 @@ export function decodeJsonFrames(
   const isText = isUtf8(bytes);
   let frames = 0;
   let at = 0;
-  while (at < bytes.length && !run.exhausted) {
+  while (run.goesOn(at)) {
     if (joined && bytes[at] === FRAME_SEPARATOR) {
       at++;
       continue;
@@ -193,7 +197,7 @@ export function decodeMsgpackFrames(message: Uint8Array, limits: Limits, sink: F
     run.bad(new RequestError('invalid_msgpack', 'the message is empty'), null);
   }
   let at = 0;
-  while (at < bytes.length && !run.exhausted) at = msgpackFrame(run, at);
+  while (run.goesOn(at)) at = msgpackFrame(run, at);
 }
 
 /** Reads the frame at `from`; gives where it ends, or the end of the message if that is unknown. */

@@ -104,7 +104,11 @@ export type ClientFrame =
 
 /** Takes what a WebSocket message held, frame by frame, in order. */
 export interface FrameSink {
+  /** False: the rest of the message is not read. */
+  readonly wantsMore: boolean;
   frame(frame: ClientFrame): void;
   /** `ref`: null if the frame has none or it could not be read. */
   bad(error: RequestError, ref: Ref): void;
+  /** So many frames were bad that the rest of the message is not read. */
+  tooManyBad(): void;
 }

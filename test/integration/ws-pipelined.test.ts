@@ -83,6 +83,20 @@ for (const [mode, node] of Object.entries(NODES)) {
     session.close();
   });
 
+  t.test(`${mode}: 10,000 publishes in one message are all stored`, async (t) => {
+    const session = await Subscriber.open(node.wsUrl, 'json');
+    const count = 10_000;
+    await session.subscribe('burst', { ack: 'none' });
+    const publishes = Array.from({ length: count }, (_, ref) => ({
+      ...{ type: 'publish', topic: 'burst', payload: ref, ref },
+    }));
+    const answers = await answersTo(session, publishes);
+    t.same(new Set(typesOf(answers)), new Set(['published']));
+    await eventually(() => session.messages.length === count);
+    t.same(session.disorder, []);
+    session.close();
+  });
+
   t.test(`${mode}: a subscribe that failed takes no place`, async (t) => {
     const session = await Subscriber.open(node.wsUrl, 'json');
     const start = { from: 'sequence', sequence: 99 };

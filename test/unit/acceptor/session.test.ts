@@ -7,7 +7,13 @@ import { Session, type SocketData } from '../../../src/acceptor/session.js';
 
 /** Nothing here is sent: it needs no socket. */
 const newSession = (): Session => {
-  const keeper = { sendBufferBytesMax: 0, frameWaits: () => undefined, lags: () => undefined };
+  const keeper = {
+    sendBufferBytesMax: 0,
+    nowMs: 0,
+    frameWaits: () => undefined,
+    lags: () => undefined,
+    ending: () => undefined,
+  };
   return new Session(1, KIND_JSON, {} as WebSocket<SocketData>, keeper);
 };
 

@@ -20,6 +20,7 @@ class Collected implements FrameSink {
   readonly errors: { error: RequestError; ref: Ref }[] = [];
   /** In order: a frame's type, or an error's code and ref. */
   readonly order: string[] = [];
+  wantsMore = true;
 
   frame(frame: ClientFrame): void {
     this.frames.push(frame);
@@ -29,6 +30,10 @@ class Collected implements FrameSink {
   bad(error: RequestError, ref: Ref): void {
     this.errors.push({ error, ref });
     this.order.push(ref === null ? error.code : `${error.code} ${ref}`);
+  }
+
+  tooManyBad(): void {
+    this.order.push('too many');
   }
 }
 
@@ -350,12 +355,43 @@ t.test('the errors of one message are bounded', async (t) => {
   t.equal(msgpack(Buffer.alloc(200_000)).errors.length, BAD_FRAMES_MAX);
 });
 
+t.test('what stands behind the last bad frame is not read, and that is told', async (t) => {
+  const beat = '{"type":"heartbeat"}';
+  const read = {
+    json: (bad: number) => json(`${`1${RS}`.repeat(bad)}${beat}`),
+    msgpack: (bad: number) => msgpack(Buffer.alloc(bad), pack({ type: 'heartbeat' })),
+  };
+  for (const [format, after] of Object.entries(read)) {
+    t.same(after(BAD_FRAMES_MAX - 1).order.slice(-1), ['heartbeat'], format);
+    t.same(after(BAD_FRAMES_MAX).order.slice(-2), ['body_must_be_object', 'too many'], format);
+  }
+  const all = json(`${`1${RS}`.repeat(BAD_FRAMES_MAX - 1)}1`).order;
+  t.equal(all.includes('too many'), false, 'all were read');
+});
+
+t.test('a sink that wants no more is given no more', async (t) => {
+  class Two extends Collected {
+    override frame(frame: ClientFrame): void {
+      super.frame(frame);
+      this.wantsMore = this.frames.length < 2;
+    }
+  }
+  const [text, bytes] = [new Two(), new Two()];
+  const frames = Array.from({ length: 5 }, () => ({ type: 'heartbeat' }));
+  const joined = frames.map((frame) => JSON.stringify(frame)).join(RS);
+  decodeJsonFrames(Buffer.from(joined), true, DEFAULT_LIMITS, text);
+  decodeMsgpackFrames(Buffer.concat(frames.map((frame) => pack(frame))), DEFAULT_LIMITS, bytes);
+  t.same([text.order.length, bytes.order.length], [2, 2]);
+});
+
 t.test('what a sink throws is not taken for a bad frame', async (t) => {
   const sink: FrameSink = {
     frame() {
       throw new Error('a bug');
     },
+    wantsMore: true,
     bad: () => t.fail('not the client'),
+    tooManyBad: () => t.fail('not the client'),
   };
   const beat = Buffer.from('{"type":"heartbeat"}');
   t.throws(() => decodeJsonFrames(beat, true, DEFAULT_LIMITS, sink), { message: 'a bug' });

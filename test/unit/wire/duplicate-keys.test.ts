@@ -43,7 +43,9 @@ function told(error: BatchItem | undefined): unknown {
 function frameError(decode: (sink: FrameSink) => void): [string, string | undefined, Ref] | null {
   const errors: [string, string | undefined, Ref][] = [];
   decode({
+    wantsMore: true,
     frame: () => undefined,
+    tooManyBad: () => undefined,
     bad: (error, ref) => errors.push([error.code, error.field, ref]),
   });
   return errors[0] ?? null;

@@ -22,11 +22,15 @@ const ID = new Uint8Array(16);
 class Taken implements FrameSink {
   ref: Ref = null;
   detail = '';
+  wantsMore = true;
   frame(frame: { ref: Ref }): void {
     this.ref = frame.ref;
   }
   bad(error: RequestError): void {
     this.detail = `${error.field}: ${error.message}`;
+  }
+  tooManyBad(): void {
+    this.detail = 'too many';
   }
 }
 

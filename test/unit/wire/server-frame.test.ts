@@ -248,7 +248,9 @@ t.test('numbers of every size are written exactly', async (t) => {
 t.test('what is encoded is itself valid to the strict scanner', async (t) => {
   const codes: string[] = [];
   const sink = {
+    wantsMore: true,
     frame: () => t.fail(),
+    tooManyBad: () => t.fail(),
     bad: (error: { code: string }) => void codes.push(error.code),
   };
   const rows = [row({}), row({ contentType: CONTENT_MSGPACK, payload: Buffer.from([0xc0]) })];

@@ -1,0 +1,187 @@
+// Goal: a session ends once, whatever ends it and whatever its socket does, and releases all it had; a
+// fault of ours ends the one session it was for. On a real uWS app and real sockets.
+
+import uWS from 'uWebSockets.js';
+import { once } from 'node:events';
+import t from 'tap';
+import WebSocket from 'ws';
+import { Callers } from '../../../src/acceptor/callers.js';
+import { Guard } from '../../../src/acceptor/guard.js';
+import type { Session } from '../../../src/acceptor/session.js';
+import { Sessions } from '../../../src/acceptor/sessions.js';
+import { loadConfig } from '../../../src/config/load-config.js';
+import { systemClock } from '../../../src/core/clock.js';
+import { CLOSE } from '../../../src/core/errors.js';
+import { eventually } from '../../support/eventually.js';
+import { freePort } from '../../support/free-port.js';
+
+const BUFFER = 65_536;
+/** More than the kernel's buffers of both ends and ours take. */
+const MUCH = 400;
+const LARGE = 'x'.repeat(60_000);
+
+type Act = (session: Session, text: string) => void;
+
+async function rig(act: Act, env: Record<string, string> = {}) {
+  const faults: string[] = [];
+  const ended: { session: Session; abrupt: boolean }[] = [];
+  const { config } = loadConfig({ SEND_BUFFER_BYTES_MAX: String(BUFFER), ...env });
+  const guard = new Guard((where) => faults.push(where));
+  const sessions = new Sessions({
+    config,
+    callers: new Callers(config),
+    clock: systemClock,
+    guard,
+    onMessage: (session, message) => act(session, Buffer.from(message).toString()),
+    onEnded: (session, abrupt) => ended.push({ session, abrupt }),
+  });
+  const app = uWS.App();
+  sessions.mount(app);
+  const port = await freePort();
+  const socket = await new Promise<uWS.us_listen_socket | false>((resolve) =>
+    app.listen('127.0.0.1', port, resolve),
+  );
+  t.teardown(() => {
+    sessions.close();
+    if (socket !== false) uWS.us_listen_socket_close(socket);
+    app.close();
+  });
+  const connect = async (): Promise<Client> => {
+    const client = new Client(`ws://127.0.0.1:${port}/ws`);
+    await once(client.socket, 'open');
+    return client;
+  };
+  return { sessions, faults, ended, connect };
+}
+
+class Client {
+  readonly socket: WebSocket;
+  readonly frames: string[] = [];
+  closed: number | null = null;
+
+  constructor(url: string) {
+    this.socket = new WebSocket(url, 'conduit.json.v1');
+    this.socket.on('message', (data) => this.frames.push(...String(data).split('\u001e')));
+    this.socket.on('close', (code) => {
+      this.closed = code;
+    });
+  }
+}
+
+const disconnects = (client: Client): string[] =>
+  client.frames.filter((frame) => frame.startsWith('{"type":"disconnect"'));
+
+t.test('what throws ends its session with 1011, and no other', async (t) => {
+  const { sessions, faults, ended, connect } = await rig((_session, text) => {
+    if (text === 'bug') throw new RangeError('a bug');
+  });
+  const [bad, good] = [await connect(), await connect()];
+  good.socket.send('ok');
+  bad.socket.send('bug');
+  await eventually(() => bad.closed !== null);
+  t.equal(bad.closed, 1011);
+  t.equal(disconnects(bad).length, 1);
+  t.same(faults, ['message']);
+  t.same(
+    ended.map(({ abrupt }) => abrupt),
+    [false],
+  );
+  t.equal(sessions.size, 1);
+  t.equal(good.closed, null);
+});
+
+t.test('ended several times, also from within its own end, it ends once', async (t) => {
+  const { sessions, ended, connect } = await rig((session) => {
+    session.sendFrame({ type: 'answer' });
+    session.end(CLOSE.badRequest);
+    session.end(CLOSE.slow);
+    session.sendFrame({ type: 'late' });
+    session.flush();
+    session.broken();
+  });
+  const client = await connect();
+  client.socket.send('now');
+  await eventually(() => client.closed !== null);
+  t.equal(client.closed, 4501);
+  t.same(client.frames.length, 2, 'what it was owed, and why it ends');
+  t.equal(client.frames[0], '{"type":"answer"}');
+  t.equal(ended.length, 1);
+  t.equal(sessions.size, 0);
+});
+
+t.test('answers that are not read end the session; it is told once it reads', async (t) => {
+  const { sessions, faults, ended, connect } = await rig((session) => {
+    for (let i = 0; i < MUCH; i++) session.sendFrame({ type: 'answer', LARGE });
+  });
+  const client = await connect();
+  client.socket.pause();
+  client.socket.send('much');
+  await eventually(() => ended.length === 1);
+  t.equal(ended[0]?.session.state, 'closing');
+  t.equal(sessions.size, 0);
+  t.equal(sessions.receivers().next().done, true, 'it is released at once');
+  client.socket.resume();
+  await eventually(() => client.closed !== null);
+  t.equal(client.closed, 4008);
+  t.match(disconnects(client), [/"code":4008,"reason":"answers are not read"/]);
+  await eventually(() => sessions.size === 0);
+  t.same(faults, []);
+  t.equal(ended.length, 1);
+});
+
+t.test('one that never reads again is closed all the same', async (t) => {
+  const { faults, ended, connect } = await rig((session) => {
+    for (let i = 0; i < MUCH; i++) session.sendFrame({ type: 'answer', LARGE });
+  });
+  const client = await connect();
+  client.socket.pause();
+  client.socket.send('much');
+  await eventually(() => ended.length === 1);
+  await eventually(() => ended[0]?.session.state === 'closed', 10_000);
+  t.same(faults, []);
+  t.equal(ended.length, 1);
+  client.socket.resume();
+  await eventually(() => client.closed !== null);
+});
+
+t.test('one whose socket is gone already is ended without a fault', async (t) => {
+  const { sessions, faults, ended, connect } = await rig((session) => {
+    session.sendFrame({ type: 'answer' });
+    session.terminate();
+    session.terminate();
+    session.end(CLOSE.slow);
+    session.flush();
+  });
+  const client = await connect();
+  client.socket.send('now');
+  await eventually(() => client.closed !== null);
+  t.same(faults, []);
+  t.equal(sessions.size, 0);
+  t.equal(ended.length, 1);
+});
+
+for (const [what, bytes, expected] of [
+  ['at the limit', 16_384, null],
+  ['over the limit', 16_385, 1009],
+  ['twice as large', 32_768, 1009],
+] as const) {
+  t.test(`a message ${what} is ${expected === null ? 'taken' : 'answered 1009'}`, async (t) => {
+    const { faults, connect } = await rig((session) => session.sendFrame({ type: 'taken' }), {
+      WS_MESSAGE_BYTES_MAX: '16384',
+    });
+    const client = await connect();
+    if (bytes % 2 === 0) client.socket.send('x'.repeat(bytes));
+    else {
+      client.socket.send('x'.repeat(bytes - 1), { fin: false });
+      client.socket.send('x');
+    }
+    await eventually(() => client.frames.length > 0);
+    if (expected === null) t.same(client.frames, ['{"type":"taken"}']);
+    else {
+      await eventually(() => client.closed !== null);
+      t.equal(client.closed, expected);
+      t.match(disconnects(client), [/"code":1009,"reason":"message too large","reconnect":false/]);
+    }
+    t.same(faults, []);
+  });
+}
