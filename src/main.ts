@@ -7,6 +7,7 @@ import { nativeModuleTrouble } from './acceptor/native-module.js';
 import { ColdPool } from './cold/cold-pool.js';
 import { serveCold } from './cold/cold-port.js';
 import type { Config } from './config/config.js';
+import { heldMemoryWarnings, machineBytes } from './config/held-memory.js';
 import { openToAll } from './config/warnings.js';
 import { describeDatabase } from './core/database-url.js';
 import type { BrowseAsk } from './log/browsed.js';
@@ -68,6 +69,7 @@ export async function runNode(options: NodeOptions): Promise<number> {
     life.owns(threads);
     await life.untilEnd(threads.start());
     for (const warning of openToAll(config)) logger.warn(warning);
+    for (const warning of heldMemoryWarnings(config, machineBytes())) logger.warn(warning);
     print(banner({ config, version, logPlace }));
   });
 }

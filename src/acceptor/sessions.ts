@@ -12,6 +12,7 @@ import type {
 import type { Config } from '../config/config.js';
 import type { Clock } from '../core/clock.js';
 import { CLOSE, RequestError } from '../core/errors.js';
+import { WS_MESSAGE_TIMES_MAX } from '../core/limits.js';
 import type { Callers } from './callers.js';
 import type { Deliveries } from './deliveries.js';
 import { Exchange } from './exchange.js';
@@ -31,11 +32,6 @@ const CLOSED_ABRUPTLY = 1006;
 const SWEEP_MS = 500;
 /** A session that is being closed has this long to take its last frames; they are few. */
 const LEAVE_MS = 5_000;
-/**
- * A message larger than WS_MESSAGE_BYTES_MAX, up to this many times, is still taken whole, since uWS cuts
- * the connection without a word: so most who send too much are told.
- */
-const TAKEN_TIMES_MAX = 2;
 /** Who sends nothing whole is found this much later at most, as a share of IDLE_TIMEOUT_S. */
 const IDLE_ROUND = 1 / 8;
 /** uWS' own idle time-out is for what has no session; ours comes first, and tells why. */
@@ -122,7 +118,7 @@ export class Sessions implements SessionKeeper {
     type Socket = WebSocket<SocketData>;
     app.ws<SocketData>('/ws', {
       compression: 0,
-      maxPayloadLength: limits.wsMessageBytesMax * TAKEN_TIMES_MAX,
+      maxPayloadLength: limits.wsMessageBytesMax * WS_MESSAGE_TIMES_MAX,
       maxBackpressure: this.sendBufferBytesMax,
       idleTimeout: Math.min(IDLE_MAX_S, limits.idleTimeoutS + IDLE_MORE_S),
       sendPingsAutomatically: false,

@@ -1,6 +1,7 @@
 /** What each command of the CLI does, once the command line was read. */
 
 import { effectiveTable } from '../config/effective.js';
+import { heldMemoryTable, machineBytes } from '../config/held-memory.js';
 import { ConfigError, type Environment, loadConfig } from '../config/load-config.js';
 import { withLocalDefaults } from '../config/local-defaults.js';
 import { runNode } from '../main.js';
@@ -34,6 +35,7 @@ export async function startCommand(context: CommandContext): Promise<number> {
 export async function configCommand({ env, print, complain }: CommandContext): Promise<number> {
   const { config, warnings } = loadConfig(env);
   print(effectiveTable(config, env));
+  print(`\n${heldMemoryTable(config, machineBytes())}`);
   warnings.forEach(complain);
   return 0;
 }

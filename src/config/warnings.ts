@@ -50,6 +50,10 @@ function withoutEffect(config: Config): string[] {
       limits.publishBodyBytesMax > limits.linkBytesMax,
       'PUBLISH_BODY_BYTES_MAX is more than LINK_BYTES_MAX lets through',
     ],
+    [
+      limits.pingIntervalS >= limits.idleTimeoutS,
+      'PING_INTERVAL_S is not less than IDLE_TIMEOUT_S: sessions that only listen are closed',
+    ],
   ];
   return candidates.filter(([holds]) => holds).map(([, line]) => line);
 }

@@ -214,6 +214,12 @@ export const LIMITS = {
   },
 } as const satisfies Record<string, LimitSpec>;
 
+/**
+ * A WebSocket message of up to so many times wsMessageBytesMax is still received whole, since uWebSockets
+ * cuts the connection without a word for a larger one: so most who send too much are told (1009).
+ */
+export const WS_MESSAGE_TIMES_MAX = 2;
+
 export type LimitName = keyof typeof LIMITS;
 
 /** The limits in force, one number each. */
