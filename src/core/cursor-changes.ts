@@ -6,6 +6,13 @@ import type { Entry } from './cursor-entry.js';
 
 export type FailureOutcome = 'ack_wait' | 'nack' | 'disconnect' | 'rejected';
 
+/** What a nack says besides no. */
+export interface NackVerdict {
+  /** null: by the redelivery rule. */
+  delayMs: number | null;
+  reason: string | null;
+}
+
 export interface DeliveryFailure {
   outcome: FailureOutcome;
   /** What the subscriber said. */

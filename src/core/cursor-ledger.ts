@@ -66,7 +66,12 @@ export class CursorLedger {
 
   get inFlight(): number {
     const { floor, settledAbove } = this.#floor;
-    return this.#delivered - floor - settledAbove + this.#extra;
+    return this.#delivered - floor - settledAbove + this.#extra - this.#keys.parked;
+  }
+
+  /** Taken, and not sent since another of their key is under way. */
+  get parked(): number {
+    return this.#keys.parked;
   }
 
   fullAt(inFlightMax: number): number {

@@ -5,7 +5,7 @@
  * several members share the messages, after a failure, and for what others left unsettled. Pure.
  */
 import type { SequenceRange } from './ack-floor.js';
-import type { CursorChanges, DeliveryFailure } from './cursor-changes.js';
+import type { CursorChanges, DeliveryFailure, NackVerdict } from './cursor-changes.js';
 import { deadlineOf, type Entry, heldEntry, letGo, type Member, newEntry } from './cursor-entry.js';
 import { CursorLedger, type LedgerStart, type Ordering } from './cursor-ledger.js';
 import { Jitter, type RedeliveryRule, redeliveryMs } from './redelivery.js';
@@ -19,13 +19,6 @@ export interface CursorOptions extends LedgerStart {
   random: () => number;
   /** When a first attempt at the only member was sent, monotonic ms. */
   sentAtMs: (sequence: number) => number;
-}
-
-/** What a nack says besides no. */
-export interface NackVerdict {
-  /** null: by the redelivery rule. */
-  delayMs: number | null;
-  reason: string | null;
 }
 
 export class Cursor {
@@ -68,9 +61,14 @@ export class Cursor {
     return this.#ledger.delivered;
   }
 
-  /** Delivered and not settled; those that wait, and redriven ones, included. */
+  /** Delivered and not settled; those that wait for their time, and redriven ones, included. */
   get inFlight(): number {
     return this.#ledger.inFlight;
+  }
+
+  /** Taken from the log and not sent, since another of their key is in flight. */
+  get parked(): number {
+    return this.#ledger.parked;
   }
 
   /** The sequence up to which a window of this size admits first attempts at the only member. */

@@ -6,7 +6,13 @@ import type { Entry } from './cursor-entry.js';
 
 export class KeyQueues {
   /** The first of each queue is the one under way. */
-  readonly #queues = new Map<string, Entry[]>();
+  readonly #queues = new Map<string, Set<Entry>>();
+  #size = 0;
+
+  /** How many stand behind another of their key. */
+  get parked(): number {
+    return this.#size - this.#queues.size;
+  }
 
   /** Whether the entry may go now; else it stands in its key's queue. */
   enter(entry: Entry): boolean {
@@ -14,11 +20,13 @@ export class KeyQueues {
     if (key === null || key === undefined) return true;
     const queue = this.#queues.get(key);
     if (queue === undefined) {
-      this.#queues.set(key, [entry]);
+      this.#queues.set(key, new Set([entry]));
+      this.#size++;
       return true;
     }
-    if (queue[0] === entry) return true;
-    if (!queue.includes(entry)) queue.push(entry);
+    if (firstOf(queue) === entry) return true;
+    if (!queue.has(entry)) this.#size++;
+    queue.add(entry);
     return false;
   }
 
@@ -27,14 +35,21 @@ export class KeyQueues {
     const { key } = entry;
     if (key === null || key === undefined) return null;
     const queue = this.#queues.get(key);
-    const at = queue?.indexOf(entry) ?? -1;
-    if (queue === undefined || at < 0) return null;
-    queue.splice(at, 1);
-    if (queue.length === 0) this.#queues.delete(key);
-    return at === 0 ? (queue[0] ?? null) : null;
+    if (queue === undefined) return null;
+    const isFirst = firstOf(queue) === entry;
+    if (!queue.delete(entry)) return null;
+    this.#size--;
+    if (queue.size === 0) this.#queues.delete(key);
+    return isFirst ? firstOf(queue) : null;
   }
 
   clear(): void {
     this.#queues.clear();
+    this.#size = 0;
   }
+}
+
+function firstOf(queue: ReadonlySet<Entry>): Entry | null {
+  for (const entry of queue) return entry;
+  return null;
 }

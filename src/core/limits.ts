@@ -82,6 +82,12 @@ export const LIMITS = {
     max: 1_000,
     text: 'Default window of a subscription: delivered, not settled.',
   },
+  parkedMax: {
+    default: 4_096,
+    min: 1,
+    max: 1_000_000,
+    text: 'Messages of a subscription ordered by key that wait behind one of their key.',
+  },
   ackWaitMs: {
     default: 1_000,
     min: 1,

@@ -16,6 +16,8 @@ export interface SubscriptionState {
   ack_floor: number;
   delivered: number;
   in_flight: number;
+  /** Messages that wait for one of their key that is in flight; 0 where nobody has it open. */
+  parked: number;
   /** Since the oldest unsettled delivery was sent; null: there is none here. */
   oldest_unacked_ms: number | null;
   sessions: number;
@@ -37,6 +39,7 @@ export function subscriptionView(record: SubscriptionRecord): SubscriptionView {
     created_at: isoTime(record.createdAtMs),
     ...settingsView(record),
     in_flight: delivered - ackFloor - settledAbove,
+    parked: 0,
     oldest_unacked_ms: null,
     sessions: 0,
   };

@@ -130,6 +130,7 @@ export class DeadLetterCalls {
       const session = member.name;
       return { subscription, state: 'in_flight', attempt: attempts + 1, session, last_error };
     }
+    if (entry.state === 'parked' && attempts === 0) return { subscription, state: 'pending' };
     const dueInMs = entry.state === 'waiting' ? entry.dueAtMs - clock.monotonic() : 0;
     const next_attempt_at = isoTime(Math.round(clock.now() + Math.max(0, dueInMs)));
     return { subscription, state: 'waiting', attempt: attempts + 1, next_attempt_at, last_error };

@@ -3,6 +3,7 @@
  * and what of it is stored. Each knows the others only by what it needs of them.
  */
 import type { Clock } from '../core/clock.js';
+import type { Limits } from '../core/limits.js';
 import type { LogRow } from '../core/message.js';
 import { rangesOf } from '../core/sequence-ranges.js';
 import type { LogPage, ReadRange } from '../log/message-log.js';
@@ -17,6 +18,7 @@ import type { Tracker } from './tracker.js';
 
 export interface DeliveryOptions {
   clock: Clock;
+  limits: Limits;
   store: SubscriptionStore;
   /** Pages of the log. */
   read: (range: ReadRange) => Promise<LogPage>;
@@ -36,7 +38,7 @@ export interface Delivery {
 }
 
 export function buildDelivery(options: DeliveryOptions): Delivery {
-  const { clock, store, read, onLost, onTrouble } = options;
+  const { clock, limits, store, read, onLost, onTrouble } = options;
   const feeder: Feeder = new Feeder({
     read,
     clock,
@@ -61,7 +63,7 @@ export function buildDelivery(options: DeliveryOptions): Delivery {
       giver.give(tracker);
     },
   });
-  const durables: Durables = new Durables({ store, clock });
+  const durables: Durables = new Durables({ store, clock, limits });
   const saves: Saves = new Saves({
     store,
     clock,

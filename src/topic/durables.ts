@@ -4,6 +4,7 @@
  */
 import type { Clock } from '../core/clock.js';
 import { newEntry } from '../core/cursor-entry.js';
+import type { Limits } from '../core/limits.js';
 import type {
   DeadLetterRecord,
   DeliveryRecord,
@@ -17,6 +18,7 @@ import { Tracker } from './tracker.js';
 export interface DurablesOptions {
   store: SubscriptionStore;
   clock: Clock;
+  limits: Pick<Limits, 'parkedMax'>;
 }
 
 /** What a durable subscription is made with when it is not there. */
@@ -109,13 +111,14 @@ export class Durables {
     record: SubscriptionRecord,
     deliveries: readonly DeliveryRecord[],
   ): Tracker {
-    const { clock } = this.#options;
+    const { clock, limits } = this.#options;
     const { id, name, term, createdAtMs, settings, ackFloor, settled, delivered } = record;
     const tracker = new Tracker({
       topic,
       durable: { id, name, term, createdAtMs },
       rule: settings,
       ordering: settings.ordering,
+      parkedMax: limits.parkedMax,
       random: clock.random,
       ackFloor,
       settled,

@@ -5,6 +5,7 @@
  */
 import type { Clock } from '../core/clock.js';
 import type { Entry } from '../core/cursor-entry.js';
+import { mayTake, roomOf } from '../core/look-ahead.js';
 import type { LogRow } from '../core/message.js';
 import { rowBytes } from '../core/message.js';
 import { rangesOf } from '../core/sequence-ranges.js';
@@ -126,7 +127,8 @@ export class Giver {
     const { cursor, topic } = tracker;
     while (cursor.delivered < topic.head) {
       const batches = this.#batches(tracker);
-      if (batches.length === 0 || roomOf(tracker) <= 0) return;
+      if (batches.length === 0 || roomOf(cursor) <= 0) return;
+      if (!mayTake(cursor, tracker.parkedMax)) return;
       const rows = nextRows(tracker);
       if (rows === null) {
         this.#readNew(tracker);
@@ -144,15 +146,15 @@ export class Giver {
   #handleNew(tracker: Tracker, rows: readonly LogRow[], batches: readonly Batch[]): void {
     const { cursor } = tracker;
     const nowMs = this.#options.clock.monotonic();
-    let room = roomOf(tracker);
+    let room = roomOf(cursor);
     for (const row of rows) {
       const batch = leastBusy(batches, row);
-      if (batch === null || room <= 0) return;
+      if (batch === null || room <= 0 || !mayTake(cursor, tracker.parkedMax)) return;
       const entry = cursor.take(row.sequence, row.key);
       if (this.#isExpired(tracker, row)) cursor.skip(row.sequence);
-      else {
+      else if (entry !== null) {
         room--;
-        if (entry !== null) this.#add(tracker, batch, { entry, row }, nowMs);
+        this.#add(tracker, batch, { entry, row }, nowMs);
       }
     }
   }
@@ -301,13 +303,6 @@ function leastBusy(batches: readonly Batch[], row: LogRow): Batch | null {
     if (best === null || member.held < (best.subscription.member?.held ?? 0)) best = batch;
   }
   return best;
-}
-
-/** How many more first attempts all windows together admit. */
-function roomOf({ cursor }: Tracker): number {
-  let windows = 0;
-  for (const member of cursor.members) windows += member.inFlightMax;
-  return windows - cursor.inFlight;
 }
 
 /** Rows that follow what was delivered; null: they must be read. */

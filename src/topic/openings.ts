@@ -84,7 +84,7 @@ export class Openings {
     const { topic, op } = opening;
     const answer = await this.#start(opening);
     this.#checkWanted(opening);
-    const { clock } = this.#options;
+    const { clock, limits } = this.#options;
     const tracker =
       op.options.ack === 'none'
         ? null
@@ -93,6 +93,7 @@ export class Openings {
             durable: null,
             rule: this.#settings(op),
             ordering: op.options.ordering,
+            parkedMax: limits.parkedMax,
             random: clock.random,
             ackFloor: answer.cursor,
           });

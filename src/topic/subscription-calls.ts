@@ -149,6 +149,7 @@ export class SubscriptionCalls {
     return {
       ...settingsView(stored),
       in_flight: cursor.inFlight,
+      parked: cursor.parked,
       oldest_unacked_ms: sentAtMs === null ? null : Math.max(0, Math.round(nowMs - sentAtMs)),
       sessions: tracker.subscriptions.size,
     };

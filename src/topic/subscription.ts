@@ -214,12 +214,15 @@ export class Subscription {
     this.#delivered = cursor.delivered;
   }
 
-  /** Without acknowledgements what was sent is settled; without a window the oldest fall out. */
+  /**
+   * Without acknowledgements what was sent is settled; without a window the oldest fall out, unless
+   * they are given one by one: that is never more than a window, and what is parked was not sent.
+   */
   settleUnacknowledged(nowMs: number): void {
     const { tracker, member } = this;
     if (tracker === null || member === null) return;
     if (this.ack === 'none') tracker.cursor.settleUpTo(member, tracker.cursor.delivered, nowMs);
-    else if (!this.#isWindowed) {
+    else if (!this.#isWindowed && tracker.sole === this) {
       this.topic.counts.untracked += tracker.cursor.trackNewest(TRACKED_MAX);
     }
   }

@@ -27,6 +27,8 @@ export interface TrackerOptions {
   durable: DurableIdentity | null;
   rule: RedeliveryRule;
   ordering: Ordering;
+  /** Of an order by key: how many may wait behind another of their key. */
+  parkedMax: number;
   random: () => number;
   ackFloor: number;
   settled?: readonly SequenceRange[];
@@ -37,6 +39,7 @@ export class Tracker {
   readonly topic: Topic;
   readonly cursor: Cursor;
   readonly durable: DurableIdentity | null;
+  readonly parkedMax: number;
   readonly subscriptions = new Set<Subscription>();
   /** Of an ephemeral one, also when it has ended: the store knows it by that. */
   sessionName = '';
@@ -63,6 +66,7 @@ export class Tracker {
   constructor(options: TrackerOptions) {
     this.topic = options.topic;
     this.durable = options.durable;
+    this.parkedMax = options.parkedMax;
     this.cursor = new Cursor({ ...options, sentAtMs: (sequence) => this.#sentAtMs(sequence) });
   }
 
@@ -114,7 +118,9 @@ export class Tracker {
     if (sequence === null) return null;
     const entry = this.cursor.entry(sequence);
     if (entry === undefined) return this.#sentAtMs(sequence);
-    return Number.isNaN(entry.firstFailedAtMs) ? entry.sentAtMs : entry.firstFailedAtMs;
+    if (!Number.isNaN(entry.firstFailedAtMs)) return entry.firstFailedAtMs;
+    // Ready or parked: not sent here yet.
+    return entry.holders.length === 0 ? null : entry.sentAtMs;
   }
 
   #sentAtMs(sequence: number): number {

@@ -100,6 +100,7 @@ export class Worker implements LogSink<PublishUnderWay> {
     });
     this.#delivery = buildDelivery({
       clock,
+      limits: config.limits,
       store: log.subscriptions,
       read: options.coldRead ?? ((range) => log.read(range)),
       onLost: (tracker) => this.#subscribing.trackerLost(tracker, ops.UNSUBSCRIBED_TAKEN_OVER),

@@ -268,6 +268,45 @@ for (const [mode, env] of Object.entries(MODES)) {
     for (const session of sessions) session.close();
   });
 
+  t.test(`${mode}: one key's burst takes no room from the others`, async (t) => {
+    const topic = 'd.burst';
+    const options = { ordering: 'key', ack_wait_ms: 60_000 };
+    const sessions = [
+      await join(node, topic, { ...options, max_in_flight: 1 }),
+      await join(node, topic, { ...options, max_in_flight: 1 }),
+      // An ephemeral one, without a window until it acks.
+      await join(node, topic, { ...options, subscription: undefined }),
+    ];
+    const [first, second, alone] = sessions as [Subscriber, Subscriber, Subscriber];
+    const burst = Array.from({ length: 600 }, () => ({ topic, key: 'slow', payload: 0 }));
+    const others = Array.from({ length: 40 }, (_, n) => ({ topic, key: `k${n}`, payload: n }));
+    const headers = { 'content-type': 'application/json' };
+    const body = JSON.stringify({ messages: [...burst, ...others] });
+    const url = `${node.url}/api/publish/batch`;
+    t.equal((await request(url, { method: 'POST', headers, body })).status, 200);
+    await eventually(() => first.messages.length + second.messages.length === 2);
+    const [held, idle] = first.messages[0]?.key === 'slow' ? [first, second] : [second, first];
+    const state = async (): Promise<unknown> =>
+      (await request(`${node.url}/api/subscriptions/${topic}/s`, {})).body;
+    t.match(await state(), { in_flight: 2, parked: 599, ack_floor: 0, delivered: 601 });
+    idle.onMessage = ({ sequence }) => idle.send({ type: 'ack', topic, sequence });
+    idle.send({ type: 'ack', topic, sequence: idle.messages[0]?.['sequence'] });
+    await eventually(() => idle.messages.length === others.length);
+    t.equal(held.messages.length, 1);
+    await eventually(() => alone.messages.length === 1 + others.length);
+    // Its first ack opens its window: nothing falls out that was not sent.
+    for (const { sequence } of alone.messages.splice(0).reverse()) {
+      alone.send({ type: 'ack', topic, sequence });
+    }
+    alone.onMessage = ({ sequence }) => alone.send({ type: 'ack', topic, sequence });
+    await eventually(() => alone.messages.length === burst.length - 1);
+    t.same(
+      sequencesOf(alone),
+      burst.slice(1).map((_, n) => n + 2),
+    );
+    for (const session of sessions) session.close();
+  });
+
   t.test(`${mode}: in strict order, a failure stops what follows`, async (t) => {
     const topic = 'd.strict';
     const session = await join(node, topic, { ordering: 'topic', ack_wait_ms: 60_000 });

@@ -68,6 +68,7 @@ class Simulation {
   readonly #store = new Store();
   readonly #membersMax: number;
   readonly #ordering: Ordering;
+  readonly #parkedMax: number;
   /** Who left counts too: its late acks may come. */
   #known: Member[] = [];
   #joins = 0;
@@ -89,7 +90,9 @@ class Simulation {
     this.#model = new CursorModel(keyOf);
     this.#membersMax = 1 + this.#upTo(3);
     const rule = { ackWaitMs: ACK_WAIT_MS, maxDeliver: 1 + this.#upTo(4) };
-    this.#rig = new CursorRig({ ordering, keyOf, rule, random: this.#random });
+    this.#parkedMax = this.#oneOf([1, 2, 4, 100]);
+    const options = { ordering, keyOf, rule, parkedMax: this.#parkedMax };
+    this.#rig = new CursorRig({ ...options, random: this.#random });
     this.#rig.onSent = (sent) => this.#onSent(sent);
     this.#store.save(this.#rig);
   }
@@ -378,13 +381,45 @@ class Simulation {
     if (floor < delivered && (next?.state !== 'pending' || next.redriven)) {
       throw new Error(`floor stays at ${floor}`);
     }
-    expect('in flight', cursor.inFlight, pending);
+    const parked = cursor.entries().filter(({ state }) => state === 'parked').length;
+    expect('parked', cursor.parked, parked);
+    expect('in flight', cursor.inFlight, pending - parked);
+    this.#checkFlow(pending - parked);
     for (const member of cursor.members) {
       const count = held.get(member.name) ?? 0;
       expect(`what ${member.name} holds`, this.#rig.outstanding(member), count);
       if (count > member.inFlightMax) throw new Error(`window of ${member.name} exceeded`);
     }
     this.#checkTimer();
+  }
+
+  /** What waits for nothing is sent as long as somebody has room, whatever else waits. */
+  #checkFlow(inFlight: number): void {
+    const { cursor, head, full } = this.#rig;
+    const isFree = (one: Member): boolean =>
+      !full.has(one) && this.#rig.outstanding(one) < one.inFlightMax;
+    const willing = [...cursor.members].filter(isFree);
+    const windows = [...cursor.members].reduce((sum, one) => sum + one.inFlightMax, 0);
+    if (willing.length === 0 || inFlight >= windows) return;
+    if (cursor.parked >= this.#parkedMax) return;
+    for (let sequence = cursor.floor + 1; sequence <= head; sequence++) {
+      const { state, holder, failures, redriven } = this.#model.of(sequence);
+      if (state !== 'pending' || holder !== null || failures > 0 || redriven) continue;
+      if (this.#isBehind(sequence)) continue;
+      throw new Error(`${sequence} is not sent, ${willing[0]?.name} has room`);
+    }
+  }
+
+  /** One of its key is in flight, or before it. */
+  #isBehind(sequence: number): boolean {
+    const key = this.#model.keyOf(sequence);
+    if (key === null) return false;
+    for (const [other, { state, holder }] of this.#model.fates) {
+      if (state !== 'pending' || other === sequence || this.#model.keyOf(other) !== key) continue;
+      const isWaiting = this.#rig.cursor.entry(other)?.state === 'waiting';
+      if (holder !== null || isWaiting || other < sequence) return true;
+    }
+    return false;
   }
 
   /** Whatever has a time is woken for. */

@@ -277,7 +277,7 @@ class World {
     const rule = { ackWaitMs: 1_000, maxDeliver: 5 };
     const { random } = clock;
     const tracker = new Tracker({
-      ...{ topic, durable: null, rule, ordering: 'none', random, ackFloor: 0 },
+      ...{ topic, durable: null, rule, ordering: 'none', parkedMax: 1, random, ackFloor: 0 },
     });
     const subscription = new Subscription({
       ...{ link: this.#link, session, number: session, topic, encoding: ops.ENCODING_JSON },

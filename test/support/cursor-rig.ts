@@ -5,6 +5,7 @@
 import { Cursor } from '../../src/core/cursor.js';
 import { type Entry, Member, newEntry } from '../../src/core/cursor-entry.js';
 import type { LedgerStart, Ordering } from '../../src/core/cursor-ledger.js';
+import { mayTake, roomOf } from '../../src/core/look-ahead.js';
 import type { RedeliveryRule } from '../../src/core/redelivery.js';
 import { SendTimes } from '../../src/core/send-times.js';
 
@@ -17,6 +18,7 @@ export interface Sent {
 
 export interface RigOptions {
   ordering?: Ordering;
+  parkedMax?: number;
   rule?: RedeliveryRule;
   random?: () => number;
   keyOf?: (sequence: number) => string | null;
@@ -199,8 +201,8 @@ export class CursorRig {
 
   #sendShared(): void {
     const { cursor } = this;
-    const room = [...cursor.members].reduce((sum, { inFlightMax }) => sum + inFlightMax, 0);
-    while (cursor.delivered < this.head && cursor.inFlight < room) {
+    while (cursor.delivered < this.head && roomOf(cursor) > 0) {
+      if (!mayTake(cursor, this.#options.parkedMax ?? 100)) return;
       const member = this.#freest();
       if (member === null) return;
       const sequence = cursor.delivered + 1;

@@ -10,7 +10,8 @@ t.test('keys go side by side, of each key one at a time', async (t) => {
   rig.publish(6);
   t.same(rig.sequencesOf(a), [1, 2]);
   t.equal(rig.cursor.delivered, 6);
-  t.equal(rig.cursor.inFlight, 6);
+  t.equal(rig.cursor.inFlight, 2);
+  t.equal(rig.cursor.parked, 4);
   t.equal(a.held, 2);
   rig.ack(a, 2);
   rig.ack(a, 4);
@@ -18,6 +19,51 @@ t.test('keys go side by side, of each key one at a time', async (t) => {
   t.equal(rig.ack(a, 3), false, 'it stands behind 1');
   rig.ack(a, 1);
   t.same(rig.sequencesOf(a), [1, 2, 4, 6, 3]);
+});
+
+t.test("one key's burst takes one place, and what waits has a bound", async (t) => {
+  const keyOf = (sequence: number): string => (sequence <= 12 ? 'burst' : `k${sequence}`);
+  const rig = new CursorRig({ ordering: 'key', keyOf, parkedMax: 7 });
+  const a = rig.join('a', 1);
+  const b = rig.join('b', 1);
+  rig.publish(20);
+  t.equal(rig.sent.length, 1, 'b stands idle: the look ahead ends within the burst');
+  t.equal(rig.cursor.delivered, 8);
+  t.equal(rig.cursor.parked, 7);
+  t.equal(rig.cursor.inFlight, 1);
+  for (let sequence = 1; sequence <= 4; sequence++) {
+    t.equal(rig.ack(a.held > 0 ? a : b, sequence), true);
+  }
+  t.equal(rig.cursor.parked, 7);
+  t.same(
+    rig.sent.map(({ sequence }) => sequence),
+    [1, 2, 3, 4, 5],
+  );
+  const holder = rig.cursor.entry(5)?.member === a ? a : b;
+  const other = holder === a ? b : a;
+  t.equal(rig.ack(holder, 5), true);
+  t.same(
+    rig.sent.slice(5).map(({ sequence }) => sequence),
+    [6, 13],
+    'the other has work',
+  );
+  t.equal(rig.cursor.inFlight, 2);
+  for (let sequence = 13; sequence <= 20; sequence++) {
+    const idle = rig.cursor.entry(sequence)?.member;
+    t.equal(rig.ack(idle ?? other, sequence), true, 'other keys flow past the burst');
+  }
+  t.equal(rig.cursor.delivered, 20);
+  t.equal(rig.cursor.floor, 5);
+});
+
+t.test('ordering by topic takes nothing that would only wait', async (t) => {
+  const rig = new CursorRig({ ordering: 'topic' });
+  const a = rig.join('a', 8);
+  rig.publish(5);
+  t.equal(rig.cursor.delivered, 1);
+  t.equal(rig.cursor.parked, 0);
+  rig.ack(a, 1);
+  t.same(rig.sequencesOf(a), [1, 2]);
 });
 
 t.test('a failing key blocks itself only, until its dead letter', async (t) => {

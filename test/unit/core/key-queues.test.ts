@@ -12,7 +12,9 @@ t.test('one of a key may go, the others after it in the order they came', async 
   t.equal(queues.enter(a), true);
   t.equal(queues.enter(b), false);
   t.equal(queues.enter(c), false);
+  t.equal(queues.parked, 2);
   t.equal(queues.leave(a), b);
+  t.equal(queues.parked, 1);
   t.equal(queues.enter(b), true);
   t.equal(queues.leave(b), c);
   t.equal(queues.leave(c), null);
