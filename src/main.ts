@@ -19,6 +19,7 @@ import { startEmbeddedPostgres } from './supervisor/embedded-postgres.js';
 import { letHeapsGrow } from './supervisor/heap-growth.js';
 import { NodeLife } from './supervisor/node-life.js';
 import { NodeThreads } from './supervisor/node-threads.js';
+import { Patience } from './supervisor/patience.js';
 import { claimPort } from './supervisor/port-claim.js';
 import { StartRefused } from './supervisor/start-refused.js';
 
@@ -39,9 +40,10 @@ export async function runNode(options: NodeOptions): Promise<number> {
   const { config, version, embeddedIn, print, complain } = options;
   const logger = createLogger(config.logLevel, { thread: 'main' });
   for (const warning of options.warnings) logger.warn(warning);
-  const { shutdownTimeoutMs } = config.limits;
+  const { shutdownTimeoutMs, startWaitMs } = config.limits;
   const life = new NodeLife({ logger, shutdownTimeoutMs, complain });
   return life.run(async () => {
+    const patience = new Patience({ waitMs: startWaitMs, report: (line) => logger.warn(line) });
     life.owns(await claimPort(config.host, config.port));
     refuse(await nativeModuleTrouble());
     let { databaseUrl } = config;
@@ -53,8 +55,9 @@ export async function runNode(options: NodeOptions): Promise<number> {
     }
     let pools: Pools | null = null;
     if (databaseUrl !== null) {
-      const applied = await life.untilEnd(prepareDatabase(databaseUrl));
-      for (const name of applied) logger.info({ name }, 'migrated');
+      const prepared = await life.untilEnd(prepareDatabase(databaseUrl, patience));
+      databaseUrl = prepared.databaseUrl;
+      for (const name of prepared.applied) logger.info({ name }, 'migrated');
       pools = openPools(config, databaseUrl, logger);
       life.owns(pools);
     }
@@ -64,6 +67,7 @@ export async function runNode(options: NodeOptions): Promise<number> {
       version,
       logger,
       openPool: pools?.openPort ?? null,
+      waitToOpen: (why) => patience.pause(why),
       onFatal: (line, exitCode) => life.end({ line, exitCode }),
     });
     life.owns(threads);

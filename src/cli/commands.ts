@@ -6,6 +6,7 @@ import { ConfigError, type Environment, loadConfig } from '../config/load-config
 import { withLocalDefaults } from '../config/local-defaults.js';
 import { runNode } from '../main.js';
 import { prepareDatabase } from '../supervisor/database.js';
+import { Patience } from '../supervisor/patience.js';
 
 export interface CommandContext {
   env: Environment;
@@ -41,10 +42,11 @@ export async function configCommand({ env, print, complain }: CommandContext): P
 }
 
 /** Migrates and says what ran. */
-export async function migrateCommand({ env, print }: CommandContext): Promise<number> {
-  const { databaseUrl } = loadConfig(env).config;
+export async function migrateCommand({ env, print, complain }: CommandContext): Promise<number> {
+  const { databaseUrl, limits } = loadConfig(env).config;
   if (databaseUrl === null) throw new ConfigError('DATABASE_URL: is unset; migrate needs it');
-  const applied = await prepareDatabase(databaseUrl);
+  const patience = new Patience({ waitMs: limits.startWaitMs, report: complain });
+  const { applied } = await prepareDatabase(databaseUrl, patience);
   for (const name of applied) print(`applied ${name}`);
   if (applied.length === 0) print('nothing to do: the schema is up to date');
   return 0;

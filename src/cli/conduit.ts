@@ -5,8 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { EXIT_CONFIG } from '../config/config.js';
 import { ConfigError } from '../config/load-config.js';
-import { LogConfigurationError } from '../log/log-configuration-error.js';
-import { StartRefused } from '../supervisor/start-refused.js';
+import { startExitCode } from '../supervisor/start-refused.js';
 import {
   type CommandContext,
   configCommand,
@@ -47,7 +46,7 @@ async function main(argv: string[]): Promise<number> {
     return await runCommand(command, argv);
   } catch (error) {
     context.complain(error instanceof Error ? error.message : String(error));
-    return isConfiguration(error) ? EXIT_CONFIG : 1;
+    return exitCodeOf(error);
   }
 }
 
@@ -95,8 +94,8 @@ function usage(argv: string[]): number {
   return EXIT_USAGE;
 }
 
-function isConfiguration(error: unknown): boolean {
-  return [ConfigError, LogConfigurationError, StartRefused].some((kind) => error instanceof kind);
+function exitCodeOf(error: unknown): number {
+  return error instanceof ConfigError ? EXIT_CONFIG : startExitCode(error);
 }
 
 function makeContext(): CommandContext {

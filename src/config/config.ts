@@ -34,3 +34,5 @@ export interface Config {
 
 /** Exit code of wrong configuration, as sysexits.h has it. */
 export const EXIT_CONFIG = 78;
+/** Exit code of a start that found its database away; a later one may find it. Also of sysexits.h. */
+export const EXIT_LATER = 75;

@@ -2,11 +2,15 @@
  * The kinds of values a variable can take: in words, for the operator, and how the text is read.
  * Numbers are strictly decimal: no sign, exponent, unit, hexadecimal or space.
  */
+import { databaseUrlTrouble } from '../core/database-url.js';
+
 export interface Kind<T> {
   /** "takes ..." */
   readonly takes: string;
   /** Undefined when the text does not fit. */
   readonly parse: (text: string) => T | undefined;
+  /** Says more precisely than `takes` what is wrong, without a secret; null: nothing is. */
+  readonly trouble?: (text: string) => string | null;
 }
 
 /** `unit` as people read it; '' for a plain number. */
@@ -46,6 +50,12 @@ export function text(minBytes: number, maxBytes: number): Kind<string> {
     },
   };
 }
+
+export const databaseUrl: Kind<string> = {
+  takes: 'a PostgreSQL URL (postgres://user:password@host:port/database)',
+  parse: (value) => value,
+  trouble: databaseUrlTrouble,
+};
 
 /** A connection string. `protocols` with their colon. */
 export function url(protocols: readonly string[]): Kind<string> {

@@ -69,6 +69,8 @@ function optional<T>(option: Option<T>, env: Environment): T | null {
   if (text === '') {
     throw new ConfigError(`${option.env}: is empty; unset it, or give ${option.takes}`);
   }
+  const trouble = option.trouble?.(text) ?? null;
+  if (trouble !== null) throw new ConfigError(`${option.env}: ${trouble}`);
   const value = option.parse(text);
   if (value !== undefined) return value;
   const got = option.secret ? 'something else (not shown)' : JSON.stringify(shorten(text));

@@ -9,6 +9,7 @@ import type { Config, LogLevel } from './config.js';
 import {
   address,
   boolean,
+  databaseUrl,
   hostNames,
   integer,
   type Kind,
@@ -39,11 +40,7 @@ const THREADS_MAX = 64;
 export const OPTIONS: { readonly [K in OptionKey]: OptionOf<K> } = {
   port: option('PORT', 8080, 'Port of HTTP and WebSocket.', integer(1, 65_535)),
   host: option('HOST', '0.0.0.0', 'Address to listen on.', text(1, 255)),
-  databaseUrl: secret(
-    'DATABASE_URL',
-    'PostgreSQL; without it the log is in memory.',
-    url(['postgres:', 'postgresql:']),
-  ),
+  databaseUrl: secret('DATABASE_URL', 'PostgreSQL; without it the log is in memory.', databaseUrl),
   redisUrl: secret(
     'REDIS_URL',
     'Redis; checked, not used by this version.',

@@ -1,6 +1,7 @@
 /**
  * What is not wrong, and yet worth a line at the start: variables without effect, and near misses.
  */
+import { parseDatabaseUrl } from '../core/database-url.js';
 import { isLoopback } from '../core/host-name.js';
 import type { Config } from './config.js';
 import { LIMIT_OPTIONS, OPTIONS } from './options.js';
@@ -15,7 +16,8 @@ const OURS_ELSEWHERE: readonly string[] = ['CONDUIT_TEST_ONLY'];
 
 /** `names`: the variables that are set. */
 export function warningsFor(config: Config, names: readonly string[]): string[] {
-  return [...withoutEffect(config), ...unknownNames(names)];
+  const ofDatabase = config.databaseUrl === null ? [] : databaseWarnings(config.databaseUrl);
+  return [...withoutEffect(config), ...ofDatabase, ...unknownNames(names)];
 }
 
 /** For a node that serves: without API keys, who reaches the port may do everything. */
@@ -56,6 +58,17 @@ function withoutEffect(config: Config): string[] {
     ],
   ];
   return candidates.filter(([holds]) => holds).map(([, line]) => line);
+}
+
+function databaseWarnings(databaseUrl: string): string[] {
+  const { parameters } = parseDatabaseUrl(databaseUrl);
+  const lines = parameters
+    .withoutEffect()
+    .map((name) => `DATABASE_URL: ${name} has no effect: Conduit sets it for each session`);
+  if (parameters.get('channel_binding') === 'require') {
+    lines.push('DATABASE_URL: channel_binding=require is used where the server offers it');
+  }
+  return lines;
 }
 
 /** CONDUIT_* names, which we have none of, and names that are nearly one of ours. */

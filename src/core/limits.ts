@@ -212,6 +212,12 @@ export const LIMITS = {
     max: 315_360_000_000,
     text: 'Longest delay of a deferred publish.',
   },
+  startWaitMs: {
+    default: 60_000,
+    min: 0,
+    max: 3_600_000,
+    text: 'How long a start waits for PostgreSQL; after it the node exits with 75.',
+  },
   shutdownTimeoutMs: {
     default: 15_000,
     min: 100,

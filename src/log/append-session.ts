@@ -2,12 +2,11 @@
  * A session fit for appends: ours alone, on a server whose COMMIT means "on disk", and which incarnation
  * of the database it is. Asked at every connect: a fail-over may have changed all of it.
  */
-import type pg from 'pg';
 import type { BoundedClient } from './bounded-client.js';
 import type { KeptConnection } from './kept-connection.js';
-import { LogConfigurationError } from './log-configuration-error.js';
 import type { ConnectionOptions } from './log-connection.js';
 import { assertServer, openConnection, readIncarnation } from './log-connection.js';
+import { ownBackend } from './pooler-check.js';
 import type { Queryable } from './queryable.js';
 
 const ASK_TIMEOUT_MS = 3_000;
@@ -32,8 +31,9 @@ export async function openAppendSession(
   const timer = setTimeout(() => client.destroy(), ASK_TIMEOUT_MS);
   try {
     await assertServer(client);
-    const pid = await backendPid(client);
-    if (pid !== clientPid(client)) await assertOwnBackend(client, options);
+    const pid = await ownBackend(client, () =>
+      openConnection({ ...options, answerMs: ASK_TIMEOUT_MS }),
+    );
     const incarnation = await readIncarnation(client);
     return { client, pid, incarnation, writable: await isWritable(client) };
   } catch (error) {
@@ -51,36 +51,4 @@ export async function isWritable(db: Queryable): Promise<boolean> {
        AS writable`,
   );
   return rows[0]?.writable === true;
-}
-
-/**
- * Something is between us and the server. A pooler that gives each transaction another backend would
- * lose session settings and locks: while another session holds a backend, ours must keep its own.
- */
-async function assertOwnBackend(client: pg.Client, options: ConnectionOptions): Promise<void> {
-  const other = await openConnection({ ...options, answerMs: ASK_TIMEOUT_MS });
-  try {
-    const before = await backendPid(client);
-    await other.query('BEGIN');
-    const held = await backendPid(other);
-    const after = await backendPid(client);
-    await other.query('ROLLBACK');
-    if (before === after && before !== held) return;
-  } finally {
-    other.destroy();
-  }
-  throw new LogConfigurationError(
-    'DATABASE_URL: a transaction pooler is between (the session has no backend of its own): ' +
-      'nodes need session connections',
-  );
-}
-
-async function backendPid(client: pg.Client): Promise<number> {
-  const { rows } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
-  return rows[0]?.pid ?? 0;
-}
-
-/** What the server, or a pooler in its name, said when we connected. */
-function clientPid(client: pg.Client): number {
-  return 'processID' in client ? Number(client.processID) : 0;
 }

@@ -5,6 +5,7 @@
 import pg from 'pg';
 import { systemClock } from '../core/clock.js';
 import { BoundedClient } from './bounded-client.js';
+import { databaseTarget } from './database-target.js';
 import { KeptPool } from './kept-pool.js';
 import { LogConfigurationError } from './log-configuration-error.js';
 import type { Queryable } from './queryable.js';
@@ -76,7 +77,7 @@ export function openPool(options: ConnectionOptions, connectionsMax: number): Ke
 
 function clientConfig(options: ConnectionOptions): pg.ClientConfig & { answerMs: number } {
   return {
-    connectionString: options.databaseUrl,
+    ...databaseTarget(options.databaseUrl),
     application_name: options.applicationName,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     keepAlive: true,

@@ -1,40 +1,48 @@
 /**
- * The database before the threads start: that it can be reached, and that its schema is this
- * version's. What only a person can put right refuses the start, with one line.
+ * The database before the threads start: that it can be reached, and that its schema is this version's.
+ * What passes by itself is waited for; what only a person can put right refuses the start, with one
+ * line.
  */
-import { setTimeout as delay } from 'node:timers/promises';
 import { checkDatabase } from '../log/database-check.js';
 import { LogConfigurationError } from '../log/log-configuration-error.js';
+import { messageOf } from '../log/log-errors.js';
 import { migrate } from '../log/migrations.js';
+import { isTransient } from '../log/transient.js';
+import type { Patience } from './patience.js';
 import { StartRefused } from './start-refused.js';
 
-/** A server that replays its log after a crash says so, and will be there soon. */
-const STARTING_UP = /the database system is (starting up|not yet accepting connections)/;
-const STARTING_UP_MS = 60_000;
-const POLL_MS = 250;
+export interface PreparedDatabase {
+  /** The URL that led to it: the same, with what was left to the server decided. */
+  databaseUrl: string;
+  /** The names of the migrations that ran. */
+  applied: string[];
+}
 
-/**
- * Resolves with the names of the migrations that ran. Rejects StartRefused or
- * LogConfigurationError.
- */
-export async function prepareDatabase(databaseUrl: string): Promise<string[]> {
-  const trouble = await reach(databaseUrl);
-  if (trouble !== null) throw new StartRefused(trouble);
-  try {
-    return await migrate(databaseUrl);
-  } catch (error) {
-    if (error instanceof LogConfigurationError) throw error;
-    const why = error instanceof Error ? error.message : String(error);
-    throw new StartRefused(`DATABASE_URL: the schema cannot be brought up to date: ${why}`);
+/** Rejects StartRefused or LogConfigurationError. */
+export async function prepareDatabase(
+  databaseUrl: string,
+  patience: Patience,
+): Promise<PreparedDatabase> {
+  for (;;) {
+    const reached = await reachDatabase(databaseUrl, patience);
+    try {
+      const onLocked = (holder: string): Promise<void> => patience.pause(holder);
+      return { databaseUrl: reached, applied: await migrate(reached, { onLocked }) };
+    } catch (error) {
+      if (error instanceof LogConfigurationError || error instanceof StartRefused) throw error;
+      const line = `DATABASE_URL: the schema cannot be brought up to date: ${messageOf(error)}`;
+      if (!isTransient(error)) throw new StartRefused(line);
+      await patience.pause(line);
+    }
   }
 }
 
-async function reach(databaseUrl: string): Promise<string | null> {
-  const until = performance.now() + STARTING_UP_MS;
+/** Resolves with the URL that led to it. Rejects StartRefused. */
+export async function reachDatabase(databaseUrl: string, patience: Patience): Promise<string> {
   for (;;) {
-    const trouble = await checkDatabase(databaseUrl);
-    if (trouble === null || !STARTING_UP.test(trouble)) return trouble;
-    if (performance.now() > until) return trouble;
-    await delay(POLL_MS);
+    const check = await checkDatabase(databaseUrl);
+    if (check.state === 'reached') return check.databaseUrl;
+    if (check.state === 'refused') throw new StartRefused(check.trouble);
+    await patience.pause(check.trouble);
   }
 }

@@ -4,11 +4,9 @@
  * instead: nothing is waited for but the sockets' close, without which Node.js aborts.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { EXIT_CONFIG } from '../config/config.js';
-import { LogConfigurationError } from '../log/log-configuration-error.js';
 import type { Logger } from '../observe/logger.js';
 import { onSignals } from './signals.js';
-import { StartRefused } from './start-refused.js';
+import { startExitCode } from './start-refused.js';
 
 const HALT_MS = 500;
 const EXIT_FAULT = 1;
@@ -150,8 +148,7 @@ export class NodeLife {
 }
 
 function causeOf(error: unknown): EndCause {
-  const refused = error instanceof StartRefused || error instanceof LogConfigurationError;
-  return { exitCode: refused ? EXIT_CONFIG : EXIT_FAULT, line: messageOf(error) };
+  return { exitCode: startExitCode(error), line: messageOf(error) };
 }
 
 function messageOf(error: unknown): string {

@@ -4,7 +4,8 @@
  * times in a minute ends the node rather than let it limp.
  */
 import { type MessagePort, Worker } from 'node:worker_threads';
-import type { Config } from '../config/config.js';
+import { type Config, EXIT_LATER } from '../config/config.js';
+import { messageOf } from '../log/log-errors.js';
 import type { Logger } from '../observe/logger.js';
 import type { AcceptorStart, FromThread, WorkerStart } from '../thread/control.js';
 import { WORKER_HEAP } from './heap-growth.js';
@@ -20,6 +21,7 @@ import {
   type SeatKind,
   stopSeat,
 } from './seat.js';
+import { startExitCode } from './start-refused.js';
 
 /** A replaced worker that cannot open its log is tried again this often. */
 const REOPEN_MS = 1_000;
@@ -34,6 +36,8 @@ export interface NodeThreadsOptions {
   logger: Logger;
   /** A thread's end of a port to the pool that its kind uses; null in memory. */
   openPool: ((kind: SeatKind) => MessagePort) | null;
+  /** Waits before a worker that found the database away is started again; rejects when it is enough. */
+  waitToOpen: (why: string) => Promise<void>;
   /** The node cannot go on. */
   onFatal: (line: string, exitCode: number) => void;
 }
@@ -51,6 +55,8 @@ export class NodeThreads {
   readonly #startedAtMs = Date.now();
   #state: 'starting' | 'running' | 'stopping' = 'starting';
   #waits: Wait[] = [];
+  /** Why a worker could not open its log at the node's start, where that may pass. */
+  readonly #putOff = new Map<Seat, string>();
 
   constructor(options: NodeThreadsOptions) {
     this.#options = options;
@@ -135,11 +141,13 @@ export class NodeThreads {
   }
 
   /**
-   * The thread said that it cannot start: at the node's start that is its end, later it is retried.
+   * The thread said that it cannot start: at the node's start that is its end, unless it may pass;
+   * later it is retried.
    */
   #faulted(seat: Seat, detail: string, exitCode: number): void {
     const { logger, onFatal } = this.#options;
-    if (this.#state === 'starting') onFatal(detail, exitCode);
+    if (this.#state === 'starting' && exitCode === EXIT_LATER) this.#putOff.set(seat, detail);
+    else if (this.#state === 'starting') onFatal(detail, exitCode);
     else logger.error({ about: nameOf(seat), detail }, 'the thread cannot start');
     if (seat.state !== 'stopping') seat.state = 'faulted';
     // An acceptor closes its App first: to terminate it would abort the process.
@@ -165,7 +173,7 @@ export class NodeThreads {
     const { state, generation, index } = seat;
     seat.thread = null;
     this.#settle('drained', seat);
-    if (this.#state === 'stopping') return;
+    if (this.#state === 'stopping' || this.#openLater(seat)) return;
     logger.error({ about: nameOf(seat), cause }, 'a thread died');
     if (seat.kind === 'worker') {
       for (const acceptor of this.#acceptors) {
@@ -180,6 +188,21 @@ export class NodeThreads {
     } else {
       this.#refill(seat, cannotOpen ? REOPEN_MS : 0);
     }
+  }
+
+  /** True: at the node's start the seat is filled again, once the database may be there. */
+  #openLater(seat: Seat): boolean {
+    const why = this.#putOff.get(seat);
+    if (why === undefined) return false;
+    this.#putOff.delete(seat);
+    seat.state = 'starting';
+    this.#options.waitToOpen(why).then(
+      () => {
+        if (this.#state !== 'stopping') this.#fill(seat);
+      },
+      (error: unknown) => this.#options.onFatal(messageOf(error), startExitCode(error)),
+    );
+    return true;
   }
 
   #refill(seat: Seat, afterMs: number): void {

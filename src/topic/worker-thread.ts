@@ -4,17 +4,21 @@
  * thread; the supervisor replaces it.
  */
 import { parentPort, threadId, workerData } from 'node:worker_threads';
+import { EXIT_CONFIG, EXIT_LATER } from '../config/config.js';
 import { systemClock } from '../core/clock.js';
 import { ColdReader } from '../log/cold-reader.js';
 import { LogConfigurationError } from '../log/log-configuration-error.js';
 import { MemoryLog } from '../log/memory-log.js';
 import type { LogSink, MessageLog } from '../log/message-log.js';
 import { PostgresLog } from '../log/postgres-log.js';
+import { isTransient } from '../log/transient.js';
 import { createLogger } from '../observe/logger.js';
 import type { FromThread, ToThread, WorkerStart } from '../thread/control.js';
 import { TopicPlacement } from '../thread/placement.js';
 import type { PublishUnderWay } from './publishes.js';
 import { Worker } from './worker.js';
+
+const EXIT_FAULT = 1;
 
 const start = workerData as WorkerStart;
 const port = controlPort();
@@ -54,10 +58,14 @@ worker.start().then(
   () => tell({ type: 'ready' }),
   (error: unknown) => {
     const detail = error instanceof Error ? error.message : String(error);
-    const exitCode = error instanceof LogConfigurationError ? 78 : 1;
-    tell({ type: 'fault', detail, exitCode });
+    tell({ type: 'fault', detail, exitCode: exitCodeOf(error) });
   },
 );
+
+function exitCodeOf(error: unknown): number {
+  if (error instanceof LogConfigurationError) return EXIT_CONFIG;
+  return isTransient(error) ? EXIT_LATER : EXIT_FAULT;
+}
 
 function owns(tenant: string, topic: string): boolean {
   return placement.workerOf(tenant, topic) === start.index;

@@ -7,7 +7,8 @@ import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import t from 'tap';
 import { LogConfigurationError } from '../../../src/log/log-configuration-error.js';
-import { migrate, readMigrations } from '../../../src/log/migrations.js';
+import { readMigrations } from '../../../src/log/migration-files.js';
+import { migrate } from '../../../src/log/migrations.js';
 import { startPostgres } from '../../support/postgres.js';
 
 const SQL_FOLDER = fileURLToPath(new URL('../../../../sql/', import.meta.url));
