@@ -10,21 +10,12 @@ import { KeptPool } from './kept-pool.js';
 import { LogConfigurationError } from './log-configuration-error.js';
 import type { Queryable } from './queryable.js';
 import { wrongEncoding } from './server-encoding.js';
+import { SESSION_SETTINGS, STATEMENT_TIMEOUT_MS } from './session-settings.js';
 
 const CONNECT_TIMEOUT_MS = 2_000;
 /** Until the session has its settings. */
 const CONFIGURE_TIMEOUT_MS = 2_000;
-export const STATEMENT_TIMEOUT_MS = 10_000;
-export const LOCK_TIMEOUT_MS = 3_000;
-const IDLE_IN_TRANSACTION_MS = 5_000;
 const SERVER_VERSION_MIN = 140_000;
-
-/** PostgreSQL's defaults are no limit: a frozen node would hold its locks for ever. */
-const SESSION_SETTINGS = `SET statement_timeout = ${STATEMENT_TIMEOUT_MS};
-  SET lock_timeout = ${LOCK_TIMEOUT_MS};
-  SET idle_in_transaction_session_timeout = ${IDLE_IN_TRANSACTION_MS};
-  SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 3;
-  SET tcp_user_timeout = 10000; SET timezone = 'UTC'`;
 
 /** How long a server may say nothing to a query; a little more than it may take for one. */
 const ANSWER_MS = STATEMENT_TIMEOUT_MS + 2_000;

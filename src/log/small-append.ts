@@ -10,8 +10,9 @@ import type { AppendOutcome, Groups } from './append-transaction.js';
 import { DedupeResult } from './dedupe.js';
 import { faultOf } from './log-errors.js';
 import type { PendingAppend } from './message-log.js';
+import { backendLives, endBackend } from './own-backends.js';
 import type { LookOptions } from './unknown-commit.js';
-import { endOld, lockTopic, UnknownCommit } from './unknown-commit.js';
+import { lockTopic, UnknownCommit } from './unknown-commit.js';
 
 /** Payload bytes; above, COPY costs no more. */
 const PAYLOAD_BYTES_MAX = 16 * 1024;
@@ -39,10 +40,6 @@ const APPEND_ONE = {
     RETURNING sequence, round(extract(epoch FROM published_at) * 1000)::bigint AS published_ms`,
 };
 
-/** Of our backends: a session's pid may be somebody else's by now. */
-const OLD_LIVES_SQL = `SELECT 1 FROM pg_stat_activity
-  WHERE pid = $1 AND pid <> pg_backend_pid() AND usename = current_user
-    AND application_name = current_setting('application_name')`;
 /** How long an old session that was told to end may take for it. */
 const OLD_ENDS_MS = 2_000;
 const OLD_PAUSE_MS = 20;
@@ -110,7 +107,7 @@ async function findAppend<A extends PendingAppend>(
   append: A,
   options: LookOptions,
 ): Promise<AppendOutcome<A> | null> {
-  await endOld(client, options);
+  await endBackend(client, options.oldPid);
   await oldIsGone(client, options);
   await lockTopic(client, append.topicId, options);
   const { rows } = await client.query<PlaceRow>(FIND_SQL, [
@@ -125,8 +122,7 @@ async function findAppend<A extends PendingAppend>(
 async function oldIsGone(client: pg.Client, { oldPid, lockWaitMs }: LookOptions): Promise<void> {
   const waitMs = Math.min(OLD_ENDS_MS, lockWaitMs);
   for (let waitedMs = 0; waitedMs <= waitMs; waitedMs += OLD_PAUSE_MS) {
-    const { rows } = await client.query(OLD_LIVES_SQL, [oldPid]);
-    if (rows.length === 0) return;
+    if (!(await backendLives(client, oldPid))) return;
     await new Promise((resolve) => setTimeout(resolve, OLD_PAUSE_MS));
   }
   throw new Error('the session whose answer was lost does not end');

@@ -6,11 +6,7 @@ import type pg from 'pg';
 import { formatUuid } from '../core/uuid.js';
 import type { AppendOutcome, Groups } from './append-transaction.js';
 import type { PendingAppend, TopicCommit } from './message-log.js';
-
-/** A backend of ours that still runs the old transaction would keep its rows locked. */
-const END_OLD_SQL = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-  WHERE pid = $1 AND pid <> pg_backend_pid() AND usename = current_user
-    AND application_name = current_setting('application_name')`;
+import { endBackend } from './own-backends.js';
 
 const PRESENT_SQL = `SELECT count(*)::int AS present
   FROM unnest($1::bigint[], $2::bigint[], $3::uuid[]) AS w (topic_id, sequence, message_id)
@@ -51,7 +47,8 @@ export async function wasCommitted<A extends PendingAppend>(
   commits: readonly TopicCommit<A>[],
   options: LookOptions,
 ): Promise<boolean> {
-  await endOld(client, options);
+  // One that still runs the old transaction would keep its rows locked; one that has none gets none.
+  await endBackend(client, options.oldPid);
   await lockTopic(client, commits[0]?.topicId ?? 0, options);
   const { rows } = await client.query<{ present: number }>(PRESENT_SQL, [
     commits.map((commit) => commit.topicId),
@@ -66,11 +63,6 @@ export async function wasCommitted<A extends PendingAppend>(
     throw new Error(`half a transaction: ${present} of ${commits.length} topics`);
   }
   return present > 0;
-}
-
-/** Tells the old backend to end. Whoever holds no lock yet gets none from then on. */
-export async function endOld(client: pg.Client, { oldPid }: LookOptions): Promise<void> {
-  await client.query(END_OLD_SQL, [oldPid]);
 }
 
 /** Opens a transaction that has the topic's row: whoever had it has committed or not. */

@@ -2,7 +2,7 @@
 // and knows its incarnation of the database again.
 import pg from 'pg';
 import t from 'tap';
-import { LogConfigurationError } from '../../src/log/log-configuration-error.js';
+import { openConnection } from '../../src/log/log-connection.js';
 import { migrate } from '../../src/log/migrations.js';
 import { eventually } from '../support/eventually.js';
 import { freePort } from '../support/free-port.js';
@@ -18,10 +18,21 @@ t.teardown(async () => {
   await server.stop();
 });
 
-t.test('is refused with synchronous_commit or full_page_writes off', async (t) => {
-  await admin.query('ALTER DATABASE postgres SET synchronous_commit = off');
-  await t.rejects(openPostgresLog(server.url, 'sync'), LogConfigurationError);
+t.test('sets synchronous_commit on where it is off, and leaves what is stronger', async (t) => {
+  for (const [theirs, ours] of [
+    ['off', 'on'],
+    ['remote_apply', 'remote_apply'],
+  ]) {
+    await admin.query(`ALTER DATABASE postgres SET synchronous_commit = ${theirs}`);
+    const options = { databaseUrl: server.url, applicationName: 'conduit/sync/w0/append' };
+    const client = await openConnection(options);
+    t.same((await client.query('SHOW synchronous_commit')).rows, [{ synchronous_commit: ours }]);
+    await client.end();
+  }
   await admin.query('ALTER DATABASE postgres RESET synchronous_commit');
+});
+
+t.test('is refused with full_page_writes off', async (t) => {
   await admin.query('ALTER SYSTEM SET full_page_writes = off');
   await admin.query('SELECT pg_reload_conf()');
   await eventually(async () => {
