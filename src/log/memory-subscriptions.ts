@@ -16,6 +16,8 @@ import type {
   DeadLetterRecord,
   DeliveryRecord,
   EphemeralSave,
+  HeldTerm,
+  LostTerm,
   MissingMessage,
   SubscriptionRecord,
   SubscriptionSave,
@@ -101,6 +103,14 @@ export class MemorySubscriptions implements SubscriptionStore {
       if (after === null || inOrder(after, record) < 0) found.push(record);
     }
     return structuredClone(found.sort(inOrder).slice(0, page.limit));
+  }
+
+  async lost(held: readonly HeldTerm[]): Promise<LostTerm[]> {
+    return held.flatMap(({ id, term }): LostTerm[] => {
+      const kept = this.#byId.get(id);
+      if (kept === undefined) return [{ id, why: 'deleted' }];
+      return kept.record.term === term ? [] : [{ id, why: 'taken_over' }];
+    });
   }
 
   async delete(topicId: number, name: string): Promise<boolean> {

@@ -34,6 +34,8 @@ import type {
   DeadLetterRecord,
   DeliveryRecord,
   EphemeralSave,
+  HeldTerm,
+  LostTerm,
   MissingMessage,
   SubscriptionRecord,
   SubscriptionSave,
@@ -71,6 +73,11 @@ const LIST_SQL = `SELECT ${SUBSCRIPTION_COLUMNS} FROM conduit.subscriptions s
 const DELETE_SQL = `DELETE FROM conduit.subscriptions s USING conduit.topics t
   WHERE s.topic_id = $1 AND s.name = $2 AND t.id = s.topic_id AND t.deleted_at IS NULL
   RETURNING s.id`;
+
+const LOST_SQL = `SELECT held.id, s.id IS NULL AS is_gone
+  FROM unnest($1::bigint[], $2::bigint[]) AS held(id, term)
+  LEFT JOIN conduit.subscriptions s ON s.id = held.id
+  WHERE s.term IS DISTINCT FROM held.term`;
 
 function deleteOwnedSql(table: string): string {
   return `DELETE FROM conduit.${table} WHERE ctid = ANY (ARRAY(
@@ -136,6 +143,18 @@ export class PostgresSubscriptions implements SubscriptionStore {
       page.limit,
     ]);
     return rows.map(subscriptionOf);
+  }
+
+  /** Only what is lost comes back: a thousand that are held cost two texts. */
+  async lost(held: readonly HeldTerm[]): Promise<LostTerm[]> {
+    const { rows } = await this.#pool.query<{ id: string; is_gone: boolean }>(LOST_SQL, [
+      `{${held.map(({ id }) => id).join()}}`,
+      `{${held.map(({ term }) => term).join()}}`,
+    ]);
+    return rows.map((row) => ({
+      id: Number(row.id),
+      why: row.is_gone ? 'deleted' : 'taken_over',
+    }));
   }
 
   async delete(topicId: number, name: string): Promise<boolean> {

@@ -152,6 +152,17 @@ export interface TraceFailure extends FailureRecord {
   subscription: string | null;
 }
 
+/** A durable subscription as its holder knows it. */
+export interface HeldTerm {
+  id: number;
+  term: number;
+}
+
+export interface LostTerm {
+  id: number;
+  why: 'taken_over' | 'deleted';
+}
+
 /** Methods reject with RequestError (`log_unavailable`, ...) or with a bug. */
 export interface SubscriptionStore {
   /**
@@ -170,6 +181,8 @@ export interface SubscriptionStore {
     tenant: string,
     page: { topic: string | null; after: { topic: string; name: string } | null; limit: number },
   ): Promise<SubscriptionRecord[]>;
+  /** Those of them that are not held under that term any more. */
+  lost(held: readonly HeldTerm[]): Promise<LostTerm[]>;
   /** With its rows and dead letters; false when there was none. */
   delete(topicId: number, name: string): Promise<boolean>;
 

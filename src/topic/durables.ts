@@ -41,6 +41,10 @@ export class Durables {
     return this.#held.get(keyOf(topicId, name));
   }
 
+  all(): Iterable<Tracker> {
+    return this.#held.values();
+  }
+
   ofTopic(topic: Topic): Tracker[] {
     return [...this.#held.values()].filter((tracker) => tracker.topic === topic);
   }

@@ -1,18 +1,28 @@
 /**
- * Finds what other writers did: every second the heads of all subscribed topics are read from the log
- * with one query. It sees messages that nobody announced (a lost last one shows in no gap) and topics
- * that were deleted elsewhere.
+ * Finds what other nodes did: every second the heads of all subscribed topics are read from the log with
+ * one query, and with another the terms of the durable subscriptions that are held here. It sees
+ * messages that nobody announced (a lost last one shows in no gap), topics that were deleted elsewhere,
+ * and subscriptions that were taken over or deleted there, also while nothing is delivered.
  */
 import type { TopicRecord } from '../log/message-log.js';
+import type { HeldTerm, LostTerm } from '../log/subscription-store.js';
 import type { Topic } from './topic.js';
 import type { Topics } from './topics.js';
+import type { Tracker } from './tracker.js';
 
 const PERIOD_MS = 1_000;
+/** Of topics in one query. */
 const IDS_MAX = 1_000;
+/** Of subscriptions in one query. */
+const HELD_MAX = 10_000;
 
 export interface HeadCheckOptions {
   topics: Topics;
   read: (topicIds: readonly number[]) => Promise<Map<number, TopicRecord>>;
+  /** The durable subscriptions that are held here. */
+  held: () => Iterable<Tracker>;
+  lost: (held: readonly HeldTerm[]) => Promise<LostTerm[]>;
+  onLost: (tracker: Tracker, why: LostTerm['why']) => void;
   onHead: (topic: Topic, record: TopicRecord) => void;
   onGone: (topic: Topic) => void;
   /** A check failed; the next one comes. */
@@ -53,7 +63,28 @@ export class HeadCheck {
       });
   }
 
+  /** Terms first: who has lost a subscription is given nothing more. */
   async #check(): Promise<void> {
+    await this.#checkTerms();
+    await this.#checkHeads();
+  }
+
+  async #checkTerms(): Promise<void> {
+    const held = new Map<number, Tracker>();
+    for (const tracker of this.#options.held()) {
+      if (tracker.durable !== null) held.set(tracker.durable.id, tracker);
+    }
+    const terms = [...held.values()].flatMap(({ durable }) => durable ?? []);
+    for (let from = 0; from < terms.length; from += HELD_MAX) {
+      const lost = await this.#options.lost(terms.slice(from, from + HELD_MAX));
+      for (const { id, why } of lost) {
+        const tracker = held.get(id);
+        if (tracker !== undefined && tracker.state !== 'ended') this.#options.onLost(tracker, why);
+      }
+    }
+  }
+
+  async #checkHeads(): Promise<void> {
     const subscribed = [...this.#options.topics.values()].filter((t) => t.subscriptions.size > 0);
     for (let from = 0; from < subscribed.length; from += IDS_MAX) {
       const some = subscribed.slice(from, from + IDS_MAX);

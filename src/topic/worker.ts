@@ -43,6 +43,11 @@ import { Verdicts } from './verdicts.js';
 /** The one tenant of this version; API keys will name others. */
 const TENANT = 'default';
 
+const LOST_REASONS = {
+  taken_over: ops.UNSUBSCRIBED_TAKEN_OVER,
+  deleted: ops.UNSUBSCRIBED_DELETED,
+} as const;
+
 export interface WorkerOptions {
   config: Config;
   clock: Clock;
@@ -138,6 +143,9 @@ export class Worker implements LogSink<PublishUnderWay> {
     this.#headCheck = new HeadCheck({
       topics: this.#topics,
       read: (ids) => log.heads(ids),
+      held: () => this.#delivery.durables.all(),
+      lost: (held) => log.subscriptions.lost(held),
+      onLost: (tracker, why) => this.#subscribing.trackerLost(tracker, LOST_REASONS[why]),
       onHead: (topic, record) => this.#commits.headSeen(topic, record.lastSequence),
       onGone: (topic) => this.#subscribing.topicGone(topic),
       onFailed: (error) => onTrouble('head check', error),

@@ -365,6 +365,26 @@ const CURSORS: StoreParts = {
     t.equal(await store.countDeadLetters(filterOf(null, { ids })), 0);
     t.same(await store.list(TENANT, { topic: topic.name, after: null, limit: 10 }), []);
   },
+
+  'whoever holds one can ask whether it is still his': async (t, open) => {
+    const { store } = open;
+    const topic = await topicWith(open, 1);
+    t.same(await store.lost([]), []);
+    const held: SubscriptionRecord[] = [];
+    for (const name of ['kept', 'taken', 'deleted']) held.push(await taken(open, topic, name));
+    t.same(await store.lost(held), []);
+    await taken(open, topic, 'taken');
+    await store.delete(topic.id, 'deleted');
+    const [, other, deleted] = held;
+    const lost = await store.lost(held);
+    t.same(
+      lost.sort((a, b) => a.id - b.id),
+      [
+        { id: other?.id, why: 'taken_over' },
+        { id: deleted?.id, why: 'deleted' },
+      ],
+    );
+  },
 };
 
 /** Takes it over: its delivery rows. */

@@ -6,16 +6,17 @@ import { judgeLog } from '../support/log-checker.js';
 import { startNode } from '../support/node.js';
 import { startPostgres } from '../support/postgres.js';
 import { Publisher, request } from '../support/publisher.js';
-import { Subscriber } from '../support/subscriber.js';
+import { type Frame, Subscriber } from '../support/subscriber.js';
+
+const postgres = await startPostgres();
+t.teardown(() => postgres.stop());
+const env = { DATABASE_URL: postgres.url };
+const a = await startNode({ ...env, NODE_ID: 'a' });
+t.teardown(() => a.kill9());
+const b = await startNode({ ...env, NODE_ID: 'b' });
+t.teardown(() => b.kill9());
 
 t.test('two nodes on one database deliver everything in order to both', async (t) => {
-  const postgres = await startPostgres();
-  t.teardown(() => postgres.stop());
-  const env = { DATABASE_URL: postgres.url };
-  const a = await startNode({ ...env, NODE_ID: 'a' });
-  t.teardown(() => a.kill9());
-  const b = await startNode({ ...env, NODE_ID: 'b' });
-  t.teardown(() => b.kill9());
   const onA = await Subscriber.open(a.wsUrl, 'json');
   const onB = await Subscriber.open(b.wsUrl, 'msgpack');
   await onA.subscribe('shared', { ack: 'none' });
@@ -51,6 +52,45 @@ t.test('two nodes on one database deliver everything in order to both', async (t
   const told = await onB.waitFor((frame) => frame.type === 'unsubscribed');
   t.equal(told.reason, 'topic_deleted');
   for (const publisher of publishers) publisher.close();
+  onA.close();
+  onB.close();
+});
+
+t.test('who loses a subscription to another node is told while nothing is delivered', async (t) => {
+  const names = ['taken', 'shared', 'paused', 'deleted', 'kept'];
+  const isExclusive = (name: string): boolean => name !== 'shared';
+  const onA = await Subscriber.open(a.wsUrl, 'json');
+  for (const subscription of names) {
+    await onA.subscribe('idle', { subscription, exclusive: isExclusive(subscription) });
+  }
+  await request(`${a.url}/api/subscriptions/idle/paused/pause`, { method: 'POST' });
+  const onB = await Subscriber.open(b.wsUrl, 'json');
+  for (const subscription of ['taken', 'shared', 'paused']) {
+    await onB.subscribe('idle', { subscription, exclusive: isExclusive(subscription) });
+  }
+  await request(`${b.url}/api/subscriptions/idle/deleted`, { method: 'DELETE' });
+  const toldOf = (name: string): Promise<Frame> =>
+    onA.waitFor(({ type, subscription }) => type === 'unsubscribed' && subscription === name);
+  for (const name of ['taken', 'shared', 'paused']) {
+    t.match(await toldOf(name), { topic: 'idle', reason: 'taken_over' });
+  }
+  t.match(await toldOf('deleted'), { topic: 'idle', reason: 'subscription_deleted' });
+  // Whoever publishes, and wherever: only the one who has it now is given it.
+  const headers = { 'content-type': 'application/json' };
+  for (const { url } of [a, b, a]) {
+    const body = JSON.stringify({ topic: 'idle', payload: url });
+    await request(`${url}/api/publish`, { method: 'POST', headers, body });
+  }
+  await eventually(() => onB.messages.length === 6);
+  await eventually(() => onA.messages.length === 3);
+  const toA = onA.messages.map(({ subscription }) => subscription);
+  t.same([...new Set(toA)], ['kept']);
+  t.same(
+    onA.control.filter(
+      ({ type, subscription }) => type === 'unsubscribed' && subscription === 'kept',
+    ),
+    [],
+  );
   onA.close();
   onB.close();
 });
