@@ -1,13 +1,18 @@
 /**
  * The epoch of a topic as clients hold it: opaque to them, 1 to 32 of [0-9a-z]. Inside: the length of
- * the topic id in base 36 (one digit), the id in base 36, and the incarnation of the log (database
- * system and timeline, or one boot of the in-memory log).
+ * the topic id in base 36 (one digit), the id in base 36, and the incarnation of the log (see
+ * sql/0007_incarnations.sql; in memory, one boot).
  */
 
 /** `incarnation`: 1 to 20 of [0-9a-z]. */
 export function formatEpoch(topicId: number, incarnation: string): string {
   const id = topicId.toString(36);
   return `${id.length.toString(36)}${id}${incarnation}`;
+}
+
+/** The incarnation in an epoch of this topic id. */
+export function incarnationOf(epoch: string, topicId: number): string {
+  return epoch.slice(formatEpoch(topicId, '').length);
 }
 
 /** Whether the epoch is of this topic id, of any incarnation. A topic made again has another id. */

@@ -3,11 +3,11 @@
  * of the database it is. Asked at every connect: a fail-over may have changed all of it.
  */
 import type { BoundedClient } from './bounded-client.js';
+import { enterIncarnation } from './incarnation.js';
 import type { KeptConnection } from './kept-connection.js';
 import type { ConnectionOptions } from './log-connection.js';
-import { assertServer, openConnection, readIncarnation } from './log-connection.js';
+import { assertServer, openConnection } from './log-connection.js';
 import { ownBackend } from './pooler-check.js';
-import type { Queryable } from './queryable.js';
 
 const ASK_TIMEOUT_MS = 3_000;
 
@@ -34,21 +34,12 @@ export async function openAppendSession(
     const pid = await ownBackend(client, () =>
       openConnection({ ...options, answerMs: ASK_TIMEOUT_MS }),
     );
-    const incarnation = await readIncarnation(client);
-    return { client, pid, incarnation, writable: await isWritable(client) };
+    const { name: incarnation, writable } = await enterIncarnation(client);
+    return { client, pid, incarnation, writable };
   } catch (error) {
     client.destroy();
     throw error;
   } finally {
     clearTimeout(timer);
   }
-}
-
-/** For the pool, too: whether appends would be taken now. */
-export async function isWritable(db: Queryable): Promise<boolean> {
-  const { rows } = await db.query<{ writable: boolean }>(
-    `SELECT NOT pg_is_in_recovery() AND current_setting('default_transaction_read_only') = 'off'
-       AS writable`,
-  );
-  return rows[0]?.writable === true;
 }

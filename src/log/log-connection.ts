@@ -106,14 +106,11 @@ export async function assertServer(client: pg.Client): Promise<void> {
   }
 }
 
-/** 1 to 20 of [0-9a-z]: the database system and its timeline, which a promotion changes. */
-export async function readIncarnation(client: Queryable): Promise<string> {
-  const { rows } = await client.query<{ system: string; timeline: string }>(
-    `SELECT (SELECT system_identifier::text FROM pg_control_system()) AS system,
-       CASE WHEN pg_is_in_recovery() THEN '0'
-         ELSE left(pg_walfile_name(pg_current_wal_lsn()), 8) END AS timeline`,
+/** Whether appends would be taken now. */
+export async function isWritable(db: Queryable): Promise<boolean> {
+  const { rows } = await db.query<{ writable: boolean }>(
+    `SELECT NOT pg_is_in_recovery() AND current_setting('default_transaction_read_only') = 'off'
+       AS writable`,
   );
-  const [row] = rows;
-  const system = BigInt(row?.system ?? 0).toString(36);
-  return `${system}${Number.parseInt(row?.timeline ?? '0', 16).toString(36)}`.slice(0, 20);
+  return rows[0]?.writable === true;
 }

@@ -106,6 +106,15 @@ export class MemoryLog<A extends PendingAppend> implements MessageLog<A> {
     return formatEpoch(topicId, this.#bootNonce);
   }
 
+  /** Of another boot nothing is left. */
+  async commonUpTo(
+    positions: readonly { topicId: number; epoch: string }[],
+  ): Promise<(number | null)[]> {
+    return positions.map(({ topicId, epoch }) =>
+      epoch === this.epochOf(topicId) ? Number.POSITIVE_INFINITY : 0,
+    );
+  }
+
   async findTopic(tenant: string, name: string): Promise<TopicRecord | null> {
     return this.#topics.find(tenant, name)?.record() ?? null;
   }

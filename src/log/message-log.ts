@@ -135,6 +135,12 @@ export interface MessageLog<A extends PendingAppend> {
   /** Opaque epoch of a topic, 1 to 32 of [0-9a-z]: its id and the incarnation of the database. */
   epochOf(topicId: number): string;
 
+  /**
+   * For each position the last sequence that means the same message there and here: Infinity when the epoch
+   * is this one, null when nothing is known of it. The epochs are of their topics, of any incarnation.
+   */
+  commonUpTo(positions: readonly { topicId: number; epoch: string }[]): Promise<(number | null)[]>;
+
   findTopic(tenant: string, name: string): Promise<TopicRecord | null>;
   /** The topic as it is now; `created` false when it was there. Rejects `topic_limit`. */
   createTopic(

@@ -5,21 +5,22 @@
  */
 import type { Clock } from '../core/clock.js';
 import { describeDatabase } from '../core/database-url.js';
-import { formatEpoch } from '../core/epoch.js';
 import { RequestError } from '../core/errors.js';
 import type { Limits } from '../core/limits.js';
 import type { Logger } from '../observe/logger.js';
 import type { AppendParts } from './append-parts.js';
 import { buildAppends } from './append-parts.js';
 import type { AppendSession } from './append-session.js';
-import { isWritable, openAppendSession } from './append-session.js';
+import { openAppendSession } from './append-session.js';
+import { enterIncarnation } from './incarnation.js';
 import { KeptConnection, type KeptSession } from './kept-connection.js';
 import type { KeptPool } from './kept-pool.js';
 import { LISTEN_ANSWER_MS, Listener } from './listener.js';
 import { LogConfigurationError } from './log-configuration-error.js';
 import type { ConnectionOptions } from './log-connection.js';
-import { openConnection, openPool } from './log-connection.js';
+import { isWritable, openConnection, openPool } from './log-connection.js';
 import { faultOf, messageOf } from './log-errors.js';
+import { LogIncarnation } from './log-incarnation.js';
 import { LOG_READ_ONLY, LOG_REFUSALS, LOG_UNREACHABLE, refusalError } from './log-refusal.js';
 import type {
   DeferRequest,
@@ -78,8 +79,8 @@ export class PostgresLog<A extends PendingAppend> implements MessageLog<A> {
   readonly #release: OutboxRelease;
   readonly #releaseConnection: KeptConnection<KeptSession>;
   readonly #upkeep: Upkeep;
+  readonly #incarnation: LogIncarnation;
   #state: LogState = 'connecting';
-  #incarnation = '';
   readonly #listener: Listener;
   #isWritable = true;
   #readOnlyLook: NodeJS.Timeout | null = null;
@@ -109,7 +110,7 @@ export class PostgresLog<A extends PendingAppend> implements MessageLog<A> {
       onTrouble,
     });
     this.#releaseConnection = new KeptConnection({
-      open: async (onLost) => ({ client: await openConnection(this.#session('release'), onLost) }),
+      open: (onLost) => openRelease(this.#session('release'), onLost),
       reopen: 'always',
       backoff: RELEASE_RECONNECT,
       clock,
@@ -123,6 +124,12 @@ export class PostgresLog<A extends PendingAppend> implements MessageLog<A> {
       clock,
       limits,
       onTrouble: (error) => onTrouble('upkeep', error),
+    });
+    this.#incarnation = new LogIncarnation({
+      db: this.#pool,
+      isOpen: () => this.#state === 'open',
+      onChanged: () => sink.epochChanged(),
+      onTrouble,
     });
     this.#listener = new Listener({
       open: (onLost) =>
@@ -167,6 +174,7 @@ export class PostgresLog<A extends PendingAppend> implements MessageLog<A> {
 
   async open(): Promise<void> {
     await this.#connect();
+    this.#incarnation.start();
     await this.#upkeep.start();
     this.#release.start();
     if (this.#options.notify) this.#listener.start();
@@ -175,6 +183,7 @@ export class PostgresLog<A extends PendingAppend> implements MessageLog<A> {
   async close(): Promise<void> {
     if (this.#state === 'closed') return;
     this.#state = 'closed';
+    this.#incarnation.stop();
     if (this.#readOnlyLook !== null) clearInterval(this.#readOnlyLook);
     await this.#appends.writer.close();
     await Promise.all([this.#listener.close(), this.#closeRelease(), this.#upkeep.stop()]);
@@ -190,7 +199,11 @@ export class PostgresLog<A extends PendingAppend> implements MessageLog<A> {
   }
 
   epochOf(topicId: number): string {
-    return formatEpoch(topicId, this.#incarnation);
+    return this.#incarnation.epochOf(topicId);
+  }
+
+  commonUpTo(positions: readonly { topicId: number; epoch: string }[]): Promise<(number | null)[]> {
+    return this.#ask(() => this.#incarnation.commonUpTo(positions));
   }
 
   append(append: A): void {
@@ -283,11 +296,15 @@ export class PostgresLog<A extends PendingAppend> implements MessageLog<A> {
 
   async #openMain(onLost: (error: Error) => void): Promise<AppendSession> {
     const session = await openAppendSession(this.#session('append'), onLost);
-    const before = this.#incarnation;
-    this.#incarnation = session.incarnation;
     this.#isWritable = session.writable;
-    if (before !== '' && before !== session.incarnation) this.#options.sink.epochChanged();
+    this.#incarnation.becomes(session.incarnation);
     return session;
+  }
+
+  async #lookWhetherWritable(): Promise<void> {
+    if (!(await isWritable(this.#pool))) return;
+    await this.#incarnation.promoted();
+    if (this.#state === 'read_only') this.#writable();
   }
 
   #opened(): void {
@@ -311,11 +328,8 @@ export class PostgresLog<A extends PendingAppend> implements MessageLog<A> {
     this.#changed('read_only', detail);
     this.#appends.writer.refuse(LOG_READ_ONLY);
     this.#readOnlyLook ??= setInterval(() => {
-      isWritable(this.#pool).then(
-        (yes) => {
-          if (yes && this.#state === 'read_only') this.#writable();
-        },
-        (error: unknown) => this.#onTrouble('looking whether it is still read-only', error),
+      this.#lookWhetherWritable().catch((error: unknown) =>
+        this.#onTrouble('looking whether it is still read-only', error),
       );
     }, READ_ONLY_LOOK_MS);
   }
@@ -338,6 +352,21 @@ export class PostgresLog<A extends PendingAppend> implements MessageLog<A> {
       throw refusalError(LOG_REFUSALS[fault], error);
     }
   }
+}
+
+/** It appends, too: what it appends to must have been entered before. */
+async function openRelease(
+  options: ConnectionOptions,
+  onLost: (error: Error) => void,
+): Promise<KeptSession> {
+  const client = await openConnection(options, onLost);
+  try {
+    await enterIncarnation(client);
+  } catch (error) {
+    client.destroy();
+    throw error;
+  }
+  return { client };
 }
 
 /** The same store, with `ask` around every call of a method. */

@@ -102,20 +102,20 @@ export class Attachments {
     this.#options.giver.give(tracker);
   }
 
-  /** The topic's head fell back: nobody was sent more than there is. */
-  fallBack(topic: Topic): void {
+  /** What was sent above `upTo` is no more: other messages have, or will have, those sequences. */
+  fallBack(topic: Topic, upTo: number): void {
     const trackers = new Set<Tracker>();
     for (const subscription of topic.subscriptions.values()) {
       const { tracker } = subscription;
       if (tracker !== null) trackers.add(tracker);
       else {
-        subscription.seek(Math.min(subscription.delivered, topic.head));
+        subscription.seek(Math.min(subscription.delivered, upTo));
         this.#options.feeder.pump(subscription);
       }
     }
     for (const tracker of trackers) {
       const { floor, delivered } = tracker.cursor;
-      if (delivered > topic.head) this.seek(tracker, Math.min(floor, topic.head));
+      if (delivered > upTo) this.seek(tracker, Math.min(floor, upTo));
       else this.#options.giver.give(tracker);
     }
   }

@@ -191,7 +191,20 @@ export class Openings {
     const start = await this.#resolveStart(topic, asked);
     const head = Math.max(topic.head, record.lastSequence);
     const { firstSequence } = record;
-    return startPosition({ start, topicId: topic.id, epoch: topic.epoch, firstSequence, head });
+    const { id: topicId, epoch } = topic;
+    const common = await this.#common(topic, start);
+    return startPosition({ start, topicId, epoch, common, firstSequence, head });
+  }
+
+  /** What the epoch that is asked for has in common with this one. */
+  async #common(
+    { id: topicId, epoch: current }: Topic,
+    start: Parameters<typeof startPosition>[0]['start'],
+  ): Promise<number | null> {
+    const epoch = start.from === 'sequence' ? start.epoch : null;
+    if (epoch === null || epoch === current) return Number.POSITIVE_INFINITY;
+    const [common = null] = await this.#options.log.commonUpTo([{ topicId, epoch }]);
+    return common;
   }
 
   async #findOrCreate(tenant: string, op: SubscribeOp, entry: SessionEntry): Promise<Topic> {

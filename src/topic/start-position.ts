@@ -9,6 +9,11 @@ export interface StartQuestion {
     | { from: 'sequence'; sequence: number; epoch: string | null };
   topicId: number;
   epoch: string;
+  /**
+   * The last sequence that means the same message in the epoch that was asked for and in this one; null:
+   * nothing is known of that epoch.
+   */
+  common: number | null;
   firstSequence: number;
   head: number;
 }
@@ -19,6 +24,18 @@ export interface StartAnswer {
   /** null: nothing was asked for that could be missing. */
   recovered: boolean | null;
   gap: { from: number; to: number; reason: string } | null;
+}
+
+/**
+ * At a position of another incarnation. What it had above what both have in common is no more: those
+ * sequences are given again, as they are here. Of one that nobody knows nothing up to there is vouched for.
+ */
+function resumed(cursor: number, oldest: number, { common, head }: StartQuestion): StartAnswer {
+  const known = Math.min(cursor, head, common ?? cursor);
+  const from = common === null ? 1 : known + 1;
+  const at = Math.max(known, oldest);
+  const to = common === null ? at : Math.max(cursor, at);
+  return { cursor: at, recovered: false, gap: { from, to, reason: 'failover' } };
 }
 
 /** Throws `bad_cursor` for a sequence past the head of the same epoch. */
@@ -33,9 +50,7 @@ export function startPosition(question: StartQuestion): StartAnswer {
   }
   const cursor = Math.max(start.sequence - 1, 0);
   if (start.epoch !== null && start.epoch !== question.epoch) {
-    const resumed = Math.max(Math.min(cursor, head), oldest);
-    const gap = { from: Math.min(cursor, head) + 1, to: resumed, reason: 'failover' };
-    return { cursor: resumed, recovered: false, gap };
+    return resumed(cursor, oldest, question);
   }
   if (cursor > head) {
     const detail = `start.sequence is ${start.sequence}; the topic's head is ${head}`;

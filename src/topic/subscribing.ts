@@ -90,22 +90,26 @@ export class Subscribing {
     }
   }
 
-  /** Another incarnation of the log answers, with this record of the topic. */
-  epochChanged(topic: Topic, record: TopicRecord): void {
+  /**
+   * Another incarnation of the log answers, with this record of the topic. `common`: the last sequence that
+   * both have; null: nobody knows.
+   */
+  epochChanged(topic: Topic, record: TopicRecord, common: number | null): void {
     topic.epoch = this.#options.log.epochOf(topic.id);
     topic.ahead = [];
     topic.cache.clear();
     const head = record.lastSequence;
+    const upTo = Math.min(head, common ?? head);
     const lostUpTo = topic.head;
     topic.head = head;
+    const recovered = lostUpTo <= upTo;
+    const gap = recovered ? null : { from: upTo + 1, to: lostUpTo, reason: 'failover' };
     for (const subscription of topic.subscriptions.values()) {
       subscription.group?.leave(subscription);
-      if (subscription.delivered > head) {
-        const gap = { from: head + 1, to: lostUpTo, reason: 'failover' };
-        tellSubscribed(subscription, 0, { cursor: head, recovered: false, gap });
-      }
+      // Whoever keeps a position keeps it with the epoch.
+      tellSubscribed(subscription, 0, { cursor: upTo, recovered, gap });
     }
-    this.#options.delivery.attachments.fallBack(topic);
+    this.#options.delivery.attachments.fallBack(topic, upTo);
   }
 
   /** Null: it is answered. */

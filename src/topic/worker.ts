@@ -17,6 +17,7 @@ import type {
   MessageLog,
   ReadRange,
   TopicCommit,
+  TopicRecord,
 } from '../log/message-log.js';
 import { WorkerLinkEnd } from '../thread/link.js';
 import * as ops from '../thread/ops.js';
@@ -254,9 +255,13 @@ export class Worker implements LogSink<PublishUnderWay> {
 
   epochChanged(): void {
     const topics = [...this.#topics.values()];
+    const positions = topics.map(({ id: topicId, epoch }) => ({ topicId, epoch }));
     const ids = topics.map((topic) => topic.id);
-    this.#log.heads(ids).then(
-      (records) => this.#resync(topics, records),
+    Promise.all([this.#log.commonUpTo(positions), this.#log.heads(ids)]).then(
+      ([common, records]) =>
+        topics.forEach((topic, n) => {
+          this.#resync(topic, records.get(topic.id), common[n] ?? null);
+        }),
       (error: unknown) => {
         this.#options.onTrouble('heads after a failover', error);
         setTimeout(() => this.epochChanged(), 250);
@@ -264,15 +269,10 @@ export class Worker implements LogSink<PublishUnderWay> {
     );
   }
 
-  #resync(
-    topics: Topic[],
-    records: Awaited<ReturnType<MessageLog<PublishUnderWay>['heads']>>,
-  ): void {
-    for (const topic of topics) {
-      const record = records.get(topic.id);
-      if (record === undefined) this.#subscribing.topicGone(topic);
-      else this.#subscribing.epochChanged(topic, record);
-    }
+  #resync(topic: Topic, record: TopicRecord | undefined, common: number | null): void {
+    // Its id may have gone to another topic: a restored log gives ids again.
+    if (record?.name === topic.name) this.#subscribing.epochChanged(topic, record, common);
+    else this.#subscribing.topicGone(topic);
   }
 
   #handle(link: WorkerLinkEnd, op: number, reader: PackReader): void {

@@ -3,7 +3,8 @@ import { formatEpoch, isEpochOf } from '../../../src/core/epoch.js';
 import { startPosition } from '../../../src/topic/start-position.js';
 
 const EPOCH = formatEpoch(5, 'abc1');
-const topic = { topicId: 5, epoch: EPOCH, firstSequence: 11, head: 20 };
+const OTHER = formatEpoch(5, 'other');
+const topic = { topicId: 5, epoch: EPOCH, common: Infinity, firstSequence: 11, head: 20 };
 const at = (sequence: number, epoch: string | null = null) =>
   startPosition({ ...topic, start: { from: 'sequence', sequence, epoch } });
 
@@ -29,12 +30,36 @@ t.test('what retention has passed is told as a gap', async (t) => {
 });
 
 t.test(
-  'a position of another timeline resumes at the head at most, and says failover',
+  'a position of another incarnation resumes at what both have, and says failover',
   async (t) => {
-    const answer = at(40, formatEpoch(5, 'other'));
-    t.equal(answer.cursor, 20);
-    t.equal(answer.recovered, false);
-    t.equal(answer.gap?.reason, 'failover');
+    const cases: [
+      sequence: number,
+      common: number | null,
+      cursor: number,
+      from: number,
+      to: number,
+    ][] = [
+      // What it had above is no more, and is given again as it is here.
+      [19, 15, 15, 16, 18],
+      [40, 15, 15, 16, 39],
+      [40, 30, 20, 21, 39],
+      // Nothing of what it had is lost; what it had not is given.
+      [13, 15, 12, 13, 12],
+      // Retention has passed what both have.
+      [19, 4, 10, 5, 18],
+      [6, 4, 10, 5, 10],
+      [19, 0, 10, 1, 18],
+      // Of an incarnation that nobody knows nothing is vouched for.
+      [40, null, 20, 1, 20],
+      [15, null, 14, 1, 14],
+      [3, null, 10, 1, 10],
+    ];
+    for (const [sequence, common, cursor, from, to] of cases) {
+      const start = { from: 'sequence' as const, sequence, epoch: OTHER };
+      const answer = startPosition({ ...topic, common, start });
+      const gap = { from, to, reason: 'failover' };
+      t.same(answer, { cursor, recovered: false, gap }, `${sequence}, ${common}`);
+    }
   },
 );
 

@@ -1,0 +1,67 @@
+/**
+ * Asks the database once a second for what may change under a session that lives on: a schema that was
+ * dropped and restored, a standby that was promoted, an epoch that an operator bumped. One question is under
+ * way at a time; one that fails is asked again.
+ */
+import { readIncarnation } from './incarnation.js';
+import type { Queryable } from './queryable.js';
+
+const PERIOD_MS = 1_000;
+
+export interface DatabasePulseOptions {
+  db: Queryable;
+  /** `sinceMs`: when the one before was last seen, by the database's clock; null: never. */
+  onIncarnation: (incarnation: string, sinceMs: number | null) => Promise<void>;
+  /** It failed, for the first time in a row. */
+  onTrouble: (error: unknown) => void;
+}
+
+export class DatabasePulse {
+  readonly #options: DatabasePulseOptions;
+  #timer: NodeJS.Timeout | null = null;
+  #state: 'idle' | 'asking' | 'failing' | 'stopped' = 'idle';
+  #incarnation = '';
+  #seenAtMs: number | null = null;
+
+  constructor(options: DatabasePulseOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#timer = setInterval(() => this.#beat(), PERIOD_MS);
+  }
+
+  stop(): void {
+    this.#state = 'stopped';
+    if (this.#timer !== null) clearInterval(this.#timer);
+  }
+
+  #beat(): void {
+    if (this.#state === 'asking' || this.#state === 'stopped') return;
+    const wasFailing = this.#state === 'failing';
+    this.#state = 'asking';
+    this.#ask().then(
+      () => this.#asked('idle'),
+      (error: unknown) => {
+        if (!wasFailing && this.#state !== 'stopped') this.#options.onTrouble(error);
+        this.#asked('failing');
+      },
+    );
+  }
+
+  #asked(state: 'idle' | 'failing'): void {
+    if (this.#state !== 'stopped') this.#state = state;
+  }
+
+  async #ask(): Promise<void> {
+    const { db, onIncarnation } = this.#options;
+    const { rows } = await db.query<{ now_ms: string }>(
+      'SELECT floor(extract(epoch FROM clock_timestamp()) * 1000) AS now_ms',
+    );
+    // After the time: what changed between the two is seen by this question or the next.
+    const incarnation = await readIncarnation(db);
+    if (incarnation !== this.#incarnation) await onIncarnation(incarnation, this.#seenAtMs);
+    this.#incarnation = incarnation;
+    this.#seenAtMs = Number(rows[0]?.now_ms ?? 0);
+  }
+}
