@@ -4,8 +4,9 @@ import { effectiveTable } from '../config/effective.js';
 import { heldMemoryTable, machineBytes } from '../config/held-memory.js';
 import { ConfigError, type Environment, loadConfig } from '../config/load-config.js';
 import { withLocalDefaults } from '../config/local-defaults.js';
+import { printMigrations } from '../log/migrations.js';
 import { runNode } from '../main.js';
-import { prepareDatabase } from '../supervisor/database.js';
+import { prepareDatabase, reachDatabase } from '../supervisor/database.js';
 import { Patience } from '../supervisor/patience.js';
 
 export interface CommandContext {
@@ -49,5 +50,15 @@ export async function migrateCommand({ env, print, complain }: CommandContext): 
   const { applied } = await prepareDatabase(databaseUrl, patience);
   for (const name of applied) print(`applied ${name}`);
   if (applied.length === 0) print('nothing to do: the schema is up to date');
+  return 0;
+}
+
+/** Prints the SQL that migrate would run, for whoever runs it by hand; without a database, of all. */
+export async function printMigrationsCommand(context: CommandContext): Promise<number> {
+  const { env, print, complain } = context;
+  const { databaseUrl, limits } = loadConfig(env).config;
+  const patience = new Patience({ waitMs: limits.startWaitMs, report: complain });
+  const reached = databaseUrl === null ? null : await reachDatabase(databaseUrl, patience);
+  print(await printMigrations(reached));
   return 0;
 }

@@ -10,11 +10,13 @@ import {
   type CommandContext,
   configCommand,
   migrateCommand,
+  printMigrationsCommand,
   serveCommand,
   startCommand,
 } from './commands.js';
 
 const EXIT_USAGE = 2;
+const PRINT = 'migrate --print';
 const SHOWN_CHARS_MAX = 60;
 
 const USAGE = `usage: conduit <command>
@@ -22,7 +24,8 @@ const USAGE = `usage: conduit <command>
   serve     run a node as the environment says; without DATABASE_URL in memory
   start     the same, on an embedded PostgreSQL when DATABASE_URL is unset
   config    print the effective configuration
-  migrate   bring the database of DATABASE_URL to this version's schema
+  migrate   bring the database of DATABASE_URL to this version's schema;
+            with --print only print the SQL, without DATABASE_URL of the whole schema
   version   print the version
   help      print this
 `;
@@ -56,11 +59,17 @@ function readCommand(argv: string[]): string | null {
     const { values, positionals } = parseArgs({
       args: argv,
       allowPositionals: true,
-      options: { help: { type: 'boolean', short: 'h' }, version: { type: 'boolean', short: 'v' } },
+      options: {
+        help: { type: 'boolean', short: 'h' },
+        version: { type: 'boolean', short: 'v' },
+        print: { type: 'boolean' },
+      },
     });
     if (values.help === true) return 'help';
     if (values.version === true) return 'version';
-    return positionals.length === 1 ? (positionals[0] ?? null) : null;
+    const [command = null, ...more] = positionals;
+    if (values.print === true) return command === 'migrate' && more.length === 0 ? PRINT : null;
+    return more.length === 0 ? command : null;
   } catch {
     return null;
   }
@@ -74,6 +83,8 @@ async function runCommand(command: string, argv: string[]): Promise<number> {
       return startCommand(context);
     case 'migrate':
       return migrateCommand(context);
+    case PRINT:
+      return printMigrationsCommand(context);
     case 'config':
       return configCommand(context);
     case 'version':

@@ -14,6 +14,19 @@ const FILE_NAME = /^(\d{4})_[a-z0-9_]+\.sql$/;
 /** sql/ of the package, seen from dist/src/log. */
 export const SQL_FOLDER = fileURLToPath(new URL('../../../sql/', import.meta.url));
 
+/** What the files rely on, and a database or a role may have set otherwise. */
+export const MEANING_SQL = `SET LOCAL search_path = pg_catalog;
+  SET LOCAL standard_conforming_strings = on; SET LOCAL timezone = 'UTC'`;
+
+/** IF NOT EXISTS would ask for the right to create what is there. */
+const SCHEMA_SQL = `DO $$
+BEGIN
+  IF to_regnamespace('conduit') IS NULL THEN
+    CREATE SCHEMA conduit;
+  END IF;
+END
+$$;`;
+
 /** What ran, by the checksum that it had. */
 export const BOOK_SQL = `CREATE TABLE IF NOT EXISTS conduit.migrations (
   version    int PRIMARY KEY,
@@ -86,8 +99,9 @@ export function migrationScript(pending: readonly Migration[]): string {
     '-- The schema of Conduit. Run it with: psql -v ON_ERROR_STOP=1',
     '-- Whoever runs it owns the schema; docs/operations.md says what a node needs to use it.',
     'BEGIN;',
+    `${MEANING_SQL};`,
     `SELECT pg_advisory_xact_lock(${LOCK_KEY});`,
-    ...(isFirst ? ['CREATE SCHEMA IF NOT EXISTS conduit;', `${BOOK_SQL};`] : []),
+    ...(isFirst ? [SCHEMA_SQL, `${BOOK_SQL};`] : []),
     ...pending.flatMap(({ version, name, sql, checksum }) => [
       `\n-- sql/${name}`,
       sql.trimEnd(),

@@ -11,6 +11,7 @@ import {
   type AppliedMigration,
   BOOK_SQL,
   LOCK_KEY,
+  MEANING_SQL,
   type Migration,
   migrationScript,
   pendingMigrations,
@@ -18,6 +19,7 @@ import {
   SQL_FOLDER,
 } from './migration-files.js';
 import { ownBackend } from './pooler-check.js';
+import { assertPrivileges } from './privileges.js';
 
 const CONNECT_TIMEOUT_MS = 5_000;
 /** Of what is asked of a server that may have gone silent. */
@@ -30,9 +32,9 @@ const LOCK_POLL_MS = 200;
 
 /** What a database or a role may have set otherwise. */
 const BEGIN_SQL = `BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
-  SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0;
+  SET LOCAL statement_timeout = 0;
   SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}; SET LOCAL client_min_messages = warning;
-  SET LOCAL search_path = pg_catalog; SET LOCAL timezone = 'UTC'`;
+  SET LOCAL idle_in_transaction_session_timeout = 0; ${MEANING_SQL}`;
 
 const HOLDER_SQL = `SELECT l.pid, a.application_name AS name, a.usename AS "user", a.state,
     extract(epoch FROM clock_timestamp() - a.state_change)::int AS seconds
@@ -61,13 +63,19 @@ export async function migrate(
 ): Promise<string[]> {
   const migrations = await readMigrations(options.folder ?? SQL_FOLDER);
   return withSession(databaseUrl, options, async (client) => {
-    if (pendingMigrations(migrations, await readApplied(client)).length === 0) return [];
+    if (pendingMigrations(migrations, await readApplied(client)).length === 0) return none(client);
     for (;;) {
       const ran = await runPending(client, migrations);
-      if (ran !== null) return ran;
+      if (ran !== null) return ran.length > 0 ? ran : none(client);
       await (options.onLocked ?? pause)(await describeHolder(client));
     }
   });
+}
+
+/** Nothing ran: the schema may be somebody else's. */
+async function none(client: pg.Client): Promise<string[]> {
+  await assertPrivileges(client);
+  return [];
 }
 
 /** The SQL of what is pending there; of everything without a database. Changes nothing. */

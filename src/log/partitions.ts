@@ -4,6 +4,7 @@
  * every COPY would wait behind it. Functions take a session of their own (session settings, session
  * advisory lock, no transaction block).
  */
+import { mayDropLeaves } from './privileges.js';
 import type { Queryable } from './queryable.js';
 
 const DAYS_AHEAD = 3;
@@ -56,10 +57,19 @@ export async function makeLeaves(session: Queryable): Promise<string[]> {
   });
 }
 
-/** Drops leaves wholly older than `hours`: their names. What is busy is left to the next call. */
+/**
+ * Drops leaves wholly older than `hours`: their names. What is busy is left to the next call. Rejects
+ * when there are some and the role may not drop them.
+ */
 export async function dropOldLeaves(session: Queryable, hours: number): Promise<string[]> {
   const old = await session.query<OldLeaf>(OLD_SQL, [hours]);
   if (old.rows.length === 0) return [];
+  if (!(await mayDropLeaves(session))) {
+    throw new Error(
+      `${old.rows.length} days past retention stay: the role of DATABASE_URL may not drop them ` +
+        '(docs/operations.md, Roles)',
+    );
+  }
   return locked(session, async () => {
     const dropped: string[] = [];
     // Once more, under the lock: another node may have done it.

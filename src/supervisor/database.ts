@@ -11,6 +11,9 @@ import { isTransient } from '../log/transient.js';
 import type { Patience } from './patience.js';
 import { StartRefused } from './start-refused.js';
 
+/** insufficient_privilege */
+const FORBIDDEN = '42501';
+
 export interface PreparedDatabase {
   /** The URL that led to it: the same, with what was left to the server decided. */
   databaseUrl: string;
@@ -30,7 +33,7 @@ export async function prepareDatabase(
       return { databaseUrl: reached, applied: await migrate(reached, { onLocked }) };
     } catch (error) {
       if (error instanceof LogConfigurationError || error instanceof StartRefused) throw error;
-      const line = `DATABASE_URL: the schema cannot be brought up to date: ${messageOf(error)}`;
+      const line = `DATABASE_URL: the schema cannot be brought up to date: ${whyNot(error)}`;
       if (!isTransient(error)) throw new StartRefused(line);
       await patience.pause(line);
     }
@@ -45,4 +48,10 @@ export async function reachDatabase(databaseUrl: string, patience: Patience): Pr
     if (check.state === 'refused') throw new StartRefused(check.trouble);
     await patience.pause(check.trouble);
   }
+}
+
+function whyNot(error: unknown): string {
+  const isForbidden = error instanceof Error && 'code' in error && error.code === FORBIDDEN;
+  const way = '; conduit migrate --print gives the SQL to whoever may run it';
+  return `${messageOf(error)}${isForbidden ? way : ''}`;
 }
