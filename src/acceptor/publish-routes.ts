@@ -18,6 +18,7 @@ import {
 } from '../wire/publish.js';
 import { publishedJson, publishedMsgpack } from '../wire/result.js';
 import { bodyType, readBody } from './body.js';
+import { deferredAnswer } from './deferred-answer.js';
 import { type Exchange, faultOfOurs } from './exchange.js';
 import { IDEMPOTENCY_KEY, JSON_TYPE, MSGPACK_TYPE } from './header-bytes.js';
 import type { Publishing } from './publishing.js';
@@ -153,7 +154,7 @@ class HttpPublish extends Waiting {
   }
 
   override deferred(op: DeferredOp): void {
-    this.#exchange.json(202, deferredJson(op, this.#topic));
+    this.#exchange.json(202, deferredAnswer(op, this.#topic));
   }
 
   override failed(failure: Failure): void {
@@ -163,10 +164,6 @@ class HttpPublish extends Waiting {
   override broken(): void {
     this.#exchange.fail(faultOfOurs());
   }
-}
-
-function deferredJson(op: DeferredOp, topic: string): Record<string, unknown> {
-  return { deferred_id: op.deferredId, topic, deliver_at: isoTime(op.deliverAtMs) };
 }
 
 /** The results of one batch, each in the place of its message; answered when the last one is there. */
@@ -249,7 +246,7 @@ class BatchItemWaiting extends Waiting {
   }
 
   override deferred(op: DeferredOp): void {
-    this.#batch.stored(this.#index, JSON.stringify(deferredJson(op, this.#topic)));
+    this.#batch.stored(this.#index, JSON.stringify(deferredAnswer(op, this.#topic)));
   }
 
   override failed(failure: Failure): void {

@@ -1,7 +1,6 @@
 /** What each frame of a WebSocket client does. One sink serves all sessions, one message at a time. */
 import { CLOSE, type ErrorCode, RequestError } from '../core/errors.js';
 import type { Limits } from '../core/limits.js';
-import { isoTime } from '../core/time.js';
 import type { AcceptorLinkEnd } from '../thread/link.js';
 import type * as ops from '../thread/ops.js';
 import {
@@ -15,6 +14,7 @@ import {
   type UnsubscribeFrame,
 } from '../wire/client-frame.js';
 import { publishedFrame } from '../wire/result.js';
+import { deferredAnswer } from './deferred-answer.js';
 import type { Publishing } from './publishing.js';
 import { KIND_MSGPACK, KIND_SEED, subscriptionKey } from './receiver.js';
 import { Waiting } from './requests.js';
@@ -268,9 +268,7 @@ class FramePublish extends Waiting {
     this.#session.sendFrame({
       type: 'published',
       ref: this.#ref,
-      topic: this.#topic,
-      deferred_id: op.deferredId,
-      deliver_at: isoTime(op.deliverAtMs),
+      ...deferredAnswer(op, this.#topic),
     });
   }
 

@@ -1,8 +1,7 @@
 /** Tells the sink what a committed transaction did with each of its appends. */
 import type { AppendOutcome } from './append-transaction.js';
 import type { FirstResult, LogSink, PendingAppend } from './message-log.js';
-
-const MISMATCH = 'the dedupe key was used for another message';
+import { MISMATCH } from './same-message.js';
 
 /** All but those of the topics that were skipped. Only after COMMIT was answered, or found done. */
 export function tellOutcome<A extends PendingAppend>(
@@ -34,7 +33,8 @@ function firstsOf<A extends PendingAppend>(outcome: AppendOutcome<A>): Map<A, Fi
   for (const { firstSequence, publishedAtMs, appends } of outcome.commits) {
     appends.forEach((append, n) => {
       const { messageId } = append;
-      firsts.set(append, { sequence: firstSequence + n, messageId, publishedAtMs });
+      const sequence = firstSequence + n;
+      firsts.set(append, { sequence, messageId, publishedAtMs, deferred: null });
     });
   }
   for (const { append, first } of outcome.dedupe.known) firsts.set(append, first);

@@ -3,10 +3,12 @@
  * claiming are two plain statements.
  */
 import type pg from 'pg';
-import { formatUuid, parseUuid } from '../core/uuid.js';
+import { formatUuid } from '../core/uuid.js';
 import type { Groups } from './append-transaction.js';
 import { fingerprint } from './fingerprint.js';
+import { findFirsts, isRepeatOf, keyName } from './first-results.js';
 import type { FirstResult, PendingAppend, TopicCommit } from './message-log.js';
+import { isSameMessage } from './same-message.js';
 
 interface Repeat<A> {
   append: A;
@@ -70,22 +72,8 @@ const STORE_SQL = `INSERT INTO conduit.publish_dedupe
     AS n (t, k, f, s, m, p)
   ON CONFLICT (topic_id, dedupe_key) DO UPDATE SET fingerprint = excluded.fingerprint,
     sequence = excluded.sequence, message_id = excluded.message_id,
-    published_at = excluded.published_at, expires_at = excluded.expires_at`;
-
-const KNOWN_SQL = `SELECT d.topic_id, d.dedupe_key, d.fingerprint, d.sequence, d.message_id,
-    floor(extract(epoch FROM d.published_at) * 1000) AS published_ms
-  FROM conduit.publish_dedupe d
-  JOIN unnest($1::bigint[], $2::text[]) AS n (t, k) ON d.topic_id = n.t AND d.dedupe_key = n.k
-  WHERE d.expires_at > clock_timestamp()`;
-
-interface KnownRow {
-  topic_id: string;
-  dedupe_key: string;
-  fingerprint: Buffer;
-  sequence: string;
-  message_id: string;
-  published_ms: string;
-}
+    published_at = excluded.published_at, expires_at = excluded.expires_at, deferred_id = NULL,
+    deliver_at = NULL`;
 
 /** Takes out what repeats a key within the batch. Costs a look at each append, no more, without keys. */
 export function foldRepeats<A extends PendingAppend>(
@@ -117,8 +105,10 @@ function isFirst<A extends PendingAppend>(
     firsts.set(dedupeKey, append);
     return true;
   }
-  const same = result.fingerprintOf(append).equals(result.fingerprintOf(first));
-  if (same) result.repeats.push({ append, of: first });
+  const isSame =
+    result.fingerprintOf(append).equals(result.fingerprintOf(first)) ||
+    isSameMessage(append.publication, first.publication);
+  if (isSame) result.repeats.push({ append, of: first });
   else result.mismatched.push(append);
   return false;
 }
@@ -139,30 +129,22 @@ export async function claimKeys<A extends PendingAppend>(
     }
   }
   if (ids.length === 0) return groups;
-  const { rows } = await client.query<KnownRow>(KNOWN_SQL, [ids, keys]);
-  if (rows.length === 0) return groups;
-  const known = new Map(rows.map((row) => [`${row.topic_id} ${row.dedupe_key}`, row]));
-  return new Map(
-    [...groups].map(([topicId, appends]) => [
-      topicId,
-      appends.filter((append) => {
-        const row = known.get(`${topicId} ${append.publication.dedupeKey}`);
-        if (append.publication.dedupeKey === null || row === undefined) return true;
-        if (row.fingerprint.equals(result.fingerprintOf(append))) {
-          result.known.push({ append, first: firstOf(row) });
-        } else result.mismatched.push(append);
-        return false;
-      }),
-    ]),
-  );
-}
-
-function firstOf(row: KnownRow): FirstResult {
-  const messageId = parseUuid(row.message_id);
-  if (messageId === null) throw new Error(`not a uuid: ${row.message_id}`);
-  return {
-    sequence: Number(row.sequence),
-    messageId,
-    publishedAtMs: Number(row.published_ms),
-  };
+  const firsts = await findFirsts(client, ids, keys);
+  if (firsts.size === 0) return groups;
+  const unclaimed: Groups<A> = new Map();
+  for (const [topicId, appends] of groups) {
+    const left: A[] = [];
+    for (const append of appends) {
+      const { publication } = append;
+      const first = firsts.get(keyName(topicId, publication.dedupeKey ?? ''));
+      const isRepeat = first && (await isRepeatOf(client, publication, first));
+      if (publication.dedupeKey === null || first === undefined) left.push(append);
+      else if (isRepeat === true) result.known.push({ append, first: first.first });
+      // What waited was cancelled meanwhile: its key is free.
+      else if (isRepeat === null && first.first.sequence === 0) left.push(append);
+      else result.mismatched.push(append);
+    }
+    unclaimed.set(topicId, left);
+  }
+  return unclaimed;
 }

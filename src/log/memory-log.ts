@@ -11,7 +11,7 @@ import type { ErrorCode } from '../core/errors.js';
 import { RequestError } from '../core/errors.js';
 import { idTag } from '../core/id-tag.js';
 import type { Limits } from '../core/limits.js';
-import type { LogRow } from '../core/message.js';
+import type { LogRow, Publication } from '../core/message.js';
 import { rowBytes } from '../core/message.js';
 import { makeUuidV7 } from '../core/uuid.js';
 import type { Deferred, Timers } from './memory-outbox.js';
@@ -20,6 +20,7 @@ import { MemorySubscriptions } from './memory-subscriptions.js';
 import type { MemoryTopic } from './memory-topic.js';
 import { MemoryTopics } from './memory-topics.js';
 import type {
+  DeferOutcome,
   DeferRequest,
   DeferredRecord,
   FirstResult,
@@ -33,6 +34,7 @@ import type {
   Retention,
   TopicRecord,
 } from './message-log.js';
+import { isSameMessage, MISMATCH } from './same-message.js';
 
 const RETENTION_TURN_MS = 60_000;
 const MEMORY_TIMERS: Timers = {
@@ -196,13 +198,18 @@ export class MemoryLog<A extends PendingAppend> implements MessageLog<A> {
     return this.#living(topicId).rows.sequenceAt(timeMs);
   }
 
-  async defer(request: DeferRequest): Promise<DeferredRecord> {
+  async defer(request: DeferRequest): Promise<DeferOutcome> {
     if (this.#state !== 'open') throw new RequestError('draining', 'the log is closed');
     const topic = this.#topics.byId(request.topicId);
     if (topic === undefined || topic.tenant !== request.tenant) throw topicGone();
+    // What was appended before it has its key.
+    this.flush();
+    const first = this.#firstResult(request.publication, topic, this.#options.clock.now());
+    if (first === 'mismatch') throw new RequestError('dedupe_mismatch', MISMATCH, 'dedupe_key');
+    if (first !== undefined) return { record: null, first };
     if (this.#isFull(rowBytes(request.publication))) throw logFull();
     if (this.#outbox.size >= this.#options.limits.memoryDeferredMax) throw tooManyDeferred();
-    return this.#outbox.add(request, topic.name);
+    return { record: this.#outbox.add(request, topic.name), first: null };
   }
 
   async listDeferred(
@@ -282,15 +289,26 @@ export class MemoryLog<A extends PendingAppend> implements MessageLog<A> {
       return { append, code: 'log_full', detail: 'larger than half of MEMORY_LOG_BYTES_MAX' };
     }
     if (publication.dedupeKey === null) return null;
-    const first = topic.firstResult(append, now);
-    if (first === 'mismatch') {
-      const detail = 'this dedupe key was used for another message';
-      return { append, code: 'dedupe_mismatch', detail };
-    }
+    const first = this.#firstResult(publication, topic, now);
+    if (first === 'mismatch') return { append, code: 'dedupe_mismatch', detail: MISMATCH };
     if (first !== undefined) return { append, first };
     topic.forgetDedupe(now);
     if (!this.#isFull(0)) return null;
     return { append, code: 'log_full', detail: logFull().message };
+  }
+
+  /** Of what is in the log, or waits; 'mismatch' with another message; undefined: not known. */
+  #firstResult(
+    publication: Publication,
+    topic: MemoryTopic<A>,
+    now: number,
+  ): FirstResult | 'mismatch' | undefined {
+    if (publication.dedupeKey === null) return undefined;
+    const waiting = this.#outbox.find(topic.id, publication.dedupeKey);
+    if (waiting === undefined) return topic.firstResult(publication, now);
+    if (!isSameMessage(publication, waiting.publication)) return 'mismatch';
+    const deferred = { id: waiting.id, deliverAtMs: waiting.dueAtMs };
+    return { sequence: 0, messageId: new Uint8Array(16), publishedAtMs: 0, deferred };
   }
 
   #isFull(bytes: number): boolean {
@@ -298,17 +316,16 @@ export class MemoryLog<A extends PendingAppend> implements MessageLog<A> {
     return pinned > this.#options.limits.memoryLogBytesMax / 2;
   }
 
-  /** Appends what came due: by the dedupe rules of a publish, a deleted topic's is dropped. */
+  /** Appends what came due, which has its dedupe key since it was accepted. */
   #release(due: readonly Deferred[]): void {
     this.flush();
     const now = this.#options.clock.now();
     const released = new Map<MemoryTopic<A>, LogRow[]>();
-    for (const { topicId, publication } of due) {
+    for (const { id, topicId, publication, dueAtMs } of due) {
       const topic = this.#topics.byId(topicId);
+      if (topic === undefined) continue;
       const messageId = makeUuidV7(now, idTag(topicId));
-      const append = { topicId, messageId, publication };
-      if (topic === undefined || this.#refusal(append, topic, now) !== null) continue;
-      topic.store(append, now);
+      topic.store({ topicId, messageId, publication }, now, { id, deliverAtMs: dueAtMs });
       const row = topic.rows.at(topic.rows.last);
       const rows = released.get(topic);
       if (row === undefined) continue;

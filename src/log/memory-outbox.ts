@@ -46,6 +46,8 @@ export interface MemoryOutboxOptions {
 export class MemoryOutbox {
   readonly #options: MemoryOutboxOptions;
   readonly #waiting = new Map<number, Deferred>();
+  /** Those with a dedupe key, by `keyOf`. */
+  readonly #byKey = new Map<string, Deferred>();
   /** What waits, and some that were cancelled: see `#drop`. */
   readonly #due = new MinHeap<Deferred>();
   /** Id to the time it can be forgotten, oldest first. */
@@ -76,6 +78,11 @@ export class MemoryOutbox {
     return count;
   }
 
+  /** What waits under the dedupe key. */
+  find(topicId: number, dedupeKey: string): Deferred | undefined {
+    return this.#byKey.get(keyOf(topicId, dedupeKey));
+  }
+
   add(request: DeferRequest, topic: string): DeferredRecord {
     const now = this.#options.clock.now();
     const { publication } = request;
@@ -93,6 +100,8 @@ export class MemoryOutbox {
     };
     this.#nextId += this.#options.idStep;
     this.#waiting.set(deferred.id, deferred);
+    const { dedupeKey } = publication;
+    if (dedupeKey !== null) this.#byKey.set(keyOf(deferred.topicId, dedupeKey), deferred);
     this.#bytes += rowBytes(publication);
     // The heap is not stable: ids break ties.
     this.#due.push(deferred.dueAtMs, deferred);
@@ -155,6 +164,8 @@ export class MemoryOutbox {
 
   #take(deferred: Deferred): void {
     this.#waiting.delete(deferred.id);
+    const { dedupeKey } = deferred.publication;
+    if (dedupeKey !== null) this.#byKey.delete(keyOf(deferred.topicId, dedupeKey));
     this.#bytes -= rowBytes(deferred.publication);
   }
 
@@ -182,6 +193,10 @@ export class MemoryOutbox {
     const ms = Math.min(Math.max(at - clock.now(), 0), TIMER_MS_MAX);
     this.#timer = timers.set(() => this.#fire(), ms);
   }
+}
+
+function keyOf(topicId: number, dedupeKey: string): string {
+  return `${topicId} ${dedupeKey}`;
 }
 
 function recordOf(deferred: Deferred): DeferredRecord {

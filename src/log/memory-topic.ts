@@ -3,7 +3,7 @@
  * Bounds of messages and bytes hold after every batch, hours once a minute.
  */
 import type { Limits } from '../core/limits.js';
-import type { LogRow } from '../core/message.js';
+import type { LogRow, Publication } from '../core/message.js';
 import { fingerprint } from './fingerprint.js';
 import { HotRows } from './hot-rows.js';
 import type {
@@ -14,6 +14,7 @@ import type {
   Retention,
   TopicRecord,
 } from './message-log.js';
+import { isSameMessage } from './same-message.js';
 
 const HOUR_MS = 3_600_000;
 /** What a dedupe key is reckoned at beside its text: map entry, result, id, fingerprint. */
@@ -82,24 +83,29 @@ export class MemoryTopic<A extends PendingAppend> {
     };
   }
 
-  /** The next sequence for the message; what it carries is copied. */
-  store(append: PendingAppend, nowMs: number): void {
+  /** The next sequence for the message; what it carries is copied. `deferred`: it was. */
+  store(append: PendingAppend, nowMs: number, deferred: FirstResult['deferred'] = null): void {
     const { publication, messageId } = append;
     const publishedAtMs = Math.max(nowMs, this.lastPublishedAtMs);
     const expiresAtMs = publication.ttlMs === 0 ? 0 : publishedAtMs + publication.ttlMs;
     this.rows.append({ messageId, publishedAtMs, expiresAtMs }, publication);
     this.lastPublishedAtMs = publishedAtMs;
-    if (publication.dedupeKey !== null) this.#remember(append, publication.dedupeKey, nowMs);
+    if (publication.dedupeKey !== null) {
+      this.#remember(append, publication.dedupeKey, { nowMs, deferred });
+    }
   }
 
   /** The first result of the key, or 'mismatch' with another message; undefined: not known. */
-  firstResult(append: PendingAppend, nowMs: number): FirstResult | 'mismatch' | undefined {
-    const key = append.publication.dedupeKey;
+  firstResult(publication: Publication, nowMs: number): FirstResult | 'mismatch' | undefined {
+    const key = publication.dedupeKey;
     const entry = key === null ? undefined : this.#dedupe.get(key);
     if (entry === undefined || entry.expiresAtMs <= nowMs) return undefined;
-    if (!entry.fingerprint.equals(fingerprint(append.publication))) return 'mismatch';
-    const { sequence, messageId, publishedAtMs } = entry;
-    return { sequence, messageId, publishedAtMs };
+    if (!entry.fingerprint.equals(fingerprint(publication))) {
+      const row = this.rows.at(entry.sequence);
+      if (row === undefined || !isSameMessage(publication, row)) return 'mismatch';
+    }
+    const { sequence, messageId, publishedAtMs, deferred } = entry;
+    return { sequence, messageId, publishedAtMs, deferred };
   }
 
   forgetDedupe(nowMs: number): void {
@@ -144,13 +150,18 @@ export class MemoryTopic<A extends PendingAppend> {
     return { rows: page, firstSequence: rows.first, lastSequence: rows.last };
   }
 
-  #remember(append: PendingAppend, key: string, nowMs: number): void {
+  #remember(
+    append: PendingAppend,
+    key: string,
+    { nowMs, deferred }: { nowMs: number; deferred: FirstResult['deferred'] },
+  ): void {
     this.#forget(key);
     this.#dedupeBytes += dedupeBytes(key);
     this.#dedupe.set(key, {
       sequence: this.rows.last,
       messageId: append.messageId,
       publishedAtMs: this.lastPublishedAtMs,
+      deferred,
       fingerprint: fingerprint(append.publication),
       expiresAtMs: nowMs + this.#limits.dedupeWindowMs,
     });

@@ -50,9 +50,13 @@ export interface TopicCommit<A extends PendingAppend> {
 
 /** The first result of a dedupe key. */
 export interface FirstResult {
+  /** 0: it is deferred, and not in the log yet. */
   sequence: number;
+  /** 16 bytes; zeros: not in the log yet. */
   messageId: Uint8Array;
   publishedAtMs: number;
+  /** What its publisher was answered, when it was deferred. */
+  deferred: { id: number; deliverAtMs: number } | null;
 }
 
 export type LogState = 'connecting' | 'open' | 'read_only' | 'lost' | 'closed';
@@ -104,6 +108,11 @@ export interface DeferRequest {
   delayMs: number;
   deliverAtMs: number;
 }
+
+/** One of the two: it waits now, or its dedupe key had a first result. */
+export type DeferOutcome =
+  | { record: DeferredRecord; first: null }
+  | { record: null; first: FirstResult };
 
 export interface DeferredRecord {
   id: number;
@@ -171,7 +180,11 @@ export interface MessageLog<A extends PendingAppend> {
   /** First sequence published at or after the time; lastSequence + 1 when none was. */
   sequenceAt(topicId: number, timeMs: number): Promise<number>;
 
-  defer(request: DeferRequest): Promise<DeferredRecord>;
+  /**
+   * Its dedupe key is taken from now on, until it is cancelled, or a window after its release. Rejects
+   * `dedupe_mismatch`, and `topic_busy` while a transaction that is not over has the key.
+   */
+  defer(request: DeferRequest): Promise<DeferOutcome>;
   listDeferred(
     tenant: string,
     page: { topic: string | null; after: number; limit: number },

@@ -23,6 +23,7 @@ import { faultOf, messageOf } from './log-errors.js';
 import { LogIncarnation } from './log-incarnation.js';
 import { LOG_READ_ONLY, LOG_REFUSALS, LOG_UNREACHABLE, refusalError } from './log-refusal.js';
 import type {
+  DeferOutcome,
   DeferRequest,
   DeferredRecord,
   LogPage,
@@ -253,7 +254,7 @@ export class PostgresLog<A extends PendingAppend> implements MessageLog<A> {
     return this.#ask(() => this.#messages.sequenceAt(topicId, timeMs));
   }
 
-  defer(request: DeferRequest): Promise<DeferredRecord> {
+  defer(request: DeferRequest): Promise<DeferOutcome> {
     return this.#ask(() => this.#outbox.defer(request));
   }
 

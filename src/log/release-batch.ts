@@ -73,16 +73,18 @@ const MOVE_SQL = `WITH new AS (
       + coalesce(octet_length(headers), 0) AS bytes),
   keys AS (
     INSERT INTO conduit.publish_dedupe
-      (topic_id, dedupe_key, fingerprint, sequence, message_id, published_at, expires_at)
+      (topic_id, dedupe_key, fingerprint, sequence, message_id, published_at, expires_at,
+      deferred_id, deliver_at)
     SELECT $1::bigint, k.dedupe_key, k.fingerprint, n.sequence, n.message_id, $5::timestamptz,
-      clock_timestamp() + $9::float8 * interval '1 ms'
+      clock_timestamp() + $9::float8 * interval '1 ms', f.id, k.due_at
     FROM unnest($7::bigint[], $8::bytea[]) AS f(id, fingerprint)
     JOIN new n ON n.id = f.id
     CROSS JOIN LATERAL (
-      SELECT dedupe_key, f.fingerprint FROM conduit.outbox WHERE id = f.id OFFSET 0) k
+      SELECT dedupe_key, f.fingerprint, due_at FROM conduit.outbox WHERE id = f.id OFFSET 0) k
     ON CONFLICT (topic_id, dedupe_key) DO UPDATE SET fingerprint = excluded.fingerprint,
       sequence = excluded.sequence, message_id = excluded.message_id,
-      published_at = excluded.published_at, expires_at = excluded.expires_at),
+      published_at = excluded.published_at, expires_at = excluded.expires_at,
+      deferred_id = excluded.deferred_id, deliver_at = excluded.deliver_at),
   gone AS (DELETE FROM conduit.outbox WHERE id = ANY($6::bigint[])),
   remembered AS (
     INSERT INTO conduit.outbox_releases (tenant_id, topic_id, ids)

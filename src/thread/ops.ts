@@ -416,22 +416,41 @@ export function readPublished(from: PackReader): PublishedOp {
   };
 }
 
-// ---- DEFERRED: a deferred publish is in the outbox ----
+// ---- DEFERRED: a deferred publish is in the outbox, or repeats one that was ----
 export interface DeferredOp {
   request: number;
+  /** It repeats the first one under its dedupe key, which this is the answer of. */
+  duplicate: boolean;
   deferredId: number;
   deliverAtMs: number;
+  /** Where a repeated one is in the log by now; 0: it still waits. */
+  sequence: number;
+  publishedAtMs: number;
+  /** 16 bytes; zeros while it waits. */
+  messageId: Uint8Array;
 }
 
 export function packDeferred(to: PackWriter, op: DeferredOp): void {
   to.begin(OP_DEFERRED, 0);
   to.u32(op.request);
+  to.u8(op.duplicate ? 1 : 0);
   to.f64(op.deferredId);
   to.f64(op.deliverAtMs);
+  to.f64(op.sequence);
+  to.f64(op.publishedAtMs);
+  to.bytes16(op.messageId);
 }
 
 export function readDeferred(from: PackReader): DeferredOp {
-  return { request: from.u32(), deferredId: from.f64(), deliverAtMs: from.f64() };
+  return {
+    request: from.u32(),
+    duplicate: from.u8() === 1,
+    deferredId: from.f64(),
+    deliverAtMs: from.f64(),
+    sequence: from.f64(),
+    publishedAtMs: from.f64(),
+    messageId: from.bytes16(),
+  };
 }
 
 // ---- FAILED: the answer to any request that did not succeed ----

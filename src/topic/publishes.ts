@@ -32,6 +32,9 @@ export class PublishUnderWay implements PendingAppend {
   }
 }
 
+/** The place of a deferred publish that waits. */
+const NOT_IN_LOG = { sequence: 0, publishedAtMs: 0, messageId: new Uint8Array(16) };
+
 export interface PublishesOptions {
   log: MessageLog<PublishUnderWay>;
   topics: Topics;
@@ -48,6 +51,9 @@ export class Publishes {
   readonly #options: PublishesOptions;
   /** Publishes that wait for their topic to be looked up, by name, in their order. */
   readonly #waiting = new Map<string, { link: WorkerLinkEnd; op: PublishOp }[]>();
+
+  /** Deferred publishes with a dedupe key that are being taken in, the last of each key. */
+  readonly #deferring = new Map<string, Promise<void>>();
 
   constructor(options: PublishesOptions) {
     this.#options = options;
@@ -84,17 +90,11 @@ export class Publishes {
     else topic.head = Math.max(topic.head, firstSequence + appends.length - 1);
   }
 
+  /** It repeats one that is in the log, or waits in the outbox. */
   duplicate(append: PublishUnderWay, first: FirstResult): void {
-    packPublished(append.link.writer, {
-      request: append.publication.request,
-      duplicate: true,
-      sequence: first.sequence,
-      publishedAtMs: first.publishedAtMs,
-      subscribers: append.topic.subscriptions.size,
-      messageId: first.messageId,
-      epoch: append.topic.epoch,
-    });
-    append.link.scheduleFlush();
+    const { link, publication, topic } = append;
+    if (first.sequence === 0) this.#repeatsDeferred(link, publication, first);
+    else this.#repeatsPublished(link, publication, { topic, first });
   }
 
   failed(append: PublishUnderWay, code: ErrorCode, detail: string): void {
@@ -135,25 +135,64 @@ export class Publishes {
     this.#options.log.flush();
   }
 
+  /** Those with the same dedupe key one after another: of two in one batch the first is the first. */
   #defer(link: WorkerLinkEnd, topic: Topic, op: PublishOp): void {
-    const request = {
-      tenant: topic.tenant,
-      topicId: topic.id,
-      publication: op,
-      delayMs: op.delayMs,
-      deliverAtMs: op.deliverAtMs,
-    };
-    this.#options.log.defer(request).then(
-      (record) => {
-        packDeferred(link.writer, {
-          request: op.request,
-          deferredId: record.id,
-          deliverAtMs: record.deliverAtMs,
-        });
-        link.scheduleFlush();
+    const key = op.dedupeKey === null ? null : `${topic.id} ${op.dedupeKey}`;
+    const before = key === null ? undefined : this.#deferring.get(key);
+    const run = (): Promise<void> => this.#deferNow(link, topic, op);
+    const current = before === undefined ? run() : before.then(run);
+    if (key === null) return;
+    this.#deferring.set(key, current);
+    void current.then(() => {
+      if (this.#deferring.get(key) === current) this.#deferring.delete(key);
+    });
+  }
+
+  /** Never rejects. */
+  #deferNow(link: WorkerLinkEnd, topic: Topic, op: PublishOp): Promise<void> {
+    const { delayMs, deliverAtMs } = op;
+    const { tenant, id: topicId } = topic;
+    const request = { tenant, topicId, publication: op, delayMs, deliverAtMs };
+    return this.#options.log.defer(request).then(
+      ({ record, first }) => {
+        if (record !== null) {
+          const { id, deliverAtMs: dueAtMs } = record;
+          packDeferred(link.writer, {
+            ...{ request: op.request, duplicate: false, deferredId: id, deliverAtMs: dueAtMs },
+            ...NOT_IN_LOG,
+          });
+          link.scheduleFlush();
+        } else if (first.deferred === null) this.#repeatsPublished(link, op, { topic, first });
+        else this.#repeatsDeferred(link, op, first);
       },
       (error: unknown) => this.#failWith(link, op, error),
     );
+  }
+
+  #repeatsDeferred(
+    link: WorkerLinkEnd,
+    { request }: PublishOp,
+    { sequence, publishedAtMs, messageId, deferred }: FirstResult,
+  ): void {
+    const deferredId = deferred?.id ?? 0;
+    const deliverAtMs = deferred?.deliverAtMs ?? 0;
+    const place = { sequence, publishedAtMs, messageId };
+    packDeferred(link.writer, { request, duplicate: true, deferredId, deliverAtMs, ...place });
+    link.scheduleFlush();
+  }
+
+  #repeatsPublished(
+    link: WorkerLinkEnd,
+    { request }: PublishOp,
+    { topic, first }: { topic: Topic; first: FirstResult },
+  ): void {
+    const { sequence, publishedAtMs, messageId } = first;
+    packPublished(link.writer, {
+      ...{ request, duplicate: true, sequence, publishedAtMs, messageId },
+      subscribers: topic.subscriptions.size,
+      epoch: topic.epoch,
+    });
+    link.scheduleFlush();
   }
 
   #failWith(link: WorkerLinkEnd, op: PublishOp, error: unknown): void {

@@ -1,6 +1,6 @@
 /** The contract suite's part on what waits to be appended. */
 import type { Publication } from '../../src/core/message.js';
-import type { DeferredRecord } from '../../src/log/message-log.js';
+import type { DeferOutcome, DeferredRecord } from '../../src/log/message-log.js';
 import { eventually } from '../support/eventually.js';
 import type { OpenLog, Parts } from './message-log.js';
 import { newTopic, put, rangeOf, TENANT, text } from './message-log.js';
@@ -8,15 +8,29 @@ import { TestAppend } from './recording-sink.js';
 
 const HOUR_MS = 3_600_000;
 
-function defer(
+type Deferring = Partial<Publication> & { delayMs?: number; deliverAtMs?: number };
+
+function ask(
   { log }: OpenLog,
   topicId: number,
   body: string,
-  more: Partial<Publication> & { delayMs?: number; deliverAtMs?: number },
-): Promise<DeferredRecord> {
+  more: Deferring,
+): Promise<DeferOutcome> {
   const { delayMs = 0, deliverAtMs = 0, ...rest } = more;
   const { publication } = new TestAppend(topicId, { payload: text(body), ...rest });
   return log.defer({ tenant: TENANT, topicId, publication, delayMs, deliverAtMs });
+}
+
+/** One that is not a repeat. */
+async function defer(
+  open: OpenLog,
+  topicId: number,
+  body: string,
+  more: Deferring,
+): Promise<DeferredRecord> {
+  const { record } = await ask(open, topicId, body, more);
+  if (record === null) throw new Error(`${body} repeats another`);
+  return record;
 }
 
 export const DEFERRED: Parts = {
@@ -80,23 +94,101 @@ export const DEFERRED: Parts = {
     t.match(next, { kind: 'committed', sequence: 5 });
   },
 
-  'obey the dedupe keys of the topic': async (t, open) => {
+  'hold their dedupe key from the moment they are accepted': async (t, open) => {
+    const { log } = open;
+    const topic = await newTopic(log);
+    const first = await defer(open, topic.id, '{"a":1,"b":2}', {
+      delayMs: HOUR_MS,
+      dedupeKey: 'k',
+    });
+    const deferred = { id: first.id, deliverAtMs: first.deliverAtMs };
+    const repeats: [string, string, Deferring][] = [
+      ['the same', '{"a":1,"b":2}', { delayMs: HOUR_MS }],
+      ['another delay', '{"a":1,"b":2}', { deliverAtMs: Date.now() + 5 * HOUR_MS }],
+      ['another ttl', '{"a":1,"b":2}', { delayMs: 1, ttlMs: 5 }],
+      ['written otherwise', '{ "b" : 2.0, "a":1 }', { delayMs: HOUR_MS }],
+    ];
+    for (const [what, body, more] of repeats) {
+      const outcome = await ask(open, topic.id, body, { ...more, dedupeKey: 'k' });
+      t.match(outcome, { record: null, first: { sequence: 0, deferred } }, what);
+    }
+    const others: [string, string, Deferring][] = [
+      ['another body', '{"a":1,"b":3}', {}],
+      ['a key', '{"a":1,"b":2}', { key: 'x' }],
+      ['headers', '{"a":1,"b":2}', { headers: '{"h":"v"}' }],
+    ];
+    const mismatch = { code: 'dedupe_mismatch' } as const;
+    for (const [what, body, more] of others) {
+      await t.rejects(
+        ask(open, topic.id, body, { ...more, delayMs: 1, dedupeKey: 'k' }),
+        mismatch,
+        what,
+      );
+      const append = new TestAppend(topic.id, { payload: text(body), ...more, dedupeKey: 'k' });
+      t.match((await put(open, append))[0], { kind: 'failed', ...mismatch }, what);
+    }
+    const now = new TestAppend(topic.id, { payload: text('{"a":1,"b":2}'), dedupeKey: 'k' });
+    const [outcome] = await put(open, now);
+    t.match(outcome, { kind: 'duplicate', first: { sequence: 0, deferred } }, 'published at once');
+    t.equal((await log.listDeferred(TENANT, { topic: topic.name, after: 0, limit: 9 })).length, 1);
+    const elsewhere = await newTopic(log);
+    t.match(await ask(open, elsewhere.id, '3', { delayMs: HOUR_MS, dedupeKey: 'k' }), {
+      first: null,
+    });
+    t.equal(await log.cancelDeferred(TENANT, first.id), 'cancelled');
+    const again = await defer(open, topic.id, '"free"', { delayMs: HOUR_MS, dedupeKey: 'k' });
+    t.ok(again.id > first.id, 'a cancelled one frees its key');
+    await log.cancelDeferred(TENANT, again.id);
+    const [after] = await put(
+      open,
+      new TestAppend(topic.id, { payload: text('1'), dedupeKey: 'k' }),
+    );
+    t.match(after, { kind: 'committed', sequence: 1 });
+  },
+
+  'of many at once under one key one is the first': async (t, open) => {
     const { log, sink } = open;
     const topic = await newTopic(log);
-    const first = new TestAppend(topic.id, { payload: text('1'), dedupeKey: 'k' });
+    const all = await Promise.all(
+      Array.from({ length: 20 }, () => ask(open, topic.id, '1', { delayMs: 50, dedupeKey: 'k' })),
+    );
+    const ids = all.map(({ record, first }) => record?.id ?? first?.deferred?.id);
+    t.equal(new Set(ids).size, 1);
+    t.equal(all.filter(({ record }) => record !== null).length, 1);
+    await eventually(() => sink.releases.get(topic.id)?.length === 1);
+    const late = await ask(open, topic.id, '1', { delayMs: 50, dedupeKey: 'k' });
+    const [row] = (await log.read(rangeOf(topic.id))).rows;
+    t.match(late.first, {
+      sequence: 1,
+      deferred: { id: ids[0] },
+      publishedAtMs: row?.publishedAtMs,
+    });
+    t.same(Buffer.from(late.first?.messageId ?? []), Buffer.from(row?.messageId ?? []));
+    const mismatch = { code: 'dedupe_mismatch' } as const;
+    await t.rejects(ask(open, topic.id, '2', { delayMs: 50, dedupeKey: 'k' }), mismatch);
+    t.equal(await log.cancelDeferred(TENANT, ids[0] ?? 0), 'released');
+  },
+
+  'and publishes at once share the dedupe keys of the topic': async (t, open) => {
+    const { log, sink } = open;
+    const topic = await newTopic(log);
+    const first = new TestAppend(topic.id, { payload: text('{"n":1}'), dedupeKey: 'k' });
     await put(open, first);
-    await defer(open, topic.id, '1', { deliverAtMs: 1, dedupeKey: 'k' });
-    await defer(open, topic.id, '2', { deliverAtMs: 1, dedupeKey: 'd' });
-    await defer(open, topic.id, '2', { deliverAtMs: 1, dedupeKey: 'd' });
+    const repeat = await ask(open, topic.id, '{ "n": 1 }', { deliverAtMs: 1, dedupeKey: 'k' });
+    t.match(repeat, { record: null, first: { sequence: 1, deferred: null } });
+    const mismatch = { code: 'dedupe_mismatch' } as const;
+    await t.rejects(ask(open, topic.id, '2', { delayMs: HOUR_MS, dedupeKey: 'k' }), mismatch);
+    const { id } = await defer(open, topic.id, '2', { deliverAtMs: 1, dedupeKey: 'd' });
     await defer(open, topic.id, '3', { deliverAtMs: 1 });
     await eventually(() => sink.releases.get(topic.id)?.at(-1)?.sequence === 3);
     const page = await log.read(rangeOf(topic.id));
     t.same(
       page.rows.map((row) => Buffer.from(row.payload).toString()),
-      ['1', '2', '3'],
+      ['{"n":1}', '2', '3'],
     );
     const again = new TestAppend(topic.id, { payload: text('2'), dedupeKey: 'd' });
-    t.match((await put(open, again))[0], { kind: 'duplicate', first: { sequence: 2 } });
+    const [outcome] = await put(open, again);
+    t.match(outcome, { kind: 'duplicate', first: { sequence: 2, deferred: { id } } });
   },
 
   'of a deleted topic are gone': async (t, open) => {

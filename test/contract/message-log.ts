@@ -192,6 +192,40 @@ const DEDUPE: Parts = {
     t.match(other, { kind: 'failed', code: 'dedupe_mismatch' });
   },
 
+  'compares by value what is written otherwise': async (t, open) => {
+    const { log } = open;
+    const topic = await newTopic(log);
+    const kept = { payload: text('{"a":[1,2],"b":"\\u00e9"}'), headers: '{"x":"1","y":"2"}' };
+    const large = text(`{"a":"${'x'.repeat(20_000)}"}`);
+    await put(
+      open,
+      new TestAppend(topic.id, { ...kept, dedupeKey: 'k' }),
+      new TestAppend(topic.id, { payload: large, dedupeKey: 'large' }),
+    );
+    const repeat = { payload: text('{"b":"é", "a":[1.0, 2e0]}'), headers: '{ "y":"2", "x":"1" }' };
+    const other = { payload: text('{"a":[2,1],"b":"é"}'), headers: kept.headers };
+    const spaced = { payload: text(` ${Buffer.from(large).toString()}`), dedupeKey: 'large' };
+    const outcomes = await put(
+      open,
+      new TestAppend(topic.id, { ...repeat, dedupeKey: 'k' }),
+      new TestAppend(topic.id, { ...other, dedupeKey: 'k' }),
+      new TestAppend(topic.id, { ...kept, headers: null, dedupeKey: 'k' }),
+      new TestAppend(topic.id, { payload: large, dedupeKey: 'large' }),
+      new TestAppend(topic.id, spaced),
+      new TestAppend(topic.id, { ...kept, dedupeKey: 'b' }),
+      new TestAppend(topic.id, { ...repeat, dedupeKey: 'b' }),
+    );
+    t.match(outcomes, [
+      { kind: 'duplicate', first: { sequence: 1, deferred: null } },
+      { kind: 'failed', code: 'dedupe_mismatch' },
+      { kind: 'failed', code: 'dedupe_mismatch' },
+      { kind: 'duplicate', first: { sequence: 2 } },
+      { kind: 'failed', code: 'dedupe_mismatch', detail: /16 KiB/ },
+      { kind: 'committed', sequence: 3 },
+      { kind: 'duplicate', first: { sequence: 3 } },
+    ]);
+  },
+
   'works inside one batch, and leaves no hole in the sequences': async (t, open) => {
     const { log } = open;
     const topic = await newTopic(log);

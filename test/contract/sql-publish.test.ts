@@ -131,7 +131,7 @@ t.test('takes options, and leaves topics of other workers alone', async (t) => {
   t.match(rows[0], { key: 'k', headers: '{"a": "\u{1F600}"}' });
   t.equal(rows[0]?.expiresAtMs, (rows[0]?.publishedAtMs ?? 0) + 60_000);
   t.ok((rows[1]?.publishedAtMs ?? 0) >= since + 290);
-  t.same(dropped, ['1 duplicate']);
+  t.same(dropped, [], 'the second call got the first id');
   t.equal((await outbox.list(TENANT, { topic: 'other.c', after: 0, limit: 9 })).length, 1);
 });
 

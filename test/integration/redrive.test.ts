@@ -58,9 +58,8 @@ async function redrive(node: TestNode, topic: string): Promise<Row> {
 const DONE = { state: 'done', done: 1, failed: 0 };
 
 // All of them first: tests that have ended end the file while a node starts.
-const nodes = await Promise.all(
-  Object.entries(MODES).map(async ([mode, env]) => ({ mode, node: await startNode(env) })),
-);
+const nodes: { mode: string; node: TestNode }[] = [];
+for (const [mode, env] of Object.entries(MODES)) nodes.push({ mode, node: await startNode(env) });
 t.teardown(() => Promise.all(nodes.map(({ node }) => node.kill9())));
 
 for (const { mode, node } of nodes) {

@@ -57,11 +57,10 @@ await database.connect();
 t.teardown(() => database.end());
 
 // All of them first: tests that have ended end the file while a node starts.
-const nodes = await Promise.all(
-  Object.entries(MODES).map(async ([mode, { env, forget }]) => {
-    return { mode, forget, node: await startNode(env) };
-  }),
-);
+const nodes: { mode: string; forget: Forget; node: TestNode }[] = [];
+for (const [mode, { env, forget }] of Object.entries(MODES)) {
+  nodes.push({ mode, forget, node: await startNode(env) });
+}
 const caching = await startNode();
 t.teardown(() => Promise.all([...nodes.map(({ node }) => node.kill9()), caching.kill9()]));
 
