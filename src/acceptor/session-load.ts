@@ -8,7 +8,7 @@ import { RequestError } from '../core/errors.js';
 import type { Limits } from '../core/limits.js';
 import type { AckOwner } from '../thread/ack-credit.js';
 
-/** Refused frames in a second, and heartbeats: 5 ms of this thread. The next one ends the session. */
+/** Refused frames, heartbeats, pings and pongs in a second: 5 ms of this thread. One more is too many. */
 const REFUSED_MAX = 1_024;
 const REFUSED_MS = 1_000;
 

@@ -238,10 +238,12 @@ export class Sessions implements SessionKeeper {
     } else session.end(CLOSE.tooLarge);
   }
 
-  /** A ping or a pong came: they have their place between two frames. */
+  /** A ping or a pong came: they have their place between two frames, and bring nothing else about. */
   #alive(ws: WebSocket<SocketData>): void {
     const { session } = ws.getUserData();
-    if (session !== null) session.heardAtMs = this.nowMs;
+    if (session === null) return;
+    session.heardAtMs = this.nowMs;
+    session.countIdle();
   }
 
   ending(session: Session): void {

@@ -115,6 +115,16 @@ for (const [what, { frame, codes }] of Object.entries(FLOODS)) {
   }
 }
 
+for (const control of ['ping', 'pong'] as const) {
+  t.test(`a flood of ${control}s`, async (t) => {
+    const hostile = await Subscriber.open(node.wsUrl, 'json');
+    for (let i = 0; i < 2 * REQUESTS_MAX; i++) hostile.socket[control]();
+    await eventually(() => hostile.closed !== null);
+    t.equal(hostile.closed?.code, 4029);
+    await witnessed();
+  });
+}
+
 t.test(
   'what is more than a session may have under way is refused, and the rest is done',
   async (t) => {
