@@ -116,6 +116,7 @@ export class Acceptor {
       nodeId: config.nodeId,
       startedAtMs,
       sessions: () => this.#sessions.size,
+      streams: () => this.#streams.size,
     });
     this.#topics = new TopicRoutes(this.#control);
     this.#publishes = new PublishRoutes({ publishing: this.#publishing, limits, onFault });

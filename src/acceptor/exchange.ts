@@ -160,14 +160,17 @@ export class Exchange {
     this.#onGone?.();
   }
 
+  /** The stream goes no further, and the client is to see that it is not whole. */
+  breakOff(): void {
+    if (this.#state !== 'streaming') return;
+    this.#state = 'aborted';
+    // Without the last chunk. It runs onAborted.
+    this.res.close();
+  }
+
   /** Whether this answer may be given; it has to be, then. One for a stream under way breaks it off. */
   #mayAnswer(): boolean {
-    if (this.#state === 'streaming') {
-      this.#state = 'aborted';
-      // Without the last chunk: the client sees that it is not whole. It runs onAborted.
-      this.res.close();
-      return false;
-    }
+    if (this.#state === 'streaming') this.breakOff();
     if (this.#state !== 'open') return false;
     this.#state = 'answered';
     return true;

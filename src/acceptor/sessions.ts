@@ -40,6 +40,7 @@ const IDLE_MAX_S = 960;
 /** Jitter of retry_after_ms when all sessions are sent away at once. */
 const DRAIN_RETRY_MS = 5_000;
 const HEADER_BYTES_MAX = 4_096;
+const FULL = 'SESSIONS_MAX is reached';
 
 export interface SessionsOptions {
   config: Config;
@@ -85,9 +86,19 @@ export class Sessions implements SessionKeeper {
     this.#deliveries = deliveries;
   }
 
-  /** Those that are being closed do not count; they do towards SESSIONS_MAX. */
+  /** SSE streams included. Those that are being closed do not count; they do towards SESSIONS_MAX. */
   get size(): number {
-    return this.#open.size - this.#leaving.size;
+    return this.#receivers.size;
+  }
+
+  /** Throws RequestError session_limit when this acceptor has its share of them. */
+  checkRoom(): void {
+    if (this.#isFull) throw new RequestError('session_limit', FULL);
+  }
+
+  get #isFull(): boolean {
+    const { limits, acceptors } = this.#options.config;
+    return this.size + this.#leaving.size >= Math.ceil(limits.sessionsMax / acceptors);
   }
 
   receiver(number: number): Receiver | undefined {
@@ -200,13 +211,11 @@ export class Sessions implements SessionKeeper {
   }
 
   #refusal(req: HttpRequest): Parameters<Exchange['failWith']>[0] | null {
-    const { config } = this.#options;
     if (this.#state === 'draining') {
       return { code: 'draining', detail: 'this node is shutting down', field: null };
     }
-    const perAcceptor = Math.ceil(config.limits.sessionsMax / config.acceptors);
-    if (this.#open.size >= perAcceptor) {
-      return { code: 'session_limit', detail: 'SESSIONS_MAX is reached', field: null };
+    if (this.#isFull) {
+      return { code: 'session_limit', detail: FULL, field: null };
     }
     if (req.getHeader('sec-websocket-version') !== '13') {
       return { code: 'bad_upgrade', detail: 'must be 13', field: 'Sec-WebSocket-Version' };

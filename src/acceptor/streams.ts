@@ -1,27 +1,23 @@
 /**
- * Server-sent events: GET /api/topics/:name/events. A stream is a receiver like a WebSocket session, on
- * the same groups and pages; only its frames are written as SSE text.
+ * Server-sent events: GET /api/topics/:name/events. The streams of this acceptor, from request to end.
+ * They count as sessions do, are pinged, and end when they take nothing, or when the node drains.
  */
 import type { HttpRequest } from 'uWebSockets.js';
 import type { Clock } from '../core/clock.js';
-import { type ErrorCode, RequestError } from '../core/errors.js';
+import { ERRORS, type ErrorCode, RequestError } from '../core/errors.js';
 import type { Limits } from '../core/limits.js';
-import type { AcceptorLinkEnd } from '../thread/link.js';
-import type { SubscribeOptions } from '../thread/ops.js';
-import type { Ref } from '../wire/frame-types.js';
-import { errorFrame } from '../wire/problem.js';
+import type { SubscribedOp, SubscribeOptions } from '../thread/ops.js';
 import type { Deliveries } from './deliveries.js';
-import { type Exchange, faultOfOurs } from './exchange.js';
-import type { Group } from './group.js';
+import type { Exchange } from './exchange.js';
 import type { Guard } from './guard.js';
-import { sequenceOf, splitFrames } from './publish-log.js';
-import { topicOf } from './query.js';
-import { KIND_SSE, type Receiver, type ReceiverSubscription, TAKEN } from './receiver.js';
+import { Query, topicOf } from './query.js';
+import type { ReceiverSubscription } from './receiver.js';
 import type { Sessions } from './sessions.js';
+import { Stream, turnAway } from './stream.js';
+import { STREAM_PARAMETERS, type StreamStart, streamStart } from './stream-start.js';
 import type { Subscriptions } from './subscriptions.js';
 
-const PING_MS = 15_000;
-const RETRY_MS = 2_000;
+const SWEEP_MS = 1_000;
 
 /** A stream cannot acknowledge: it resumes by Last-Event-ID. */
 const STREAM_OPTIONS: Omit<SubscribeOptions, 'start'> = {
@@ -44,194 +40,140 @@ export interface StreamsOptions {
   clock: Clock;
 }
 
+/** One stream that is being opened. */
+interface Opening {
+  exchange: Exchange;
+  stream: Stream;
+  topic: string;
+  asked: StreamStart;
+}
+
 export class Streams {
   readonly #options: StreamsOptions;
   readonly #open = new Set<Stream>();
-  readonly #pinger: NodeJS.Timeout;
+  readonly #sweeper: NodeJS.Timeout;
   #state: 'open' | 'draining' = 'open';
 
   constructor(options: StreamsOptions) {
     this.#options = options;
-    this.#pinger = setInterval(() => this.#tick(), PING_MS / 3);
+    this.#sweeper = setInterval(() => this.#sweep(), SWEEP_MS);
+  }
+
+  /** Those that are open. */
+  get size(): number {
+    return this.#open.size;
   }
 
   /** The route. */
   open(exchange: Exchange, req: HttpRequest, segment: string): void {
-    const { limits, sessions, subscriptions } = this.#options;
-    if (this.#state === 'draining')
-      throw new RequestError('draining', 'this node is shutting down');
+    const { limits, sessions, deliveries, clock, guard } = this.#options;
     const topic = topicOf(segment, limits);
-    const start = startOf(req.getHeader('last-event-id'));
-    const stream = new Stream(exchange, sessions.nextNumber(), this.#options);
-    const ended = (): void => subscriptions.receiverEnded(stream, false);
-    exchange.onGone = () => {
-      stream.state = 'closed';
-      this.#open.delete(stream);
-      sessions.remove(stream);
-      this.#options.guard.run('end of a stream', stream, ended);
-    };
-    subscriptions.subscribe({
-      receiver: stream,
-      number: subscriptions.nextNumber(),
-      topic,
-      options: { ...STREAM_OPTIONS, start },
-      onOpen: (_subscription, op) => {
-        if (!stream.start()) return;
-        this.#open.add(stream);
-        if (op.gap !== null) stream.sendFrame({ type: 'gap', topic, ...op.gap });
-      },
-      onFailed: ({ code, detail }) => {
-        sessions.remove(stream);
-        exchange.failWith({ code, detail, field: 'topic' });
-      },
+    const query = new Query(req.getQuery() ?? '', STREAM_PARAMETERS);
+    const asked = streamStart(query, req.getHeader('last-event-id'));
+    const stream = new Stream({
+      exchange,
+      number: sessions.nextNumber(),
+      deliveries,
+      clock,
+      guard,
     });
-    // Last: a subscribe that throws leaves nothing behind.
+    const opening = { exchange, stream, topic, asked };
+    try {
+      if (this.#state === 'draining') throw new RequestError('draining', 'this node shuts down');
+      sessions.checkRoom();
+      this.#subscribe(opening, asked.start);
+    } catch (error) {
+      if (!(error instanceof RequestError)) throw error;
+      this.#refuse(opening, error.code, error.message);
+      return;
+    }
+    // Last: one that is refused leaves nothing behind.
     sessions.add(stream);
+    exchange.onGone = () => this.#ended(stream);
   }
 
   /** Ends all streams; clients come back by themselves, elsewhere. */
   drain(): void {
     this.#state = 'draining';
-    for (const stream of [...this.#open]) stream.end();
+    for (const stream of [...this.#open]) stream.leave();
   }
 
   close(): void {
-    clearInterval(this.#pinger);
+    clearInterval(this.#sweeper);
   }
 
-  #tick(): void {
+  #subscribe(opening: Opening, start: SubscribeOptions['start']): void {
+    const { subscriptions } = this.#options;
+    const { stream, topic, asked } = opening;
+    subscriptions.subscribe({
+      receiver: stream,
+      number: subscriptions.nextNumber(),
+      topic,
+      options: { ...STREAM_OPTIONS, start },
+      onOpen: (subscription, op) => this.#opened(opening, subscription, op),
+      onFailed: ({ code, detail }) => {
+        if (code === 'bad_cursor' && asked.start.from === 'sequence' && start === asked.start) {
+          this.#startAhead(opening);
+          return;
+        }
+        this.#ended(stream);
+        this.#refuse(opening, code, detail);
+      },
+    });
+  }
+
+  /** It has seen more than there is. What comes next is new to it all the same, so it is told and goes on. */
+  #startAhead(opening: Opening): void {
+    try {
+      this.#subscribe(opening, { from: 'latest' });
+    } catch (error) {
+      if (!(error instanceof RequestError)) throw error;
+      this.#ended(opening.stream);
+      this.#refuse(opening, error.code, error.message);
+    }
+  }
+
+  #opened(
+    { stream, topic, asked }: Opening,
+    subscription: ReceiverSubscription,
+    op: SubscribedOp,
+  ): void {
+    if (!stream.start(subscription)) return;
+    this.#open.add(stream);
+    const head = subscription.lastSequence;
+    const { start, kind } = asked;
+    if (op.gap !== null) stream.gap(topic, op.gap);
+    else if (kind === 'unknown') {
+      stream.gap(topic, { from: 1, to: head, reason: 'unknown_position' });
+    } else if (start.from === 'sequence' && start.sequence > head + 1) {
+      stream.gap(topic, { from: head + 1, to: start.sequence - 1, reason: 'ahead' });
+    }
+  }
+
+  #refuse({ exchange, asked }: Opening, code: ErrorCode, detail: string): void {
+    if (asked.kind !== 'fresh' && ERRORS[code].temporary) {
+      turnAway(exchange, code, this.#options.clock);
+    } else exchange.failWith({ code, detail, field: code === 'topic_not_found' ? 'topic' : null });
+  }
+
+  #ended(stream: Stream): void {
+    stream.state = 'closed';
+    this.#open.delete(stream);
+    const { sessions, subscriptions, guard } = this.#options;
+    sessions.remove(stream);
+    guard.run('end of a stream', stream, () => subscriptions.receiverEnded(stream, false));
+  }
+
+  #sweep(): void {
     const { clock, limits, guard } = this.#options;
-    const now = clock.monotonic();
+    const nowMs = clock.monotonic();
     for (const stream of [...this.#open]) {
+      const { laggingSinceMs } = stream;
+      const isSlow = laggingSinceMs !== 0 && nowMs - laggingSinceMs >= limits.writeDeadlineMs;
       guard.run('stream', stream, () => {
-        if (stream.laggingSinceMs !== 0 && now - stream.laggingSinceMs > limits.writeDeadlineMs) {
-          stream.end();
-        } else stream.ping(now);
+        if (isSlow) stream.cut();
+        else stream.ping(nowMs, limits.pingIntervalS * 1_000);
       });
     }
   }
-}
-
-/** `<epoch>:<sequence>` of the last event that came. */
-function startOf(lastEventId: string): SubscribeOptions['start'] {
-  if (lastEventId === '') return { from: 'latest' };
-  const [, epoch, sequence] = /^([0-9a-z]{1,32}):(\d{1,15})$/.exec(lastEventId) ?? [];
-  if (epoch === undefined || sequence === undefined) {
-    throw new RequestError('bad_cursor', 'takes <epoch>:<sequence>', 'Last-Event-ID');
-  }
-  return { from: 'sequence', sequence: Number(sequence) + 1, epoch };
-}
-
-class Stream implements Receiver {
-  readonly number: number;
-  readonly kind = KIND_SSE;
-  readonly subscriptions = new Map<string, ReceiverSubscription>();
-  links: readonly AcceptorLinkEnd[] = [];
-  state: 'opening' | 'open' | 'closed' = 'opening';
-  laggingSinceMs = 0;
-  readonly #exchange: Exchange;
-  readonly #options: StreamsOptions;
-  /** full: uWS had to keep some of the last write; until onWritable nothing more is given to it. */
-  #socket: 'ready' | 'full' = 'ready';
-  #lastWriteMs = 0;
-
-  constructor(exchange: Exchange, number: number, options: StreamsOptions) {
-    this.number = number;
-    this.#exchange = exchange;
-    this.#options = options;
-  }
-
-  /** False: nobody is there to stream to. */
-  start(): boolean {
-    const headers = ['Cache-Control', 'no-store'];
-    const isStarted = this.#exchange.startStream('text/event-stream', headers, () => {
-      this.#socket = 'ready';
-      this.laggingSinceMs = 0;
-      this.#options.guard.run('drain', this, () => this.#options.deliveries().drained(this));
-    });
-    if (!isStarted) return false;
-    this.state = 'open';
-    this.#write(`: connected\n\nretry: ${RETRY_MS}\n\n`);
-    return true;
-  }
-
-  get hasRoom(): boolean {
-    return this.state === 'open' && this.#socket === 'ready';
-  }
-
-  joinGroup(group: Group): void {
-    group.streams.add(this);
-  }
-
-  leaveGroup(group: Group): void {
-    group.streams.delete(this);
-  }
-
-  sendPage(frames: Uint8Array, subscription: ReceiverSubscription): number {
-    if (this.state !== 'open') return TAKEN;
-    if (this.#socket === 'full') return 0;
-    let text = '';
-    for (const frame of splitFrames(frames)) {
-      const data = Buffer.from(frame.buffer, frame.byteOffset, frame.length).toString('utf8');
-      text += `id: ${subscription.epoch}:${sequenceOf(frame)}\nevent: message\n${dataLines(data)}\n`;
-    }
-    this.#write(text);
-    return TAKEN;
-  }
-
-  giveMessages(frames: Uint8Array, subscription: ReceiverSubscription): number {
-    return this.sendPage(frames, subscription) === TAKEN ? Number.POSITIVE_INFINITY : 0;
-  }
-
-  get isGone(): boolean {
-    return this.state === 'closed';
-  }
-
-  get isEmpty(): boolean {
-    return this.#socket === 'ready';
-  }
-
-  sendFrame(frame: Record<string, unknown>): void {
-    if (this.state !== 'open') return;
-    this.#write(`event: ${String(frame['type'])}\n${dataLines(JSON.stringify(frame))}\n`);
-  }
-
-  refuse(code: ErrorCode, message: string, ref: Ref): void {
-    this.sendFrame(errorFrame(code, message, ref));
-  }
-
-  broken(): void {
-    this.#exchange.fail(faultOfOurs());
-  }
-
-  lagging(): void {
-    if (this.laggingSinceMs === 0) this.laggingSinceMs = this.#options.clock.monotonic();
-  }
-
-  topicDeleted(): void {
-    this.end();
-  }
-
-  ping(nowMs: number): void {
-    if (this.state === 'open' && nowMs - this.#lastWriteMs >= PING_MS) this.#write(': ping\n\n');
-  }
-
-  end(): void {
-    if (this.state !== 'open') return;
-    this.state = 'closed';
-    this.#exchange.endStream();
-  }
-
-  #write(text: string): void {
-    this.#lastWriteMs = this.#options.clock.monotonic();
-    if (!this.#exchange.write(text)) this.#socket = 'full';
-  }
-}
-
-/** One `data:` line for each line of the text, as the format asks. */
-function dataLines(text: string): string {
-  return text
-    .split(/\r\n|\r|\n/)
-    .map((line) => `data: ${line}\n`)
-    .join('');
 }

@@ -119,7 +119,7 @@ export class Subscriptions {
       request.onOpen(known, op);
       return;
     }
-    const { idTag, epoch, sequence: lastSequence, topicNo } = op;
+    const { idTag, epoch, delivered: lastSequence, topicNo } = op;
     const fields = { receiver, number, topic, options, link, idTag, epoch, lastSequence };
     const subscription = this.#deliveries().open(fields, topicNo);
     receiver.subscriptions.set(key, subscription);
@@ -131,6 +131,7 @@ export class Subscriptions {
     const subscription = this.#deliveries().byNumber(op.subscription);
     if (subscription?.link !== link) return;
     subscription.epoch = op.epoch;
+    subscription.lastSequence = op.delivered;
     const { receiver, topic, name } = subscription;
     receiver.sendFrame(subscribedFrame(topic, name, op));
   }

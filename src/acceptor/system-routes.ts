@@ -7,8 +7,9 @@ export interface SystemRoutesOptions {
   version: string;
   nodeId: string;
   startedAtMs: number;
-  /** Sessions of this acceptor. */
+  /** Sessions of this acceptor, SSE streams included, and these alone. */
   sessions: () => number;
+  streams: () => number;
 }
 
 /** Of the shared database; in memory each worker counts its own topics. */
@@ -85,7 +86,7 @@ export class SystemRoutes {
   }
 
   stats(exchange: Exchange): void {
-    const { control, startedAtMs, sessions } = this.#options;
+    const { control, startedAtMs, sessions, streams } = this.#options;
     this.#options.control.run(exchange, async () => {
       const all = await this.#options.control.askAll<WorkerStats>('stats', {});
       const sum = (of: (one: WorkerStats) => number): number =>
@@ -101,6 +102,7 @@ export class SystemRoutes {
         uptime_seconds: Math.round((Date.now() - startedAtMs) / 100) / 10,
         deferred_messages: total('deferred'),
         sessions: sessions(),
+        streams: streams(),
         hot_cache_bytes: sum((one) => one.hot_cache_bytes),
         gaps_repaired: sum((one) => one.gaps_repaired),
         redelivered: sum((one) => one.redelivered),

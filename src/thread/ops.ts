@@ -663,6 +663,8 @@ export interface SubscribedOp {
   idTag: number;
   /** Head of the topic when it was attached. */
   sequence: number;
+  /** Last sequence that it is not going to be given, since it has it, or cannot have it. */
+  delivered: number;
   epoch: string;
   /** null: nothing was asked for that could be missing. */
   recovered: boolean | null;
@@ -677,6 +679,7 @@ export function packSubscribed(to: PackWriter, op: SubscribedOp): void {
   to.u32(op.topicNo);
   to.u16(op.idTag);
   to.f64(op.sequence);
+  to.f64(op.delivered);
   to.text(op.epoch);
   to.u8(op.recovered === null ? 2 : op.recovered ? 1 : 0);
   to.textOrNull(gap);
@@ -688,6 +691,7 @@ export function readSubscribed(from: PackReader): SubscribedOp {
   const topicNo = from.u32();
   const idTag = from.u16();
   const sequence = from.f64();
+  const delivered = from.f64();
   const epoch = from.text();
   const recovered = from.u8();
   const gap = from.textOrNull();
@@ -697,6 +701,7 @@ export function readSubscribed(from: PackReader): SubscribedOp {
     topicNo,
     idTag,
     sequence,
+    delivered,
     epoch,
     recovered: recovered === 2 ? null : recovered === 1,
     gap: gap === null ? null : (JSON.parse(gap) as SubscribedOp['gap']),

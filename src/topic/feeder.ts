@@ -298,6 +298,7 @@ export class Feeder {
       topicNo: topic.no,
       idTag: topic.idTag,
       sequence: topic.head,
+      delivered: Math.max(subscription.delivered, gap.to),
       epoch: topic.epoch,
       recovered: false,
       gap,

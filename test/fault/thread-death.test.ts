@@ -1,13 +1,15 @@
 // Goal: a thread that dies is replaced; its publishes are answered; subscribers go on from the log.
-import { writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import pg from 'pg';
 import t from 'tap';
+import { EventStream } from '../support/event-stream.js';
 import { eventually } from '../support/eventually.js';
 import { judgeLog } from '../support/log-checker.js';
 import { startNode } from '../support/node.js';
 import { startPostgres } from '../support/postgres.js';
-import { Publisher } from '../support/publisher.js';
+import { Publisher, request } from '../support/publisher.js';
 import { Subscriber } from '../support/subscriber.js';
 
 const PRELOAD = path.resolve('test/support/die-on-demand.cjs');
@@ -66,3 +68,43 @@ for (const kind of ['worker', 'acceptor']) {
     subscriber.close();
   });
 }
+
+t.test(
+  'a worker that dies before the first page has not given what it was asked for',
+  async (t) => {
+    const trigger = path.join(tmpdir(), `die-early-${process.pid}`);
+    const postgres = await startPostgres();
+    t.teardown(() => postgres.stop());
+    const env = { DATABASE_URL: postgres.url, WORKERS: '1' };
+    const first = await startNode(env);
+    const messages = Array.from({ length: 100 }, (_, n) => ({ topic: 'early', payload: n }));
+    const headers = { 'content-type': 'application/json' };
+    const topic = { method: 'POST', headers, body: '{"name":"early"}' };
+    t.equal((await request(`${first.url}/api/topics`, topic)).status, 201);
+    const batch = { method: 'POST', headers, body: JSON.stringify({ messages }) };
+    t.equal((await request(`${first.url}/api/publish/batch`, batch)).status, 200);
+    t.equal(await first.stop(), 0);
+    // A node that has none of it in memory, and cannot read it yet.
+    const die = { NODE_OPTIONS: `--require ${PRELOAD}`, DIE_ON_DEMAND: trigger };
+    const node = await startNode({ ...env, ...die, DIE_ON_DEMAND_KIND: 'worker' });
+    t.teardown(() => node.kill9());
+    const holder = new pg.Client({ connectionString: postgres.url });
+    await holder.connect();
+    await holder.query('BEGIN');
+    await holder.query('LOCK TABLE conduit.messages IN ACCESS EXCLUSIVE MODE');
+    const subscriber = await Subscriber.open(node.wsUrl, 'json');
+    await subscriber.subscribe('early', { ack: 'none', start: { from: 'earliest' } });
+    const stream = await EventStream.open(`${node.url}/api/topics/early/events?from=earliest`);
+    await eventually(() => stream.lastEventId !== '');
+    t.match(stream.lastEventId, /:0$/, 'nothing was given yet');
+    writeFileSync(trigger, '');
+    await eventually(() => !existsSync(trigger));
+    await holder.end();
+    await eventually(() => subscriber.sequences.get('early')?.length === 100);
+    await eventually(() => stream.of('message').length === 100);
+    t.same(subscriber.disorder, []);
+    t.same([stream.of('gap'), subscriber.control.filter((frame) => 'gap' in frame)], [[], []]);
+    subscriber.close();
+    stream.close();
+  },
+);

@@ -80,6 +80,7 @@ t.test('every other operation comes out as it went in', async (t) => {
     topicNo: 3,
     idTag: 4095,
     sequence: 6,
+    delivered: 5,
     epoch: 'e',
     recovered: false,
     gap: { from: 1, to: 2, reason: 'retention' },
