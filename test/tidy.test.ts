@@ -5,6 +5,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import ts from 'typescript';
+import { readMigrations } from '../src/log/migration-files.js';
 import { lengthOf, lineOf, readSources, type Source, visit } from './support/source-tree.js';
 
 const PACKAGE_FOLDER = fileURLToPath(new URL('../../', import.meta.url));
@@ -100,6 +101,11 @@ for (const [rule, broken] of Object.entries(RULES)) {
     );
   });
 }
+
+t.test('migrations are numbered from 0001 without a hole', async (t) => {
+  const migrations = await readMigrations(path.join(PACKAGE_FOLDER, 'sql'));
+  t.ok(migrations.length > 0);
+});
 
 t.test('no exception is stale', async (t) => {
   t.same(

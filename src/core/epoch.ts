@@ -1,7 +1,7 @@
 /**
  * The epoch of a topic as clients hold it: opaque to them, 1 to 32 of [0-9a-z]. Inside: the length of
  * the topic id in base 36 (one digit), the id in base 36, and the incarnation of the log (see
- * sql/0008_incarnations.sql; in memory, one boot).
+ * sql/0009_incarnations.sql; in memory, one boot).
  */
 
 /** `incarnation`: 1 to 20 of [0-9a-z]. */

@@ -1,6 +1,6 @@
 /**
  * Which incarnation of the log a database holds, and what a position of another one is worth here; both are
- * kept by sql/0008_incarnations.sql. Keeps no state.
+ * kept by sql/0009_incarnations.sql. Keeps no state.
  */
 import { isWritable } from './log-connection.js';
 import type { Queryable } from './queryable.js';

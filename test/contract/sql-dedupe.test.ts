@@ -211,7 +211,7 @@ t.test(
     const url = server.url.replace(/\/postgres$/, '/old');
     const folder = await mkdtemp(path.join(tmpdir(), 'conduit-sql-'));
     for (const file of await readdir(path.join(PACKAGE_FOLDER, 'sql'))) {
-      if (file < '0008') await cp(path.join(PACKAGE_FOLDER, 'sql', file), path.join(folder, file));
+      if (file < '0010') await cp(path.join(PACKAGE_FOLDER, 'sql', file), path.join(folder, file));
     }
     await migrate(url, { folder });
     const old = await connect(url);

@@ -49,6 +49,6 @@ t.test('a newer database is refused by an older version', async (t) => {
 t.test('a file that changed after it ran is refused', async (t) => {
   await writeFile(path.join(folder, next), 'CREATE TABLE conduit.next (a int);');
   await t.rejects(migrate(server.url, { folder }), { message: /must not be changed$/ });
-  await writeFile(path.join(folder, '0009_hole.sql'), '');
+  await writeFile(path.join(folder, '9999_hole.sql'), '');
   await t.rejects(migrate(server.url, { folder }), LogConfigurationError);
 });
