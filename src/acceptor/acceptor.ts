@@ -15,6 +15,7 @@ import {
   UNSUBSCRIBED_TOPIC_DELETED,
   type UnsubscribedOp,
 } from '../thread/ops.js';
+import { Bodies } from './bodies.js';
 import { Browsing } from './browsing.js';
 import { Callers } from './callers.js';
 import { Control } from './control.js';
@@ -61,6 +62,7 @@ export class Acceptor {
   readonly #control: Control;
   readonly #topics: TopicRoutes;
   readonly #publishes: PublishRoutes;
+  readonly #bodies: Bodies;
   #listening: us_listen_socket | null = null;
   #state: 'open' | 'stopped' = 'open';
 
@@ -72,6 +74,8 @@ export class Acceptor {
     const guard = new Guard((where, stack) => tell({ type: 'handler-fault', where, stack }));
     const onFault = (error: unknown): void => guard.caught('request', error);
     const callers = new Callers(config);
+    const bodies = new Bodies({ clock, onFault });
+    this.#bodies = bodies;
     this.#workers = new Workers(config.workers, limits, guard);
     this.#publishing = new Publishing(this.#workers, limits, clock);
     this.#subscriptions = new Subscriptions({
@@ -109,7 +113,14 @@ export class Acceptor {
     });
     const browsing = new Browsing(this.#workers, start.browse, limits);
     this.#browsing = browsing;
-    this.#control = new Control({ workers: this.#workers, limits, inMemory, browsing, onFault });
+    this.#control = new Control({
+      workers: this.#workers,
+      limits,
+      inMemory,
+      browsing,
+      bodies,
+      onFault,
+    });
     this.#system = new SystemRoutes({
       control: this.#control,
       version,
@@ -119,7 +130,7 @@ export class Acceptor {
       streams: () => this.#streams.size,
     });
     this.#topics = new TopicRoutes(this.#control);
-    this.#publishes = new PublishRoutes({ publishing: this.#publishing, limits, onFault });
+    this.#publishes = new PublishRoutes({ publishing: this.#publishing, limits, bodies });
     this.#sessions.mount(this.#app);
     mountRoutes(this.#app, this.#routes(), { guard, callers });
   }
@@ -165,6 +176,7 @@ export class Acceptor {
     this.#state = 'stopped';
     this.#sessions.close();
     this.#streams.close();
+    this.#bodies.close();
     if (this.#listening !== null) uWS.us_listen_socket_close(this.#listening);
     this.#app.close();
     this.#workers.closeAll();

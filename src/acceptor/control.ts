@@ -6,7 +6,8 @@ import type { HttpRequest } from 'uWebSockets.js';
 import { RequestError } from '../core/errors.js';
 import type { Limits } from '../core/limits.js';
 import { parseJsonBody } from '../wire/json-body.js';
-import { bodyType, readBody } from './body.js';
+import type { Bodies } from './bodies.js';
+import { bodyType } from './body-type.js';
 import type { Browsing } from './browsing.js';
 import { type Exchange, faultOfOurs } from './exchange.js';
 import { TENANT } from './publishing.js';
@@ -18,6 +19,7 @@ export interface ControlOptions {
   /** Each worker has topics of its own: lists are merged from all. */
   inMemory: boolean;
   browsing: Browsing;
+  bodies: Bodies;
   onFault: (error: unknown) => void;
 }
 
@@ -26,6 +28,7 @@ export class Control {
   readonly limits: Limits;
   readonly inMemory: boolean;
   readonly browsing: Browsing;
+  readonly #bodies: Bodies;
   readonly #onFault: (error: unknown) => void;
 
   constructor(options: ControlOptions) {
@@ -33,6 +36,7 @@ export class Control {
     this.limits = options.limits;
     this.inMemory = options.inMemory;
     this.browsing = options.browsing;
+    this.#bodies = options.bodies;
     this.#onFault = options.onFault;
   }
 
@@ -75,12 +79,8 @@ export class Control {
     bodyType(req, ['json']);
     const name = limit === 'frameBytesMax' ? 'FRAME_BYTES_MAX' : 'PUBLISH_BODY_BYTES_MAX';
     const bound = { bytesMax: this.limits[limit], name };
-    readBody(
-      exchange,
-      req,
-      bound,
-      (bytes) => this.run(exchange, use.bind(null, parseJsonBody(bytes))),
-      this.#onFault,
+    this.#bodies.read(exchange, bound, (bytes) =>
+      this.run(exchange, use.bind(null, parseJsonBody(bytes))),
     );
   }
 

@@ -9,7 +9,7 @@ import { ERRORS, RequestError } from '../core/errors.js';
 import { formatUuid, makeUuidV7 } from '../core/uuid.js';
 import { problemBody, retryAfterSeconds } from '../wire/problem.js';
 import type { Callers } from './callers.js';
-import { CONTENT_TYPE_OUT, JSON_TYPE, ORIGIN } from './header-bytes.js';
+import { CONTENT_LENGTH, CONTENT_TYPE_OUT, JSON_TYPE, ORIGIN } from './header-bytes.js';
 
 const STATUS: Readonly<Record<number, string>> = {
   201: '201 Created',
@@ -19,6 +19,7 @@ const STATUS: Readonly<Record<number, string>> = {
   403: '403 Forbidden',
   404: '404 Not Found',
   405: '405 Method Not Allowed',
+  408: '408 Request Timeout',
   409: '409 Conflict',
   413: '413 Payload Too Large',
   415: '415 Unsupported Media Type',
@@ -36,6 +37,8 @@ export type HeaderList = readonly string[];
 
 export class Exchange {
   readonly res: HttpResponse;
+  /** As sent, digits; '' when it has none. */
+  readonly contentLength: string;
   /** Of the page that sent it; '' when none did. */
   readonly origin: string;
   readonly #callers: Callers;
@@ -46,6 +49,7 @@ export class Exchange {
   /** `withBody` false: the request is a HEAD. */
   constructor(res: HttpResponse, req: HttpRequest, callers: Callers, withBody = true) {
     this.res = res;
+    this.contentLength = req.getHeader(CONTENT_LENGTH);
     this.origin = req.getHeader(ORIGIN);
     this.#callers = callers;
     this.#withBody = withBody;
@@ -109,14 +113,25 @@ export class Exchange {
     this.reply(status, body, PROBLEM_TYPE, ['X-Request-Id', requestId, ...retry, ...headers]);
   }
 
-  /** Answers and closes the connection: what is still on its way is not read. */
+  /**
+   * Answers and closes the connection: what is still on its way is not read, and no request behind this
+   * one runs. uWS goes on with a request that came in the same segment as soon as this one is answered,
+   * and closes the connection when it is not: so the answer waits until the segment was gone through.
+   */
   failAndClose(error: RequestError): void {
     if (!this.#mayAnswer()) return;
+    setImmediate(() => {
+      if (this.#state === 'answered') this.#lastAnswer(error);
+    });
+  }
+
+  #lastAnswer(error: RequestError): void {
     const requestId = formatUuid(makeUuidV7(Date.now(), 0));
     const body = problemBody(error.code, error.message, error.field, requestId);
     this.res.cork(() => {
       this.#head(ERRORS[error.code].status, PROBLEM_TYPE, ['X-Request-Id', requestId]);
-      this.res.end(body, true);
+      // Without a body: uWS for Node 20 does not close after endWithoutBody.
+      this.res.end(this.#withBody ? body : '', true);
     });
   }
 

@@ -9,6 +9,7 @@ export const ORIGIN = bytes('origin');
 export const CONTENT_ENCODING = bytes('content-encoding');
 export const CONTENT_LENGTH = bytes('content-length');
 export const CONTENT_TYPE = bytes('content-type');
+export const TRANSFER_ENCODING = bytes('transfer-encoding');
 export const IDEMPOTENCY_KEY = bytes('idempotency-key');
 
 /** As they are written in answers. */

@@ -13,7 +13,7 @@ export async function nativeModuleTrouble(): Promise<string | null> {
     const why = (error instanceof Error ? error.message : String(error)).split('\n', 1)[0];
     return (
       `uWebSockets.js does not load on Node.js ${process.version}, ${platform()}: ${why}; ` +
-      `use Node.js 20, or replace its alias in package.json by ${UPSTREAM} (README)`
+      `use Node.js 20 where glibc is older than 2.38, or replace its alias in package.json by ${UPSTREAM} (README)`
     );
   }
 }

@@ -17,7 +17,8 @@ import {
   isDedupeKey,
 } from '../wire/publish.js';
 import { publishedJson, publishedMsgpack } from '../wire/result.js';
-import { bodyType, readBody } from './body.js';
+import type { Bodies } from './bodies.js';
+import { bodyType } from './body-type.js';
 import { deferredAnswer } from './deferred-answer.js';
 import { type Exchange, faultOfOurs } from './exchange.js';
 import { IDEMPOTENCY_KEY, JSON_TYPE, MSGPACK_TYPE } from './header-bytes.js';
@@ -27,7 +28,7 @@ import { Waiting } from './requests.js';
 export interface PublishRoutesOptions {
   publishing: Publishing;
   limits: Limits;
-  onFault: (error: unknown) => void;
+  bodies: Bodies;
 }
 
 export class PublishRoutes {
@@ -38,7 +39,7 @@ export class PublishRoutes {
   }
 
   publish(exchange: Exchange, req: HttpRequest): void {
-    const { limits, publishing, onFault } = this.#options;
+    const { limits, publishing, bodies } = this.#options;
     const type = bodyType(req, ['json', 'msgpack']);
     const idempotencyKey = readIdempotencyKey(req, limits);
     const bound = { bytesMax: limits.publishBodyBytesMax, name: 'PUBLISH_BODY_BYTES_MAX' };
@@ -51,11 +52,11 @@ export class PublishRoutes {
         (link, bytes) => new HttpPublish(link, bytes, exchange, publish.topic, type),
       );
     };
-    readBody(exchange, req, bound, use, onFault);
+    bodies.read(exchange, bound, use);
   }
 
   batch(exchange: Exchange, req: HttpRequest): void {
-    const { limits, onFault } = this.#options;
+    const { limits, bodies } = this.#options;
     const type = bodyType(req, ['json', 'msgpack', 'ndjson']);
     const idempotencyKey = readIdempotencyKey(req, limits);
     const bound = { bytesMax: limits.batchBodyBytesMax, name: 'BATCH_BODY_BYTES_MAX' };
@@ -67,7 +68,7 @@ export class PublishRoutes {
     const use = (body: Uint8Array): void => {
       this.#sendBatch(exchange, decode[type](body, limits), idempotencyKey);
     };
-    readBody(exchange, req, bound, use, onFault);
+    bodies.read(exchange, bound, use);
   }
 
   #sendBatch(exchange: Exchange, items: BatchItem[], idempotencyKey: string | null): void {

@@ -4,6 +4,7 @@
  */
 import type { HttpRequest, HttpResponse, TemplatedApp } from 'uWebSockets.js';
 import { RequestError } from '../core/errors.js';
+import { isRefused } from './admission.js';
 import type { Asked, Callers } from './callers.js';
 import { Exchange, faultOfOurs } from './exchange.js';
 import type { Guard } from './guard.js';
@@ -70,17 +71,6 @@ export function mountRoutes(
       exchange.fail(new RequestError('not_found', 'there is no such path'));
     }),
   );
-}
-
-/** Before its body is read, and nothing behind it on the connection runs. */
-function isRefused(
-  exchange: Exchange,
-  req: HttpRequest,
-  { callers, asked }: { callers: Callers; asked: Asked },
-): boolean {
-  const refusal = callers.refusal(req, exchange.origin, asked);
-  if (refusal !== null) exchange.failAndClose(refusal);
-  return refusal !== null;
 }
 
 /** Each method is a route of its own to uWS, which tries it before `any`; HEAD goes with GET. */

@@ -13,6 +13,7 @@ import type { Config } from '../config/config.js';
 import type { Clock } from '../core/clock.js';
 import { CLOSE, RequestError } from '../core/errors.js';
 import { WS_MESSAGE_TIMES_MAX } from '../core/limits.js';
+import { isRefused } from './admission.js';
 import type { Callers } from './callers.js';
 import type { Deliveries } from './deliveries.js';
 import { Exchange } from './exchange.js';
@@ -190,11 +191,7 @@ export class Sessions implements SessionKeeper {
   #upgrade(res: HttpResponse, req: HttpRequest, context: us_socket_context_t): void {
     const { callers } = this.#options;
     const exchange = new Exchange(res, req, callers);
-    const stranger = callers.refusal(req, exchange.origin, 'page');
-    if (stranger !== null) {
-      exchange.failAndClose(stranger);
-      return;
-    }
+    if (isRefused(exchange, req, { callers, asked: 'page' })) return;
     const refusal = this.#refusal(req);
     if (refusal !== null) {
       exchange.failWith(refusal);

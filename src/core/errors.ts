@@ -152,6 +152,7 @@ export const ERRORS = {
   job_not_found: { id: 54, status: 404, temporary: false, title: 'No such job' },
   message_not_found: { id: 55, status: 404, temporary: false, title: 'No such message' },
   host_refused: { id: 61, status: 403, temporary: false, title: 'The node has another name' },
+  request_timeout: { id: 62, status: 408, temporary: false, title: 'The request took too long' },
   duplicate_key: { id: 60, status: 400, temporary: false, title: 'A field is given twice' },
   log_full: { id: 47, status: 503, temporary: true, title: 'The log is full' },
 } as const satisfies Record<string, ErrorSpec>;
