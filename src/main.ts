@@ -11,6 +11,7 @@ import { heldMemoryWarnings, machineBytes } from './config/held-memory.js';
 import { openToAll } from './config/warnings.js';
 import { describeDatabase } from './core/database-url.js';
 import type { BrowseAsk } from './log/browsed.js';
+import { connectionTrouble } from './log/connection-budget.js';
 import type { ReadRange } from './log/message-log.js';
 import { createLogger, type Logger } from './observe/logger.js';
 import { banner, describeEmbedded } from './supervisor/banner.js';
@@ -58,6 +59,7 @@ export async function runNode(options: NodeOptions): Promise<number> {
       const prepared = await life.untilEnd(prepareDatabase(databaseUrl, patience));
       databaseUrl = prepared.databaseUrl;
       for (const name of prepared.applied) logger.info({ name }, 'migrated');
+      await warnOfConnections(databaseUrl, config, logger);
       pools = openPools(config, databaseUrl, logger);
       life.owns(pools);
     }
@@ -80,6 +82,12 @@ export async function runNode(options: NodeOptions): Promise<number> {
 
 function refuse(trouble: string | null): void {
   if (trouble !== null) throw new StartRefused(trouble);
+}
+
+/** What cannot be asked will say so itself. */
+async function warnOfConnections(url: string, { workers }: Config, logger: Logger): Promise<void> {
+  const trouble = await connectionTrouble(url, workers).catch(() => null);
+  if (trouble !== null) logger.warn(trouble);
 }
 
 interface Pools {

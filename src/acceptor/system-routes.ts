@@ -1,6 +1,7 @@
 /** /api/stats, /api/health, /livez, /readyz: what operators and load balancers ask. */
 import type { Control } from './control.js';
 import type { Exchange } from './exchange.js';
+import { checksOf, type WorkerHealth } from './health.js';
 
 export interface SystemRoutesOptions {
   control: Control;
@@ -31,18 +32,6 @@ interface WorkerStats {
   abandoned: number;
 }
 
-/** What is down, in words for whoever asks: the operator's log says where and why. */
-const LOG_TROUBLE: Readonly<Record<string, string>> = {
-  connecting: 'the log is being connected to',
-  lost: 'the log cannot be reached',
-  read_only: 'the database is read-only',
-  closed: 'the log is closed',
-};
-
-interface WorkerHealth {
-  log: { mode: string; state: string };
-}
-
 export class SystemRoutes {
   readonly #options: SystemRoutesOptions;
   #state: 'serving' | 'draining' = 'serving';
@@ -62,7 +51,7 @@ export class SystemRoutes {
   /** 200 only when this node would serve a publish now. */
   ready(exchange: Exchange): void {
     this.#options.control.run(exchange, async () => {
-      const checks = await this.#checks();
+      const { checks } = await this.#look('publish');
       const ready = Object.values(checks).every((state) => state === 'ok');
       exchange.json(ready ? 200 : 503, { status: ready ? 'ready' : 'not ready', checks });
     });
@@ -72,7 +61,7 @@ export class SystemRoutes {
     const { control, version, nodeId } = this.#options;
     const { inMemory } = control;
     this.#options.control.run(exchange, async () => {
-      const checks = await this.#checks();
+      const { checks, workers } = await this.#look('all');
       const ok = Object.values(checks).every((state) => state === 'ok');
       exchange.json(ok ? 200 : 503, {
         status: ok ? 'ok' : 'degraded',
@@ -81,6 +70,7 @@ export class SystemRoutes {
         ...(inMemory ? { warning: 'messages are in memory: nothing survives a restart' } : {}),
         version,
         node: nodeId,
+        workers,
       });
     });
   }
@@ -114,15 +104,19 @@ export class SystemRoutes {
     });
   }
 
-  async #checks(): Promise<Record<string, string>> {
+  /** What each worker says, and what it comes to: for a publish now, or for all that has been promised. */
+  async #look(
+    about: 'publish' | 'all',
+  ): Promise<{ checks: Record<string, string>; workers: WorkerHealth[] }> {
     const { workers } = this.#options.control;
-    const checks: Record<string, string> = {};
-    checks['node'] = this.#state === 'draining' ? 'draining' : 'ok';
-    checks['workers'] = workers.complete ? 'ok' : 'a worker is being replaced';
-    if (!workers.complete) return checks;
+    const node = {
+      node: this.#state === 'draining' ? 'draining' : 'ok',
+      workers: workers.complete ? 'ok' : 'a worker is being replaced',
+    };
+    if (!workers.complete) return { checks: node, workers: [] };
     const all = await this.#options.control.askAll<WorkerHealth>('health', {});
-    const bad = all.find(({ log }) => log.state !== 'open');
-    checks['log'] = bad === undefined ? 'ok' : (LOG_TROUBLE[bad.log.state] ?? 'not open');
-    return checks;
+    const { publish, later } = checksOf(all);
+    const checks = { ...node, ...publish, ...(about === 'all' ? later : {}) };
+    return { checks, workers: all };
   }
 }

@@ -4,6 +4,7 @@ import { effectiveTable } from '../config/effective.js';
 import { heldMemoryTable, machineBytes } from '../config/held-memory.js';
 import { ConfigError, type Environment, loadConfig } from '../config/load-config.js';
 import { withLocalDefaults } from '../config/local-defaults.js';
+import { connectionsLine } from '../log/connection-budget.js';
 import { printMigrations } from '../log/migrations.js';
 import { runNode } from '../main.js';
 import { prepareDatabase, reachDatabase } from '../supervisor/database.js';
@@ -38,6 +39,7 @@ export async function configCommand({ env, print, complain }: CommandContext): P
   const { config, warnings } = loadConfig(env);
   print(effectiveTable(config, env));
   print(`\n${heldMemoryTable(config, machineBytes())}`);
+  print(`\n${connectionsLine(config.workers)}`);
   warnings.forEach(complain);
   return 0;
 }

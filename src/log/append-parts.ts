@@ -6,12 +6,11 @@ import { AppendQueue } from './append-queue.js';
 import type { AppendConnection, AppendSession } from './append-session.js';
 import { TopicWaiter } from './append-waiter.js';
 import { AppendWriter } from './append-writer.js';
+import { WORKER_CONNECTIONS } from './connection-budget.js';
 import { KeptConnection } from './kept-connection.js';
 import type { LogSink, PendingAppend } from './message-log.js';
 import type { Queryable } from './queryable.js';
 
-/** Sessions that wait for rows; opened when the first topic is found locked. */
-const WAITING_LANES = 2;
 const RECONNECT = { firstMs: 20, capMs: 500 };
 
 export interface AppendPartsOptions<A extends PendingAppend> {
@@ -52,7 +51,7 @@ export function buildAppends<A extends PendingAppend>(
     onDown: options.onDown,
     onOpen: options.onOpen,
   });
-  const lanes = Array.from({ length: WAITING_LANES }, () => {
+  const lanes = Array.from({ length: WORKER_CONNECTIONS.wait }, () => {
     const waiting = new KeptConnection<AppendSession>({
       open: options.openWaiting,
       reopen: 'when asked',

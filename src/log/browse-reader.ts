@@ -7,6 +7,7 @@ import { RequestError } from '../core/errors.js';
 import { DEFAULT_LIMITS } from '../core/limits.js';
 import { BrowseCalls } from './browse-calls.js';
 import type { BrowseAsk, Browsed } from './browsed.js';
+import { READER_CONNECTIONS } from './connection-budget.js';
 import { readIncarnation } from './incarnation.js';
 import { openPool } from './log-connection.js';
 import { faultOf } from './log-errors.js';
@@ -17,14 +18,12 @@ import type { PageReaderOptions } from './page-reader.js';
 import { PostgresSubscriptions } from './postgres-subscriptions.js';
 import { TopicStore } from './topic-store.js';
 
-const CONNECTIONS_MAX = 2;
-
 export class BrowseReader {
   readonly #pool: ReturnType<typeof openPool>;
   readonly #calls: BrowseCalls;
 
   constructor(options: PageReaderOptions) {
-    const pool = openPool(options, CONNECTIONS_MAX);
+    const pool = openPool(options, READER_CONNECTIONS);
     // It makes no topic, so the limits of making one are not asked.
     const topics = new TopicStore({ db: pool, limits: DEFAULT_LIMITS });
     const messages = new MessageStore(pool);

@@ -45,6 +45,11 @@ export class KeptConnection<S extends KeptSession> {
     this.#options = options;
   }
 
+  /** `idle`: nobody has asked for it. */
+  get state(): 'idle' | 'open' | 'away' | 'closed' {
+    return this.#state;
+  }
+
   /** Null while it is away. */
   get session(): S | null {
     return this.#session;

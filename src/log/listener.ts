@@ -43,8 +43,9 @@ export class Listener {
     });
   }
 
-  get isListening(): boolean {
-    return this.#connection.session !== null;
+  get state(): 'yes' | 'no' | 'off' {
+    if (this.#connection.state === 'idle') return 'off';
+    return this.#connection.state === 'open' ? 'yes' : 'no';
   }
 
   start(): void {

@@ -61,6 +61,7 @@ type Leftover<A> =
 
 export class MemoryLog<A extends PendingAppend> implements MessageLog<A> {
   readonly mode = 'memory';
+  readonly vitals = null;
   readonly subscriptions: MemorySubscriptions;
   readonly #options: MemoryLogOptions<A>;
   readonly #timers: Timers;

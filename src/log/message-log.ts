@@ -5,6 +5,7 @@
  */
 import type { ErrorCode } from '../core/errors.js';
 import type { LogRow, Publication } from '../core/message.js';
+import type { LogVitals } from './log-vitals.js';
 import type { SubscriptionStore } from './subscription-store.js';
 
 /** How long a topic keeps messages; null: no bound of this kind but the node's own. */
@@ -59,7 +60,8 @@ export interface FirstResult {
   deferred: { id: number; deliverAtMs: number } | null;
 }
 
-export type LogState = 'connecting' | 'open' | 'read_only' | 'lost' | 'closed';
+/** `full`: appends are tried, and refused for want of room on the database's disk. */
+export type LogState = 'connecting' | 'open' | 'read_only' | 'full' | 'lost' | 'closed';
 
 /**
  * Where outcomes go. Given at construction; called from the log's own turns, never from inside
@@ -134,6 +136,8 @@ export interface LogTotals {
 export interface MessageLog<A extends PendingAppend> {
   readonly mode: 'memory' | 'postgres';
   readonly state: LogState;
+  /** Null: nothing has to move by itself. */
+  readonly vitals: LogVitals | null;
   /** What outlives sessions, beside the messages. */
   readonly subscriptions: SubscriptionStore;
   /** Connects, asserts durability settings, starts retention and release timers. */

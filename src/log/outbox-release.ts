@@ -3,7 +3,9 @@
  * topics; release-batch.ts is the transaction. One per topic worker, on a connection of its own.
  * Nodes and workers may run it for the same topic: an advisory lock lets one at a time.
  */
+import type { Clock } from '../core/clock.js';
 import type { LogRow } from '../core/message.js';
+import { ReleaseWatch } from './log-vitals.js';
 import type { Queryable } from './queryable.js';
 import type { ReleaseOutcome } from './release-batch.js';
 import { BATCH_ROWS_MAX, dropBatch, releaseBatch } from './release-batch.js';
@@ -22,7 +24,8 @@ const DUE_TOPICS_SQL = `WITH RECURSIVE heads AS (
     SELECT next.topic_id, next.due_at FROM heads h, LATERAL (
       SELECT o.topic_id, o.due_at FROM conduit.outbox o WHERE o.topic_id > h.topic_id
       ORDER BY o.topic_id, o.due_at LIMIT 1) next)
-  SELECT h.topic_id, n.name AS tenant, t.name
+  SELECT h.topic_id, n.name AS tenant, t.name, extract(epoch FROM h.due_at) * 1000 AS due_ms,
+    extract(epoch FROM clock_timestamp() - h.due_at) * 1000 AS late_ms
   FROM heads h
   LEFT JOIN conduit.topics t ON t.id = h.topic_id AND t.deleted_at IS NULL
   LEFT JOIN conduit.tenants n ON n.id = t.tenant_id
@@ -33,6 +36,8 @@ interface DueTopic {
   /** Null, both: the topic is gone. */
   tenant: string | null;
   name: string | null;
+  due_ms: string;
+  late_ms: string;
 }
 
 export interface OutboxReleaseOptions {
@@ -40,6 +45,7 @@ export interface OutboxReleaseOptions {
   session: () => Promise<Queryable | null>;
   /** A turn failed on it: it may have a transaction open. */
   drop: (session: Queryable, error: unknown) => void;
+  clock: Clock;
   dedupeWindowMs: number;
   /** Whether this worker appends to the topic. */
   owns: (tenant: string, topic: string) => boolean;
@@ -57,6 +63,7 @@ type State = 'stopped' | 'waiting' | 'working' | 'woken';
 
 export class OutboxRelease {
   readonly #options: OutboxReleaseOptions;
+  readonly #watch: ReleaseWatch;
   /** 'woken': working, and to be done again at once. */
   #state: State = 'stopped';
   #timer: NodeJS.Timeout | null = null;
@@ -64,6 +71,11 @@ export class OutboxRelease {
 
   constructor(options: OutboxReleaseOptions) {
     this.#options = options;
+    this.#watch = new ReleaseWatch(options.clock);
+  }
+
+  get vitals(): ReleaseWatch['vitals'] {
+    return this.#watch.vitals;
   }
 
   start(): void {
@@ -120,14 +132,27 @@ export class OutboxRelease {
   /** One batch of each topic with something due: rows that left the outbox. */
   async #release(client: Queryable): Promise<number> {
     const { rows } = await client.query<DueTopic>(DUE_TOPICS_SQL);
+    const ours = rows.filter((row) => this.#isOurs(row));
+    const [oldest] = ours;
+    this.#watch.looked(
+      oldest ? { dueAtMs: Number(oldest.due_ms), lateMs: Number(oldest.late_ms) } : null,
+    );
     let moved = 0;
-    for (const { topic_id, tenant, name } of rows) {
+    for (const { topic_id, name } of ours) {
       if (this.#isStopped()) break;
       const topicId = Number(topic_id);
-      if (tenant === null || name === null) moved += await this.#drop(client, topicId);
-      else if (this.#options.owns(tenant, name)) moved += await this.#releaseTopic(client, topicId);
+      moved +=
+        name === null
+          ? await this.#drop(client, topicId)
+          : await this.#releaseTopic(client, topicId);
     }
+    if (moved > 0) this.#watch.moved();
     return moved;
+  }
+
+  /** What is left of a topic that is gone is everybody's. */
+  #isOurs({ tenant, name }: DueTopic): boolean {
+    return tenant === null || name === null || this.#options.owns(tenant, name);
   }
 
   async #releaseTopic(client: Queryable, topicId: number): Promise<number> {

@@ -3,14 +3,13 @@
  * nothing of appends and epochs.
  */
 import { RequestError } from '../core/errors.js';
+import { READER_CONNECTIONS } from './connection-budget.js';
 import type { KeptPool } from './kept-pool.js';
 import { openPool } from './log-connection.js';
 import { faultOf } from './log-errors.js';
 import { LOG_REFUSALS, refusalError } from './log-refusal.js';
 import type { LogPage, ReadRange } from './message-log.js';
 import { MessageStore } from './message-store.js';
-
-const CONNECTIONS_MAX = 2;
 
 export interface PageReaderOptions {
   databaseUrl: string;
@@ -22,7 +21,7 @@ export class PageReader {
   readonly #messages: MessageStore;
 
   constructor(options: PageReaderOptions) {
-    this.#pool = openPool(options, CONNECTIONS_MAX);
+    this.#pool = openPool(options, READER_CONNECTIONS);
     this.#messages = new MessageStore(this.#pool);
   }
 

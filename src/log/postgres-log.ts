@@ -12,16 +12,19 @@ import type { AppendParts } from './append-parts.js';
 import { buildAppends } from './append-parts.js';
 import type { AppendSession } from './append-session.js';
 import { openAppendSession } from './append-session.js';
+import { WORKER_CONNECTIONS } from './connection-budget.js';
 import { enterIncarnation } from './incarnation.js';
 import { KeptConnection, type KeptSession } from './kept-connection.js';
 import type { KeptPool } from './kept-pool.js';
 import { LISTEN_ANSWER_MS, Listener } from './listener.js';
+import { LogCondition } from './log-condition.js';
 import { LogConfigurationError } from './log-configuration-error.js';
 import type { ConnectionOptions } from './log-connection.js';
 import { isWritable, openConnection, openPool } from './log-connection.js';
 import { faultOf, messageOf } from './log-errors.js';
 import { LogIncarnation } from './log-incarnation.js';
-import { LOG_READ_ONLY, LOG_REFUSALS, LOG_UNREACHABLE, refusalError } from './log-refusal.js';
+import { LOG_REFUSALS, refusalError } from './log-refusal.js';
+import type { LogVitals } from './log-vitals.js';
 import type {
   DeferOutcome,
   DeferRequest,
@@ -40,13 +43,11 @@ import { MessageStore } from './message-store.js';
 import { OutboxRelease } from './outbox-release.js';
 import { OUTBOX_CHANNEL, OutboxStore } from './outbox-store.js';
 import { PostgresSubscriptions } from './postgres-subscriptions.js';
+import { hasRoom } from './room-check.js';
 import type { SubscriptionStore } from './subscription-store.js';
 import { TOPICS_CHANNEL, TopicStore } from './topic-store.js';
 import { UPKEEP_ANSWER_MS, Upkeep } from './upkeep.js';
 
-/** For the stores. */
-const POOL_SIZE = 2;
-const READ_ONLY_LOOK_MS = 1_000;
 const RELEASE_RECONNECT = { firstMs: 100, capMs: 2_000 };
 /** A session that is away for longer is spoken of. */
 const AWAY_MS = 1_000;
@@ -81,16 +82,15 @@ export class PostgresLog<A extends PendingAppend> implements MessageLog<A> {
   readonly #releaseConnection: KeptConnection<KeptSession>;
   readonly #upkeep: Upkeep;
   readonly #incarnation: LogIncarnation;
-  #state: LogState = 'connecting';
+  readonly #condition: LogCondition;
   readonly #listener: Listener;
   #isWritable = true;
-  #readOnlyLook: NodeJS.Timeout | null = null;
 
   constructor(options: PostgresLogOptions<A>) {
     this.#options = options;
     const { limits, clock, sink } = options;
     const onTrouble = this.#onTrouble;
-    this.#pool = openPool(this.#session('query'), POOL_SIZE);
+    this.#pool = openPool(this.#session('query'), WORKER_CONNECTIONS.query);
     this.#topics = new TopicStore({ db: this.#pool, limits });
     this.#messages = new MessageStore(this.#pool);
     this.#outbox = new OutboxStore(this.#pool);
@@ -105,9 +105,19 @@ export class PostgresLog<A extends PendingAppend> implements MessageLog<A> {
       limits,
       clock,
       sink,
-      onOpen: () => this.#opened(),
-      onDown: (detail) => this.#down(detail),
-      onReadOnly: (detail) => this.#readOnly(detail),
+      onOpen: () => {
+        if (this.#isWritable) this.#condition.opened();
+        else this.#condition.readOnly('the database is read-only');
+      },
+      onDown: (detail) => this.#condition.down(detail),
+      onReadOnly: (detail) => this.#condition.readOnly(detail),
+      onTrouble,
+    });
+    this.#condition = new LogCondition({
+      isWritable: () => this.#isWritableAgain(),
+      hasRoom: () => hasRoom(this.#pool),
+      refuse: (refusal) => this.#appends.writer.refuse(refusal),
+      onChanged: (state, detail) => sink.stateChanged(state, detail),
       onTrouble,
     });
     this.#releaseConnection = new KeptConnection({
@@ -128,13 +138,18 @@ export class PostgresLog<A extends PendingAppend> implements MessageLog<A> {
     });
     this.#incarnation = new LogIncarnation({
       db: this.#pool,
-      isOpen: () => this.#state === 'open',
+      isOpen: () => this.state === 'open',
       onChanged: () => sink.epochChanged(),
       onTrouble,
     });
-    this.#listener = new Listener({
-      open: (onLost) =>
-        openConnection({ ...this.#session('listen'), answerMs: LISTEN_ANSWER_MS }, onLost),
+    this.#listener = this.#makeListener();
+  }
+
+  #makeListener(): Listener {
+    const { clock, sink } = this.#options;
+    const session = { ...this.#session('listen'), answerMs: LISTEN_ANSWER_MS };
+    return new Listener({
+      open: (onLost) => openConnection(session, onLost),
       channels: [OUTBOX_CHANNEL, TOPICS_CHANNEL],
       clock,
       onNotification: (channel, payload) => {
@@ -145,7 +160,7 @@ export class PostgresLog<A extends PendingAppend> implements MessageLog<A> {
         this.#release.wake();
         if (how === 'again') sink.headsMoved(null);
       },
-      onDown: (detail) => onTrouble('the session that listens is away', new Error(detail)),
+      onDown: (detail) => this.#onTrouble('the session that listens is away', new Error(detail)),
     });
   }
 
@@ -159,6 +174,7 @@ export class PostgresLog<A extends PendingAppend> implements MessageLog<A> {
         if (session !== null && session.client === client)
           connection.drop(session, messageOf(error));
       },
+      clock: this.#options.clock,
       dedupeWindowMs: limits.dedupeWindowMs,
       owns,
       onReleased: (topicId, rows) => sink.released(topicId, rows),
@@ -170,7 +186,15 @@ export class PostgresLog<A extends PendingAppend> implements MessageLog<A> {
   }
 
   get state(): LogState {
-    return this.#state;
+    return this.#condition.state;
+  }
+
+  get vitals(): LogVitals {
+    return {
+      ...this.#release.vitals,
+      upkeepMs: this.#upkeep.sinceMs,
+      listening: this.#listener.state,
+    };
   }
 
   async open(): Promise<void> {
@@ -182,10 +206,9 @@ export class PostgresLog<A extends PendingAppend> implements MessageLog<A> {
   }
 
   async close(): Promise<void> {
-    if (this.#state === 'closed') return;
-    this.#state = 'closed';
+    if (this.state === 'closed') return;
+    this.#condition.close();
     this.#incarnation.stop();
-    if (this.#readOnlyLook !== null) clearInterval(this.#readOnlyLook);
     await this.#appends.writer.close();
     await Promise.all([this.#listener.close(), this.#closeRelease(), this.#upkeep.stop()]);
     await this.#pool.end();
@@ -274,6 +297,7 @@ export class PostgresLog<A extends PendingAppend> implements MessageLog<A> {
   }
 
   readonly #onTrouble = (what: string, error: unknown): void => {
+    if (faultOf(error) === 'full') this.#condition.full(messageOf(error));
     this.#options.logger.warn({ err: error }, what);
   };
 
@@ -302,43 +326,10 @@ export class PostgresLog<A extends PendingAppend> implements MessageLog<A> {
     return session;
   }
 
-  async #lookWhetherWritable(): Promise<void> {
-    if (!(await isWritable(this.#pool))) return;
+  async #isWritableAgain(): Promise<boolean> {
+    if (!(await isWritable(this.#pool))) return false;
     await this.#incarnation.promoted();
-    if (this.#state === 'read_only') this.#writable();
-  }
-
-  #opened(): void {
-    if (this.#isWritable) this.#writable();
-    else this.#readOnly('the database is read-only');
-  }
-
-  #writable(): void {
-    if (this.#readOnlyLook !== null) clearInterval(this.#readOnlyLook);
-    this.#readOnlyLook = null;
-    this.#changed('open', 'connected');
-    this.#appends.writer.refuse(null);
-  }
-
-  #down(detail: string): void {
-    this.#changed('lost', detail);
-    this.#appends.writer.refuse(LOG_UNREACHABLE);
-  }
-
-  #readOnly(detail: string): void {
-    this.#changed('read_only', detail);
-    this.#appends.writer.refuse(LOG_READ_ONLY);
-    this.#readOnlyLook ??= setInterval(() => {
-      this.#lookWhetherWritable().catch((error: unknown) =>
-        this.#onTrouble('looking whether it is still read-only', error),
-      );
-    }, READ_ONLY_LOOK_MS);
-  }
-
-  #changed(state: LogState, detail: string): void {
-    if (this.#state === 'closed' || this.#state === state) return;
-    this.#state = state;
-    this.#options.sink.stateChanged(state, detail);
+    return true;
   }
 
   /** Runs a store's query; what PostgreSQL says against it is logged, and the caller told the kind. */

@@ -128,7 +128,6 @@ export class TopicStore {
   }
 
   async heads(topicIds: readonly number[]): Promise<Map<number, TopicRecord>> {
-    if (topicIds.length === 0) return new Map();
     const { rows } = await this.#db.query<TopicRow>(
       `SELECT ${COLUMNS} ${FROM_LIVING} AND t.id = ANY($1::bigint[])`,
       [topicIds],

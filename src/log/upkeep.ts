@@ -38,9 +38,16 @@ export class Upkeep {
   #timer: NodeJS.Timeout | null = null;
   #turn: Promise<void> = Promise.resolve();
   #client: UpkeepClient | null = null;
+  #ranAtMs: number;
 
   constructor(options: UpkeepOptions) {
     this.#options = options;
+    this.#ranAtMs = options.clock.monotonic();
+  }
+
+  /** Since it last ran without a fault, ms. */
+  get sinceMs(): number {
+    return Math.round(this.#options.clock.monotonic() - this.#ranAtMs);
   }
 
   /** Rejects when the leaves of today and the next days cannot be made. */
@@ -97,7 +104,9 @@ export class Upkeep {
     this.#client = client;
     try {
       await client.query(`SET statement_timeout = ${STATEMENT_TIMEOUT_MS}`);
-      return await work(client);
+      const result = await work(client);
+      this.#ranAtMs = this.#options.clock.monotonic();
+      return result;
     } finally {
       this.#client = null;
       await client.end();

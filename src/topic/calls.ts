@@ -20,6 +20,8 @@ export interface CallsOptions {
   topics: Topics;
   published: Rate;
   onTopicGone: (topic: Topic) => void;
+  /** Since the heads were last read, ms; null: never. */
+  headsMs: () => number | null;
   /** Figures that only the thread's composition knows, by name. */
   gauges: () => Record<string, number>;
   /** Of a log in memory; null: the browsing pool serves it. */
@@ -52,7 +54,11 @@ export class Calls {
       outcome: await this.#log.cancelDeferred(args.tenant, args.id),
     }),
     stats: async () => this.#stats(),
-    health: async () => ({ log: { mode: this.#log.mode, state: this.#log.state } }),
+    health: async () => ({
+      log: { mode: this.#log.mode, state: this.#log.state },
+      heads_ms: this.#options.headsMs(),
+      vitals: this.#log.vitals,
+    }),
   };
 
   constructor(options: CallsOptions) {

@@ -4,6 +4,7 @@
  * messages that nobody announced (a lost last one shows in no gap), topics that were deleted elsewhere,
  * and subscriptions that were taken over or deleted there, also while nothing is delivered.
  */
+import type { Clock } from '../core/clock.js';
 import type { TopicRecord } from '../log/message-log.js';
 import type { HeldTerm, LostTerm } from '../log/subscription-store.js';
 import type { Topic } from './topic.js';
@@ -17,6 +18,7 @@ const IDS_MAX = 1_000;
 const HELD_MAX = 10_000;
 
 export interface HeadCheckOptions {
+  clock: Clock;
   topics: Topics;
   read: (topicIds: readonly number[]) => Promise<Map<number, TopicRecord>>;
   /** The durable subscriptions that are held here. */
@@ -31,6 +33,7 @@ export interface HeadCheckOptions {
 
 export class HeadCheck {
   readonly #options: HeadCheckOptions;
+  #checkedAtMs: number | null = null;
   #timer: NodeJS.Timeout | null = null;
   #state: 'idle' | 'checking' | 'again' = 'idle';
 
@@ -38,7 +41,14 @@ export class HeadCheck {
     this.#options = options;
   }
 
+  /** Since the last check that was answered, ms; null: none yet. */
+  get sinceMs(): number | null {
+    const { clock } = this.#options;
+    return this.#checkedAtMs === null ? null : Math.round(clock.monotonic() - this.#checkedAtMs);
+  }
+
   start(): void {
+    this.now();
     this.#timer = setInterval(() => this.now(), PERIOD_MS);
   }
 
@@ -55,6 +65,9 @@ export class HeadCheck {
     }
     this.#state = 'checking';
     this.#check()
+      .then(() => {
+        this.#checkedAtMs = this.#options.clock.monotonic();
+      })
       .catch(this.#options.onFailed)
       .finally(() => {
         const again = this.#state === 'again';
@@ -86,7 +99,8 @@ export class HeadCheck {
 
   async #checkHeads(): Promise<void> {
     const subscribed = [...this.#options.topics.values()].filter((t) => t.subscriptions.size > 0);
-    for (let from = 0; from < subscribed.length; from += IDS_MAX) {
+    // Also for none: the log is asked as a publish would ask it.
+    for (let from = 0; from === 0 || from < subscribed.length; from += IDS_MAX) {
       const some = subscribed.slice(from, from + IDS_MAX);
       const records = await this.#options.read(some.map((topic) => topic.id));
       for (const topic of some) {

@@ -142,6 +142,7 @@ export class Worker implements LogSink<PublishUnderWay> {
     this.#verdicts = new Verdicts({ topics: this.#topics, clock, ...this.#delivery });
     this.#calls = this.#makeCalls(published);
     this.#headCheck = new HeadCheck({
+      clock,
       topics: this.#topics,
       read: (ids) => log.heads(ids),
       held: () => this.#delivery.durables.all(),
@@ -185,6 +186,7 @@ export class Worker implements LogSink<PublishUnderWay> {
       published,
       browse: log.mode === 'memory' ? new BrowseCalls(log) : null,
       onTopicGone: (topic) => this.#subscribing.topicGone(topic),
+      headsMs: () => this.#headCheck.sinceMs,
       gauges: () => ({
         hot_cache_bytes: this.#budget.bytes,
         gaps_repaired: this.#commits.gapsRepaired,

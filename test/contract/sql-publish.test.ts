@@ -2,6 +2,7 @@
 // of the calls, and a transaction that stays open delays nobody.
 import pg from 'pg';
 import t from 'tap';
+import { systemClock } from '../../src/core/clock.js';
 import { DEFAULT_LIMITS } from '../../src/core/limits.js';
 import type { LogRow } from '../../src/core/message.js';
 import { MessageStore } from '../../src/log/message-store.js';
@@ -38,6 +39,7 @@ const releaseSession = await connect();
 const release = new OutboxRelease({
   session: async () => releaseSession,
   drop: () => undefined,
+  clock: systemClock,
   dedupeWindowMs: 60_000,
   owns: (_tenant, topic) => !topic.startsWith('other.'),
   onReleased: (_topicId, rows) => released.push(...rows),

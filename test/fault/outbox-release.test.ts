@@ -58,6 +58,7 @@ t.test('exactly once and in order through a kill', async (t) => {
         drop: () => {
           if (connection.session !== null) connection.drop(connection.session, 'trouble');
         },
+        clock: systemClock,
         dedupeWindowMs: 1_000,
         owns: () => true,
         onReleased: (topicId, rows) => {

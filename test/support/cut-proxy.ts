@@ -9,6 +9,8 @@ export interface CutProxy {
   fromClient: (chunk: Buffer) => 'pass' | 'cut' | 'stall' | 'last';
   /** What new connections find: `silent`: they are accepted and never answered; `closed`: at once. */
   door: 'open' | 'silent' | 'closed';
+  /** New connections with such an application_name are closed. */
+  refused: RegExp | null;
   /** New connections so far. */
   readonly accepted: number;
   /**
@@ -49,6 +51,7 @@ export async function startCutProxy(serverPort: number): Promise<CutProxy> {
     client.on('data', (chunk: Buffer) => {
       if (isSilent) return;
       if (pipe.applicationName === '') pipe.applicationName = nameIn(chunk);
+      if (proxy.refused?.test(pipe.applicationName)) return end();
       const verdict = proxy.fromClient(chunk);
       if (verdict === 'cut') return end();
       if (verdict === 'stall') client.pause();
@@ -87,6 +90,7 @@ export async function startCutProxy(serverPort: number): Promise<CutProxy> {
     fromServer: () => 'pass',
     fromClient: () => 'pass',
     door: 'open',
+    refused: null,
     get accepted() {
       return accepted;
     },

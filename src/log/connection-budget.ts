@@ -1,0 +1,96 @@
+/**
+ * How many connections to PostgreSQL a node may have open at once, and whether the server, the database and
+ * the role let it.
+ */
+import { openConnection } from './log-connection.js';
+
+/** Of one topic worker, by purpose. */
+export const WORKER_CONNECTIONS = {
+  append: 1,
+  /** Opened when topics are found locked. */
+  wait: 2,
+  /** Everything else that is asked. */
+  query: 2,
+  release: 1,
+  listen: 1,
+  /** For a moment each minute. */
+  upkeep: 1,
+} as const;
+/** Of one thread that reads the log. */
+export const READER_CONNECTIONS = 2;
+/** One catches up, one browses. */
+const READERS = 2;
+
+/** The most that a node opens. */
+export function connectionsMax(workers: number): number {
+  const each = Object.values(WORKER_CONNECTIONS).reduce((sum, n) => sum + n, 0);
+  return workers * each + READERS * READER_CONNECTIONS;
+}
+
+/** With fewer nothing is published: one of each kind that a worker keeps open. */
+export function connectionsMin(workers: number): number {
+  return workers * 4;
+}
+
+/** For `conduit config`. */
+export function connectionsLine(workers: number): string {
+  return (
+    `PostgreSQL connections of this node: up to ${connectionsMax(workers)} with WORKERS=${workers}, ` +
+    `at least ${connectionsMin(workers)}`
+  );
+}
+
+interface Allowance {
+  server: number;
+  /** Other sessions that there are now. */
+  others: number;
+  /** -1: no limit. */
+  database: number;
+  role: number;
+  role_name: string;
+  is_super: boolean;
+}
+
+const ALLOWANCE_SQL = `SELECT current_setting('max_connections')::int
+      - current_setting('superuser_reserved_connections')::int
+      - coalesce(current_setting('reserved_connections', true), '0')::int AS server,
+    (SELECT count(*)::int FROM pg_stat_activity
+     WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()) AS others,
+    d.datconnlimit AS database, r.rolconnlimit AS role, r.rolname AS role_name,
+    r.rolsuper AS is_super
+  FROM pg_database d, pg_roles r
+  WHERE d.datname = current_database() AND r.rolname = session_user`;
+
+/** Null when there is room for a node with so many workers; else one line for the operator. */
+export async function connectionTrouble(
+  databaseUrl: string,
+  workers: number,
+): Promise<string | null> {
+  const options = { databaseUrl, applicationName: 'conduit/connections' };
+  const client = await openConnection(options);
+  try {
+    const { rows } = await client.query<Allowance>(ALLOWANCE_SQL);
+    return rows[0] === undefined ? null : troubleOf(rows[0], workers);
+  } finally {
+    await client.end();
+  }
+}
+
+function troubleOf(allowance: Allowance, workers: number): string | null {
+  const { server, others, database, role, role_name, is_super } = allowance;
+  const bounds: [number, string][] = [
+    [server - others, `max_connections leaves ${server - others} beside those in use`],
+  ];
+  // They do not count for a superuser.
+  if (!is_super && role >= 0) bounds.push([role, `role ${role_name} may have ${role}`]);
+  if (!is_super && database >= 0) bounds.push([database, `the database may have ${database}`]);
+  const [tightest] = bounds.sort(([a], [b]) => a - b);
+  const max = connectionsMax(workers);
+  if (tightest === undefined || tightest[0] >= max) return null;
+  const min = connectionsMin(workers);
+  const consequence = tightest[0] < min ? 'publishes will be refused' : 'some may be refused';
+  return (
+    `DATABASE_URL: this node opens up to ${max} connections and needs ${min}, and ${tightest[1]}: ` +
+    `${consequence}; allow more, or lower WORKERS=${workers}`
+  );
+}

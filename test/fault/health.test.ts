@@ -1,0 +1,127 @@
+// Goal: readiness is red when a publish would not be served, health also when what was promised does not
+// move; a full disk is told by name, at once, and both are well again by themselves.
+import pg from 'pg';
+import t from 'tap';
+import { connectionsMax } from '../../src/log/connection-budget.js';
+import { startCutProxy } from '../support/cut-proxy.js';
+import { eventually } from '../support/eventually.js';
+import { freePort } from '../support/free-port.js';
+import { startNode, type TestNode } from '../support/node.js';
+import { startPostgres } from '../support/postgres.js';
+
+const server = await startPostgres();
+const proxy = await startCutProxy(server.port);
+const admin = new pg.Client({ connectionString: server.url });
+await admin.connect();
+const node = await startNode({
+  DATABASE_URL: `postgres://postgres@127.0.0.1:${proxy.port}/postgres`,
+  WORKERS: '1',
+});
+t.teardown(async () => {
+  await node.stop();
+  await admin.end();
+  proxy.close();
+  await server.stop();
+});
+
+interface Answer {
+  status: number;
+  body: {
+    code?: string;
+    checks?: Record<string, string>;
+    workers?: { vitals: { dueMs: number } }[];
+  };
+}
+
+async function ask(
+  path: string,
+  body?: unknown,
+  at: Pick<TestNode, 'url'> = node,
+): Promise<Answer> {
+  const post = { method: 'POST', headers: { 'content-type': 'application/json' } };
+  const init = body === undefined ? {} : { ...post, body: JSON.stringify(body) };
+  const answer = await fetch(`${at.url}${path}`, init);
+  return { status: answer.status, body: (await answer.json()) as Answer['body'] };
+}
+
+const publish = (topic: string): Promise<Answer> => ask('/api/publish', { topic, payload: 1 });
+
+await ask('/api/topics', { name: 'known' });
+
+t.test('a full disk: log_full at once, in health, over by itself', async (t) => {
+  await admin.query(`CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+      RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = '53100';
+    END $$;
+    CREATE TRIGGER no_room BEFORE INSERT ON conduit.messages FOR EACH ROW EXECUTE FUNCTION no_room()`);
+  t.match(await publish('known'), { status: 503, body: { code: 'log_full' } });
+  for (const path of ['/readyz', '/api/health']) {
+    t.match(await ask(path), { status: 503, body: { checks: { log: /disk .* full/ } } });
+  }
+  await new Promise((resolve) => setTimeout(resolve, 1_500));
+  t.match(await ask('/readyz'), { status: 503 }, 'it does not end by waiting');
+  await admin.query('DROP TRIGGER no_room ON conduit.messages');
+  await eventually(async () => (await ask('/api/health')).status === 200, 10_000);
+  t.match(await publish('known'), { status: 200 });
+});
+
+t.test('no session to look topics up: not ready', async (t) => {
+  proxy.refused = /query$/;
+  await admin.query(
+    `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name ~ 'query$'`,
+  );
+  await eventually(async () => (await ask('/readyz')).status === 503, 15_000);
+  t.match(await ask('/readyz'), { body: { checks: { log: 'ok', topics: /looked up/ } } });
+  t.match(await publish('known.not'), { status: 503, body: { code: 'log_unavailable' } });
+  proxy.refused = null;
+  await eventually(async () => (await ask('/readyz')).status === 200, 10_000);
+});
+
+t.test('how long the oldest due message waits is shown', async (t) => {
+  const { rows } = await admin.query("SELECT id FROM conduit.topics WHERE name = 'known'");
+  // Whoever holds it releases this topic.
+  await admin.query('SELECT pg_advisory_lock($1, $2)', [0x0b0c, Number(rows[0]?.id)]);
+  await admin.query("SELECT conduit.publish('known', '1')");
+  const dueMs = async (): Promise<number> =>
+    (await ask('/api/health')).body.workers?.[0]?.vitals.dueMs ?? -1;
+  await eventually(async () => (await dueMs()) > 1_500);
+  t.match(await ask('/readyz'), { status: 200 }, 'a publish is served all the same');
+  await admin.query('SELECT pg_advisory_unlock_all()');
+  await eventually(async () => (await dueMs()) === 0);
+});
+
+t.test(
+  'a database that allows too few connections: said at the start, and not ready',
+  async (t) => {
+    await admin.query('CREATE ROLE few LOGIN; GRANT USAGE ON SCHEMA conduit TO few');
+    await admin.query('GRANT EXECUTE ON FUNCTION pg_control_system() TO few');
+    await admin.query('GRANT ALL ON ALL TABLES IN SCHEMA conduit TO few');
+    await admin.query('GRANT ALL ON ALL SEQUENCES IN SCHEMA conduit TO few');
+    await admin.query('GRANT ALL ON ALL FUNCTIONS IN SCHEMA conduit TO few');
+    await admin.query('ALTER ROLE few CONNECTION LIMIT 2');
+    const port = await freePort();
+    const url = `http://127.0.0.1:${port}`;
+    const DATABASE_URL = server.url.replace('postgres@', 'few@');
+    const starting = startNode({ DATABASE_URL, WORKERS: '1', PORT: String(port), NODE_ID: 'few' });
+    await eventually(async () => {
+      const answer = await ask('/livez', undefined, { url }).catch(() => null);
+      return answer?.status === 200;
+    });
+    for (let n = 0, agreed = 0; agreed < 3; n++) {
+      const ready = await ask('/readyz', undefined, { url });
+      const published = await ask('/api/publish', { topic: `few.${n}`, payload: 1 }, { url });
+      // A topic that is not there is an answer, too.
+      const isServed = published.body.code === 'topic_not_found' || published.status === 200;
+      agreed = isServed === (ready.status === 200) ? agreed + 1 : 0;
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      if (n > 40) throw new Error(`ready ${ready.status}, published ${published.status}`);
+    }
+    await admin.query('ALTER ROLE few CONNECTION LIMIT 50');
+    const few = await starting;
+    const max = connectionsMax(1);
+    t.match(
+      few.output(),
+      new RegExp(`up to ${max} connections and needs 4, and role few may have 2`),
+    );
+    await few.stop();
+  },
+);
