@@ -9,7 +9,7 @@ import { ERRORS, RequestError } from '../core/errors.js';
 import { formatUuid, makeUuidV7 } from '../core/uuid.js';
 import { problemBody, retryAfterSeconds } from '../wire/problem.js';
 import type { Callers } from './callers.js';
-import { CONTENT_LENGTH, CONTENT_TYPE_OUT, JSON_TYPE, ORIGIN } from './header-bytes.js';
+import { CONNECTION, CONTENT_LENGTH, CONTENT_TYPE_OUT, JSON_TYPE, ORIGIN } from './header-bytes.js';
 
 const STATUS: Readonly<Record<number, string>> = {
   201: '201 Created',
@@ -30,6 +30,7 @@ const STATUS: Readonly<Record<number, string>> = {
   503: '503 Service Unavailable',
 };
 
+const CLOSE = 'close';
 const PROBLEM_TYPE = 'application/problem+json';
 
 /** Extra headers of an answer, name then value, in turn. */
@@ -43,6 +44,8 @@ export class Exchange {
   readonly origin: string;
   readonly #callers: Callers;
   readonly #withBody: boolean;
+  /** The client asked for it: what stands behind this request is none. */
+  readonly #closes: boolean;
   #state: 'open' | 'streaming' | 'answered' | 'aborted' = 'open';
   #onGone: (() => void) | null = null;
 
@@ -53,6 +56,8 @@ export class Exchange {
     this.origin = req.getHeader(ORIGIN);
     this.#callers = callers;
     this.#withBody = withBody;
+    const connection = req.getHeader(CONNECTION);
+    this.#closes = connection.length === CLOSE.length && connection.toLowerCase() === CLOSE;
     res.onAborted(() => {
       this.#state = 'aborted';
       this.#onGone?.();
@@ -77,6 +82,19 @@ export class Exchange {
     headers: HeaderList | null = null,
   ): void {
     if (!this.#mayAnswer()) return;
+    if (!this.#closes) this.#send(status, body, type, headers);
+    else {
+      const kept = typeof body === 'string' ? body : Buffer.from(body);
+      this.#afterSegment(() => this.#send(status, kept, type, headers));
+    }
+  }
+
+  #send(
+    status: number,
+    body: string | Uint8Array,
+    type: string | Uint8Array,
+    headers: HeaderList | null,
+  ): void {
     this.res.cork(() => {
       this.#head(status, type, headers);
       if (this.#withBody) this.res.end(body);
@@ -91,10 +109,14 @@ export class Exchange {
 
   noContent(headers: HeaderList | null = null): void {
     if (!this.#mayAnswer()) return;
-    this.res.cork(() => {
-      this.#head(204, null, headers);
-      this.res.endWithoutBody();
-    });
+    const send = (): void => {
+      this.res.cork(() => {
+        this.#head(204, null, headers);
+        this.res.endWithoutBody();
+      });
+    };
+    if (this.#closes) this.#afterSegment(send);
+    else send();
   }
 
   fail(error: RequestError, headers: HeaderList = []): void {
@@ -115,13 +137,19 @@ export class Exchange {
 
   /**
    * Answers and closes the connection: what is still on its way is not read, and no request behind this
-   * one runs. uWS goes on with a request that came in the same segment as soon as this one is answered,
-   * and closes the connection when it is not: so the answer waits until the segment was gone through.
+   * one runs.
    */
   failAndClose(error: RequestError): void {
-    if (!this.#mayAnswer()) return;
+    if (this.#mayAnswer()) this.#afterSegment(() => this.#lastAnswer(error));
+  }
+
+  /**
+   * For the last answer on a connection. uWS goes on with a request that came in the same segment as soon
+   * as this one is answered, and closes the connection when it is not.
+   */
+  #afterSegment(send: () => void): void {
     setImmediate(() => {
-      if (this.#state === 'answered') this.#lastAnswer(error);
+      if (this.#state === 'answered') send();
     });
   }
 

@@ -6,6 +6,7 @@ const bytes = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text, 'l
 
 export const HOST = bytes('host');
 export const ORIGIN = bytes('origin');
+export const CONNECTION = bytes('connection');
 export const CONTENT_ENCODING = bytes('content-encoding');
 export const CONTENT_LENGTH = bytes('content-length');
 export const CONTENT_TYPE = bytes('content-type');

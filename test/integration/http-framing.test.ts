@@ -127,6 +127,27 @@ t.test('a body over the bound is answered 413 and nothing behind it runs', async
   await nothingStored('a length');
 });
 
+t.test('nothing runs behind a request that closes the connection', async (t) => {
+  for (const [line, body, status] of [
+    ['GET /livez', '', 200],
+    ['HEAD /livez', '', 200],
+    ['OPTIONS /api/topics', '', 204],
+    ['GET /nowhere', '', 404],
+    ['POST /api/publish', '{}', 400],
+    ['GET /api/topics', '', 200],
+  ] as const) {
+    const length = body === '' ? '' : `Content-Length: ${body.length}\r\n`;
+    const one = `${line} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n${length}\r\n${body}`;
+    const told = openRaw(port);
+    told.socket.write(one);
+    await eventually(() => told.statuses().length === 1);
+    t.same(told.statuses(), [status], line);
+    told.socket.destroy();
+    await sendRaw(port, `${one}${WHOLE}`);
+    await nothingStored(`behind ${line}`);
+  }
+});
+
 t.test('a body that does not end is answered 408', async (t) => {
   const topics = 'POST /api/topics HTTP/1.1\r\nHost: a\r\n';
   const bodies: [what: string, bytes: string][] = [
