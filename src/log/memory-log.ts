@@ -122,6 +122,11 @@ export class MemoryLog<A extends PendingAppend> implements MessageLog<A> {
     return this.#topics.find(tenant, name)?.record() ?? null;
   }
 
+  async findTopics(tenant: string, names: readonly string[]): Promise<Map<string, TopicRecord>> {
+    const found = names.flatMap((name) => this.#topics.find(tenant, name)?.record() ?? []);
+    return new Map(found.map((record) => [record.name, record]));
+  }
+
   async createTopic(
     tenant: string,
     name: string,

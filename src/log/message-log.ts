@@ -155,6 +155,8 @@ export interface MessageLog<A extends PendingAppend> {
   commonUpTo(positions: readonly { topicId: number; epoch: string }[]): Promise<(number | null)[]>;
 
   findTopic(tenant: string, name: string): Promise<TopicRecord | null>;
+  /** Those of the names that there are. */
+  findTopics(tenant: string, names: readonly string[]): Promise<Map<string, TopicRecord>>;
   /** The topic as it is now; `created` false when it was there. Rejects `topic_limit`. */
   createTopic(
     tenant: string,

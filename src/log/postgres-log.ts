@@ -242,6 +242,10 @@ export class PostgresLog<A extends PendingAppend> implements MessageLog<A> {
     return this.#ask(() => this.#topics.find(tenant, name));
   }
 
+  findTopics(tenant: string, names: readonly string[]): Promise<Map<string, TopicRecord>> {
+    return this.#ask(() => this.#topics.findAll(tenant, names));
+  }
+
   createTopic(
     tenant: string,
     name: string,

@@ -65,6 +65,16 @@ export class TopicStore {
     return oneRecord(rows);
   }
 
+  async findAll(tenant: string, names: readonly string[]): Promise<Map<string, TopicRecord>> {
+    const possible = names.filter((name) => isName(name, this.#limits.topicNameBytesMax));
+    if (possible.length === 0) return new Map();
+    const { rows } = await this.#db.query<TopicRow>(
+      `SELECT ${COLUMNS} ${FROM_LIVING} AND n.name = $1 AND t.name = ANY($2::text[])`,
+      [tenant, possible],
+    );
+    return new Map(rows.map((row) => [row.name, recordOf(row)]));
+  }
+
   /**
    * Of many at once for one name exactly one is told `created`. Rejects `topic_limit` (creates at
    * the same moment may pass the limit by their number) and `not_found` for a tenant that does not

@@ -3,6 +3,7 @@
  * figures; in memory also what the log is browsed for. One method each; arguments and results are JSON,
  * made by the acceptor and this thread only. Nothing here is on the path of a message.
  */
+import type { Clock } from '../core/clock.js';
 import { RequestError } from '../core/errors.js';
 import type { BrowseCalls } from '../log/browse-calls.js';
 import type { Browsed } from '../log/browsed.js';
@@ -12,12 +13,33 @@ import type { PublishUnderWay } from './publishes.js';
 import type { Rate } from './rate.js';
 import type { Topic } from './topic.js';
 import type { Topics } from './topics.js';
+import type { Turns } from './turns.js';
+
+/** Those that ask the log's pool for something; a few are under way at a time. */
+const ASKS_LOG: ReadonlySet<string> = new Set([
+  'topic.create',
+  'topic.patch',
+  'topic.delete',
+  'deferred.cancel',
+  'subscription.patch',
+  'subscription.delete',
+  'subscription.seek',
+  'subscription.pause',
+  'subscription.resume',
+  'dead-letters.match',
+  'dead-letters.redrive',
+]);
+/** After so long nobody waits for the answer any more: nothing is changed behind his back. */
+const WAIT_MS = 4_500;
 
 const NOTHING = new Uint8Array(0);
 
 export interface CallsOptions {
   log: MessageLog<PublishUnderWay>;
   topics: Topics;
+  /** For those that ask the log. */
+  turns: Turns;
+  clock: Clock;
   published: Rate;
   onTopicGone: (topic: Topic) => void;
   /** Since the heads were last read, ms; null: never. */
@@ -67,6 +89,16 @@ export class Calls {
 
   /** Rejects with RequestError, or with a bug. */
   async run(method: string, args: string): Promise<Browsed> {
+    const { turns, clock } = this.#options;
+    if (!ASKS_LOG.has(method)) return this.#answer(method, args);
+    const askedAtMs = clock.monotonic();
+    return turns.run('calls', () => {
+      if (clock.monotonic() - askedAtMs < WAIT_MS) return this.#answer(method, args);
+      throw new RequestError('busy', `it waited more than ${WAIT_MS} ms for its turn`);
+    });
+  }
+
+  async #answer(method: string, args: string): Promise<Browsed> {
     const { browse } = this.#options;
     if (browse?.serves(method)) return browse.run({ method, args: JSON.parse(args) });
     const handler = this.#methods[method] ?? this.#options.others[method];

@@ -11,7 +11,7 @@ import type { SubscribeOp, SubscribeOptions } from '../thread/ops.js';
 import { packSubscribed } from '../thread/ops.js';
 import type { Commits } from './commits.js';
 import type { Delivery } from './delivery.js';
-import type { Heads } from './heads.js';
+import type { FoldedReads } from './folded-reads.js';
 import type { PublishUnderWay } from './publishes.js';
 import type { SessionEntry } from './sessions.js';
 import type { StartAnswer } from './start-position.js';
@@ -20,11 +20,14 @@ import { Subscription } from './subscription.js';
 import type { Topic } from './topic.js';
 import type { Topics } from './topics.js';
 import { Tracker } from './tracker.js';
+import type { Turns } from './turns.js';
 
 export interface OpeningsOptions {
   log: MessageLog<PublishUnderWay>;
   topics: Topics;
-  heads: Heads;
+  heads: FoldedReads<number, TopicRecord>;
+  /** For what is asked of the log for one session alone; its lane is the session. */
+  turns: Turns;
   commits: Commits;
   delivery: Delivery;
   clock: Clock;
@@ -71,7 +74,7 @@ export class Openings {
     this.#checkWanted(opening);
     this.#options.commits.headSeen(topic, record.lastSequence);
     if (op.options.name === null) await this.#openEphemeral(link, opening);
-    else await this.#openDurable(link, op.options.name, opening);
+    else await this.#openNamed(link, op.options.name, opening);
   }
 
   /** Throws when its session has ended meanwhile, or its topic has gone. */
@@ -82,7 +85,10 @@ export class Openings {
 
   async #openEphemeral(link: WorkerLinkEnd, opening: Opening): Promise<void> {
     const { topic, op } = opening;
-    const answer = await this.#start(opening);
+    const answer =
+      op.options.start.from === 'time'
+        ? await this.#inTurn(opening, () => this.#start(opening))
+        : await this.#start(opening);
     this.#checkWanted(opening);
     const { clock, limits } = this.#options;
     const tracker =
@@ -98,6 +104,21 @@ export class Openings {
             ackFloor: answer.cursor,
           });
     this.#attach(link, opening, tracker, answer);
+  }
+
+  /** One that somebody has open needs nothing of the log. */
+  #openNamed(link: WorkerLinkEnd, name: string, opening: Opening): Promise<void> {
+    const isHeld = this.#options.delivery.durables.held(opening.topic.id, name) !== undefined;
+    const open = (): Promise<void> => this.#openDurable(link, name, opening);
+    return isHeld ? open() : this.#inTurn(opening, open);
+  }
+
+  /** What waits for its turn may have become pointless by then. */
+  #inTurn<T>(opening: Opening, ask: () => Promise<T>): Promise<T> {
+    return this.#options.turns.run(opening.entry.key, () => {
+      this.#checkWanted(opening);
+      return ask();
+    });
   }
 
   /** `start` and the settings count when it is made; later it goes on from its cursor. */
@@ -212,8 +233,11 @@ export class Openings {
     if (found !== null) return found;
     checkOpen(entry);
     if (!op.options.create) throw topicNotFound();
-    const { topic } = await this.#options.log.createTopic(tenant, op.topic, null);
-    return this.#options.topics.met(topic);
+    const { log, topics, turns } = this.#options;
+    return turns.run(entry.key, async () => {
+      checkOpen(entry);
+      return topics.met((await log.createTopic(tenant, op.topic, null)).topic);
+    });
   }
 
   async #resolveStart(

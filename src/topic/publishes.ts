@@ -13,6 +13,7 @@ import type { PublishOp } from '../thread/ops.js';
 import { packDeferred, packFailed, packPublished } from '../thread/ops.js';
 import type { Rate } from './rate.js';
 import type { Topic } from './topic.js';
+import { TopicWaits, type WaitingPublish } from './topic-waits.js';
 import type { Topics } from './topics.js';
 
 /** One publish between PUBLISH and its answer; it is what the log gives back. */
@@ -49,21 +50,25 @@ export interface PublishesOptions {
 
 export class Publishes {
   readonly #options: PublishesOptions;
-  /** Publishes that wait for their topic to be looked up, by name, in their order. */
-  readonly #waiting = new Map<string, { link: WorkerLinkEnd; op: PublishOp }[]>();
+  readonly #waits: TopicWaits;
 
   /** Deferred publishes with a dedupe key that are being taken in, the last of each key. */
   readonly #deferring = new Map<string, Promise<void>>();
 
   constructor(options: PublishesOptions) {
     this.#options = options;
+    this.#waits = new TopicWaits({
+      find: (tenant, name) => options.topics.find(tenant, name),
+      onFound: (topic, waiting) => this.#found(topic, waiting),
+      onMissing: (error, waiting) => this.#missing(error, waiting),
+    });
   }
 
   /** From PUBLISH. The caller flushes the log after the last of the turn. */
   take(link: WorkerLinkEnd, tenant: string, op: PublishOp): void {
     const topic = this.#options.topics.known(tenant, op.topic);
-    if (topic !== undefined && !this.#waiting.has(op.topic)) this.#append(link, topic, op);
-    else this.#wait(link, tenant, op);
+    if (topic !== undefined && !this.#waits.has(op.topic)) this.#append(link, topic, op);
+    else this.#waits.add({ link, tenant, op });
   }
 
   committed(commit: TopicCommit<PublishUnderWay>): void {
@@ -98,8 +103,14 @@ export class Publishes {
   }
 
   failed(append: PublishUnderWay, code: ErrorCode, detail: string): void {
-    this.#fail(append.link, append.publication, code, detail);
-    if (code === 'topic_not_found') this.#options.onTopicGone(append.topic);
+    const { link, publication: op, topic } = append;
+    if (code !== 'topic_not_found') {
+      this.#fail(link, op, code, detail);
+      return;
+    }
+    // Deleted elsewhere, and perhaps made again: its name is looked up before that is said.
+    this.#options.onTopicGone(topic);
+    this.#waits.add({ link, tenant: topic.tenant, op });
   }
 
   #append(link: WorkerLinkEnd, topic: Topic, op: PublishOp): void {
@@ -111,28 +122,16 @@ export class Publishes {
     this.#options.log.append(new PublishUnderWay(link, op, topic, messageId));
   }
 
-  #wait(link: WorkerLinkEnd, tenant: string, op: PublishOp): void {
-    const waiting = this.#waiting.get(op.topic);
-    if (waiting !== undefined) {
-      waiting.push({ link, op });
-      return;
-    }
-    this.#waiting.set(op.topic, [{ link, op }]);
-    this.#options.topics.find(tenant, op.topic).then(
-      (topic) => this.#found(op.topic, topic, null),
-      (error: unknown) => this.#found(op.topic, null, error),
-    );
+  #found(topic: Topic, waiting: readonly WaitingPublish[]): void {
+    for (const { link, op } of waiting) this.#append(link, topic, op);
+    this.#options.log.flush();
   }
 
-  #found(name: string, topic: Topic | null, error: unknown): void {
-    const waiting = this.#waiting.get(name) ?? [];
-    this.#waiting.delete(name);
+  #missing(error: unknown, waiting: readonly WaitingPublish[]): void {
     for (const { link, op } of waiting) {
-      if (topic !== null) this.#append(link, topic, op);
-      else if (error === null) this.#fail(link, op, 'topic_not_found', 'topic not found', 'topic');
+      if (error === null) this.#fail(link, op, 'topic_not_found', 'topic not found', 'topic');
       else this.#failWith(link, op, error);
     }
-    this.#options.log.flush();
   }
 
   /** Those with the same dedupe key one after another: of two in one batch the first is the first. */

@@ -1,7 +1,6 @@
 /**
- * The topics this worker has met, by name, by number and by id of the log. A name is looked up in the
- * log once, however many ask at the same time; a topic that is not there is asked for again each
- * time, since another node may have made it.
+ * The topics this worker has met, by name, by number and by id of the log. That a topic is not there is
+ * not remembered, not even for those who ask meanwhile: another node may have made it since.
  */
 import type { Clock } from '../core/clock.js';
 import type { TopicRecord } from '../log/message-log.js';
@@ -10,6 +9,7 @@ import type { HotCacheBudget } from './hot-cache.js';
 import { Topic } from './topic.js';
 
 export interface TopicsOptions {
+  /** Read of the log after the call; see folded-reads.ts. */
   find: (tenant: string, name: string) => Promise<TopicRecord | null>;
   epochOf: (topicId: number) => string;
   budget: HotCacheBudget;
@@ -22,7 +22,6 @@ export class Topics {
   readonly #byName = new Map<string, Topic>();
   readonly #byNo: (Topic | undefined)[] = [];
   readonly #byId = new Map<number, Topic>();
-  readonly #finding = new Map<string, Promise<Topic | null>>();
 
   constructor(options: TopicsOptions) {
     this.#options = options;
@@ -45,19 +44,12 @@ export class Topics {
     return this.#byName.values();
   }
 
-  /** Rejects as the log does. */
-  find(tenant: string, name: string): Promise<Topic | null> {
+  /** As the log has it after this call, unless it was met before. Rejects as the log does. */
+  async find(tenant: string, name: string): Promise<Topic | null> {
     const known = this.known(tenant, name);
-    if (known !== undefined) return Promise.resolve(known);
-    const key = keyOf(tenant, name);
-    const finding = this.#finding.get(key);
-    if (finding !== undefined) return finding;
-    const found = this.#options
-      .find(tenant, name)
-      .then((record) => (record === null ? null : this.met(record)))
-      .finally(() => this.#finding.delete(key));
-    this.#finding.set(key, found);
-    return found;
+    if (known !== undefined) return known;
+    const record = await this.#options.find(tenant, name);
+    return record === null ? null : this.met(record);
   }
 
   /** The topic of a record that was just read; replaces one of the same name and another id. */

@@ -27,8 +27,8 @@ import { Commits } from './commits.js';
 import { DeadLetterCalls } from './dead-letter-calls.js';
 import { buildDelivery, type Delivery } from './delivery.js';
 import { newDeliveryCounts } from './delivery-counts.js';
+import { FoldedReads } from './folded-reads.js';
 import { HeadCheck } from './head-check.js';
-import { Heads } from './heads.js';
 import { HotCacheBudget } from './hot-cache.js';
 import type { PublishUnderWay } from './publishes.js';
 import { Publishes } from './publishes.js';
@@ -39,10 +39,17 @@ import type { Subscription } from './subscription.js';
 import { SubscriptionCalls } from './subscription-calls.js';
 import type { Topic } from './topic.js';
 import { Topics } from './topics.js';
+import { Turns } from './turns.js';
 import { Verdicts } from './verdicts.js';
 
 /** The one tenant of this version; API keys will name others. */
 const TENANT = 'default';
+
+/** What sessions, and what control requests, ask of the log's pool at the same time. */
+const ASKING_AT_ONCE = 6;
+const CALLS_AT_ONCE = 4;
+/** Control requests that wait for their turn. */
+const CALLS_WAITING_MAX = 1_000;
 
 const LOST_REASONS = {
   taken_over: ops.UNSUBSCRIBED_TAKEN_OVER,
@@ -94,11 +101,13 @@ export class Worker implements LogSink<PublishUnderWay> {
     };
     const log = options.openLog(this);
     this.#log = log;
-    const heads = new Heads((ids) => log.heads(ids));
+    const heads = new FoldedReads((ids: readonly number[]) => log.heads(ids));
+    const names = new FoldedReads((of: readonly string[]) => log.findTopics(TENANT, of));
+    const turns = new Turns({ atOnce: ASKING_AT_ONCE, waitingMax: Number.POSITIVE_INFINITY });
     const published = new Rate(clock);
     this.#budget = new HotCacheBudget(config.limits.hotCacheBytesMax);
     this.#topics = new Topics({
-      find: (tenant, name) => log.findTopic(tenant, name),
+      find: (_tenant, name) => names.read(name),
       epochOf: (topicId) => log.epochOf(topicId),
       budget: this.#budget,
       clock,
@@ -123,6 +132,7 @@ export class Worker implements LogSink<PublishUnderWay> {
       topics: this.#topics,
       sessions: new Sessions(),
       heads,
+      turns,
       commits: this.#commits,
       delivery: this.#delivery,
       clock,
@@ -183,6 +193,8 @@ export class Worker implements LogSink<PublishUnderWay> {
     return new Calls({
       log,
       topics: this.#topics,
+      turns: new Turns({ atOnce: CALLS_AT_ONCE, waitingMax: CALLS_WAITING_MAX }),
+      clock: this.#options.clock,
       published,
       browse: log.mode === 'memory' ? new BrowseCalls(log) : null,
       onTopicGone: (topic) => this.#subscribing.topicGone(topic),

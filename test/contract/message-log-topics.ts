@@ -19,6 +19,10 @@ export const TOPICS: Parts = {
     const again = await log.createTopic(TENANT, 'crud.x', null);
     t.same(again, { topic, created: false });
     t.same(await log.findTopic(TENANT, 'crud.x'), topic);
+    const names = ['crud.none', 'crud.x', 'no such\0name', 'crud.x'];
+    t.same([...(await log.findTopics(TENANT, names))], [['crud.x', topic]]);
+    t.equal((await log.findTopics(TENANT, [])).size, 0);
+    t.equal((await log.findTopics('nobody', names)).size, 0);
     const patched = await log.patchTopic(TENANT, 'crud.x', {
       hours: null,
       messages: 7,

@@ -94,3 +94,27 @@ t.test('who loses a subscription to another node is told while nothing is delive
   onA.close();
   onB.close();
 });
+
+t.test('a topic made elsewhere a moment ago is there, whoever looked for it before', async (t) => {
+  const headers = { 'content-type': 'application/json' };
+  const asks = await Subscriber.open(a.wsUrl, 'json');
+  const publish = (topic: string): Promise<{ status: number }> => {
+    const body = JSON.stringify({ topic, payload: 1 });
+    return request(`${a.url}/api/publish`, { method: 'POST', headers, body });
+  };
+  for (let n = 0; n < 10; n++) {
+    const topic = `born.${n}`;
+    // It is being looked for, again and again.
+    const asking = setInterval(() => asks.send({ type: 'publish', topic, payload: 0 }), 1);
+    t.equal((await publish(topic)).status, 404);
+    for (const round of ['made', 'made again']) {
+      const body = JSON.stringify({ name: topic });
+      const made = await request(`${b.url}/api/topics`, { method: 'POST', headers, body });
+      t.equal(made.status, 201);
+      t.equal((await publish(topic)).status, 200, round);
+      await request(`${b.url}/api/topics/${topic}`, { method: 'DELETE' });
+    }
+    clearInterval(asking);
+  }
+  asks.close();
+});
