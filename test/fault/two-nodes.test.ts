@@ -58,15 +58,24 @@ t.test('two nodes on one database deliver everything in order to both', async (t
 
 t.test('who loses a subscription to another node is told while nothing is delivered', async (t) => {
   const names = ['taken', 'shared', 'paused', 'deleted', 'kept'];
+  const UNHURRIED = { ack_wait_ms: 60_000 };
   const isExclusive = (name: string): boolean => name !== 'shared';
   const onA = await Subscriber.open(a.wsUrl, 'json');
   for (const subscription of names) {
-    await onA.subscribe('idle', { subscription, exclusive: isExclusive(subscription) });
+    await onA.subscribe('idle', {
+      subscription,
+      exclusive: isExclusive(subscription),
+      ...UNHURRIED,
+    });
   }
   await request(`${a.url}/api/subscriptions/idle/paused/pause`, { method: 'POST' });
   const onB = await Subscriber.open(b.wsUrl, 'json');
   for (const subscription of ['taken', 'shared', 'paused']) {
-    await onB.subscribe('idle', { subscription, exclusive: isExclusive(subscription) });
+    await onB.subscribe('idle', {
+      subscription,
+      exclusive: isExclusive(subscription),
+      ...UNHURRIED,
+    });
   }
   await request(`${b.url}/api/subscriptions/idle/deleted`, { method: 'DELETE' });
   const toldOf = (name: string): Promise<Frame> =>
