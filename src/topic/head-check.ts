@@ -6,7 +6,8 @@
  */
 import type { Clock } from '../core/clock.js';
 import type { TopicRecord } from '../log/message-log.js';
-import type { HeldTerm, LostTerm } from '../log/subscription-store.js';
+import type { LostTerm, SubscriptionStore } from '../log/subscription-store.js';
+import type { Durables } from './durables.js';
 import type { Topic } from './topic.js';
 import type { Topics } from './topics.js';
 import type { Tracker } from './tracker.js';
@@ -17,13 +18,16 @@ const IDS_MAX = 1_000;
 /** Of subscriptions in one query. */
 const HELD_MAX = 10_000;
 
+export interface HeadLog {
+  heads(topicIds: readonly number[]): Promise<Map<number, TopicRecord>>;
+  readonly subscriptions: Pick<SubscriptionStore, 'lost'>;
+}
+
 export interface HeadCheckOptions {
   clock: Clock;
+  log: HeadLog;
   topics: Topics;
-  read: (topicIds: readonly number[]) => Promise<Map<number, TopicRecord>>;
-  /** The durable subscriptions that are held here. */
-  held: () => Iterable<Tracker>;
-  lost: (held: readonly HeldTerm[]) => Promise<LostTerm[]>;
+  durables: Durables;
   onLost: (tracker: Tracker, why: LostTerm['why']) => void;
   onHead: (topic: Topic, record: TopicRecord) => void;
   onGone: (topic: Topic) => void;
@@ -83,13 +87,14 @@ export class HeadCheck {
   }
 
   async #checkTerms(): Promise<void> {
+    const { subscriptions } = this.#options.log;
     const held = new Map<number, Tracker>();
-    for (const tracker of this.#options.held()) {
+    for (const tracker of this.#options.durables.all()) {
       if (tracker.durable !== null) held.set(tracker.durable.id, tracker);
     }
     const terms = [...held.values()].flatMap(({ durable }) => durable ?? []);
     for (let from = 0; from < terms.length; from += HELD_MAX) {
-      const lost = await this.#options.lost(terms.slice(from, from + HELD_MAX));
+      const lost = await subscriptions.lost(terms.slice(from, from + HELD_MAX));
       for (const { id, why } of lost) {
         const tracker = held.get(id);
         if (tracker !== undefined && tracker.state !== 'ended') this.#options.onLost(tracker, why);
@@ -102,7 +107,7 @@ export class HeadCheck {
     // Also for none: the log is asked as a publish would ask it.
     for (let from = 0; from === 0 || from < subscribed.length; from += IDS_MAX) {
       const some = subscribed.slice(from, from + IDS_MAX);
-      const records = await this.#options.read(some.map((topic) => topic.id));
+      const records = await this.#options.log.heads(some.map((topic) => topic.id));
       for (const topic of some) {
         const record = records.get(topic.id);
         if (record === undefined) this.#options.onGone(topic);

@@ -12,6 +12,11 @@ export interface TurnsOptions {
   waitingMax: number;
 }
 
+/** What sessions ask; how much of it waits is bounded for each of them. */
+export const SESSION_TURNS: TurnsOptions = { atOnce: 6, waitingMax: Number.POSITIVE_INFINITY };
+/** Control requests. */
+export const CALL_TURNS: TurnsOptions = { atOnce: 4, waitingMax: 1_000 };
+
 export class Turns {
   readonly #options: TurnsOptions;
   /** By lane, the next lane first. */

@@ -39,17 +39,11 @@ import type { Subscription } from './subscription.js';
 import { SubscriptionCalls } from './subscription-calls.js';
 import type { Topic } from './topic.js';
 import { Topics } from './topics.js';
-import { Turns } from './turns.js';
+import { CALL_TURNS, SESSION_TURNS, Turns } from './turns.js';
 import { Verdicts } from './verdicts.js';
 
 /** The one tenant of this version; API keys will name others. */
 const TENANT = 'default';
-
-/** What sessions, and what control requests, ask of the log's pool at the same time. */
-const ASKING_AT_ONCE = 6;
-const CALLS_AT_ONCE = 4;
-/** Control requests that wait for their turn. */
-const CALLS_WAITING_MAX = 1_000;
 
 const LOST_REASONS = {
   taken_over: ops.UNSUBSCRIBED_TAKEN_OVER,
@@ -103,7 +97,7 @@ export class Worker implements LogSink<PublishUnderWay> {
     this.#log = log;
     const heads = new FoldedReads((ids: readonly number[]) => log.heads(ids));
     const names = new FoldedReads((of: readonly string[]) => log.findTopics(TENANT, of));
-    const turns = new Turns({ atOnce: ASKING_AT_ONCE, waitingMax: Number.POSITIVE_INFINITY });
+    const turns = new Turns(SESSION_TURNS);
     const published = new Rate(clock);
     this.#budget = new HotCacheBudget(config.limits.hotCacheBytesMax);
     this.#topics = new Topics({
@@ -151,16 +145,20 @@ export class Worker implements LogSink<PublishUnderWay> {
     });
     this.#verdicts = new Verdicts({ topics: this.#topics, clock, ...this.#delivery });
     this.#calls = this.#makeCalls(published);
-    this.#headCheck = new HeadCheck({
+    this.#headCheck = this.#makeHeadCheck((error) => onTrouble('head check', error));
+  }
+
+  #makeHeadCheck(onFailed: (error: unknown) => void): HeadCheck {
+    const { clock } = this.#options;
+    return new HeadCheck({
       clock,
+      log: this.#log,
       topics: this.#topics,
-      read: (ids) => log.heads(ids),
-      held: () => this.#delivery.durables.all(),
-      lost: (held) => log.subscriptions.lost(held),
+      durables: this.#delivery.durables,
       onLost: (tracker, why) => this.#subscribing.trackerLost(tracker, LOST_REASONS[why]),
       onHead: (topic, record) => this.#commits.headSeen(topic, record.lastSequence),
       onGone: (topic) => this.#subscribing.topicGone(topic),
-      onFailed: (error) => onTrouble('head check', error),
+      onFailed,
     });
   }
 
@@ -193,7 +191,7 @@ export class Worker implements LogSink<PublishUnderWay> {
     return new Calls({
       log,
       topics: this.#topics,
-      turns: new Turns({ atOnce: CALLS_AT_ONCE, waitingMax: CALLS_WAITING_MAX }),
+      turns: new Turns(CALL_TURNS),
       clock: this.#options.clock,
       published,
       browse: log.mode === 'memory' ? new BrowseCalls(log) : null,
