@@ -69,6 +69,13 @@ export class ChaosConsumer {
     return this.#session?.isSubscribed ?? false;
   }
 
+  /** Its session, if there is one, is torn. */
+  cut(): void {
+    if (this.#session === null) return;
+    this.counts.terminated++;
+    this.#session.terminate();
+  }
+
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#session?.close();

@@ -13,6 +13,9 @@ export class ChaosRecorder {
   readonly problems = new Map<string, number>();
   /** Refusals that faults explain, by code. */
   readonly refusals = new Map<string, number>();
+  /** By connection: null is ephemeral. */
+  readonly subscriptions = new Map<number, string | null>();
+  onEvent: ((event: UntimedEvent) => void) | null = null;
   readonly #startedAt = performance.now();
   #connections = 0;
 
@@ -26,6 +29,8 @@ export class ChaosRecorder {
 
   add(event: UntimedEvent): void {
     this.events.push({ ...event, at: this.now() } as DeliveryEvent);
+    if (event.type === 'opened') this.subscriptions.set(event.connection, event.subscription);
+    this.onEvent?.(event);
   }
 
   blow(what: string): void {

@@ -11,6 +11,8 @@ export interface CutProxy {
   door: 'open' | 'silent' | 'closed';
   /** New connections with such an application_name are closed. */
   refused: RegExp | null;
+  /** What the server sends comes this much later. */
+  delayMs: number;
   /** New connections so far. */
   readonly accepted: number;
   /**
@@ -18,6 +20,8 @@ export interface CutProxy {
    * sent is swallowed. How many those were.
    */
   mute(applicationName: RegExp): number;
+  /** All connections of now end at once. */
+  cut(): void;
   close(): void;
 }
 
@@ -37,6 +41,16 @@ export async function startCutProxy(serverPort: number): Promise<CutProxy> {
     const end = (): void => {
       client.destroy();
       upstream.destroy();
+    };
+    /** What the server sent and the client has not got yet. */
+    const late: Buffer[] = [];
+    const pass = (chunk: Buffer): void => {
+      if (proxy.delayMs === 0 && late.length === 0) {
+        client.write(chunk);
+        return;
+      }
+      late.push(chunk);
+      setTimeout(() => client.write(late.shift() ?? ''), proxy.delayMs);
     };
     let muted = false;
     let isSilent = false;
@@ -66,7 +80,7 @@ export async function startCutProxy(serverPort: number): Promise<CutProxy> {
       const verdict = proxy.fromServer(chunk);
       if (verdict === 'cut') end();
       else if (verdict === 'swallow') muted = true;
-      else client.write(chunk);
+      else pass(chunk);
     });
     client.on('end', () => {
       if (!isSilent) upstream.end();
@@ -91,6 +105,7 @@ export async function startCutProxy(serverPort: number): Promise<CutProxy> {
     fromClient: () => 'pass',
     door: 'open',
     refused: null,
+    delayMs: 0,
     get accepted() {
       return accepted;
     },
@@ -98,6 +113,9 @@ export async function startCutProxy(serverPort: number): Promise<CutProxy> {
       const fit = [...pipes].filter((pipe) => applicationName.test(pipe.applicationName));
       for (const pipe of fit) pipe.mute();
       return fit.length;
+    },
+    cut: () => {
+      for (const socket of sockets) socket.destroy();
     },
     close: () => {
       server.close();

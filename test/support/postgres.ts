@@ -27,6 +27,9 @@ export interface TestPostgres {
   stop(): Promise<void>;
   /** SIGKILL to the postmaster and all its children, as a crash. The data stay, for start(). */
   kill9(): Promise<void>;
+  /** SIGSTOP to all of its processes, and SIGCONT. */
+  freeze(): void;
+  thaw(): void;
   /** Starts it again on the same port and data, after kill9(). */
   start(): Promise<void>;
 }
@@ -82,10 +85,16 @@ export async function startPostgres(
     async kill9(): Promise<void> {
       // The postmaster first: it would take a child's death for a crash to recover from.
       const family = [server.pid, ...childrenOf(server.pid)];
-      family.forEach(killHard);
+      for (const pid of family) signal(pid, 'SIGKILL');
       await waitUntil(() => !family.some(isRunning));
       // Where nobody reaps the zombie, PostgreSQL would take it for a server that runs.
       rmSync(path.join(dataDir, 'postmaster.pid'), { force: true });
+    },
+    freeze(): void {
+      for (const pid of [server.pid, ...childrenOf(server.pid)]) signal(pid, 'SIGSTOP');
+    },
+    thaw(): void {
+      for (const pid of [...childrenOf(server.pid), server.pid]) signal(pid, 'SIGCONT');
     },
     async stop(): Promise<void> {
       if (isRunning(server.pid)) {
@@ -97,14 +106,16 @@ export async function startPostgres(
   await server.start();
   // A test that dies must not leave a server behind: SIGQUIT is an immediate shutdown.
   process.once('exit', () => {
-    if (isRunning(server.pid)) process.kill(server.pid, 'SIGQUIT');
+    if (!isRunning(server.pid)) return;
+    process.kill(server.pid, 'SIGQUIT');
+    server.thaw();
   });
   return server;
 }
 
-function killHard(pid: number): void {
+function signal(pid: number, name: NodeJS.Signals): void {
   try {
-    process.kill(pid, 'SIGKILL');
+    process.kill(pid, name);
   } catch (error) {
     // It has ended by itself.
     if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;

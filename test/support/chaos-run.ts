@@ -1,0 +1,211 @@
+/**
+ * A chaos run: publishers of every kind, groups, single and ephemeral subscribers whose sessions die at
+ * random; faults drawn by seed between node and PostgreSQL and at both, each followed by the look how
+ * long it took to be whole again; then quiet, and the judge. The same for the suite and the command.
+ */
+import { ChaosConsumer, pause } from './chaos-consumer.js';
+import { becomesQuiet, type ChaosScope, readHistory } from './chaos-end.js';
+import { type ChaosWorld, FAULTS, STARTS_A_NODE } from './chaos-faults.js';
+import { ChaosPublisher } from './chaos-publisher.js';
+import { ChaosRecorder } from './chaos-recorder.js';
+import { ChaosRecovery } from './chaos-recovery.js';
+import { ChaosServer } from './chaos-server.js';
+import { startCutProxy } from './cut-proxy.js';
+import { type Fault, judgeDeliveries } from './delivery-checker.js';
+import type { DeliveryHistory } from './delivery-history.js';
+import { eventually } from './eventually.js';
+import { freePort } from './free-port.js';
+import { startPostgres } from './postgres.js';
+import { SeededRandom } from './seeded-random.js';
+
+export interface ChaosOptions {
+  seconds: number;
+  seed: number;
+  /** Names of FAULTS; empty: all. */
+  faults: readonly string[];
+  say: (line: string) => void;
+}
+
+/** One fault, or two at a time. */
+export interface Blow {
+  what: string;
+  lastedMs: number;
+  /** To the first message of every topic acknowledged and given to everybody; null: not in time. */
+  recoveredMs: number | null;
+}
+
+export interface ChaosResult {
+  blows: readonly Blow[];
+  history: DeliveryHistory;
+  /** What the judge found: lost, made up, twice, out of order ... */
+  found: readonly Fault[];
+  /** What no fault explains. */
+  problems: Readonly<Record<string, number>>;
+  isQuiet: boolean;
+  recorder: ChaosRecorder;
+  counts: Readonly<Record<'repeated' | 'ended' | 'terminated' | 'closed', number>>;
+}
+
+export const RECOVERED_WITHIN_MS = 30_000;
+/** Longer, to know by how much. */
+const WAITED_MS = 90_000;
+const QUIET_WITHIN_MS = 60_000;
+const ACK_WAIT_MS = 300;
+const MAX_DELIVER = 5;
+const TWO_AT_A_TIME = 0.2;
+const PUBLISHERS = ['http', 'http', 'batch', 'json', 'msgpack', 'seed'] as const;
+/** Each consumer subscribes to the three topics of one half. */
+const HALVES = [
+  ['chaos.a', 'chaos.b', 'chaos.c'],
+  ['chaos.d', 'chaos.e', 'chaos.f'],
+] as const;
+const TOPICS = HALVES.flat();
+const DURABLES = [
+  { name: 'workers', sessions: 'group', consumers: 3 },
+  { name: 'audit', sessions: 'one', consumers: 1 },
+] as const;
+const EPHEMERAL_CONSUMERS = 2;
+
+/** Throws when it could not even begin. What was started is stopped in any case. */
+export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
+  const ends: (() => unknown)[] = [];
+  try {
+    return await run(options, (end) => void ends.unshift(end));
+  } finally {
+    for (const end of ends) await end();
+  }
+}
+
+async function run(
+  options: ChaosOptions,
+  onEnd: (end: () => unknown) => void,
+): Promise<ChaosResult> {
+  const random = new SeededRandom(options.seed);
+  const recorder = new ChaosRecorder();
+  const postgres = await startPostgres();
+  onEnd(() => postgres.stop());
+  const proxy = await startCutProxy(postgres.port);
+  onEnd(() => proxy.close());
+  const DATABASE_URL = `postgres://postgres@127.0.0.1:${proxy.port}/postgres`;
+  const threads = { WORKERS: '2', ACCEPTORS: '2' };
+  const env = { DATABASE_URL, PORT: String(await freePort()), ...threads };
+  const server = await ChaosServer.start(env, recorder);
+  onEnd(() => server.end());
+  const { url, wsUrl } = server.node;
+  const { durable, ephemeral } = makeConsumers(wsUrl, random, recorder);
+  const consumers = [...durable, ...ephemeral];
+  for (const consumer of consumers) consumer.start();
+  onEnd(() => Promise.all(consumers.map((consumer) => consumer.stop())));
+  // The durable names are there, and start at the first message.
+  await eventually(
+    () => recorder.problems.size > 0 || consumers.every((one) => one.isSubscribed()),
+  );
+  let isOver = false;
+  const publishers = PUBLISHERS.map((by, n) => {
+    const name = `p${n}`;
+    return new ChaosPublisher({ name, by, url, wsUrl, topics: TOPICS, random, recorder });
+  });
+  const load = Promise.all(publishers.map((publisher) => publisher.run(() => isOver)));
+  const world = { server, postgres, proxy, consumers, topics: TOPICS, random };
+  const blows = await strike(world, recorder, options).finally(() => {
+    isOver = true;
+  });
+  for (const consumer of consumers) consumer.calm = true;
+  await load;
+  const scope: ChaosScope = { url, topics: TOPICS, durables: DURABLES };
+  const isQuiet = await becomesQuiet(scope, ephemeral, QUIET_WITHIN_MS);
+  const history = await readHistory(scope, recorder, MAX_DELIVER);
+  const found = judgeDeliveries(history);
+  const sum = (count: 'terminated' | 'closed' | 'ended'): number =>
+    consumers.reduce((total, { counts }) => total + counts[count], 0);
+  const repeated = publishers.reduce((total, publisher) => total + publisher.repeated, 0);
+  const ended = { ended: sum('ended'), terminated: sum('terminated'), closed: sum('closed') };
+  const problems = Object.fromEntries(recorder.problems);
+  return { blows, history, found, problems, isQuiet, recorder, counts: { repeated, ...ended } };
+}
+
+function makeConsumers(
+  wsUrl: string,
+  random: SeededRandom,
+  recorder: ChaosRecorder,
+): { durable: ChaosConsumer[]; ephemeral: ChaosConsumer[] } {
+  let made = 0;
+  const make = (topics: readonly string[], subscription: string | null): ChaosConsumer => {
+    const format = made++ % 2 === 0 ? 'json' : 'msgpack';
+    // Some with a window that fills.
+    const window = made % 3 === 0 ? { max_in_flight: 20 } : {};
+    const settings = { ack_wait_ms: ACK_WAIT_MS, max_deliver: MAX_DELIVER, ...window };
+    const ackWaitMs = ACK_WAIT_MS;
+    const rest = { subscription, topics, settings, ackWaitMs, random, recorder };
+    return new ChaosConsumer({ wsUrl, format, ...rest });
+  };
+  const durable = HALVES.flatMap((topics) =>
+    DURABLES.flatMap(({ name, consumers }) =>
+      Array.from({ length: consumers }, () => make(topics, name)),
+    ),
+  );
+  const ephemeral = HALVES.flatMap((topics) =>
+    Array.from({ length: EPHEMERAL_CONSUMERS }, () => make(topics, null)),
+  );
+  return { durable, ephemeral };
+}
+
+/** One blow after another until the time is over; the last one is recovered from, too. */
+async function strike(
+  world: ChaosWorld,
+  recorder: ChaosRecorder,
+  { seconds, faults, say }: ChaosOptions,
+): Promise<Blow[]> {
+  const names = faults.length === 0 ? Object.keys(FAULTS) : faults;
+  const overAt = performance.now() + seconds * 1_000;
+  const blows: Blow[] = [];
+  const draw = shuffler(names, world.random);
+  while (performance.now() < overAt) {
+    const chosen = chooseSome(draw, world.random);
+    const what = chosen.join(' + ');
+    recorder.blow(what);
+    const startedAt = performance.now();
+    await Promise.all(chosen.map((name) => FAULTS[name]?.(world)));
+    const lastedMs = performance.now() - startedAt;
+    recorder.blow(`over: ${what}`);
+    const recoveredMs = await recover(recorder, say);
+    blows.push({ what, lastedMs, recoveredMs });
+    const shown = recoveredMs === null ? 'NOT RECOVERED' : `whole after ${seconds1(recoveredMs)}`;
+    say(`${seconds1(recorder.now())}  ${what}, for ${seconds1(lastedMs)}: ${shown}`);
+    await pause(world.random.between(100, 800));
+  }
+  return blows;
+}
+
+function chooseSome(draw: () => string, random: SeededRandom): string[] {
+  const first = draw();
+  if (random.next() >= TWO_AT_A_TIME) return [first];
+  const second = draw();
+  const goTogether = first !== second && !(STARTS_A_NODE.has(first) && STARTS_A_NODE.has(second));
+  return goTogether ? [first, second] : [second];
+}
+
+async function recover(
+  recorder: ChaosRecorder,
+  say: (line: string) => void,
+): Promise<number | null> {
+  const names = [...DURABLES.map(({ name }) => name), null];
+  const recovery = new ChaosRecovery(recorder, TOPICS, names);
+  const until = performance.now() + WAITED_MS;
+  while (recovery.recoveredMs === null && performance.now() < until) await pause(10);
+  if (recovery.recoveredMs === null) say(`  ${recovery.missing()}`);
+  return recovery.recoveredMs;
+}
+
+/** Every name once, in a new order each time round. */
+function shuffler(names: readonly string[], random: SeededRandom): () => string {
+  let left: string[] = [];
+  return () => {
+    if (left.length === 0) left = [...names];
+    return left.splice(Math.floor(random.next() * left.length), 1)[0] ?? '';
+  };
+}
+
+export function seconds1(ms: number): string {
+  return `${(ms / 1_000).toFixed(1)} s`;
+}
