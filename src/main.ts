@@ -50,9 +50,14 @@ export async function runNode(options: NodeOptions): Promise<number> {
     let { databaseUrl } = config;
     let logPlace = databaseUrl === null ? null : `PostgreSQL at ${describeDatabase(databaseUrl)}`;
     if (embeddedIn !== null) {
-      const postgres = life.owns(await startEmbeddedPostgres(embeddedIn));
+      const request = {
+        ...{ packageFolder: embeddedIn, dataDir: config.dataDir },
+        workingFolder: process.cwd(),
+      };
+      const postgres = life.owns(await startEmbeddedPostgres(request, config.port));
       databaseUrl = postgres.url;
       logPlace = describeEmbedded(postgres);
+      if (postgres.note !== null) logger.warn(postgres.note);
     }
     let pools: Pools | null = null;
     if (databaseUrl !== null) {

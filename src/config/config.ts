@@ -12,6 +12,8 @@ export interface Config {
   readonly port: number;
   /** null: the in-memory log. */
   readonly databaseUrl: string | null;
+  /** Folder of the embedded PostgreSQL; null: as data-folder.ts says. */
+  readonly dataDir: string | null;
   readonly redisUrl: string | null;
   readonly enableAuth: boolean;
   readonly defaultApiKey: string | null;

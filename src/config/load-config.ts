@@ -28,6 +28,7 @@ export function loadConfig(env: Environment): LoadedConfig {
     port,
     host: required(OPTIONS.host, env),
     databaseUrl: optional(OPTIONS.databaseUrl, env),
+    dataDir: optional(OPTIONS.dataDir, env),
     redisUrl: optional(OPTIONS.redisUrl, env),
     enableAuth: required(OPTIONS.enableAuth, env),
     defaultApiKey: optional(OPTIONS.defaultApiKey, env),

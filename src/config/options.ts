@@ -41,6 +41,12 @@ export const OPTIONS: { readonly [K in OptionKey]: OptionOf<K> } = {
   port: option('PORT', 8080, 'Port of HTTP and WebSocket.', integer(1, 65_535)),
   host: option('HOST', '0.0.0.0', 'Address to listen on.', text(1, 255)),
   databaseUrl: secret('DATABASE_URL', 'PostgreSQL; without it the log is in memory.', databaseUrl),
+  dataDir: option(
+    'CONDUIT_DATA_DIR',
+    null,
+    'Folder of the embedded PostgreSQL of `conduit start`; by default .conduit.',
+    text(1, 1_024),
+  ),
   redisUrl: secret(
     'REDIS_URL',
     'Redis; checked, not used by this version.',

@@ -37,6 +37,10 @@ export function openToAll({ host, corsOrigin }: Config): string[] {
 function withoutEffect(config: Config): string[] {
   const { limits } = config;
   const candidates: [boolean, string][] = [
+    [
+      config.dataDir !== null && config.databaseUrl !== null,
+      'CONDUIT_DATA_DIR: has no effect beside DATABASE_URL',
+    ],
     [config.redisUrl !== null, 'REDIS_URL: this version has no backplane and does not use it'],
     [
       config.internalSecret !== null,

@@ -5,16 +5,18 @@
  */
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { chown, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import path from 'node:path';
+import type { DataRequest } from './data-folder.js';
 import { isAlive, NodeRegistry } from './node-registry.js';
+import { PlaceFiles } from './place-files.js';
 import { findPlace, type PostgresPlace } from './postgres-place.js';
 import { pgCtl, runProgram, serverLog } from './postgres-programs.js';
-import { runningPort } from './postmaster.js';
+import { portIn, runningPort } from './postmaster.js';
 import { StartRefused } from './start-refused.js';
 
 const PASSWORD_FILE = 'conduit.password';
+const PORT_FILE = 'port';
 /** On macOS; Linux takes 107. */
 const SOCKET_PATH_BYTES_MAX = 103;
 
@@ -23,25 +25,32 @@ export interface EmbeddedPostgres {
   dataDir: string;
   /** `adopted`: it ran already, left by a killed node or used by another one. */
   how: 'started' | 'adopted';
+  /** One line for the operator: another log lies elsewhere. */
+  note: string | null;
   /** A fast shutdown, unless another node uses it. */
   stop(): Promise<void>;
 }
 
-/** Starts it, or adopts the one that runs. Rejects StartRefused. */
-export async function startEmbeddedPostgres(packageFolder: string): Promise<EmbeddedPostgres> {
-  const place = await findPlace(packageFolder);
-  const { dataDir } = place;
-  if (!existsSync(dataDir)) await initialise(place);
-  await checkVersion(place);
-  const nodes = new NodeRegistry(place.folder);
+/** Starts it, or adopts the one that runs. Rejects StartRefused. `avoidPort`: the node's own. */
+export async function startEmbeddedPostgres(
+  request: DataRequest,
+  avoidPort: number,
+): Promise<EmbeddedPostgres> {
+  const place = await findPlace(request);
+  const { dataDir, note } = place;
+  const files = new PlaceFiles(place.folder, place.account);
+  if (!files.has('data')) await initialise(place, files);
+  await checkVersion(place, files);
+  const nodes = new NodeRegistry(files);
   nodes.enter();
   const running = await runningPort(place);
-  const port = running ?? (await start(place));
-  const password = (await readFile(path.join(dataDir, PASSWORD_FILE), 'utf8')).trim();
+  const port = running ?? (await start(place, files, avoidPort));
+  const password = files.read(`data/${PASSWORD_FILE}`)?.trim() ?? '';
   return {
     url: `postgres://conduit:${password}@${hostOf(dataDir, port)}:${port}/postgres`,
     dataDir,
     how: running === null ? 'started' : 'adopted',
+    note,
     stop: async () => {
       if (nodes.leave() === 'last') await pgCtl(place, ['stop', '-m', 'fast']);
     },
@@ -63,54 +72,46 @@ function hostOf(dataDir: string, port: number): string {
  * Into a folder that gets its name, with the password in it, when it is complete: a killed initdb
  * leaves nothing that looks like data, and of two nodes that start together one wins.
  */
-async function initialise(place: PostgresPlace): Promise<void> {
-  const { folder, dataDir, account } = place;
-  const part = path.join(folder, `data.part-${process.pid}`);
-  await removeParts(folder);
-  const passwordFile = path.join(folder, `${PASSWORD_FILE}.part-${process.pid}`);
-  await writeFile(passwordFile, randomBytes(24).toString('hex'), { mode: 0o600 });
-  if (account !== null) await chown(passwordFile, account.uid, account.gid);
-  await runProgram(place, 'initdb', [
-    ...['-D', part, '--encoding=UTF8', '--locale=C', '-U', 'conduit'],
-    ...['-A', 'scram-sha-256', `--pwfile=${passwordFile}`],
-  ]);
-  await rename(passwordFile, path.join(part, PASSWORD_FILE));
-  try {
-    await rename(part, dataDir);
-  } catch (error) {
-    if (!existsSync(dataDir)) throw error;
-    await rm(part, { recursive: true });
-  }
-}
-
-/** What an initdb left whose node was killed. */
-async function removeParts(folder: string): Promise<void> {
-  for (const name of await readdir(folder)) {
+async function initialise(place: PostgresPlace, files: PlaceFiles): Promise<void> {
+  const part = `data.part-${process.pid}`;
+  for (const name of files.list()) {
+    // What an initdb left whose node was killed.
     const pid = /\.part-(\d+)$/.exec(name)?.[1];
-    if (pid === undefined || isAlive(Number(pid))) continue;
-    // The initdb may be writing still, for the second that it takes.
-    const patiently = { recursive: true, force: true, maxRetries: 50, retryDelay: 20 };
-    await rm(path.join(folder, name), patiently);
+    if (pid !== undefined && !isAlive(Number(pid))) files.remove(name);
+  }
+  const passwordFile = `${PASSWORD_FILE}.part-${process.pid}`;
+  files.write(passwordFile, randomBytes(24).toString('hex'));
+  await runProgram(place, 'initdb', [
+    ...['-D', path.join(place.folder, part), '--encoding=UTF8', '--locale=C', '-U', 'conduit'],
+    ...['-A', 'scram-sha-256', `--pwfile=${path.join(place.folder, passwordFile)}`],
+  ]);
+  files.rename(passwordFile, `${part}/${PASSWORD_FILE}`);
+  try {
+    files.rename(part, 'data');
+  } catch (error) {
+    if (!files.has('data')) throw error;
+    files.remove(part);
   }
 }
 
-async function checkVersion(place: PostgresPlace): Promise<void> {
+async function checkVersion(place: PostgresPlace, files: PlaceFiles): Promise<void> {
   const { dataDir } = place;
-  const ofData = await readFile(path.join(dataDir, 'PG_VERSION'), 'utf8').catch((cause: Error) => {
-    throw new StartRefused(`${dataDir} cannot be read (${cause.message}): whose is it?`);
-  });
+  const ofData = files.read('data/PG_VERSION')?.trim();
+  if (ofData === undefined) {
+    throw new StartRefused(`${dataDir} cannot be read, or is none of PostgreSQL: whose is it?`);
+  }
   const told = await runProgram(place, 'postgres', ['--version']);
   const ofServer = /(\d+)/.exec(told)?.[1];
-  if (ofData.trim() === ofServer) return;
+  if (ofData === ofServer) return;
   throw new StartRefused(
-    `${dataDir} is of PostgreSQL ${ofData.trim()}, the embedded one is ${ofServer}: ` +
+    `${dataDir} is of PostgreSQL ${ofData}, the embedded one is ${ofServer}: ` +
       'upgrade it with pg_upgrade, or move it away',
   );
 }
 
 /** Resolves with its port. */
-async function start(place: PostgresPlace): Promise<number> {
-  const port = await choosePort(place);
+async function start(place: PostgresPlace, files: PlaceFiles, avoidPort: number): Promise<number> {
+  const port = await choosePort(files, avoidPort);
   const settings = [
     ...[`-p ${port}`, '-k .', '-c listen_addresses=127.0.0.1', '-c max_connections=200'],
     ...['-c shared_buffers=256MB', '-c max_wal_size=2GB', '-c timezone=UTC'],
@@ -123,15 +124,28 @@ async function start(place: PostgresPlace): Promise<number> {
     if (running === null) throw error;
     return running;
   }
-  await writeFile(path.join(place.folder, 'port'), String(port));
+  rememberPort(files, port);
   return port;
 }
 
-/** The port of the last time, when it is free. */
-async function choosePort(place: PostgresPlace): Promise<number> {
-  const file = path.join(place.folder, 'port');
-  const last = existsSync(file) ? Number(await readFile(file, 'utf8')) : 0;
-  return (await tryPort(last)) ?? (await tryPort(0)) ?? 0;
+/** So that a connection string which somebody wrote down holds after a restart; not worth a start. */
+function rememberPort(files: PlaceFiles, port: number): void {
+  try {
+    files.write(PORT_FILE, String(port));
+  } catch (error) {
+    // Whatever is in its place is nothing of ours: the next start takes another port.
+    if (!(error instanceof Error && 'code' in error)) throw error;
+  }
+}
+
+/** The port of the last time, when it is free. Whatever the file says, there is one. */
+async function choosePort(files: PlaceFiles, avoidPort: number): Promise<number> {
+  const last = portIn(files.read(PORT_FILE) ?? '');
+  for (const wanted of last === null ? [0, 0] : [last, 0, 0]) {
+    const port = await tryPort(wanted);
+    if (port !== null && port !== avoidPort) return port;
+  }
+  throw new StartRefused('the embedded PostgreSQL finds no free port on 127.0.0.1');
 }
 
 /** The port that could be listened on, null when it is taken; 0 asks for any. */

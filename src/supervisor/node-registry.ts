@@ -2,35 +2,39 @@
  * The nodes that use the embedded PostgreSQL: one file each, named by its process, in nodes/ of its
  * folder. The last one to end stops the server.
  */
-import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import path from 'node:path';
+import type { PlaceFiles } from './place-files.js';
+
+const FOLDER = 'nodes';
 
 export class NodeRegistry {
-  readonly #folder: string;
+  readonly #files: PlaceFiles;
 
-  constructor(placeFolder: string) {
-    this.#folder = path.join(placeFolder, 'nodes');
+  constructor(files: PlaceFiles) {
+    this.#files = files;
   }
 
   enter(): void {
-    mkdirSync(this.#folder, { recursive: true });
-    writeFileSync(this.#file(process.pid), '');
+    this.#files.list(FOLDER);
+    this.#files.write(fileOf(process.pid), '');
   }
 
   /** Says who stays. Files of processes that are gone are removed. */
   leave(): 'last' | 'others' {
-    rmSync(this.#file(process.pid), { force: true });
-    const pids = readdirSync(this.#folder).map(Number);
+    this.#files.remove(fileOf(process.pid));
+    const pids = this.#files
+      .list(FOLDER)
+      .filter((name) => /^\d{1,10}$/.test(name))
+      .map(Number);
     const living = pids.filter(isAlive);
     for (const pid of pids) {
-      if (!living.includes(pid)) rmSync(this.#file(pid), { force: true });
+      if (!living.includes(pid)) this.#files.remove(fileOf(pid));
     }
     return living.length === 0 ? 'last' : 'others';
   }
+}
 
-  #file(pid: number): string {
-    return path.join(this.#folder, String(pid));
-  }
+function fileOf(pid: number): string {
+  return `${FOLDER}/${pid}`;
 }
 
 /** Whether a process has that number. */

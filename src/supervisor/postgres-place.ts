@@ -1,26 +1,32 @@
 /**
- * Where the embedded PostgreSQL lives, and as whom it runs: in .conduit/ of the package, as the
- * user of the node. It does not run as root: then it runs as `postgres` or `nobody` (or whoever
- * owns its data already), and when that account cannot enter the package's folder, binaries and
- * data lie in /var/lib/conduit/<hash of the folder>.
+ * Where the embedded PostgreSQL lives, and as whom it runs: in its data folder (data-folder.ts), as the
+ * user of the node. A node that is root runs it as whoever owns the data already, else as `postgres` or
+ * `nobody`; when that account cannot enter the folder, its data lie in /var/lib/conduit/<hash of the
+ * folder>, and when it cannot run the binaries, a copy of them lies there, too.
  */
 import { execFile } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { existsSync, statSync } from 'node:fs';
-import { chown, cp, mkdir, readFile, rename, rm } from 'node:fs/promises';
+import { constants, existsSync } from 'node:fs';
+import { cp, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import { type Account, canEnter, ownerOf, serverAccount } from './account.js';
+import {
+  type DataFolders,
+  type DataRequest,
+  dataFolders,
+  hashOf,
+  hasLog,
+  SHARED_FOLDER,
+  tellOther,
+} from './data-folder.js';
 import { StartRefused } from './start-refused.js';
 
 const run = promisify(execFile);
-const SHARED_FOLDER = '/var/lib/conduit';
-
-/** User and group; null: those of the node. */
-export interface Account {
-  uid: number;
-  gid: number;
-}
+/** What a folder may have in it to become a place of ours. */
+const OURS =
+  /^(data|nodes|port|postgres\.log|conduit\.password|native-.*|.*\.part-\d+|lost\+found)$/;
+const DIRECTORY = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
 
 export interface PostgresPlace {
   /** Folder of the data, the server's log and the port. */
@@ -29,43 +35,75 @@ export interface PostgresPlace {
   /** Folder of bin/ and lib/. */
   native: string;
   account: Account | null;
+  /** One line for the operator: another log lies elsewhere. */
+  note: string | null;
 }
 
-/** Rejects StartRefused. `packageFolder`: where package.json lies. */
-export async function findPlace(packageFolder: string): Promise<PostgresPlace> {
-  const native = await nativeFolder();
-  const own = path.join(packageFolder, '.conduit');
-  if (process.getuid?.() !== 0) return place(await makeFolder(own, null), native, null);
-  const account = ownerOf(path.join(own, 'data')) ?? (await serverAccount());
-  if (await canEnter(account, packageFolder, native)) {
-    return place(await makeFolder(own, account), native, account);
-  }
-  const hash = createHash('sha256').update(packageFolder).digest('hex').slice(0, 16);
-  const shared = await makeFolder(path.join(SHARED_FOLDER, hash), account);
-  return place(shared, await copyNative(native, shared), account);
+/** Rejects StartRefused. */
+export async function findPlace(request: DataRequest): Promise<PostgresPlace> {
+  const folders = dataFolders(request);
+  const isRoot = process.getuid?.() === 0;
+  const account = isRoot
+    ? (ownerOf(path.join(folders.own, 'data')) ?? ownerOf(folders.own) ?? (await serverAccount()))
+    : null;
+  const folder = account === null ? folders.own : await enterable(account, folders);
+  const note = tellOther(folder, folders, request);
+  await takeFolder(folder, account);
+  const native = await nativeFor(account);
+  return { folder, dataDir: path.join(folder, 'data'), native, account, note };
 }
 
 /** The binaries where this account can run them: a copy, when they lie in a folder of root's alone. */
 export async function nativeFor(account: Account | null): Promise<string> {
   const native = await nativeFolder();
-  if (account === null || (await canEnter(account, native, native))) return native;
-  const hash = createHash('sha256').update(native).digest('hex').slice(0, 16);
-  return copyNative(native, await makeFolder(path.join(SHARED_FOLDER, hash), account));
+  if (account === null || (await canEnter(account, native, `${native}/bin/postgres`))) {
+    return native;
+  }
+  // Root's: whoever runs them must not be able to change them.
+  return copyNative(
+    native,
+    await takeFolder(path.join(SHARED_FOLDER, `native-${hashOf(native)}`), null),
+  );
 }
 
-function place(folder: string, native: string, account: Account | null): PostgresPlace {
-  return { folder, dataDir: path.join(folder, 'data'), native, account };
+/** The first that has a log, else the first that the account can enter. Rejects StartRefused. */
+async function enterable(account: Account, { own, shared }: DataFolders): Promise<string> {
+  const isOpen = await canEnter(account, nearest(own), null);
+  if (shared !== null && (!isOpen || (hasLog(shared) && !hasLog(own)))) return shared;
+  if (isOpen) return own;
+  throw new StartRefused(
+    `PostgreSQL does not run as root, and its user (${account.uid}) cannot enter ${own}: ` +
+      'let it in, name another folder in CONDUIT_DATA_DIR, or set DATABASE_URL',
+  );
 }
 
-async function makeFolder(folder: string, account: Account | null): Promise<string> {
+/** What is there of a path. */
+function nearest(folder: string): string {
+  return existsSync(folder) ? folder : nearest(path.dirname(folder));
+}
+
+/** Makes it, and gives it to the account. Rejects StartRefused. */
+async function takeFolder(folder: string, account: Account | null): Promise<string> {
   try {
     await mkdir(folder, { recursive: true });
-    if (account !== null) await chown(folder, account.uid, account.gid);
+    const foreign = (await readdir(folder)).find((name) => !OURS.test(name));
+    if (foreign !== undefined && !hasLog(folder)) {
+      throw new Error(`${folder} has other things in it (${foreign})`);
+    }
+    if (account !== null && ownerOf(folder)?.uid !== account.uid) await give(folder, account);
     return folder;
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
-    throw new StartRefused(`the embedded PostgreSQL has no place: ${why}; or set DATABASE_URL`);
+    throw new StartRefused(
+      `the embedded PostgreSQL has no place: ${why}; set CONDUIT_DATA_DIR or DATABASE_URL`,
+    );
   }
+}
+
+/** What was opened, and not what the name may stand for by then. */
+async function give(folder: string, { uid, gid }: Account): Promise<void> {
+  const handle = await open(folder, DIRECTORY);
+  await handle.chown(uid, gid).finally(() => handle.close());
 }
 
 /** The binaries of this platform, with the links between its libraries. Rejects StartRefused. */
@@ -94,35 +132,6 @@ async function linkLibraries(folder: string): Promise<void> {
   await run(process.execPath, [path.join(folder, 'scripts', 'hydrate-symlinks.js')], {
     cwd: folder,
   });
-}
-
-/** Null when there is nothing, or it is root's. */
-function ownerOf(folder: string): Account | null {
-  const stats = statSync(folder, { throwIfNoEntry: false });
-  return stats === undefined || stats.uid === 0 ? null : { uid: stats.uid, gid: stats.gid };
-}
-
-/** As whom PostgreSQL runs when the node is root. Rejects StartRefused. */
-export async function serverAccount(): Promise<Account> {
-  const lines = (await readFile('/etc/passwd', 'utf8')).split('\n');
-  for (const name of ['postgres', 'nobody']) {
-    const fields = lines.find((line) => line.startsWith(`${name}:`))?.split(':');
-    if (fields !== undefined) return { uid: Number(fields[2]), gid: Number(fields[3]) };
-  }
-  throw new StartRefused(
-    'PostgreSQL does not run as root, and there is no user postgres or nobody: set DATABASE_URL',
-  );
-}
-
-/** Tried, since the modes of all parents count. */
-async function canEnter(account: Account, folder: string, native: string): Promise<boolean> {
-  const args = ['-c', 'test -x "$1" && test -x "$2"', 'sh', folder, `${native}/bin/postgres`];
-  try {
-    await run('/bin/sh', args, { ...account, cwd: '/' });
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /** One copy for each version of the package. */

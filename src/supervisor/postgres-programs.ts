@@ -3,11 +3,12 @@
  * own: neither a Ctrl-C in the node's terminal nor its death reaches the server that they start.
  */
 import { spawn } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
 import path from 'node:path';
+import { PlaceFiles } from './place-files.js';
 import type { PostgresPlace } from './postgres-place.js';
 import { StartRefused } from './start-refused.js';
 
+const LOG_FILE = 'postgres.log';
 const TIMEOUT_S = 60;
 /** After its exit, what a program wrote has been read by then. */
 const OUTPUT_MS = 250;
@@ -19,7 +20,7 @@ export interface ProgramResult {
 }
 
 export function serverLog(place: PostgresPlace): string {
-  return path.join(place.folder, 'postgres.log');
+  return path.join(place.folder, LOG_FILE);
 }
 
 /** Rejects StartRefused when it cannot be run, or ends with another code than 0. */
@@ -40,7 +41,7 @@ export async function pgCtl(place: PostgresPlace, args: readonly string[]): Prom
   const { code } = await tryProgram(place, 'pg_ctl', all);
   if (code === 0) return;
   const log = serverLog(place);
-  const lines = (await readFile(log, 'utf8').catch(() => '')).split('\n');
+  const lines = new PlaceFiles(place.folder, place.account).readEnd(LOG_FILE).split('\n');
   const word = lines.findLast((line) => /(FATAL|PANIC):/.test(line))?.replace(/^.*?: {2}/, '');
   throw new StartRefused(
     `the embedded PostgreSQL does not ${args[0]}: ${word ?? 'no reason given'} (${log})`,

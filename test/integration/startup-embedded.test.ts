@@ -1,6 +1,14 @@
 // Goal: `npm start` needs nothing installed; what was published is there after a restart and after a
 // SIGKILL of the node, whose PostgreSQL the next start adopts.
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import t, { type Test } from 'tap';
 import { type Clone, makeClone } from '../support/clone.js';
@@ -10,9 +18,12 @@ import { freePort } from '../support/free-port.js';
 import { startNode, type TestNode } from '../support/node.js';
 import { Publisher, request } from '../support/publisher.js';
 
-function start(t: Test, clone: Clone): Promise<TestNode> {
-  const node = startNode({}, { command: 'start', program: clone.program, cwd: '/' });
-  t.teardown(async () => (await node).kill9());
+async function start(t: Test, clone: Clone): Promise<TestNode> {
+  const starting = startNode({}, { command: 'start', program: clone.program, cwd: '/' });
+  t.teardown(async () => (await starting).kill9());
+  const node = await starting;
+  // It is ready a moment before it says so.
+  await eventually(() => node.output().includes('listens on'));
   return node;
 }
 
@@ -81,8 +92,17 @@ t.test('a postmaster.pid that names another process is no server', async (t) => 
   process.kill(Number(lines[0]), 'SIGQUIT');
   await eventually(() => !existsSync(file));
   writeFileSync(file, [process.pid, ...lines.slice(1)].join('\n'));
+  // And what a node wrote there may be rubbish, or lead elsewhere.
+  const place = path.dirname(clone.dataDir);
+  const victim = path.join(clone.folder, 'victim');
+  mkdirSync(victim);
+  rmSync(path.join(place, 'nodes'), { recursive: true });
+  symlinkSync(victim, path.join(place, 'nodes'));
+  writeFileSync(path.join(place, 'port'), 'rubbish');
   const second = await start(t, clone);
   t.same(await sequences(second), [1]);
+  t.same(readdirSync(victim), []);
+  t.match(readFileSync(path.join(place, 'port'), 'utf8'), /^\d+$/);
   t.equal(await second.stop(), 0);
 });
 
@@ -98,7 +118,7 @@ t.test('data of another version, and a half-made data directory', async (t) => {
   );
   writeFileSync(path.join(clone.dataDir, 'PG_VERSION'), '13\n');
   const env = { HOST: '127.0.0.1', PORT: String(await freePort()) };
-  const result = await runCommand(['start'], env, clone.program);
+  const result = await runCommand(['start'], env, { program: clone.program });
   t.equal(result.code, 78);
   t.match(result.stderr, /^conduit: .*is of PostgreSQL 13, the embedded one is 18.*\n$/);
 });

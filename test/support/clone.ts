@@ -21,7 +21,7 @@ export async function makeClone(): Promise<Clone> {
     cpSync(path.join(PACKAGE_FOLDER, part), path.join(folder, part), { recursive: true });
   }
   symlinkSync(path.join(PACKAGE_FOLDER, 'node_modules'), path.join(folder, 'node_modules'));
-  const place = await findPlace(folder);
+  const place = await findPlace({ packageFolder: folder, dataDir: null, workingFolder: '/' });
   return {
     folder,
     program: path.join(folder, 'dist/src/cli/conduit.js'),

@@ -10,14 +10,21 @@ export interface CommandResult {
   ms: number;
 }
 
+export interface CommandPlace {
+  /** The command line of another clone; default: this package's. */
+  program?: string;
+  cwd?: string;
+}
+
 /** `env` is all that configures it. One that has not ended after 20 s is killed. */
 export function runCommand(
   args: readonly string[],
   env: Record<string, string> = {},
-  program = COMMAND,
+  { program = COMMAND, cwd = process.cwd() }: CommandPlace = {},
 ): Promise<CommandResult> {
   const startedAt = performance.now();
   const child = spawn(process.execPath, [program, ...args], {
+    cwd,
     env: { ...cleanEnvironment(), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
     timeout: 20_000,

@@ -14,7 +14,8 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { nativeFor, serverAccount } from '../../src/supervisor/postgres-place.js';
+import { serverAccount } from '../../src/supervisor/account.js';
+import { nativeFor } from '../../src/supervisor/postgres-place.js';
 import { freePort } from './free-port.js';
 
 export interface TestPostgres {

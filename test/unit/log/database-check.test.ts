@@ -7,7 +7,7 @@ import pg from 'pg';
 import t from 'tap';
 import { checkDatabase } from '../../../src/log/database-check.js';
 import { databaseTarget } from '../../../src/log/database-target.js';
-import { serverAccount } from '../../../src/supervisor/postgres-place.js';
+import { serverAccount } from '../../../src/supervisor/account.js';
 import { AUTHORITY, CERTIFICATE, KEY } from '../../support/certificate.js';
 import { eventually } from '../../support/eventually.js';
 import { startPostgres } from '../../support/postgres.js';
