@@ -48,7 +48,7 @@ export function loadConfig(env: Environment): LoadedConfig {
   if (config.enableAuth) {
     throw new ConfigError('ENABLE_AUTH: got "true", takes false: this version has no API keys');
   }
-  return { config, warnings: warningsFor(config, Object.keys(env)) };
+  return { config, warnings: warningsFor(config, env) };
 }
 
 function loadLimits(env: Environment): Limits {
