@@ -19,6 +19,7 @@ import type {
   HeldTerm,
   LostTerm,
   MissingMessage,
+  RedrivenDelivery,
   SubscriptionRecord,
   SubscriptionSave,
   SubscriptionSettings,
@@ -190,6 +191,13 @@ export class MemorySubscriptions implements SubscriptionStore {
       redriven.push(letter);
     }
     return redriven;
+  }
+
+  async redriven(subscriptionIds: readonly number[]): Promise<RedrivenDelivery[]> {
+    return subscriptionIds.flatMap((id) => {
+      const deliveries = [...(this.#byId.get(id)?.deliveries.values() ?? [])];
+      return deliveries.flatMap(({ sequence, redriven }) => (redriven ? [{ id, sequence }] : []));
+    });
   }
 
   async redrivenRows(

@@ -11,6 +11,7 @@ import type {
   DeadLetterFilter,
   DeadLetterReason,
   DeadLetterRecord,
+  RedrivenDelivery,
   SubscriptionStore,
 } from './subscription-store.js';
 
@@ -50,6 +51,11 @@ const REDRIVE_SQL = `WITH owners AS MATERIALIZED (
     ON CONFLICT (subscription_id, sequence) DO UPDATE SET attempts = 0, due_at = excluded.due_at,
       first_failed_at = NULL, last_error = NULL, redriven = true)
   SELECT ${COLUMNS} FROM marked d ${OWNERS} ORDER BY d.id`;
+
+/** More than that are found by the next look. */
+const REDRIVEN_SQL = `SELECT subscription_id AS id, sequence FROM conduit.deliveries
+  WHERE redriven AND subscription_id = ANY($1::bigint[])
+  ORDER BY subscription_id, sequence LIMIT 10000`;
 
 const OF_MESSAGE_SQL = `SELECT ${COLUMNS} FROM conduit.dead_letters d ${OWNERS}
   WHERE ${LIVING} AND d.sequence = $2::bigint AND (
@@ -123,6 +129,12 @@ export class PostgresDeadLetters {
     if (ids.length === 0) return [];
     const { rows } = await this.#db.query<DeadLetterRow>(REDRIVE_SQL, [ids]);
     return rows.map(recordOf);
+  }
+
+  async redriven(subscriptionIds: readonly number[]): Promise<RedrivenDelivery[]> {
+    const ids = `{${subscriptionIds.join()}}`;
+    const { rows } = await this.#db.query<{ id: string; sequence: string }>(REDRIVEN_SQL, [ids]);
+    return rows.map(({ id, sequence }) => ({ id: Number(id), sequence: Number(sequence) }));
   }
 
   async redrivenRows(

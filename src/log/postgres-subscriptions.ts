@@ -37,6 +37,7 @@ import type {
   HeldTerm,
   LostTerm,
   MissingMessage,
+  RedrivenDelivery,
   SubscriptionRecord,
   SubscriptionSave,
   SubscriptionSettings,
@@ -231,6 +232,10 @@ export class PostgresSubscriptions implements SubscriptionStore {
 
   redrive(ids: readonly number[]): Promise<DeadLetterRecord[]> {
     return this.#deadLetters.redrive(ids);
+  }
+
+  redriven(subscriptionIds: readonly number[]): Promise<RedrivenDelivery[]> {
+    return this.#deadLetters.redriven(subscriptionIds);
   }
 
   redrivenRows(

@@ -158,6 +158,13 @@ export interface HeldTerm {
   term: number;
 }
 
+/** The delivery of a dead letter that was given back. */
+export interface RedrivenDelivery {
+  /** Of its durable subscription. */
+  id: number;
+  sequence: number;
+}
+
 export interface LostTerm {
   id: number;
   why: 'taken_over' | 'deleted';
@@ -211,6 +218,8 @@ export interface SubscriptionStore {
    * ephemeral subscription get no row, only the mark.
    */
   redrive(ids: readonly number[]): Promise<DeadLetterRecord[]>;
+  /** Those of these subscriptions that are given back and not settled. */
+  redriven(subscriptionIds: readonly number[]): Promise<RedrivenDelivery[]>;
   /** The copies of redriven messages, for those that the log no longer has. Ascending. */
   redrivenRows(
     of: { subscriptionId: number } | { topicId: number; session: string },

@@ -13,6 +13,7 @@ import { Deadlines } from './deadlines.js';
 import { Durables } from './durables.js';
 import { Feeder } from './feeder.js';
 import { Giver } from './giver.js';
+import { RedrivenCheck } from './redriven-check.js';
 import { Saves } from './saves.js';
 import type { Tracker } from './tracker.js';
 
@@ -35,6 +36,7 @@ export interface Delivery {
   readonly saves: Saves;
   readonly durables: Durables;
   readonly attachments: Attachments;
+  readonly redrivenCheck: RedrivenCheck;
 }
 
 export function buildDelivery(options: DeliveryOptions): Delivery {
@@ -75,7 +77,13 @@ export function buildDelivery(options: DeliveryOptions): Delivery {
     onFailed: (error) => onTrouble('saving cursors', error),
   });
   const attachments = new Attachments({ feeder, giver, deadlines, saves, durables, clock });
-  return { feeder, giver, deadlines, saves, durables, attachments };
+  const redrivenCheck = new RedrivenCheck({
+    clock,
+    held: () => durables.all(),
+    read: (ids) => store.redriven(ids),
+    onAdded: (tracker) => giver.give(tracker),
+  });
+  return { feeder, giver, deadlines, saves, durables, attachments, redrivenCheck };
 }
 
 /** Copies that the dead letters keep of messages that are being redriven. */

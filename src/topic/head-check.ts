@@ -29,6 +29,8 @@ export interface HeadCheckOptions {
   topics: Topics;
   durables: Durables;
   onLost: (tracker: Tracker, why: LostTerm['why']) => void;
+  /** Takes in what other nodes gave back to those that are held here. */
+  redriven: () => Promise<void>;
   onHead: (topic: Topic, record: TopicRecord) => void;
   onGone: (topic: Topic) => void;
   /** A check failed; the next one comes. */
@@ -83,6 +85,7 @@ export class HeadCheck {
   /** Terms first: who has lost a subscription is given nothing more. */
   async #check(): Promise<void> {
     await this.#checkTerms();
+    await this.#options.redriven();
     await this.#checkHeads();
   }
 

@@ -254,6 +254,7 @@ export class Saves {
   #stored(parts: readonly Part[], lost: ReadonlySet<number>): void {
     for (const { tracker, durable, ephemeral, answers, missing } of parts) {
       tracker.saving--;
+      tracker.saves++;
       const isLost = durable !== null && lost.has(durable.id);
       const given = (durable ?? ephemeral)?.deadLetters.length ?? 0;
       if (!isLost) tracker.topic.counts.dead_lettered += given - missing.length;

@@ -59,6 +59,8 @@ export class Tracker {
   users = 0;
   /** Saves of it that are not answered. */
   saving = 0;
+  /** Saves of it that were answered. */
+  saves = 0;
   /** Verdicts whose answers wait for the save that contains them. */
   answers: { link: WorkerLinkEnd; request: number }[] = [];
   readonly #sendTimes = new SendTimes();

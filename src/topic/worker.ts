@@ -156,6 +156,7 @@ export class Worker implements LogSink<PublishUnderWay> {
       topics: this.#topics,
       durables: this.#delivery.durables,
       onLost: (tracker, why) => this.#subscribing.trackerLost(tracker, LOST_REASONS[why]),
+      redriven: () => this.#delivery.redrivenCheck.check(),
       onHead: (topic, record) => this.#commits.headSeen(topic, record.lastSequence),
       onGone: (topic) => this.#subscribing.topicGone(topic),
       onFailed,

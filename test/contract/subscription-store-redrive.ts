@@ -36,6 +36,10 @@ export const REDRIVE: StoreParts = {
   'marks each once, and makes its delivery row': async (t, open) => {
     const { store } = open;
     const { topic, record, ids } = await redriven(open);
+    const { id } = record;
+    const found = [1, 2].map((sequence) => ({ id, sequence }));
+    t.same(await store.redriven([id + 1_000_000, id]), found);
+    t.same(await store.redriven([]), []);
     t.match(await store.redrive([...ids, 987_654_321].reverse()), [{ id: ids[2], redriven: true }]);
     t.same(await store.redrive(ids), []);
     t.same(await store.redrive([]), []);

@@ -127,3 +127,49 @@ t.test('a topic made elsewhere a moment ago is there, whoever looked for it befo
   }
   asks.close();
 });
+
+t.test(
+  'what another node gives back is given, once, while its subscription is open here',
+  async (t) => {
+    const topic = 'given-back';
+    const post = async (
+      url: string,
+      path: string,
+      body: unknown,
+    ): Promise<Record<string, unknown>> => {
+      const headers = { 'content-type': 'application/json' };
+      const options = { method: 'POST', headers, body: JSON.stringify(body) };
+      return (await request(`${url}${path}`, options)).body;
+    };
+    const letters = async (): Promise<unknown[]> => {
+      const { body } = await request(`${a.url}/api/dead-letters?topic=${topic}`, {});
+      return body['dead_letters'] as unknown[];
+    };
+    const session = await Subscriber.open(a.wsUrl, 'json');
+    await session.subscribe(topic, { subscription: 's', ack_wait_ms: 60_000 });
+    session.onMessage = ({ sequence }) => session.send({ type: 'reject', topic, sequence });
+    for (let n = 1; n <= 3; n++) await post(a.url, '/api/publish', { topic, payload: n });
+    await eventually(async () => (await letters()).length === 3);
+    session.messages.length = 0;
+    session.onMessage = ({ sequence }) => {
+      session.send({ type: sequence === 3 ? 'reject' : 'ack', topic, sequence });
+    };
+    t.match(await post(b.url, '/api/dead-letters/redrive', { topic, subscription: 's' }), {
+      matched: 3,
+    });
+    await eventually(() => session.messages.length === 3);
+    await eventually(async () => (await letters()).length === 1);
+    t.match(await letters(), [{ sequence: 3, redriven_count: 1 }]);
+    // Two more head checks, which a publish by the other node shows.
+    for (const payload of ['a', 'b']) {
+      const count = session.messages.length;
+      await post(b.url, '/api/publish', { topic, payload });
+      await eventually(() => session.messages.length > count);
+    }
+    t.same(
+      session.messages.map(({ sequence, attempt }) => `${String(sequence)}#${String(attempt)}`),
+      ['1#1', '2#1', '3#1', '4#1', '5#1'],
+    );
+    session.close();
+  },
+);
