@@ -31,6 +31,8 @@ const LOG_TROUBLE: Readonly<Record<string, string>> = {
   lost: 'the log cannot be reached',
   read_only: 'the database is read-only',
   full: 'the disk of the database is full',
+  incomplete: 'a table or function of the schema is missing',
+  denied: "the node's database role lacks a privilege",
   closed: 'the log is closed',
 };
 

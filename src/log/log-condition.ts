@@ -5,12 +5,16 @@
 import type { LogRefusal } from './log-refusal.js';
 import { LOG_READ_ONLY, LOG_UNREACHABLE } from './log-refusal.js';
 import type { LogState } from './message-log.js';
+import type { SchemaState } from './schema-check.js';
 
 const LOOK_MS = 1_000;
+/** A schema changes by accident, and seldom. */
+const SCHEMA_LOOK_MS = 5_000;
 
 export interface LogConditionOptions {
   isWritable: () => Promise<boolean>;
   hasRoom: () => Promise<boolean>;
+  checkSchema: () => Promise<SchemaState>;
   /** What is appended fails at once; null: no more. */
   refuse: (refusal: LogRefusal | null) => void;
   onChanged: (state: LogState, detail: string) => void;
@@ -21,6 +25,8 @@ export class LogCondition {
   readonly #options: LogConditionOptions;
   #state: LogState = 'connecting';
   #look: NodeJS.Timeout | null = null;
+  #schemaLook: NodeJS.Timeout | null = null;
+  #examination: 'none' | 'under way' = 'none';
 
   constructor(options: LogConditionOptions) {
     this.#options = options;
@@ -32,6 +38,7 @@ export class LogCondition {
 
   opened(): void {
     this.#endLook();
+    this.#schemaLook ??= setInterval(() => this.examine(), SCHEMA_LOOK_MS);
     this.#changed('open', 'connected');
     this.#options.refuse(null);
   }
@@ -54,9 +61,32 @@ export class LogCondition {
     this.#changed('full', detail);
   }
 
+  /** Looks at the schema: an error said that a part of it is missing, or it is time. */
+  examine(): void {
+    if (this.#state !== 'open' || this.#examination === 'under way') return;
+    this.#examination = 'under way';
+    const { checkSchema, onTrouble } = this.#options;
+    checkSchema()
+      .then(
+        (schema) => this.#schemaIs(schema),
+        (error: unknown) => onTrouble('looking at the schema', error),
+      )
+      .finally(() => {
+        this.#examination = 'none';
+      });
+  }
+
   close(): void {
     this.#state = 'closed';
     this.#endLook();
+    if (this.#schemaLook !== null) clearInterval(this.#schemaLook);
+  }
+
+  /** Appends are tried all the same: they may need none of what is missing. */
+  #schemaIs(schema: SchemaState): void {
+    if (this.#state !== 'open' || schema === 'whole') return;
+    this.#lookUntil(schema, async () => (await this.#options.checkSchema()) === 'whole');
+    this.#changed(schema, 'the schema is not what the migrations made');
   }
 
   #lookUntil(state: LogState, isOver: () => Promise<boolean>): void {

@@ -61,7 +61,17 @@ export interface FirstResult {
 }
 
 /** `full`: appends are tried, and refused for want of room on the database's disk. */
-export type LogState = 'connecting' | 'open' | 'read_only' | 'full' | 'lost' | 'closed';
+export type LogState =
+  | 'connecting'
+  | 'open'
+  | 'read_only'
+  | 'full'
+  /** A part of the schema is missing. */
+  | 'incomplete'
+  /** The role may not use it. */
+  | 'denied'
+  | 'lost'
+  | 'closed';
 
 /**
  * Where outcomes go. Given at construction; called from the log's own turns, never from inside

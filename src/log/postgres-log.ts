@@ -44,6 +44,7 @@ import { OutboxRelease } from './outbox-release.js';
 import { OUTBOX_CHANNEL, OutboxStore } from './outbox-store.js';
 import { PostgresSubscriptions } from './postgres-subscriptions.js';
 import { hasRoom } from './room-check.js';
+import { checkSchema } from './schema-check.js';
 import type { SubscriptionStore } from './subscription-store.js';
 import { TOPICS_CHANNEL, TopicStore } from './topic-store.js';
 import { UPKEEP_ANSWER_MS, Upkeep } from './upkeep.js';
@@ -116,6 +117,7 @@ export class PostgresLog<A extends PendingAppend> implements MessageLog<A> {
     this.#condition = new LogCondition({
       isWritable: () => this.#isWritableAgain(),
       hasRoom: () => hasRoom(this.#pool),
+      checkSchema: () => checkSchema(this.#pool),
       refuse: (refusal) => this.#appends.writer.refuse(refusal),
       onChanged: (state, detail) => sink.stateChanged(state, detail),
       onTrouble,
@@ -301,7 +303,9 @@ export class PostgresLog<A extends PendingAppend> implements MessageLog<A> {
   }
 
   readonly #onTrouble = (what: string, error: unknown): void => {
-    if (faultOf(error) === 'full') this.#condition.full(messageOf(error));
+    const fault = faultOf(error);
+    if (fault === 'full') this.#condition.full(messageOf(error));
+    if (fault === 'schema' || fault === 'denied') this.#condition.examine();
     this.#options.logger.warn({ err: error }, what);
   };
 

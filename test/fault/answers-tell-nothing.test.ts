@@ -110,7 +110,7 @@ t.test(
     await admin.query('ALTER SCHEMA elsewhere RENAME TO conduit');
     await admin.end();
     const isWell = async (): Promise<boolean> =>
-      (await request(`${node.url}/api/topics/told`, {})).status === 200;
+      (await request(`${node.url}/readyz`, {})).status === 200;
     await eventually(isWell);
 
     await postgres.kill9();

@@ -64,6 +64,22 @@ t.test('a full disk: log_full at once, in health, over by itself', async (t) => 
   t.match(await publish('known'), { status: 200 });
 });
 
+t.test(
+  'a table that is missing, a privilege that is: told without a publish, over by itself',
+  async (t) => {
+    await admin.query('ALTER TABLE conduit.messages RENAME TO elsewhere');
+    await eventually(async () => (await ask('/readyz')).status === 503, 10_000);
+    for (const path of ['/readyz', '/api/health']) {
+      const log = 'a table or function of the schema is missing';
+      t.match(await ask(path), { status: 503, body: { checks: { log } } });
+    }
+    t.match(await publish('known'), { status: 503, body: { code: 'log_unavailable' } });
+    await admin.query('ALTER TABLE conduit.elsewhere RENAME TO messages');
+    await eventually(async () => (await ask('/api/health')).status === 200, 10_000);
+    t.match(await publish('known'), { status: 200 });
+  },
+);
+
 t.test('no session to look topics up: not ready', async (t) => {
   proxy.refused = /query$/;
   await admin.query(
@@ -117,6 +133,11 @@ t.test(
     }
     await admin.query('ALTER ROLE few CONNECTION LIMIT 50');
     const few = await starting;
+    await admin.query('REVOKE INSERT ON conduit.messages FROM few');
+    await eventually(async () => (await ask('/readyz', undefined, few)).status === 503, 10_000);
+    t.match(await ask('/api/health', undefined, few), { body: { checks: { log: /privilege/ } } });
+    await admin.query('GRANT INSERT ON conduit.messages TO few');
+    await eventually(async () => (await ask('/readyz', undefined, few)).status === 200, 10_000);
     const max = connectionsMax(1);
     t.match(
       few.output(),

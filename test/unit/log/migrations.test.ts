@@ -9,6 +9,7 @@ import t from 'tap';
 import { LogConfigurationError } from '../../../src/log/log-configuration-error.js';
 import { readMigrations } from '../../../src/log/migration-files.js';
 import { migrate } from '../../../src/log/migrations.js';
+import { checkSchema, SCHEMA_TABLES } from '../../../src/log/schema-check.js';
 import { startPostgres } from '../../support/postgres.js';
 
 const SQL_FOLDER = fileURLToPath(new URL('../../../../sql/', import.meta.url));
@@ -27,6 +28,26 @@ t.test('of nodes that start together one migrates', async (t) => {
   const results = await Promise.all([migrate(server.url), migrate(server.url)]);
   t.same(results.flat(), names);
   t.same(await migrate(server.url), []);
+});
+
+t.test('health looks for the tables that they make, and for no others', async (t) => {
+  const client = new pg.Client({ connectionString: server.url });
+  await client.connect();
+  const { rows } = await client.query<{ name: string }>(
+    `SELECT relname AS name FROM pg_class WHERE relnamespace = 'conduit'::regnamespace
+       AND relkind IN ('r', 'p') AND NOT relispartition AND relname <> 'migrations' ORDER BY relname COLLATE "C"`,
+  );
+  t.same(
+    rows.map(({ name }) => name),
+    SCHEMA_TABLES,
+  );
+  t.equal(await checkSchema(client), 'whole');
+  await client.query('DROP FUNCTION conduit.begin_append');
+  t.equal(await checkSchema(client), 'incomplete');
+  await client.query('DROP SCHEMA conduit CASCADE');
+  t.equal(await checkSchema(client), 'incomplete');
+  await client.end();
+  await migrate(server.url);
 });
 
 t.test('a migration that fails leaves nothing behind', async (t) => {
