@@ -31,7 +31,7 @@ CREATE TABLE conduit.incarnation_heads (
 -- 20 of [0-9a-f]. A dump that is restored makes other oids: into a new database that of the database, into a
 -- new schema that of the table; a promotion makes another timeline.
 CREATE FUNCTION conduit.incarnation() RETURNS text
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   RETURN left(encode(sha256(convert_to(concat_ws('/',
     (SELECT system_identifier FROM pg_catalog.pg_control_system()),
@@ -46,7 +46,7 @@ $$;
 -- The last sequence of a topic that was published before a time: published_at never falls within a topic.
 CREATE FUNCTION conduit.head_before(topic bigint, first bigint, last bigint, at timestamptz)
 RETURNS bigint
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   low    bigint := first;
   high   bigint := last + 1;
@@ -70,7 +70,7 @@ $$;
 -- Enters the incarnation that this is, before anything is appended to it; its name. `since`: what was
 -- published from then on may have been appended before anybody noticed that it had begun.
 CREATE FUNCTION conduit.begin_incarnation(since timestamptz DEFAULT NULL) RETURNS text
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   this     text := conduit.incarnation();
   entered  bigint;
@@ -105,7 +105,7 @@ $$;
 -- For operators, after a restore that leaves no trace (docs/restoring.md). `common_until`: the time of what
 -- was restored, when nodes have appended to it already.
 CREATE FUNCTION conduit.bump_epoch(common_until timestamptz DEFAULT NULL) RETURNS text
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   this text;
 BEGIN

@@ -77,7 +77,7 @@ export class Acceptor {
     const bodies = new Bodies({ clock, onFault });
     this.#bodies = bodies;
     this.#workers = new Workers(config.workers, limits, guard);
-    this.#publishing = new Publishing(this.#workers, limits, clock);
+    this.#publishing = new Publishing(this.#workers);
     this.#subscriptions = new Subscriptions({
       workers: this.#workers,
       guard,

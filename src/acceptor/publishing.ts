@@ -2,9 +2,7 @@
  * Publishes on their way to the workers: takes credit, packs, and knows whether the node drains. Both
  * HTTP and WebSocket publish through here.
  */
-import type { Clock } from '../core/clock.js';
 import { RequestError } from '../core/errors.js';
-import type { Limits } from '../core/limits.js';
 import type { AcceptorLinkEnd } from '../thread/link.js';
 import { packPublish } from '../thread/ops.js';
 import type { PublishRequest } from '../wire/publish.js';
@@ -16,14 +14,10 @@ export const TENANT = 'default';
 
 export class Publishing {
   readonly #workers: Workers;
-  readonly #limits: Limits;
-  readonly #clock: Clock;
   #state: 'open' | 'draining' = 'open';
 
-  constructor(workers: Workers, limits: Limits, clock: Clock) {
+  constructor(workers: Workers) {
     this.#workers = workers;
-    this.#limits = limits;
-    this.#clock = clock;
   }
 
   /** New publishes are refused from now on. */
@@ -33,13 +27,12 @@ export class Publishing {
 
   /**
    * Sends one publish; `waiting` makes what its answer goes to. Throws RequestError (`busy`,
-   * `draining`, a deliver_at too far away), and then nothing was sent.
+   * `draining`), and then nothing was sent.
    */
   send(publish: PublishRequest, waiting: (link: AcceptorLinkEnd, bytes: number) => Waiting): void {
     if (this.#state === 'draining') {
       throw new RequestError('draining', 'this node is shutting down: use another one');
     }
-    if (publish.deliverAtMs > 0) this.#checkDeliverAt(publish.deliverAtMs);
     const link = this.#workers.ownerOf(TENANT, publish.topic);
     const bytes = publish.payload.length + 256;
     if (!link.takePublishCredit(bytes)) {
@@ -51,11 +44,5 @@ export class Publishing {
     const request = this.#workers.requests.add(waiting(link, bytes));
     packPublish(link.writer, request, publish.topic, publish);
     link.schedulePublish();
-  }
-
-  #checkDeliverAt(deliverAtMs: number): void {
-    if (deliverAtMs - this.#clock.now() <= this.#limits.delayMsMax) return;
-    const detail = `deliver_at is more than ${this.#limits.delayMsMax} ms away (DELAY_MS_MAX)`;
-    throw new RequestError('invalid_field', detail, 'deliver_at');
   }
 }

@@ -1,4 +1,5 @@
 /** /api/stats, /api/health, /livez, /readyz: what operators and load balancers ask. */
+import { processMs } from '../thread/control.js';
 import type { Control } from './control.js';
 import type { Exchange } from './exchange.js';
 import { checksOf, type WorkerHealth } from './health.js';
@@ -89,7 +90,7 @@ export class SystemRoutes {
         total_messages: total('messages'),
         active_subscribers: sum((one) => one.active_subscribers),
         active_topics: total('topics'),
-        uptime_seconds: Math.round((Date.now() - startedAtMs) / 100) / 10,
+        uptime_seconds: Math.round((processMs() - startedAtMs) / 100) / 10,
         deferred_messages: total('deferred'),
         sessions: sessions(),
         streams: streams(),

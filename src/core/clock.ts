@@ -3,7 +3,10 @@
  * or log/ calls Date.now or performance.now directly.
  */
 export interface Clock {
-  /** Wall time, Unix milliseconds (integer). For what people read; never for deadlines. */
+  /**
+   * Wall time, Unix milliseconds (integer). Of a log: the time that it stores and compares, the database's
+   * where there is one. Never for deadlines.
+   */
   now(): number;
   /** Monotonic milliseconds (fractional). For deadlines and durations. */
   monotonic(): number;

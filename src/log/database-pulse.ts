@@ -1,8 +1,9 @@
 /**
- * Asks the database once a second for what may change under a session that lives on: a schema that was
- * dropped and restored, a standby that was promoted, an epoch that an operator bumped. One question is under
- * way at a time; one that fails is asked again.
+ * Asks the database once a second for its time, and for what may change under a session that lives on: a
+ * schema that was dropped and restored, a standby that was promoted, an epoch that an operator bumped. One
+ * question is under way at a time; one that fails is asked again.
  */
+import type { DatabaseClock } from '../core/database-clock.js';
 import { readIncarnation } from './incarnation.js';
 import type { Queryable } from './queryable.js';
 
@@ -10,6 +11,7 @@ const PERIOD_MS = 1_000;
 
 export interface DatabasePulseOptions {
   db: Queryable;
+  clock: DatabaseClock;
   /** `sinceMs`: when the one before was last seen, by the database's clock; null: never. */
   onIncarnation: (incarnation: string, sinceMs: number | null) => Promise<void>;
   /** It failed, for the first time in a row. */
@@ -27,8 +29,10 @@ export class DatabasePulse {
     this.#options = options;
   }
 
-  start(): void {
-    this.#timer = setInterval(() => this.#beat(), PERIOD_MS);
+  /** Resolves once the time is known. */
+  async start(): Promise<void> {
+    await this.#ask();
+    this.#timer = setInterval(() => this.look(), PERIOD_MS);
   }
 
   stop(): void {
@@ -36,7 +40,8 @@ export class DatabasePulse {
     if (this.#timer !== null) clearInterval(this.#timer);
   }
 
-  #beat(): void {
+  /** Asks at once, if no question is under way: a session has come to what may be another server. */
+  look(): void {
     if (this.#state === 'asking' || this.#state === 'stopped') return;
     const wasFailing = this.#state === 'failing';
     this.#state = 'asking';
@@ -55,13 +60,22 @@ export class DatabasePulse {
 
   async #ask(): Promise<void> {
     const { db, onIncarnation } = this.#options;
-    const { rows } = await db.query<{ now_ms: string }>(
-      'SELECT floor(extract(epoch FROM clock_timestamp()) * 1000) AS now_ms',
-    );
+    const nowMs = await this.#time();
     // After the time: what changed between the two is seen by this question or the next.
     const incarnation = await readIncarnation(db);
     if (incarnation !== this.#incarnation) await onIncarnation(incarnation, this.#seenAtMs);
     this.#incarnation = incarnation;
-    this.#seenAtMs = Number(rows[0]?.now_ms ?? 0);
+    this.#seenAtMs = nowMs;
+  }
+
+  async #time(): Promise<number> {
+    const { db, clock } = this.#options;
+    const askedAtMs = clock.monotonic();
+    const { rows } = await db.query<{ now_ms: string }>(
+      'SELECT extract(epoch FROM clock_timestamp())::float8 * 1000 AS now_ms',
+    );
+    const nowMs = Number(rows[0]?.now_ms);
+    clock.sampled(nowMs, askedAtMs, clock.monotonic());
+    return nowMs;
   }
 }

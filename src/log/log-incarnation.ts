@@ -2,6 +2,7 @@
  * Which incarnation of the log this worker stands on: told by each session that appends when it opens, and
  * found out once a second for sessions that live on while the database becomes another beneath them.
  */
+import type { DatabaseClock } from '../core/database-clock.js';
 import { formatEpoch, incarnationOf } from '../core/epoch.js';
 import { DatabasePulse } from './database-pulse.js';
 import { beginIncarnation, commonUpTo } from './incarnation.js';
@@ -9,6 +10,7 @@ import type { Queryable } from './queryable.js';
 
 export interface LogIncarnationOptions {
   db: Queryable;
+  clock: DatabaseClock;
   /** Whether appends are taken now. */
   isOpen: () => boolean;
   onChanged: () => void;
@@ -25,13 +27,15 @@ export class LogIncarnation {
     this.#options = options;
     this.#pulse = new DatabasePulse({
       db: options.db,
+      clock: options.clock,
       onIncarnation: (name, sinceMs) => this.#seen(name, sinceMs),
       onTrouble: (error) => options.onTrouble('asking the database which one it is', error),
     });
   }
 
-  start(): void {
-    this.#pulse.start();
+  /** Resolves once the database's time is known. */
+  start(): Promise<void> {
+    return this.#pulse.start();
   }
 
   stop(): void {
@@ -46,7 +50,9 @@ export class LogIncarnation {
   becomes(name: string): void {
     const before = this.#name;
     this.#name = name;
-    if (before !== '' && before !== name) this.#options.onChanged();
+    if (before === '') return;
+    this.#pulse.look();
+    if (before !== name) this.#options.onChanged();
   }
 
   /** A standby that was promoted while its sessions lived on is another. */

@@ -25,22 +25,26 @@ import type {
 } from './subscription-store.js';
 
 const FAILURES_MAX = 1_000;
-/** How far the clock that made the id may be ahead of the database's. */
-const CLOCKS_APART_MS = 600_000;
 const DAY_MS = 86_400_000;
 
-/**
- * Published from $3 (inclusive) to $4 (exclusive): the leaves of those days, each by its BRIN index
- * on message_id.
- */
-const FIND_SQL = `SELECT t.id AS topic_id, t.name AS topic, ${messageColumns('m')}
+/** The leaves of the days around the id's time, each by its BRIN index on message_id; or all others. */
+const PUBLISHED = {
+  around: `m.published_at >= to_timestamp($3::float8 / 1000)
+    AND m.published_at < to_timestamp($4::float8 / 1000)`,
+  elsewhere: `(m.published_at < to_timestamp($3::float8 / 1000)
+    OR m.published_at >= to_timestamp($4::float8 / 1000))`,
+} as const;
+
+function findSql(where: keyof typeof PUBLISHED): string {
+  return `SELECT t.id AS topic_id, t.name AS topic, ${messageColumns('m')}
   FROM conduit.messages m
   JOIN conduit.topics t ON t.id = m.topic_id AND t.deleted_at IS NULL
   JOIN conduit.tenants n ON n.id = t.tenant_id AND n.name = $1
-  WHERE m.message_id = $2::uuid AND m.published_at >= to_timestamp($3::float8 / 1000)
-    AND m.published_at < to_timestamp($4::float8 / 1000)
-    AND m.sequence >= t.first_sequence
+  WHERE m.message_id = $2::uuid AND ${PUBLISHED[where]} AND m.sequence >= t.first_sequence
   LIMIT 1`;
+}
+
+const FIND_SQL = { around: findSql('around'), elsewhere: findSql('elsewhere') };
 
 const SUBSCRIPTIONS_SQL = `SELECT ${SUBSCRIPTION_COLUMNS}, ${DELIVERY_COLUMNS}
   FROM conduit.subscriptions s
@@ -77,17 +81,17 @@ export class MessageTrace {
     this.#deadLetters = deadLetters;
   }
 
-  /** The id's day first, then later ones: an append may have waited, or been made before. */
+  /**
+   * Around the id's time first, then everywhere: whoever made it may have had another clock, and the append
+   * may have waited.
+   */
   async find(
     tenant: string,
     messageId: Uint8Array,
   ): Promise<{ topic: string; topicId: number; row: LogRow } | null> {
-    const uuid = formatUuid(messageId);
-    const madeAtMs = uuidTimeMs(messageId);
-    const nextDayMs = madeAtMs + DAY_MS;
     return (
-      (await this.#findBetween(tenant, uuid, madeAtMs - CLOCKS_APART_MS, nextDayMs)) ??
-      (await this.#findBetween(tenant, uuid, nextDayMs, Number.POSITIVE_INFINITY))
+      (await this.#find(tenant, messageId, 'around')) ??
+      (await this.#find(tenant, messageId, 'elsewhere'))
     );
   }
 
@@ -100,15 +104,15 @@ export class MessageTrace {
     return { subscriptions, deadLetters, failures };
   }
 
-  async #findBetween(
+  async #find(
     tenant: string,
-    uuid: string,
-    fromMs: number,
-    toMs: number,
+    messageId: Uint8Array,
+    where: keyof typeof PUBLISHED,
   ): Promise<{ topic: string; topicId: number; row: LogRow } | null> {
+    const madeAtMs = uuidTimeMs(messageId);
     const { rows } = await this.#db.query<StoredMessage & { topic_id: string; topic: string }>(
-      FIND_SQL,
-      [storable(tenant), uuid, fromMs, toMs],
+      FIND_SQL[where],
+      [storable(tenant), formatUuid(messageId), madeAtMs - DAY_MS, madeAtMs + DAY_MS],
     );
     const row = rows[0];
     if (row === undefined) return null;

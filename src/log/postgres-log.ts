@@ -3,7 +3,7 @@
  * and turns PostgreSQL's errors into what callers know. One per topic worker: one session for
  * appends, one to listen, a small pool for everything else; release and upkeep open their own.
  */
-import type { Clock } from '../core/clock.js';
+import type { DatabaseClock } from '../core/database-clock.js';
 import { describeDatabase } from '../core/database-url.js';
 import { RequestError } from '../core/errors.js';
 import type { Limits } from '../core/limits.js';
@@ -60,7 +60,8 @@ export interface PostgresLogOptions<A extends PendingAppend> {
   /** `conduit/<node>/w<index>`; each session adds its purpose. */
   applicationName: string;
   limits: Limits;
-  clock: Clock;
+  /** The log keeps it: it is told the database's time. */
+  clock: DatabaseClock;
   sink: LogSink<A>;
   /** LISTEN for publishes from SQL; else they are found by polling. */
   notify: boolean;
@@ -140,6 +141,7 @@ export class PostgresLog<A extends PendingAppend> implements MessageLog<A> {
     });
     this.#incarnation = new LogIncarnation({
       db: this.#pool,
+      clock,
       isOpen: () => this.state === 'open',
       onChanged: () => sink.epochChanged(),
       onTrouble,
@@ -201,7 +203,7 @@ export class PostgresLog<A extends PendingAppend> implements MessageLog<A> {
 
   async open(): Promise<void> {
     await this.#connect();
-    this.#incarnation.start();
+    await this.#incarnation.start();
     await this.#upkeep.start();
     this.#release.start();
     if (this.#options.notify) this.#listener.start();

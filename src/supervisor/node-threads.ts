@@ -8,6 +8,7 @@ import { type Config, EXIT_LATER } from '../config/config.js';
 import { messageOf } from '../log/log-errors.js';
 import type { Logger } from '../observe/logger.js';
 import type { AcceptorStart, FromThread, WorkerStart } from '../thread/control.js';
+import { processMs } from '../thread/control.js';
 import { WORKER_HEAP } from './heap-growth.js';
 import {
   DEATHS_MAX,
@@ -52,7 +53,7 @@ export class NodeThreads {
   readonly #options: NodeThreadsOptions;
   readonly #workers: Seat[];
   readonly #acceptors: Seat[];
-  readonly #startedAtMs = Date.now();
+  readonly #startedAtMs = processMs();
   #state: 'starting' | 'running' | 'stopping' = 'starting';
   #waits: Wait[] = [];
   /** Why a worker could not open its log at the node's start, where that may pass. */

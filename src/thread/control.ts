@@ -34,7 +34,7 @@ export interface AcceptorStart {
   links: WorkerLink[];
   /** Port of the browsing pool; null in memory. */
   browse: MessagePort | null;
-  /** Unix ms at which the node started. */
+  /** When the node started, by `processMs`. */
   startedAtMs: number;
   version: string;
 }
@@ -74,3 +74,8 @@ export type FromThread =
   | { type: 'log-state'; state: string; detail: string }
   /** This thread cannot start; `exitCode` 78 for wrong configuration. */
   | { type: 'fault'; detail: string; exitCode: number };
+
+/** A monotonic clock that all threads of the process share; performance.now starts with each thread. */
+export function processMs(): number {
+  return Number(process.hrtime.bigint() / 1_000_000n);
+}

@@ -5,6 +5,7 @@
 import type { Clock } from '../core/clock.js';
 import type { ErrorCode } from '../core/errors.js';
 import { RequestError } from '../core/errors.js';
+import type { Limits } from '../core/limits.js';
 import type { LogRow } from '../core/message.js';
 import { makeUuidV7 } from '../core/uuid.js';
 import type { FirstResult, MessageLog, PendingAppend, TopicCommit } from '../log/message-log.js';
@@ -40,6 +41,7 @@ export interface PublishesOptions {
   log: MessageLog<PublishUnderWay>;
   topics: Topics;
   clock: Clock;
+  limits: Pick<Limits, 'delayMsMax'>;
   published: Rate;
   /** What was committed, for fan-out. */
   onCommitted: (topic: Topic, rows: LogRow[]) => void;
@@ -136,6 +138,12 @@ export class Publishes {
 
   /** Those with the same dedupe key one after another: of two in one batch the first is the first. */
   #defer(link: WorkerLinkEnd, topic: Topic, op: PublishOp): void {
+    const { clock, limits } = this.#options;
+    if (op.deliverAtMs - clock.now() > limits.delayMsMax) {
+      const detail = `deliver_at is more than ${limits.delayMsMax} ms away (DELAY_MS_MAX)`;
+      this.#fail(link, op, 'invalid_field', detail, 'deliver_at');
+      return;
+    }
     const key = op.dedupeKey === null ? null : `${topic.id} ${op.dedupeKey}`;
     const before = key === null ? undefined : this.#deferring.get(key);
     const run = (): Promise<void> => this.#deferNow(link, topic, op);

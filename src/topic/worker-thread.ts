@@ -6,6 +6,8 @@
 import { parentPort, threadId, workerData } from 'node:worker_threads';
 import { EXIT_CONFIG, EXIT_LATER } from '../config/config.js';
 import { systemClock } from '../core/clock.js';
+import { DatabaseClock } from '../core/database-clock.js';
+import { SteadyClock } from '../core/steady-clock.js';
 import { ColdReader } from '../log/cold-reader.js';
 import { LogConfigurationError } from '../log/log-configuration-error.js';
 import { MemoryLog } from '../log/memory-log.js';
@@ -30,10 +32,14 @@ const placement = new TopicPlacement(config.workers);
 
 const coldReader = start.cold === null ? null : new ColdReader(start.cold);
 
+/** What the log stores and compares: its node's own clock has no say where there is a database. */
+const databaseClock = new DatabaseClock(systemClock);
+const logClock = config.databaseUrl === null ? new SteadyClock(systemClock) : databaseClock;
+
 const worker = new Worker({
   config,
-  clock: systemClock,
-  origin: `${config.nodeId}/${systemClock.now().toString(36)}/${start.index}`,
+  clock: logClock,
+  origin: `${config.nodeId}/${nonce()}/${start.index}`,
   owns,
   openLog,
   coldRead: coldReader === null ? null : (range) => coldReader.read(range),
@@ -67,6 +73,12 @@ function exitCodeOf(error: unknown): number {
   return isTransient(error) ? EXIT_LATER : EXIT_FAULT;
 }
 
+/** Names this run; not by the time alone, since a clock may have been set back. */
+function nonce(): string {
+  const chance = Math.floor(systemClock.random() * 36 ** 4).toString(36);
+  return `${systemClock.now().toString(36)}${chance.padStart(4, '0')}`;
+}
+
 function owns(tenant: string, topic: string): boolean {
   return placement.workerOf(tenant, topic) === start.index;
 }
@@ -76,7 +88,7 @@ function openLog(sink: LogSink<PublishUnderWay>): MessageLog<PublishUnderWay> {
   if (config.databaseUrl === null) {
     return new MemoryLog({
       limits,
-      clock: systemClock,
+      clock: logClock,
       sink,
       idBase: start.index + 1,
       idStep: config.workers,
@@ -86,7 +98,7 @@ function openLog(sink: LogSink<PublishUnderWay>): MessageLog<PublishUnderWay> {
     databaseUrl: config.databaseUrl,
     applicationName: `conduit/${config.nodeId}/w${start.index}`,
     limits,
-    clock: systemClock,
+    clock: databaseClock,
     sink,
     logger,
     notify: config.outboxNotify,

@@ -138,6 +138,7 @@ export class Worker implements LogSink<PublishUnderWay> {
       log,
       topics: this.#topics,
       clock,
+      limits: config.limits,
       published,
       onCommitted: (topic, rows) => this.#commits.accept(topic, rows),
       onTopicGone: (topic) => this.#subscribing.topicGone(topic),

@@ -1,6 +1,7 @@
 // Goal: the log in PostgreSQL keeps the contract of the message log.
 import t from 'tap';
 import { systemClock } from '../../src/core/clock.js';
+import { DatabaseClock } from '../../src/core/database-clock.js';
 import { DEFAULT_LIMITS } from '../../src/core/limits.js';
 import { migrate } from '../../src/log/migrations.js';
 import { PostgresLog } from '../../src/log/postgres-log.js';
@@ -24,7 +25,7 @@ suite(t, async (limits) => {
     databaseUrl: server.url,
     applicationName: name,
     limits: { ...DEFAULT_LIMITS, ...limits },
-    clock: systemClock,
+    clock: new DatabaseClock(systemClock),
     sink,
     logger: createLogger('silent', { thread: name, threadId: 0 }),
     notify: true,

@@ -1,5 +1,6 @@
 /** Logs over one test database, as the workers of nodes open them. */
 import { systemClock } from '../../src/core/clock.js';
+import { DatabaseClock } from '../../src/core/database-clock.js';
 import type { Limits } from '../../src/core/limits.js';
 import { DEFAULT_LIMITS } from '../../src/core/limits.js';
 import { PostgresLog } from '../../src/log/postgres-log.js';
@@ -23,7 +24,7 @@ export async function openPostgresLog(
     databaseUrl,
     applicationName: `conduit/${name}/w0`,
     limits: { ...DEFAULT_LIMITS, ...limits },
-    clock: systemClock,
+    clock: new DatabaseClock(systemClock),
     sink,
     logger: createLogger('silent', { thread: name, threadId: 0 }),
     notify: news === 'listens',
