@@ -10,8 +10,9 @@ import type { Queryable } from './queryable.js';
 import { isSameMessage } from './same-message.js';
 
 /**
- * One look-up per key and table (LATERAL): a join by hash would read the whole outbox. What is stored
- * counts before what waits under the same key.
+ * One look-up per key and table (LATERAL with LIMIT): a join by hash reads a whole table for each batch, when
+ * its statistics are of another hour (200,000 rows, 500 keys: 300 ms, so 3). Without a name, so that it
+ * is planned by the tables' size of now. What is stored counts before what waits under the same key.
  */
 const FIRSTS_SQL = `WITH n AS MATERIALIZED (
     SELECT * FROM unnest($1::bigint[], $2::text[]) AS n (topic_id, dedupe_key))
@@ -21,10 +22,12 @@ const FIRSTS_SQL = `WITH n AS MATERIALIZED (
     SELECT id, due_at, conduit.fingerprint(content_type, key, headers, payload) AS fingerprint
     FROM conduit.outbox WHERE topic_id = n.topic_id AND dedupe_key = n.dedupe_key LIMIT 1) o
   UNION ALL
-  SELECT d.topic_id, d.dedupe_key, d.fingerprint, d.sequence, d.message_id,
+  SELECT n.topic_id, n.dedupe_key, d.fingerprint, d.sequence, d.message_id,
     floor(extract(epoch FROM d.published_at) * 1000), d.deferred_id,
     floor(extract(epoch FROM d.deliver_at) * 1000)
-  FROM n JOIN conduit.publish_dedupe d USING (topic_id, dedupe_key)
+  FROM n CROSS JOIN LATERAL (
+    SELECT * FROM conduit.publish_dedupe
+    WHERE topic_id = n.topic_id AND dedupe_key = n.dedupe_key LIMIT 1) d
   WHERE d.expires_at > clock_timestamp()`;
 
 const WAITING_BODY_SQL = `SELECT content_type, key, headers, payload FROM conduit.outbox WHERE id = $1`;
@@ -69,8 +72,7 @@ export async function findFirsts(
   topicIds: readonly number[],
   keys: readonly string[],
 ): Promise<Map<string, KeptFirst>> {
-  const statement = { name: 'first_results', text: FIRSTS_SQL };
-  const { rows } = await session.query<KeyedFirstRow>(statement, [topicIds, keys]);
+  const { rows } = await session.query<KeyedFirstRow>(FIRSTS_SQL, [topicIds, keys]);
   return new Map(
     rows.map((row) => {
       const topicId = Number(row.topic_id);
