@@ -9,7 +9,7 @@ import { KeptConnection, type KeptSession } from './kept-connection.js';
 /** A session that only listens asks for nothing that takes long. */
 export const LISTEN_ANSWER_MS = 5_000;
 const RECONNECT = { firstMs: 100, capMs: 2_000 };
-const DOWN_AFTER_MS = 1_000;
+const DOWN_AFTER_MS = 3_000;
 
 export interface ListenerOptions {
   open: (onLost: (error: Error) => void) => Promise<BoundedClient>;

@@ -7,7 +7,6 @@ import type { DatabaseClock } from '../core/database-clock.js';
 import { describeDatabase } from '../core/database-url.js';
 import { RequestError } from '../core/errors.js';
 import type { Limits } from '../core/limits.js';
-import type { Logger } from '../observe/logger.js';
 import type { AppendParts } from './append-parts.js';
 import { buildAppends } from './append-parts.js';
 import type { AppendSession } from './append-session.js';
@@ -50,8 +49,10 @@ import { TOPICS_CHANNEL, TopicStore } from './topic-store.js';
 import { UPKEEP_ANSWER_MS, Upkeep } from './upkeep.js';
 
 const RELEASE_RECONNECT = { firstMs: 100, capMs: 2_000 };
-/** A session that is away for longer is spoken of. */
-const AWAY_MS = 1_000;
+/** How long a turn of the release waits for its session. */
+const READY_MS = 1_000;
+/** A session that is away for longer is spoken of: by then it is known whether the whole log is. */
+const AWAY_MS = 3_000;
 /** For a batch of the release that is under way at the end. */
 const END_MS = 2_000;
 
@@ -67,8 +68,8 @@ export interface PostgresLogOptions<A extends PendingAppend> {
   notify: boolean;
   /** Whether this worker appends to the topic. */
   owns: (tenant: string, topic: string) => boolean;
-  /** Where what was tried again, or dropped, is told. */
-  logger: Pick<Logger, 'warn'>;
+  /** Something failed that is tried again, or was dropped. */
+  onTrouble: (what: string, error: unknown) => void;
 }
 
 export class PostgresLog<A extends PendingAppend> implements MessageLog<A> {
@@ -129,7 +130,7 @@ export class PostgresLog<A extends PendingAppend> implements MessageLog<A> {
       backoff: RELEASE_RECONNECT,
       clock,
       downAfterMs: AWAY_MS,
-      onDown: (detail) => onTrouble('the session of the release is away', new Error(detail)),
+      onDown: (detail) => this.#onAway('the session of the release is away', detail),
       onOpen: () => this.#release.wake(),
     });
     this.#release = this.#makeRelease();
@@ -164,7 +165,7 @@ export class PostgresLog<A extends PendingAppend> implements MessageLog<A> {
         this.#release.wake();
         if (how === 'again') sink.headsMoved(null);
       },
-      onDown: (detail) => this.#onTrouble('the session that listens is away', new Error(detail)),
+      onDown: (detail) => this.#onAway('the session that listens is away', detail),
     });
   }
 
@@ -172,7 +173,7 @@ export class PostgresLog<A extends PendingAppend> implements MessageLog<A> {
     const { limits, sink, owns } = this.#options;
     const connection = this.#releaseConnection;
     return new OutboxRelease({
-      session: async () => (await connection.ready(AWAY_MS))?.client ?? null,
+      session: async () => (await connection.ready(READY_MS))?.client ?? null,
       drop: (client, error) => {
         const { session } = connection;
         if (session !== null && session.client === client)
@@ -308,8 +309,13 @@ export class PostgresLog<A extends PendingAppend> implements MessageLog<A> {
     const fault = faultOf(error);
     if (fault === 'full') this.#condition.full(messageOf(error));
     if (fault === 'schema' || fault === 'denied') this.#condition.examine();
-    this.#options.logger.warn({ err: error }, what);
+    this.#options.onTrouble(what, error);
   };
+
+  /** Of one session; while the whole log is away that is told once. */
+  #onAway(what: string, detail: string): void {
+    if (this.state === 'open') this.#onTrouble(what, new Error(detail));
+  }
 
   #session(purpose: string): ConnectionOptions {
     const { databaseUrl, applicationName } = this.#options;

@@ -5,8 +5,10 @@
  */
 import { type MessagePort, Worker } from 'node:worker_threads';
 import { type Config, EXIT_LATER } from '../config/config.js';
+import { systemClock } from '../core/clock.js';
 import { messageOf } from '../log/log-errors.js';
 import type { Logger } from '../observe/logger.js';
+import { Outages } from '../observe/outages.js';
 import type { AcceptorStart, FromThread, WorkerStart } from '../thread/control.js';
 import { processMs } from '../thread/control.js';
 import { WORKER_HEAP } from './heap-growth.js';
@@ -54,6 +56,7 @@ export class NodeThreads {
   readonly #workers: Seat[];
   readonly #acceptors: Seat[];
   readonly #startedAtMs = processMs();
+  readonly #outages: Outages;
   #state: 'starting' | 'running' | 'stopping' = 'starting';
   #waits: Wait[] = [];
   /** Why a worker could not open its log at the node's start, where that may pass. */
@@ -63,6 +66,10 @@ export class NodeThreads {
     this.#options = options;
     this.#workers = makeSeats('worker', options.config.workers);
     this.#acceptors = makeSeats('acceptor', options.config.acceptors);
+    this.#outages = new Outages({
+      clock: systemClock,
+      tell: (fields, line) => options.logger.warn(fields, line),
+    });
   }
 
   /**
@@ -90,6 +97,7 @@ export class NodeThreads {
     await drained;
     await Promise.all(this.#acceptors.map(stopSeat));
     await Promise.all(this.#workers.map(stopSeat));
+    this.#outages.close();
   }
 
   /** Closes the sockets, answers nothing. Node.js aborts when it exits while they are open. */
@@ -134,7 +142,11 @@ export class NodeThreads {
     else if (message.type === 'handler-fault') {
       logger.error({ about: thread, where: message.where, stack: message.stack }, 'it threw');
     } else if (message.type === 'log-state') {
-      logger.info({ about: thread, state: message.state, detail: message.detail }, 'the log');
+      logger.debug({ about: thread, state: message.state, detail: message.detail }, 'the log');
+    } else if (message.type === 'trouble') {
+      this.#outages.trouble(thread, message.trouble, message.times);
+    } else if (message.type === 'over') {
+      this.#outages.over(thread, message.kind);
     } else if (message.type === 'fault') {
       this.#faulted(seat, message.detail, message.exitCode);
     }
@@ -173,6 +185,7 @@ export class NodeThreads {
     const { logger, onFatal } = this.#options;
     const { state, generation, index } = seat;
     seat.thread = null;
+    this.#outages.gone(nameOf(seat));
     this.#settle('drained', seat);
     if (this.#state === 'stopping' || this.#openLater(seat)) return;
     logger.error({ about: nameOf(seat), cause }, 'a thread died');

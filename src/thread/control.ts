@@ -4,6 +4,7 @@
  */
 import type { MessagePort } from 'node:worker_threads';
 import type { Config } from '../config/config.js';
+import type { Trouble } from '../observe/outages.js';
 
 /** workerData of a topic worker thread. */
 export interface WorkerStart {
@@ -70,6 +71,10 @@ export type FromThread =
   | { type: 'drained' }
   /** A wrapped handler threw; the thread goes on. Counted and logged. */
   | { type: 'handler-fault'; where: string; stack: string }
+  /** Something failed that is tried again: how often since it was last said. */
+  | { type: 'trouble'; trouble: Trouble; times: number }
+  /** What was said of that kind is over. */
+  | { type: 'over'; kind: string }
   /** State of this worker's log changed; the health of every acceptor follows. */
   | { type: 'log-state'; state: string; detail: string }
   /** This thread cannot start; `exitCode` 78 for wrong configuration. */

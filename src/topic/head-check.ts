@@ -5,7 +5,7 @@
  * and subscriptions that were taken over or deleted there, also while nothing is delivered.
  */
 import type { Clock } from '../core/clock.js';
-import type { TopicRecord } from '../log/message-log.js';
+import type { LogState, TopicRecord } from '../log/message-log.js';
 import type { LostTerm, SubscriptionStore } from '../log/subscription-store.js';
 import type { Durables } from './durables.js';
 import type { Topic } from './topic.js';
@@ -19,6 +19,7 @@ const IDS_MAX = 1_000;
 const HELD_MAX = 10_000;
 
 export interface HeadLog {
+  readonly state: LogState;
   heads(topicIds: readonly number[]): Promise<Map<number, TopicRecord>>;
   readonly subscriptions: Pick<SubscriptionStore, 'lost'>;
 }
@@ -33,6 +34,8 @@ export interface HeadCheckOptions {
   redriven: () => Promise<void>;
   onHead: (topic: Topic, record: TopicRecord) => void;
   onGone: (topic: Topic) => void;
+  /** A check was answered by a log that is open. */
+  onWell: () => void;
   /** A check failed; the next one comes. */
   onFailed: (error: unknown) => void;
 }
@@ -73,6 +76,7 @@ export class HeadCheck {
     this.#check()
       .then(() => {
         this.#checkedAtMs = this.#options.clock.monotonic();
+        if (this.#options.log.state === 'open') this.#options.onWell();
       })
       .catch(this.#options.onFailed)
       .finally(() => {

@@ -14,7 +14,9 @@ import { MemoryLog } from '../log/memory-log.js';
 import type { LogSink, MessageLog } from '../log/message-log.js';
 import { PostgresLog } from '../log/postgres-log.js';
 import { isTransient } from '../log/transient.js';
+import { LOG_TROUBLES, troubleOf, troubleOfState } from '../log/trouble.js';
 import { createLogger } from '../observe/logger.js';
+import { TroubleReport } from '../observe/trouble-report.js';
 import type { FromThread, ToThread, WorkerStart } from '../thread/control.js';
 import { TopicPlacement } from '../thread/placement.js';
 import type { PublishUnderWay } from './publishes.js';
@@ -28,6 +30,10 @@ const tell = (message: FromThread): void => port.postMessage(message);
 
 const { config } = start;
 const logger = createLogger(config.logLevel, { thread: `worker-${start.index}`, threadId });
+const report = new TroubleReport({
+  trouble: (trouble, times) => tell({ type: 'trouble', trouble, times }),
+  over: (kind) => tell({ type: 'over', kind }),
+});
 const placement = new TopicPlacement(config.workers);
 
 const coldReader = start.cold === null ? null : new ColdReader(start.cold);
@@ -43,8 +49,13 @@ const worker = new Worker({
   owns,
   openLog,
   coldRead: coldReader === null ? null : (range) => coldReader.read(range),
-  onLogState: (state, detail) => tell({ type: 'log-state', state, detail }),
-  onTrouble: (what, error) => logger.warn({ err: error }, what),
+  onLogState: (state, detail) => {
+    const trouble = troubleOfState(state, detail);
+    if (trouble !== null) report.trouble(trouble);
+    tell({ type: 'log-state', state, detail });
+  },
+  onTrouble,
+  onWell: () => report.over(LOG_TROUBLES),
   onBug: (error) => {
     // Out of any promise, so that the thread dies of it.
     setImmediate(() => {
@@ -100,13 +111,18 @@ function openLog(sink: LogSink<PublishUnderWay>): MessageLog<PublishUnderWay> {
     limits,
     clock: databaseClock,
     sink,
-    logger,
+    onTrouble,
     notify: config.outboxNotify,
     owns,
   });
 }
 
+function onTrouble(what: string, error: unknown): void {
+  report.trouble(troubleOf(what, error));
+}
+
 function stop(): void {
+  report.close();
   coldReader?.close();
   worker.stop().then(
     () => port.close(),

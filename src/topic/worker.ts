@@ -64,6 +64,8 @@ export interface WorkerOptions {
   onLogState: (state: LogState, detail: string) => void;
   /** Something failed that is tried again. */
   onTrouble: (what: string, error: unknown) => void;
+  /** The log is open, and was asked with success. */
+  onWell: () => void;
   /** A bug: the thread must end. */
   onBug: (error: unknown) => void;
 }
@@ -150,9 +152,10 @@ export class Worker implements LogSink<PublishUnderWay> {
   }
 
   #makeHeadCheck(onFailed: (error: unknown) => void): HeadCheck {
-    const { clock } = this.#options;
+    const { clock, onWell } = this.#options;
     return new HeadCheck({
       clock,
+      onWell,
       log: this.#log,
       topics: this.#topics,
       durables: this.#delivery.durables,

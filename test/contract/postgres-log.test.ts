@@ -5,7 +5,6 @@ import { DatabaseClock } from '../../src/core/database-clock.js';
 import { DEFAULT_LIMITS } from '../../src/core/limits.js';
 import { migrate } from '../../src/log/migrations.js';
 import { PostgresLog } from '../../src/log/postgres-log.js';
-import { createLogger } from '../../src/observe/logger.js';
 import { startPostgres } from '../support/postgres.js';
 import { suite } from './message-log.js';
 import type { TestAppend } from './recording-sink.js';
@@ -27,7 +26,7 @@ suite(t, async (limits) => {
     limits: { ...DEFAULT_LIMITS, ...limits },
     clock: new DatabaseClock(systemClock),
     sink,
-    logger: createLogger('silent', { thread: name, threadId: 0 }),
+    onTrouble: () => undefined,
     notify: true,
     // Several logs of the suite are open at once: each releases what its own tests made.
     owns: () => true,

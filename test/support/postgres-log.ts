@@ -4,7 +4,6 @@ import { DatabaseClock } from '../../src/core/database-clock.js';
 import type { Limits } from '../../src/core/limits.js';
 import { DEFAULT_LIMITS } from '../../src/core/limits.js';
 import { PostgresLog } from '../../src/log/postgres-log.js';
-import { createLogger } from '../../src/observe/logger.js';
 import type { TestAppend } from '../contract/recording-sink.js';
 import { RecordingSink } from '../contract/recording-sink.js';
 
@@ -26,7 +25,7 @@ export async function openPostgresLog(
     limits: { ...DEFAULT_LIMITS, ...limits },
     clock: new DatabaseClock(systemClock),
     sink,
-    logger: createLogger('silent', { thread: name, threadId: 0 }),
+    onTrouble: () => undefined,
     notify: news === 'listens',
     owns: () => true,
   });
