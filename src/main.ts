@@ -74,7 +74,7 @@ export async function runNode(options: NodeOptions): Promise<number> {
       version,
       logger,
       openPool: pools?.openPort ?? null,
-      waitToOpen: (why) => patience.pause(why),
+      waitToOpen: (why) => patience.pause(`DATABASE_URL: the log cannot be opened: ${why}`),
       onFatal: (line, exitCode) => life.end({ line, exitCode }),
     });
     life.owns(threads);

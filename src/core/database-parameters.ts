@@ -8,7 +8,7 @@
 export class UrlTrouble extends Error {}
 
 export type SslMode = 'disable' | 'allow' | 'prefer' | 'require' | 'verify-ca' | 'verify-full';
-const SSL_MODES: readonly SslMode[] = [
+export const SSL_MODES: readonly SslMode[] = [
   ...(['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full'] as const),
 ];
 
@@ -83,13 +83,13 @@ export class DatabaseParameters {
     return value;
   }
 
-  /** With libpq's default. Those that need no server to be decided are one of `disable` and `require` up. */
-  get sslmode(): SslMode {
+  /** Null: the URL does not say. */
+  get sslmode(): SslMode | null {
     const ssl = this.get('ssl');
     if (ssl !== null) return ssl === 'false' || ssl === '0' ? 'disable' : 'require';
     const mode = this.get('sslmode');
     if (mode === 'no-verify') return 'require';
-    return SSL_MODES.find((known) => known === mode) ?? 'prefer';
+    return SSL_MODES.find((known) => known === mode) ?? null;
   }
 
   /** What is given and has no effect. */
@@ -116,7 +116,8 @@ export class DatabaseParameters {
     if (this.get('sslrootcert') === 'system' && mode !== 'verify-full') {
       throw new UrlTrouble('sslrootcert=system takes sslmode=verify-full');
     }
-    if (this.get('sslnegotiation') === 'direct' && ['disable', 'allow', 'prefer'].includes(mode)) {
+    const isOpen = mode === null || ['disable', 'allow', 'prefer'].includes(mode);
+    if (this.get('sslnegotiation') === 'direct' && isOpen) {
       throw new UrlTrouble('sslnegotiation=direct takes sslmode=require or stricter');
     }
     return this;

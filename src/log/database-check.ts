@@ -10,7 +10,7 @@ import {
   parseDatabaseUrl,
   withSslMode,
 } from '../core/database-url.js';
-import { databaseTarget, targetTrouble } from './database-target.js';
+import { databaseTarget, sslModeOf, targetTrouble } from './database-target.js';
 import { LogConfigurationError } from './log-configuration-error.js';
 import { messageOf } from './log-errors.js';
 import { serverEncoding, wrongEncoding } from './server-encoding.js';
@@ -48,7 +48,7 @@ const NO_TLS = /does not support SSL/;
 /** As libpq tries them: `prefer` with TLS and then without, `allow` the other way round. */
 function candidates(databaseUrl: string): string[] {
   const { host, parameters } = parseDatabaseUrl(databaseUrl);
-  const mode = parameters.sslmode;
+  const mode = sslModeOf(parameters);
   if (isSocketFolder(host) || (mode !== 'prefer' && mode !== 'allow')) return [databaseUrl];
   const modes =
     mode === 'prefer' ? (['require', 'disable'] as const) : (['disable', 'require'] as const);

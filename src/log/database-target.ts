@@ -6,7 +6,12 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { type ConnectionOptions, createSecureContext, type SecureVersion } from 'node:tls';
-import { type DatabaseParameters, UrlTrouble } from '../core/database-parameters.js';
+import {
+  type DatabaseParameters,
+  SSL_MODES,
+  type SslMode,
+  UrlTrouble,
+} from '../core/database-parameters.js';
 import { type DatabaseUrl, isSocketFolder, parseDatabaseUrl } from '../core/database-url.js';
 import { quoteShort } from '../core/quote.js';
 
@@ -57,13 +62,19 @@ export function targetTrouble(databaseUrl: string): string | null {
     databaseTarget(databaseUrl);
     // Also those of a mode that is not decided yet.
     const { parameters } = parseDatabaseUrl(databaseUrl);
-    if (parameters.sslmode !== 'disable') createSecureContext(filesOf(parameters));
+    if (sslModeOf(parameters) !== 'disable') createSecureContext(filesOf(parameters));
     return null;
   } catch (error) {
     if (error instanceof UrlTrouble) return error.message;
     const why = (error as NodeJS.ErrnoException).code ?? 'unknown';
     return `the files of sslrootcert, sslcert and sslkey are not of use together (${why})`;
   }
+}
+
+/** As the URL says, else PGSSLMODE, else libpq's default. */
+export function sslModeOf(parameters: DatabaseParameters): SslMode {
+  const ofProcess = process.env['PGSSLMODE'];
+  return parameters.sslmode ?? SSL_MODES.find((known) => known === ofProcess) ?? 'prefer';
 }
 
 /** Null: the driver's, which is PGHOST or localhost. */
@@ -86,7 +97,7 @@ function withUser(user: string | null): { user?: string } {
 }
 
 function tlsOf(parameters: DatabaseParameters): ConnectionOptions | false {
-  const mode = parameters.sslmode;
+  const mode = sslModeOf(parameters);
   if (mode === 'disable' || mode === 'allow' || mode === 'prefer') return false;
   const files = filesOf(parameters);
   // With an authority to trust, libpq takes `require` for `verify-ca`.

@@ -3,13 +3,15 @@
  * would lose session settings and locks, and leave ours on a backend that serves others: so this is
  * asked before anything is set or locked.
  */
-import type pg from 'pg';
+import pg from 'pg';
 import type { BoundedClient } from './bounded-client.js';
 import { LogConfigurationError } from './log-configuration-error.js';
 
 /** A pooler with one backend lets us wait for the other session for ever. */
 const ANSWER_MS = 2_000;
 const ROUNDS = 3;
+/** The code for what a pooler does not let through. */
+const PROTOCOL_VIOLATION = '08P01';
 
 /**
  * Rejects LogConfigurationError when there is a transaction pooler. Resolves with the number of the
@@ -41,13 +43,24 @@ export async function ownBackend(
 async function keepsBackend(client: pg.Client, other: pg.Client, pid: number): Promise<boolean> {
   for (let round = 0; round < ROUNDS; round++) {
     const alone = await backendPid(client);
-    await other.query('BEGIN');
+    // A pooler that gives each statement another backend takes no transaction at all.
+    if (!(await begins(other))) return false;
     const held = await backendPid(other);
     const beside = await Promise.race([backendPid(client), noAnswer()]);
     await other.query('ROLLBACK');
     if (alone !== pid || beside !== pid || held === pid) return false;
   }
   return true;
+}
+
+async function begins(other: pg.Client): Promise<boolean> {
+  try {
+    await other.query('BEGIN');
+    return true;
+  } catch (error) {
+    if (error instanceof pg.DatabaseError && error.code === PROTOCOL_VIOLATION) return false;
+    throw error;
+  }
 }
 
 function noAnswer(): Promise<null> {

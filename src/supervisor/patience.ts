@@ -17,7 +17,8 @@ export interface PatienceOptions {
 
 export class Patience {
   readonly #options: PatienceOptions;
-  readonly #startedMs = performance.now();
+  /** Null: nothing was in the way yet. */
+  #sinceMs: number | null = null;
   #toldMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: PatienceOptions) {
@@ -28,7 +29,8 @@ export class Patience {
   async pause(why: string): Promise<void> {
     const { waitMs, report } = this.#options;
     const now = performance.now();
-    const waitedMs = now - this.#startedMs;
+    this.#sinceMs ??= now;
+    const waitedMs = now - this.#sinceMs;
     if (waitedMs >= waitMs) {
       throw new StartRefused(`${why} (waited START_WAIT_MS=${waitMs})`, EXIT_LATER);
     }

@@ -1,5 +1,7 @@
 // Goal: a start waits for what passes by itself, says why every few seconds, and gives up with exit
 // code 75; it leaves nothing on a pooler's backends, and names whoever holds what it waits for.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import pg from 'pg';
 import t from 'tap';
 import { LOCK_KEY } from '../../src/log/migration-files.js';
@@ -7,7 +9,7 @@ import { runCommand } from '../support/command.js';
 import { startCutProxy } from '../support/cut-proxy.js';
 import { eventually } from '../support/eventually.js';
 import { freePort } from '../support/free-port.js';
-import { startNode } from '../support/node.js';
+import { COMMAND, cleanEnvironment, startNode } from '../support/node.js';
 import { startPostgres } from '../support/postgres.js';
 import { type PoolerOptions, startTransactionPooler } from '../support/transaction-pooler.js';
 
@@ -108,6 +110,25 @@ t.test('no connection free, for the start itself and for a worker', async (t) =>
   await admin.query('ALTER ROLE scarce CONNECTION LIMIT -1');
   const node = await starting;
   t.equal(await node.stop(), 0);
+});
+
+t.test('SIGTERM ends a start that waits', async (t) => {
+  const env = { ...(await environment(`postgres://u@127.0.0.1:${await freePort()}/d`)) };
+  const child = spawn(process.execPath, [COMMAND, 'serve'], {
+    env: { ...cleanEnvironment(), ...env },
+  });
+  t.teardown(() => child.kill('SIGKILL'));
+  let said = '';
+  child.stdout.on('data', (chunk: Buffer) => {
+    said += chunk.toString();
+  });
+  child.stderr.on('data', (chunk: Buffer) => {
+    said += chunk.toString();
+  });
+  await eventually(() => said.includes('waiting, 0 of 60 s'));
+  const closed = once(child, 'close');
+  child.kill('SIGTERM');
+  t.same(await closed, [0, null]);
 });
 
 t.test('a server that is away, comes back, and is there', async (t) => {

@@ -16,17 +16,17 @@ function parts(url: string): Record<string, unknown> {
 }
 
 t.test('what a URL says', async (t) => {
-  const d = { sslmode: 'prefer', host: 'h', database: 'd' };
+  const d = { sslmode: null, host: 'h', database: 'd' };
   const cases: [url: string, says: Record<string, unknown>][] = [
     ['postgres://h/d', d],
     ['postgresql://u:p@h:5433/d', { ...d, user: 'u', password: 'p', port: 5433 }],
     ['postgres://u:a:b@h/d', { ...d, user: 'u', password: 'a:b' }],
     ['postgres://u%40x:p%23%2F%3F%25@h/d', { ...d, user: 'u@x', password: 'p#/?%' }],
     ['postgres://u@[::1]:5433/d', { ...d, user: 'u', host: '::1', port: 5433 }],
-    ['postgres://u@h', { sslmode: 'prefer', user: 'u', host: 'h' }],
-    ['postgres://u@h:/', { sslmode: 'prefer', user: 'u', host: 'h' }],
-    ['postgres://', { sslmode: 'prefer' }],
-    ['postgres:///d', { sslmode: 'prefer', database: 'd' }],
+    ['postgres://u@h', { sslmode: null, user: 'u', host: 'h' }],
+    ['postgres://u@h:/', { sslmode: null, user: 'u', host: 'h' }],
+    ['postgres://', { sslmode: null }],
+    ['postgres:///d', { sslmode: null, database: 'd' }],
     ['postgres:///d?host=/run/postgresql', { ...d, host: '/run/postgresql' }],
     ['postgres://%2Frun%2Fpostgresql/d', { ...d, host: '/run/postgresql' }],
     ['postgres://u@%2Fdata:5433/d', { ...d, user: 'u', host: '/data', port: 5433 }],

@@ -92,6 +92,17 @@ t.test('a server that has TLS', async () => {
   ]);
 });
 
+t.test('PGSSLMODE counts where the URL does not say', async () => {
+  process.env['PGSSLMODE'] = 'disable';
+  await check([
+    [IP, '', /^plain$/],
+    [IP, '?sslmode=require', /^tls$/],
+  ]);
+  process.env['PGSSLMODE'] = 'verify-full';
+  await check([[IP, '', /cannot connect to .*certificate/]]);
+  delete process.env['PGSSLMODE'];
+});
+
 async function turnOn(): Promise<void> {
   const client = new pg.Client({ connectionString: server.url });
   await client.connect();
