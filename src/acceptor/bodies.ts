@@ -92,6 +92,11 @@ export class Bodies {
       this.#add(late, chunk);
       if (!isLast) return;
       const body = this.#whole(late);
+      if (body.length === 0) {
+        // Its length may have been given, and empty: then its body would run as the next request.
+        exchange.failAndClose(new RequestError('empty_body', 'the body is empty'));
+        return;
+      }
       // Behind the last chunk uWS may find what it does not take, such as trailers: it answers 505 and
       // closes, and then nothing must have been stored.
       setImmediate(() => {

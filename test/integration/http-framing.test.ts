@@ -89,6 +89,19 @@ t.test('a length beside chunks, and lengths that are none', async (t) => {
   }
 });
 
+t.test('a body that has no length is none, and does not run as a request', async (t) => {
+  for (const headers of ['', 'Content-Length: \r\n', 'Transfer-Encoding: \r\n']) {
+    for (const line of ['POST /api/publish', 'POST /api/publish/batch', 'POST /api/topics']) {
+      const head = `${line} HTTP/1.1\r\nHost: a\r\n${headers}\r\n`;
+      const told = await sendRaw(port, head);
+      t.same(told.statuses(), [400], `${line} ${headers}`);
+      t.match(told.text(), '"code":"empty_body"');
+      await sendRaw(port, `${head}${WHOLE}`);
+      await nothingStored(`behind ${line} ${headers}`);
+    }
+  }
+});
+
 t.test('chunks are taken, however their coding is spelt', async (t) => {
   for (const coding of ['chunked', 'Chunked', 'CHUNKED']) {
     const connection = openRaw(port);
