@@ -5,6 +5,7 @@
  * and ends when it has been idle for a while.
  */
 import { fileURLToPath } from 'node:url';
+import type { ResourceLimits } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import type { PageReaderOptions } from '../log/page-reader.js';
 import type { PoolResult } from '../thread/pool-port.js';
@@ -13,6 +14,10 @@ const THREADS_DEFAULT = 1;
 /** Asks under way in one thread: they wait for the database most of the time. */
 const ASKS_PER_THREAD = 2;
 const IDLE_MS = 60_000;
+/**
+ * Rows are garbage once they are packed: with V8's own bounds 50 pages of 4 MiB left 170 MB, with this 120.
+ */
+const HEAP: ResourceLimits = { maxYoungGenerationSizeMb: 6 };
 
 export interface ColdPoolOptions extends PageReaderOptions {
   task: 'read-page' | 'browse';
@@ -34,6 +39,7 @@ export class ColdPool<Q> {
       concurrentTasksPerWorker: ASKS_PER_THREAD,
       idleTimeout: IDLE_MS,
       execArgv: [],
+      resourceLimits: HEAP,
     });
   }
 
