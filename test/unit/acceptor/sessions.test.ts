@@ -15,10 +15,12 @@ import { CLOSE } from '../../../src/core/errors.js';
 import { eventually } from '../../support/eventually.js';
 import { freePort } from '../../support/free-port.js';
 
+const JSON_V1 = 'conduit.json.v1';
 const BUFFER = 65_536;
 /** More than the kernel's buffers of both ends and ours take. */
 const MUCH = 400;
 const LARGE = 'x'.repeat(60_000);
+const PADDING = 'x'.repeat(20_000);
 
 type Act = (session: Session, text: string) => void;
 
@@ -46,8 +48,8 @@ async function rig(act: Act, env: Record<string, string> = {}) {
     if (socket !== false) uWS.us_listen_socket_close(socket);
     app.close();
   });
-  const connect = async (): Promise<Client> => {
-    const client = new Client(`ws://127.0.0.1:${port}/ws`);
+  const connect = async (protocol?: string): Promise<Client> => {
+    const client = new Client(`ws://127.0.0.1:${port}/ws`, protocol);
     await once(client.socket, 'open');
     return client;
   };
@@ -59,8 +61,8 @@ class Client {
   readonly frames: string[] = [];
   closed: number | null = null;
 
-  constructor(url: string) {
-    this.socket = new WebSocket(url, 'conduit.json.v1');
+  constructor(url: string, protocol?: string) {
+    this.socket = new WebSocket(url, protocol ?? []);
     this.socket.on('message', (data) => this.frames.push(...String(data).split('\u001e')));
     this.socket.on('close', (code) => {
       this.closed = code;
@@ -75,7 +77,7 @@ t.test('what throws ends its session with 1011, and no other', async (t) => {
   const { sessions, faults, ended, connect } = await rig((_session, text) => {
     if (text === 'bug') throw new RangeError('a bug');
   });
-  const [bad, good] = [await connect(), await connect()];
+  const [bad, good] = [await connect(JSON_V1), await connect(JSON_V1)];
   good.socket.send('ok');
   bad.socket.send('bug');
   await eventually(() => bad.closed !== null);
@@ -99,7 +101,7 @@ t.test('ended several times, also from within its own end, it ends once', async 
     session.flush();
     session.broken();
   });
-  const client = await connect();
+  const client = await connect(JSON_V1);
   client.socket.send('now');
   await eventually(() => client.closed !== null);
   t.equal(client.closed, 4501);
@@ -113,7 +115,7 @@ t.test('answers that are not read end the session; it is told once it reads', as
   const { sessions, faults, ended, connect } = await rig((session) => {
     for (let i = 0; i < MUCH; i++) session.sendFrame({ type: 'answer', LARGE });
   });
-  const client = await connect();
+  const client = await connect(JSON_V1);
   client.socket.pause();
   client.socket.send('much');
   await eventually(() => ended.length === 1);
@@ -129,11 +131,37 @@ t.test('answers that are not read end the session; it is told once it reads', as
   t.equal(ended.length, 1);
 });
 
+for (const [kind, protocol] of Object.entries({ seed: undefined, json: JSON_V1 })) {
+  t.test(`${kind}: what a full socket refuses is kept, and comes in order`, async (t) => {
+    let [told, handled, isLagging] = [0, 0, false];
+    const { faults, connect } = await rig((session) => {
+      handled++;
+      isLagging = session.laggingSinceMs !== 0;
+      // Each lot is less than may wait, two are more.
+      for (let i = 0; i < 3 && !isLagging; i++) session.sendFrame({ n: told++, PADDING });
+    });
+    const client = await connect(protocol);
+    client.socket.pause();
+    for (let asked = 1; !isLagging; asked++) {
+      client.socket.send('more');
+      await eventually(() => handled === asked);
+    }
+    client.socket.resume();
+    await eventually(() => client.frames.length === told);
+    const numbers = client.frames.map((frame) => (JSON.parse(frame) as { n: number }).n);
+    const all = Array.from({ length: told }, (_, n) => n);
+    t.same(numbers, all);
+    t.same(faults, []);
+    t.equal(client.closed, null);
+    client.socket.close();
+  });
+}
+
 t.test('one that never reads again is closed all the same', async (t) => {
   const { faults, ended, connect } = await rig((session) => {
     for (let i = 0; i < MUCH; i++) session.sendFrame({ type: 'answer', LARGE });
   });
-  const client = await connect();
+  const client = await connect(JSON_V1);
   client.socket.pause();
   client.socket.send('much');
   await eventually(() => ended.length === 1);
@@ -152,7 +180,7 @@ t.test('one whose socket is gone already is ended without a fault', async (t) =>
     session.end(CLOSE.slow);
     session.flush();
   });
-  const client = await connect();
+  const client = await connect(JSON_V1);
   client.socket.send('now');
   await eventually(() => client.closed !== null);
   t.same(faults, []);
@@ -169,7 +197,7 @@ for (const [what, bytes, expected] of [
     const { faults, connect } = await rig((session) => session.sendFrame({ type: 'taken' }), {
       WS_MESSAGE_BYTES_MAX: '16384',
     });
-    const client = await connect();
+    const client = await connect(JSON_V1);
     if (bytes % 2 === 0) client.socket.send('x'.repeat(bytes));
     else {
       client.socket.send('x'.repeat(bytes - 1), { fin: false });
