@@ -57,15 +57,22 @@ export const databaseUrl: Kind<string> = {
   trouble: databaseUrlTrouble,
 };
 
+const UNREADABLE =
+  'cannot be read as a URL; in a user name or password write # as %23, @ as %40, / as %2F, ' +
+  '? as %3F, % as %25 and a space as %20';
+
 /** A connection string. `protocols` with their colon. */
 export function url(protocols: readonly string[]): Kind<string> {
+  const hasProtocol = (value: string): boolean =>
+    protocols.some((protocol) => value.startsWith(`${protocol}//`));
+  const canRead = (value: string): boolean => {
+    const parsed = parseUrl(value);
+    return parsed !== null && parsed.hash === '' && isDecodable(parsed);
+  };
   return {
     takes: `a URL that starts with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`,
-    parse: (value) => {
-      const parsed = parseUrl(value);
-      const hasProtocol = protocols.some((protocol) => value.startsWith(`${protocol}//`));
-      return parsed !== null && hasProtocol && isDecodable(parsed) ? value : undefined;
-    },
+    parse: (value) => (hasProtocol(value) && canRead(value) ? value : undefined),
+    trouble: (value) => (hasProtocol(value) && !canRead(value) ? UNREADABLE : null),
   };
 }
 

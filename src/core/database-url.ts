@@ -35,7 +35,7 @@ export function parseDatabaseUrl(text: string): DatabaseUrl {
   const place = hostAndPort(authority.slice(at + 1));
   const parameters = new DatabaseParameters(query);
   return {
-    host: onlyOne(parameters.take('host') ?? place.host),
+    host: otherHost(parameters.take('host')) ?? place.host,
     port: portOf(parameters.take('port') ?? place.port),
     user: parameters.take('user') ?? user,
     password: parameters.take('password') ?? password,
@@ -134,6 +134,11 @@ function hostAndPort(text: string): { host: string; port: string | null } {
   }
   const host = bracketed ?? decode(plain ?? '', 'the host');
   return { host, port: port === undefined || port === '' ? null : port };
+}
+
+/** A socket's folder may have a comma in its name, when it is written as the URL's host. */
+function otherHost(host: string | null): string | null {
+  return host === null ? null : onlyOne(host);
 }
 
 function onlyOne(host: string): string {

@@ -91,10 +91,10 @@ export class PlaceFiles {
   list(folder = '.'): string[] {
     return this.#do(() => {
       const at = this.#at(folder);
-      if (folder !== '.' && lstatSync(at, { throwIfNoEntry: false })?.isDirectory() !== true) {
-        rmSync(at, { force: true });
-        mkdirSync(at);
-      }
+      const found = folder === '.' ? undefined : lstatSync(at, { throwIfNoEntry: false });
+      if (found?.isDirectory() === false) rmSync(at);
+      // Another node that starts may have made it by now.
+      mkdirSync(at, { recursive: true });
       return readdirSync(at);
     });
   }

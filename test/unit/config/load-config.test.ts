@@ -65,7 +65,19 @@ const WRONG: [name: string, values: string[]][] = [
     'DATABASE_URL',
     ['', 'mysql://h/d', 'h:5432', 'postgres:/h', 'postgres://u:%zz@h/d', 'postgres://h:99999/d'],
   ],
-  ['REDIS_URL', ['', 'http://h', 'redis', 'redis:h']],
+  [
+    'REDIS_URL',
+    [
+      '',
+      'http://h',
+      'redis',
+      'redis:h',
+      'redis://:a#b@h',
+      'redis://:a/b@h:x',
+      'redis://:a%@h',
+      'redis://:a b@h',
+    ],
+  ],
   ['ENABLE_AUTH', ['yes', 'TRUE', '', 'true']],
   ['AUTO_CREATE_TOPICS', ['on', '']],
   ['OUTBOX_NOTIFY', ['off']],
@@ -106,6 +118,14 @@ t.test('a number is refused with its range', async (t) => {
     lineOf({ PAYLOAD_BYTES_MAX: '10MB' }),
     /got "10MB", takes an integer from 1 to \d+ \(bytes\)/,
   );
+});
+
+t.test('a URL that cannot be read is told what to encode', async (t) => {
+  for (const mark of ['#', '%', ' ', '/', '?']) {
+    const line = lineOf({ REDIS_URL: `redis://:${SECRET}${mark}${SECRET}@h` });
+    t.match(line, /^REDIS_URL: cannot be read as a URL; in a user name or password write # as %23/);
+    t.notOk(line.includes(SECRET.slice(0, 10)));
+  }
 });
 
 t.test('a secret is never in the line', async (t) => {

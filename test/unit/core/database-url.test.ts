@@ -30,6 +30,7 @@ t.test('what a URL says', async (t) => {
     ['postgres:///d?host=/run/postgresql', { ...d, host: '/run/postgresql' }],
     ['postgres://%2Frun%2Fpostgresql/d', { ...d, host: '/run/postgresql' }],
     ['postgres://u@%2Fdata:5433/d', { ...d, user: 'u', host: '/data', port: 5433 }],
+    ['postgres://%2Fa%2Cb/d', { ...d, host: '/a,b' }],
     ['postgres://?dbname=d&host=h&port=1&user=u', { ...d, port: 1, user: 'u' }],
     ['postgres://h/d?user=me@server&password=x', { ...d, user: 'me@server', password: 'x' }],
     ['postgres://h/d?sslmode=disable', { ...d, sslmode: 'disable' }],

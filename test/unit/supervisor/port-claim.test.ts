@@ -72,13 +72,15 @@ t.test('of processes that claim in the same instant one gets it', async (t) => {
 });
 
 t.test('other addresses and other ports do not matter', async (t) => {
+  // Elsewhere 127.0.0.2 is no address of the machine.
+  if (!isLinux) return;
   const port = await freePort();
   const one = await claimPort('127.0.0.1', port);
   const two = await claimPort('127.0.0.2', port);
   const three = await claimPort('0.0.0.0', await freePort());
-  if (isLinux) await t.rejects(claimPort('0.0.0.0', port), /another Conduit/);
+  await t.rejects(claimPort('0.0.0.0', port), /another Conduit/);
   await two.stop();
-  if (isLinux) await t.rejects(claimPort('127.1', port), /another Conduit/);
+  await t.rejects(claimPort('127.1', port), /another Conduit/);
   await one.stop();
   await (await claimPort('0.0.0.0', port)).stop();
   await three.stop();
