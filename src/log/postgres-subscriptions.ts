@@ -14,13 +14,12 @@ import {
   storeDeadLetters,
   storeFailures,
 } from './dead-letter-rows.js';
-import { faultOf } from './log-errors.js';
 import { MessageTrace } from './message-trace.js';
 import { findMissing, storeMissing } from './missing-messages.js';
 import { PostgresDeadLetters } from './postgres-dead-letters.js';
 import type { Queryable } from './queryable.js';
 import type { StoreRows } from './refused-data.js';
-import { RefusedData, storeTogether } from './refused-data.js';
+import { isRefusal, orRefused, RefusedData, storeTogether } from './refused-data.js';
 import type { DeliveryRow, SubscriptionRow } from './subscription-rows.js';
 import {
   DELIVERY_COLUMNS,
@@ -176,7 +175,7 @@ export class PostgresSubscriptions implements SubscriptionStore {
   ): Promise<number[]> {
     if (saves.length === 0) return [];
     const { stored, missing } = saves.every(isCursorOnly)
-      ? { stored: await storeCursors(this.#pool, saves), missing: [] }
+      ? { stored: await orRefused(storeCursors(this.#pool, saves)), missing: [] }
       : await this.#whatever((session, storeRows) => storeAll(session, saves, storeRows));
     missing.forEach(onMissing);
     return saves.filter((save) => !stored.has(save.id)).map((save) => save.id);
@@ -205,14 +204,15 @@ export class PostgresSubscriptions implements SubscriptionStore {
     try {
       return await inTransaction(this.#pool, (session) => work(session, storeTogether));
     } catch (error) {
-      if (faultOf(error) !== 'message') throw error;
+      if (!isRefusal(error)) throw error;
     }
-    return inTransaction(this.#pool, async (session) => {
+    const stored = inTransaction(this.#pool, async (session) => {
       const refused = new RefusedData(session);
       const result = await work(session, refused.storeRows);
       if (refused.rows > 0) this.#onRefused(refused.rows, refused.error);
       return result;
     });
+    return orRefused(stored);
   }
 
   listDeadLetters(

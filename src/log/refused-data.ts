@@ -1,9 +1,10 @@
 /**
- * What PostgreSQL refuses of a save as data (SQLSTATE class 22): the refused rows are found by halves,
- * each half behind a savepoint, and stored without their texts. So one subscriber's text costs itself
- * and nothing else of the transaction.
+ * What PostgreSQL refuses of a save for what is in it (SQLSTATE class 22, or a constraint's 21 and 23): the
+ * refused rows are found by halves, each half behind a savepoint, and stored without their texts. So one
+ * subscriber's text costs itself and nothing else of the transaction.
  */
-import { faultOf } from './log-errors.js';
+import pg from 'pg';
+import { LOG_REFUSALS, refusalError } from './log-refusal.js';
 import type { Queryable } from './queryable.js';
 
 /** Stands where a text stood that PostgreSQL refused. */
@@ -21,6 +22,20 @@ export interface RowKind<T> {
 }
 
 export type StoreRows = <T>(rows: readonly T[], kind: RowKind<T>) => Promise<void>;
+
+/** Whether it would be refused again, however often it is tried. */
+export function isRefusal(error: unknown): boolean {
+  return error instanceof pg.DatabaseError && /^2[123]/.test(error.code ?? '');
+}
+
+/** Rejects `message_refused` for what would be refused again: whoever asked must not try it for ever. */
+export async function orRefused<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    throw isRefusal(error) ? refusalError(LOG_REFUSALS.message, error) : error;
+  }
+}
 
 /** All rows as they are, at once. */
 export const storeTogether: StoreRows = (rows, kind) => kind.store(rows);
@@ -59,7 +74,7 @@ export class RefusedData {
     try {
       await work();
     } catch (error) {
-      if (faultOf(error) !== 'message') throw error;
+      if (!isRefusal(error)) throw error;
       await session.query('ROLLBACK TO SAVEPOINT apart');
       await session.query('RELEASE SAVEPOINT apart');
       return error;

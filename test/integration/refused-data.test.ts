@@ -99,6 +99,15 @@ t.test('of a save everything is stored but the texts that are refused', async (t
   t.same([await reasonOf(11), await reasonOf(12)], ['(refused)', 'not now']);
   t.equal((await store.traceOf(7, 13)).deadLetters.length, 1);
 
+  await pool.query("ALTER TABLE conduit.delivery_history ADD CHECK (reason <> 'checked')");
+  const checked = { failures: [failure(17, { reason: 'checked' }), failure(18)] };
+  t.same(
+    await store.save([saveOf(first.record, checked)]),
+    [],
+    'a constraint refuses for ever, too',
+  );
+  t.same([await reasonOf(17), await reasonOf(18)], ['(refused)', 'not now']);
+
   // Also when a row cannot be stored in any form: a dead letter must not settle its message then.
   await pool.query(`ALTER TABLE conduit.delivery_history ALTER COLUMN reason TYPE varchar(3) USING left(reason, 3);
     ALTER TABLE conduit.dead_letters ALTER COLUMN last_error TYPE varchar(10) USING '!'`);
@@ -108,9 +117,12 @@ t.test('of a save everything is stored but the texts that are refused', async (t
   t.same([await reasonOf(14), await reasonOf(15)], [undefined, 'ok']);
   await pool.query('ALTER TABLE conduit.dead_letters ALTER COLUMN last_error TYPE varchar(2)');
   await t.rejects(store.save([saveOf(first.record, { deadLetters: [givenUp(16)] })]), {
-    code: '22001',
+    code: 'message_refused',
   });
   t.equal((await take('one')).record.ackFloor, 3);
+  const { record } = await take('two');
+  await pool.query('ALTER TABLE conduit.subscriptions ADD CHECK (ack_floor < 10)');
+  await t.rejects(store.save([saveOf(record, { ackFloor: 10 })]), { code: 'message_refused' });
 });
 
 t.test('a node lives on, and delivers, whatever it is told', async (t) => {
