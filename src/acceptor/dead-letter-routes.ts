@@ -130,12 +130,16 @@ class DeadLetterRoutes {
     });
   };
 
-  readonly message: RouteHandler = (exchange, _req, id) => {
+  readonly message: RouteHandler = (exchange, req, id) => {
     if (parseUuid(id) === null) {
       throw new RequestError('invalid_field', 'must be a message_id, a UUID', 'id');
     }
+    const { limits } = this.#control;
+    const query = new Query(req.getQuery() ?? '', ['limit', 'after']);
+    const limit = query.integer('limit', 1, limits.pageItemsMax) ?? limits.pageItemsMax;
+    const page = { after: query.text('after') ?? '', limit };
     this.#control.run(exchange, async () => {
-      exchange.reply(200, await this.#trace(id));
+      exchange.reply(200, await this.#trace(id, page));
     });
   };
 
@@ -160,18 +164,17 @@ class DeadLetterRoutes {
     }
   }
 
-  /** What is stored, with what the owner of the topic knows of the subscriptions that it has open. */
-  async #trace(id: string): Promise<Uint8Array> {
+  /** A page of the subscriptions: what is stored, with what the owner of the topic knows of the subscriptions that it has open. */
+  async #trace(id: string, page: { after: string; limit: number }): Promise<Uint8Array> {
     type Found = { topic: string; topicId: number; sequence: number };
     const { browsing } = this.#control;
     const answers = await browsing.all<{ found: Found | null }>('message.find', { id });
     const message = answers.find(({ result }) => result.found !== null)?.result.found;
     if (message == null) throw new RequestError('message_not_found', 'no such message', 'id');
     const { topic } = message;
-    const { live } = await this.#control.call<{ live: object }>(topic, 'message.live', {
-      ...message,
-    });
-    const { body } = await browsing.of<null>(topic, 'message.trace', { ...message, live });
+    const of = { ...message, ...page };
+    const { live } = await this.#control.call<{ live: object }>(topic, 'message.live', of);
+    const { body } = await browsing.of<null>(topic, 'message.trace', { ...of, live });
     return body;
   }
 

@@ -82,6 +82,12 @@ export const LIMITS = {
     max: 1_000,
     text: 'Default window of a subscription: delivered, not settled.',
   },
+  durablesPerTopicMax: {
+    default: 10_000,
+    min: 1,
+    max: 1_000_000,
+    text: 'Durable subscriptions of one topic.',
+  },
   parkedMax: {
     default: 4_096,
     min: 1,

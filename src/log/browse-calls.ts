@@ -64,6 +64,8 @@ interface TraceArgs {
   topicId: number;
   sequence: number;
   live: Record<string, DeliveryView>;
+  after: string;
+  limit: number;
 }
 
 type Method = (args: never) => Promise<{ result?: unknown; body?: Uint8Array }>;
@@ -216,9 +218,15 @@ export class BrowseCalls {
     return { result: { found: { topic, topicId, sequence: row.sequence } } };
   }
 
-  async #trace({ topic, topicId, sequence, live }: TraceArgs): Promise<{ body: Uint8Array }> {
+  async #trace({
+    topic,
+    topicId,
+    sequence,
+    live,
+    ...page
+  }: TraceArgs): Promise<{ body: Uint8Array }> {
     const row = await this.#row(topicId, sequence);
-    const trace = await this.#log.subscriptions.traceOf(topicId, sequence);
+    const trace = await this.#log.subscriptions.traceOf(topicId, sequence, page);
     return { body: traceView({ topic, row, trace, live }) };
   }
 

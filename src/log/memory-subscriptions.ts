@@ -5,6 +5,7 @@
 import type { Clock } from '../core/clock.js';
 import { RequestError } from '../core/errors.js';
 import { idTag, idTagOf } from '../core/id-tag.js';
+import type { Limits } from '../core/limits.js';
 import type { LogRow } from '../core/message.js';
 import { uuidTimeMs } from '../core/uuid.js';
 import type { HotRows } from './hot-rows.js';
@@ -25,8 +26,11 @@ import type {
   SubscriptionSettings,
   SubscriptionStore,
 } from './subscription-store.js';
+import { durableLimit, FIRST_TRACE_PAGE } from './subscription-store.js';
 
 const FAILURES_MAX = 1_000;
+/** Of sessions without a name, in one trace. */
+const EPHEMERAL_MAX = 1_000;
 /** How far before the clock of the log that of the id's maker may be. */
 const CLOCKS_APART_MS = 600_000;
 
@@ -39,6 +43,7 @@ export interface TopicView {
 }
 
 export interface MemorySubscriptionsOptions extends MemoryDeadLettersOptions {
+  limits: MemoryDeadLettersOptions['limits'] & Pick<Limits, 'durablesPerTopicMax'>;
   clock: Clock;
   topics: {
     byId(id: number): TopicView | undefined;
@@ -225,18 +230,29 @@ export class MemorySubscriptions implements SubscriptionStore {
     return null;
   }
 
-  async traceOf(topicId: number, sequence: number): ReturnType<SubscriptionStore['traceOf']> {
-    const ofTopic = [...(this.#byTopic.get(topicId)?.values() ?? [])];
-    const subscriptions = ofTopic.map(({ record, deliveries }) => ({
+  async traceOf(
+    topicId: number,
+    sequence: number,
+    { after, limit } = FIRST_TRACE_PAGE,
+  ): ReturnType<SubscriptionStore['traceOf']> {
+    const ofTopic = [...(this.#byTopic.get(topicId)?.values() ?? [])]
+      .filter(({ record }) => record.name > after)
+      .sort((a, b) => inOrder(a.record, b.record));
+    const subscriptions = ofTopic.slice(0, limit).map(({ record, deliveries }) => ({
       record: structuredClone(record),
       delivery: structuredClone(deliveries.get(sequence)) ?? null,
     }));
-    subscriptions.sort((a, b) => inOrder(a.record, b.record));
+    const ids = new Set<number | null>(subscriptions.map(({ record }) => record.id));
+    const ofMessage = this.#deadLetters.ofMessage(topicId, sequence);
+    const deadLetters = ofMessage.filter(({ subscriptionId }) => ids.has(subscriptionId));
+    if (after === '') deadLetters.push(...ephemeral(ofMessage));
+    deadLetters.sort((a, b) => a.id - b.id);
+    const next = ofTopic.length > limit ? (subscriptions.at(-1)?.record.name ?? null) : null;
     const failures = this.#failures.of(topicId, sequence, FAILURES_MAX).map((failure) => {
       const { topicId: _, subscriptionId, ...rest } = failure;
       return { ...rest, subscription: this.#byId.get(subscriptionId ?? 0)?.record.name ?? null };
     });
-    return { subscriptions, deadLetters: this.#deadLetters.ofMessage(topicId, sequence), failures };
+    return { subscriptions, deadLetters, failures, next };
   }
 
   #find(topicId: number, name: string): Kept | undefined {
@@ -250,6 +266,8 @@ export class MemorySubscriptions implements SubscriptionStore {
   ): Kept {
     const topic = this.#options.topics.byId(topicId);
     if (topic === undefined) throw new RequestError('topic_not_found', 'topic not found');
+    const max = this.#options.limits.durablesPerTopicMax;
+    if ((this.#byTopic.get(topicId)?.size ?? 0) >= max) throw durableLimit(max);
     const record: SubscriptionRecord = {
       id: this.#nextId,
       topicId,
@@ -315,6 +333,10 @@ export class MemorySubscriptions implements SubscriptionStore {
     }
     return missing;
   }
+}
+
+function ephemeral(letters: readonly DeadLetterRecord[]): DeadLetterRecord[] {
+  return letters.filter(({ subscriptionId }) => subscriptionId === null).slice(0, EPHEMERAL_MAX);
 }
 
 interface Place {

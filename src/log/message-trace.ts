@@ -22,6 +22,7 @@ import type {
   SubscriptionRecord,
   SubscriptionStore,
   TraceFailure,
+  TracePage,
 } from './subscription-store.js';
 
 const FAILURES_MAX = 1_000;
@@ -50,7 +51,7 @@ const SUBSCRIPTIONS_SQL = `SELECT ${SUBSCRIPTION_COLUMNS}, ${DELIVERY_COLUMNS}
   FROM conduit.subscriptions s
   JOIN conduit.topics t ON t.id = s.topic_id AND t.deleted_at IS NULL
   LEFT JOIN conduit.deliveries d ON d.subscription_id = s.id AND d.sequence = $2
-  WHERE s.topic_id = $1 ORDER BY s.name`;
+  WHERE s.topic_id = $1 AND s.name > $3 ORDER BY s.name LIMIT $4`;
 
 const FAILURES_SQL = `SELECT s.name AS subscription, h.sequence, h.attempt,
     floor(extract(epoch FROM h.at) * 1000) AS at_ms, h.outcome, h.reason, h.session
@@ -95,13 +96,23 @@ export class MessageTrace {
     );
   }
 
-  async of(topicId: number, sequence: number): ReturnType<SubscriptionStore['traceOf']> {
-    const [subscriptions, deadLetters, failures] = await Promise.all([
-      this.#subscriptions(topicId, sequence),
-      this.#deadLetters.ofMessage(topicId, sequence),
+  async of(
+    topicId: number,
+    sequence: number,
+    page: TracePage,
+  ): ReturnType<SubscriptionStore['traceOf']> {
+    const found = await this.#subscriptions(topicId, sequence, page);
+    const subscriptions = found.slice(0, page.limit);
+    const last = subscriptions.at(-1)?.record.name ?? null;
+    const ids = subscriptions.map(({ record }) => record.id);
+    const [ofPage, ephemeral, failures] = await Promise.all([
+      this.#deadLetters.ofMessage(ids, sequence),
+      page.after === '' ? this.#deadLetters.ephemeralOf(topicId, sequence) : [],
       this.#failures(topicId, sequence),
     ]);
-    return { subscriptions, deadLetters, failures };
+    const deadLetters = [...ofPage, ...ephemeral].sort((a, b) => a.id - b.id);
+    const next = found.length > page.limit ? last : null;
+    return { subscriptions, deadLetters, failures, next };
   }
 
   async #find(
@@ -119,11 +130,18 @@ export class MessageTrace {
     return { topic: row.topic, topicId: Number(row.topic_id), row: decodeMessage(row) };
   }
 
+  /** One more than the page, if there is one. */
   async #subscriptions(
     topicId: number,
     sequence: number,
+    { after, limit }: TracePage,
   ): Promise<{ record: SubscriptionRecord; delivery: DeliveryRecord | null }[]> {
-    const { rows } = await this.#db.query<TracedRow>(SUBSCRIPTIONS_SQL, [topicId, sequence]);
+    const { rows } = await this.#db.query<TracedRow>(SUBSCRIPTIONS_SQL, [
+      topicId,
+      sequence,
+      after.split('\0', 1)[0],
+      limit + 1,
+    ]);
     return rows.map((row) => ({
       record: subscriptionOf(row),
       delivery: row.sequence === null ? null : deliveryOf(row),

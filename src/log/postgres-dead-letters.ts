@@ -57,11 +57,14 @@ const REDRIVEN_SQL = `SELECT subscription_id AS id, sequence FROM conduit.delive
   WHERE redriven AND subscription_id = ANY($1::bigint[])
   ORDER BY subscription_id, sequence LIMIT 10000`;
 
+const EPHEMERAL_MAX = 1_000;
+
 const OF_MESSAGE_SQL = `SELECT ${COLUMNS} FROM conduit.dead_letters d ${OWNERS}
-  WHERE ${LIVING} AND d.sequence = $2::bigint AND (
-    d.subscription_id IN (SELECT id FROM conduit.subscriptions WHERE topic_id = $1::bigint)
-    OR (d.topic_id = $1::bigint AND d.session IS NOT NULL))
-  ORDER BY d.id`;
+  WHERE ${LIVING} AND d.sequence = $2::bigint AND d.subscription_id = ANY($1::bigint[])`;
+
+const EPHEMERAL_SQL = `SELECT ${COLUMNS} FROM conduit.dead_letters d ${OWNERS}
+  WHERE ${LIVING} AND d.sequence = $2::bigint AND d.topic_id = $1::bigint AND d.session IS NOT NULL
+  ORDER BY d.id LIMIT ${EPHEMERAL_MAX}`;
 
 interface DeadLetterRow extends StoredMessage {
   id: string;
@@ -156,8 +159,19 @@ export class PostgresDeadLetters {
   }
 
   /** Of all subscriptions of the topic, redriven ones too, in id order. */
-  async ofMessage(topicId: number, sequence: number): Promise<DeadLetterRecord[]> {
-    const { rows } = await this.#db.query<DeadLetterRow>(OF_MESSAGE_SQL, [topicId, sequence]);
+  async ofMessage(
+    subscriptionIds: readonly number[],
+    sequence: number,
+  ): Promise<DeadLetterRecord[]> {
+    if (subscriptionIds.length === 0) return [];
+    const values = [subscriptionIds, sequence];
+    const { rows } = await this.#db.query<DeadLetterRow>(OF_MESSAGE_SQL, values);
+    return rows.map(recordOf);
+  }
+
+  /** Of sessions without a name, the oldest 1,000. */
+  async ephemeralOf(topicId: number, sequence: number): Promise<DeadLetterRecord[]> {
+    const { rows } = await this.#db.query<DeadLetterRow>(EPHEMERAL_SQL, [topicId, sequence]);
     return rows.map(recordOf);
   }
 }

@@ -41,7 +41,7 @@ import type {
 import { MessageStore } from './message-store.js';
 import { OutboxRelease } from './outbox-release.js';
 import { OUTBOX_CHANNEL, OutboxStore } from './outbox-store.js';
-import { PostgresSubscriptions } from './postgres-subscriptions.js';
+import { type OnRefused, PostgresSubscriptions } from './postgres-subscriptions.js';
 import { hasRoom } from './room-check.js';
 import { checkSchema } from './schema-check.js';
 import type { SubscriptionStore } from './subscription-store.js';
@@ -97,9 +97,9 @@ export class PostgresLog<A extends PendingAppend> implements MessageLog<A> {
     this.#topics = new TopicStore({ db: this.#pool, limits });
     this.#messages = new MessageStore(this.#pool);
     this.#outbox = new OutboxStore(this.#pool);
-    const subscriptions = new PostgresSubscriptions(this.#pool, (rows, error) =>
-      onTrouble(`the database refused texts of a save; ${rows} rows were stored without`, error),
-    );
+    const onRefused: OnRefused = (rows, error) =>
+      onTrouble(`the database refused texts of a save; ${rows} rows were stored without`, error);
+    const subscriptions = new PostgresSubscriptions(this.#pool, onRefused, limits);
     this.subscriptions = everyCall(subscriptions, (query) => this.#ask(async () => query()));
     this.#appends = buildAppends<A>({
       openMain: (onLost) => this.#openMain(onLost),

@@ -4,7 +4,9 @@
  * lives) and deleted by upkeep.
  */
 import { RequestError } from '../core/errors.js';
+import { DEFAULT_LIMITS, type Limits } from '../core/limits.js';
 import type { LogRow } from '../core/message.js';
+import { DURABLES_TURN_SQL, IN_TURN_BELOW } from './creation-turn.js';
 import { isCursorOnly, storeCursors, storeDeliveries } from './cursor-rows.js';
 import type { OwnedSequence } from './dead-letter-rows.js';
 import {
@@ -42,6 +44,7 @@ import type {
   SubscriptionSettings,
   SubscriptionStore,
 } from './subscription-store.js';
+import { durableLimit, FIRST_TRACE_PAGE } from './subscription-store.js';
 import type { SessionPool } from './transaction.js';
 import { inTransaction } from './transaction.js';
 
@@ -54,8 +57,12 @@ const TAKE_SQL = `WITH t AS (
     INSERT INTO conduit.subscriptions AS old
       (topic_id, name, ack_wait_ms, max_deliver, ordering, ack_floor, delivered)
     SELECT t.id, $2, $3, $4, $5, $6, $6 FROM t
+    WHERE EXISTS (SELECT 1 FROM conduit.subscriptions x WHERE x.topic_id = $1 AND x.name = $2)
+      OR (SELECT count(*) FROM conduit.subscriptions x WHERE x.topic_id = $1) < $7
     ON CONFLICT (topic_id, name) DO UPDATE SET term = old.term + 1 RETURNING *)
   SELECT ${SUBSCRIPTION_COLUMNS} FROM s JOIN t ON t.id = s.topic_id`;
+
+const LIVING_SQL = 'SELECT 1 FROM conduit.topics WHERE id = $1 AND deleted_at IS NULL';
 
 const DELIVERIES_SQL = `SELECT ${DELIVERY_COLUMNS} FROM conduit.deliveries d
   WHERE d.subscription_id = $1 ORDER BY d.sequence`;
@@ -90,39 +97,55 @@ export type OnRefused = (rows: number, error: unknown) => void;
 export class PostgresSubscriptions implements SubscriptionStore {
   readonly #pool: SessionPool;
   readonly #onRefused: OnRefused;
+  readonly #limits: Pick<Limits, 'durablesPerTopicMax'>;
   readonly #deadLetters: PostgresDeadLetters;
   readonly #trace: MessageTrace;
 
-  constructor(pool: SessionPool, onRefused: OnRefused) {
+  constructor(
+    pool: SessionPool,
+    onRefused: OnRefused,
+    limits: Pick<Limits, 'durablesPerTopicMax'> = DEFAULT_LIMITS,
+  ) {
     this.#pool = pool;
+    this.#limits = limits;
     this.#onRefused = onRefused;
     this.#deadLetters = new PostgresDeadLetters(pool);
     this.#trace = new MessageTrace(pool, this.#deadLetters);
   }
 
-  /** One round trip when it makes it. Rejects `topic_not_found`. */
+  /** One round trip when it makes it. */
   async take(
     topicId: number,
     name: string,
     initial: { settings: SubscriptionSettings; cursor: number },
   ): Promise<{ record: SubscriptionRecord; deliveries: DeliveryRecord[]; created: boolean }> {
     const { settings, cursor } = initial;
-    const { rows } = await this.#pool.query<SubscriptionRow>(TAKE_SQL, [
-      topicId,
-      name,
-      settings.ackWaitMs,
-      settings.maxDeliver,
-      settings.ordering,
-      cursor,
-    ]);
-    const row = rows[0];
-    if (row === undefined) throw new RequestError('topic_not_found', 'topic not found');
+    const { ackWaitMs, maxDeliver, ordering } = settings;
+    const values = [topicId, name, ackWaitMs, maxDeliver, ordering, cursor];
+    const row = await this.#takeRow(topicId, values);
     const record = subscriptionOf(row);
     if (record.term === 1) return { record, deliveries: [], created: true };
     // A second statement: the first one's snapshot is older than the save that it may have waited
     // for, and under the new term no other save can follow.
     const deliveries = await this.#pool.query<DeliveryRow>(DELIVERIES_SQL, [record.id]);
     return { record, deliveries: deliveries.rows.map(deliveryOf), created: false };
+  }
+
+  /** Near the limit one after another, each with a snapshot of its own: so the limit is exact. */
+  async #takeRow(topicId: number, values: readonly unknown[]): Promise<SubscriptionRow> {
+    const max = this.#limits.durablesPerTopicMax;
+    const take = async (db: Queryable, below: number): Promise<SubscriptionRow | undefined> =>
+      (await db.query<SubscriptionRow>(TAKE_SQL, [...values, below])).rows[0];
+    const row =
+      (await take(this.#pool, max - IN_TURN_BELOW)) ??
+      (await inTransaction(this.#pool, async (session) => {
+        await session.query(DURABLES_TURN_SQL, [topicId]);
+        return take(session, max);
+      }));
+    if (row !== undefined) return row;
+    const { rowCount } = await this.#pool.query(LIVING_SQL, [topicId]);
+    if (rowCount === 0) throw new RequestError('topic_not_found', 'topic not found');
+    throw durableLimit(max);
   }
 
   async find(topicId: number, name: string): Promise<SubscriptionRecord | null> {
@@ -252,8 +275,12 @@ export class PostgresSubscriptions implements SubscriptionStore {
     return this.#trace.find(tenant, messageId);
   }
 
-  traceOf(topicId: number, sequence: number): ReturnType<SubscriptionStore['traceOf']> {
-    return this.#trace.of(topicId, sequence);
+  traceOf(
+    topicId: number,
+    sequence: number,
+    page = FIRST_TRACE_PAGE,
+  ): ReturnType<SubscriptionStore['traceOf']> {
+    return this.#trace.of(topicId, sequence, page);
   }
 }
 

@@ -6,6 +6,7 @@
  */
 import type { SequenceRange } from '../core/ack-floor.js';
 import type { Ordering } from '../core/cursor-ledger.js';
+import { RequestError } from '../core/errors.js';
 import type { LogRow } from '../core/message.js';
 
 /** What a durable subscription was made with; later subscribes take it over, PATCH changes it. */
@@ -152,6 +153,19 @@ export interface TraceFailure extends FailureRecord {
   subscription: string | null;
 }
 
+/** Names > `after`, at most `limit`. */
+export interface TracePage {
+  after: string;
+  limit: number;
+}
+
+export const FIRST_TRACE_PAGE: TracePage = { after: '', limit: 1_000 };
+
+export function durableLimit(max: number): RequestError {
+  const detail = `the topic has ${max} durable subscriptions (DURABLES_PER_TOPIC_MAX)`;
+  return new RequestError('subscription_limit', detail, 'subscription');
+}
+
 /** A durable subscription as its holder knows it. */
 export interface HeldTerm {
   id: number;
@@ -174,7 +188,8 @@ export interface LostTerm {
 export interface SubscriptionStore {
   /**
    * The durable subscription of that name, made with `initial` when it is not there, under a new term:
-   * saves of earlier terms are refused from now on. Its delivery rows come in sequence order.
+   * saves of earlier terms are refused from now on. Its delivery rows come in sequence order. Rejects
+   * `topic_not_found`, and `subscription_limit` where the topic has durablesPerTopicMax others.
    */
   take(
     topicId: number,
@@ -231,14 +246,20 @@ export interface SubscriptionStore {
     tenant: string,
     messageId: Uint8Array,
   ): Promise<{ topic: string; topicId: number; row: LogRow } | null>;
-  /** Every durable subscription of the topic, with its delivery row and dead letter of the sequence. */
+  /**
+   * A page of the topic's durable subscriptions by name, each with its delivery row and dead letter of
+   * the sequence; with the first page what sessions without a name gave up, the first 1,000 of it.
+   */
   traceOf(
     topicId: number,
     sequence: number,
+    page?: TracePage,
   ): Promise<{
     subscriptions: { record: SubscriptionRecord; delivery: DeliveryRecord | null }[];
     deadLetters: DeadLetterRecord[];
     /** Oldest first, at most 1,000. */
     failures: TraceFailure[];
+    /** The last name of the page when there are more. */
+    next: string | null;
   }>;
 }

@@ -58,7 +58,8 @@ export function traceView({ topic, row, trace, live }: TracedMessage): Uint8Arra
     subscription,
     session: session ?? undefined,
   }));
-  return browseMessage(topic, row, { deliveries, failures, dead_letters });
+  const next = trace.next ?? undefined;
+  return browseMessage(topic, row, { deliveries, failures, dead_letters, next });
 }
 
 function deadView(subscription: string, letter: DeadLetterRecord): DeliveryView {

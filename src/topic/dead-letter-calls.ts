@@ -28,6 +28,14 @@ type RedriveArgs = DeadLetterFilter & { job: string; limit: number; rate: number
 type MatchArgs = Omit<RedriveArgs, 'job'>;
 type JobArgs = { job: string };
 
+/** Of one message, in the subscriptions of a page by name. */
+interface LiveArgs {
+  topicId: number;
+  sequence: number;
+  after: string;
+  limit: number;
+}
+
 export class DeadLetterCalls {
   readonly #options: DeadLetterCallsOptions;
   readonly #jobs: RedriveJobs;
@@ -57,7 +65,7 @@ export class DeadLetterCalls {
       this.#jobs.cancel(job);
       return { part: this.#jobs.find(job) };
     },
-    'message.live': async (args: { topicId: number; sequence: number }) => this.#live(args),
+    'message.live': async (args: LiveArgs) => this.#live(args),
   };
 
   #liveTracker({ topicId, session }: DeadLetterRecord): Tracker | null {
@@ -104,13 +112,16 @@ export class DeadLetterCalls {
   }
 
   /** Of the subscriptions that are open here, by name. */
-  #live({ topicId, sequence }: { topicId: number; sequence: number }): unknown {
+  #live({ topicId, sequence, after, limit }: LiveArgs): unknown {
     const topic = this.#options.topics.byId(topicId);
     const open = topic === undefined ? [] : this.#options.delivery.durables.ofTopic(topic);
-    const views = open.map((tracker) => {
-      const name = tracker.name ?? '';
-      return [name, this.#liveJson(name, tracker, sequence)];
-    });
+    const named = open.map((tracker) => ({ tracker, name: tracker.name ?? '' }));
+    // A page has at most so many: no name of it comes behind the first so many that are open.
+    const page = named
+      .filter(({ name }) => name > after)
+      .sort((a, b) => (a.name < b.name ? -1 : 1))
+      .slice(0, limit);
+    const views = page.map(({ tracker, name }) => [name, this.#liveJson(name, tracker, sequence)]);
     return { live: Object.fromEntries(views) };
   }
 

@@ -101,8 +101,8 @@ const open = (limits = {}): ReturnType<typeof openPostgresLog> =>
 t.test('the log', async (t) => suite(t, open));
 
 t.test('the subscription store', (t) =>
-  storeSuite(t, async () => {
-    const { log, sink } = await open();
+  storeSuite(t, async (limits) => {
+    const { log, sink } = await open(limits);
     const count = async (table: string, where: string, id: number): Promise<number> =>
       (await admin.query(`SELECT 1 FROM conduit.${table} WHERE ${where} = $1`, [id])).rowCount ?? 0;
     return {

@@ -3,6 +3,7 @@
 import pg from 'pg';
 import t from 'tap';
 import { systemClock } from '../../src/core/clock.js';
+import type { Limits } from '../../src/core/limits.js';
 import { migrate } from '../../src/log/migrations.js';
 import {
   forgetFailures,
@@ -48,8 +49,8 @@ async function countOf(table: string, where: string, id: number): Promise<number
   return rows[0]?.n ?? -1;
 }
 
-async function open(): Promise<OpenStore> {
-  const { log, sink } = await openPostgresLog(server.url, 'subscriptions');
+async function open(limits: Partial<Limits> = {}): Promise<OpenStore> {
+  const { log, sink } = await openPostgresLog(server.url, 'subscriptions', limits);
   return {
     ...{ log, sink, store: log.subscriptions },
     forget: async (topic, sequence) => {

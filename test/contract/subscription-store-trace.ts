@@ -97,4 +97,37 @@ export const TRACE: StoreParts = {
     t.equal(trace.failures.length, 1_000);
     t.equal(trace.failures[0]?.attempt, 1);
   },
+
+  'pages through the subscriptions by name': async (t, open) => {
+    const { store } = open;
+    const topic = await topicWith(open, 1);
+    const names = ['a', 'b', 'c', 'd', 'e'];
+    for (const name of [...names].reverse()) {
+      const record = await taken(open, topic, name);
+      await store.save([saveOf(record, { deadLetters: name < 'd' ? [givenUp(1)] : [] })]);
+    }
+    await store.saveEphemeral({
+      ...{ topicId: topic.id, session: 'eph', deadLetters: [givenUp(1)] },
+      ...{ failures: [], settledDeliveries: [] },
+    });
+    const pages: unknown[] = [];
+    for (let after: string | null = ''; after !== null; ) {
+      const trace: Awaited<ReturnType<typeof store.traceOf>> = await store.traceOf(topic.id, 1, {
+        ...{ after, limit: 2 },
+      });
+      const letters = trace.deadLetters.map(({ subscription }) => subscription);
+      pages.push([trace.subscriptions.map(({ record }) => record.name), letters.sort()]);
+      after = trace.next;
+    }
+    t.same(pages, [
+      [
+        ['a', 'b'],
+        ['a', 'b', null],
+      ],
+      [['c', 'd'], ['c']],
+      [['e'], []],
+    ]);
+    t.equal((await store.traceOf(topic.id, 1, { after: '', limit: 5 })).next, null);
+    t.equal((await store.traceOf(topic.id, 1, { after: 'a\0', limit: 1 })).next, 'b');
+  },
 };

@@ -4,6 +4,7 @@
  * a variant may keep one database for all.
  */
 import type { Test } from 'tap';
+import type { Limits } from '../../src/core/limits.js';
 import type { TopicRecord } from '../../src/log/message-log.js';
 import type {
   DeadLetterDraft,
@@ -31,7 +32,13 @@ export interface OpenStore extends OpenLog {
   rowsOf(subscriptionId: number): Promise<number[] | null>;
 }
 
-export type StoreParts = Record<string, (t: Test, open: OpenStore) => Promise<void>>;
+/** Another store: over the same database, where there is one. */
+export type StoreFactory = (limits?: Partial<Limits>) => Promise<OpenStore>;
+
+export type StoreParts = Record<
+  string,
+  (t: Test, open: OpenStore, factory: StoreFactory) => Promise<void>
+>;
 
 export const SETTINGS: SubscriptionSettings = {
   ackWaitMs: 30_000,
@@ -42,13 +49,13 @@ export const SETTINGS: SubscriptionSettings = {
 /** A time of the past, in ms. */
 export const PAST_MS = 1_700_000_000_123;
 
-export async function storeSuite(t: Test, factory: () => Promise<OpenStore>): Promise<void> {
+export async function storeSuite(t: Test, factory: StoreFactory): Promise<void> {
   const open = await factory();
   t.teardown(() => open.log.close());
   const sections = { cursors: CURSORS, deadLetters: DEAD_LETTERS, redrive: REDRIVE, trace: TRACE };
   for (const [section, parts] of Object.entries(sections)) {
     t.test(section, async (t) => {
-      for (const [name, part] of Object.entries(parts)) t.test(name, (t) => part(t, open));
+      for (const [name, part] of Object.entries(parts)) t.test(name, (t) => part(t, open, factory));
     });
   }
 }
@@ -358,12 +365,46 @@ const CURSORS: StoreParts = {
     t.equal(await store.delete(topic.id, 'sub'), false);
     t.same(await store.save([saveOf(record)]), [record.id]);
     t.same(await store.redrive(ids), []);
-    t.same(await store.traceOf(topic.id, 1), { subscriptions: [], deadLetters: [], failures: [] });
+    t.same(await store.traceOf(topic.id, 1), {
+      ...{ subscriptions: [], deadLetters: [], failures: [], next: null },
+    });
     await t.rejects(store.take(topic.id, 'sub', { settings: SETTINGS, cursor: 0 }));
     await log.createTopic(TENANT, topic.name, null);
     t.same(await lettersOf(open, filterOf(topic)), []);
     t.equal(await store.countDeadLetters(filterOf(null, { ids })), 0);
     t.same(await store.list(TENANT, { topic: topic.name, after: null, limit: 10 }), []);
+  },
+
+  'a topic has so many at most, and not one more however many ask at once': async (
+    t,
+    _open,
+    factory,
+  ) => {
+    const first = await factory({ durablesPerTopicMax: 5 });
+    t.teardown(() => first.log.close());
+    const isShared = first.log.mode === 'postgres';
+    const second = isShared ? await factory({ durablesPerTopicMax: 5 }) : first;
+    if (isShared) t.teardown(() => second.log.close());
+    const topic = await topicWith(first, 0);
+    const takes = await Promise.allSettled(
+      Array.from({ length: 20 }, (_, n) => taken(n % 2 === 0 ? first : second, topic, `s${n}`)),
+    );
+    const made = takes.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+    t.equal(made.length, 5);
+    for (const one of takes) {
+      if (one.status === 'rejected') t.equal(one.reason.code, 'subscription_limit');
+    }
+    const late = taken(first, topic, 'late');
+    await t.rejects(late, { code: 'subscription_limit', message: /DURABLES_PER_TOPIC_MAX/ });
+    const { name = '' } = made[0] ?? {};
+    t.equal(
+      (await taken(second, topic, name)).name,
+      name,
+      'one that is there is taken all the same',
+    );
+    t.ok(await taken(first, await topicWith(first, 0), 'late'), 'of each topic');
+    await first.store.delete(topic.id, name);
+    t.ok(await taken(second, topic, 'late'));
   },
 
   'whoever holds one can ask whether it is still his': async (t, open) => {

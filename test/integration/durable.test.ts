@@ -54,10 +54,15 @@ const attemptsOf = (session: Subscriber, sequence: number): number[] =>
     .filter((message) => message['sequence'] === sequence)
     .map((message) => Number(message['attempt']));
 
+// Both before the first test: tap ends when no test is left, whatever is being started.
+const nodes: { mode: string; node: TestNode }[] = [];
 for (const [mode, env] of Object.entries(MODES)) {
   const node = await startNode({ ...env, WORKERS: '2' });
   t.teardown(() => node.kill9());
+  nodes.push({ mode, node });
+}
 
+for (const { mode, node } of nodes) {
   t.test(`${mode}: what was not acknowledged comes to the next session, in order`, async (t) => {
     const topic = 'd.next';
     const first = await join(node, topic, {});
