@@ -13,6 +13,7 @@ import { idTag } from '../core/id-tag.js';
 import type { Limits } from '../core/limits.js';
 import type { LogRow, Publication } from '../core/message.js';
 import { rowBytes } from '../core/message.js';
+import type { SharedCount } from '../core/shared-count.js';
 import { makeUuidV7 } from '../core/uuid.js';
 import type { Deferred, Timers } from './memory-outbox.js';
 import { MemoryOutbox } from './memory-outbox.js';
@@ -49,6 +50,8 @@ export interface MemoryLogOptions<A extends PendingAppend> {
   /** Ids of all kinds are idBase + n * idStep: unique across the workers of a node. */
   idBase: number;
   idStep: number;
+  /** Of a tenant's topics in all workers; default: in this log alone. */
+  topicCount?: (tenant: string) => SharedCount;
   /** 1 to 20 of [0-9a-z], another at every start; default: time and chance. */
   bootNonce?: string;
   timers?: Timers;

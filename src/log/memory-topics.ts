@@ -3,15 +3,17 @@
  */
 
 import type { Clock } from '../core/clock.js';
-import { RequestError } from '../core/errors.js';
 import type { Limits } from '../core/limits.js';
+import { SharedCount } from '../core/shared-count.js';
 import { MemoryTopic } from './memory-topic.js';
-import type { PendingAppend, Retention } from './message-log.js';
+import { type PendingAppend, type Retention, topicLimit } from './message-log.js';
 
 const NO_RETENTION: Retention = { hours: null, messages: null, bytes: null };
 
 export interface MemoryTopicsOptions {
   limits: Limits;
+  /** Of a tenant's topics, those of other workers of the node included; absent: there are none. */
+  topicCount?: (tenant: string) => SharedCount;
   clock: Clock;
   idBase: number;
   idStep: number;
@@ -22,6 +24,7 @@ export class MemoryTopics<A extends PendingAppend> {
   readonly #byId = new Map<number, MemoryTopic<A>>();
   /** By tenant, then by name. */
   readonly #byName = new Map<string, Map<string, MemoryTopic<A>>>();
+  readonly #counts = new Map<string, SharedCount>();
   #nextId: number;
   #capacity = 0;
   #dedupeBytes = 0;
@@ -52,9 +55,7 @@ export class MemoryTopics<A extends PendingAppend> {
     const { limits, clock, idStep } = this.#options;
     const names = this.#byName.get(tenant) ?? new Map<string, MemoryTopic<A>>();
     const max = limits.topicsPerTenantMax;
-    if (names.size >= max) {
-      throw new RequestError('topic_limit', `the tenant has ${max} topics (topicsPerTenantMax)`);
-    }
+    if (!this.#countOf(tenant).take(max)) throw topicLimit(max);
     const topic = new MemoryTopic<A>({
       id: this.#nextId,
       tenant,
@@ -70,10 +71,19 @@ export class MemoryTopics<A extends PendingAppend> {
   }
 
   delete(topic: MemoryTopic<A>): void {
-    this.#byId.delete(topic.id);
+    if (!this.#byId.delete(topic.id)) return;
     this.#byName.get(topic.tenant)?.delete(topic.name);
+    this.#countOf(topic.tenant).giveBack();
     this.#capacity -= topic.countedCapacity;
     this.#dedupeBytes -= topic.countedDedupeBytes;
+  }
+
+  #countOf(tenant: string): SharedCount {
+    const known = this.#counts.get(tenant);
+    if (known !== undefined) return known;
+    const count = this.#options.topicCount?.(tenant) ?? new SharedCount(SharedCount.memory(1), 0);
+    this.#counts.set(tenant, count);
+    return count;
   }
 
   /** In name order: names are ASCII, so that of UTF-16 is that of bytes. */

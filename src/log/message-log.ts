@@ -3,7 +3,7 @@
  * worker thread owns one instance. Variants: memory-log.ts, postgres-log.ts; test/contract runs one
  * suite against both. Payloads go in and come out byte for byte.
  */
-import type { ErrorCode } from '../core/errors.js';
+import { type ErrorCode, RequestError } from '../core/errors.js';
 import type { LogRow, Publication } from '../core/message.js';
 import type { LogVitals } from './log-vitals.js';
 import type { SubscriptionStore } from './subscription-store.js';
@@ -140,6 +140,10 @@ export interface LogTotals {
   /** Messages ever committed to living topics. */
   messages: number;
   deferred: number;
+}
+
+export function topicLimit(max: number): RequestError {
+  return new RequestError('topic_limit', `the tenant has ${max} topics (TOPICS_PER_TENANT_MAX)`);
 }
 
 /** Methods that return a promise reject with RequestError (`log_unavailable`, ...) or with a bug. */

@@ -6,8 +6,11 @@
 import { RequestError } from '../core/errors.js';
 import type { Limits } from '../core/limits.js';
 import { isName } from '../core/topic-name.js';
-import type { Retention, TopicRecord } from './message-log.js';
+import { IN_TURN_BELOW, TOPICS_TURN_SQL } from './creation-turn.js';
+import { type Retention, type TopicRecord, topicLimit } from './message-log.js';
 import type { Queryable } from './queryable.js';
+import type { SessionPool } from './transaction.js';
+import { inTransaction } from './transaction.js';
 
 /** NOTIFY channel: the payload is the id of a topic that was deleted. */
 export const TOPICS_CHANNEL = 'conduit_topics';
@@ -27,6 +30,24 @@ const FROM_LIVING = `FROM conduit.topics t JOIN conduit.tenants n ON n.id = t.te
 
 const OF_NAME = 'n.name = $1 AND t.name = $2';
 
+const LIVING_OF_TENANT = `SELECT count(*) FROM conduit.topics x
+  WHERE x.tenant_id = n.id AND x.deleted_at IS NULL`;
+
+const INSERT_SQL = `WITH t AS (
+    INSERT INTO conduit.topics
+      (tenant_id, name, retention_hours, retention_messages, retention_bytes)
+    SELECT n.id, $2, $3, $4, $5 FROM conduit.tenants n
+    WHERE n.name = $1 AND (${LIVING_OF_TENANT}) < $6
+    ON CONFLICT (tenant_id, name) WHERE deleted_at IS NULL DO NOTHING
+    RETURNING *)
+  SELECT ${COLUMNS} FROM t JOIN conduit.tenants n ON n.id = t.tenant_id`;
+
+interface NewTopic {
+  tenant: string;
+  name: string;
+  retention: Retention | null;
+}
+
 /** The select list of `COLUMNS`; bigints and numerics come as text. */
 interface TopicRow {
   id: string;
@@ -43,12 +64,12 @@ interface TopicRow {
 }
 
 export interface TopicStoreOptions {
-  db: Queryable;
+  db: SessionPool;
   limits: Pick<Limits, 'topicsPerTenantMax' | 'topicNameBytesMax'>;
 }
 
 export class TopicStore {
-  readonly #db: Queryable;
+  readonly #db: SessionPool;
   readonly #limits: TopicStoreOptions['limits'];
 
   constructor(options: TopicStoreOptions) {
@@ -76,9 +97,8 @@ export class TopicStore {
   }
 
   /**
-   * Of many at once for one name exactly one is told `created`. Rejects `topic_limit` (creates at
-   * the same moment may pass the limit by their number) and `not_found` for a tenant that does not
-   * exist.
+   * Of many at once for one name exactly one is told `created`. Rejects `topic_limit`, and `not_found`
+   * for a tenant that does not exist.
    */
   async create(
     tenant: string,
@@ -88,7 +108,7 @@ export class TopicStore {
     for (let turn = 0; turn < CREATE_TURNS; turn++) {
       const found = await this.find(tenant, name);
       if (found !== null) return { topic: found, created: false };
-      const topic = await this.#insert(tenant, name, retention);
+      const topic = await this.#insert({ tenant, name, retention });
       if (topic !== null) return { topic, created: true };
       await this.#checkRoom(tenant);
     }
@@ -146,30 +166,14 @@ export class TopicStore {
   }
 
   /** Null: the name is taken, or there is no room or no such tenant. */
-  async #insert(
-    tenant: string,
-    name: string,
-    retention: Retention | null,
-  ): Promise<TopicRecord | null> {
-    const { rows } = await this.#db.query<TopicRow>(
-      `WITH t AS (
-         INSERT INTO conduit.topics
-           (tenant_id, name, retention_hours, retention_messages, retention_bytes)
-         SELECT n.id, $2, $3, $4, $5 FROM conduit.tenants n
-         WHERE n.name = $1 AND (${LIVING_OF_TENANT}) < $6
-         ON CONFLICT (tenant_id, name) WHERE deleted_at IS NULL DO NOTHING
-         RETURNING *)
-       SELECT ${COLUMNS} FROM t JOIN conduit.tenants n ON n.id = t.tenant_id`,
-      [
-        tenant,
-        name,
-        retention?.hours ?? null,
-        retention?.messages ?? null,
-        retention?.bytes ?? null,
-        this.#limits.topicsPerTenantMax,
-      ],
-    );
-    return oneRecord(rows);
+  async #insert(topic: NewTopic): Promise<TopicRecord | null> {
+    const max = this.#limits.topicsPerTenantMax;
+    const inserted = await insertBelow(this.#db, topic, max - IN_TURN_BELOW);
+    if (inserted !== null) return inserted;
+    return inTransaction(this.#db, async (session) => {
+      await session.query(TOPICS_TURN_SQL, [topic.tenant]);
+      return insertBelow(session, topic, max);
+    });
   }
 
   async #checkRoom(tenant: string): Promise<void> {
@@ -180,14 +184,20 @@ export class TopicStore {
     const row = rows[0];
     if (row === undefined) throw new RequestError('not_found', 'no such tenant');
     const max = this.#limits.topicsPerTenantMax;
-    if (Number(row.topics) >= max) {
-      throw new RequestError('topic_limit', `the tenant has ${max} topics (topicsPerTenantMax)`);
-    }
+    if (Number(row.topics) >= max) throw topicLimit(max);
   }
 }
 
-const LIVING_OF_TENANT = `SELECT count(*) FROM conduit.topics x
-  WHERE x.tenant_id = n.id AND x.deleted_at IS NULL`;
+/** With fewer topics than `below` so far. */
+async function insertBelow(
+  db: Queryable,
+  { tenant, name, retention }: NewTopic,
+  below: number,
+): Promise<TopicRecord | null> {
+  const { hours = null, messages = null, bytes = null } = retention ?? {};
+  const values = [tenant, name, hours, messages, bytes, below];
+  return oneRecord((await db.query<TopicRow>(INSERT_SQL, values)).rows);
+}
 
 function oneRecord(rows: readonly TopicRow[]): TopicRecord | null {
   const row = rows[0];

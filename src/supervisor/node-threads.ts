@@ -6,6 +6,7 @@
 import { type MessagePort, Worker } from 'node:worker_threads';
 import { type Config, EXIT_LATER } from '../config/config.js';
 import { systemClock } from '../core/clock.js';
+import { SharedCount } from '../core/shared-count.js';
 import { messageOf } from '../log/log-errors.js';
 import type { Logger } from '../observe/logger.js';
 import { Outages } from '../observe/outages.js';
@@ -57,6 +58,7 @@ export class NodeThreads {
   readonly #acceptors: Seat[];
   readonly #startedAtMs = processMs();
   readonly #outages: Outages;
+  readonly #topicCount: SharedArrayBuffer | null;
   #state: 'starting' | 'running' | 'stopping' = 'starting';
   #waits: Wait[] = [];
   /** Why a worker could not open its log at the node's start, where that may pass. */
@@ -64,7 +66,9 @@ export class NodeThreads {
 
   constructor(options: NodeThreadsOptions) {
     this.#options = options;
-    this.#workers = makeSeats('worker', options.config.workers);
+    const { workers, databaseUrl } = options.config;
+    this.#topicCount = databaseUrl === null ? SharedCount.memory(workers) : null;
+    this.#workers = makeSeats('worker', workers);
     this.#acceptors = makeSeats('acceptor', options.config.acceptors);
     this.#outages = new Outages({
       clock: systemClock,
@@ -130,7 +134,10 @@ export class NodeThreads {
   #startData(seat: Seat, pool: MessagePort | null): WorkerStart | AcceptorStart {
     const { config, version } = this.#options;
     const { kind, index, generation } = seat;
-    if (kind === 'worker') return { kind, config, index, generation, links: [], cold: pool };
+    if (kind === 'worker') {
+      const topicCount = this.#topicCount;
+      return { kind, config, index, generation, links: [], cold: pool, topicCount };
+    }
     const startedAtMs = this.#startedAtMs;
     return { kind, config, index, generation, links: [], browse: pool, startedAtMs, version };
   }

@@ -7,6 +7,7 @@ import { parentPort, threadId, workerData } from 'node:worker_threads';
 import { EXIT_CONFIG, EXIT_LATER } from '../config/config.js';
 import { systemClock } from '../core/clock.js';
 import { DatabaseClock } from '../core/database-clock.js';
+import { SharedCount } from '../core/shared-count.js';
 import { SteadyClock } from '../core/steady-clock.js';
 import { ColdReader } from '../log/cold-reader.js';
 import { LogConfigurationError } from '../log/log-configuration-error.js';
@@ -97,12 +98,15 @@ function owns(tenant: string, topic: string): boolean {
 function openLog(sink: LogSink<PublishUnderWay>): MessageLog<PublishUnderWay> {
   const { limits } = config;
   if (config.databaseUrl === null) {
+    const { topicCount: memory, index } = start;
+    const topicCount = memory === null ? null : new SharedCount(memory, index);
     return new MemoryLog({
       limits,
       clock: logClock,
       sink,
       idBase: start.index + 1,
       idStep: config.workers,
+      ...(topicCount === null ? {} : { topicCount: () => topicCount }),
     });
   }
   return new PostgresLog({
