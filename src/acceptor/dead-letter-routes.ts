@@ -164,7 +164,7 @@ class DeadLetterRoutes {
     }
   }
 
-  /** A page of the subscriptions: what is stored, with what the owner of the topic knows of the subscriptions that it has open. */
+  /** A page of what is stored, with what the owner of the topic knows of what it has open. */
   async #trace(id: string, page: { after: string; limit: number }): Promise<Uint8Array> {
     type Found = { topic: string; topicId: number; sequence: number };
     const { browsing } = this.#control;
