@@ -10,12 +10,15 @@ import { type Body, idsOf, integerOf, knownFields, textOf } from './body-fields.
 import type { Control } from './control.js';
 import type { Exchange } from './exchange.js';
 import { type LetterFilter, letterPage } from './letter-pages.js';
+import { PacedWriter } from './paced-writer.js';
 import { Query } from './query.js';
 import type { Route, RouteHandler } from './router.js';
 
 const NDJSON = 'application/x-ndjson';
 const LIST_START = Buffer.from('{"dead_letters":[');
 const IDS_MAX = 1_000;
+/** Of one acceptor; each holds a page for as long as its client takes to read it. */
+const EXPORTS_MAX = 16;
 const REDRIVE_MAX = 10_000_000;
 const RATE_MAX = 100_000;
 const RATE_DEFAULT = 1_000;
@@ -45,6 +48,7 @@ export function deadLetterRoutes(control: Control): Route[] {
 
 class DeadLetterRoutes {
   readonly #control: Control;
+  #exports = 0;
 
   constructor(control: Control) {
     this.#control = control;
@@ -57,7 +61,13 @@ class DeadLetterRoutes {
     const limit = query.integer('limit', 1, limits.pageItemsMax);
     const after = query.integer('after', 0, SEQUENCE_MAX) ?? 0;
     if (req.getHeader('accept').includes(NDJSON)) {
-      this.#control.run(exchange, () => this.#export(exchange, filter, { after, limit }));
+      if (this.#exports >= EXPORTS_MAX) {
+        throw new RequestError('busy', `${EXPORTS_MAX} exports are under way; try again later`);
+      }
+      this.#exports++;
+      const done = (): void => void this.#exports--;
+      const range = { after, limit };
+      this.#control.run(exchange, () => this.#export(exchange, filter, range).finally(done));
       return;
     }
     this.#control.run(exchange, async () => {
@@ -202,7 +212,7 @@ class DeadLetterRoutes {
     let left = limit ?? SEQUENCE_MAX;
     let page = await letterPage(browsing, filter, { after, limit: Math.min(left, IDS_MAX), lines });
     if (!exchange.isOpen) return;
-    const writing = new PacedWriter(exchange);
+    const writing = new PacedWriter(exchange, NDJSON);
     while (exchange.isOpen) {
       left -= page.count;
       const isOpen = await writing.write(page.body);
@@ -236,28 +246,6 @@ class DeadLetterRoutes {
       throw new RequestError('invalid_field', 'is not a subscription name', 'subscription');
     }
     return { topic, subscription, ids };
-  }
-}
-
-/** Writes to a client no faster than it reads. */
-class PacedWriter {
-  readonly #exchange: Exchange;
-  #writable: (() => void) | null = null;
-
-  constructor(exchange: Exchange) {
-    this.#exchange = exchange;
-    exchange.onGone = () => this.#writable?.();
-    exchange.startStream(NDJSON, [], () => this.#writable?.());
-  }
-
-  /** False once the client has gone. */
-  async write(text: Uint8Array): Promise<boolean> {
-    if (!this.#exchange.write(text)) {
-      await new Promise<void>((resolve) => {
-        this.#writable = resolve;
-      });
-    }
-    return this.#exchange.isOpen;
   }
 }
 

@@ -62,6 +62,7 @@ function dechunk(answer: Buffer): { head: string; body: string; isWhole: boolean
 }
 
 t.test('an export during which the database goes away', async (t) => {
+  t.setTimeout(120_000);
   const postgres = await startPostgres();
   t.teardown(() => postgres.stop());
   const proxy = await startCutProxy(postgres.port);
@@ -115,4 +116,17 @@ t.test('an export during which the database goes away', async (t) => {
     '"payload"',
     'a HEAD has no body, and its connection goes on',
   );
+
+  const downloads = Array.from({ length: 16 }, () => startExport(node.port));
+  const options = { headers: { accept: 'application/x-ndjson' } };
+  const list = `${node.url}/api/dead-letters?limit=1`;
+  await eventually(async () =>
+    /^16 exports/.test(String((await request(list, options)).body['detail'])),
+  );
+  // Nobody reads: the first is cut off, and its place is free again.
+  await eventually(async () => (await request(list, options)).status === 200);
+  const unread = await Promise.all(downloads);
+  for (const one of unread) one.readOn();
+  await Promise.all(unread.map((one) => one.ended));
+  t.ok(unread.some((one) => !dechunk(one.bytes()).isWhole));
 });
