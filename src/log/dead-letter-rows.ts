@@ -47,8 +47,8 @@ function storeSql(kind: Kind): string {
     SELECT n.topic_id, n.subscription_id, n.session, n.sequence, m.*, n.reason, n.attempts,
       to_timestamp(n.first_failed_ms / 1000), to_timestamp(n.last_failed_ms / 1000), n.last_error
     FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::bigint[], $5::text[], $6::int[],
-      $7::float8[], $8::float8[], $9::text[]) AS n (topic_id, subscription_id, session, sequence,
-      reason, attempts, first_failed_ms, last_failed_ms, last_error)
+      $7::float8[], $8::float8[], $9::text[]) WITH ORDINALITY AS n (topic_id, subscription_id,
+      session, sequence, reason, attempts, first_failed_ms, last_failed_ms, last_error, place)
     JOIN conduit.topics t ON t.id = n.topic_id AND t.deleted_at IS NULL
     CROSS JOIN LATERAL (
       SELECT ${copied} FROM conduit.messages m
@@ -56,6 +56,7 @@ function storeSql(kind: Kind): string {
       UNION ALL
       SELECT ${copied} FROM conduit.dead_letters d WHERE ${same}
       LIMIT 1) m
+    ORDER BY n.place
     ON CONFLICT ${conflict} DO UPDATE SET reason = excluded.reason,
       attempts = excluded.attempts, first_failed_at = excluded.first_failed_at,
       last_failed_at = excluded.last_failed_at, last_error = excluded.last_error,

@@ -216,11 +216,10 @@ export class Saves {
     const { store, clock, onFailed } = this.#options;
     const saves = parts.flatMap((part) => part.durable ?? []);
     const ephemeral = parts.filter((part) => part.ephemeral !== null);
-    const byId = new Map(parts.map((part) => [part.durable?.id ?? 0, part]));
     for (let attempt = 1; this.#state === 'open'; attempt++) {
       try {
         const onMissing = ({ id, sequence }: MissingMessage): unknown =>
-          byId.get(id)?.missing.push(sequence);
+          parts.find(({ durable }) => durable?.id === id)?.missing.push(sequence);
         const lost = new Set(saves.length === 0 ? [] : await store.save(saves, onMissing));
         for (let one = ephemeral[0]; one?.ephemeral != null; one = ephemeral[0]) {
           const { missing } = one;
