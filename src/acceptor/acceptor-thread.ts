@@ -32,7 +32,10 @@ port.on('message', (message: ToThread) => {
       );
       return;
     case 'drain':
-      void acceptor.drain().then(() => tell({ type: 'drained' }));
+      void acceptor.drain().then((left) => {
+        if (left.publishes + left.requests > 0) tell({ type: 'left-over', left });
+        tell({ type: 'drained' });
+      });
       return;
     case 'stop':
       acceptor.stop();

@@ -5,7 +5,7 @@
 import uWS, { type us_listen_socket } from 'uWebSockets.js';
 import type { Clock } from '../core/clock.js';
 import { RequestError } from '../core/errors.js';
-import type { AcceptorStart, FromThread, WorkerLink } from '../thread/control.js';
+import type { AcceptorStart, FromThread, LeftOver, WorkerLink } from '../thread/control.js';
 import type { AcceptorLinkEnd } from '../thread/link.js';
 import {
   type FailedOp,
@@ -42,6 +42,9 @@ const DRAIN_LATE_MS = 500;
 /** After the sessions were told, this long for their close frames to go out. */
 const DRAIN_GRACE_MS = 50;
 
+/** The part of SHUTDOWN_TIMEOUT_MS that may pass until everything was answered; workers have the rest. */
+const DRAIN_SHARE = 0.63;
+
 const UNSUBSCRIBED_REASONS: Readonly<Record<number, string>> = {
   [UNSUBSCRIBED_TOPIC_DELETED]: 'topic_deleted',
   [UNSUBSCRIBED_TAKEN_OVER]: 'taken_over',
@@ -66,11 +69,14 @@ export class Acceptor {
   #listening: us_listen_socket | null = null;
   #state: 'open' | 'stopped' = 'open';
 
+  readonly #drainMs: number;
+
   constructor(start: AcceptorStart, clock: Clock, tell: (message: FromThread) => void) {
     this.#start = start;
     const { config, version, startedAtMs } = start;
     const { limits } = config;
     const inMemory = config.databaseUrl === null;
+    this.#drainMs = start.config.limits.shutdownTimeoutMs * DRAIN_SHARE;
     const guard = new Guard((where, stack) => tell({ type: 'handler-fault', where, stack }));
     const onFault = (error: unknown): void => guard.caught('request', error);
     const callers = new Callers(config);
@@ -160,15 +166,16 @@ export class Acceptor {
   }
 
   /** Refuses what is new, answers what is under way, tells the sessions to come back elsewhere. */
-  async drain(): Promise<void> {
+  async drain(): Promise<LeftOver> {
     this.#publishing.drain();
     this.#system.drain();
-    await this.#answered();
-    if (this.#state === 'stopped') return;
+    const left = await this.#answered();
+    if (this.#state === 'stopped') return left;
     this.#deliveries.flush();
     this.#sessions.drain();
     this.#streams.drain();
     await pause(DRAIN_GRACE_MS);
+    return left;
   }
 
   /** Closes every socket and the App; the thread can end after it. */
@@ -185,20 +192,24 @@ export class Acceptor {
 
   /**
    * Resolves once everything that is under way now was answered, and what came later too, if that is
-   * soon: clients that go on asking must not hold up the end for ever.
+   * soon: clients that go on asking must not hold up the end for ever. A database that does not answer must
+   * not, either: what is then owed is left over.
    */
-  async #answered(): Promise<void> {
+  async #answered(): Promise<LeftOver> {
     const { requests } = this.#workers;
     const owedNow = (): Set<object> => new Set([...requests.owed(), ...this.#browsing.owed()]);
     const lateUntilMs = performance.now() + DRAIN_LATE_MS;
+    const untilMs = performance.now() + this.#drainMs;
     let owed = owedNow();
     const before = new Set(owed);
     while (this.#state !== 'stopped' && owed.size > 0) {
       await pause(DRAIN_POLL_MS);
       owed = owedNow();
       for (const one of before) if (!owed.has(one)) before.delete(one);
-      if (before.size === 0 && performance.now() > lateUntilMs) return;
+      if (before.size === 0 && performance.now() > lateUntilMs) return leftOver(0, 0);
+      if (performance.now() > untilMs) return leftOver(requests.owedPublishes(), owed.size);
     }
+    return leftOver(0, 0);
   }
 
   #makeDeliveries(clock: Clock, guard: Guard): Deliveries {
@@ -306,4 +317,8 @@ const upgradeRequired: Route['methods'][string] = (exchange) => {
 
 function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+function leftOver(publishes: number, owed: number): LeftOver {
+  return { publishes, requests: owed - publishes, cursors: 0, acks: 0 };
 }

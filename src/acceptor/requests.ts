@@ -76,6 +76,10 @@ export class Requests {
     return new Set(this.#slots.filter((one): one is Waiting => one?.isOwed === true));
   }
 
+  owedPublishes(): number {
+    return [...this.owed()].filter(({ creditBytes }) => creditBytes >= 0).length;
+  }
+
   add(waiting: Waiting): number {
     const request = this.#free.pop();
     if (request === undefined) return this.#slots.push(waiting) - 1;

@@ -20,12 +20,12 @@ import { UnknownCommit } from './unknown-commit.js';
 
 /** Away for this long, and publishers are told 503. */
 export const DOWN_AFTER_MS = 1_000;
-/** How long what is not known may be looked for. */
-const UNKNOWN_MAX_MS = 8_000;
+/** How long what is not known may be looked for: a server that was killed is mostly back by then. */
+const UNKNOWN_MAX_MS = 4_000;
 const LOOK_LOCK_MS = 2_000;
 const LOOK_PAUSE_MS = 100;
 /** A transaction that takes longer has lost its server. Time spent waiting for a row comes on top. */
-const WATCHDOG_MS = 6_000;
+const WATCHDOG_MS = 5_000;
 const TRIES_MAX = 3;
 const RETRY_PAUSE_MS = 20;
 const OUTCOME_UNKNOWN: LogRefusal = {

@@ -68,6 +68,7 @@ export function buildAppends<A extends PendingAppend>(
     clock,
     sink,
     db,
+    takeLater: (topicId) => queue.takeOf(topicId),
     onDone: (topicId) => {
       queue.release(topicId);
       writer.flush();

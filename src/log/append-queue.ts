@@ -84,6 +84,16 @@ export class AppendQueue<A extends PendingAppend> {
     else this.#topics.delete(topicId);
   }
 
+  /** Empties the queue of a topic that is held; it stays held. */
+  takeOf(topicId: number): A[] {
+    const topic = this.#topics.get(topicId);
+    if (topic === undefined || topic.state === 'free') return [];
+    const { appends } = topic;
+    topic.appends = [];
+    this.#count -= appends.length;
+    return appends;
+  }
+
   /** Empties the queue, held topics too; they stay held. */
   takeAll(): A[] {
     const all: A[] = [];

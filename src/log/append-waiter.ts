@@ -14,7 +14,7 @@ import type { Queryable } from './queryable.js';
 /** A topic's messages wait about this long. */
 const WAIT_MS = 3_000;
 const TURN_MS = 250;
-const TURN_MS_MIN = 20;
+const TURN_MS_MIN = 5;
 const LOOK_MS = 500;
 
 export interface WaitingLane<A extends PendingAppend> {
@@ -28,6 +28,8 @@ export interface TopicWaiterOptions<A extends PendingAppend> {
   sink: LogSink<A>;
   /** For a look at who blocks; not one of the lanes' sessions. */
   db: Queryable;
+  /** Takes what was appended to the topic while it was waited for. */
+  takeLater: (topicId: number) => readonly A[];
   /** The topic may go into batches again. */
   onDone: (topicId: number) => void;
   onTrouble: (what: string, error: unknown) => void;
@@ -38,6 +40,7 @@ interface Waiting<A> {
   topicId: number;
   appends: A[];
   sinceMs: number;
+  tries: number;
 }
 
 export class TopicWaiter<A extends PendingAppend> {
@@ -55,7 +58,8 @@ export class TopicWaiter<A extends PendingAppend> {
 
   take(locked: Groups<A>): void {
     const sinceMs = this.#options.clock.monotonic();
-    for (const [topicId, appends] of locked) this.#fresh.push({ topicId, appends, sinceMs });
+    for (const [topicId, appends] of locked)
+      this.#fresh.push({ topicId, appends, sinceMs, tries: 0 });
     for (const lane of this.#options.lanes) {
       if (this.#fresh.length === 0) break;
       if (!this.#working.has(lane)) this.#start(lane);
@@ -86,6 +90,12 @@ export class TopicWaiter<A extends PendingAppend> {
     for (let next = this.#next(); next !== undefined; next = this.#next()) {
       const { topicId, appends, sinceMs } = next;
       const leftMs = sinceMs + WAIT_MS - clock.monotonic();
+      if (leftMs <= 0 && next.tries > 0) {
+        this.#tellBusy(next);
+        onDone(topicId);
+        continue;
+      }
+      next.tries++;
       const others = this.#fresh.length + this.#again.length;
       const ms = Math.max(TURN_MS_MIN, others > 0 ? Math.min(leftMs, TURN_MS) : leftMs);
       const locked = await lane.write(new Map([[topicId, appends]]), { ms });
@@ -96,7 +106,7 @@ export class TopicWaiter<A extends PendingAppend> {
           this.#again.push(next);
           continue;
         }
-        this.#tellBusy(next.appends);
+        this.#tellBusy(next);
       }
       onDone(topicId);
     }
@@ -109,9 +119,10 @@ export class TopicWaiter<A extends PendingAppend> {
     return isLate ? this.#again.shift() : (this.#fresh.shift() ?? this.#again.shift());
   }
 
-  #tellBusy(appends: readonly A[]): void {
-    const { sink } = this.#options;
-    for (const append of appends) {
+  /** Those that came meanwhile as well: they would wait as long, one batch after another. */
+  #tellBusy({ topicId, appends }: Waiting<A>): void {
+    const { sink, takeLater } = this.#options;
+    for (const append of [...appends, ...takeLater(topicId)]) {
       sink.failed(append, 'topic_busy', 'another writer holds the topic');
     }
   }

@@ -9,7 +9,7 @@ import pg from 'pg';
 const LOOK_MS = 2_000;
 const IDLE_MS = 4_000;
 const PROBE_ANSWER_MS = 4_000;
-const END_MS = 1_000;
+const END_MS = 500;
 const ANSWER_MS = 12_000;
 
 /** What pg has and its types do not tell. */

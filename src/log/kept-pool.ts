@@ -13,7 +13,7 @@ import type { SessionPool } from './transaction.js';
 
 const RECONNECT = { firstMs: 20, capMs: 500 };
 /** For sessions that are lent while the pool ends. */
-const END_MS = 1_000;
+const END_MS = 500;
 
 export class KeptPool implements SessionPool {
   readonly #pool: pg.Pool;

@@ -54,7 +54,7 @@ const READY_MS = 1_000;
 /** A session that is away for longer is spoken of: by then it is known whether the whole log is. */
 const AWAY_MS = 3_000;
 /** For a batch of the release that is under way at the end. */
-const END_MS = 2_000;
+const END_MS = 1_000;
 
 export interface PostgresLogOptions<A extends PendingAppend> {
   databaseUrl: string;

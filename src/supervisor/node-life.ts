@@ -14,6 +14,8 @@ const EXIT_FAULT = 1;
 export interface Owned {
   /** Ends it in order. */
   stop(): Promise<void>;
+  /** What its stop could not bring to its end, so far; null or absent: nothing. */
+  readonly left?: string | null;
   /** Ends it at once; absent: it can be left as it is. */
   halt?(): Promise<void>;
 }
@@ -92,6 +94,7 @@ export class NodeLife {
     if (stopped === 'clean') return exitCode;
     if (stopped === 'too late') {
       complain(`the node did not stop within SHUTDOWN_TIMEOUT_MS=${shutdownTimeoutMs}`);
+      for (const { left } of this.#owned) if (left != null) complain(left);
     }
     await this.#halt();
     return exitCode === 0 ? EXIT_FAULT : exitCode;

@@ -10,9 +10,10 @@ import { SharedCount } from '../core/shared-count.js';
 import { messageOf } from '../log/log-errors.js';
 import type { Logger } from '../observe/logger.js';
 import { Outages } from '../observe/outages.js';
-import type { AcceptorStart, FromThread, WorkerStart } from '../thread/control.js';
+import type { AcceptorStart, FromThread, LeftOver, WorkerStart } from '../thread/control.js';
 import { processMs } from '../thread/control.js';
 import { WORKER_HEAP } from './heap-growth.js';
+import { leftOverLine, sumOf } from './left-over.js';
 import {
   DEATHS_MAX,
   haltSeat,
@@ -59,6 +60,7 @@ export class NodeThreads {
   readonly #startedAtMs = processMs();
   readonly #outages: Outages;
   readonly #topicCount: SharedArrayBuffer | null;
+  readonly #left: LeftOver[] = [];
   #state: 'starting' | 'running' | 'stopping' = 'starting';
   #waits: Wait[] = [];
   /** Why a worker could not open its log at the node's start, where that may pass. */
@@ -102,6 +104,13 @@ export class NodeThreads {
     await Promise.all(this.#acceptors.map(stopSeat));
     await Promise.all(this.#workers.map(stopSeat));
     this.#outages.close();
+    const { left } = this;
+    if (left !== null) throw new Error(left);
+  }
+
+  /** What the drain could not bring to its end, so far; null: nothing. */
+  get left(): string | null {
+    return leftOverLine(sumOf(this.#left));
   }
 
   /** Closes the sockets, answers nothing. Node.js aborts when it exits while they are open. */
@@ -154,6 +163,8 @@ export class NodeThreads {
       this.#outages.trouble(thread, message.trouble, message.times);
     } else if (message.type === 'over') {
       this.#outages.over(thread, message.kind);
+    } else if (message.type === 'left-over') {
+      this.#left.push(message.left);
     } else if (message.type === 'fault') {
       this.#faulted(seat, message.detail, message.exitCode);
     }

@@ -66,6 +66,18 @@ export type ToThread =
   /** End now: close, release, let the thread's loop run empty. */
   | { type: 'stop' };
 
+/** What a thread could not bring to its end when it was to drain or stop. */
+export interface LeftOver {
+  /** Without an answer: they may be stored. */
+  publishes: number;
+  /** Other requests without an answer. */
+  requests: number;
+  /** Subscriptions of which something was not saved. */
+  cursors: number;
+  /** Verdicts among it whose answer was asked for. */
+  acks: number;
+}
+
 /** Thread to supervisor. */
 export type FromThread =
   | { type: 'ready' }
@@ -75,6 +87,8 @@ export type FromThread =
   | { type: 'handler-fault'; where: string; stack: string }
   /** Something failed that is tried again: how often since it was last said. */
   | { type: 'trouble'; trouble: Trouble; times: number }
+  /** At its drain or its stop, when there is something. */
+  | { type: 'left-over'; left: LeftOver }
   /** What was said of that kind is over. */
   | { type: 'over'; kind: string }
   /** State of this worker's log changed; the health of every acceptor follows. */

@@ -35,6 +35,14 @@ const ANSWER_INTERVAL_MS = 10;
 const CHANGES_MAX = 5_000;
 const RETRY = { firstMs: 100, capMs: 2_000 };
 
+const CLOSE_SHARE = 1 / 6;
+
+/** Subscriptions, and the verdicts among it that wait for their answer. */
+export interface Unsaved {
+  cursors: number;
+  acks: number;
+}
+
 export interface SavesOptions {
   store: SubscriptionStore;
   clock: Clock;
@@ -72,6 +80,8 @@ export class Saves {
   #timer: NodeJS.Timeout | null = null;
   #timerMs = Number.POSITIVE_INFINITY;
   #underWay: Promise<void> | null = null;
+  /** Taken, and not stored yet. */
+  #inHand: readonly Part[] = [];
   #state: 'open' | 'closed' = 'open';
 
   constructor(options: SavesOptions) {
@@ -140,12 +150,26 @@ export class Saves {
     if (parts.length > 0) await this.#store(parts);
   }
 
-  /** Stores what has changed, as long as that takes no longer than `withinMs`; then gives up. */
-  async close(withinMs: number): Promise<void> {
+  /**
+   * Stores what has changed, as long as that takes no longer than a part of the node's time to end, since
+   * the acceptors have had most of it; then gives up, and says what was not stored.
+   */
+  async close(shutdownMs: number): Promise<Unsaved> {
     if (this.#timer !== null) clearTimeout(this.#timer);
+    const withinMs = shutdownMs * CLOSE_SHARE;
     const timeout = new Promise<void>((resolve) => setTimeout(resolve, withinMs).unref());
     await Promise.race([this.flush(), timeout]);
     this.#state = 'closed';
+    return this.#unsaved();
+  }
+
+  #unsaved(): Unsaved {
+    const dirty = [...this.#dirty];
+    const answers = [...dirty, ...this.#inHand].map((one) => one.answers.length);
+    return {
+      cursors: new Set([...dirty, ...this.#inHand.map(({ tracker }) => tracker)]).size,
+      acks: answers.reduce((sum, n) => sum + n, 0),
+    };
   }
 
   #schedule(afterMs: number): void {
@@ -213,6 +237,7 @@ export class Saves {
   }
 
   async #store(parts: readonly Part[]): Promise<void> {
+    this.#inHand = parts;
     const { store, clock, onFailed } = this.#options;
     const saves = parts.flatMap((part) => part.durable ?? []);
     const ephemeral = parts.filter((part) => part.ephemeral !== null);
@@ -226,6 +251,7 @@ export class Saves {
           await store.saveEphemeral(one.ephemeral, (sequence) => missing.push(sequence));
           ephemeral.shift();
         }
+        this.#inHand = [];
         this.#stored(parts, lost);
         return;
       } catch (error) {

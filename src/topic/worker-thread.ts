@@ -56,6 +56,10 @@ const worker = new Worker({
     tell({ type: 'log-state', state, detail });
   },
   onTrouble,
+  onUnsaved: (unsaved) => {
+    if (unsaved.cursors === 0) return;
+    tell({ type: 'left-over', left: { publishes: 0, requests: 0, ...unsaved } });
+  },
   onWell: () => report.over(LOG_TROUBLES),
   onBug: (error) => {
     // Out of any promise, so that the thread dies of it.

@@ -33,6 +33,7 @@ import { HotCacheBudget } from './hot-cache.js';
 import type { PublishUnderWay } from './publishes.js';
 import { Publishes } from './publishes.js';
 import { Rate } from './rate.js';
+import type { Unsaved } from './saves.js';
 import { Sessions } from './sessions.js';
 import { Subscribing } from './subscribing.js';
 import type { Subscription } from './subscription.js';
@@ -66,6 +67,7 @@ export interface WorkerOptions {
   onTrouble: (what: string, error: unknown) => void;
   /** The log is open, and was asked with success. */
   onWell: () => void;
+  onUnsaved: (unsaved: Unsaved) => void;
   /** A bug: the thread must end. */
   onBug: (error: unknown) => void;
 }
@@ -99,7 +101,6 @@ export class Worker implements LogSink<PublishUnderWay> {
     this.#log = log;
     const heads = new FoldedReads((ids: readonly number[]) => log.heads(ids));
     const names = new FoldedReads((of: readonly string[]) => log.findTopics(TENANT, of));
-    const turns = new Turns(SESSION_TURNS);
     const published = new Rate(clock);
     this.#budget = new HotCacheBudget(config.limits.hotCacheBytesMax);
     this.#topics = new Topics({
@@ -117,9 +118,8 @@ export class Worker implements LogSink<PublishUnderWay> {
       onLost: (tracker) => this.#subscribing.trackerLost(tracker, ops.UNSUBSCRIBED_TAKEN_OVER),
       onTrouble,
     });
-    const { feeder } = this.#delivery;
     this.#commits = new Commits({
-      feeder,
+      feeder: this.#delivery.feeder,
       read: (range) => log.read(range),
       onRepairFailed: (topic, error) => onTrouble(`gap of ${topic.name}`, error),
     });
@@ -128,7 +128,7 @@ export class Worker implements LogSink<PublishUnderWay> {
       topics: this.#topics,
       sessions: new Sessions(),
       heads,
-      turns,
+      turns: new Turns(SESSION_TURNS),
       commits: this.#commits,
       delivery: this.#delivery,
       clock,
@@ -220,7 +220,8 @@ export class Worker implements LogSink<PublishUnderWay> {
   async stop(): Promise<void> {
     this.#headCheck.stop();
     this.#delivery.deadlines.stop();
-    await this.#delivery.saves.close(this.#options.config.limits.shutdownTimeoutMs / 2);
+    const { config, onUnsaved } = this.#options;
+    onUnsaved(await this.#delivery.saves.close(config.limits.shutdownTimeoutMs));
     await this.#log.close();
     // What close answered is posted before the ports end.
     await new Promise((resolve) => setImmediate(resolve));

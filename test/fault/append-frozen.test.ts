@@ -83,6 +83,29 @@ t.test('a moment of waiting stays a moment while other topics are held for long'
   await Promise.all([holder.end(), other.end(), log.close()]);
 });
 
+t.test('many topics held for long: whoever comes later is told as soon', async (t) => {
+  const { log } = await openPostgresLog(server.url, 'many');
+  const held = await makeTopics(log, 'many', 100);
+  const holder = await connect('psql');
+  await holder.query('BEGIN');
+  await holder.query(LOCK_SQL, [held]);
+  const waits: number[] = [];
+  const wave = async (): Promise<void> => {
+    const from = performance.now();
+    const appends = held.map((id) => new TestAppend(id, { payload: Buffer.from('{}') }));
+    for (const append of appends) log.append(append);
+    log.flush();
+    await eventually(() => appends.every(({ outcome }) => outcome !== null), 20_000);
+    for (const { outcome } of appends) t.match(outcome, { kind: 'failed', code: 'topic_busy' });
+    waits.push(performance.now() - from);
+  };
+  const first = wave();
+  await new Promise((resolve) => setTimeout(resolve, 1_000));
+  await Promise.all([first, wave()]);
+  t.ok(Math.max(...waits) < 5_500, `${waits.map(Math.round).join(' and ')} ms`);
+  await Promise.all([holder.end(), log.close()]);
+});
+
 t.test('a session that is not of Conduit is never ended', async (t) => {
   const { log } = await openPostgresLog(server.url, 'spares');
   const [topicId = 0] = await makeTopics(log, 'foreign', 1);
