@@ -204,8 +204,9 @@ export class PostgresLog<A extends PendingAppend> implements MessageLog<A> {
 
   async open(): Promise<void> {
     await this.#connect();
-    await this.#incarnation.start();
+    // Its session ends before the pool's first is opened: a start needs two at a time.
     await this.#upkeep.start();
+    await this.#incarnation.start();
     this.#release.start();
     if (this.#options.notify) this.#listener.start();
   }
