@@ -5,7 +5,7 @@
  */
 import { AckFloor, type SequenceRange } from './ack-floor.js';
 import { CursorChanges } from './cursor-changes.js';
-import { deadlineOf, type Entry, letGo, newEntry } from './cursor-entry.js';
+import { deadlineOf, type Entry, letGo, type Member, newEntry } from './cursor-entry.js';
 import { KeyQueues } from './key-queues.js';
 import { MinHeap } from './min-heap.js';
 
@@ -122,6 +122,16 @@ export class CursorLedger {
       visit(sequence);
       sequence = this.#floor.nextUnsettled(sequence + 1);
     }
+  }
+
+  /**
+   * Place of what `member` has of `sequence` among everything sent: when it speaks of it, what was sent
+   * to it later may not have reached it. Infinity: it has settled it before, and so speaks of all it has.
+   */
+  orderFor(member: Member, sequence: number): number {
+    const entry = this.#entries.get(sequence);
+    if (entry !== undefined) return entry.member === member ? entry.order : Infinity;
+    return this.isPlain(sequence) ? sequence : Infinity;
   }
 
   /** Of a plain sequence; false: it is none. */

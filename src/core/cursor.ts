@@ -200,7 +200,7 @@ export class Cursor {
     return true;
   }
 
-  /** Settles what this member was sent up to `sequence`; false: nothing. */
+  /** Settles what this member was sent up to `sequence`, and before it; false: nothing. */
   settleUpTo(member: Member, sequence: number, nowMs: number): boolean {
     if (sequence > this.delivered) return false;
     if (this.#ledger.size === 0 && this.#sole === member) {
@@ -209,11 +209,13 @@ export class Cursor {
       return true;
     }
     let isAny = false;
+    const sentBy = this.#ledger.orderFor(member, sequence);
     for (const entry of this.#ledger.entries()) {
-      if (entry.sequence <= sequence && this.settle(member, entry.sequence, nowMs)) isAny = true;
+      if (entry.sequence > sequence || entry.order > sentBy) continue;
+      if (this.settle(member, entry.sequence, nowMs)) isAny = true;
     }
     this.#ledger.eachUnsettled(sequence, (one) => {
-      if (this.settle(member, one, nowMs)) isAny = true;
+      if (this.#ledger.isPlain(one) && this.settle(member, one, nowMs)) isAny = true;
     });
     return isAny;
   }

@@ -155,8 +155,12 @@ class Simulation {
     if (member === undefined) return;
     let isAny = false;
     if (sequence <= this.#rig.cursor.delivered) {
+      const fate = this.#model.fates.get(sequence);
+      const isHeld = fate?.state === 'pending' && fate.holder === member.name;
+      const sentBy = isHeld ? fate.order : Number.POSITIVE_INFINITY;
       for (const one of [...this.#model.fates.keys()].sort((a, b) => a - b)) {
         if (one > sequence || !this.#maySettle(member, one)) continue;
+        if (this.#model.of(one).order > sentBy) continue;
         this.#settled(member, one);
         isAny = true;
       }

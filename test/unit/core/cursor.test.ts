@@ -136,6 +136,31 @@ t.test('a cumulative ack settles only what this session was sent', async (t) => 
   t.equal(rig.ackUpTo(b, 8), false);
 });
 
+t.test(
+  'a cumulative ack does not settle what may still be on its way to who sent it',
+  async (t) => {
+    const rig = new CursorRig();
+    const a = rig.join('a', 10);
+    rig.publish(3);
+    t.equal(rig.nack(a, 2, 0), true);
+    rig.pass(10);
+    t.same(rig.sequencesOf(a), [1, 2, 3, 2], 'the second came again, after the third');
+    // Said when the third came, before the second came again: the two crossed.
+    t.equal(rig.ackUpTo(a, 3), true);
+    t.equal(rig.cursor.floor, 1);
+    t.equal(rig.cursor.inFlight, 1);
+    // Said once more: then it speaks of what came since.
+    t.equal(rig.ackUpTo(a, 3), true);
+    t.equal(rig.cursor.floor, 3);
+    rig.publish(1);
+    t.equal(rig.nack(a, 4, 0), true);
+    rig.pass(10);
+    rig.publish(1);
+    t.equal(rig.ackUpTo(a, 5), true, 'what came again before the fifth is settled with it');
+    t.equal(rig.cursor.floor, 5);
+  },
+);
+
 t.test('extend gives more time, by the step or as asked, and never takes any', async (t) => {
   const rig = new CursorRig();
   const a = rig.join();
