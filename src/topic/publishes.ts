@@ -16,6 +16,7 @@ import type { Rate } from './rate.js';
 import type { Topic } from './topic.js';
 import { TopicWaits, type WaitingPublish } from './topic-waits.js';
 import type { Topics } from './topics.js';
+import { DEFER_TURNS, Turns } from './turns.js';
 
 /** One publish between PUBLISH and its answer; it is what the log gives back. */
 export class PublishUnderWay implements PendingAppend {
@@ -37,6 +38,8 @@ export class PublishUnderWay implements PendingAppend {
 /** The place of a deferred publish that waits. */
 const NOT_IN_LOG = { sequence: 0, publishedAtMs: 0, messageId: new Uint8Array(16) };
 
+const DEFERS_LANE = 'defers';
+
 export interface PublishesOptions {
   log: MessageLog<PublishUnderWay>;
   topics: Topics;
@@ -53,6 +56,7 @@ export interface PublishesOptions {
 export class Publishes {
   readonly #options: PublishesOptions;
   readonly #waits: TopicWaits;
+  readonly #turns = new Turns(DEFER_TURNS);
 
   /** Deferred publishes with a dedupe key that are being taken in, the last of each key. */
   readonly #deferring = new Map<string, Promise<void>>();
@@ -160,7 +164,8 @@ export class Publishes {
     const { delayMs, deliverAtMs } = op;
     const { tenant, id: topicId } = topic;
     const request = { tenant, topicId, publication: op, delayMs, deliverAtMs };
-    return this.#options.log.defer(request).then(
+    const deferred = this.#turns.run(DEFERS_LANE, () => this.#options.log.defer(request));
+    return deferred.then(
       ({ record, first }) => {
         if (record !== null) {
           const { id, deliverAtMs: dueAtMs } = record;

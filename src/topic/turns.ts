@@ -14,6 +14,8 @@ export interface TurnsOptions {
 
 /** What sessions ask; how much of it waits is bounded for each of them. */
 export const SESSION_TURNS: TurnsOptions = { atOnce: 6, waitingMax: Number.POSITIVE_INFINITY };
+/** Deferred publishes, each a statement of its own; how many wait is bounded by the link. */
+export const DEFER_TURNS: TurnsOptions = { atOnce: 4, waitingMax: Number.POSITIVE_INFINITY };
 /** Control requests. */
 export const CALL_TURNS: TurnsOptions = { atOnce: 4, waitingMax: 1_000 };
 

@@ -43,6 +43,24 @@ t.test('ten thousand publishes to topics that are not there', async (t) => {
   victim.close();
 });
 
+t.test('thousands of deferred publishes', async (t) => {
+  const attacker = await Subscriber.open(node.wsUrl, 'json');
+  const victim = await Subscriber.open(node.wsUrl, 'json');
+  await victim.subscribe('there');
+  const frames = Array.from({ length: 5_000 }, (_, n) => ({
+    ...{ type: 'publish', topic: 'there', payload: n, delay_ms: 3_600_000, ref: n },
+  }));
+  attacker.socket.send(joined(frames));
+  await eventually(() => attacker.control.length > 0);
+  for (const subscription of ['seven', 'eight', 'nine']) {
+    const answer = await victim.subscribe('there', { subscription });
+    t.match(answer, { type: 'subscribed' }, 'others are served meanwhile');
+  }
+  t.same(errorsOf(attacker.control), []);
+  attacker.close();
+  victim.close();
+});
+
 t.test('hundreds of topics made by subscribes, and by requests', async (t) => {
   const makers = await Promise.all(
     Array.from({ length: MAKERS }, () => Subscriber.open(node.wsUrl, 'json')),

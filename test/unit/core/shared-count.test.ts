@@ -25,30 +25,38 @@ t.test('what a thread held is free when another has its place', async (t) => {
 
 t.test('it is exact when threads count at the same moment', async (t) => {
   const threads = 3;
+  const max = 2;
   const memory = SharedCount.memory(threads);
+  const started = new SharedArrayBuffer(4);
   const url = new URL('../../../src/core/shared-count.js', import.meta.url).href;
   const code = `const { parentPort, workerData } = require('node:worker_threads');
     import(${JSON.stringify(url)}).then(({ SharedCount }) => {
-      const count = new SharedCount(workerData.memory, workerData.index);
-      let taken = 0;
-      for (let n = 0; n < 20_000; n++) {
-        if (!count.take(10_000)) continue;
-        taken++;
-        if (n % 3 === 0) { count.giveBack(); taken--; }
+      const { memory, index, threads, max } = workerData;
+      const count = new SharedCount(memory, index);
+      const started = new Int32Array(workerData.started);
+      Atomics.add(started, 0, 1);
+      while (Atomics.load(started, 0) < threads);
+      let over = 0;
+      for (let n = 0; n < 200_000; n++) {
+        if (!count.take(max)) continue;
+        if (count.total > max) over++;
+        count.giveBack();
       }
-      parentPort.postMessage(taken);
+      parentPort.postMessage({ over });
     });`;
-  const taken = await Promise.all(
+  const seen = await Promise.all(
     Array.from({ length: threads }, (_, index) => {
-      const worker = new Worker(code, { eval: true, workerData: { memory, index }, execArgv: [] });
-      return new Promise<number>((resolve, reject) => {
+      const workerData = { memory, started, index, threads, max };
+      const worker = new Worker(code, { eval: true, workerData, execArgv: [] });
+      return new Promise<{ over: number }>((resolve, reject) => {
         worker.once('message', resolve);
         worker.once('error', reject);
       });
     }),
   );
-  t.equal(
-    taken.reduce((sum, one) => sum + one, 0),
-    10_000,
+  t.same(
+    seen.map(({ over }) => over),
+    [0, 0, 0],
   );
+  t.equal(new SharedCount(memory, 0).total, 0);
 });
