@@ -5,9 +5,8 @@ import { heldMemoryTable, machineBytes } from '../config/held-memory.js';
 import { ConfigError, type Environment, loadConfig } from '../config/load-config.js';
 import { withLocalDefaults } from '../config/local-defaults.js';
 import { connectionsLine } from '../log/connection-budget.js';
-import { printMigrations } from '../log/migrations.js';
 import { runNode } from '../main.js';
-import { prepareDatabase, reachDatabase } from '../supervisor/database.js';
+import { pendingSql, prepareDatabase } from '../supervisor/database.js';
 import { Patience } from '../supervisor/patience.js';
 
 export interface CommandContext {
@@ -60,7 +59,6 @@ export async function printMigrationsCommand(context: CommandContext): Promise<n
   const { env, print, complain } = context;
   const { databaseUrl, limits } = loadConfig(env).config;
   const patience = new Patience({ waitMs: limits.startWaitMs, report: complain });
-  const reached = databaseUrl === null ? null : await reachDatabase(databaseUrl, patience);
-  print(await printMigrations(reached));
+  print(await pendingSql(databaseUrl, patience));
   return 0;
 }

@@ -3,10 +3,11 @@
  * What passes by itself is waited for; what only a person can put right refuses the start, with one
  * line.
  */
+import { EXIT_CONFIG, EXIT_LATER } from '../config/config.js';
 import { checkDatabase } from '../log/database-check.js';
 import { LogConfigurationError } from '../log/log-configuration-error.js';
 import { messageOf } from '../log/log-errors.js';
-import { migrate } from '../log/migrations.js';
+import { migrate, printMigrations } from '../log/migrations.js';
 import { isTransient } from '../log/transient.js';
 import type { Patience } from './patience.js';
 import { StartRefused } from './start-refused.js';
@@ -40,8 +41,21 @@ export async function prepareDatabase(
   }
 }
 
+/** The SQL of what is pending there; without a database of the whole schema. Rejects as above. */
+export async function pendingSql(databaseUrl: string | null, patience: Patience): Promise<string> {
+  if (databaseUrl === null) return printMigrations(null);
+  const reached = await reachDatabase(databaseUrl, patience);
+  try {
+    return await printMigrations(reached);
+  } catch (error) {
+    if (error instanceof LogConfigurationError) throw error;
+    const line = `DATABASE_URL: what has run there cannot be read: ${messageOf(error)}`;
+    throw new StartRefused(line, isTransient(error) ? EXIT_LATER : EXIT_CONFIG);
+  }
+}
+
 /** Resolves with the URL that led to it. Rejects StartRefused. */
-export async function reachDatabase(databaseUrl: string, patience: Patience): Promise<string> {
+async function reachDatabase(databaseUrl: string, patience: Patience): Promise<string> {
   for (;;) {
     const check = await checkDatabase(databaseUrl);
     if (check.state === 'reached') return check.databaseUrl;

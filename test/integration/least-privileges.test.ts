@@ -76,6 +76,9 @@ t.test('a role that owns nothing, once it has its rights', async (t) => {
     return stderr;
   };
   t.match(await line(), /^conduit: DATABASE_URL: .*permission denied for schema conduit/);
+  const printed = await runCommand(['migrate', '--print'], { DATABASE_URL: urlOf('reader') });
+  t.match([printed.code, printed.stdout], [78, /^$/]);
+  t.match(printed.stderr, /^conduit: DATABASE_URL: .*permission denied for schema conduit\n$/);
   await admin.query('GRANT USAGE ON SCHEMA conduit TO reader');
   t.match(await line(), /permission denied for table migrations/);
   await admin.query('GRANT SELECT ON ALL TABLES IN SCHEMA conduit TO reader');
