@@ -3,13 +3,13 @@
  * person can put right must stop the start with one line. Also finds out how, where the URL leaves
  * it to the server whether the connection is encrypted.
  */
-import pg from 'pg';
 import {
   describeDatabase,
   isSocketFolder,
   parseDatabaseUrl,
   withSslMode,
 } from '../core/database-url.js';
+import { BoundedClient } from './bounded-client.js';
 import { databaseTarget, sslModeOf, targetTrouble } from './database-target.js';
 import { LogConfigurationError } from './log-configuration-error.js';
 import { messageOf } from './log-errors.js';
@@ -56,7 +56,7 @@ function candidates(databaseUrl: string): string[] {
 }
 
 async function connectionError(databaseUrl: string): Promise<unknown> {
-  const client = new pg.Client({
+  const client = new BoundedClient({
     ...databaseTarget(databaseUrl),
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     query_timeout: CONNECT_TIMEOUT_MS,

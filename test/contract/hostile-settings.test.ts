@@ -52,7 +52,6 @@ async function makeHostile(): Promise<string> {
   await admin.query('GRANT EXECUTE ON FUNCTION pg_control_system() TO owner');
   await admin.query('ALTER ROLE guest SET role = owner');
   const guest = server.url.replace('postgres@', 'guest@');
-  await migrate(guest);
   await admin.query(`CREATE SCHEMA hostile; GRANT USAGE ON SCHEMA hostile TO PUBLIC;
     CREATE FUNCTION hostile.clock_timestamp() RETURNS timestamptz LANGUAGE sql
       AS $$ SELECT 'epoch'::timestamptz $$`);
@@ -60,6 +59,7 @@ async function makeHostile(): Promise<string> {
     const whose = n % 2 === 0 ? 'DATABASE postgres' : 'ROLE guest';
     await admin.query(`ALTER ${whose} SET ${name} = ${value}`);
   }
+  await migrate(guest);
   return guest;
 }
 

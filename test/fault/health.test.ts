@@ -3,9 +3,9 @@
 import pg from 'pg';
 import t from 'tap';
 import { connectionsMax } from '../../src/log/connection-budget.js';
+import { runCommand } from '../support/command.js';
 import { startCutProxy } from '../support/cut-proxy.js';
 import { eventually } from '../support/eventually.js';
-import { freePort } from '../support/free-port.js';
 import { startNode, type TestNode } from '../support/node.js';
 import { startPostgres } from '../support/postgres.js';
 
@@ -113,15 +113,14 @@ t.test(
     await admin.query('GRANT ALL ON ALL TABLES IN SCHEMA conduit TO few');
     await admin.query('GRANT ALL ON ALL SEQUENCES IN SCHEMA conduit TO few');
     await admin.query('GRANT ALL ON ALL FUNCTIONS IN SCHEMA conduit TO few');
-    await admin.query('ALTER ROLE few CONNECTION LIMIT 2');
-    const port = await freePort();
-    const url = `http://127.0.0.1:${port}`;
+    await admin.query('ALTER ROLE few CONNECTION LIMIT 8');
     const DATABASE_URL = server.url.replace('postgres@', 'few@');
-    const starting = startNode({ DATABASE_URL, WORKERS: '1', PORT: String(port), NODE_ID: 'few' });
-    await eventually(async () => {
-      const answer = await ask('/livez', undefined, { url }).catch(() => null);
-      return answer?.status === 200;
-    });
+    const few = await startNode({ DATABASE_URL, WORKERS: '1', NODE_ID: 'few' });
+    const { url } = few;
+    await admin.query('ALTER ROLE few CONNECTION LIMIT 2');
+    await admin.query(
+      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'few'",
+    );
     for (let n = 0, agreed = 0; agreed < 3; n++) {
       const ready = await ask('/readyz', undefined, { url });
       const published = await ask('/api/publish', { topic: `few.${n}`, payload: 1 }, { url });
@@ -132,7 +131,7 @@ t.test(
       if (n > 40) throw new Error(`ready ${ready.status}, published ${published.status}`);
     }
     await admin.query('ALTER ROLE few CONNECTION LIMIT 50');
-    const few = await starting;
+    await eventually(async () => (await ask('/readyz', undefined, few)).status === 200);
     await admin.query('REVOKE INSERT ON conduit.messages FROM few');
     await eventually(async () => (await ask('/readyz', undefined, few)).status === 503, 10_000);
     t.match(await ask('/api/health', undefined, few), { body: { checks: { log: /privilege/ } } });
@@ -141,8 +140,10 @@ t.test(
     const max = connectionsMax(1);
     t.match(
       few.output(),
-      new RegExp(`up to ${max} connections and needs 4, and role few may have 2`),
+      new RegExp(`up to ${max} connections and needs 4, and role few may have 8`),
     );
     await few.stop();
+    const { stdout } = await runCommand(['config'], { WORKERS: '3' });
+    t.match(stdout, `connections of this node: up to ${connectionsMax(3)} with WORKERS=3`);
   },
 );

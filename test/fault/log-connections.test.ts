@@ -164,7 +164,7 @@ t.test('ended as soon as they are open', async (t) => {
     );
   }
   const tries = proxy.accepted - before;
-  t.ok(tries < 70, `${tries} connections in 4 s`);
+  t.ok(tries < 45, `${tries} connections in 4 s`);
   for (const purpose of ['listen', 'release', 'append']) {
     const name = `conduit/ended/w0/${purpose}`;
     await eventually(async () => (await sessions(name)) > 0);
