@@ -256,6 +256,7 @@ export class Acceptor {
     if (subscription?.link !== link) return;
     this.#deliveries.forget(subscription);
     const { receiver, topic } = subscription;
+    receiver.pardon();
     const reason = UNSUBSCRIBED_REASONS[op.reason];
     const name = subscription.name ?? undefined;
     receiver.sendFrame({ type: 'unsubscribed', topic, subscription: name, reason });

@@ -122,6 +122,8 @@ export interface Receiver extends Subject {
   sendFrame(frame: Record<string, unknown>): void;
   /** Something that it asked for failed; `ref` as it sent it. */
   refuse(code: ErrorCode, message: string, ref: Ref): void;
+  /** A subscription of it ended, or stands still, by no doing of its own. */
+  pardon(): void;
   /** Its socket refuses messages from now on, until it drains. */
   lagging(): void;
   /** The topic was deleted and this was its subscription. */

@@ -5,7 +5,7 @@
  * unsubscribe so many that twice SUBSCRIPTIONS_PER_SESSION_MAX of them are all.
  */
 import { RequestError } from '../core/errors.js';
-import type { Limits } from '../core/limits.js';
+import { LIMITS, type Limits } from '../core/limits.js';
 import type { AckOwner } from '../thread/ack-credit.js';
 
 /** Refused frames, heartbeats, pings and pongs in a second: 5 ms of this thread. One more is too many. */
@@ -31,6 +31,8 @@ export class SessionLoad implements AckOwner {
   #bytes = 0;
   #refused = 0;
   #refusedSinceMs = Number.NEGATIVE_INFINITY;
+  /** Refusals that are not held against it. */
+  #pardoned = 0;
 
   /** Throws TooMuchUnderWay, as all checks do; nothing is counted. One without an answer. */
   checkAck(limits: Limits): void {
@@ -68,8 +70,20 @@ export class SessionLoad implements AckOwner {
     this.#quarters -= subscribeQuarters(limits);
   }
 
+  /**
+   * A subscription ended, or stands still, by no doing of the session: acknowledgements of what it was
+   * given are on their way, and will be refused.
+   */
+  pardon(): void {
+    this.#pardoned += LIMITS.inFlightMax.max;
+  }
+
   /** One more frame that brought nothing about; true: it is one too many. */
   refused(nowMs: number): boolean {
+    if (this.#pardoned > 0) {
+      this.#pardoned--;
+      return false;
+    }
     if (nowMs - this.#refusedSinceMs >= REFUSED_MS) {
       this.#refusedSinceMs = nowMs;
       this.#refused = 0;

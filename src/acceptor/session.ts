@@ -209,6 +209,10 @@ export class Session implements Receiver {
     if (!ERRORS[code].temporary) this.countIdle();
   }
 
+  pardon(): void {
+    this.load.pardon();
+  }
+
   /** Counts a frame that brought nothing about; too many of these in a short time end the session. */
   countIdle(): void {
     if (this.load.refused(this.#keeper.nowMs)) this.end(CLOSE.tooManyRefused);

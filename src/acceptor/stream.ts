@@ -123,6 +123,10 @@ export class Stream implements Receiver {
     this.#gap(topic, gap);
   }
 
+  pardon(): void {
+    // It acknowledges nothing.
+  }
+
   lagging(): void {
     if (this.laggingSinceMs === 0) this.laggingSinceMs = this.#options.clock.monotonic();
   }

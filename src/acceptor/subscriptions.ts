@@ -141,7 +141,9 @@ export class Subscriptions {
     for (const receiver of this.#receivers()) {
       this.#guard.run('a worker is gone', receiver, () => {
         for (const subscription of receiver.subscriptions.values()) {
-          if (subscription.link === link) this.#deliveries().orphan(subscription);
+          if (subscription.link !== link) continue;
+          this.#deliveries().orphan(subscription);
+          receiver.pardon();
         }
       });
     }

@@ -22,6 +22,8 @@ import type { Workers } from './workers.js';
 
 const UNKNOWN_DELIVERY = 'no such delivery to this session, or it is settled';
 
+type Failure = Pick<ops.FailedOp, 'code' | 'detail'>;
+
 /** Packs the operation for one subscription; `request` 0: success needs no answer. */
 type Pack = (link: AcceptorLinkEnd, subscription: ReceiverSubscription, request: number) => void;
 
@@ -150,22 +152,30 @@ function subscriptionsOf(session: Session, target: DeliveryTarget): ReceiverSubs
   const tag = messageId === null ? null : idTagOf(messageId);
   if (topic !== null && name !== null) {
     const one = session.subscriptions.get(subscriptionKey(topic, name));
-    if (one !== undefined && one.state !== 'orphaned') return [one];
-    throw unknownDelivery();
+    if (one === undefined) throw unknownDelivery();
+    if (one.state === 'orphaned') throw orphanedDelivery();
+    return [one];
   }
   const found: ReceiverSubscription[] = [];
+  let orphans = 0;
   for (const one of session.subscriptions.values()) {
     if (topic !== null && one.topic !== topic) continue;
     if (name !== null && one.name !== name) continue;
     if (tag !== null && one.idTag !== tag) continue;
-    if (one.state !== 'orphaned') found.push(one);
+    if (one.state === 'orphaned') orphans++;
+    else found.push(one);
   }
-  if (found.length === 0) throw unknownDelivery();
-  return found;
+  if (found.length > 0) return found;
+  throw orphans > 0 ? orphanedDelivery() : unknownDelivery();
 }
 
 function unknownDelivery(): RequestError {
   return new RequestError('unknown_delivery', UNKNOWN_DELIVERY);
+}
+
+/** It will be delivered again. */
+function orphanedDelivery(): RequestError {
+  return new RequestError('busy', 'the worker of this topic is being replaced');
 }
 
 /** One frame's answers, from all subscriptions that were asked. */
@@ -174,6 +184,8 @@ class Tally {
   readonly #ref: Ref;
   #left: number;
   #taken = 0;
+  /** What one of them failed with. */
+  #failed: Failure = { code: 'unknown_delivery', detail: UNKNOWN_DELIVERY };
 
   constructor(session: Session, ref: Ref, asked: number) {
     this.session = session;
@@ -181,12 +193,14 @@ class Tally {
     this.#left = asked;
   }
 
-  answered(taken: 0 | 1): void {
+  /** `failed` null: it was taken. */
+  answered(failed: Failure | null): void {
     this.#left--;
-    this.#taken += taken;
+    if (failed === null) this.#taken++;
+    else if (failed.code !== 'unknown_delivery') this.#failed = failed;
     if (this.#left > 0) return;
     if (this.#taken === 0) {
-      this.session.refuse('unknown_delivery', UNKNOWN_DELIVERY, this.#ref);
+      this.session.refuse(this.#failed.code, this.#failed.detail, this.#ref);
     } else if (this.#ref !== null) {
       this.session.sendFrame({ type: 'acked', ref: this.#ref });
     }
@@ -203,20 +217,20 @@ class VerdictWaiting extends Waiting {
   }
 
   override acked(): void {
-    this.#answered(1);
+    this.#answered(null);
   }
 
   /** Unknown there, or the worker is gone and will deliver it again. */
-  override failed(): void {
-    this.#answered(0);
+  override failed(op: Failure): void {
+    this.#answered(op);
   }
 
   override broken(): void {
     this.#tally.session.broken();
   }
 
-  #answered(taken: 0 | 1): void {
+  #answered(failed: Failure | null): void {
     this.#tally.session.load.requestAnswered(0);
-    this.#tally.answered(taken);
+    this.#tally.answered(failed);
   }
 }

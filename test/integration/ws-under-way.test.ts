@@ -3,6 +3,7 @@
 import t from 'tap';
 import { eventually } from '../support/eventually.js';
 import { startNode } from '../support/node.js';
+import { request } from '../support/publisher.js';
 import { type Frame, Subscriber } from '../support/subscriber.js';
 
 const REQUESTS_MAX = 256;
@@ -37,11 +38,11 @@ const publish = { type: 'publish', topic: 'way', payload: 1 };
 const refused = { type: 'subscribe', start: { from: 'sequence', sequence: 99 } };
 let names = 0;
 
-/** A frame, as many as are sent at once, and the answer to each. */
+/** A frame, as many as are sent at once (errors: 1,024 in a second are too many), and the answer to each. */
 const KINDS: readonly [string, frame: () => Record<string, unknown>, number, answer: string][] = [
   ['publishes', () => publish, LOT, 'published'],
   ['deferred publishes', () => ({ ...publish, delay_ms: 600_000 }), LOT, 'published'],
-  ['publishes to unknown topics', () => ({ ...publish, topic: `no.${names++}` }), 50, 'error'],
+  ['publishes to unknown topics', () => ({ ...publish, topic: `no.${names++}` }), 30, 'error'],
   ['acks', () => next('ack'), LOT / 2, 'acked'],
   ['extends', () => next('extend'), 10, 'acked'],
   [
@@ -84,4 +85,36 @@ t.test('acks without a ref count until they are taken', async (t) => {
     t.equal(answers[0]?.type, 'heartbeat_ack');
   }
   t.notOk(session.control.some(({ type }) => type === 'error'));
+});
+
+t.test('acks of what was taken over are refused, and nobody is closed for them', async (t) => {
+  const [topic, count] = ['way.taken', 1_000];
+  const names = ['one', 'two', 'three'];
+  const [loser, winner] = [
+    await Subscriber.open(node.wsUrl, 'json'),
+    await Subscriber.open(node.wsUrl, 'json'),
+  ];
+  const options = { max_in_flight: count, ack_wait_ms: 600_000 };
+  for (const subscription of names) await loser.subscribe(topic, { ...options, subscription });
+  const messages = Array.from({ length: count }, () => ({ topic, payload: 1 }));
+  await request(`${node.url}/api/publish/batch`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ messages }),
+  });
+  await eventually(() => loser.messages.length === names.length * count);
+  for (const subscription of names)
+    await winner.subscribe(topic, { subscription, exclusive: true });
+  const isTold = (name: string) => (frame: Frame) => frame['subscription'] === name;
+  for (const name of names)
+    await loser.waitFor((f) => f['reason'] === 'taken_over' && isTold(name)(f));
+  const acks = loser.messages.map(({ sequence, subscription }) =>
+    JSON.stringify({ type: 'ack', topic, sequence, subscription }),
+  );
+  loser.socket.send(acks.join('\u001e'));
+  const refused = (): Frame[] => loser.control.filter(({ code }) => code === 'unknown_delivery');
+  await eventually(() => refused().length === acks.length);
+  t.equal(loser.closed, null);
+  loser.close();
+  winner.close();
 });

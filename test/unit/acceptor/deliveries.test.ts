@@ -68,6 +68,10 @@ class Taker implements Receiver {
     this.#do('refuse');
   }
 
+  pardon(): void {
+    this.#do('pardon');
+  }
+
   lagging(): void {
     this.#do('lag');
   }

@@ -85,6 +85,14 @@ t.test(
   },
 );
 
+t.test('what comes late for a subscription that was ended is not held against it', async (t) => {
+  const load = new SessionLoad();
+  load.pardon();
+  const refused = Array.from({ length: 1_000 + 1_024 }, () => load.refused(5));
+  t.notOk(refused.includes(true));
+  t.equal(load.refused(5), true, 'once');
+});
+
 t.test('so many refusals in a second are one too many, and a second later none are', async (t) => {
   const load = new SessionLoad();
   const refused = (nowMs: number, times: number): boolean[] =>
