@@ -48,7 +48,7 @@ const KINDS: readonly [string, frame: () => Record<string, unknown>, number, ans
   [
     'nacks of unknown deliveries',
     () => ({ type: 'nack', topic: 'way', sequence: 1e9 }),
-    50,
+    30,
     'error',
   ],
   ['subscribes', () => ({ type: 'subscribe', topic: 'again' }), SUBSCRIBES, 'subscribed'],
