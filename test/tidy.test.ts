@@ -1,6 +1,7 @@
 // Goal: what conventions.md and architecture.md demand of the sources holds: sizes, the direction
 // of imports, one folder per vendor, no cycles, no drawers. Each rule answers the places that break
 // it.
+import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
@@ -105,6 +106,17 @@ for (const [rule, broken] of Object.entries(RULES)) {
 t.test('migrations are numbered from 0001 without a hole', async (t) => {
   const migrations = await readMigrations(path.join(PACKAGE_FOLDER, 'sql'));
   t.ok(migrations.length > 0);
+});
+
+t.test('decisions are numbered from 1 without a hole, in name and title', (t) => {
+  const folder = path.join(PACKAGE_FOLDER, 'docs/adr');
+  readdirSync(folder)
+    .sort()
+    .forEach((name, at) => {
+      t.equal(Number(name.slice(0, 4)), at + 1, name);
+      t.match(readFileSync(path.join(folder, name), 'utf8'), new RegExp(`^# ${at + 1}\\. `), name);
+    });
+  t.end();
 });
 
 t.test('no exception is stale', async (t) => {

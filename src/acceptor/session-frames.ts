@@ -13,6 +13,7 @@ import {
   type SubscribeFrame,
   type UnsubscribeFrame,
 } from '../wire/client-frame.js';
+import { errorFrame } from '../wire/problem.js';
 import { publishedFrame } from '../wire/result.js';
 import { deferredAnswer } from './deferred-answer.js';
 import type { Publishing } from './publishing.js';
@@ -274,7 +275,8 @@ class FramePublish extends Waiting {
 
   override failed(op: Pick<ops.FailedOp, 'code' | 'detail'>): void {
     this.#session.load.requestAnswered(this.creditBytes);
-    this.#session.refuse(op.code, op.detail, this.#ref);
+    // Not held against the client: it was counted while it was under way, as one that is stored is.
+    this.#session.sendFrame(errorFrame(op.code, op.detail, this.#ref));
   }
 
   override broken(): void {
