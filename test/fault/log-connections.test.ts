@@ -160,7 +160,8 @@ t.test('ended as soon as they are open', async (t) => {
   while (performance.now() < until) {
     await admin.query(
       `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-       WHERE application_name ~ '^conduit/ended/w0/(listen|release|append)$'`,
+       WHERE application_name ~ '^conduit/ended/w0/(listen|release|append)$'
+         AND clock_timestamp() > backend_start + interval '60 ms'`,
     );
   }
   const tries = proxy.accepted - before;
