@@ -1,7 +1,7 @@
 /** What one hostile client costs the others: latency of their publishes, and memory of the node. */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import type { Sample } from './contender.js';
 import { type LoadOptions, runLoad } from './loadgen.js';
 import { residentBytes } from './resident-bytes.js';
@@ -11,6 +11,7 @@ import type { Server, Times } from './work.js';
 
 const PROGRAM = fileURLToPath(new URL('attackers/attacker-program.js', import.meta.url));
 const LOOK_MS = 50;
+const run = promisify(execFile);
 /** It is under way before the load is counted, and outlasts it. */
 const AHEAD_S = 0.5;
 const OUTLASTS_S = 1;
@@ -64,19 +65,12 @@ async function runAttack(
   target: string,
   seconds: number,
 ): Promise<{ rounds: number; problems: string[] }> {
-  const child = spawn(process.execPath, [PROGRAM, name, target, String(seconds)], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let stdout = '';
-  let stderr = '';
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    stdout += text;
-  });
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    stderr += text;
-  });
-  const [code] = await once(child, 'close');
-  if (code !== 0) return { rounds: 0, problems: [`the attacker ended: ${oneLine(stderr)}`] };
-  const { rounds } = JSON.parse(stdout) as { rounds: number };
-  return { rounds, problems: rounds === 0 ? ['the attacker ended no round'] : [] };
+  try {
+    const { stdout } = await run(process.execPath, [PROGRAM, name, target, String(seconds)]);
+    const { rounds } = JSON.parse(stdout) as { rounds: number };
+    return { rounds, problems: rounds === 0 ? ['the attacker ended no round'] : [] };
+  } catch (error) {
+    const { stderr } = error as { stderr?: string };
+    return { rounds: 0, problems: [`the attacker ended: ${oneLine(stderr ?? String(error))}`] };
+  }
 }

@@ -8,7 +8,6 @@ set -euo pipefail
 
 repository=$(cd "$(dirname "$0")/.." && pwd -P)
 tree=${CONDUIT_NODE24_TREE:-${XDG_CACHE_HOME:-$HOME/.cache}/conduit/debian13-node24}
-mirror=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
 packages=ca-certificates,curl,g++,git,libatomic1,make,procps
 outside_ca=/etc/ssl/certs/outside.crt
 
@@ -43,7 +42,7 @@ make_tree() {
   rm -rf --one-file-system "$part"
   mkdir -p "$part"
   unshare --mount --pid --fork debootstrap --variant=minbase --include="$packages" \
-    trixie "$part" "$mirror"
+    trixie "$part" ${DEBIAN_MIRROR:+"$DEBIAN_MIRROR"}
   npm install --global --prefix "$part/usr/local" "$node" npm@11
   mkdir "$part/conduit"
   mv "$part" "$tree"
