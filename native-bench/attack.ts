@@ -30,7 +30,7 @@ export async function underAttack(
   const [result, attack] = await Promise.all([
     runLoad(target, { ...load, warmup: times.warmup + AHEAD_S }, processes),
     runAttack(work.attack, target, attackS),
-  ]);
+  ]).finally(memory.stop);
   const sample = sampleOf(result, 'published');
   const aloneP99 = alone.latencyUs?.p99 ?? 0;
   return {
@@ -38,26 +38,26 @@ export async function underAttack(
     more: {
       alone_p99_us: aloneP99,
       times_alone: (sample.latencyUs?.p99 ?? 0) / aloneP99,
-      grown_bytes: memory.stop(),
+      grown_bytes: memory.grown(),
       rounds: attack.rounds,
     },
     problems: [...sample.problems, ...attack.problems],
   };
 }
 
-/** `stop` gives by how many bytes it was larger at most. */
-function watchMemory(pid: number): { stop(): number } {
+/** `grown`: by how many bytes it was larger at most. */
+function watchMemory(pid: number): { stop(): void; grown(): number } {
   const before = residentBytes(pid);
   let most = before;
   const timer = setInterval(() => {
-    most = Math.max(most, residentBytes(pid));
-  }, LOOK_MS);
-  return {
-    stop: () => {
+    try {
+      most = Math.max(most, residentBytes(pid));
+    } catch {
+      // The server has ended, which the load and the runner tell.
       clearInterval(timer);
-      return most - before;
-    },
-  };
+    }
+  }, LOOK_MS);
+  return { stop: () => clearInterval(timer), grown: () => most - before };
 }
 
 async function runAttack(

@@ -127,12 +127,13 @@ function isRunning(pid: number): boolean {
   if (pid === 0) return false;
   try {
     process.kill(pid, 0);
+    if (!existsSync('/proc/self/stat')) return true;
+    // A killed child that init has not reaped yet still answers to signal 0.
+    return !/\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
   } catch {
+    // Gone, be it between the two looks.
     return false;
   }
-  // A killed child that init has not reaped yet still answers to signal 0.
-  const stat = `/proc/${pid}/stat`;
-  return !existsSync(stat) || !/\) Z /.test(readFileSync(stat, 'utf8'));
 }
 
 /** From /proc where there is one: not every machine has ps. */
