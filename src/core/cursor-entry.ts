@@ -45,6 +45,8 @@ export interface Entry {
   member: Member | null;
   /** Sessions that have had it: their late acks count. */
   holders: Member[];
+  /** Of each of them: the place among everything sent at which it was last sent to it. */
+  orders: number[];
   sentAtMs: number;
   /** Place among everything sent: its sequence for a first attempt, between two for a later one. */
   order: number;
@@ -69,6 +71,7 @@ export function newEntry(sequence: number): Entry {
     dueAtMs: 0,
     member: null,
     holders: [],
+    orders: [],
     sentAtMs: 0,
     order: sequence,
     extendedUntilMs: Number.NEGATIVE_INFINITY,
@@ -89,7 +92,22 @@ export function heldEntry(
 ): Entry {
   member.held++;
   const entry = newEntry(sequence);
-  return { ...entry, state: 'held', member, holders: [member], sentAtMs, dueAtMs: ackWaitMs };
+  const had = { holders: [member], orders: [sequence] };
+  return { ...entry, ...had, state: 'held', member, sentAtMs, dueAtMs: ackWaitMs };
+}
+
+/** It is sent to `member`, at that place among everything sent. */
+export function hold(entry: Entry, member: Member, order: number): void {
+  entry.state = 'held';
+  entry.member = member;
+  entry.order = order;
+  member.held++;
+  const at = entry.holders.indexOf(member);
+  if (at !== -1) entry.orders[at] = order;
+  else {
+    entry.holders.push(member);
+    entry.orders.push(order);
+  }
 }
 
 /** Of a held entry, monotonic ms; `dueAtMs` is the time it was granted. */

@@ -125,12 +125,13 @@ export class CursorLedger {
   }
 
   /**
-   * Place of what `member` has of `sequence` among everything sent: when it speaks of it, what was sent
-   * to it later may not have reached it. Infinity: it has settled it before, and so speaks of all it has.
+   * The place among everything sent at which `sequence` was last sent to `member`, also when that attempt
+   * has failed: when it speaks of it, what was sent to it later may not have reached it. Infinity: it has
+   * settled it before, or never had it, and so speaks of all it has.
    */
   orderFor(member: Member, sequence: number): number {
     const entry = this.#entries.get(sequence);
-    if (entry !== undefined) return entry.member === member ? entry.order : Infinity;
+    if (entry !== undefined) return entry.orders[entry.holders.indexOf(member)] ?? Infinity;
     return this.isPlain(sequence) ? sequence : Infinity;
   }
 

@@ -6,7 +6,15 @@
  */
 import type { SequenceRange } from './ack-floor.js';
 import type { CursorChanges, DeliveryFailure, NackVerdict } from './cursor-changes.js';
-import { deadlineOf, type Entry, heldEntry, letGo, type Member, newEntry } from './cursor-entry.js';
+import {
+  deadlineOf,
+  type Entry,
+  heldEntry,
+  hold,
+  letGo,
+  type Member,
+  newEntry,
+} from './cursor-entry.js';
 import { CursorLedger, type LedgerStart, type Ordering } from './cursor-ledger.js';
 import { Jitter, type RedeliveryRule, redeliveryMs } from './redelivery.js';
 import { SendOrder } from './send-order.js';
@@ -168,14 +176,10 @@ export class Cursor {
 
   /** Sends it: attempt `attempts + 1`. */
   give(entry: Entry, member: Member, nowMs: number): void {
-    entry.state = 'held';
-    entry.member = member;
-    if (!entry.holders.includes(member)) entry.holders.push(member);
+    hold(entry, member, this.#order.of(entry, this.delivered));
     entry.sentAtMs = nowMs;
-    entry.order = this.#orderOf(entry);
     entry.extendedUntilMs = Number.NEGATIVE_INFINITY;
     entry.dueAtMs = redeliveryMs(entry.attempts + 1, this.rule, this.#jitter.at(nowMs));
-    member.held++;
     this.#ledger.timers.push(deadlineOf(entry), entry);
   }
 
@@ -375,11 +379,6 @@ export class Cursor {
     const entry = heldEntry(sequence, member, this.#sentAtMs(sequence), this.rule.ackWaitMs);
     this.#ledger.add(entry);
     return entry;
-  }
-
-  #orderOf({ attempts, sequence }: Entry): number {
-    const isFirst = attempts === 0 && sequence === this.delivered;
-    return (isFirst && this.#order.inTurn(sequence)) || this.#order.again(this.delivered);
   }
 
   #fail(entry: Entry, failure: DeliveryFailure, nowMs: number): void {

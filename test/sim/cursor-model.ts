@@ -31,9 +31,9 @@ export class CursorModel {
       if (redriven || fate.redriven || other > sequence || state !== 'pending') continue;
       throw new Error(`${sequence} sent before ${other} of its key`);
     }
-    fate.hadBy.add(session);
     Object.assign(fate, { holder: session, sentAtMs: nowMs, extendedUntilMs: 0 });
     fate.order = ++this.#orders;
+    fate.hadBy.set(session, fate.order);
   }
 
   settledAt(session: string, sequence: number, nowMs: number): void {

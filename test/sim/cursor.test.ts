@@ -156,8 +156,8 @@ class Simulation {
     let isAny = false;
     if (sequence <= this.#rig.cursor.delivered) {
       const fate = this.#model.fates.get(sequence);
-      const isHeld = fate?.state === 'pending' && fate.holder === member.name;
-      const sentBy = isHeld ? fate.order : Number.POSITIVE_INFINITY;
+      const last = fate?.state === 'pending' ? fate.hadBy.get(member.name) : undefined;
+      const sentBy = last ?? Number.POSITIVE_INFINITY;
       for (const one of [...this.#model.fates.keys()].sort((a, b) => a - b)) {
         if (one > sequence || !this.#maySettle(member, one)) continue;
         if (this.#model.of(one).order > sentBy) continue;

@@ -4,7 +4,8 @@ export interface Fate {
   failures: number;
   redriven: boolean;
   holder: string | null;
-  hadBy: Set<string>;
+  /** Sessions, and the place among everything sent at which each was last sent it. */
+  hadBy: Map<string, number>;
   sentAtMs: number;
   /** Place among everything sent. */
   order: number;
@@ -16,5 +17,5 @@ export interface Fate {
 export function fateOf(known: Partial<Fate>): Fate {
   const fate = { state: 'pending', failures: 0, redriven: false } as const;
   const unsent = { sentAtMs: 0, order: 0, extendedUntilMs: 0, holder: null };
-  return { ...fate, due: [0, 0], ...known, ...unsent, hadBy: new Set() };
+  return { ...fate, due: [0, 0], ...known, ...unsent, hadBy: new Map() };
 }

@@ -161,6 +161,37 @@ t.test(
   },
 );
 
+t.test('a cumulative ack speaks of an attempt that has failed since it was said', async (t) => {
+  const rig = new CursorRig();
+  const a = rig.join('a', 10);
+  rig.publish(3);
+  t.equal(rig.nack(a, 2, 0), true);
+  rig.pass(10);
+  t.same(rig.sequencesOf(a), [1, 2, 3, 2]);
+  t.equal(rig.nack(a, 3, 60_000), true);
+  t.equal(rig.cursor.entry(3)?.state, 'waiting');
+  // Said when the third came, before the second came again.
+  t.equal(rig.ackUpTo(a, 3), true);
+  t.same(rig.cursor.settledRanges, [[3, 3]]);
+  t.equal(rig.cursor.entry(2)?.state, 'held');
+});
+
+t.test('a cumulative ack speaks of what its session had, whoever has it now', async (t) => {
+  const rig = new CursorRig();
+  const a = rig.join('a', 3);
+  rig.publish(3);
+  t.equal(rig.nack(a, 2, 0), true);
+  rig.pass(10);
+  t.same(rig.sequencesOf(a), [1, 2, 3, 2]);
+  rig.full.add(a);
+  const b = rig.join('b', 3);
+  t.equal(rig.nack(a, 3, 0), true);
+  rig.pass(10);
+  t.same(rig.sequencesOf(b), [3]);
+  t.equal(rig.ackUpTo(a, 3), true);
+  t.equal(rig.cursor.entry(2)?.member, a, 'it may not have come to it again');
+});
+
 t.test('extend gives more time, by the step or as asked, and never takes any', async (t) => {
   const rig = new CursorRig();
   const a = rig.join();
