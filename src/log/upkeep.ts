@@ -34,7 +34,7 @@ export interface UpkeepOptions {
 
 export class Upkeep {
   readonly #options: UpkeepOptions;
-  #state: 'stopped' | 'started' = 'stopped';
+  #state: 'new' | 'started' | 'stopped' = 'new';
   #timer: NodeJS.Timeout | null = null;
   #turn: Promise<void> = Promise.resolve();
   #client: UpkeepClient | null = null;
@@ -99,14 +99,15 @@ export class Upkeep {
   }
 
   /** A connection per turn: none stays open for one second's work a minute. */
-  async #withClient<T>(work: (client: UpkeepClient) => Promise<T>): Promise<T> {
+  async #withClient(work: (client: UpkeepClient) => Promise<unknown>): Promise<void> {
     const client = await this.#options.connect();
+    // A stop that came meanwhile had no client to end, and waits for this.
+    if (this.#state === 'stopped') return client.end();
     this.#client = client;
     try {
       await client.query(`SET statement_timeout = ${STATEMENT_TIMEOUT_MS}`);
-      const result = await work(client);
+      await work(client);
       this.#ranAtMs = this.#options.clock.monotonic();
-      return result;
     } finally {
       this.#client = null;
       await client.end();

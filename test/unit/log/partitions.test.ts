@@ -193,3 +193,30 @@ t.test('of workers that ask in the same minute one does the work', async (t) => 
   await Promise.all(workers.map((worker) => worker.stop()));
   t.same(trouble, []);
 });
+
+t.test('a stop while a turn connects lets it do nothing', async (t) => {
+  await pool.query("UPDATE conduit.upkeep SET ran_at = '-infinity'");
+  let connected: () => void = () => undefined;
+  const later = new Promise<void>((resolve) => {
+    connected = resolve;
+  });
+  let ended = 0;
+  const upkeep = new Upkeep({
+    connect: async () => {
+      const client = await connect();
+      client.once('end', () => ended++);
+      await later;
+      return client;
+    },
+    clock: systemClock,
+    limits: { retentionHours: 24 * 60 },
+    onTrouble: (error) => t.fail(String(error)),
+  });
+  const turn = upkeep.turn();
+  await upkeep.stop();
+  connected();
+  await turn;
+  t.equal(ended, 1);
+  const { rows } = await pool.query("SELECT task FROM conduit.upkeep WHERE ran_at > '-infinity'");
+  t.same(rows, []);
+});
