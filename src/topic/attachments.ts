@@ -70,15 +70,17 @@ export class Attachments {
       saves.changed(tracker);
       return;
     }
-    if (tracker.state === 'ended') return;
-    saves.changed(tracker);
-    if (tracker.subscriptions.size > 0) this.#rearrange(tracker);
-    else {
+    const isLast = tracker.subscriptions.size === 0;
+    if (isLast) {
+      // Also of one that has ended: the topic lives on, and every publish goes through its set.
       topic.shared.delete(tracker);
       tracker.ahead = [];
       tracker.rows.clear();
-      durables.giveUp(tracker);
     }
+    if (tracker.state === 'ended') return;
+    saves.changed(tracker);
+    if (isLast) durables.giveUp(tracker);
+    else this.#rearrange(tracker);
   }
 
   pause(tracker: Tracker): void {

@@ -1,0 +1,96 @@
+// Goal: a durable subscription that has no session any more leaves nothing behind in its topic, whoever
+// ended it.
+import t, { type Test } from 'tap';
+import { systemClock } from '../../../src/core/clock.js';
+import { DEFAULT_LIMITS } from '../../../src/core/limits.js';
+import { MemoryLog } from '../../../src/log/memory-log.js';
+import type { SubscriptionStore } from '../../../src/log/subscription-store.js';
+import { type LinkPort, WorkerLinkEnd } from '../../../src/thread/link.js';
+import { ENCODING_JSON } from '../../../src/thread/ops.js';
+import { buildDelivery, type Delivery } from '../../../src/topic/delivery.js';
+import { newDeliveryCounts } from '../../../src/topic/delivery-counts.js';
+import { HotCacheBudget } from '../../../src/topic/hot-cache.js';
+import type { SessionEntry } from '../../../src/topic/sessions.js';
+import { Subscription } from '../../../src/topic/subscription.js';
+import { Topic } from '../../../src/topic/topic.js';
+import type { Tracker } from '../../../src/topic/tracker.js';
+import { RecordingSink, type TestAppend } from '../../contract/recording-sink.js';
+import { type OpenStore, SETTINGS, topicWith } from '../../contract/subscription-store.js';
+
+const { inFlightMax } = DEFAULT_LIMITS;
+const sink = new RecordingSink();
+const log = new MemoryLog<TestAppend>({
+  limits: DEFAULT_LIMITS,
+  clock: systemClock,
+  sink,
+  idBase: 1,
+  idStep: 1,
+});
+await log.open();
+t.teardown(() => log.close());
+const open: OpenStore = {
+  ...{ log, sink, store: log.subscriptions },
+  forget: async () => undefined,
+  rowsOf: async () => null,
+};
+
+const nobody = { on: () => nobody, postMessage: () => undefined, close: () => undefined };
+const link = new WorkerLinkEnd({
+  port: nobody as unknown as LinkPort,
+  ...{ acceptor: 0, limits: DEFAULT_LIMITS },
+  ...{ onOp: () => undefined, onTurn: () => undefined },
+});
+
+/** A topic of `count` messages, and what brings them to its sessions. */
+async function topicOf(
+  t: Test,
+  count: number,
+  store: SubscriptionStore = log.subscriptions,
+): Promise<{ topic: Topic; delivery: Delivery }> {
+  const record = await topicWith(open, count);
+  const [now] = (await log.heads([record.id])).values();
+  const topic = new Topic(record.id, now ?? record, log.epochOf(record.id), {
+    budget: new HotCacheBudget(DEFAULT_LIMITS.hotCacheBytesMax),
+    clock: systemClock,
+    counts: newDeliveryCounts(),
+  });
+  const delivery = buildDelivery({
+    ...{ clock: systemClock, limits: DEFAULT_LIMITS, store },
+    read: (range) => log.read(range),
+    onLost: () => t.fail('lost'),
+    onTrouble: () => undefined,
+  });
+  t.teardown(async () => {
+    delivery.deadlines.stop();
+    await delivery.saves.close(1_000);
+  });
+  return { topic, delivery };
+}
+
+/** Session `number` joins the durable subscription. */
+function join({ attachments }: Delivery, tracker: Tracker, number: number): Subscription {
+  const { topic } = tracker;
+  const subscription = new Subscription({
+    ...{ link, session: number, number, topic, encoding: ENCODING_JSON, tracker, origin: 's' },
+    ...{ ack: 'explicit', maxInFlight: null, inFlightMaxDefault: inFlightMax },
+    delivered: tracker.cursor.delivered,
+  });
+  topic.remember(subscription);
+  const subscriptions = new Set([subscription]);
+  const entry: SessionEntry = { key: number, state: 'open', subscriptions, asks: null };
+  attachments.attach(subscription, entry);
+  return subscription;
+}
+
+t.test('one that was taken over or deleted is given nothing more by its topic', async (t) => {
+  const { topic, delivery } = await topicOf(t, 3);
+  const { attachments, durables } = delivery;
+  const initial = { settings: SETTINGS, cursor: 0 };
+  await durables.with(topic, 'ended', initial, async (tracker) => {
+    const sessions = [join(delivery, tracker, 1), join(delivery, tracker, 2)];
+    t.same([...topic.shared], [tracker]);
+    durables.end(tracker);
+    for (const one of sessions) attachments.detach(one, 'clean');
+    t.equal(topic.shared.size, 0);
+  });
+});
