@@ -169,7 +169,8 @@ class DeadLetterRoutes {
       const parts = await this.#control.askAll<Part>('dead-letters.redrive', { ...args, job });
       return { job_id: job, matched: sum(parts.map((part) => part.matched)) };
     } catch (error) {
-      await this.#control.askAll('job.cancel', { job });
+      // Sent to all who are there; one that is not has no part of the job. The first error is the answer.
+      this.#control.askAll('job.give-up', { job }).catch(() => undefined);
       throw error;
     }
   }

@@ -65,6 +65,10 @@ export class DeadLetterCalls {
       this.#jobs.cancel(job);
       return { part: this.#jobs.find(job) };
     },
+    'job.give-up': async ({ job }: JobArgs) => {
+      this.#jobs.giveUp(job);
+      return {};
+    },
     'message.live': async (args: LiveArgs) => this.#live(args),
   };
 

@@ -71,6 +71,8 @@ export interface RedriveJobsOptions {
 export class RedriveJobs {
   readonly #options: RedriveJobsOptions;
   readonly #jobs = new Map<string, RedriveJob>();
+  /** Jobs that are not to start any more, the oldest first: `start` is still on its way, or never was. */
+  readonly #givenUp = new Set<string>();
 
   constructor(options: RedriveJobsOptions) {
     this.#options = options;
@@ -88,6 +90,19 @@ export class RedriveJobs {
   }
 
   /**
+   * Nobody will ever know of this job: it is cancelled, or does not start. Its start may still wait for
+   * its turn or for the log, and comes behind this.
+   */
+  giveUp(job: string): void {
+    if (this.cancel(job)) return;
+    this.#givenUp.add(job);
+    for (const oldest of this.#givenUp) {
+      if (this.#givenUp.size <= REMEMBERED_MAX) break;
+      this.#givenUp.delete(oldest);
+    }
+  }
+
+  /**
    * What a job would find here; starts nothing. `gone`: matched, but nobody is there to take them.
    * Rejects `busy` when no more jobs may run.
    */
@@ -97,10 +112,11 @@ export class RedriveJobs {
     return { matched: Math.min(limit, live), gone };
   }
 
-  /** Starts this worker's part. Rejects `busy`. */
+  /** Starts this worker's part, unless it was given up by then. Rejects `busy`. */
   async start(request: RedriveRequest): Promise<Matched> {
     const { filter, limit } = request;
     const { live, gone } = await this.#match(filter);
+    if (this.#givenUp.delete(request.job)) return { matched: 0, gone: 0 };
     // Those that nobody can take count as failed, so the job goes through them as well.
     const total = Math.min(limit, live + gone);
     if (total > 0 || this.#ownsTopic(filter)) {

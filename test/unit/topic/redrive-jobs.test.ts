@@ -105,3 +105,49 @@ t.test('so many run at a time, no more', async (t) => {
   t.not(jobs.find('more'), null);
   jobs.cancel('more');
 });
+
+t.test('a job that was given up while its start was on its way does not run', async (t) => {
+  const { filter } = await topicOfLetters(2);
+  let waiting = 0;
+  let answer = (): void => undefined;
+  const answered = new Promise<void>((resolve) => {
+    answer = resolve;
+  });
+  // The store of the log, whose count takes until `answer`.
+  const store: SubscriptionStore = new Proxy(open.store, {
+    get(target, name) {
+      const method: unknown = Reflect.get(target, name);
+      if (name !== 'countDeadLetters') {
+        return typeof method === 'function' ? method.bind(target) : method;
+      }
+      return async (of: Parameters<SubscriptionStore['countDeadLetters']>[0]) => {
+        waiting++;
+        await answered;
+        return target.countDeadLetters(of);
+      };
+    },
+  });
+  const jobs = jobsOn(store);
+  const pace = { filter, limit: 10, rate: 1_000 };
+  jobs.giveUp('before');
+  const starts = ['before', 'during', 'other'].map((job) => jobs.start({ job, ...pace }));
+  await eventually(() => waiting === starts.length);
+  jobs.giveUp('during');
+  answer();
+  t.same(await Promise.all(starts), [
+    { matched: 0, gone: 0 },
+    { matched: 0, gone: 0 },
+    { matched: 2, gone: 0 },
+  ]);
+  t.equal(jobs.find('before'), null);
+  t.equal(jobs.find('during'), null);
+  await eventually(() => jobs.find('other')?.state === 'done');
+});
+
+t.test('a job that runs ends when it is given up', async (t) => {
+  const { filter } = await topicOfLetters(2);
+  const jobs = jobsOn(open.store);
+  await jobs.start({ job: 'running', filter, limit: 10, rate: 1 });
+  jobs.giveUp('running');
+  t.match(jobs.find('running'), { state: 'cancelled' });
+});
