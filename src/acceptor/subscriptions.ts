@@ -240,7 +240,8 @@ class SubscribeWaiting extends Waiting {
   }
 
   override failed(op: Pick<ops.FailedOp, 'code' | 'detail'>): void {
-    this.#request.onFailed(op);
+    // Who is gone must ask for nothing more: the worker would take it for one that is not there yet.
+    if (!this.#request.receiver.isGone) this.#request.onFailed(op);
   }
 }
 

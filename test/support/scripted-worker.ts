@@ -1,0 +1,58 @@
+/** The worker's end of a link to an acceptor, which answers when the test says so, and what. */
+import { MessageChannel, type MessagePort } from 'node:worker_threads';
+import type { ErrorCode } from '../../src/core/errors.js';
+import { DEFAULT_LIMITS } from '../../src/core/limits.js';
+import { WorkerLinkEnd } from '../../src/thread/link.js';
+import * as ops from '../../src/thread/ops.js';
+import type { PackReader } from '../../src/thread/pack.js';
+
+export class ScriptedWorker {
+  /** The acceptor's end. */
+  readonly port: MessagePort;
+  readonly subscribes: ops.SubscribeOp[] = [];
+  /** Sessions that it was told the end of, as often as it was. */
+  readonly ended: number[] = [];
+  readonly #link: WorkerLinkEnd;
+
+  constructor() {
+    const { port1, port2 } = new MessageChannel();
+    this.port = port1;
+    this.#link = new WorkerLinkEnd({
+      ...{ port: port2, acceptor: 0, limits: DEFAULT_LIMITS },
+      onOp: (op, reader) => this.#heard(op, reader),
+      onTurn: () => undefined,
+    });
+  }
+
+  /** Everything up to `head` is what the subscriber has, or cannot have. */
+  open(to: ops.SubscribeOp, head: number, more: Partial<ops.SubscribedOp> = {}): void {
+    ops.packSubscribed(this.#link.writer, {
+      ...{ request: to.request, subscription: to.subscription, topicNo: 1, idTag: 1 },
+      ...{ sequence: head, delivered: head, epoch: 'e', recovered: null, gap: null, ...more },
+    });
+    this.#link.scheduleFlush();
+  }
+
+  fail(to: ops.SubscribeOp, code: ErrorCode): void {
+    ops.packFailed(this.#link.writer, {
+      ...{ request: to.request, session: to.session, code, detail: code, field: null },
+    });
+    this.#link.scheduleFlush();
+  }
+
+  /** What answers no SUBSCRIBE. */
+  answerWrongly(to: ops.SubscribeOp): void {
+    ops.packAcked(this.#link.writer, to.request);
+    this.#link.scheduleFlush();
+  }
+
+  close(): void {
+    this.#link.close();
+  }
+
+  #heard(op: number, reader: PackReader): void {
+    if (op === ops.OP_SUBSCRIBE) this.subscribes.push(ops.readSubscribe(reader));
+    else if (op === ops.OP_SESSION_ENDED) this.ended.push(ops.readSessionEnded(reader).session);
+    else throw new Error(`operation ${op} is not in the script`);
+  }
+}

@@ -1,0 +1,106 @@
+// Goal: a stream leaves nothing behind, here or at the worker, whenever it ends; when the worker's thread
+// is replaced it goes on from the place that the new one tells. On a real uWS app and real sockets, with
+// a worker that answers when the test says so.
+
+import uWS from 'uWebSockets.js';
+import t from 'tap';
+import { Callers } from '../../../src/acceptor/callers.js';
+import { Deliveries } from '../../../src/acceptor/deliveries.js';
+import { Exchange } from '../../../src/acceptor/exchange.js';
+import { Guard } from '../../../src/acceptor/guard.js';
+import { Sessions } from '../../../src/acceptor/sessions.js';
+import { Streams } from '../../../src/acceptor/streams.js';
+import { Subscriptions } from '../../../src/acceptor/subscriptions.js';
+import { Workers } from '../../../src/acceptor/workers.js';
+import { loadConfig } from '../../../src/config/load-config.js';
+import { systemClock } from '../../../src/core/clock.js';
+import type { SubscribeOp } from '../../../src/thread/ops.js';
+import { EventStream } from '../../support/event-stream.js';
+import { eventually } from '../../support/eventually.js';
+import { freePort } from '../../support/free-port.js';
+import { ScriptedWorker } from '../../support/scripted-worker.js';
+
+async function rig(env: Record<string, string> = {}) {
+  const faults: string[] = [];
+  const { config } = loadConfig(env);
+  const { limits } = config;
+  const guard = new Guard((_where, stack) => faults.push(stack.split('\n')[0] ?? ''));
+  const app = uWS.App().ws('/ws', {});
+  const callers = new Callers(config);
+  const common = { guard, clock: systemClock, limits, config, callers };
+  const workers = new Workers(1, limits, guard);
+  const onMessage = (): void => undefined;
+  const sessions = new Sessions({ ...common, onMessage, onEnded: () => undefined });
+  const subscriptions: Subscriptions = new Subscriptions({
+    ...{ ...common, workers, deliveries: () => deliveries, receivers: () => sessions.receivers() },
+  });
+  const deliveries: Deliveries = new Deliveries({
+    ...{ ...common, app, busyShare: () => 0, onUnsubscribed: () => undefined },
+    onSubscribed: (_link, op) =>
+      workers.answer(op.request, op, (waiting, answer) => waiting.subscribed(answer)),
+    onLinked: (link) => subscriptions.linked(link),
+    onUnlinked: (link) => subscriptions.unlinked(link),
+    onTurnEnd: () => undefined,
+  });
+  workers.sink = deliveries;
+  const streams = new Streams({ ...common, sessions, subscriptions, deliveries: () => deliveries });
+  app.get(
+    '/:topic',
+    guard.http('stream', (res, req) => {
+      streams.open(new Exchange(res, req, callers), req, req.getParameter(0) ?? '');
+    }),
+  );
+  const port = await freePort();
+  const socket = await new Promise<uWS.us_listen_socket | false>((resolve) =>
+    app.listen('127.0.0.1', port, resolve),
+  );
+  const started: ScriptedWorker[] = [];
+  t.teardown(() => {
+    sessions.close();
+    streams.close();
+    workers.closeAll();
+    for (const worker of started) worker.close();
+    if (socket !== false) uWS.us_listen_socket_close(socket);
+    app.close();
+  });
+  /** A thread takes the worker's place. */
+  const startWorker = (): ScriptedWorker => {
+    const worker = new ScriptedWorker();
+    started.push(worker);
+    workers.connect({ worker: 0, generation: started.length, port: worker.port });
+    return worker;
+  };
+  return { faults, sessions, startWorker, url: `http://127.0.0.1:${port}/a` };
+}
+
+/** The first SUBSCRIBE of a session other than `than`. */
+async function subscribeTo(worker: ScriptedWorker, than?: SubscribeOp): Promise<SubscribeOp> {
+  const find = (): SubscribeOp | undefined =>
+    worker.subscribes.find(({ session }) => session !== than?.session);
+  await eventually(() => find() !== undefined);
+  return find() as SubscribeOp;
+}
+
+t.test('one that leaves before its answer comes asks for nothing more', async (t) => {
+  const { faults, sessions, startWorker, url } = await rig();
+  const worker = startWorker();
+  const leaving = new AbortController();
+  const headers = { 'last-event-id': 'e:9' };
+  const gone = fetch(url, { headers, signal: leaving.signal });
+  const asked = await subscribeTo(worker);
+  leaving.abort();
+  await t.rejects(gone);
+  await eventually(() => worker.ended.length === 1);
+  worker.fail(asked, 'bad_cursor');
+  // Behind that, on the same link and back: whatever the answer brought about has come by then.
+  const opening = EventStream.open(url);
+  const second = await subscribeTo(worker, asked);
+  worker.open(second, 3);
+  const stream = await opening;
+  stream.close();
+  await eventually(() => worker.ended.includes(second.session));
+  t.same(worker.subscribes, [asked, second]);
+  t.same(worker.ended, [asked.session, second.session], 'each end is told once');
+  t.equal(sessions.size, 0);
+  t.same(faults, []);
+});
