@@ -177,8 +177,7 @@ export class Subscriptions {
         number,
         topic,
         options: { ...orphan.options, start, create: false },
-        onOpen: (subscription, op) => {
-          subscription.lastSequence = lastSequence;
+        onOpen: (_subscription, op) => {
           if (op.gap !== null) receiver.sendFrame(subscribedFrame(topic, name, op));
         },
         onFailed: (error) => this.#lost(orphan, error.code),

@@ -104,3 +104,23 @@ t.test('one that leaves before its answer comes asks for nothing more', async (t
   t.equal(sessions.size, 0);
   t.same(faults, []);
 });
+
+t.test('after a replacement its place is the one that the new worker tells', async (t) => {
+  const { faults, startWorker, url } = await rig();
+  const first = startWorker();
+  const opening = EventStream.open(url);
+  first.open(await subscribeTo(first), 60);
+  const stream = await opening;
+  await eventually(() => stream.lastEventId === 'e:60');
+  const second = startWorker();
+  const again = await subscribeTo(second);
+  t.match(again.options.start, { from: 'sequence', sequence: 61, epoch: 'e' });
+  // The log that it was moved to ends before what the first had committed.
+  const gap = { from: 31, to: 60, reason: 'failover' };
+  second.open(again, 30, { epoch: 'f', recovered: false, gap });
+  await eventually(() => stream.of('gap').length === 1);
+  t.match(stream.events, [{ id: 'f:30', data: gap }]);
+  stream.close();
+  await eventually(() => second.ended.length === 1);
+  t.same(faults, []);
+});
