@@ -140,6 +140,9 @@ export class Subscriptions {
   unlinked(link: AcceptorLinkEnd): void {
     for (const receiver of this.#receivers()) {
       this.#guard.run('a worker is gone', receiver, () => {
+        if (receiver.links.includes(link)) {
+          receiver.links = receiver.links.filter((one) => one !== link);
+        }
         for (const subscription of receiver.subscriptions.values()) {
           if (subscription.link !== link) continue;
           this.#deliveries().orphan(subscription);

@@ -106,7 +106,7 @@ t.test('one that leaves before its answer comes asks for nothing more', async (t
 });
 
 t.test('after a replacement its place is the one that the new worker tells', async (t) => {
-  const { faults, startWorker, url } = await rig();
+  const { faults, sessions, startWorker, url } = await rig();
   const first = startWorker();
   const opening = EventStream.open(url);
   first.open(await subscribeTo(first), 60);
@@ -120,6 +120,8 @@ t.test('after a replacement its place is the one that the new worker tells', asy
   second.open(again, 30, { epoch: 'f', recovered: false, gap });
   await eventually(() => stream.of('gap').length === 1);
   t.match(stream.events, [{ id: 'f:30', data: gap }]);
+  const [receiver] = sessions.receivers();
+  t.equal(receiver?.links.length, 1, 'the link to the first is kept no more');
   stream.close();
   await eventually(() => second.ended.length === 1);
   t.same(faults, []);
