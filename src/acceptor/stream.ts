@@ -33,6 +33,8 @@ export interface StreamOptions {
   deliveries: () => Deliveries;
   guard: Guard;
   clock: Clock;
+  /** It was answered with an error of ours before it began: uWS tells of no end of it. */
+  onUnopened: () => void;
 }
 
 export class Stream implements Receiver {
@@ -116,6 +118,7 @@ export class Stream implements Receiver {
 
   broken(): void {
     this.#exchange.fail(faultOfOurs());
+    if (this.state === 'opening') this.#options.onUnopened();
   }
 
   /** What was asked for and cannot be given: not in the log, or not known where. */

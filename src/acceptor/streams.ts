@@ -70,12 +70,13 @@ export class Streams {
     const topic = topicOf(segment, limits);
     const query = new Query(req.getQuery() ?? '', STREAM_PARAMETERS);
     const asked = streamStart(query, req.getHeader('last-event-id'));
-    const stream = new Stream({
+    const stream: Stream = new Stream({
       exchange,
       number: sessions.nextNumber(),
       deliveries,
       clock,
       guard,
+      onUnopened: () => this.#ended(stream),
     });
     const opening = { exchange, stream, topic, asked };
     try {

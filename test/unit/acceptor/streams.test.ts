@@ -126,3 +126,19 @@ t.test('after a replacement its place is the one that the new worker tells', asy
   await eventually(() => second.ended.length === 1);
   t.same(faults, []);
 });
+
+t.test('a fault while it is being opened is answered 500, and its place is free', async (t) => {
+  const { faults, sessions, startWorker, url } = await rig();
+  const worker = startWorker();
+  const opening = fetch(url);
+  const asked = await subscribeTo(worker);
+  t.equal(sessions.size, 1);
+  worker.answerWrongly(asked);
+  const answer = await opening;
+  t.equal(answer.status, 500);
+  await answer.text();
+  await eventually(() => worker.ended.length === 1);
+  t.same(worker.ended, [asked.session]);
+  t.equal(sessions.size, 0);
+  t.same(faults, ['Error: ACKED for a SubscribeWaiting']);
+});
