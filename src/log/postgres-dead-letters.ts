@@ -52,10 +52,15 @@ const REDRIVE_SQL = `WITH owners AS MATERIALIZED (
       first_failed_at = NULL, last_error = NULL, redriven = true)
   SELECT ${COLUMNS} FROM marked d ${OWNERS} ORDER BY d.id`;
 
-/** More than that are found by the next look. */
-const REDRIVEN_SQL = `SELECT subscription_id AS id, sequence FROM conduit.deliveries
-  WHERE redriven AND subscription_id = ANY($1::bigint[])
-  ORDER BY subscription_id, sequence LIMIT 10000`;
+/**
+ * More of a subscription than that are found once some are settled. The limit is each one's own: rows stay
+ * until they are settled, and those of one that is paused must not hide all others'.
+ */
+const REDRIVEN_SQL = `SELECT s.id, d.sequence FROM unnest($1::bigint[]) AS s (id)
+  CROSS JOIN LATERAL (
+    SELECT sequence FROM conduit.deliveries WHERE redriven AND subscription_id = s.id
+    ORDER BY sequence LIMIT 10000) d
+  ORDER BY s.id, d.sequence`;
 
 const EPHEMERAL_MAX = 1_000;
 

@@ -233,7 +233,7 @@ export interface SubscriptionStore {
    * ephemeral subscription get no row, only the mark.
    */
   redrive(ids: readonly number[]): Promise<DeadLetterRecord[]>;
-  /** Those of these subscriptions that are given back and not settled. */
+  /** Those of these subscriptions that are given back and not settled, of each at least the first 10,000. */
   redriven(subscriptionIds: readonly number[]): Promise<RedrivenDelivery[]>;
   /** The copies of redriven messages, for those that the log no longer has. Ascending. */
   redrivenRows(

@@ -58,6 +58,22 @@ export const REDRIVE: StoreParts = {
     t.equal((await store.find(topic.id, 'sub'))?.id, record.id);
   },
 
+  'of one subscription do not hide those of another, however many they are': async (t, open) => {
+    const { store } = open;
+    const topic = await topicWith(open, 0);
+    const [paused, other] = [await taken(open, topic, 'paused'), await taken(open, topic, 'other')];
+    const back = { attempts: 0, firstFailedAtMs: 0, lastError: null, redriven: true };
+    const waiting = Array.from({ length: 10_001 }, (_, n) => failed(n + 1, back));
+    t.same(await store.save([saveOf(paused, { deliveries: waiting })]), []);
+    t.same(await store.save([saveOf(other, { deliveries: [failed(7, back)] })]), []);
+    const found = await store.redriven([paused.id, other.id]);
+    t.same(
+      found.filter(({ id }) => id === other.id),
+      [{ id: other.id, sequence: 7 }],
+    );
+    t.ok(found.length > 10_000, `${found.length}`);
+  },
+
   'of two at once one marks it': async (t, open) => {
     const { ids } = await redriven(open);
     const all = await Promise.all([1, 2, 3, 4].map(() => open.store.redrive(ids)));
