@@ -30,11 +30,13 @@ const RUN_TIMEOUT_MS = 86_400_000;
 const LOCK_TIMEOUT_MS = 300_000;
 const LOCK_POLL_MS = 200;
 
-/** What a database or a role may have set otherwise. */
+/** What a database or a role may have set otherwise; transaction_timeout is there from PostgreSQL 17 on. */
 const BEGIN_SQL = `BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
   SET LOCAL statement_timeout = 0;
   SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}; SET LOCAL client_min_messages = warning;
-  SET LOCAL idle_in_transaction_session_timeout = 0; ${MEANING_SQL}`;
+  SET LOCAL idle_in_transaction_session_timeout = 0; ${MEANING_SQL};
+  SELECT set_config('transaction_timeout', '0', true)
+  WHERE current_setting('transaction_timeout', true) IS NOT NULL`;
 
 const HOLDER_SQL = `SELECT l.pid, a.application_name AS name, a.usename AS "user", a.state,
     extract(epoch FROM clock_timestamp() - a.state_change)::int AS seconds

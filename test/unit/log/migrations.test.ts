@@ -60,6 +60,23 @@ t.test('a migration that fails leaves nothing behind', async (t) => {
   t.same(rows, [{ half: null }]);
 });
 
+t.test('a migration takes its time, whatever the database bounds transactions by', async (t) => {
+  await writeFile(path.join(folder, next), 'SELECT pg_sleep(1.5);');
+  const client = new pg.Client({ connectionString: server.url });
+  await client.connect();
+  await client.query('CREATE DATABASE bounded');
+  await client.query('ALTER DATABASE bounded SET statement_timeout = 1000');
+  const { rows } = await client.query("SELECT current_setting('transaction_timeout', true) AS now");
+  // From PostgreSQL 17 on.
+  if (rows[0]?.now != null) {
+    await client.query('ALTER DATABASE bounded SET transaction_timeout = 1000');
+  }
+  await client.end();
+  const url = new URL(server.url);
+  url.pathname = '/bounded';
+  t.same(await migrate(url.href, { folder }), [...names, next]);
+});
+
 t.test('a newer database is refused by an older version', async (t) => {
   await writeFile(path.join(folder, next), 'CREATE TABLE conduit.next ();');
   t.same(await migrate(server.url, { folder }), [next]);
