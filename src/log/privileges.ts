@@ -19,7 +19,9 @@ const MISSING_SQL = `SELECT r.privilege || ' on ' || c.relname AS missing
     AND CASE WHEN c.relkind = 'S' THEN NOT has_sequence_privilege(c.oid, 'USAGE') END
   UNION ALL
   SELECT 'EXECUTE on ' || p.proname FROM pg_proc p
-  WHERE p.pronamespace = 'conduit'::regnamespace AND p.proname IN ('make_leaf', 'begin_append')
+  WHERE p.pronamespace = 'conduit'::regnamespace AND p.proname = ANY (ARRAY['make_leaf',
+      'begin_append', 'incarnation', 'begin_incarnation', 'head_before', 'defer', 'first_stored',
+      'fingerprint'])
     AND NOT has_function_privilege(p.oid, 'EXECUTE')
   ORDER BY 1`;
 
