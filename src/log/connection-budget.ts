@@ -51,11 +51,13 @@ interface Allowance {
   is_super: boolean;
 }
 
+/** Of another user's session only pg_read_all_stats sees the backend_type; everybody sees its database. */
 const ALLOWANCE_SQL = `SELECT current_setting('max_connections')::int
       - current_setting('superuser_reserved_connections')::int
       - coalesce(current_setting('reserved_connections', true), '0')::int AS server,
     (SELECT count(*)::int FROM pg_stat_activity
-     WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()) AS others,
+     WHERE datid IS NOT NULL AND coalesce(backend_type, 'client backend') = 'client backend'
+       AND pid <> pg_backend_pid()) AS others,
     d.datconnlimit AS database, r.rolconnlimit AS role, r.rolname AS role_name,
     r.rolsuper AS is_super
   FROM pg_database d, pg_roles r
