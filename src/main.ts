@@ -112,14 +112,14 @@ function openPools({ nodeId }: Config, databaseUrl: string, logger: Logger): Poo
     applicationName: `${applicationName}/browse`,
   });
   let state: 'open' | 'closed' = 'open';
-  const onDied = (err: unknown): void => {
-    if (state === 'open') logger.error({ err }, 'a thread that reads the log failed');
+  const onFault = (err: unknown): void => {
+    if (state === 'open') logger.error({ err }, 'a read of the log failed in its thread');
   };
   return {
     openPort: (kind) => {
       const { port1, port2 } = new MessageChannel();
-      if (kind === 'worker') serveCold(port1, (range: ReadRange) => cold.run(range), onDied);
-      else serveCold(port1, (ask: BrowseAsk) => browse.run(ask), onDied);
+      if (kind === 'worker') serveCold(port1, (range: ReadRange) => cold.run(range), onFault);
+      else serveCold(port1, (ask: BrowseAsk) => browse.run(ask), onFault);
       return port2;
     },
     stop: async () => {

@@ -43,7 +43,7 @@ export class ColdPool<Q> {
     });
   }
 
-  /** Rejects when the thread died of it, or the pool is closed. */
+  /** Rejects with what the task threw, when its thread died, or when the pool is closed. */
   run(ask: Q): Promise<PoolResult> {
     return this.#pool.run(ask);
   }

@@ -33,7 +33,7 @@ function answer(port: MessagePort, message: PoolAnswer): void {
   port.postMessage(message, message.result instanceof ArrayBuffer ? [message.result] : []);
 }
 
-/** The thread died of it, or there is none any more. */
+/** The task threw what is no RequestError, or its thread died, or the pool is closed. */
 function unreachable(error: unknown): PoolResult {
   const { code, detail } = LOG_UNREACHABLE;
   return poolFailure({ code, message: detail }, messageOf(error));

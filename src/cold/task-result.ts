@@ -4,7 +4,7 @@ import { RequestError } from '../core/errors.js';
 import { messageOf } from '../log/log-errors.js';
 import { type PoolResult, poolFailure } from '../thread/pool-port.js';
 
-/** What is no RequestError is a bug: the thread dies of it. */
+/** What is no RequestError is a bug and rejects: piscina passes it on, and the thread lives. */
 export async function taskResult(work: () => Promise<ArrayBuffer>): Promise<PoolResult> {
   try {
     return move(await work()) as ArrayBuffer;
