@@ -57,6 +57,17 @@ export class AckFloor {
     return range !== undefined && range.from <= sequence;
   }
 
+  /** Settles `from` to `to`, above which nothing is settled. */
+  settleTop(from: number, to: number): void {
+    const last = this.#ranges.at(-1);
+    if (from === this.#floor + 1) this.#floor = to;
+    else {
+      this.#settledAbove += to - from + 1;
+      if (last?.to === from - 1) last.to = to;
+      else this.#ranges.push({ from, to });
+    }
+  }
+
   /** False when it was settled before. */
   settle(sequence: number): boolean {
     if (this.isSettled(sequence)) return false;

@@ -8,6 +8,7 @@ import { CursorChanges } from './cursor-changes.js';
 import { deadlineOf, type Entry, letGo, type Member, newEntry } from './cursor-entry.js';
 import { KeyQueues } from './key-queues.js';
 import { MinHeap } from './min-heap.js';
+import { rangesOf } from './sequence-ranges.js';
 
 /** Outdated places in the timers beside as many as there are entries: a nack may be a day away. */
 const OUTDATED_MAX = 1_024;
@@ -153,6 +154,32 @@ export class CursorLedger {
     if (!this.#floor.settleUpTo(sequence)) return false;
     this.changes.moved = true;
     return true;
+  }
+
+  /**
+   * Everything up to `sequence` that nobody holds, delivered or not, but redriven dead letters; answers
+   * what that was.
+   */
+  settleLost(sequence: number): SequenceRange[] {
+    const lost: number[] = [];
+    for (const entry of this.entries()) {
+      if (entry.sequence > sequence) continue;
+      if (entry.redriven) {
+        if (this.#floor.settle(entry.sequence)) this.#extra++;
+      } else if (entry.member === null) {
+        lost.push(entry.sequence);
+        this.finish(entry, 'settled');
+      }
+    }
+    const ranges = rangesOf(lost);
+    const from = this.#delivered + 1;
+    if (sequence < from) return ranges;
+    this.changes.moved = true;
+    this.#delivered = sequence;
+    this.#floor.settleTop(from, sequence);
+    const last = ranges.at(-1);
+    const isNext = last !== undefined && last[1] === from - 1;
+    return isNext ? [...ranges.slice(0, -1), [last[0], sequence]] : [...ranges, [from, sequence]];
   }
 
   /** Nothing plain after `sequence` was delivered: what is settled or has an entry there stays. */

@@ -258,10 +258,9 @@ export class Cursor {
     else this.#ledger.finish(entry, 'settled');
   }
 
-  /** The log no longer has anything up to `sequence`; what is redriven has a copy of its own. */
-  passOver(sequence: number): void {
-    this.sentUpTo(sequence);
-    this.#ledger.settleUpTo(sequence);
+  /** The log has lost all up to here. Answers what nobody will get; what is held stays, and redriven. */
+  passOver(sequence: number): SequenceRange[] {
+    return this.#ledger.settleLost(sequence);
   }
 
   /** Goes on after `sequence` with nothing in flight. */

@@ -127,8 +127,7 @@ export class Commits {
   /** Retention took what was missing before it was read: everybody is told. */
   #skip(topic: Topic, upTo: number): void {
     for (const subscription of topic.subscriptions.values()) {
-      if (subscription.delivered < upTo)
-        this.#options.feeder.tellGap(subscription, upTo, 'retention');
+      if (subscription.delivered < upTo) this.#options.feeder.tellGap(subscription, upTo);
     }
     for (const group of topic.groups) group.cursor = Math.max(group.cursor, upTo);
     topic.cache.clear();

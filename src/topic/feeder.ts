@@ -189,7 +189,7 @@ export class Feeder {
   /** The log no longer has what the group needs next: all members are told, and go on after it. */
   #passGap(group: Group, upTo: number): void {
     if (upTo <= group.cursor) return;
-    for (const member of group.members()) this.tellGap(member, upTo, 'retention');
+    for (const member of group.members()) this.tellGap(member, upTo);
     group.cursor = upTo;
   }
 
@@ -216,7 +216,7 @@ export class Feeder {
       return;
     }
     const { rows, missingUpTo } = arrived;
-    if (missingUpTo > subscription.delivered) this.tellGap(subscription, missingUpTo, 'retention');
+    if (missingUpTo > subscription.delivered) this.tellGap(subscription, missingUpTo);
     const last = rows.at(-1)?.sequence;
     if (last === undefined) {
       this.pump(subscription);
@@ -283,10 +283,25 @@ export class Feeder {
     else topic.atHead.add(subscription);
   }
 
-  /** Tells one subscription what it will not get, and moves its cursor past it. */
-  tellGap(subscription: Subscription, upTo: number, reason: string): void {
-    this.tellMissing(subscription, { from: subscription.delivered + 1, to: upTo, reason });
+  /** Retention took what was next: it is told, and passed. */
+  tellGap(subscription: Subscription, upTo: number): void {
+    const { tracker, delivered } = subscription;
+    if (tracker !== null) {
+      this.tellTrackerGap(tracker, upTo);
+      return;
+    }
+    this.tellMissing(subscription, { from: delivered + 1, to: upTo, reason: 'retention' });
     subscription.passOver(upTo);
+  }
+
+  /** All sessions are told the same, and only what the cursor had not passed before. */
+  tellTrackerGap(tracker: Tracker, upTo: number): void {
+    tracker.sync(this.#options.clock.monotonic());
+    const gaps = tracker.cursor.passOver(upTo);
+    for (const one of tracker.subscriptions) {
+      for (const [from, to] of gaps) this.tellMissing(one, { from, to, reason: 'retention' });
+      one.passOver(upTo);
+    }
   }
 
   /** Tells one subscription what it will not get. */

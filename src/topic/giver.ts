@@ -257,11 +257,7 @@ export class Giver {
     const to = Math.min(tracker.topic.head, from + READ_ROWS_MAX - 1);
     this.#read(tracker, from, to, async (page) => {
       const first = page.rows[0]?.sequence ?? Math.min(to, page.lastSequence) + 1;
-      if (first > from) {
-        for (const one of tracker.subscriptions)
-          this.#options.feeder.tellGap(one, first - 1, 'retention');
-        tracker.cursor.passOver(first - 1);
-      }
+      if (first > from) this.#options.feeder.tellTrackerGap(tracker, first - 1);
       tracker.ahead = page.rows;
     });
   }

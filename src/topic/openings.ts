@@ -296,7 +296,9 @@ function goOn(tracker: Tracker, { topic, record }: Opening): StartAnswer {
   }
   const oldest = Math.min(record.firstSequence - 1, head);
   const from = cursor.floor + 1;
-  if (from > oldest) return { cursor: cursor.delivered, recovered: true, gap: null };
+  // With sessions there, all are told what is missing when its turn comes: some of it they may hold.
+  const isTold = from > oldest || tracker.subscriptions.size > 0;
+  if (isTold) return { cursor: cursor.delivered, recovered: true, gap: null };
   cursor.passOver(oldest);
   return {
     cursor: cursor.delivered,

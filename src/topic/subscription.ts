@@ -250,10 +250,9 @@ export class Subscription {
     return sequence > 0 && sequence <= this.#untrackedUpTo;
   }
 
-  /** The log no longer has what was in flight or next: everything up to `sequence` is passed over. */
+  /** The log no longer has what was next: goes on after `sequence`. */
   passOver(sequence: number): void {
     this.#delivered = Math.max(this.#delivered, sequence);
-    this.tracker?.cursor.passOver(sequence);
   }
 
   /** Goes on after `sequence` with nothing in flight: a seek, or the log's head fell back. */

@@ -131,6 +131,63 @@ for (const { mode, forget, node } of nodes) {
     t.same(await lettersOf(node, topic), []);
     session.close();
   });
+
+  t.test(
+    `${mode}: behind a key in flight, what was not sent is told to every session`,
+    async (t) => {
+      const topic = 'behind';
+      const options = { subscription: 's', ordering: 'key', ack_wait_ms: 60_000, max_in_flight: 1 };
+      const sessions: Subscriber[] = [];
+      for (let n = 1; n <= 2; n++) {
+        const session = await Subscriber.open(node.wsUrl, 'json');
+        await session.subscribe(topic, options);
+        sessions.push(session);
+      }
+      const all = (): Frame[] => sessions.flatMap(({ messages }) => messages);
+      // Two are held, 3 to 5 wait for the first, and the rest is not taken for want of room.
+      for (const key of ['a', 'b', 'a', 'a', 'a', 'c', 'd', 'e']) {
+        await ask(node, 'POST', '/api/publish', { topic, key, payload: 0 });
+      }
+      await eventually(() => all().length === 2);
+      await forget(node, topic, 7);
+      const settle = (sequence: number): void => {
+        for (const session of sessions) session.send({ type: 'ack', topic, sequence });
+      };
+      settle(2);
+      await eventually(() => all().length === 3);
+      t.match(all().at(-1), { sequence: 8 });
+      const gap = { from: 3, to: 7, reason: 'retention' };
+      for (const session of sessions) {
+        await eventually(() => gapsOf(session).length > 0);
+        t.same(gapsOf(session), [gap], 'once');
+      }
+      settle(1);
+      settle(8);
+      const path = `/api/subscriptions/${topic}/s`;
+      await eventually(async () => (await ask(node, 'GET', path)).body['ack_floor'] === 8);
+      for (const session of sessions) session.close();
+    },
+  );
+
+  t.test(`${mode}: who joins others takes nothing from them that they hold`, async (t) => {
+    const topic = 'joined';
+    const options = { subscription: 's', ack_wait_ms: 60_000, max_in_flight: 2, max_deliver: 1 };
+    const first = await Subscriber.open(node.wsUrl, 'json');
+    await first.subscribe(topic, options);
+    await publish(node, topic, 6);
+    await eventually(() => first.messages.length === 2);
+    await forget(node, topic, 4);
+    const second = await Subscriber.open(node.wsUrl, 'json');
+    await second.subscribe(topic, options);
+    await eventually(() => second.messages.length === 2);
+    for (const session of [first, second]) {
+      await eventually(() => gapsOf(session).length > 0);
+      t.same(gapsOf(session), [{ from: 3, to: 4, reason: 'retention' }]);
+    }
+    const path = `/api/subscriptions/${topic}/s`;
+    t.match((await ask(node, 'GET', path)).body, { ack_floor: 0, in_flight: 4 });
+    for (const session of [first, second]) session.close();
+  });
 }
 
 t.test('in memory: what the node still has at hand becomes a dead letter', async (t) => {

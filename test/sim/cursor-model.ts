@@ -63,6 +63,17 @@ export class CursorModel {
     Object.assign(fate, { state, holder: null });
   }
 
+  /** What the log has lost up to here: what nobody holds, but dead letters that came back. */
+  lose(upTo: number): number[] {
+    const lost: number[] = [];
+    for (const [sequence, { state, redriven, holder }] of this.fates) {
+      if (sequence > upTo || state !== 'pending' || redriven || holder !== null) continue;
+      this.end(sequence, 'acked');
+      lost.push(sequence);
+    }
+    return lost;
+  }
+
   /** Up to here nothing more is owed but dead letters that came back. */
   passOver(upTo: number): void {
     for (const [sequence, { state, redriven }] of this.fates) {

@@ -5,6 +5,7 @@
 import t from 'tap';
 import { deadlineOf, type Entry, type Member } from '../../src/core/cursor-entry.js';
 import type { LedgerStart, Ordering } from '../../src/core/cursor-ledger.js';
+import { rangesOf } from '../../src/core/sequence-ranges.js';
 import { CursorRig, rowEntry, type Sent } from '../support/cursor-rig.js';
 import { CursorModel } from './cursor-model.js';
 
@@ -278,8 +279,8 @@ class Simulation {
       this.#lastNew = to;
       this.#rig.seek(to);
     } else if (way === 'passOver') {
-      this.#model.passOver(to);
-      cursor.passOver(to);
+      const lost = this.#model.lose(to);
+      expect('lost', JSON.stringify(cursor.passOver(to)), JSON.stringify(rangesOf(lost)));
     } else {
       this.#model.passOver(cursor.delivered - to);
       cursor.trackNewest(to);

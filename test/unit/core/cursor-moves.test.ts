@@ -67,23 +67,38 @@ t.test('one that failed and is given up before a save leaves no row', async (t) 
   t.equal(rig.cursor.changes.deadLetters.length, 1);
 });
 
-t.test('what the log has lost is passed over, but what is redriven', async (t) => {
+t.test('what the log has lost is passed over, but what is held or redriven', async (t) => {
   const rig = new CursorRig();
   const a = rig.join('a', 4);
   rig.publish(9);
   rig.reject(a, 1);
   rig.nack(a, 2, 60_000);
   rig.cursor.restore(rowEntry(1, { state: 'ready', redriven: true }));
-  rig.cursor.passOver(7);
-  t.equal(rig.cursor.floor, 7);
+  t.same(rig.cursor.passOver(7), [
+    [2, 2],
+    [6, 7],
+  ]);
+  t.same(rig.cursor.passOver(7), [], 'once');
+  t.equal(rig.cursor.floor, 2);
   t.equal(rig.cursor.delivered, 7);
-  t.equal(rig.cursor.inFlight, 1);
-  rig.pump();
+  t.equal(rig.cursor.inFlight, 4);
+  for (const sequence of [3, 4, 5]) t.equal(rig.ack(a, sequence), true);
+  t.equal(rig.cursor.floor, 7);
   t.same(rig.sequencesOf(a).slice(-3), [1, 8, 9]);
-  t.equal(rig.cursor.inFlight, 3);
-  t.equal(rig.ack(a, 3), false);
   for (const sequence of [1, 8, 9]) t.equal(rig.ack(a, sequence), true);
   t.equal(rig.cursor.inFlight, 0);
+});
+
+t.test('parked ones that the log has lost are told as one range with what follows', async (t) => {
+  const keyOf = (one: number): string => (one === 2 ? 'b' : 'a');
+  const rig = new CursorRig({ ordering: 'key', keyOf, parkedMax: 100 });
+  const a = rig.join('a', 3);
+  rig.publish(50);
+  t.equal(rig.cursor.parked, 48);
+  t.same(rig.cursor.passOver(80), [[3, 80]]);
+  t.equal(rig.cursor.parked, 0);
+  for (const sequence of [1, 2]) t.equal(rig.ack(a, sequence), true);
+  t.equal(rig.cursor.floor, 80);
 });
 
 t.test('one that need not come any more is skipped', async (t) => {
