@@ -106,7 +106,9 @@ export class Attachments {
 
   /** What was sent above `upTo` is no more: other messages have, or will have, those sequences. */
   fallBack(topic: Topic, upTo: number): void {
-    const trackers = new Set<Tracker>();
+    const { saves, durables } = this.#options;
+    // Also those without a session that are held for a save: whoever joins them goes on from where they are.
+    const trackers = new Set(durables.ofTopic(topic));
     for (const subscription of topic.subscriptions.values()) {
       const { tracker } = subscription;
       if (tracker !== null) trackers.add(tracker);
@@ -117,6 +119,7 @@ export class Attachments {
     }
     for (const tracker of trackers) {
       const { floor, delivered } = tracker.cursor;
+      saves.fellBack(tracker, upTo);
       if (delivered > upTo) this.seek(tracker, Math.min(floor, upTo));
       else this.#options.giver.give(tracker);
     }

@@ -1,7 +1,8 @@
 /**
  * Stores what changed in cursors in a while, some of it at a time when it is much, in transactions of
- * a bounded size, one under way at a time. A save that failed is repeated as it was; verdicts are
- * answered after the save that contains them, and never when another has taken the subscription over.
+ * a bounded size, one under way at a time. A save that failed is repeated as it was, unless the log fell
+ * back; verdicts are answered after the save that contains them, and never when another has taken the
+ * subscription over.
  */
 import { backoffMs } from '../core/backoff.js';
 import type { Clock } from '../core/clock.js';
@@ -102,6 +103,19 @@ export class Saves {
       this.#schedule(ANSWER_INTERVAL_MS);
     } else {
       this.#schedule(this.#dirty.size > SLICE_CURSORS_MIN ? SLICE_MS : SAVE_INTERVAL_MS);
+    }
+  }
+
+  /**
+   * Other messages have, or will have, the sequences above `upTo`: what is in hand of it and is repeated must
+   * not say that it has gone past them. What follows is of its next save.
+   */
+  fellBack(tracker: Tracker, upTo: number): void {
+    for (const { tracker: of, durable } of this.#inHand) {
+      if (of !== tracker || durable === null || durable.delivered <= upTo) continue;
+      durable.ackFloor = Math.min(durable.ackFloor, upTo);
+      durable.settled = [];
+      durable.delivered = durable.ackFloor;
     }
   }
 

@@ -1,7 +1,8 @@
 // Goal: a durable subscription that has no session any more leaves nothing behind in its topic, whoever
-// ended it.
+// ended it; while it is held for a save, it falls back with its topic.
 import t, { type Test } from 'tap';
 import { systemClock } from '../../../src/core/clock.js';
+import { RequestError } from '../../../src/core/errors.js';
 import { DEFAULT_LIMITS } from '../../../src/core/limits.js';
 import { MemoryLog } from '../../../src/log/memory-log.js';
 import type { SubscriptionStore } from '../../../src/log/subscription-store.js';
@@ -16,6 +17,7 @@ import { Topic } from '../../../src/topic/topic.js';
 import type { Tracker } from '../../../src/topic/tracker.js';
 import { RecordingSink, type TestAppend } from '../../contract/recording-sink.js';
 import { type OpenStore, SETTINGS, topicWith } from '../../contract/subscription-store.js';
+import { eventually } from '../../support/eventually.js';
 
 const { inFlightMax } = DEFAULT_LIMITS;
 const sink = new RecordingSink();
@@ -93,4 +95,52 @@ t.test('one that was taken over or deleted is given nothing more by its topic', 
     for (const one of sessions) attachments.detach(one, 'clean');
     t.equal(topic.shared.size, 0);
   });
+});
+
+/** Saves fail until `works` is called; which places were asked to be stored. */
+function failingStore(): { store: SubscriptionStore; asked: number[][]; works: () => void } {
+  const asked: number[][] = [];
+  let away = true;
+  const save: SubscriptionStore['save'] = async (saves, onMissing) => {
+    for (const { ackFloor, delivered } of saves) asked.push([ackFloor, delivered]);
+    if (away) throw new RequestError('log_unavailable', 'the database is away');
+    return log.subscriptions.save(saves, onMissing);
+  };
+  const store = new Proxy(log.subscriptions, {
+    get: (of, name) => {
+      if (name === 'save') return save;
+      const value: unknown = Reflect.get(of, name);
+      return typeof value === 'function' ? value.bind(of) : value;
+    },
+  });
+  const works = (): void => {
+    away = false;
+  };
+  return { store, asked, works };
+}
+
+t.test('one that is held for a save alone falls back with the log', async (t) => {
+  const { store, asked, works } = failingStore();
+  const { topic, delivery } = await topicOf(t, 6, store);
+  const { attachments, durables, saves } = delivery;
+  await durables.with(topic, 'held', { settings: SETTINGS, cursor: 0 }, async (tracker) => {
+    const session = join(delivery, tracker, 1);
+    await eventually(() => session.delivered === 6);
+    tracker.sync(systemClock.monotonic());
+    const { member } = session;
+    if (member !== null) tracker.cursor.settleUpTo(member, 6, systemClock.monotonic());
+    t.equal(tracker.cursor.floor, 6);
+    attachments.detach(session, 'clean');
+  });
+  await eventually(() => asked.length > 0);
+  t.same(asked[0], [6, 6]);
+  attachments.fallBack(topic, 3);
+  asked.length = 0;
+  works();
+  await saves.flush();
+  t.ok(asked.length > 0);
+  for (const place of asked) t.same(place, [3, 3], 'nothing says that it has gone past 3');
+  const stored = await store.find(topic.id, 'held');
+  t.match(stored, { ackFloor: 3, delivered: 3 });
+  t.equal(durables.held(topic.id, 'held'), undefined, 'and is given up then');
 });
