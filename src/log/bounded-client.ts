@@ -76,10 +76,21 @@ export class BoundedClient extends pg.Client {
   #probe(): void {
     this.#doing = 'probing';
     this.#silentMs = 0;
-    this.query('SELECT 1').catch((error: unknown) => {
-      // A transaction that is to be rolled back takes no query: the server is there.
-      if (!(error instanceof pg.DatabaseError)) this.destroy();
-    });
+    this.query('SELECT 1').then(
+      () => this.#probed(),
+      (error: unknown) => {
+        // A transaction that is to be rolled back takes no query: the server is there.
+        if (error instanceof pg.DatabaseError) this.#probed();
+        else this.destroy();
+      },
+    );
+  }
+
+  /** Whatever is asked from now on has its own time, also when no look finds the client idle before. */
+  #probed(): void {
+    if (this.#doing !== 'probing') return;
+    this.#doing = 'asking';
+    this.#silentMs = 0;
   }
 }
 
