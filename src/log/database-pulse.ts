@@ -9,11 +9,14 @@ import type { Queryable } from './queryable.js';
 
 const PERIOD_MS = 1_000;
 
+/** What became of an incarnation that was seen; one that is not taken in is told of again. */
+export type Seen = 'taken in' | 'not yet';
+
 export interface DatabasePulseOptions {
   db: Queryable;
   clock: DatabaseClock;
   /** `sinceMs`: when the one before was last seen, by the database's clock; null: never. */
-  onIncarnation: (incarnation: string, sinceMs: number | null) => Promise<void>;
+  onIncarnation: (incarnation: string, sinceMs: number | null) => Promise<Seen>;
   /** It failed, for the first time in a row. */
   onTrouble: (error: unknown) => void;
 }
@@ -63,7 +66,11 @@ export class DatabasePulse {
     const nowMs = await this.#time();
     // After the time: what changed between the two is seen by this question or the next.
     const incarnation = await readIncarnation(db);
-    if (incarnation !== this.#incarnation) await onIncarnation(incarnation, this.#seenAtMs);
+    if (incarnation !== this.#incarnation) {
+      const seen = await onIncarnation(incarnation, this.#seenAtMs);
+      // The time stays that of the one before: what was appended since then counts.
+      if (seen === 'not yet') return;
+    }
     this.#incarnation = incarnation;
     this.#seenAtMs = nowMs;
   }

@@ -4,7 +4,7 @@
  */
 import type { DatabaseClock } from '../core/database-clock.js';
 import { formatEpoch, incarnationOf } from '../core/epoch.js';
-import { DatabasePulse } from './database-pulse.js';
+import { DatabasePulse, type Seen } from './database-pulse.js';
 import { beginIncarnation, commonUpTo } from './incarnation.js';
 import type { Queryable } from './queryable.js';
 
@@ -69,9 +69,15 @@ export class LogIncarnation {
     return commonUpTo(this.#options.db, foreign);
   }
 
-  /** The sessions live on, and it is another: what was appended meanwhile stands above its beginning. */
-  async #seen(name: string, sinceMs: number | null): Promise<void> {
+  /**
+   * The sessions live on, and it is another: what was appended meanwhile stands above its beginning. That
+   * cannot be entered while appends are not taken: the next question finds it again.
+   */
+  async #seen(name: string, sinceMs: number | null): Promise<Seen> {
     const { db, isOpen } = this.#options;
-    if (name !== this.#name && isOpen()) this.becomes(await beginIncarnation(db, sinceMs));
+    if (name === this.#name) return 'taken in';
+    if (!isOpen()) return 'not yet';
+    this.becomes(await beginIncarnation(db, sinceMs));
+    return 'taken in';
   }
 }
