@@ -14,8 +14,11 @@ const SOCKET_CODES: readonly string[] = [
 /** The driver's words for a connection that ended, or did not come about in time. */
 const DRIVER_WORDS =
   /^(timeout e|Connection terminated|Query read timeout|the connection ended|Client (has encountered|was closed|network socket disconnected))|network socket disconnected|establishing an SSL connection/;
-/** Connection, resources, the operator's intervention, the system; and a log-in that took too long. */
-const STATES = /^(08(?!P01)|53|57P|58|57014|40)/;
+/**
+ * Connection, resources, the operator's intervention, the system; a log-in that took too long, and a lock
+ * that somebody else has.
+ */
+const STATES = /^(08(?!P01)|53|57P|58|57014|55P03|40)/;
 /** Poolers have one code for nearly all that they say. */
 const POOLER_WORDS = /cannot connect|login|shutting down|timeout|no more connections|too many/i;
 

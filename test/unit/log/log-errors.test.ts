@@ -2,6 +2,7 @@
 import pg from 'pg';
 import t from 'tap';
 import { faultOf, messageOf } from '../../../src/log/log-errors.js';
+import { isTransient } from '../../../src/log/transient.js';
 
 function serverError(code: string, severity = 'ERROR'): pg.DatabaseError {
   const error = new pg.DatabaseError('it says\nmore', 10, 'error');
@@ -37,6 +38,16 @@ t.test('the driver and the socket have no SQLSTATE; EPIPE is none', async (t) =>
 t.test('anything else is a bug', async (t) => {
   t.equal(faultOf(new TypeError('x is undefined')), 'bug');
   t.equal(faultOf('text'), 'bug');
+});
+
+t.test('a start waits for what passes by itself, a lock too, and for nothing else', async (t) => {
+  for (const code of ['08006', '53300', '57P03', '57014', '55P03', '40P01']) {
+    t.ok(isTransient(serverError(code)), code);
+    t.ok(isTransient(new Error('the log cannot be reached', { cause: serverError(code) })), code);
+  }
+  for (const code of ['28P01', '3D000', '42501', '55000', '55006']) {
+    t.notOk(isTransient(serverError(code)), code);
+  }
 });
 
 t.test('one line is told', async (t) => {
