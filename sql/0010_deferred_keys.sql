@@ -1,6 +1,10 @@
 -- A dedupe key holds from the moment its message is accepted, also when it is deferred or published from
 -- SQL: until its release by its row in the outbox, from then on as that of any other publish.
 
+-- Nothing is added meanwhile: what a transaction that is not over has put there would be passed over here,
+-- and be found twice by the index.
+LOCK TABLE conduit.outbox IN SHARE ROW EXCLUSIVE MODE;
+
 -- Up to now a key held from the release on. What waits twice under one key: of those that are due within
 -- two minutes (the default window) the release would have dropped all but the first; the others keep
 -- their place, without the key.

@@ -4,7 +4,7 @@ import { cp, mkdtemp, readdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import pg from 'pg';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { fingerprint } from '../../src/log/fingerprint.js';
 import { migrate } from '../../src/log/migrations.js';
 import { eventually } from '../support/eventually.js';
@@ -207,18 +207,7 @@ t.test('a prepared transaction publishes when notify is off', async (t) => {
 t.test(
   'what waited twice under one key before the upgrade is published as it would have been',
   async (t) => {
-    await one.query('CREATE DATABASE old');
-    const url = server.url.replace(/\/postgres$/, '/old');
-    const folder = await mkdtemp(path.join(tmpdir(), 'conduit-sql-'));
-    for (const file of await readdir(path.join(PACKAGE_FOLDER, 'sql'))) {
-      if (file < '0010') await cp(path.join(PACKAGE_FOLDER, 'sql', file), path.join(folder, file));
-    }
-    await migrate(url, { folder });
-    const old = await connect(url);
-    t.teardown(() => old.end());
-    await old.query(
-      `INSERT INTO conduit.topics (tenant_id, name) SELECT id, 'a' FROM conduit.tenants`,
-    );
+    const { url, old } = await oldDatabase(t, 'old');
     const waiting = [
       ['first', 'k', 60],
       ['repeat', 'k', 90],
@@ -243,6 +232,40 @@ t.test(
     ]);
   },
 );
+
+t.test('what is published with a key while the upgrade runs is before it, or after', async (t) => {
+  const { url, old } = await oldDatabase(t, 'old_in_use');
+  await old.query('BEGIN');
+  const sql = `SELECT conduit.publish('a', to_json($1::text), dedupe_key => 'k',
+    deliver_at => now() + interval '1 minute')`;
+  await old.query(sql, ['first']);
+  await old.query(sql, ['repeat']);
+  const migrated = migrate(url);
+  await eventually(async () => (await blocked()) === 1);
+  await old.query('COMMIT');
+  t.match((await migrated)[0], /^0010_/);
+  const { rows } = await old.query(
+    `SELECT convert_from(payload, 'UTF8') AS body FROM conduit.outbox`,
+  );
+  t.same(rows, [{ body: '"first"' }]);
+});
+
+/** As it was before keys held from the start, with a topic `a`. */
+async function oldDatabase(t: Test, name: string): Promise<{ url: string; old: pg.Client }> {
+  await one.query(`CREATE DATABASE ${name}`);
+  const url = server.url.replace(/\/postgres$/, `/${name}`);
+  const folder = await mkdtemp(path.join(tmpdir(), 'conduit-sql-'));
+  for (const file of await readdir(path.join(PACKAGE_FOLDER, 'sql'))) {
+    if (file < '0010') await cp(path.join(PACKAGE_FOLDER, 'sql', file), path.join(folder, file));
+  }
+  await migrate(url, { folder });
+  const old = await connect(url);
+  t.teardown(() => old.end());
+  await old.query(
+    `INSERT INTO conduit.topics (tenant_id, name) SELECT id, 'a' FROM conduit.tenants`,
+  );
+  return { url, old };
+}
 
 /** Sessions that wait for a lock. */
 async function blocked(): Promise<number> {
