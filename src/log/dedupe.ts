@@ -6,7 +6,7 @@ import type pg from 'pg';
 import { formatUuid } from '../core/uuid.js';
 import type { Groups } from './append-transaction.js';
 import { fingerprint } from './fingerprint.js';
-import { findFirsts, isRepeatOf, keyName } from './first-results.js';
+import { areRepeats, findFirsts, type KeptFirst, type Keyed, keyName } from './first-results.js';
 import type { FirstResult, PendingAppend, TopicCommit } from './message-log.js';
 import { isSameMessage } from './same-message.js';
 
@@ -131,20 +131,49 @@ export async function claimKeys<A extends PendingAppend>(
   if (ids.length === 0) return groups;
   const firsts = await findFirsts(client, ids, keys);
   if (firsts.size === 0) return groups;
+  const verdicts = await judge(client, groups, firsts);
   const unclaimed: Groups<A> = new Map();
   for (const [topicId, appends] of groups) {
-    const left: A[] = [];
-    for (const append of appends) {
-      const { publication } = append;
-      const first = firsts.get(keyName(topicId, publication.dedupeKey ?? ''));
-      const isRepeat = first && (await isRepeatOf(client, publication, first));
-      if (publication.dedupeKey === null || first === undefined) left.push(append);
-      else if (isRepeat === true) result.known.push({ append, first: first.first });
+    const left = appends.filter((append) => {
+      const verdict = verdicts.get(append);
+      if (verdict === undefined) return true;
+      const { isRepeat, first } = verdict;
       // What waited was cancelled meanwhile: its key is free.
-      else if (isRepeat === null && first.first.sequence === 0) left.push(append);
+      if (isRepeat === null && first.sequence === 0) return true;
+      if (isRepeat === true) result.known.push({ append, first });
       else result.mismatched.push(append);
-    }
+      return false;
+    });
     unclaimed.set(topicId, left);
   }
   return unclaimed;
+}
+
+interface Verdict {
+  isRepeat: boolean | null;
+  first: FirstResult;
+}
+
+/** Of those whose key has a first result; together, since others wait for their topics meanwhile. */
+async function judge<A extends PendingAppend>(
+  client: pg.Client,
+  groups: Groups<A>,
+  firsts: ReadonlyMap<string, KeptFirst>,
+): Promise<Map<A, Verdict>> {
+  const keyed: (Keyed & { append: A })[] = [];
+  for (const [topicId, appends] of groups) {
+    for (const append of appends) {
+      const { publication } = append;
+      if (publication.dedupeKey === null) continue;
+      const kept = firsts.get(keyName(topicId, publication.dedupeKey));
+      if (kept !== undefined) keyed.push({ append, publication, kept });
+    }
+  }
+  const repeats = await areRepeats(client, keyed);
+  return new Map(
+    keyed.map(({ append, kept }, i) => [
+      append,
+      { isRepeat: repeats[i] ?? null, first: kept.first },
+    ]),
+  );
 }

@@ -7,7 +7,7 @@ import { parseUuid } from '../core/uuid.js';
 import { fingerprint } from './fingerprint.js';
 import type { FirstResult } from './message-log.js';
 import type { Queryable } from './queryable.js';
-import { isSameMessage } from './same-message.js';
+import { COMPARED_BYTES_MAX, isSameMessage } from './same-message.js';
 
 /**
  * One look-up per key and table (LATERAL with LIMIT): a join by hash reads a whole table for each batch, when
@@ -30,12 +30,31 @@ const FIRSTS_SQL = `WITH n AS MATERIALIZED (
     WHERE topic_id = n.topic_id AND dedupe_key = n.dedupe_key LIMIT 1) d
   WHERE d.expires_at > clock_timestamp()`;
 
-const WAITING_BODY_SQL = `SELECT content_type, key, headers, payload FROM conduit.outbox WHERE id = $1`;
+/**
+ * One look-up per first result, as above; the times spare a look into every leaf. A payload comes only when
+ * it is compared by value; of larger ones of the same length comes what tells whether they are the same.
+ */
+const BODIES_SQL = `WITH n AS MATERIALIZED (
+    SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::float8[], $5::int[])
+      WITH ORDINALITY AS n (topic_id, sequence, deferred_id, published_ms, bytes, place))
+  SELECT place::int - 1 AS place, content_type, key, headers,
+    CASE WHEN greatest(bytes, octet_length(payload)) <= ${COMPARED_BYTES_MAX} THEN payload END
+      AS payload,
+    CASE WHEN bytes > ${COMPARED_BYTES_MAX} AND octet_length(payload) = bytes
+      THEN conduit.fingerprint(content_type, NULL, NULL, payload) END AS payload_fingerprint
+  FROM (
+    SELECT n.place, n.bytes, o.* FROM n CROSS JOIN LATERAL (
+      SELECT content_type, key, headers, payload FROM conduit.outbox
+      WHERE n.sequence = 0 AND id = n.deferred_id LIMIT 1) o
+    UNION ALL
+    SELECT n.place, n.bytes, m.* FROM n CROSS JOIN LATERAL (
+      SELECT content_type, key, headers, payload FROM conduit.messages
+      WHERE n.sequence > 0 AND topic_id = n.topic_id AND sequence = n.sequence
+        AND published_at BETWEEN to_timestamp(n.published_ms / 1000 - 1)
+          AND to_timestamp(n.published_ms / 1000 + 1) LIMIT 1) m) AS bodies`;
 
-/** The times spare a look into every leaf. */
-const STORED_BODY_SQL = `SELECT content_type, key, headers, payload FROM conduit.messages
-  WHERE topic_id = $1 AND sequence = $2
-    AND published_at BETWEEN to_timestamp($3::float8 / 1000 - 1) AND to_timestamp($3::float8 / 1000 + 1)`;
+/** Compared at a time: the thread has other work, and their payloads are held at once. */
+const COMPARED_MAX = 100;
 
 /** What a statement gives of a first result. */
 export interface FirstRow {
@@ -59,11 +78,19 @@ export interface KeptFirst {
   first: FirstResult;
 }
 
+/** A publish under a key that has a first result. */
+export interface Keyed {
+  publication: Publication;
+  kept: KeptFirst;
+}
+
 interface BodyRow {
+  place: number;
   content_type: number;
   key: string | null;
   headers: string | null;
-  payload: Buffer;
+  payload: Buffer | null;
+  payload_fingerprint: Buffer | null;
 }
 
 /** By `keyName`. */
@@ -101,21 +128,51 @@ export function keptFirst(topicId: number, row: FirstRow): KeptFirst {
 }
 
 /**
- * Whether a publish repeats the first one. null: cannot be told, for it was neither waiting nor in the
- * log any more; it may have been released a moment ago.
+ * Whether each publish repeats the first one under its key. null: cannot be told, for that was neither
+ * waiting nor in the log any more; it may have been released a moment ago.
  */
-export async function isRepeatOf(
+export async function areRepeats(
   session: Queryable,
-  publication: Publication,
-  { topicId, fingerprint: its, first }: KeptFirst,
-): Promise<boolean | null> {
-  if (its.equals(fingerprint(publication))) return true;
-  const { sequence, deferred, publishedAtMs } = first;
-  const { rows } =
-    sequence === 0
-      ? await session.query<BodyRow>(WAITING_BODY_SQL, [deferred?.id ?? 0])
-      : await session.query<BodyRow>(STORED_BODY_SQL, [topicId, sequence, publishedAtMs]);
-  const body = rows[0];
-  if (body === undefined) return null;
-  return isSameMessage(publication, { ...body, contentType: body.content_type as ContentType });
+  keyed: readonly Keyed[],
+): Promise<(boolean | null)[]> {
+  const answers: (boolean | null)[] = keyed.map(({ publication, kept }) =>
+    kept.fingerprint.equals(fingerprint(publication)) ? true : null,
+  );
+  const differ = [...keyed.keys()].filter((place) => answers[place] === null);
+  for (let from = 0; from < differ.length; from += COMPARED_MAX) {
+    const places = differ.slice(from, from + COMPARED_MAX);
+    const asked = places.flatMap((place) => keyed[place] ?? []);
+    const compared = await compare(session, asked);
+    places.forEach((place, i) => {
+      answers[place] = compared[i] ?? null;
+    });
+  }
+  return answers;
+}
+
+/** Of publishes whose bytes are not those of the first one. */
+async function compare(session: Queryable, keyed: readonly Keyed[]): Promise<(boolean | null)[]> {
+  const firsts = keyed.map(({ kept }) => kept.first);
+  const { rows } = await session.query<BodyRow>(BODIES_SQL, [
+    keyed.map(({ kept }) => kept.topicId),
+    firsts.map(({ sequence }) => sequence),
+    firsts.map(({ deferred }) => deferred?.id ?? 0),
+    firsts.map(({ publishedAtMs }) => publishedAtMs),
+    keyed.map(({ publication }) => publication.payload.length),
+  ]);
+  const bodies = new Map(rows.map((row) => [row.place, row]));
+  return keyed.map(({ publication }, place) => {
+    const body = bodies.get(place);
+    return body === undefined ? null : isSameAs(publication, body);
+  });
+}
+
+function isSameAs(publication: Publication, body: BodyRow): boolean {
+  const { payload, payload_fingerprint: its } = body;
+  const contentType = body.content_type as ContentType;
+  if (payload !== null) return isSameMessage(publication, { ...body, payload, contentType });
+  if (its === null) return false;
+  const bytes = { contentType: publication.contentType, payload: publication.payload };
+  const isSamePayload = its.equals(fingerprint({ ...bytes, key: null, headers: null }));
+  return isSamePayload && isSameMessage(publication, { ...body, ...bytes });
 }

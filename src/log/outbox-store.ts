@@ -3,7 +3,7 @@
  * Keeps no state. outbox-release.ts moves them into the log.
  */
 import { RequestError } from '../core/errors.js';
-import { type FirstRow, isRepeatOf, keptFirst } from './first-results.js';
+import { areRepeats, type FirstRow, keptFirst } from './first-results.js';
 import { faultOf } from './log-errors.js';
 import type { DeferOutcome, DeferRequest, DeferredRecord, FirstResult } from './message-log.js';
 import type { Queryable } from './queryable.js';
@@ -102,9 +102,9 @@ export class OutboxStore {
     row: DeferralRow,
   ): Promise<FirstResult | null> {
     const kept = keptFirst(topicId, row);
-    const isRepeat = await isRepeatOf(this.#db, publication, kept);
+    const [isRepeat] = await areRepeats(this.#db, [{ publication, kept }]);
     if (isRepeat === false) throw mismatch();
-    return isRepeat === null ? null : kept.first;
+    return isRepeat === true ? kept.first : null;
   }
 
   /** In id order, ids > `after`. */

@@ -8,7 +8,7 @@ import { CONTENT_MSGPACK } from '../core/message.js';
 import { msgpackToJson } from '../wire/transcode-to-json.js';
 
 /** Larger payloads are compared byte for byte: to parse them would hold up the thread. */
-const COMPARED_BYTES_MAX = 16 * 1024;
+export const COMPARED_BYTES_MAX = 16 * 1024;
 
 export const MISMATCH =
   'the dedupe key was used for another message: payload, key and headers are compared by value, ' +

@@ -200,18 +200,20 @@ const DEDUPE: Parts = {
     await put(
       open,
       new TestAppend(topic.id, { ...kept, dedupeKey: 'k' }),
-      new TestAppend(topic.id, { payload: large, dedupeKey: 'large' }),
+      new TestAppend(topic.id, { ...kept, payload: large, dedupeKey: 'large' }),
     );
     const repeat = { payload: text('{"b":"é", "a":[1.0, 2e0]}'), headers: '{ "y":"2", "x":"1" }' };
     const other = { payload: text('{"a":[2,1],"b":"é"}'), headers: kept.headers };
-    const spaced = { payload: text(` ${Buffer.from(large).toString()}`), dedupeKey: 'large' };
+    const spaced = { ...kept, payload: text(` ${Buffer.from(large)}`), dedupeKey: 'large' };
+    const asLarge = { ...kept, payload: text(`{"a":"${'y'.repeat(20_000)}"}`), dedupeKey: 'large' };
     const outcomes = await put(
       open,
       new TestAppend(topic.id, { ...repeat, dedupeKey: 'k' }),
       new TestAppend(topic.id, { ...other, dedupeKey: 'k' }),
       new TestAppend(topic.id, { ...kept, headers: null, dedupeKey: 'k' }),
-      new TestAppend(topic.id, { payload: large, dedupeKey: 'large' }),
+      new TestAppend(topic.id, { ...repeat, payload: large, dedupeKey: 'large' }),
       new TestAppend(topic.id, spaced),
+      new TestAppend(topic.id, asLarge),
       new TestAppend(topic.id, { ...kept, dedupeKey: 'b' }),
       new TestAppend(topic.id, { ...repeat, dedupeKey: 'b' }),
     );
@@ -221,6 +223,7 @@ const DEDUPE: Parts = {
       { kind: 'failed', code: 'dedupe_mismatch' },
       { kind: 'duplicate', first: { sequence: 2 } },
       { kind: 'failed', code: 'dedupe_mismatch', detail: /16 KiB/ },
+      { kind: 'failed', code: 'dedupe_mismatch' },
       { kind: 'committed', sequence: 3 },
       { kind: 'duplicate', first: { sequence: 3 } },
     ]);
