@@ -1,6 +1,7 @@
 /**
  * Which sequences of a subscription are settled: everything up to `floor`, and ranges above it. Pure.
- * The ranges are few: a window holds at most 1,000 deliveries, so at most 500 ranges stand above it.
+ * There are at most as many ranges as unsettled deliveries, which part them: a window holds at most 1,000,
+ * and up to PARKED_MAX more may be parked behind a key that is stuck. All are written with every save.
  */
 interface SettledRange {
   from: number;

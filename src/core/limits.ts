@@ -88,10 +88,11 @@ export const LIMITS = {
     max: 1_000_000,
     text: 'Durable subscriptions of one topic.',
   },
+  // What is settled between parked ones is written with every save: see ack-floor.ts.
   parkedMax: {
     default: 4_096,
     min: 1,
-    max: 1_000_000,
+    max: 65_536,
     text: 'Messages of a subscription ordered by key that wait behind one of their key.',
   },
   ackWaitMs: {

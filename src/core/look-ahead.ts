@@ -11,7 +11,10 @@ export function roomOf({ members, inFlight }: Cursor): number {
   return windows - inFlight;
 }
 
-/** Whether to take the next message: not when it would be parked, and as many are as may be. */
+/**
+ * Whether to take the next message: not when as many are parked as may be. Its key is not known before it
+ * is read, so one whose key is free waits then, too.
+ */
 export function mayTake({ ordering, inFlight, parked }: Cursor, parkedMax: number): boolean {
   if (ordering === 'topic') return inFlight + parked === 0;
   return parked < parkedMax;

@@ -59,6 +59,7 @@ const WRONG: [name: string, values: string[]][] = [
   ['WORKERS', ['0', '65', 'all', '1.5']],
   ['ACCEPTORS', ['0', '65', '-1']],
   ['PAYLOAD_BYTES_MAX', ['10MB', '1e9', '-1', '0', '99999999999999999999']],
+  ['PARKED_MAX', ['0', '65537']],
   ['IDLE_TIMEOUT_S', ['7', '961', '0']],
   ['RETENTION_HOURS', ['0', 'forever']],
   [
