@@ -12,8 +12,12 @@ export const HISTORY_HOURS = 72;
 
 /** How long the tombstone of a deleted topic stays; its id is never given again. */
 export const TOMBSTONE_HOURS = 1;
-/** A session may have a redriven dead letter for so long; then it is a dead letter again. */
-export const GIVEN_HOURS = 1;
+/**
+ * A session may have a redriven dead letter for so long; then it is a dead letter again. Far longer than an
+ * ack wait of an hour with its attempts and extensions: what is taken back from a session that lives stays
+ * although it is acknowledged, and what a dead node had is only seen later.
+ */
+export const GIVEN_HOURS = 168;
 
 /** A topic that is not there, or no longer. */
 const NOT_LIVING = `NOT EXISTS (SELECT FROM conduit.topics t

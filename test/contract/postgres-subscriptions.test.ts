@@ -188,7 +188,7 @@ t.test(
   },
 );
 
-t.test('a dead letter whose session died with its node is one again after an hour', async (t) => {
+t.test('a dead letter whose session died with its node is one again after its time', async (t) => {
   const store = await open();
   t.teardown(() => store.log.close());
   const topic = await topicWith(store, 3);
@@ -204,4 +204,22 @@ t.test('a dead letter whose session died with its node is one again after an hou
   );
   t.equal(await returnGiven(client, systemClock), 1);
   t.match(await lettersOf(store, filterOf(topic)), [{ id: ids[0], redriven: false }]);
+});
+
+t.test('one that a living session has had for days goes when it is acknowledged', async (t) => {
+  const store = await open();
+  t.teardown(() => store.log.close());
+  const topic = await topicWith(store, 1);
+  const of = { topicId: topic.id, session: 'n1/10', failures: [] };
+  await store.store.saveEphemeral({ ...of, deadLetters: [givenUp(1)], settledDeliveries: [] });
+  const ids = (await lettersOf(store, filterOf(topic))).map(({ id }) => id);
+  await store.store.redrive(ids);
+  // Eight attempts of the longest ack wait, each extended twice.
+  await client.query(
+    `UPDATE conduit.dead_letters SET redriven_at = redriven_at - interval '24 hours' WHERE id = $1`,
+    [ids[0]],
+  );
+  await returnGiven(client, systemClock);
+  await store.store.saveEphemeral({ ...of, deadLetters: [], settledDeliveries: [1] });
+  t.same(await lettersOf(store, filterOf(topic, { ids })), []);
 });
