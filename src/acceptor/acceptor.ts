@@ -89,6 +89,7 @@ export class Acceptor {
       guard,
       deliveries: () => this.#deliveries,
       receivers: () => this.#sessions.receivers(),
+      clock,
     });
     const frames = new SessionFrames({
       workers: this.#workers,

@@ -2,6 +2,7 @@
  * The life of subscriptions on this side: asks the owner of the topic, keeps what it answered, and asks
  * the next owner when a worker is replaced. Serves WebSocket sessions and SSE streams alike.
  */
+import type { Clock } from '../core/clock.js';
 import { ERRORS, type ErrorCode, RequestError } from '../core/errors.js';
 import type { AcceptorLinkEnd } from '../thread/link.js';
 import * as ops from '../thread/ops.js';
@@ -15,10 +16,8 @@ import {
   subscriptionKey,
 } from './receiver.js';
 import { Waiting } from './requests.js';
+import { Resuming } from './resuming.js';
 import type { Workers } from './workers.js';
-
-/** Subscriptions asked for again in one turn when a worker was replaced. */
-const RESUBSCRIBE_CHUNK = 500;
 
 export interface SubscribeRequest {
   receiver: Receiver;
@@ -47,6 +46,9 @@ export class Subscriptions {
   readonly #guard: Guard;
   readonly #deliveries: () => Deliveries;
   readonly #receivers: () => Iterable<Receiver>;
+  readonly #clock: Clock;
+  /** What stands still, by the index of its worker. */
+  readonly #resuming = new Map<number, Resuming<ReceiverSubscription>>();
   #lastNumber = 0;
 
   constructor(options: {
@@ -54,11 +56,13 @@ export class Subscriptions {
     guard: Guard;
     deliveries: () => Deliveries;
     receivers: () => Iterable<Receiver>;
+    clock: Clock;
   }) {
     this.#workers = options.workers;
     this.#guard = options.guard;
     this.#deliveries = options.deliveries;
     this.#receivers = options.receivers;
+    this.#clock = options.clock;
   }
 
   /** Numbers are not used again while the thread runs, save after 2^32 of them. */
@@ -159,11 +163,18 @@ export class Subscriptions {
         (one) => one.state === 'orphaned' && one.link.worker === link.worker,
       ),
     );
-    const next = (): void => {
-      for (const orphan of orphans.splice(0, RESUBSCRIBE_CHUNK)) this.#resume(orphan);
-      if (orphans.length > 0) setImmediate(next);
-    };
-    next();
+    this.#resumingAt(link.worker).start(orphans);
+  }
+
+  #resumingAt(worker: number): Resuming<ReceiverSubscription> {
+    const known = this.#resuming.get(worker);
+    if (known !== undefined) return known;
+    const made = new Resuming<ReceiverSubscription>(
+      (orphan) => this.#resume(orphan),
+      this.#clock.random,
+    );
+    this.#resuming.set(worker, made);
+    return made;
   }
 
   #resume(orphan: ReceiverSubscription): void {
@@ -181,6 +192,7 @@ export class Subscriptions {
         topic,
         options: { ...orphan.options, start, create: false },
         onOpen: (_subscription, op) => {
+          this.#resumingAt(orphan.link.worker).succeeded();
           if (op.gap !== null) receiver.sendFrame(subscribedFrame(topic, name, op));
         },
         onFailed: (error) => this.#lost(orphan, error.code),
@@ -194,7 +206,7 @@ export class Subscriptions {
   #lost(orphan: ReceiverSubscription, reason: ErrorCode): void {
     // While the worker is being replaced again, or the log is away, the subscription waits on.
     if (ERRORS[reason].temporary && reason !== 'draining') {
-      setTimeout(() => this.#resume(orphan), 250);
+      this.#resumingAt(orphan.link.worker).failed(orphan);
       return;
     }
     const { receiver, topic, name } = orphan;

@@ -127,6 +127,31 @@ t.test('after a replacement its place is the one that the new worker tells', asy
   t.same(faults, []);
 });
 
+t.test('while the new worker cannot serve it, it is asked again, and goes on then', async (t) => {
+  const { faults, startWorker, url } = await rig();
+  const first = startWorker();
+  const opening = EventStream.open(url);
+  first.open(await subscribeTo(first), 4);
+  const stream = await opening;
+  const second = startWorker();
+  const askedAtMs: number[] = [];
+  for (let times = 1; times <= 5; times++) {
+    await eventually(() => second.subscribes.length === times);
+    askedAtMs.push(performance.now());
+    for (const op of second.subscribes.slice(-1)) second.fail(op, 'log_unavailable');
+  }
+  const waitedMs = (askedAtMs[4] ?? 0) - (askedAtMs[3] ?? 0);
+  t.ok(waitedMs > 700, `the fourth wait was ${waitedMs} ms`);
+  await eventually(() => second.subscribes.length === 6);
+  const gap = { from: 5, to: 6, reason: 'retention' };
+  for (const op of second.subscribes.slice(-1)) second.open(op, 6, { recovered: false, gap });
+  await eventually(() => stream.of('gap').length === 1);
+  t.match(stream.events, [{ id: 'e:6', data: gap }]);
+  stream.close();
+  await eventually(() => second.ended.length === 1);
+  t.same(faults, []);
+});
+
 t.test('a fault while it is being opened is answered 500, and its place is free', async (t) => {
   const { faults, sessions, startWorker, url } = await rig();
   const worker = startWorker();
