@@ -276,6 +276,8 @@ export class Sessions implements SessionKeeper {
 
   #drained(session: Session): void {
     session.heardAtMs = this.nowMs;
+    // It took something: the deadline is for one that takes nothing.
+    if (session.laggingSinceMs !== 0) session.laggingSinceMs = this.#options.clock.monotonic();
     session.leave();
     session.flush();
     if (!session.hasRoom) return;

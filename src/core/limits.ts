@@ -126,7 +126,7 @@ export const LIMITS = {
     default: 10_000,
     min: 100,
     max: 600_000,
-    text: 'A socket that stays over its send buffer this long is closed 4008.',
+    text: 'A socket that is full and takes nothing for this long is closed 4008.',
   },
   linkMessagesMax: {
     default: 65_536,

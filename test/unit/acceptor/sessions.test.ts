@@ -10,7 +10,7 @@ import { Guard } from '../../../src/acceptor/guard.js';
 import type { Session } from '../../../src/acceptor/session.js';
 import { Sessions } from '../../../src/acceptor/sessions.js';
 import { loadConfig } from '../../../src/config/load-config.js';
-import { systemClock } from '../../../src/core/clock.js';
+import { type Clock, systemClock } from '../../../src/core/clock.js';
 import { CLOSE } from '../../../src/core/errors.js';
 import { eventually } from '../../support/eventually.js';
 import { freePort } from '../../support/free-port.js';
@@ -24,7 +24,7 @@ const PADDING = 'x'.repeat(20_000);
 
 type Act = (session: Session, text: string) => void;
 
-async function rig(act: Act, env: Record<string, string> = {}) {
+async function rig(act: Act, env: Record<string, string> = {}, clock: Clock = systemClock) {
   const faults: string[] = [];
   const ended: { session: Session; abrupt: boolean }[] = [];
   const { config } = loadConfig({ SEND_BUFFER_BYTES_MAX: String(BUFFER), ...env });
@@ -32,7 +32,7 @@ async function rig(act: Act, env: Record<string, string> = {}) {
   const sessions = new Sessions({
     config,
     callers: new Callers(config),
-    clock: systemClock,
+    clock,
     guard,
     onMessage: (session, message) => act(session, Buffer.from(message).toString()),
     onEnded: (session, abrupt) => ended.push({ session, abrupt }),
@@ -156,6 +156,46 @@ for (const [kind, protocol] of Object.entries({ seed: undefined, json: JSON_V1 }
     client.socket.close();
   });
 }
+
+t.test('only one that takes nothing until the write deadline is closed', async (t) => {
+  let nowMs = 1_000;
+  const lagging: Session[] = [];
+  // Waiting for the socket: half of the buffer, and then MUCH. A drain leaves more than half.
+  const { sessions, ended, connect } = await rig(
+    (session) => {
+      for (; session.hasRoom; session.flush()) session.sendFrame({ type: 'answer', LARGE });
+      for (let i = 0; i < MUCH; i++) session.sendFrame({ type: 'answer', LARGE });
+      session.flush();
+      session.lagging();
+      lagging.push(session);
+    },
+    { SEND_BUFFER_BYTES_MAX: String(64 * 1024 * 1024), WRITE_DEADLINE_MS: '1000' },
+    { ...systemClock, monotonic: () => nowMs },
+  );
+  const client = await connect(JSON_V1);
+  client.socket.pause();
+  client.socket.send('much');
+  await eventually(() => lagging.length > 0);
+  const [session] = lagging;
+  t.equal(session?.laggingSinceMs, 1_000);
+  nowMs = 1_900;
+  client.socket.on('message', () => {
+    if (session?.laggingSinceMs !== 1_000) client.socket.pause();
+  });
+  client.socket.resume();
+  await eventually(() => session?.laggingSinceMs !== 1_000);
+  t.equal(session?.laggingSinceMs, 1_900, 'it took something');
+  t.equal(session?.hasRoom, false);
+  nowMs = 2_500;
+  await eventually(() => sessions.nowMs === nowMs);
+  t.equal(session?.state, 'open');
+  nowMs = 3_500;
+  await eventually(() => ended.length === 1);
+  client.socket.removeAllListeners('message');
+  client.socket.resume();
+  await eventually(() => client.closed !== null);
+  t.equal(client.closed, 4008);
+});
 
 t.test('one that never reads again is closed all the same', async (t) => {
   const { faults, ended, connect } = await rig((session) => {
