@@ -80,7 +80,7 @@ export class Control {
     const name = limit === 'frameBytesMax' ? 'FRAME_BYTES_MAX' : 'PUBLISH_BODY_BYTES_MAX';
     const bound = { bytesMax: this.limits[limit], name };
     this.#bodies.read(exchange, bound, (bytes) =>
-      this.run(exchange, use.bind(null, parseJsonBody(bytes))),
+      this.run(exchange, use.bind(null, parseJsonBody(bytes, this.limits.depthMax))),
     );
   }
 

@@ -1,7 +1,7 @@
 /**
  * A small JSON body as a plain object: of a control request, never of a publish. It names no member twice,
- * at whatever level, since JSON.parse would take the last and drop the others without a word. Its depth
- * cannot hurt: it is never written again.
+ * at whatever level, since JSON.parse would take the last and drop the others without a word. It is never
+ * written again, so its depth could hurt only here, where each level that is open is held.
  */
 import { isUtf8 } from 'node:buffer';
 import { RequestError } from '../core/errors.js';
@@ -15,13 +15,17 @@ import {
   QUOTE,
   scanString,
   skipSpace,
+  tooDeep,
 } from './json-scan.js';
 import { asBuffer } from './value-reader.js';
 
 const FIELD_CHARS_MAX = 60;
 
-/** Throws RequestError: empty_body, invalid_utf8, invalid_json, body_must_be_object, duplicate_key. */
-export function parseJsonBody(body: Uint8Array): Record<string, unknown> {
+/**
+ * A member's value may nest to `depthMax`. Throws RequestError: empty_body, invalid_utf8, invalid_json,
+ * body_must_be_object, too_deep, duplicate_key.
+ */
+export function parseJsonBody(body: Uint8Array, depthMax: number): Record<string, unknown> {
   const bytes = asBuffer(body);
   if (bytes.length === 0) throw new RequestError('empty_body', 'the body is empty');
   if (!isUtf8(bytes)) throw new RequestError('invalid_utf8', 'the body is not valid UTF-8');
@@ -29,7 +33,7 @@ export function parseJsonBody(body: Uint8Array): Record<string, unknown> {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new RequestError('body_must_be_object', 'the body must be a JSON object');
   }
-  refuseRepeatedMembers(bytes);
+  refuseRepeatedMembers(bytes, depthMax);
   return value as Record<string, unknown>;
 }
 
@@ -44,17 +48,21 @@ function parse(bytes: Buffer): unknown {
 
 /** An object or a list that is open: the names it has had, and the one whose value comes. */
 interface Level {
-  readonly names: Set<string>;
+  /** Null: a list, or it has had none yet. */
+  names: Set<string> | null;
   name: string;
 }
 
-/** Throws duplicate_key with the member's path. `bytes`: valid JSON. */
-function refuseRepeatedMembers(bytes: Buffer): void {
+/** Throws too_deep, or duplicate_key with the member's path. `bytes`: valid JSON. */
+function refuseRepeatedMembers(bytes: Buffer, depthMax: number): void {
   const levels: Level[] = [];
   for (let at = 0; at < bytes.length; ) {
     const byte = bytes[at];
-    if (byte === OPEN_BRACE || byte === OPEN_BRACKET) levels.push({ names: new Set(), name: '' });
-    else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) levels.pop();
+    if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
+      // The body itself is not counted.
+      if (levels.length > depthMax) throw tooDeep(depthMax, at);
+      levels.push({ names: null, name: '' });
+    } else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) levels.pop();
     if (byte !== QUOTE) {
       at++;
       continue;
@@ -71,6 +79,7 @@ function nameMember(levels: readonly Level[], name: string): void {
   const level = levels.at(-1);
   if (level === undefined) return;
   level.name = name;
+  level.names ??= new Set();
   if (level.names.has(name)) {
     const path = levels.map((one) => one.name).filter((one) => one !== '');
     throw duplicateKey(path.join('.').slice(0, FIELD_CHARS_MAX));
