@@ -81,8 +81,8 @@ export class Saves {
   #timer: NodeJS.Timeout | null = null;
   #timerMs = Number.POSITIVE_INFINITY;
   #underWay: Promise<void> | null = null;
-  /** Taken, and not stored yet. */
-  #inHand: readonly Part[] = [];
+  /** Taken, and neither stored nor refused yet. */
+  readonly #inHand = new Set<Part>();
   #state: 'open' | 'closed' = 'open';
 
   constructor(options: SavesOptions) {
@@ -181,7 +181,7 @@ export class Saves {
     const dirty = [...this.#dirty];
     const answers = [...dirty, ...this.#inHand].map((one) => one.answers.length);
     return {
-      cursors: new Set([...dirty, ...this.#inHand.map(({ tracker }) => tracker)]).size,
+      cursors: new Set([...dirty, ...[...this.#inHand].map(({ tracker }) => tracker)]).size,
       acks: answers.reduce((sum, n) => sum + n, 0),
     };
   }
@@ -251,21 +251,24 @@ export class Saves {
   }
 
   async #store(parts: readonly Part[]): Promise<void> {
-    this.#inHand = parts;
+    for (const part of parts) this.#inHand.add(part);
     const { store, clock, onFailed } = this.#options;
-    const saves = parts.flatMap((part) => part.durable ?? []);
+    const durable = parts.filter((part) => part.durable !== null);
+    const saves = durable.flatMap((part) => part.durable ?? []);
     const ephemeral = parts.filter((part) => part.ephemeral !== null);
     for (let attempt = 1; this.#state === 'open'; attempt++) {
       try {
+        // Stored once more after a later part has failed, they find the same ones missing.
+        for (const part of durable) part.missing = [];
         const onMissing = ({ id, sequence }: MissingMessage): unknown =>
-          parts.find(({ durable }) => durable?.id === id)?.missing.push(sequence);
+          durable.find((part) => part.durable?.id === id)?.missing.push(sequence);
         const lost = new Set(saves.length === 0 ? [] : await store.save(saves, onMissing));
         for (let one = ephemeral[0]; one?.ephemeral != null; one = ephemeral[0]) {
-          const { missing } = one;
+          const missing: number[] = [];
+          one.missing = missing;
           await store.saveEphemeral(one.ephemeral, (sequence) => missing.push(sequence));
           ephemeral.shift();
         }
-        this.#inHand = [];
         this.#stored(parts, lost);
         return;
       } catch (error) {
@@ -282,16 +285,25 @@ export class Saves {
   }
 
   /**
-   * What the database refuses, and always will, costs its own subscription: its sessions are told that
-   * they have it no more, nothing of it is settled, and who subscribes again is given it again.
+   * What the database refuses, and always will, costs its own subscription. Sessions of a durable one are
+   * told that they have it no more, nothing of it is settled, and who subscribes again is given it again.
+   * One that ends with its session goes on: it is told that what it gave up is nowhere.
    */
   async #apart(parts: readonly Part[]): Promise<void> {
-    if (parts.length > 1) for (const part of parts) await this.#store([part]);
-    else this.#stored(parts, new Set(parts.flatMap(({ durable }) => durable?.id ?? [])));
+    if (parts.length > 1) {
+      for (const part of parts) await this.#store([part]);
+      return;
+    }
+    for (const part of parts) {
+      part.missing = part.ephemeral?.deadLetters.map(({ sequence }) => sequence) ?? [];
+    }
+    this.#stored(parts, new Set(parts.flatMap(({ durable }) => durable?.id ?? [])));
   }
 
   #stored(parts: readonly Part[], lost: ReadonlySet<number>): void {
-    for (const { tracker, durable, ephemeral, answers, missing } of parts) {
+    for (const part of parts) {
+      const { tracker, durable, ephemeral, answers, missing } = part;
+      this.#inHand.delete(part);
       tracker.saving--;
       tracker.saves++;
       const isLost = durable !== null && lost.has(durable.id);
