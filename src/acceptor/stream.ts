@@ -49,7 +49,6 @@ export class Stream implements Receiver {
   readonly #options: StreamOptions;
   /** full: uWS keeps some of what was written; until it is gone nothing more is given to it. */
   #socket: 'ready' | 'full' = 'ready';
-  #lastWriteMs = 0;
 
   constructor(options: StreamOptions) {
     this.number = options.number;
@@ -138,9 +137,9 @@ export class Stream implements Receiver {
     this.end();
   }
 
-  /** A comment, once nothing else was written for as long. */
-  ping(nowMs: number, everyMs: number): void {
-    if (this.state === 'open' && nowMs - this.#lastWriteMs >= everyMs) this.#write(': ping\n\n');
+  /** A comment. What a full socket has yet to take serves as well. */
+  ping(): void {
+    if (this.hasRoom) this.#write(': ping\n\n');
   }
 
   /** The node shuts down: says so, and when to come back. */
@@ -187,7 +186,6 @@ export class Stream implements Receiver {
   }
 
   #write(text: string): void {
-    this.#lastWriteMs = this.#options.clock.monotonic();
     if (this.#exchange.write(text)) return;
     this.#socket = 'full';
     this.lagging();

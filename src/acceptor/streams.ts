@@ -12,6 +12,7 @@ import type { Exchange } from './exchange.js';
 import type { Guard } from './guard.js';
 import { Query, topicOf } from './query.js';
 import type { ReceiverSubscription } from './receiver.js';
+import { Rounds } from './rounds.js';
 import type { Sessions } from './sessions.js';
 import { Stream, turnAway } from './stream.js';
 import { STREAM_PARAMETERS, type StreamStart, streamStart } from './stream-start.js';
@@ -51,11 +52,15 @@ interface Opening {
 export class Streams {
   readonly #options: StreamsOptions;
   readonly #open = new Set<Stream>();
+  readonly #toPing: Rounds<Stream>;
   readonly #sweeper: NodeJS.Timeout;
+  #sweptAtMs: number;
   #state: 'open' | 'draining' = 'open';
 
   constructor(options: StreamsOptions) {
     this.#options = options;
+    this.#toPing = new Rounds(this.#open, options.limits.pingIntervalS * 1_000);
+    this.#sweptAtMs = options.clock.monotonic();
     this.#sweeper = setInterval(() => this.#sweep(), SWEEP_MS);
   }
 
@@ -165,16 +170,18 @@ export class Streams {
     guard.run('end of a stream', stream, () => subscriptions.receiverEnded(stream, false));
   }
 
+  /** Pings some of the streams, so that not all are written to in one turn; cuts those that take nothing. */
   #sweep(): void {
     const { clock, limits, guard } = this.#options;
     const nowMs = clock.monotonic();
     for (const stream of [...this.#open]) {
       const { laggingSinceMs } = stream;
       const isSlow = laggingSinceMs !== 0 && nowMs - laggingSinceMs >= limits.writeDeadlineMs;
-      guard.run('stream', stream, () => {
-        if (isSlow) stream.cut();
-        else stream.ping(nowMs, limits.pingIntervalS * 1_000);
-      });
+      if (isSlow) guard.run('write deadline', stream, () => stream.cut());
     }
+    for (const stream of this.#toPing.turns(nowMs - this.#sweptAtMs)) {
+      guard.run('ping', stream, () => stream.ping());
+    }
+    this.#sweptAtMs = nowMs;
   }
 }

@@ -167,3 +167,21 @@ t.test('a fault while it is being opened is answered 500, and its place is free'
   t.equal(sessions.size, 0);
   t.same(faults, ['Error: ACKED for a SubscribeWaiting']);
 });
+
+t.test('pings are spread over their interval, and each stream has its own', async (t) => {
+  const { startWorker, url } = await rig({ PING_INTERVAL_S: '4' });
+  const worker = startWorker();
+  const streams: EventStream[] = [];
+  for (let n = 0; n < 8; n++) {
+    const opening = EventStream.open(url);
+    await eventually(() => worker.subscribes.length > n);
+    for (const op of worker.subscribes.slice(-1)) worker.open(op, 0);
+    streams.push(await opening);
+  }
+  // The first comment is that of the connection.
+  const pinged = (): number => streams.filter(({ comments }) => comments > 1).length;
+  await eventually(() => pinged() > 0);
+  t.ok(pinged() < 8, `${pinged()} of 8 at once`);
+  await eventually(() => pinged() === 8, 8_000);
+  for (const stream of streams) stream.close();
+});
