@@ -59,6 +59,10 @@ async function came(t: Test, session: Subscriber, runs: string[]): Promise<void>
   t.same(runsOf(session), runs);
   for (const { sequence } of session.messages)
     session.send({ type: 'ack', topic: TOPIC, sequence });
+  // Once this is answered the node has them: who closes before has not acknowledged for sure.
+  const asked = runs.join();
+  session.send({ type: 'heartbeat', ref: asked });
+  await session.waitFor(({ ref }) => ref === asked);
 }
 
 t.test('a dump restored into a new database, while no node runs', async (t) => {
