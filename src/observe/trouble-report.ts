@@ -5,7 +5,7 @@
 import type { Trouble } from './outages.js';
 
 const SEND_MS = 1_000;
-/** Nobody says the end of most kinds. */
+/** Nobody says the end of most kinds: of more, the one not heard of for longest is forgotten. */
 const KINDS_MAX = 100;
 
 export interface TroubleReportOptions {
@@ -15,7 +15,7 @@ export interface TroubleReportOptions {
 
 export class TroubleReport {
   readonly #options: TroubleReportOptions;
-  /** Of each kind under way: the latest, and how many were not sent yet. */
+  /** Of each kind under way: the latest, and how many were not sent yet. The last heard of is at the end. */
   readonly #kinds = new Map<string, { trouble: Trouble; times: number }>();
   #timer: NodeJS.Timeout | null = null;
   #state: 'open' | 'closed' = 'open';
@@ -28,11 +28,13 @@ export class TroubleReport {
     if (this.#state === 'closed') return;
     const known = this.#kinds.get(trouble.kind);
     if (known === undefined) {
-      if (this.#kinds.size >= KINDS_MAX) this.#kinds.clear();
+      if (this.#kinds.size >= KINDS_MAX) this.#forgetOne();
       this.#kinds.set(trouble.kind, { trouble, times: 0 });
       this.#options.trouble(trouble, 1);
       return;
     }
+    this.#kinds.delete(trouble.kind);
+    this.#kinds.set(trouble.kind, known);
     known.trouble = trouble;
     known.times++;
     this.#timer ??= setTimeout(() => this.#send(), SEND_MS).unref();
@@ -48,6 +50,14 @@ export class TroubleReport {
   close(): void {
     this.#state = 'closed';
     if (this.#timer !== null) clearTimeout(this.#timer);
+  }
+
+  #forgetOne(): void {
+    for (const [kind, { trouble, times }] of this.#kinds) {
+      if (times > 0) this.#options.trouble(trouble, times);
+      this.#kinds.delete(kind);
+      return;
+    }
   }
 
   #send(): void {
