@@ -150,7 +150,8 @@ export class Streams {
     const { start, kind } = asked;
     if (op.gap !== null) stream.gap(topic, op.gap);
     else if (kind === 'unknown') {
-      stream.gap(topic, { from: 1, to: head, reason: 'unknown_position' });
+      // Of an empty topic it can have missed nothing.
+      if (head > 0) stream.gap(topic, { from: 1, to: head, reason: 'unknown_position' });
     } else if (start.from === 'sequence' && start.sequence > head + 1) {
       stream.gap(topic, { from: head + 1, to: start.sequence - 1, reason: 'ahead' });
     }

@@ -144,6 +144,16 @@ t.test('a place that is not there is told as a gap, and the stream goes on', asy
   }
 });
 
+t.test('of an empty topic nothing was missed, wherever one says to have been', async (t) => {
+  const url = await makeTopic('gaps.empty', 0);
+  const stream = await EventStream.open(url, 'of another service');
+  await eventually(() => stream.lastEventId !== '');
+  await publish('{"topic":"gaps.empty","payload":1}');
+  await eventually(() => stream.sequences().length === 1);
+  t.same(stream.of('gap'), []);
+  stream.close();
+});
+
 t.test('what is wrong in the URL is 400 and named, a missing topic 404', async (t) => {
   const url = await makeTopic('strict', 1);
   const cases: readonly [query: string, code: string, field: string][] = [
