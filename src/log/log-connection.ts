@@ -56,14 +56,29 @@ export async function openConnection(
 
 /** A pool of such sessions, for what is not an append. */
 export function openPool(options: ConnectionOptions, connectionsMax: number): KeptPool {
+  const first = clientConfig(options);
   const config: pg.PoolConfig = {
-    ...clientConfig(options),
+    ...first,
     // The settings go by SET: a pooler refuses those it does not know at connect.
     onConnect: (client) => configure(client as BoundedClient),
     max: connectionsMax,
-    Client: BoundedClient,
+    // The pool would give each the config that it was made with, and its certificates.
+    Client: class extends BoundedClient {
+      constructor() {
+        super(configNow(options) ?? first);
+      }
+    },
   };
   return new KeptPool(new pg.Pool(config), systemClock);
+}
+
+/** Null while a file that the URL names is not to be read: pg's pool takes no error at that place. */
+function configNow(options: ConnectionOptions): ReturnType<typeof clientConfig> | null {
+  try {
+    return clientConfig(options);
+  } catch {
+    return null;
+  }
 }
 
 function clientConfig(options: ConnectionOptions): pg.ClientConfig & { answerMs: number } {

@@ -7,6 +7,7 @@ import pg from 'pg';
 import t from 'tap';
 import { checkDatabase } from '../../../src/log/database-check.js';
 import { databaseTarget } from '../../../src/log/database-target.js';
+import { openPool } from '../../../src/log/log-connection.js';
 import { serverAccount } from '../../../src/supervisor/account.js';
 import { AUTHORITY, CERTIFICATE, KEY } from '../../support/certificate.js';
 import { eventually } from '../../support/eventually.js';
@@ -90,6 +91,24 @@ t.test('a server that has TLS', async () => {
     ],
     [IP, '?sslcert=DIR/crt&sslkey=DIR/key', /^tls$/],
   ]);
+});
+
+t.test('a pool reads a renewed file of certificates for its next session', async (t) => {
+  const renewed = path.join(folder, 'renewed');
+  writeFileSync(renewed, CERTIFICATE);
+  const databaseUrl = `${server.url}?sslmode=verify-ca&sslrootcert=${renewed}`;
+  const options = { databaseUrl, applicationName: 'test/renewed' };
+  const [pool, other] = [openPool(options, 1), openPool(options, 1)];
+  t.teardown(() => Promise.all([pool.end(), other.end()]));
+  await t.rejects(pool.query('SELECT 1'), { message: /certificate/ });
+  rmSync(renewed);
+  await t.rejects(
+    other.query('SELECT 1'),
+    { message: /certificate/ },
+    'while it is away the first',
+  );
+  writeFileSync(renewed, AUTHORITY);
+  await eventually(async () => (await pool.query('SELECT 1').catch(() => null))?.rowCount === 1);
 });
 
 t.test('PGSSLMODE counts where the URL does not say', async () => {
