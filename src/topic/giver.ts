@@ -139,8 +139,17 @@ export class Giver {
       this.#send(tracker, batches);
       if (cursor.delivered === before) return;
     }
-    for (const subscription of tracker.subscriptions)
-      this.#options.feeder.tellCaughtUp(subscription);
+    this.#tellCaughtUp(tracker);
+  }
+
+  /** What waits behind another of its key was taken, and is not given yet. */
+  #tellCaughtUp(tracker: Tracker): void {
+    const waiting = [...tracker.subscriptions].filter((one) => Number.isFinite(one.caughtUpAt));
+    if (waiting.length === 0) return;
+    const parked = firstParked(tracker);
+    for (const one of waiting) {
+      if (parked > one.caughtUpAt) this.#options.feeder.tellCaughtUp(one);
+    }
   }
 
   #handleNew(tracker: Tracker, rows: readonly LogRow[], batches: readonly Batch[]): void {
@@ -299,6 +308,13 @@ function leastBusy(batches: readonly Batch[], row: LogRow): Batch | null {
     if (best === null || member.held < (best.subscription.member?.held ?? 0)) best = batch;
   }
   return best;
+}
+
+/** The lowest sequence that waits behind another of its key; Infinity: none does. */
+function firstParked({ cursor }: Tracker): number {
+  if (cursor.parked === 0) return Number.POSITIVE_INFINITY;
+  const parked = cursor.entries().filter(({ state }) => state === 'parked');
+  return parked.reduce((least, { sequence }) => Math.min(least, sequence), Infinity);
 }
 
 /** Rows that follow what was delivered; null: they must be read. */

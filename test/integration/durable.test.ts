@@ -273,6 +273,24 @@ for (const { mode, node } of nodes) {
     for (const session of sessions) session.close();
   });
 
+  t.test(`${mode}: by key, who comes late has caught up when the last of a key came`, async (t) => {
+    const topic = 'd.late';
+    await join(node, topic, { subscription: 'maker' }).then((maker) => maker.close());
+    for (let n = 1; n <= 3; n++) await publish(node, topic, n, { key: 'k' });
+    const options = { ordering: 'key', ack_wait_ms: 60_000, start: { from: 'earliest' } };
+    const session = await join(node, topic, options);
+    const isCaughtUp = ({ type }: Frame): boolean => type === 'caught_up';
+    for (const sequence of [1, 2]) {
+      await eventually(() => session.messages.length === sequence);
+      // With the first one it would have been there by now.
+      if (sequence === 2) t.notOk(session.control.some(isCaughtUp));
+      session.send({ type: 'ack', topic, sequence });
+    }
+    t.match(await session.waitFor(isCaughtUp), { topic, sequence: 3 });
+    t.same(sequencesOf(session), [1, 2, 3]);
+    session.close();
+  });
+
   t.test(`${mode}: one key's burst takes no room from the others`, async (t) => {
     const topic = 'd.burst';
     const options = { ordering: 'key', ack_wait_ms: 60_000 };
