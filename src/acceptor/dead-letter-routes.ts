@@ -198,8 +198,15 @@ class DeadLetterRoutes {
 
   async #purge(filter: LetterFilter): Promise<number> {
     const { browsing } = this.#control;
-    const answers = await browsing.all<{ purged: number }>('dead-letters.purge', { ...filter });
-    return sum(answers.map(({ result }) => result.purged));
+    type Purged = { purged: number; more: boolean };
+    let purged = 0;
+    // Each ask takes its turn with those of others.
+    for (let more = true; more; ) {
+      const answers = await browsing.all<Purged>('dead-letters.purge', { ...filter });
+      purged += sum(answers.map(({ result }) => result.purged));
+      more = answers.some(({ result }) => result.more);
+    }
+    return purged;
   }
 
   /** One dead letter a line, page by page at the client's pace. */

@@ -5,6 +5,7 @@
  * path of a message.
  */
 
+import { systemClock } from '../core/clock.js';
 import { RequestError } from '../core/errors.js';
 import type { LogRow } from '../core/message.js';
 import { isoTime } from '../core/time.js';
@@ -25,6 +26,8 @@ import { type DeliveryView, traceView } from './trace-view.js';
 /** A page stops after this many payload bytes. */
 const PAGE_BYTES_MAX = 4 * 1024 * 1024;
 const PURGE_CHUNK = 1_000;
+/** One ask purges for about so long: the pool's places are few, and whoever asks waits 10 s at most. */
+const PURGE_MS = 2_000;
 const NOTHING = new Uint8Array(0);
 
 export interface BrowsedLog
@@ -196,17 +199,20 @@ export class BrowseCalls {
     return { result: { ids, ends, more }, body };
   }
 
+  /** `more`: there may be more; to be asked again. */
   async #purge({
     after: _,
     limit: __,
     lines: ___,
     ...filter
   }: FilterArgs): Promise<{ result: unknown }> {
+    const until = systemClock.monotonic() + PURGE_MS;
     let purged = 0;
     for (;;) {
       const went = await this.#log.subscriptions.purgeDeadLetters(filter, PURGE_CHUNK);
       purged += went;
-      if (went < PURGE_CHUNK) return { result: { purged } };
+      const more = went === PURGE_CHUNK;
+      if (!more || systemClock.monotonic() >= until) return { result: { purged, more } };
     }
   }
 

@@ -104,6 +104,42 @@ t.test('readers of full pages, and of ids that no day narrows, hold up nobody el
   t.same(rows, [{ purpose: 'browse' }], 'no session of a worker has read a page');
 });
 
+t.test('purges that take their time end, and hold up no reader', async (t) => {
+  const topics = ['purged.a', 'purged.b'];
+  const session = await Subscriber.open(node.wsUrl, 'json');
+  for (const topic of topics) await session.subscribe(topic);
+  await client.query(
+    `INSERT INTO conduit.dead_letters (topic_id, session, sequence, message_id, published_at,
+       content_type, payload, reason, attempts, first_failed_at, last_failed_at)
+     SELECT t.id, 's', n, gen_random_uuid(), now(), 0, '{}', 'rejected', 1, now(), now()
+     FROM conduit.topics t, generate_series(1, 3500) n WHERE t.name = ANY ($1)`,
+    [topics],
+  );
+  // Four chunks of each: longer than one answer may take.
+  await client.query(`CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS
+      'BEGIN PERFORM pg_sleep(3); RETURN NULL; END';
+    CREATE TRIGGER slow AFTER DELETE ON conduit.dead_letters EXECUTE FUNCTION slow()`);
+  const ends: string[] = [];
+  const purges = topics.map(async (topic) => {
+    const headers = { 'content-type': 'application/json' };
+    const more = { method: 'POST', headers, body: JSON.stringify({ topic }) };
+    const answer = await request(`${node.url}/api/dead-letters/purge`, more);
+    ends.push(topic);
+    return answer;
+  });
+  await eventually(async () => {
+    const sleeping = `SELECT 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep'`;
+    return (await client.query(sleeping)).rowCount === topics.length;
+  });
+  t.equal((await get('deferred')).status, 200);
+  t.same(ends, [], 'a reader is answered between');
+  for (const answer of await Promise.all(purges)) {
+    t.match([answer.status, answer.body], [200, { purged: 3_500 }]);
+  }
+  await client.query('DROP FUNCTION slow() CASCADE');
+  session.close();
+});
+
 t.test('the workers do not answer what the pool does', async (t) => {
   const page = await get('topics/read/messages?limit=2&from_sequence=2');
   t.match(page.body, { messages: [{ sequence: 2 }, { sequence: 3 }], next: 4 });
