@@ -67,5 +67,5 @@ t.test('kill -9 of PostgreSQL under load loses nothing and the node recovers', a
     return got === verdict.rows;
   });
   t.same(subscriber.disorder, []);
-  t.equal((await request(`${node.url}/api/health`, {})).status, 200);
+  await eventually(async () => (await request(`${node.url}/api/health`, {})).status === 200);
 });
