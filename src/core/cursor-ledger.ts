@@ -144,6 +144,16 @@ export class CursorLedger {
     return true;
   }
 
+  /** Everything delivered that has no entry; false: there was none. */
+  settleAllPlain(): boolean {
+    if (this.#entries.size === 0) return this.settleUpTo(this.#delivered);
+    let isAny = false;
+    this.eachUnsettled(this.#delivered, (sequence) => {
+      if (this.settlePlain(sequence)) isAny = true;
+    });
+    return isAny;
+  }
+
   /** Everything up to `sequence` but redriven dead letters; false: all was settled. */
   settleUpTo(sequence: number): boolean {
     for (const entry of this.entries()) {

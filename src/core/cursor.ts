@@ -132,10 +132,7 @@ export class Cursor {
     this.#chooseSole();
   }
 
-  /**
-   * The session is gone, or has unsubscribed. After an abrupt end what it held has failed; else it goes
-   * to others at once and does not count.
-   */
+  /** After an abrupt end what it held has failed; else that goes to others at once and does not count. */
   detach(member: Member, end: 'clean' | 'abrupt', nowMs: number): void {
     if (this.#sole === member) this.#makeEntries();
     this.#members.delete(member);
@@ -222,6 +219,11 @@ export class Cursor {
       if (this.#ledger.isPlain(one) && this.settle(member, one, nowMs)) isAny = true;
     });
     return isAny;
+  }
+
+  /** All that the only member was sent without an entry. */
+  settlePlain(nowMs: number): void {
+    if (this.#ledger.settleAllPlain()) this.#sole?.progress.settled(this.delivered, nowMs);
   }
 
   /** False as for `settle`; only who holds it may say so. */

@@ -72,9 +72,17 @@ export class Giver {
     const { tracker, member } = subscription;
     const entries = subscription.giving ?? [];
     subscription.giving = null;
-    if (tracker === null) return;
+    if (tracker === null || member === null) return;
+    const { cursor } = tracker;
+    if (subscription.ack === 'none' && tracker.state !== 'ended') {
+      const nowMs = this.#options.clock.monotonic();
+      for (const entry of entries.slice(0, taken)) {
+        if (cursor.entry(entry.sequence) === entry) cursor.settle(member, entry.sequence, nowMs);
+      }
+      this.#options.onGiven(tracker);
+    }
     for (const entry of entries.slice(taken)) {
-      if (entry.member === member) tracker.cursor.takeBack(entry);
+      if (entry.member === member) cursor.takeBack(entry);
     }
     // Nothing newer may overtake a first attempt.
     if (tracker.cursor.hasReturning) subscription.group?.leave(subscription);
@@ -182,7 +190,6 @@ export class Giver {
     batch.entries.push(entry);
     batch.bytes += rowBytes(row);
     tracker.cursor.give(entry, member, nowMs);
-    if (subscription.ack === 'none') tracker.cursor.settle(member, entry.sequence, nowMs);
   }
 
   /** An empty batch for each session that takes messages now. */

@@ -215,13 +215,14 @@ export class Subscription {
   }
 
   /**
-   * Without acknowledgements what was sent is settled; without a window the oldest fall out, unless
+   * Without acknowledgements what was sent is settled, of what is given one by one what the socket is
+   * known to have taken (see Giver); without a window the oldest fall out, unless
    * they are given one by one: that is never more than a window, and what is parked was not sent.
    */
   settleUnacknowledged(nowMs: number): void {
     const { tracker, member } = this;
     if (tracker === null || member === null) return;
-    if (this.ack === 'none') tracker.cursor.settleUpTo(member, tracker.cursor.delivered, nowMs);
+    if (this.ack === 'none') tracker.cursor.settlePlain(nowMs);
     else if (!this.#isWindowed && tracker.sole === this) {
       this.topic.counts.untracked += tracker.cursor.trackNewest(TRACKED_MAX);
     }

@@ -65,6 +65,38 @@ for (const format of ['seed', 'json', 'msgpack'] satisfies Format[]) {
   });
 }
 
+for (const format of ['seed', 'json'] satisfies Format[]) {
+  t.test(`what a full ${format} socket refuses, given one by one, comes later`, async (t) => {
+    const node = await startNode({ SEND_BUFFER_BYTES_MAX: '65536' });
+    t.teardown(() => node.kill9());
+    const slow = await Subscriber.open(node.wsUrl, format);
+    slow.keep = false;
+    // Its order was chosen by one that acknowledges: that makes it one by one for whoever comes.
+    const maker = await Subscriber.open(node.wsUrl);
+    await maker.subscribe('ordered', { subscription: 's', ordering: 'key' });
+    maker.close();
+    await eventually(() => maker.closed !== null);
+    await slow.subscribe('filling', { ack: 'none' });
+    await slow.subscribe('ordered', { subscription: 's', ack: 'none' });
+    slow.socket.pause();
+    // More than the kernel's buffers of both ends take.
+    const filling = 24 * BATCH;
+    for (let from = 0; from < filling; from += BATCH) {
+      t.equal(await publishBatch(node.url, 'filling', from), 200);
+    }
+    t.equal(await publishBatch(node.url, 'ordered', 0), 200);
+    const state = async (): Promise<unknown> =>
+      (await request(`${node.url}/api/subscriptions/ordered/s`, {})).body['delivered'];
+    await eventually(async () => Number(await state()) > 0);
+    slow.socket.resume();
+    await eventually(() => slow.sequences.get('filling')?.length === filling);
+    await eventually(() => slow.sequences.get('ordered')?.at(-1) === BATCH);
+    t.equal(slow.sequences.get('ordered')?.length, BATCH);
+    t.same(slow.disorder, []);
+    slow.close();
+  });
+}
+
 t.test('of 300 sessions some stop reading for a while: nobody misses anything', async (t) => {
   const node = await startNode({ SEND_BUFFER_BYTES_MAX: '65536' });
   t.teardown(() => node.kill9());
