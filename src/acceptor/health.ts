@@ -46,6 +46,14 @@ export function checksOf(workers: readonly WorkerHealth[]): Checks {
   };
 }
 
+/** As GET /api/health shows a worker; ages in ms. */
+export function workerView({ log, heads_ms, vitals }: WorkerHealth): object {
+  if (vitals === null) return { log, heads_ms };
+  const { releaseMs, dueMs, stuckMs, upkeepMs, listening } = vitals;
+  const outbox = { looked_ms: releaseMs, oldest_due_ms: dueMs, stuck_ms: stuckMs, listening };
+  return { log, heads_ms, outbox, upkeep_ms: upkeepMs };
+}
+
 function logTrouble({ log }: WorkerHealth): string | null {
   return log.state === 'open' ? null : (LOG_TROUBLE[log.state] ?? 'not open');
 }

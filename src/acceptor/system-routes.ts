@@ -2,7 +2,7 @@
 import { processMs } from '../thread/control.js';
 import type { Control } from './control.js';
 import type { Exchange } from './exchange.js';
-import { checksOf, type WorkerHealth } from './health.js';
+import { checksOf, type WorkerHealth, workerView } from './health.js';
 
 export interface SystemRoutesOptions {
   control: Control;
@@ -71,7 +71,7 @@ export class SystemRoutes {
         ...(inMemory ? { warning: 'messages are in memory: nothing survives a restart' } : {}),
         version,
         node: nodeId,
-        workers,
+        workers: workers.map(workerView),
       });
     });
   }

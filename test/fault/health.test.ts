@@ -29,7 +29,7 @@ interface Answer {
   body: {
     code?: string;
     checks?: Record<string, string>;
-    workers?: { vitals: { dueMs: number } }[];
+    workers?: { outbox: { oldest_due_ms: number } }[];
   };
 }
 
@@ -98,8 +98,9 @@ t.test('how long the oldest due message waits is shown', async (t) => {
   await admin.query('SELECT pg_advisory_lock($1, $2)', [0x0b0c, Number(rows[0]?.id)]);
   await admin.query("SELECT conduit.publish('known', '1')");
   const dueMs = async (): Promise<number> =>
-    (await ask('/api/health')).body.workers?.[0]?.vitals.dueMs ?? -1;
+    (await ask('/api/health')).body.workers?.[0]?.outbox.oldest_due_ms ?? -1;
   await eventually(async () => (await dueMs()) > 1_500);
+  t.notMatch(JSON.stringify((await ask('/api/health')).body), /"[a-z]+[A-Z]\w*":/, 'in snake_case');
   t.match(await ask('/readyz'), { status: 200 }, 'a publish is served all the same');
   await admin.query('SELECT pg_advisory_unlock_all()');
   await eventually(async () => (await dueMs()) === 0);
