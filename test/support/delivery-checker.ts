@@ -70,6 +70,8 @@ interface Feed {
   next: number | null;
   /** Everything that came, with the event's place in the history. */
   got: Map<number, Delivered>;
+  /** When each came last. */
+  lastAt: Map<number, number>;
   /** First deliveries of messages that the subscription had not been given before. */
   firsts: Delivered[];
 }
@@ -213,6 +215,7 @@ class Judge {
     if (life === undefined) this.#ephemeral(event, feed, text);
     else this.#durable(event, feed, life, text);
     if (!feed.got.has(event.sequence)) feed.got.set(event.sequence, event);
+    feed.lastAt.set(event.sequence, event.at);
   }
 
   #ephemeral(event: Delivered, feed: Feed, text: string): void {
@@ -283,7 +286,7 @@ class Judge {
       return;
     }
     const isExact = !said.cumulative;
-    for (const sequence of meant(said, connection)) {
+    for (const sequence of bound(said, connection)) {
       const known = life.confirmed.get(sequence);
       if (known !== undefined && (known.isExact || !isExact)) continue;
       const at = known?.at ?? event.at;
@@ -387,7 +390,7 @@ function newLife(end: DurableEnd): Life {
 }
 
 function newFeed(connection: Connection): Feed {
-  return { connection, next: null, got: new Map(), firsts: [] };
+  return { connection, next: null, got: new Map(), lastAt: new Map(), firsts: [] };
 }
 
 function place({ topic, sequence }: { topic: string; sequence: number }): string {
@@ -407,6 +410,19 @@ function meant(said: Said, connection: Connection): number[] {
   return [...got.values()]
     .filter(({ sequence, at }) => sequence <= said.sequence && at <= said.at)
     .map(({ sequence }) => sequence);
+}
+
+/**
+ * Those of them that the server is bound by once it has confirmed: a cumulative ack does not speak of what
+ * came again after the message that it names, since the two may have crossed.
+ */
+function bound(said: Said, connection: Connection): number[] {
+  const all = meant(said, connection);
+  const feed = connection.feeds.get(said.topic);
+  const named = feed?.got.get(said.sequence);
+  if (!said.cumulative || feed === undefined) return all;
+  const before = named?.at ?? said.at;
+  return all.filter((sequence) => (feed.lastAt.get(sequence) ?? before) <= before);
 }
 
 /** Another session ended in between: what it had not been sent yet comes to others at once. */

@@ -260,6 +260,15 @@ t.test('a delivery after the confirmed ack is found, on whichever session', asyn
   cumulative.say(1, 3, 'ack', { cumulative: true });
   cumulative.deliver(1, 1, 2);
   t.same(kinds(cumulative), ['redelivered']);
+  // What came again behind the message that it names may have crossed it.
+  const crossed = audit(3, 0);
+  for (const sequence of [1, 2, 3]) crossed.deliver(1, sequence);
+  crossed.deliver(1, 1, 2);
+  crossed.say(1, 3, 'ack', { cumulative: true });
+  crossed.deliver(1, 1, 3);
+  t.same(kinds(crossed), []);
+  crossed.deliver(1, 2, 2);
+  t.same(kinds(crossed), ['redelivered']);
 });
 
 t.test('a dead letter that is there twice, acknowledged or not in the log is found', async (t) => {
