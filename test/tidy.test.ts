@@ -6,7 +6,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import ts from 'typescript';
-import { readMigrations } from '../src/log/migration-files.js';
+import { readMigrations } from '../src/log/postgres/upkeep/migration-files.js';
 import { lengthOf, lineOf, readSources, type Source, visit } from './support/source-tree.js';
 
 const PACKAGE_FOLDER = fileURLToPath(new URL('../../', import.meta.url));

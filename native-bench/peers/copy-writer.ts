@@ -7,7 +7,7 @@ import { finished } from 'node:stream/promises';
 import pg from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
 import type { Publication } from '../../src/core/message.js';
-import { CopyBuffer, copyBytes } from '../../src/log/copy-rows.js';
+import { CopyBuffer, copyBytes } from '../../src/log/postgres/append/copy-rows.js';
 import { endWithParent } from './own-program.js';
 
 export interface CopyReport {

@@ -15,25 +15,25 @@ import {
   UNSUBSCRIBED_TOPIC_DELETED,
   type UnsubscribedOp,
 } from '../thread/ops.js';
-import { Bodies } from './bodies.js';
-import { Browsing } from './browsing.js';
-import { Callers } from './callers.js';
-import { Control } from './control.js';
-import { deadLetterRoutes } from './dead-letter-routes.js';
-import { Deliveries } from './deliveries.js';
-import { Guard } from './guard.js';
-import { PublishRoutes } from './publish-routes.js';
-import { Publishing } from './publishing.js';
-import type { Waiting } from './requests.js';
-import { mountRoutes, type Route } from './router.js';
-import { SessionFrames } from './session-frames.js';
-import { Sessions } from './sessions.js';
-import { Streams } from './streams.js';
-import { subscriptionRoutes } from './subscription-routes.js';
-import { Subscriptions } from './subscriptions.js';
-import { SystemRoutes } from './system-routes.js';
-import { TopicRoutes } from './topic-routes.js';
-import { Workers } from './workers.js';
+import { Deliveries } from './delivery/deliveries.js';
+import { Bodies } from './http/bodies.js';
+import { Callers } from './http/callers.js';
+import { Guard } from './http/guard.js';
+import { mountRoutes, type Route } from './http/router.js';
+import { Browsing } from './routes/browsing.js';
+import { Control } from './routes/control.js';
+import { deadLetterRoutes } from './routes/dead-letter-routes.js';
+import { PublishRoutes } from './routes/publish-routes.js';
+import { subscriptionRoutes } from './routes/subscription-routes.js';
+import { SystemRoutes } from './routes/system-routes.js';
+import { TopicRoutes } from './routes/topic-routes.js';
+import { SessionFrames } from './session/session-frames.js';
+import { Sessions } from './session/sessions.js';
+import { Streams } from './session/streams.js';
+import { Subscriptions } from './session/subscriptions.js';
+import { Publishing } from './workers/publishing.js';
+import type { Waiting } from './workers/requests.js';
+import { Workers } from './workers/workers.js';
 
 /** How often a drain looks whether everything under way was answered. */
 const DRAIN_POLL_MS = 10;

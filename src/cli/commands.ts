@@ -4,7 +4,7 @@ import { effectiveTable } from '../config/effective.js';
 import { heldMemoryTable, machineBytes } from '../config/held-memory.js';
 import { ConfigError, type Environment, loadConfig } from '../config/load-config.js';
 import { withLocalDefaults } from '../config/local-defaults.js';
-import { connectionsLine } from '../log/connection-budget.js';
+import { connectionsLine } from '../log/postgres/session/connection-budget.js';
 import { runNode } from '../main.js';
 import { pendingSql, prepareDatabase } from '../supervisor/database.js';
 import { Patience } from '../supervisor/patience.js';

@@ -3,9 +3,9 @@
  * thread of piscina, on database connections of that thread.
  */
 import { workerData } from 'piscina';
-import { BrowseReader } from '../log/browse-reader.js';
-import { type BrowseAsk, packBrowsed } from '../log/browsed.js';
-import type { PageReaderOptions } from '../log/page-reader.js';
+import { type BrowseAsk, packBrowsed } from '../log/contract/browsed.js';
+import { BrowseReader } from '../log/postgres/browse-reader.js';
+import type { PageReaderOptions } from '../log/postgres/page-reader.js';
 import type { PoolResult } from '../thread/pool-port.js';
 import { taskResult } from './task-result.js';
 

@@ -7,7 +7,7 @@
 import { fileURLToPath } from 'node:url';
 import type { ResourceLimits } from 'node:worker_threads';
 import { Piscina } from 'piscina';
-import type { PageReaderOptions } from '../log/page-reader.js';
+import type { PageReaderOptions } from '../log/postgres/page-reader.js';
 import type { PoolResult } from '../thread/pool-port.js';
 
 const THREADS_DEFAULT = 1;

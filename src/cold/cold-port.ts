@@ -3,8 +3,8 @@
  * asked for, and passes the bytes on without looking into them. Errors travel as ids.
  */
 import type { MessagePort } from 'node:worker_threads';
-import { messageOf } from '../log/log-errors.js';
-import { LOG_UNREACHABLE } from '../log/log-refusal.js';
+import { messageOf } from '../log/contract/log-errors.js';
+import { LOG_UNREACHABLE } from '../log/contract/log-refusal.js';
 import {
   type PoolAnswer,
   type PoolRequest,

@@ -3,10 +3,10 @@
  * connections of that thread; the hot threads pay for none of it.
  */
 import { workerData } from 'piscina';
-import type { ReadRange } from '../log/message-log.js';
-import { packPage } from '../log/packed-page.js';
-import type { PageReaderOptions } from '../log/page-reader.js';
-import { PageReader } from '../log/page-reader.js';
+import type { ReadRange } from '../log/contract/message-log.js';
+import { packPage } from '../log/contract/packed-page.js';
+import type { PageReaderOptions } from '../log/postgres/page-reader.js';
+import { PageReader } from '../log/postgres/page-reader.js';
 import type { PoolResult } from '../thread/pool-port.js';
 import { taskResult } from './task-result.js';
 

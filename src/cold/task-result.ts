@@ -1,7 +1,7 @@
 /** How a task of a pool ends: with bytes that are moved, or with an error as it changes threads. */
 import { move } from 'piscina';
 import { RequestError } from '../core/errors.js';
-import { messageOf } from '../log/log-errors.js';
+import { messageOf } from '../log/contract/log-errors.js';
 import { type PoolResult, poolFailure } from '../thread/pool-port.js';
 
 /** What is no RequestError is a bug and rejects: piscina passes it on, and the thread lives. */

@@ -4,11 +4,11 @@
  * line.
  */
 import { EXIT_CONFIG, EXIT_LATER } from '../config/config.js';
-import { checkDatabase } from '../log/database-check.js';
-import { LogConfigurationError } from '../log/log-configuration-error.js';
-import { messageOf } from '../log/log-errors.js';
-import { migrate, printMigrations } from '../log/migrations.js';
-import { isTransient } from '../log/transient.js';
+import { LogConfigurationError } from '../log/contract/log-configuration-error.js';
+import { messageOf } from '../log/contract/log-errors.js';
+import { checkDatabase } from '../log/postgres/session/database-check.js';
+import { isTransient } from '../log/postgres/session/transient.js';
+import { migrate, printMigrations } from '../log/postgres/upkeep/migrations.js';
 import type { Patience } from './patience.js';
 import { StartRefused } from './start-refused.js';
 

@@ -7,7 +7,7 @@ import { type MessagePort, Worker } from 'node:worker_threads';
 import { type Config, EXIT_LATER } from '../config/config.js';
 import { systemClock } from '../core/clock.js';
 import { SharedCount } from '../core/shared-count.js';
-import { messageOf } from '../log/log-errors.js';
+import { messageOf } from '../log/contract/log-errors.js';
 import type { Logger } from '../observe/logger.js';
 import { Outages } from '../observe/outages.js';
 import type { AcceptorStart, FromThread, LeftOver, WorkerStart } from '../thread/control.js';

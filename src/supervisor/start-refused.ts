@@ -4,7 +4,7 @@
  * operator, without secrets.
  */
 import { EXIT_CONFIG } from '../config/config.js';
-import { LogConfigurationError } from '../log/log-configuration-error.js';
+import { LogConfigurationError } from '../log/contract/log-configuration-error.js';
 
 const EXIT_FAULT = 1;
 

@@ -10,7 +10,7 @@
  * has at most linkDeliverBytesMax bytes of DELIVER and DELIVER_GROUP under way to one acceptor, given
  * back by CREDIT. Full: the worker stops feeding that acceptor; its readers lag and are fed from the
  * hot cache or the log once credit is back. Acknowledgements have credit of their own (link.ts); full:
- * error `busy`. What one session may have of all of these is bounded in acceptor/session-load.ts.
+ * error `busy`. What one session may have of all of these is bounded in acceptor/session/session-load.ts.
  *
  * Subscriptions. A session may have several to one topic, so operations name a subscription by a number
  * that the acceptor gives it at SUBSCRIBE, unique on that acceptor while it runs.

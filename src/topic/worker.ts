@@ -8,7 +8,7 @@ import type { Clock } from '../core/clock.js';
 import type { ErrorCode } from '../core/errors.js';
 import { RequestError } from '../core/errors.js';
 import type { LogRow } from '../core/message.js';
-import { BrowseCalls } from '../log/browse-calls.js';
+import { BrowseCalls } from '../log/contract/browse-calls.js';
 import type {
   FirstResult,
   LogPage,
@@ -18,30 +18,30 @@ import type {
   ReadRange,
   TopicCommit,
   TopicRecord,
-} from '../log/message-log.js';
+} from '../log/contract/message-log.js';
 import { WorkerLinkEnd } from '../thread/link.js';
 import * as ops from '../thread/ops.js';
 import type { PackReader } from '../thread/pack.js';
-import { Calls } from './calls.js';
-import { Commits } from './commits.js';
-import { DeadLetterCalls } from './dead-letter-calls.js';
-import { buildDelivery, type Delivery } from './delivery.js';
-import { newDeliveryCounts } from './delivery-counts.js';
-import { FoldedReads } from './folded-reads.js';
-import { HeadCheck } from './head-check.js';
-import { HotCacheBudget } from './hot-cache.js';
-import type { PublishUnderWay } from './publishes.js';
-import { Publishes } from './publishes.js';
-import { Rate } from './rate.js';
-import type { Unsaved } from './saves.js';
-import { Sessions } from './sessions.js';
-import { Subscribing } from './subscribing.js';
-import type { Subscription } from './subscription.js';
-import { SubscriptionCalls } from './subscription-calls.js';
-import type { Topic } from './topic.js';
-import { Topics } from './topics.js';
-import { CALL_TURNS, SESSION_TURNS, Turns } from './turns.js';
-import { Verdicts } from './verdicts.js';
+import { Calls } from './calls/calls.js';
+import { DeadLetterCalls } from './calls/dead-letter-calls.js';
+import { SubscriptionCalls } from './calls/subscription-calls.js';
+import { Commits } from './delivery/commits.js';
+import { buildDelivery, type Delivery } from './delivery/delivery.js';
+import { Verdicts } from './delivery/verdicts.js';
+import { FoldedReads } from './log/folded-reads.js';
+import { HeadCheck } from './log/head-check.js';
+import type { PublishUnderWay } from './log/publishes.js';
+import { Publishes } from './log/publishes.js';
+import type { Unsaved } from './log/saves.js';
+import { CALL_TURNS, SESSION_TURNS, Turns } from './log/turns.js';
+import { newDeliveryCounts } from './state/delivery-counts.js';
+import { HotCacheBudget } from './state/hot-cache.js';
+import { Rate } from './state/rate.js';
+import { Sessions } from './state/sessions.js';
+import type { Subscription } from './state/subscription.js';
+import type { Topic } from './state/topic.js';
+import { Topics } from './state/topics.js';
+import { Subscribing } from './subscriptions/subscribing.js';
 
 /** The one tenant of this version; API keys will name others. */
 const TENANT = 'default';

@@ -2,9 +2,9 @@
 // the role are; the functions bring along what their bodies rely on.
 import pg from 'pg';
 import t from 'tap';
-import { openConnection, openPool } from '../../src/log/log-connection.js';
-import { migrate } from '../../src/log/migrations.js';
-import { backendLives, endBackend } from '../../src/log/own-backends.js';
+import { openConnection, openPool } from '../../src/log/postgres/session/log-connection.js';
+import { backendLives, endBackend } from '../../src/log/postgres/session/own-backends.js';
+import { migrate } from '../../src/log/postgres/upkeep/migrations.js';
 import { eventually } from '../support/eventually.js';
 import { startPostgres } from '../support/postgres.js';
 import { openPostgresLog } from '../support/postgres-log.js';

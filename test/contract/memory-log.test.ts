@@ -2,7 +2,7 @@
 import t from 'tap';
 import { systemClock } from '../../src/core/clock.js';
 import { DEFAULT_LIMITS } from '../../src/core/limits.js';
-import { MemoryLog } from '../../src/log/memory-log.js';
+import { MemoryLog } from '../../src/log/memory/memory-log.js';
 import { suite } from './message-log.js';
 import type { TestAppend } from './recording-sink.js';
 import { RecordingSink } from './recording-sink.js';

@@ -3,7 +3,7 @@ import t from 'tap';
 import { systemClock } from '../../src/core/clock.js';
 import type { Limits } from '../../src/core/limits.js';
 import { DEFAULT_LIMITS } from '../../src/core/limits.js';
-import { MemoryLog } from '../../src/log/memory-log.js';
+import { MemoryLog } from '../../src/log/memory/memory-log.js';
 import { rangeOf, TENANT } from './message-log.js';
 import type { TestAppend } from './recording-sink.js';
 import { RecordingSink } from './recording-sink.js';

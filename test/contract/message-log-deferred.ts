@@ -1,6 +1,6 @@
 /** The contract suite's part on what waits to be appended. */
 import type { Publication } from '../../src/core/message.js';
-import type { DeferOutcome, DeferredRecord } from '../../src/log/message-log.js';
+import type { DeferOutcome, DeferredRecord } from '../../src/log/contract/message-log.js';
 import { eventually } from '../support/eventually.js';
 import type { OpenLog, Parts } from './message-log.js';
 import { newTopic, put, rangeOf, TENANT, text } from './message-log.js';

@@ -5,7 +5,7 @@
  */
 import type { Test } from 'tap';
 import type { Limits } from '../../src/core/limits.js';
-import type { MessageLog, ReadRange, TopicRecord } from '../../src/log/message-log.js';
+import type { MessageLog, ReadRange, TopicRecord } from '../../src/log/contract/message-log.js';
 import { eventually } from '../support/eventually.js';
 import { DEFERRED } from './message-log-deferred.js';
 import { TOPICS } from './message-log-topics.js';

@@ -4,7 +4,7 @@ import pg from 'pg';
 import t from 'tap';
 import { systemClock } from '../../src/core/clock.js';
 import type { Limits } from '../../src/core/limits.js';
-import { migrate } from '../../src/log/migrations.js';
+import { migrate } from '../../src/log/postgres/upkeep/migrations.js';
 import {
   forgetFailures,
   GIVEN_HOURS,
@@ -12,7 +12,7 @@ import {
   purgeOrphans,
   returnGiven,
   TOMBSTONE_HOURS,
-} from '../../src/log/subscription-purge.js';
+} from '../../src/log/postgres/upkeep/subscription-purge.js';
 import { startPostgres } from '../support/postgres.js';
 import { openPostgresLog } from '../support/postgres-log.js';
 import { put, TENANT, text } from './message-log.js';

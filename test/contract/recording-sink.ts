@@ -13,7 +13,7 @@ import type {
   LogState,
   PendingAppend,
   TopicCommit,
-} from '../../src/log/message-log.js';
+} from '../../src/log/contract/message-log.js';
 
 export type Outcome =
   | { kind: 'committed'; sequence: number; publishedAtMs: number }

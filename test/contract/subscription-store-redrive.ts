@@ -1,6 +1,6 @@
 /** The subscription store's suite, its part on dead letters that are given back. */
-import type { TopicRecord } from '../../src/log/message-log.js';
-import type { SubscriptionRecord } from '../../src/log/subscription-store.js';
+import type { TopicRecord } from '../../src/log/contract/message-log.js';
+import type { SubscriptionRecord } from '../../src/log/contract/subscription-store.js';
 import type { OpenStore, StoreParts } from './subscription-store.js';
 import {
   deliveriesOf,

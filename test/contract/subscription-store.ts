@@ -5,7 +5,7 @@
  */
 import type { Test } from 'tap';
 import type { Limits } from '../../src/core/limits.js';
-import type { TopicRecord } from '../../src/log/message-log.js';
+import type { TopicRecord } from '../../src/log/contract/message-log.js';
 import type {
   DeadLetterDraft,
   DeadLetterFilter,
@@ -16,7 +16,7 @@ import type {
   SubscriptionSave,
   SubscriptionSettings,
   SubscriptionStore,
-} from '../../src/log/subscription-store.js';
+} from '../../src/log/contract/subscription-store.js';
 import type { OpenLog } from './message-log.js';
 import { newTopic, put, TENANT, text } from './message-log.js';
 import { TestAppend } from './recording-sink.js';

@@ -2,7 +2,7 @@
 // a failed one is not, nothing is there twice and sequences are contiguous (I1, I2).
 import pg from 'pg';
 import t from 'tap';
-import { migrate } from '../../src/log/migrations.js';
+import { migrate } from '../../src/log/postgres/upkeep/migrations.js';
 import { TestAppend } from '../contract/recording-sink.js';
 import { disorderOf, faultsOf, judgeAppends, loadAppends } from '../support/append-load.js';
 import { eventually } from '../support/eventually.js';

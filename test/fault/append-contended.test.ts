@@ -2,7 +2,7 @@
 // committed: an unknown COMMIT of one session is resolved without touching another's transaction.
 import pg from 'pg';
 import t from 'tap';
-import { migrate } from '../../src/log/migrations.js';
+import { migrate } from '../../src/log/postgres/upkeep/migrations.js';
 import { disorderOf, faultsOf, judgeAppends, loadAppends } from '../support/append-load.js';
 import { startPostgres } from '../support/postgres.js';
 import { makeTopics, openPostgresLog } from '../support/postgres-log.js';

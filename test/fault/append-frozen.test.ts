@@ -3,7 +3,7 @@
 // Conduit never are.
 import pg from 'pg';
 import t from 'tap';
-import { migrate } from '../../src/log/migrations.js';
+import { migrate } from '../../src/log/postgres/upkeep/migrations.js';
 import { TestAppend } from '../contract/recording-sink.js';
 import { faultsOf, judgeAppends, loadAppends } from '../support/append-load.js';
 import { eventually } from '../support/eventually.js';

@@ -1,7 +1,7 @@
 // Goal: whoever holds one topic's row delays that topic only, and its publishers are told in time.
 import pg from 'pg';
 import t from 'tap';
-import { migrate } from '../../src/log/migrations.js';
+import { migrate } from '../../src/log/postgres/upkeep/migrations.js';
 import type { Told } from '../support/append-load.js';
 import { faultsOf, judgeAppends, loadAppends } from '../support/append-load.js';
 import { startPostgres } from '../support/postgres.js';

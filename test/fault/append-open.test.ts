@@ -2,8 +2,8 @@
 // and knows its incarnation of the database again.
 import pg from 'pg';
 import t from 'tap';
-import { openConnection } from '../../src/log/log-connection.js';
-import { migrate } from '../../src/log/migrations.js';
+import { openConnection } from '../../src/log/postgres/session/log-connection.js';
+import { migrate } from '../../src/log/postgres/upkeep/migrations.js';
 import { eventually } from '../support/eventually.js';
 import { freePort } from '../support/free-port.js';
 import { startPostgres } from '../support/postgres.js';

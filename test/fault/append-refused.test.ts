@@ -2,7 +2,7 @@
 // with a code that says so, and ends when the cause does.
 import pg from 'pg';
 import t from 'tap';
-import { migrate } from '../../src/log/migrations.js';
+import { migrate } from '../../src/log/postgres/upkeep/migrations.js';
 import { TestAppend } from '../contract/recording-sink.js';
 import { faultsOf, judgeAppends } from '../support/append-load.js';
 import { eventually } from '../support/eventually.js';

@@ -3,7 +3,7 @@
 import pg from 'pg';
 import type { Test } from 'tap';
 import t from 'tap';
-import { migrate } from '../../src/log/migrations.js';
+import { migrate } from '../../src/log/postgres/upkeep/migrations.js';
 import { TestAppend } from '../contract/recording-sink.js';
 import { faultsOf, judgeAppends } from '../support/append-load.js';
 import { startCutProxy } from '../support/cut-proxy.js';

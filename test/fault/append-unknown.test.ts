@@ -1,7 +1,7 @@
 // Goal: when the answer to COMMIT is lost the log finds out what became of it: stored messages are
 // committed at their place, others are appended again, and what cannot be found out is told as that.
 import t from 'tap';
-import { migrate } from '../../src/log/migrations.js';
+import { migrate } from '../../src/log/postgres/upkeep/migrations.js';
 import { TestAppend } from '../contract/recording-sink.js';
 import { faultsOf, judgeAppends } from '../support/append-load.js';
 import { startCutProxy } from '../support/cut-proxy.js';

@@ -2,7 +2,7 @@
 // any other has.
 import pg from 'pg';
 import t from 'tap';
-import { BoundedClient } from '../../src/log/bounded-client.js';
+import { BoundedClient } from '../../src/log/postgres/session/bounded-client.js';
 import { eventually } from '../support/eventually.js';
 import { startPostgres } from '../support/postgres.js';
 

@@ -2,7 +2,7 @@
 // move; a full disk is told by name, at once, and both are well again by themselves.
 import pg from 'pg';
 import t from 'tap';
-import { connectionsMax } from '../../src/log/connection-budget.js';
+import { connectionsMax } from '../../src/log/postgres/session/connection-budget.js';
 import { runCommand } from '../support/command.js';
 import { startCutProxy } from '../support/cut-proxy.js';
 import { eventually } from '../support/eventually.js';

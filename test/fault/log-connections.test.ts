@@ -4,11 +4,11 @@
 import pg from 'pg';
 import t from 'tap';
 import { systemClock } from '../../src/core/clock.js';
-import { openConnection } from '../../src/log/log-connection.js';
-import { migrate } from '../../src/log/migrations.js';
-import { PageReader } from '../../src/log/page-reader.js';
-import { TOPICS_CHANNEL } from '../../src/log/topic-store.js';
-import { Upkeep } from '../../src/log/upkeep.js';
+import { PageReader } from '../../src/log/postgres/page-reader.js';
+import { openConnection } from '../../src/log/postgres/session/log-connection.js';
+import { TOPICS_CHANNEL } from '../../src/log/postgres/store/topic-store.js';
+import { migrate } from '../../src/log/postgres/upkeep/migrations.js';
+import { Upkeep } from '../../src/log/postgres/upkeep/upkeep.js';
 import { rangeOf } from '../contract/message-log.js';
 import { TestAppend } from '../contract/recording-sink.js';
 import { startCutProxy } from '../support/cut-proxy.js';

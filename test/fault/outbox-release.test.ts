@@ -4,12 +4,15 @@ import pg from 'pg';
 import t from 'tap';
 import { systemClock } from '../../src/core/clock.js';
 import { DEFAULT_LIMITS } from '../../src/core/limits.js';
-import { KeptConnection, type KeptSession } from '../../src/log/kept-connection.js';
-import { openConnection } from '../../src/log/log-connection.js';
-import { MessageStore } from '../../src/log/message-store.js';
-import { migrate } from '../../src/log/migrations.js';
-import { OutboxRelease } from '../../src/log/outbox-release.js';
-import { TopicStore } from '../../src/log/topic-store.js';
+import {
+  KeptConnection,
+  type KeptSession,
+} from '../../src/log/postgres/session/kept-connection.js';
+import { openConnection } from '../../src/log/postgres/session/log-connection.js';
+import { MessageStore } from '../../src/log/postgres/store/message-store.js';
+import { TopicStore } from '../../src/log/postgres/store/topic-store.js';
+import { migrate } from '../../src/log/postgres/upkeep/migrations.js';
+import { OutboxRelease } from '../../src/log/postgres/upkeep/outbox-release.js';
 import { rangeOf, TENANT } from '../contract/message-log.js';
 import { eventually } from '../support/eventually.js';
 import { startPostgres } from '../support/postgres.js';

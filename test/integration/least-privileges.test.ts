@@ -2,7 +2,7 @@
 // somebody else, from the SQL that `conduit migrate --print` gives; what is missing is told by name.
 import pg from 'pg';
 import t, { type Test } from 'tap';
-import { dropOldLeaves } from '../../src/log/partitions.js';
+import { dropOldLeaves } from '../../src/log/postgres/upkeep/partitions.js';
 import { runCommand } from '../support/command.js';
 import { eventually } from '../support/eventually.js';
 import { freePort } from '../support/free-port.js';

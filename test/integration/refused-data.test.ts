@@ -2,8 +2,8 @@
 // saved with it; a database that cannot hold every text is refused before anything is made in it.
 import pg from 'pg';
 import t from 'tap';
-import { migrate } from '../../src/log/migrations.js';
-import { PostgresSubscriptions } from '../../src/log/postgres-subscriptions.js';
+import { PostgresSubscriptions } from '../../src/log/postgres/store/postgres-subscriptions.js';
+import { migrate } from '../../src/log/postgres/upkeep/migrations.js';
 import { failed, failure, givenUp, SETTINGS, saveOf } from '../contract/subscription-store.js';
 import { runCommand } from '../support/command.js';
 import { eventually } from '../support/eventually.js';

@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import pg from 'pg';
 import t from 'tap';
-import { LOCK_KEY } from '../../src/log/migration-files.js';
+import { LOCK_KEY } from '../../src/log/postgres/upkeep/migration-files.js';
 import { runCommand } from '../support/command.js';
 import { startCutProxy } from '../support/cut-proxy.js';
 import { eventually } from '../support/eventually.js';

@@ -5,7 +5,7 @@
 import pg from 'pg';
 import type { ErrorCode } from '../../src/core/errors.js';
 import { formatUuid } from '../../src/core/uuid.js';
-import type { MessageLog } from '../../src/log/message-log.js';
+import type { MessageLog } from '../../src/log/contract/message-log.js';
 import { TestAppend } from '../contract/recording-sink.js';
 
 export interface LoadOptions {

@@ -3,7 +3,7 @@ import { systemClock } from '../../src/core/clock.js';
 import { DatabaseClock } from '../../src/core/database-clock.js';
 import type { Limits } from '../../src/core/limits.js';
 import { DEFAULT_LIMITS } from '../../src/core/limits.js';
-import { PostgresLog } from '../../src/log/postgres-log.js';
+import { PostgresLog } from '../../src/log/postgres/postgres-log.js';
 import type { TestAppend } from '../contract/recording-sink.js';
 import { RecordingSink } from '../contract/recording-sink.js';
 

@@ -4,7 +4,7 @@
  * which is dropped, made anew, and filled again in one transaction, as `pg_restore -1` does it.
  */
 import pg from 'pg';
-import { readMigrations, SQL_FOLDER } from '../../src/log/migration-files.js';
+import { readMigrations, SQL_FOLDER } from '../../src/log/postgres/upkeep/migration-files.js';
 
 /** On the database `postgres` of a server, for what no session of the database itself can do. */
 export class RestoredDatabase {

@@ -1,0 +1,377 @@
+/**
+ * From the workers' operations to the sockets: groups, pages, joins and leaves, and what comes back when
+ * a socket takes no more. Everything on one link is handled in the order it came.
+ */
+import type { TemplatedApp } from 'uWebSockets.js';
+import type { Clock } from '../../core/clock.js';
+import type { AcceptorLinkEnd } from '../../thread/link.js';
+import * as ops from '../../thread/ops.js';
+import type { PackReader } from '../../thread/pack.js';
+import type { Guard } from '../http/guard.js';
+import type { DeliverySink } from '../workers/workers.js';
+import { Chunk } from './chunk.js';
+import { sendCredit, sendDrained, sendGiven, sendLeft, sendProbed } from './delivery-reports.js';
+import type { Group } from './group.js';
+import { GroupPump } from './group-pump.js';
+import { Groups } from './groups.js';
+import { Pace } from './pace.js';
+import { PublishLog } from './publish-log.js';
+import {
+  KIND_JSON,
+  KIND_MSGPACK,
+  KIND_SEED,
+  KIND_SSE,
+  type Kind,
+  type Receiver,
+  ReceiverSubscription,
+  type ReceiverSubscriptionFields,
+  subscriptionKey,
+  TAKEN,
+} from './receiver.js';
+import { SeedPump } from './seed-pump.js';
+
+export interface DeliveriesOptions {
+  app: TemplatedApp;
+  clock: Clock;
+  guard: Guard;
+  /** How busy this thread was since it was asked last, 0 to 1. */
+  busyShare: () => number;
+  /** SUBSCRIBED and UNSUBSCRIBED, asked for or not. */
+  onSubscribed: (link: AcceptorLinkEnd, op: ops.SubscribedOp) => void;
+  onUnsubscribed: (link: AcceptorLinkEnd, op: ops.UnsubscribedOp) => void;
+  onLinked: (link: AcceptorLinkEnd) => void;
+  onUnlinked: (link: AcceptorLinkEnd) => void;
+  /** Frames that wait for the end of the turn go out. */
+  onTurnEnd: () => void;
+}
+
+export class Deliveries implements DeliverySink {
+  readonly #options: DeliveriesOptions;
+  readonly #groups = new Groups();
+  readonly #byNumber = new Map<number, ReceiverSubscription>();
+  readonly #log = new PublishLog();
+  readonly #pump: GroupPump;
+  readonly #seedPump: SeedPump;
+  /**
+   * Sockets that refused a publish: they leave uWS' topics before the next publish. Not at once, since
+   * uWS is then walking the topic's subscribers, and dies when one leaves (tried: SIGSEGV).
+   */
+  #leaving: { receiver: Receiver; group: Group }[] = [];
+  /** Bytes handled and not credited yet, by link. */
+  readonly #credit = new Map<AcceptorLinkEnd, number>();
+  /** Whom the operation is for that is being handled; null: not known, or many. */
+  #subject: Receiver | null = null;
+
+  constructor(options: DeliveriesOptions) {
+    this.#options = options;
+    this.#pump = new GroupPump({
+      clock: options.clock,
+      pace: new Pace(options.busyShare),
+      publish: (group, chunk) => this.#publishChunk(group, chunk),
+    });
+    this.#seedPump = new SeedPump({
+      app: options.app,
+      log: this.#log,
+      beforePublish: this.#applyLeaving,
+      onPublished: (chunk) => this.#release(chunk),
+    });
+  }
+
+  /** What fails for one receiver ends that one. */
+  handle(link: AcceptorLinkEnd, op: number, reader: PackReader): boolean {
+    this.#subject = null;
+    try {
+      return this.#handle(link, op, reader);
+    } catch (error) {
+      if (this.#subject === null) throw error;
+      this.#options.guard.broken('delivery', this.#subject, error);
+      return true;
+    }
+  }
+
+  #handle(link: AcceptorLinkEnd, op: number, reader: PackReader): boolean {
+    switch (op) {
+      case ops.OP_DELIVER_GROUP:
+        this.#deliverGroup(link, ops.readDeliverGroup(reader));
+        return true;
+      case ops.OP_DELIVER:
+        this.#deliver(link, ops.readDeliver(reader));
+        return true;
+      case ops.OP_GIVE:
+        this.#give(link, ops.readGive(reader));
+        return true;
+      case ops.OP_PROBE:
+        this.#probe(link, ops.readProbe(reader));
+        return true;
+      case ops.OP_JOIN:
+        this.#join(link, ops.readJoin(reader));
+        return true;
+      case ops.OP_LEAVE:
+        this.#leave(link, ops.readLeave(reader));
+        return true;
+      case ops.OP_CAUGHT_UP:
+        this.#caughtUp(link, ops.readCaughtUp(reader));
+        return true;
+      case ops.OP_SUBSCRIBED:
+        this.#options.onSubscribed(link, ops.readSubscribed(reader));
+        return true;
+      case ops.OP_UNSUBSCRIBED:
+        this.#options.onUnsubscribed(link, ops.readUnsubscribed(reader));
+        return true;
+      default:
+        return false;
+    }
+  }
+
+  endTurn(): void {
+    for (const [link, bytes] of this.#credit) sendCredit(link, bytes);
+    this.#credit.clear();
+    this.#options.onTurnEnd();
+  }
+
+  linked(link: AcceptorLinkEnd): void {
+    this.#options.onLinked(link);
+  }
+
+  unlinked(link: AcceptorLinkEnd): void {
+    this.#credit.delete(link);
+    this.#options.onUnlinked(link);
+    this.#groups.unlinked(link);
+  }
+
+  /** A socket refused bytes that were published to a group: it leaves all its groups. */
+  refused(receiver: Receiver, bytes: Uint8Array): void {
+    const groups = [...receiver.subscriptions.values()].map(({ group }) => group);
+    const place = this.#log.find(bytes, receiver.kind, groups);
+    if (place < 0) return;
+    for (const subscription of receiver.subscriptions.values()) {
+      const { group, state } = subscription;
+      const last = this.#log.lastBefore(place, group, receiver.kind);
+      if (state === 'joined') {
+        this.#leaving.push({ receiver, group });
+        group.changed(receiver.kind, -1);
+        sendLeft(subscription, last);
+      } else if (state === 'refused' && last < subscription.lastSequence) {
+        // uWS refuses a large message before the small ones that wait in front of it.
+        sendLeft(subscription, last);
+      }
+    }
+    receiver.lagging();
+  }
+
+  /** To be called before anything is published, and before anybody joins. */
+  readonly #applyLeaving = (): void => {
+    if (this.#leaving.length === 0) return;
+    const leaving = this.#leaving;
+    this.#leaving = [];
+    const { guard } = this.#options;
+    for (const { receiver, group } of leaving) {
+      guard.run('leaving a group', receiver, () => receiver.leaveGroup(group));
+    }
+  };
+
+  /** A receiver's socket has room again: what it owes is sent. */
+  drained(receiver: Receiver): void {
+    const { isEmpty } = receiver;
+    for (const subscription of receiver.subscriptions.values()) {
+      if (subscription.owesGiven !== null) sendGiven(subscription, subscription.owesGiven);
+      if (subscription.owesProbed && isEmpty) sendProbed(subscription, false);
+      if (subscription.state !== 'refused' && !subscription.owesDrained) continue;
+      if (subscription.state === 'refused') subscription.state = 'paging';
+      sendDrained(subscription);
+    }
+  }
+
+  /** A subscription is open here: operations may name it. It has a place in a group of its topic. */
+  open(fields: ReceiverSubscriptionFields, topicNo: number): ReceiverSubscription {
+    const group = this.#groups.enter(fields.link, topicNo);
+    const subscription = new ReceiverSubscription(fields, group);
+    this.#byNumber.set(subscription.number, subscription);
+    return subscription;
+  }
+
+  /** Undefined: it has ended. What an operation does with it is done for its receiver. */
+  byNumber(number: number): ReceiverSubscription | undefined {
+    const subscription = this.#byNumber.get(number);
+    this.#subject = subscription?.receiver ?? null;
+    return subscription;
+  }
+
+  /** The subscription ends here: it is in no group any more. */
+  forget(subscription: ReceiverSubscription): void {
+    const { receiver, group, topic, name } = subscription;
+    if (!receiver.isGone) this.#flush(group);
+    if (subscription.state === 'joined') this.#leaveGroup(subscription);
+    this.#byNumber.delete(subscription.number);
+    receiver.subscriptions.delete(subscriptionKey(topic, name));
+    if (group.size === 0) this.#flush(group);
+    if (subscription.state !== 'orphaned') this.#groups.exit(group);
+  }
+
+  /** The worker is gone: where the subscription stood is kept for the next one. */
+  orphan(subscription: ReceiverSubscription): void {
+    this.#flush(subscription.group);
+    const { lastSequence } = subscription;
+    if (subscription.state === 'joined') this.#leaveGroup(subscription);
+    subscription.lastSequence = lastSequence;
+    subscription.state = 'orphaned';
+    subscription.owesDrained = false;
+    subscription.owesGiven = null;
+    subscription.owesProbed = false;
+    subscription.round = 0;
+    this.#byNumber.delete(subscription.number);
+  }
+
+  /** Everything that waits for its turn is handed to the sockets. */
+  flush(): void {
+    this.#pump.flushAll();
+    this.#seedPump.flushAll();
+  }
+
+  #flush(group: Group): void {
+    this.#pump.flush(group);
+    this.#seedPump.flush(group);
+  }
+
+  #deliverGroup(link: AcceptorLinkEnd, op: ops.DeliverGroupOp): void {
+    const chunk = new Chunk(link, op);
+    for (const group of this.#groups.of(link, op.topicNo)) {
+      if (group.size > 0) this.#pump.add(group, chunk);
+    }
+    this.#release(chunk);
+  }
+
+  #publishChunk(group: Group, chunk: Chunk): void {
+    const { op } = chunk;
+    if (op.encoding === ops.ENCODING_MSGPACK) this.#publish(group, KIND_MSGPACK, op);
+    else {
+      this.#publish(group, KIND_JSON, op);
+      if (group.membersOf(KIND_SEED) > 0) this.#seedPump.add(group, chunk);
+      if (group.streams.size > 0) this.#streamGroup(group, op);
+    }
+    this.#release(chunk);
+  }
+
+  #release(chunk: Chunk): void {
+    if (chunk.release()) sendCredit(chunk.link, chunk.op.frames.length);
+  }
+
+  #publish(group: Group, kind: Kind, op: ops.DeliverGroupOp): void {
+    if (group.membersOf(kind) === 0) return;
+    this.#applyLeaving();
+    this.#log.add({ group, kind, first: op.firstSequence, frames: op.frames });
+    this.#options.app.publish(group.nameOf(kind), op.frames, kind === KIND_MSGPACK);
+    group.published(kind, op.lastSequence);
+  }
+
+  /** SSE streams are few: each is written to in turn. */
+  #streamGroup(group: Group, op: ops.DeliverGroupOp): void {
+    const before = op.firstSequence - 1;
+    for (const receiver of [...group.streams]) {
+      this.#options.guard.run('stream', receiver, () => {
+        const [subscription] = receiver.subscriptions.values();
+        if (subscription === undefined) return;
+        if (receiver.sendPage(op.frames, subscription) === TAKEN) return;
+        this.#leaveGroup(subscription);
+        sendLeft(subscription, before);
+        receiver.lagging();
+      });
+    }
+    group.published(KIND_SSE, op.lastSequence);
+  }
+
+  #deliver(link: AcceptorLinkEnd, op: ops.DeliverOp): void {
+    this.#credited(link, op.frames.length);
+    const subscription = this.#find(link, op.subscription);
+    if (subscription === undefined || subscription.round !== op.round) return;
+    const { receiver, group } = subscription;
+    this.#flush(group);
+    const taken = op.frames.length === 0 ? TAKEN : receiver.sendPage(op.frames, subscription);
+    if (taken !== TAKEN) {
+      sendLeft(subscription, Math.max(taken, op.firstSequence - 1));
+      receiver.lagging();
+      return;
+    }
+    subscription.lastSequence = op.lastSequence;
+    if (receiver.hasRoom) sendDrained(subscription);
+    else {
+      subscription.owesDrained = true;
+      receiver.lagging();
+    }
+  }
+
+  /** What waits for its group goes out before what is sent to it alone. */
+  #give(link: AcceptorLinkEnd, op: ops.GiveOp): void {
+    this.#credited(link, op.frames.length);
+    const subscription = this.#find(link, op.subscription);
+    if (subscription === undefined) return;
+    const { receiver, group } = subscription;
+    this.#flush(group);
+    const taken = receiver.giveMessages(op.frames, subscription);
+    if (receiver.hasRoom) {
+      sendGiven(subscription, taken);
+      return;
+    }
+    subscription.owesGiven = taken;
+    receiver.lagging();
+  }
+
+  #probe(link: AcceptorLinkEnd, op: ops.ProbeOp): void {
+    const subscription = this.#find(link, op.subscription);
+    if (subscription === undefined) return;
+    this.#flush(subscription.group);
+    if (subscription.receiver.isEmpty) sendProbed(subscription, true);
+    else {
+      subscription.owesProbed = true;
+      subscription.receiver.lagging();
+    }
+  }
+
+  #join(link: AcceptorLinkEnd, op: ops.JoinOp): void {
+    const subscription = this.#find(link, op.subscription);
+    if (subscription === undefined || subscription.round !== op.round) return;
+    if (subscription.state === 'joined') return;
+    this.#applyLeaving();
+    const { receiver, group } = subscription;
+    this.#flush(group);
+    if (group.membersOf(receiver.kind) === 0) {
+      group.published(receiver.kind, subscription.lastSequence);
+    }
+    subscription.state = 'joined';
+    group.changed(receiver.kind, 1);
+    receiver.joinGroup(group);
+  }
+
+  #leave(link: AcceptorLinkEnd, op: ops.LeaveOp): void {
+    const subscription = this.#find(link, op.subscription);
+    if (subscription?.state !== 'joined') return;
+    this.#flush(subscription.group);
+    this.#leaveGroup(subscription);
+  }
+
+  #leaveGroup(subscription: ReceiverSubscription): void {
+    const { receiver, group } = subscription;
+    const { lastSequence } = subscription;
+    subscription.state = 'paging';
+    subscription.lastSequence = lastSequence;
+    group.changed(receiver.kind, -1);
+    receiver.leaveGroup(group);
+  }
+
+  #caughtUp(link: AcceptorLinkEnd, op: ops.CaughtUpOp): void {
+    const subscription = this.#find(link, op.subscription);
+    if (subscription === undefined) return;
+    const { receiver, topic } = subscription;
+    const name = subscription.name ?? undefined;
+    receiver.sendFrame({ type: 'caught_up', topic, subscription: name, sequence: op.sequence });
+  }
+
+  #find(link: AcceptorLinkEnd, number: number): ReceiverSubscription | undefined {
+    const subscription = this.byNumber(number);
+    return subscription?.link === link ? subscription : undefined;
+  }
+
+  #credited(link: AcceptorLinkEnd, bytes: number): void {
+    this.#credit.set(link, (this.#credit.get(link) ?? 0) + bytes);
+  }
+}

@@ -1,0 +1,52 @@
+/**
+ * What workers are told of their deliveries: that a socket took, refused or emptied itself of them. Each
+ * report also settles what the subscription owed of it.
+ */
+import type { AcceptorLinkEnd } from '../../thread/link.js';
+import * as ops from '../../thread/ops.js';
+import type { ReceiverSubscription } from './receiver.js';
+
+/** Its socket refused what comes after `lastSequence`. */
+export function sendLeft(subscription: ReceiverSubscription, lastSequence: number): void {
+  const { link, group } = subscription;
+  subscription.state = 'refused';
+  subscription.owesDrained = false;
+  subscription.lastSequence = lastSequence;
+  subscription.round = (subscription.round + 1) & 0xffff;
+  ops.packLeft(link.writer, {
+    subscription: subscription.number,
+    topicNo: group.topicNo,
+    lastSequence,
+  });
+  link.scheduleFlush();
+}
+
+/** Its socket has room again after a GIVE, of which it took so many. */
+export function sendGiven(subscription: ReceiverSubscription, taken: number): void {
+  const { link, number, group } = subscription;
+  subscription.owesGiven = null;
+  ops.packGiven(link.writer, { subscription: number, topicNo: group.topicNo, taken });
+  link.scheduleFlush();
+}
+
+/** Nothing waits for its socket; `wasEmpty`: when it was asked. */
+export function sendProbed(subscription: ReceiverSubscription, wasEmpty: boolean): void {
+  const { link, number, group } = subscription;
+  subscription.owesProbed = false;
+  ops.packProbed(link.writer, { subscription: number, topicNo: group.topicNo, wasEmpty });
+  link.scheduleFlush();
+}
+
+/** Its socket takes another page. */
+export function sendDrained(subscription: ReceiverSubscription): void {
+  const { link, group } = subscription;
+  subscription.owesDrained = false;
+  ops.packDrained(link.writer, { subscription: subscription.number, topicNo: group.topicNo });
+  link.scheduleFlush();
+}
+
+/** So many bytes were handed to sockets. */
+export function sendCredit(link: AcceptorLinkEnd, bytes: number): void {
+  ops.packCredit(link.writer, bytes);
+  link.scheduleFlush();
+}

@@ -1,0 +1,131 @@
+/**
+ * What deliveries see of a session: something with a number, of one kind, that takes frames until its
+ * socket is full. WebSocket sessions and SSE streams are receivers.
+ */
+
+import type { ErrorCode } from '../../core/errors.js';
+import type { AcceptorLinkEnd } from '../../thread/link.js';
+import type { SubscribeOptions } from '../../thread/ops.js';
+import { ENCODING_JSON, ENCODING_MSGPACK, type Encoding } from '../../thread/ops.js';
+import type { Ref } from '../../wire/frame-types.js';
+import type { Subject } from '../http/guard.js';
+import type { Group } from './group.js';
+
+/** How frames reach the session: one JSON frame a message, joined JSON, joined msgpack, SSE text. */
+export const KIND_SEED = 0;
+export const KIND_JSON = 1;
+export const KIND_MSGPACK = 2;
+export const KIND_SSE = 3;
+export type Kind = 0 | 1 | 2 | 3;
+export const KINDS = 4;
+
+export function encodingOf(kind: Kind): Encoding {
+  return kind === KIND_MSGPACK ? ENCODING_MSGPACK : ENCODING_JSON;
+}
+
+/** A page went to the socket whole. */
+export const TAKEN = -1;
+
+/** Where a receiver keeps a subscription: a topic has one ephemeral one, and any number of names. */
+export function subscriptionKey(topic: string, name: string | null): string {
+  return name === null ? topic : `${topic} ${name}`;
+}
+
+export interface ReceiverSubscriptionFields {
+  receiver: Receiver;
+  number: number;
+  topic: string;
+  options: SubscribeOptions;
+  link: AcceptorLinkEnd;
+  idTag: number;
+  epoch: string;
+  lastSequence: number;
+}
+
+/** One subscription of a receiver, as this acceptor has it. */
+export class ReceiverSubscription {
+  readonly receiver: Receiver;
+  /** The operations' number of it. */
+  readonly number: number;
+  readonly topic: string;
+  readonly options: SubscribeOptions;
+  link: AcceptorLinkEnd;
+  group: Group;
+  idTag: number;
+  epoch: string;
+  /**
+   * paging: fed by DELIVER; joined: in the group; refused: its socket took no more, LEFT was sent
+   * and DRAINED is owed; orphaned: its worker is gone, and it is being subscribed again.
+   */
+  state: 'paging' | 'joined' | 'refused' | 'orphaned' = 'paging';
+  /** See ops.ts, DELIVER. */
+  round = 0;
+  /** A DELIVER was taken and its DRAINED is owed, since the socket is rather full. */
+  owesDrained = false;
+  /** How much of a GIVE was taken, when its GIVEN is owed for the same reason. */
+  owesGiven: number | null = null;
+  /** A PROBE came while the socket was not empty. */
+  owesProbed = false;
+  /** Last sequence handed to the socket, when it is not in the group. */
+  #lastSequence: number;
+
+  constructor(fields: ReceiverSubscriptionFields, group: Group) {
+    this.receiver = fields.receiver;
+    this.number = fields.number;
+    this.topic = fields.topic;
+    this.options = fields.options;
+    this.link = fields.link;
+    this.group = group;
+    this.idTag = fields.idTag;
+    this.epoch = fields.epoch;
+    this.#lastSequence = fields.lastSequence;
+  }
+
+  /** Durable under this name; null: ephemeral. */
+  get name(): string | null {
+    return this.options.name;
+  }
+
+  get lastSequence(): number {
+    return this.state === 'joined' ? this.group.lastOf(this.receiver.kind) : this.#lastSequence;
+  }
+
+  set lastSequence(sequence: number) {
+    this.#lastSequence = sequence;
+  }
+}
+
+export interface Receiver extends Subject {
+  readonly number: number;
+  readonly kind: Kind;
+  /** By subscriptionKey. */
+  readonly subscriptions: Map<string, ReceiverSubscription>;
+  /** Workers that know of it, to be told of its end. */
+  links: readonly AcceptorLinkEnd[];
+  /** Enters or leaves what the group publishes to. */
+  joinGroup(group: Group): void;
+  leaveGroup(group: Group): void;
+  /**
+   * Hands a page to the socket: TAKEN, or the last sequence that it took when it refused the rest (0:
+   * nothing of the page).
+   */
+  sendPage(frames: Uint8Array, subscription: ReceiverSubscription): number;
+  /** The same for messages that are no page: how many it took from the start, Infinity for all. */
+  giveMessages(frames: Uint8Array, subscription: ReceiverSubscription): number;
+  /** It has ended, or is ending: it takes nothing more. */
+  readonly isGone: boolean;
+  /** Whether the socket is empty enough for another page. */
+  readonly hasRoom: boolean;
+  /** Whether nothing waits for the socket. */
+  readonly isEmpty: boolean;
+  /** A frame that is no message. */
+  sendFrame(frame: Record<string, unknown>): void;
+  /** Something that it asked for failed; `ref` as it sent it. */
+  refuse(code: ErrorCode, message: string, ref: Ref): void;
+  /** A subscription of it ended, or stands still, by no doing of its own. */
+  pardon(): void;
+  /** Its socket refuses messages from now on, until it drains. */
+  lagging(): void;
+  /** The topic was deleted and this was its subscription. */
+  topicDeleted(): void;
+}

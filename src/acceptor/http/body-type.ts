@@ -1,0 +1,34 @@
+/** What a request says its body is. Refused: another content type or charset, a content encoding. */
+import type { HttpRequest } from 'uWebSockets.js';
+import { RequestError } from '../../core/errors.js';
+import { CONTENT_ENCODING, CONTENT_TYPE } from './header-bytes.js';
+
+export type BodyType = 'json' | 'msgpack' | 'ndjson';
+
+const TYPES: Readonly<Record<string, BodyType>> = {
+  'application/json': 'json',
+  'application/msgpack': 'msgpack',
+  'application/x-ndjson': 'ndjson',
+};
+
+/** The content type of the request; throws 415. A request that names none sends JSON. */
+export function bodyType(req: HttpRequest, allowed: readonly BodyType[]): BodyType {
+  const encoding = req.getHeader(CONTENT_ENCODING);
+  if (encoding !== '' && encoding !== 'identity') {
+    const detail = 'the body must be sent without Content-Encoding';
+    throw new RequestError('unsupported_encoding', detail, 'Content-Encoding');
+  }
+  const header = req.getHeader(CONTENT_TYPE);
+  const type = header === '' || header === 'application/json' ? 'json' : parseType(header);
+  if (type !== null && allowed.includes(type)) return type;
+  const names = Object.keys(TYPES).filter((name) => allowed.some((one) => one === TYPES[name]));
+  const detail = `Content-Type must be ${names.join(' or ')}, in UTF-8`;
+  throw new RequestError('unsupported_media_type', detail, 'Content-Type');
+}
+
+function parseType(header: string): BodyType | null {
+  const [name = '', ...parameters] = header.toLowerCase().split(';');
+  const charsets = parameters.map((p) => p.trim()).filter((p) => /^charset\s*=/.test(p));
+  const isUtf8 = charsets.every((charset) => /^charset\s*=\s*("utf-?8"|utf-?8)$/.test(charset));
+  return isUtf8 && charsets.length <= 1 ? (TYPES[name.trim()] ?? null) : null;
+}

@@ -1,0 +1,75 @@
+/**
+ * Who may call this node, by the Host that a request names and the Origin of the page that sent it. A
+ * browser sends what any page asks it to, to whatever the page's name resolves to; both headers are
+ * written by the browser, and other clients send no Origin. Without API keys nothing else stands between
+ * a page and a node on the reader's own machine.
+ */
+import type { HttpRequest } from 'uWebSockets.js';
+import type { Config } from '../../config/config.js';
+import { RequestError } from '../../core/errors.js';
+import { hostNameOf, isAddress, isLoopback } from '../../core/host-name.js';
+import { HOST } from './header-bytes.js';
+
+export type CallersConfig = Pick<Config, 'corsOrigin' | 'allowedHosts'>;
+
+/** `page`: changes or opens something, so the page it comes from must be allowed. */
+export type Asked = 'anyone' | 'page';
+
+export class Callers {
+  readonly #corsOrigin: string;
+  /** Names in the Host header that are taken beside addresses; null: any. */
+  readonly #hosts: readonly string[] | null;
+  readonly #onlyLoopback: boolean;
+
+  constructor({ corsOrigin, allowedHosts }: CallersConfig) {
+    this.#corsOrigin = corsOrigin;
+    this.#hosts = allowedHosts === '*' ? null : allowedHosts.split(',');
+    this.#onlyLoopback = allowedHosts === 'loopback';
+  }
+
+  /** Why this request is not served; null: it is. `origin`: '' without the header. */
+  refusal(req: HttpRequest, origin: string, asked: Asked): RequestError | null {
+    if (this.#hosts !== null && !this.#takesHost(req.getHeader(HOST))) {
+      const detail = 'this node does not go by this name: use another URL, or set ALLOWED_HOSTS';
+      return new RequestError('host_refused', detail, 'Host');
+    }
+    if (asked === 'anyone' || origin === '' || this.#isShared(origin)) return null;
+    if (this.#isOwn(origin, req.getHeader(HOST))) return null;
+    const detail = 'pages of this origin may not do this: CORS_ORIGIN says which may';
+    return new RequestError('origin_refused', detail, 'Origin');
+  }
+
+  /** Access-Control-Allow-Origin for a page; null: none is due. */
+  shareWith(origin: string): string | null {
+    if (origin === '' || this.#corsOrigin === '*') return origin === '' ? null : '*';
+    return this.#isShared(origin) ? origin : null;
+  }
+
+  #takesHost(header: string): boolean {
+    const name = hostNameOf(header);
+    if (name === null) return false;
+    if (isLoopback(name)) return true;
+    return !this.#onlyLoopback && (isAddress(name) || this.#hosts?.includes(name) === true);
+  }
+
+  #isShared(origin: string): boolean {
+    if (this.#corsOrigin !== 'loopback') {
+      return this.#corsOrigin === '*' || origin === this.#corsOrigin;
+    }
+    const url = httpUrl(origin);
+    return url !== null && isLoopback(url.hostname);
+  }
+
+  /** A page of this node. A name that anybody may point here proves nothing, unless it is one of ours. */
+  #isOwn(origin: string, host: string): boolean {
+    const name = hostNameOf(host);
+    if (name === null || httpUrl(`http://${host}`)?.origin !== httpUrl(origin)?.origin)
+      return false;
+    return this.#hosts !== null || isAddress(name) || isLoopback(name);
+  }
+}
+
+function httpUrl(text: string): URL | null {
+  const url = URL.canParse(text) ? new URL(text) : null;
+  return url?.protocol === 'http:' || url?.protocol === 'https:' ? url : null;
+}

@@ -1,0 +1,243 @@
+/**
+ * One HTTP request and its answer. It knows whether the client is still there, so that an answer that
+ * comes late is dropped, never written to a dead response; and whether a stream has begun, so that what
+ * fails then breaks it off: nobody may take half a stream, or an error inside one, for the whole.
+ */
+import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
+import type { ErrorCode } from '../../core/errors.js';
+import { ERRORS, RequestError } from '../../core/errors.js';
+import { formatUuid, makeUuidV7 } from '../../core/uuid.js';
+import { problemBody, retryAfterSeconds } from '../../wire/problem.js';
+import type { Callers } from './callers.js';
+import { CONNECTION, CONTENT_LENGTH, CONTENT_TYPE_OUT, JSON_TYPE, ORIGIN } from './header-bytes.js';
+
+const STATUS: Readonly<Record<number, string>> = {
+  201: '201 Created',
+  202: '202 Accepted',
+  204: '204 No Content',
+  400: '400 Bad Request',
+  403: '403 Forbidden',
+  404: '404 Not Found',
+  405: '405 Method Not Allowed',
+  408: '408 Request Timeout',
+  409: '409 Conflict',
+  413: '413 Payload Too Large',
+  415: '415 Unsupported Media Type',
+  422: '422 Unprocessable Entity',
+  426: '426 Upgrade Required',
+  429: '429 Too Many Requests',
+  500: '500 Internal Server Error',
+  503: '503 Service Unavailable',
+};
+
+const CLOSE = 'close';
+const PROBLEM_TYPE = 'application/problem+json';
+
+/** Extra headers of an answer, name then value, in turn. */
+export type HeaderList = readonly string[];
+
+export class Exchange {
+  readonly res: HttpResponse;
+  /** As sent, digits; '' when it has none. */
+  readonly contentLength: string;
+  /** Of the page that sent it; '' when none did. */
+  readonly origin: string;
+  readonly #callers: Callers;
+  readonly #withBody: boolean;
+  /** The client asked for it: what stands behind this request is none. */
+  readonly #closes: boolean;
+  #state: 'open' | 'streaming' | 'answered' | 'aborted' = 'open';
+  #onGone: (() => void) | null = null;
+
+  /** `withBody` false: the request is a HEAD. */
+  constructor(res: HttpResponse, req: HttpRequest, callers: Callers, withBody = true) {
+    this.res = res;
+    this.contentLength = req.getHeader(CONTENT_LENGTH);
+    this.origin = req.getHeader(ORIGIN);
+    this.#callers = callers;
+    this.#withBody = withBody;
+    const connection = req.getHeader(CONNECTION);
+    this.#closes = connection.length === CLOSE.length && connection.toLowerCase() === CLOSE;
+    res.onAborted(() => {
+      this.#state = 'aborted';
+      this.#onGone?.();
+    });
+  }
+
+  /** Whether an answer can still be given, or its stream goes on. */
+  get isOpen(): boolean {
+    return this.#state === 'open' || this.#state === 'streaming';
+  }
+
+  /** Called when the client goes away before, or during, the answer. */
+  set onGone(callback: () => void) {
+    this.#onGone = callback;
+  }
+
+  /** `body` is sent as it is; its type is JSON unless `headers` says otherwise. */
+  reply(
+    status: number,
+    body: string | Uint8Array,
+    type: string | Uint8Array = JSON_TYPE,
+    headers: HeaderList | null = null,
+  ): void {
+    if (!this.#mayAnswer()) return;
+    if (!this.#closes) this.#send(status, body, type, headers);
+    else {
+      const kept = typeof body === 'string' ? body : Buffer.from(body);
+      this.#afterSegment(() => this.#send(status, kept, type, headers));
+    }
+  }
+
+  #send(
+    status: number,
+    body: string | Uint8Array,
+    type: string | Uint8Array,
+    headers: HeaderList | null,
+  ): void {
+    this.res.cork(() => {
+      this.#head(status, type, headers);
+      if (this.#withBody) this.res.end(body);
+      // uWS takes the connection for busy after a length without a body: it must not be reused.
+      else this.res.endWithoutBody(Buffer.byteLength(body), true);
+    });
+  }
+
+  json(status: number, value: unknown): void {
+    this.reply(status, JSON.stringify(value));
+  }
+
+  noContent(headers: HeaderList | null = null): void {
+    if (!this.#mayAnswer()) return;
+    const send = (): void => {
+      this.res.cork(() => {
+        this.#head(204, null, headers);
+        this.res.endWithoutBody();
+      });
+    };
+    if (this.#closes) this.#afterSegment(send);
+    else send();
+  }
+
+  fail(error: RequestError, headers: HeaderList = []): void {
+    this.failWith({ code: error.code, detail: error.message, field: error.field ?? null }, headers);
+  }
+
+  /** What failed as it comes over the link. */
+  failWith(
+    error: { code: ErrorCode; detail: string; field: string | null },
+    headers: HeaderList = [],
+  ): void {
+    const { status, temporary } = ERRORS[error.code];
+    const requestId = formatUuid(makeUuidV7(Date.now(), 0));
+    const body = problemBody(error.code, error.detail, error.field ?? undefined, requestId);
+    const retry = temporary ? ['Retry-After', String(retryAfterSeconds(error.code))] : [];
+    this.reply(status, body, PROBLEM_TYPE, ['X-Request-Id', requestId, ...retry, ...headers]);
+  }
+
+  /**
+   * Answers and closes the connection: what is still on its way is not read, and no request behind this
+   * one runs.
+   */
+  failAndClose(error: RequestError): void {
+    if (this.#mayAnswer()) this.#afterSegment(() => this.#lastAnswer(error));
+  }
+
+  /**
+   * For the last answer on a connection. uWS goes on with a request that came in the same segment as soon
+   * as this one is answered, and closes the connection when it is not.
+   */
+  #afterSegment(send: () => void): void {
+    setImmediate(() => {
+      if (this.#state === 'answered') send();
+    });
+  }
+
+  #lastAnswer(error: RequestError): void {
+    const requestId = formatUuid(makeUuidV7(Date.now(), 0));
+    const body = problemBody(error.code, error.message, error.field, requestId);
+    this.res.cork(() => {
+      this.#head(ERRORS[error.code].status, PROBLEM_TYPE, ['X-Request-Id', requestId]);
+      // Without a body: uWS for Node 20 does not close after endWithoutBody.
+      this.res.end(this.#withBody ? body : '', true);
+    });
+  }
+
+  /**
+   * Sends the headers of a stream. From here on an answer, a failure above all, breaks the connection
+   * off. `onWritable`: there is room again. False: nothing is to follow, the request is a HEAD.
+   */
+  startStream(type: string, headers: HeaderList, onWritable: () => void): boolean {
+    if (!this.#mayAnswer()) return false;
+    this.res.cork(() => {
+      this.#head(200, type, headers);
+      if (!this.#withBody) this.res.endWithoutBody();
+    });
+    if (!this.#withBody) {
+      this.#onGone?.();
+      return false;
+    }
+    this.#state = 'streaming';
+    this.res.onWritable(() => {
+      onWritable();
+      return true;
+    });
+    return true;
+  }
+
+  /** More of the stream; false: uWS had to keep some of it. Not empty: that would end the stream. */
+  write(text: string | Uint8Array): boolean {
+    if (this.#state !== 'streaming' || text.length === 0) return true;
+    let isTaken = true;
+    this.res.cork(() => {
+      isTaken = this.res.write(text);
+    });
+    return isTaken;
+  }
+
+  /** The stream is whole. */
+  endStream(): void {
+    if (this.#state !== 'streaming') return;
+    this.#state = 'answered';
+    this.res.cork(() => this.res.end());
+    this.#onGone?.();
+  }
+
+  /** The stream goes no further, and the client is to see that it is not whole. */
+  breakOff(): void {
+    if (this.#state !== 'streaming') return;
+    this.#state = 'aborted';
+    // Without the last chunk. It runs onAborted.
+    this.res.close();
+  }
+
+  /** Whether this answer may be given; it has to be, then. One for a stream under way breaks it off. */
+  #mayAnswer(): boolean {
+    if (this.#state === 'streaming') this.breakOff();
+    if (this.#state !== 'open') return false;
+    this.#state = 'answered';
+    return true;
+  }
+
+  #head(status: number, type: string | Uint8Array | null, headers: HeaderList | null): void {
+    // uWS writes 200 by itself.
+    if (status !== 200) this.res.writeStatus(STATUS[status] ?? String(status));
+    if (type !== null) this.res.writeHeader(CONTENT_TYPE_OUT, type);
+    if (headers !== null) {
+      for (let i = 0; i < headers.length; i += 2) {
+        this.res.writeHeader(headers[i] ?? '', headers[i + 1] ?? '');
+      }
+    }
+    if (this.origin === '') return;
+    const shared = this.#callers.shareWith(this.origin);
+    if (shared !== '*') this.res.writeHeader('Vary', 'Origin');
+    if (shared === null) return;
+    this.res.writeHeader('Access-Control-Allow-Origin', shared);
+    this.res.writeHeader('Access-Control-Expose-Headers', 'X-Request-Id, Retry-After');
+  }
+}
+
+/** What a client is told of a bug. */
+export function faultOfOurs(): RequestError {
+  return new RequestError('internal', 'a fault of the server; it was logged');
+}

@@ -1,0 +1,69 @@
+/** Fields of small control bodies, checked. Throws RequestError that names the field. */
+import { RequestError } from '../../core/errors.js';
+import { parseRfc3339 } from '../../core/time.js';
+import type { SubscribeOptions } from '../../thread/ops.js';
+
+export type Body = Readonly<Record<string, unknown>>;
+
+const EPOCH = /^[0-9a-z]{1,32}$/;
+
+/** A field that the route does not know was meant to do something. */
+export function knownFields(body: Body, names: readonly string[]): void {
+  const unknown = Object.keys(body).find((name) => !names.includes(name));
+  if (unknown === undefined) return;
+  const detail = `unknown field; known: ${names.join(', ')}`;
+  throw new RequestError('invalid_field', detail, unknown.slice(0, 60));
+}
+
+/** null: left out, or null. */
+export function integerOf(body: Body, name: string, min: number, max: number): number | null {
+  const value = body[name] ?? null;
+  if (value === null) return null;
+  if (typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max) {
+    return value;
+  }
+  throw new RequestError('invalid_field', `must be an integer from ${min} to ${max}`, name);
+}
+
+/** null: left out, or null. */
+export function textOf(body: Body, name: string): string | null {
+  const value = body[name] ?? null;
+  if (value === null || typeof value === 'string') return value;
+  throw new RequestError('invalid_field', 'must be a string', name);
+}
+
+/** 1 to `max` positive integers; null: left out. */
+export function idsOf(body: Body, name: string, max: number): number[] | null {
+  const value = body[name] ?? null;
+  if (value === null) return null;
+  const isId = (one: unknown): one is number => Number.isSafeInteger(one) && Number(one) > 0;
+  if (Array.isArray(value) && value.length > 0 && value.length <= max && value.every(isId)) {
+    return value;
+  }
+  throw new RequestError('invalid_field', `must be an array of 1 to ${max} ids`, name);
+}
+
+/** Where to go on: {from: latest | earliest}, {sequence, epoch?} or {time}, as `start` of subscribe. */
+export function positionOf(body: Body): SubscribeOptions['start'] {
+  knownFields(body, ['from', 'sequence', 'epoch', 'time']);
+  const from = textOf(body, 'from');
+  const sequence = integerOf(body, 'sequence', 0, Number.MAX_SAFE_INTEGER);
+  const time = textOf(body, 'time');
+  const epoch = textOf(body, 'epoch');
+  if (epoch !== null && (sequence === null || !EPOCH.test(epoch))) {
+    throw new RequestError('bad_cursor', 'goes with a sequence: 1 to 32 of [0-9a-z]', 'epoch');
+  }
+  if (sequence !== null && time === null && (from === null || from === 'sequence')) {
+    return { from: 'sequence', sequence, epoch };
+  }
+  if (time !== null && sequence === null && (from === null || from === 'time')) {
+    const timeMs = parseRfc3339(time);
+    if (timeMs === null) throw new RequestError('bad_cursor', 'must be an RFC 3339 time', 'time');
+    return { from: 'time', timeMs };
+  }
+  if ((from === 'latest' || from === 'earliest') && sequence === null && time === null) {
+    return { from };
+  }
+  const detail = 'takes {"from":"latest"}, {"from":"earliest"}, {"sequence"} or {"time"}';
+  throw new RequestError('bad_cursor', detail, 'from');
+}

@@ -1,0 +1,96 @@
+/**
+ * What all control routes share: asking workers, reading a small JSON body, and answering what a handler
+ * throws. Nothing of it is on the path of a message.
+ */
+import type { HttpRequest } from 'uWebSockets.js';
+import { RequestError } from '../../core/errors.js';
+import type { Limits } from '../../core/limits.js';
+import { parseJsonBody } from '../../wire/json-body.js';
+import type { Bodies } from '../http/bodies.js';
+import { bodyType } from '../http/body-type.js';
+import { type Exchange, faultOfOurs } from '../http/exchange.js';
+import { TENANT } from '../workers/publishing.js';
+import type { Workers } from '../workers/workers.js';
+import type { Browsing } from './browsing.js';
+
+export interface ControlOptions {
+  workers: Workers;
+  limits: Limits;
+  /** Each worker has topics of its own: lists are merged from all. */
+  inMemory: boolean;
+  browsing: Browsing;
+  bodies: Bodies;
+  onFault: (error: unknown) => void;
+}
+
+export class Control {
+  readonly workers: Workers;
+  readonly limits: Limits;
+  readonly inMemory: boolean;
+  readonly browsing: Browsing;
+  readonly #bodies: Bodies;
+  readonly #onFault: (error: unknown) => void;
+
+  constructor(options: ControlOptions) {
+    this.workers = options.workers;
+    this.limits = options.limits;
+    this.inMemory = options.inMemory;
+    this.browsing = options.browsing;
+    this.#bodies = options.bodies;
+    this.#onFault = options.onFault;
+  }
+
+  /** Asks the owner of a topic. Rejects with RequestError. */
+  async call<T>(topic: string, method: string, args: Record<string, unknown>): Promise<T> {
+    const link = this.workers.ownerOf(TENANT, topic);
+    const text = await this.workers.call(link, method, { tenant: TENANT, ...args });
+    return JSON.parse(text) as T;
+  }
+
+  /** Asks every worker, for what only owners know. */
+  askAll<T>(method: string, args: Record<string, unknown>): Promise<T[]> {
+    return this.#ask(
+      Array.from({ length: this.workers.count }, (_, i) => i),
+      method,
+      args,
+    );
+  }
+
+  /** Asks one worker where it speaks for a shared database; in memory all. */
+  ask<T>(method: string, args: Record<string, unknown>): Promise<T[]> {
+    return this.inMemory ? this.askAll(method, args) : this.#ask([0], method, args);
+  }
+
+  /** Runs the handler; what it throws is the answer. */
+  run(exchange: Exchange, handler: () => Promise<void>): void {
+    handler().catch((error: unknown) => {
+      if (!(error instanceof RequestError)) this.#onFault(error);
+      exchange.fail(error instanceof RequestError ? error : faultOfOurs());
+    });
+  }
+
+  /** The same with the body, a JSON object of at most `limit`: room for a thousand ids, or not. */
+  withBody(
+    exchange: Exchange,
+    req: HttpRequest,
+    use: (body: Record<string, unknown>) => Promise<void>,
+    limit: 'frameBytesMax' | 'publishBodyBytesMax' = 'frameBytesMax',
+  ): void {
+    bodyType(req, ['json']);
+    const name = limit === 'frameBytesMax' ? 'FRAME_BYTES_MAX' : 'PUBLISH_BODY_BYTES_MAX';
+    const bound = { bytesMax: this.limits[limit], name };
+    this.#bodies.read(exchange, bound, (bytes) =>
+      this.run(exchange, use.bind(null, parseJsonBody(bytes, this.limits.depthMax))),
+    );
+  }
+
+  #ask<T>(indexes: readonly number[], method: string, args: Record<string, unknown>): Promise<T[]> {
+    const { workers } = this;
+    const all = { tenant: TENANT, ...args };
+    return Promise.all(
+      indexes.map(
+        async (i) => JSON.parse(await workers.call(workers.byIndex(i), method, all)) as T,
+      ),
+    );
+  }
+}

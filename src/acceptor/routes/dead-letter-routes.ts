@@ -1,0 +1,276 @@
+/**
+ * /api/dead-letters, /api/jobs and /api/messages: what was given up, giving it back, and what became of one
+ * message. Lists come from the store; redriving is the work of the topics' owners, each doing its part of
+ * a job that the acceptor names.
+ */
+import { RequestError } from '../../core/errors.js';
+import { checkTopicName, isName } from '../../core/topic-name.js';
+import { formatUuid, makeUuidV7, parseUuid } from '../../core/uuid.js';
+import type { Exchange } from '../http/exchange.js';
+import { PacedWriter } from '../http/paced-writer.js';
+import { Query } from '../http/query.js';
+import type { Route, RouteHandler } from '../http/router.js';
+import { type Body, idsOf, integerOf, knownFields, textOf } from './body-fields.js';
+import type { Control } from './control.js';
+import { type LetterFilter, letterPage } from './letter-pages.js';
+
+const NDJSON = 'application/x-ndjson';
+const LIST_START = Buffer.from('{"dead_letters":[');
+const IDS_MAX = 1_000;
+/** Of one acceptor; each holds a page for as long as its client takes to read it. */
+const EXPORTS_MAX = 16;
+const REDRIVE_MAX = 10_000_000;
+const RATE_MAX = 100_000;
+const RATE_DEFAULT = 1_000;
+const SEQUENCE_MAX = Number.MAX_SAFE_INTEGER;
+
+/** One worker's part of a job. */
+interface JobPart {
+  state: 'running' | 'done' | 'cancelled' | 'failed';
+  done: number;
+  total: number;
+  failed: number;
+}
+
+const STATES = ['running', 'failed', 'cancelled', 'done'] as const;
+
+export function deadLetterRoutes(control: Control): Route[] {
+  const routes = new DeadLetterRoutes(control);
+  return [
+    { path: '/api/dead-letters', methods: { get: routes.list } },
+    { path: '/api/dead-letters/redrive', methods: { post: routes.redrive } },
+    { path: '/api/dead-letters/purge', methods: { post: routes.purge } },
+    { path: '/api/dead-letters/:id', methods: { get: routes.get, delete: routes.delete } },
+    { path: '/api/jobs/:id', methods: { get: routes.job, delete: routes.cancel } },
+    { path: '/api/messages/:id', methods: { get: routes.message } },
+  ];
+}
+
+class DeadLetterRoutes {
+  readonly #control: Control;
+  #exports = 0;
+
+  constructor(control: Control) {
+    this.#control = control;
+  }
+
+  readonly list: RouteHandler = (exchange, req) => {
+    const { limits } = this.#control;
+    const query = new Query(req.getQuery() ?? '', ['topic', 'subscription', 'limit', 'after']);
+    const filter = this.#filter(query.text('topic'), query.text('subscription'), null);
+    const limit = query.integer('limit', 1, limits.pageItemsMax);
+    const after = query.integer('after', 0, SEQUENCE_MAX) ?? 0;
+    if (req.getHeader('accept').includes(NDJSON)) {
+      if (this.#exports >= EXPORTS_MAX) {
+        throw new RequestError('busy', `${EXPORTS_MAX} exports are under way; try again later`);
+      }
+      this.#exports++;
+      const done = (): void => void this.#exports--;
+      const range = { after, limit };
+      this.#control.run(exchange, () => this.#export(exchange, filter, range).finally(done));
+      return;
+    }
+    this.#control.run(exchange, async () => {
+      const range = { after, limit: limit ?? limits.pageItemsMax, lines: false };
+      const { body, next } = await letterPage(this.#control.browsing, filter, range);
+      const end = next === null ? ']}' : `],"next":${next}}`;
+      exchange.reply(200, Buffer.concat([LIST_START, body, Buffer.from(end)]));
+    });
+  };
+
+  readonly get: RouteHandler = (exchange, _req, segment) => {
+    const filter = { topic: null, subscription: null, ids: [idOf(segment)] };
+    this.#control.run(exchange, async () => {
+      const range = { after: 0, limit: 1, lines: false };
+      const { count, body } = await letterPage(this.#control.browsing, filter, range);
+      exchange.reply(200, found(count === 0 ? undefined : body));
+    });
+  };
+
+  readonly delete: RouteHandler = (exchange, _req, segment) => {
+    const filter = { topic: null, subscription: null, ids: [idOf(segment)] };
+    this.#control.run(exchange, async () => {
+      found((await this.#purge(filter)) === 0 ? undefined : filter);
+      exchange.noContent();
+    });
+  };
+
+  readonly purge: RouteHandler = (exchange, req) => {
+    this.#control.withBody(
+      exchange,
+      req,
+      async (body) => {
+        knownFields(body, ['ids', 'topic', 'subscription']);
+        exchange.json(200, { purged: await this.#purge(this.#filterOf(body, 'topic')) });
+      },
+      'publishBodyBytesMax',
+    );
+  };
+
+  readonly redrive: RouteHandler = (exchange, req) => {
+    this.#control.withBody(
+      exchange,
+      req,
+      async (body) => {
+        knownFields(body, ['ids', 'topic', 'subscription', 'limit', 'rate_per_s']);
+        const filter = this.#filterOf(body, 'subscription');
+        const limit = integerOf(body, 'limit', 1, REDRIVE_MAX) ?? REDRIVE_MAX;
+        const rate = integerOf(body, 'rate_per_s', 1, RATE_MAX) ?? RATE_DEFAULT;
+        exchange.json(202, await this.#startJob(filter, { limit, rate }));
+      },
+      'publishBodyBytesMax',
+    );
+  };
+
+  readonly job: RouteHandler = (exchange, _req, job) => {
+    this.#control.run(exchange, async () => {
+      const parts = await this.#parts('job.get', job);
+      const state = STATES.find((one) => parts.some((part) => part.state === one));
+      const [done, total, failed] = (['done', 'total', 'failed'] as const).map((name) =>
+        sum(parts.map((part) => part[name])),
+      );
+      exchange.json(200, { job_id: job, state, done, total, failed });
+    });
+  };
+
+  readonly cancel: RouteHandler = (exchange, _req, job) => {
+    this.#control.run(exchange, async () => {
+      await this.#parts('job.cancel', job);
+      exchange.noContent();
+    });
+  };
+
+  readonly message: RouteHandler = (exchange, req, id) => {
+    if (parseUuid(id) === null) {
+      throw new RequestError('invalid_field', 'must be a message_id, a UUID', 'id');
+    }
+    const { limits } = this.#control;
+    const query = new Query(req.getQuery() ?? '', ['limit', 'after']);
+    const limit = query.integer('limit', 1, limits.pageItemsMax) ?? limits.pageItemsMax;
+    const page = { after: query.text('after') ?? '', limit };
+    this.#control.run(exchange, async () => {
+      exchange.reply(200, await this.#trace(id, page));
+    });
+  };
+
+  /** Every worker is asked first what it has: a job that is refused starts nowhere. */
+  async #startJob(filter: LetterFilter, pace: { limit: number; rate: number }): Promise<object> {
+    type Part = { matched: number; gone: number };
+    const args = { ...filter, ...pace };
+    const found = await this.#control.askAll<Part>('dead-letters.match', args);
+    const gone = sum(found.map((part) => part.gone));
+    if (sum(found.map((part) => part.matched)) === 0) {
+      const detail = 'their sessions have ended, and their subscriptions with them';
+      if (gone > 0) throw new RequestError('subscription_gone', detail);
+      if (filter.ids !== null) throw letterNotFound();
+    }
+    const job = formatUuid(makeUuidV7(Date.now(), 0));
+    try {
+      const parts = await this.#control.askAll<Part>('dead-letters.redrive', { ...args, job });
+      return { job_id: job, matched: sum(parts.map((part) => part.matched)) };
+    } catch (error) {
+      // Sent to all who are there; one that is not has no part of the job. The first error is the answer.
+      this.#control.askAll('job.give-up', { job }).catch(() => undefined);
+      throw error;
+    }
+  }
+
+  /** A page of what is stored, with what the owner of the topic knows of what it has open. */
+  async #trace(id: string, page: { after: string; limit: number }): Promise<Uint8Array> {
+    type Found = { topic: string; topicId: number; sequence: number };
+    const { browsing } = this.#control;
+    const answers = await browsing.all<{ found: Found | null }>('message.find', { id });
+    const message = answers.find(({ result }) => result.found !== null)?.result.found;
+    if (message == null) throw new RequestError('message_not_found', 'no such message', 'id');
+    const { topic } = message;
+    const of = { ...message, ...page };
+    const { live } = await this.#control.call<{ live: object }>(topic, 'message.live', of);
+    const { body } = await browsing.of<null>(topic, 'message.trace', { ...of, live });
+    return body;
+  }
+
+  async #parts(method: string, job: string): Promise<JobPart[]> {
+    const answers = await this.#control.askAll<{ part: JobPart | null }>(method, { job });
+    const parts = answers.flatMap((answer) => answer.part ?? []);
+    if (parts.length > 0) return parts;
+    throw new RequestError('job_not_found', 'no such job here, or it ended long ago', 'id');
+  }
+
+  async #purge(filter: LetterFilter): Promise<number> {
+    const { browsing } = this.#control;
+    type Purged = { purged: number; more: boolean };
+    let purged = 0;
+    // Each ask takes its turn with those of others.
+    for (let more = true; more; ) {
+      const answers = await browsing.all<Purged>('dead-letters.purge', { ...filter });
+      purged += sum(answers.map(({ result }) => result.purged));
+      more = answers.some(({ result }) => result.more);
+    }
+    return purged;
+  }
+
+  /** One dead letter a line, page by page at the client's pace. */
+  async #export(
+    exchange: Exchange,
+    filter: LetterFilter,
+    { after, limit }: { after: number; limit: number | null },
+  ): Promise<void> {
+    const { browsing } = this.#control;
+    const lines = true;
+    let left = limit ?? SEQUENCE_MAX;
+    let page = await letterPage(browsing, filter, { after, limit: Math.min(left, IDS_MAX), lines });
+    if (!exchange.isOpen) return;
+    const writing = new PacedWriter(exchange, NDJSON);
+    while (exchange.isOpen) {
+      left -= page.count;
+      const isOpen = await writing.write(page.body);
+      if (!isOpen || page.next === null || left <= 0) break;
+      const range = { after: page.next, limit: Math.min(left, IDS_MAX), lines };
+      page = await letterPage(browsing, filter, range);
+    }
+    exchange.endStream();
+  }
+
+  /** Either ids, or what `upTo` asks for: a topic, or a topic and a subscription. */
+  #filterOf(body: Body, upTo: 'topic' | 'subscription'): LetterFilter {
+    const ids = idsOf(body, 'ids', IDS_MAX);
+    const topic = textOf(body, 'topic');
+    const subscription = textOf(body, 'subscription');
+    if (ids !== null) {
+      if (topic === null && subscription === null) return this.#filter(null, null, ids);
+      throw new RequestError('invalid_field', 'not together with topic or subscription', 'ids');
+    }
+    if (topic === null) throw new RequestError('invalid_field', 'ids or topic is required', 'ids');
+    if (upTo === 'subscription' && subscription === null) {
+      throw new RequestError('invalid_field', 'is required beside topic', 'subscription');
+    }
+    return this.#filter(topic, subscription, null);
+  }
+
+  #filter(topic: string | null, subscription: string | null, ids: number[] | null): LetterFilter {
+    const { limits } = this.#control;
+    if (topic !== null) checkTopicName(topic, limits);
+    if (subscription !== null && !isName(subscription, limits.topicNameBytesMax)) {
+      throw new RequestError('invalid_field', 'is not a subscription name', 'subscription');
+    }
+    return { topic, subscription, ids };
+  }
+}
+
+function idOf(segment: string): number {
+  if (/^\d{1,15}$/.test(segment)) return Number(segment);
+  throw letterNotFound();
+}
+
+function found<T>(value: T | undefined): T {
+  if (value === undefined) throw letterNotFound();
+  return value;
+}
+
+function letterNotFound(): RequestError {
+  return new RequestError('dead_letter_not_found', 'no such dead letter', 'id');
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}

@@ -1,0 +1,83 @@
+/**
+ * What health and readiness say of the workers, in words for whoever asks: the operator's log says where and
+ * why. `publish`: what a publish needs now. `later`: what acknowledged publishers rely on to move by
+ * itself. Pure.
+ */
+import type { LogVitals } from '../../log/contract/log-vitals.js';
+
+/** Of one worker. */
+export interface WorkerHealth {
+  log: { mode: string; state: string };
+  /** Since it last looked at its topics in the log, by the sessions that a publish needs; null: never. */
+  heads_ms: number | null;
+  vitals: LogVitals | null;
+}
+
+export interface Checks {
+  publish: Record<string, string>;
+  later: Record<string, string>;
+}
+
+/** It looks every second. */
+const HEADS_MS_MAX = 5_000;
+/** What is due is looked for every second. */
+const RELEASE_MS_MAX = 10_000;
+const STUCK_MS_MAX = 30_000;
+/** It runs every minute. */
+const UPKEEP_MS_MAX = 300_000;
+
+const LOG_TROUBLE: Readonly<Record<string, string>> = {
+  connecting: 'the log is being connected to',
+  lost: 'the log cannot be reached',
+  read_only: 'the database is read-only',
+  full: 'the disk of the database is full',
+  incomplete: 'a table or function of the schema is missing',
+  denied: "the node's database role lacks a privilege",
+  closed: 'the log is closed',
+};
+
+/** 'ok', or what is wrong at the first worker that has something. */
+export function checksOf(workers: readonly WorkerHealth[]): Checks {
+  const first = (trouble: (worker: WorkerHealth) => string | null): string =>
+    workers.map(trouble).find((words) => words !== null) ?? 'ok';
+  return {
+    publish: { log: first(logTrouble), topics: first(topicsTrouble) },
+    later: { outbox: first(outboxTrouble), upkeep: first(upkeepTrouble) },
+  };
+}
+
+/** As GET /api/health shows a worker; ages in ms. */
+export function workerView({ log, heads_ms, vitals }: WorkerHealth): object {
+  if (vitals === null) return { log, heads_ms };
+  const { releaseMs, dueMs, stuckMs, upkeepMs, listening } = vitals;
+  const outbox = { looked_ms: releaseMs, oldest_due_ms: dueMs, stuck_ms: stuckMs, listening };
+  return { log, heads_ms, outbox, upkeep_ms: upkeepMs };
+}
+
+function logTrouble({ log }: WorkerHealth): string | null {
+  return log.state === 'open' ? null : (LOG_TROUBLE[log.state] ?? 'not open');
+}
+
+function topicsTrouble({ vitals, heads_ms }: WorkerHealth): string | null {
+  if (vitals === null || (heads_ms !== null && heads_ms < HEADS_MS_MAX)) return null;
+  if (heads_ms === null) return 'topics could not be looked up yet';
+  return `topics could not be looked up for ${seconds(heads_ms)}`;
+}
+
+function outboxTrouble({ vitals }: WorkerHealth): string | null {
+  if (vitals === null) return null;
+  const { releaseMs, dueMs, stuckMs } = vitals;
+  if (releaseMs > RELEASE_MS_MAX)
+    return `deferred messages were not looked for, for ${seconds(releaseMs)}`;
+  if (stuckMs < STUCK_MS_MAX) return null;
+  return `the oldest due message waits for ${seconds(dueMs)}, and none has moved for ${seconds(stuckMs)}`;
+}
+
+function upkeepTrouble({ vitals }: WorkerHealth): string | null {
+  if (vitals === null || vitals.upkeepMs < UPKEEP_MS_MAX) return null;
+  return `retention and partitions were not kept up for ${seconds(vitals.upkeepMs)}`;
+}
+
+function seconds(ms: number): string {
+  return `${Math.round(ms / 1_000)} s`;
+}

@@ -1,0 +1,260 @@
+/** POST /api/publish and POST /api/publish/batch. */
+import type { HttpRequest } from 'uWebSockets.js';
+import { ERRORS, RequestError } from '../../core/errors.js';
+import type { Limits } from '../../core/limits.js';
+import { isoTime } from '../../core/time.js';
+import { formatUuid } from '../../core/uuid.js';
+import type { AcceptorLinkEnd } from '../../thread/link.js';
+import type { DeferredOp, FailedOp, PublishedOp } from '../../thread/ops.js';
+import { errorItem } from '../../wire/problem.js';
+import type { BatchItem, PublishRequest } from '../../wire/publish.js';
+import {
+  decodeBatchJson,
+  decodeBatchMsgpack,
+  decodeBatchNdjson,
+  decodePublishJson,
+  decodePublishMsgpack,
+  isDedupeKey,
+} from '../../wire/publish.js';
+import { publishedJson, publishedMsgpack } from '../../wire/result.js';
+import type { Bodies } from '../http/bodies.js';
+import { bodyType } from '../http/body-type.js';
+import { deferredAnswer } from '../http/deferred-answer.js';
+import { type Exchange, faultOfOurs } from '../http/exchange.js';
+import { IDEMPOTENCY_KEY, JSON_TYPE, MSGPACK_TYPE } from '../http/header-bytes.js';
+import type { Publishing } from '../workers/publishing.js';
+import { Waiting } from '../workers/requests.js';
+
+export interface PublishRoutesOptions {
+  publishing: Publishing;
+  limits: Limits;
+  bodies: Bodies;
+}
+
+export class PublishRoutes {
+  readonly #options: PublishRoutesOptions;
+
+  constructor(options: PublishRoutesOptions) {
+    this.#options = options;
+  }
+
+  publish(exchange: Exchange, req: HttpRequest): void {
+    const { limits, publishing, bodies } = this.#options;
+    const type = bodyType(req, ['json', 'msgpack']);
+    const idempotencyKey = readIdempotencyKey(req, limits);
+    const bound = { bytesMax: limits.publishBodyBytesMax, name: 'PUBLISH_BODY_BYTES_MAX' };
+    const use = (body: Uint8Array): void => {
+      const publish =
+        type === 'json' ? decodePublishJson(body, limits) : decodePublishMsgpack(body, limits);
+      if (idempotencyKey !== null) setDedupeKey(publish, idempotencyKey);
+      publishing.send(
+        publish,
+        (link, bytes) => new HttpPublish(link, bytes, exchange, publish.topic, type),
+      );
+    };
+    bodies.read(exchange, bound, use);
+  }
+
+  batch(exchange: Exchange, req: HttpRequest): void {
+    const { limits, bodies } = this.#options;
+    const type = bodyType(req, ['json', 'msgpack', 'ndjson']);
+    const idempotencyKey = readIdempotencyKey(req, limits);
+    const bound = { bytesMax: limits.batchBodyBytesMax, name: 'BATCH_BODY_BYTES_MAX' };
+    const decode = {
+      json: decodeBatchJson,
+      msgpack: decodeBatchMsgpack,
+      ndjson: decodeBatchNdjson,
+    };
+    const use = (body: Uint8Array): void => {
+      this.#sendBatch(exchange, decode[type](body, limits), idempotencyKey);
+    };
+    bodies.read(exchange, bound, use);
+  }
+
+  #sendBatch(exchange: Exchange, items: BatchItem[], idempotencyKey: string | null): void {
+    const { limits, publishing } = this.#options;
+    if (items.length > limits.batchItemsMax) {
+      const detail = `the batch has ${items.length} messages, at most ${limits.batchItemsMax} (BATCH_ITEMS_MAX)`;
+      throw new RequestError('batch_too_large', detail, 'messages');
+    }
+    const batch = new Batch(exchange, items.length);
+    items.forEach((item, index) => {
+      if (item instanceof RequestError) {
+        batch.failed(index, { code: item.code, detail: item.message, field: item.field ?? null });
+        return;
+      }
+      try {
+        if (idempotencyKey !== null) setDedupeKey(item, `${idempotencyKey}:${index}`);
+        publishing.send(
+          item,
+          (link, bytes) => new BatchItemWaiting(link, bytes, batch, index, item.topic),
+        );
+      } catch (error) {
+        if (!(error instanceof RequestError)) throw error;
+        batch.failed(index, {
+          code: error.code,
+          detail: error.message,
+          field: error.field ?? null,
+        });
+      }
+    });
+    batch.allSent();
+  }
+}
+
+/** `"key"` or `key`; null without the header. Throws dedupe_key_invalid. */
+function readIdempotencyKey(req: HttpRequest, limits: Limits): string | null {
+  const header = req.getHeader(IDEMPOTENCY_KEY);
+  if (header === '') return null;
+  const key =
+    header.length > 1 && header.startsWith('"') && header.endsWith('"')
+      ? header.slice(1, -1)
+      : header;
+  if (isDedupeKey(key, limits.dedupeKeyBytesMax)) return key;
+  const detail = `1 to ${limits.dedupeKeyBytesMax} bytes without control characters`;
+  throw new RequestError('dedupe_key_invalid', detail, 'Idempotency-Key');
+}
+
+function setDedupeKey(publish: PublishRequest, key: string): void {
+  if (publish.dedupeKey !== null && publish.dedupeKey !== key) {
+    const detail = 'dedupe_key and Idempotency-Key are both given, and differ';
+    throw new RequestError('dedupe_key_invalid', detail, 'dedupe_key');
+  }
+  publish.dedupeKey = key;
+}
+
+type Failure = Pick<FailedOp, 'code' | 'detail' | 'field'>;
+
+/** A single publish that waits for its commit. */
+class HttpPublish extends Waiting {
+  readonly #exchange: Exchange;
+  readonly #topic: string;
+  readonly #type: string;
+
+  constructor(
+    link: AcceptorLinkEnd,
+    bytes: number,
+    exchange: Exchange,
+    topic: string,
+    type: string,
+  ) {
+    super(link, bytes);
+    this.#exchange = exchange;
+    this.#topic = topic;
+    this.#type = type;
+  }
+
+  override published(op: PublishedOp): void {
+    const { messageId, sequence, epoch, subscribers, publishedAtMs, duplicate } = op;
+    const encode = this.#type === 'msgpack' ? publishedMsgpack : publishedJson;
+    this.#exchange.reply(
+      200,
+      encode(this.#topic, messageId, 0, sequence, epoch, subscribers, publishedAtMs, duplicate),
+      this.#type === 'msgpack' ? MSGPACK_TYPE : JSON_TYPE,
+    );
+  }
+
+  override deferred(op: DeferredOp): void {
+    this.#exchange.json(202, deferredAnswer(op, this.#topic));
+  }
+
+  override failed(failure: Failure): void {
+    this.#exchange.failWith(failure);
+  }
+
+  override broken(): void {
+    this.#exchange.fail(faultOfOurs());
+  }
+}
+
+/** The results of one batch, each in the place of its message; answered when the last one is there. */
+class Batch {
+  readonly #exchange: Exchange;
+  readonly #results: string[];
+  #missing: number;
+  #stored = 0;
+  #firstFailure: Failure | null = null;
+  #sent = false;
+
+  constructor(exchange: Exchange, size: number) {
+    this.#exchange = exchange;
+    this.#results = new Array<string>(size).fill('');
+    this.#missing = size;
+  }
+
+  stored(index: number, result: string): void {
+    this.#stored++;
+    this.#put(index, result);
+  }
+
+  failed(index: number, failure: Failure): void {
+    this.#firstFailure ??= failure;
+    const item = errorItem(failure.code, failure.detail, failure.field ?? undefined);
+    this.#put(index, JSON.stringify(item));
+  }
+
+  broken(): void {
+    this.#exchange.fail(faultOfOurs());
+  }
+
+  /** Every message was sent or has failed: only now the answer may be given. */
+  allSent(): void {
+    this.#sent = true;
+    if (this.#missing === 0) this.#answer();
+  }
+
+  #put(index: number, result: string): void {
+    this.#results[index] = result;
+    this.#missing--;
+    if (this.#missing === 0 && this.#sent) this.#answer();
+  }
+
+  #answer(): void {
+    const failure = this.#firstFailure;
+    const common = this.#stored === 0 && failure !== null && this.#allFailedAs(failure);
+    if (common) this.#exchange.failWith(failure);
+    else if (this.#stored === 0 && failure !== null && ERRORS[failure.code].status >= 500) {
+      this.#exchange.failWith(failure);
+    } else this.#exchange.reply(200, `{"results":[${this.#results.join(',')}]}`);
+  }
+
+  #allFailedAs(failure: Failure): boolean {
+    const code = `{"error":{"code":"${failure.code}"`;
+    return this.#results.every((result) => result.startsWith(code));
+  }
+}
+
+class BatchItemWaiting extends Waiting {
+  readonly #batch: Batch;
+  readonly #index: number;
+  readonly #topic: string;
+
+  constructor(link: AcceptorLinkEnd, bytes: number, batch: Batch, index: number, topic: string) {
+    super(link, bytes);
+    this.#batch = batch;
+    this.#index = index;
+    this.#topic = topic;
+  }
+
+  override published(op: PublishedOp): void {
+    const duplicate = op.duplicate ? ',"duplicate":true' : '';
+    const id = formatUuid(op.messageId, 0);
+    const place = `"sequence":${op.sequence},"published_at":"${isoTime(op.publishedAtMs)}"`;
+    this.#batch.stored(
+      this.#index,
+      `{"message_id":"${id}","topic":"${this.#topic}",${place}${duplicate}}`,
+    );
+  }
+
+  override deferred(op: DeferredOp): void {
+    this.#batch.stored(this.#index, JSON.stringify(deferredAnswer(op, this.#topic)));
+  }
+
+  override failed(failure: Failure): void {
+    this.#batch.failed(this.#index, failure);
+  }
+
+  override broken(): void {
+    this.#batch.broken();
+  }
+}

@@ -1,0 +1,285 @@
+/** What each frame of a WebSocket client does. One sink serves all sessions, one message at a time. */
+import { CLOSE, type ErrorCode, RequestError } from '../../core/errors.js';
+import type { Limits } from '../../core/limits.js';
+import type { AcceptorLinkEnd } from '../../thread/link.js';
+import type * as ops from '../../thread/ops.js';
+import {
+  type ClientFrame,
+  decodeJsonFrames,
+  decodeMsgpackFrames,
+  type FrameSink,
+  type PublishFrame,
+  type Ref,
+  type SubscribeFrame,
+  type UnsubscribeFrame,
+} from '../../wire/client-frame.js';
+import { errorFrame } from '../../wire/problem.js';
+import { publishedFrame } from '../../wire/result.js';
+import { KIND_MSGPACK, KIND_SEED, subscriptionKey } from '../delivery/receiver.js';
+import { deferredAnswer } from '../http/deferred-answer.js';
+import type { Publishing } from '../workers/publishing.js';
+import { Waiting } from '../workers/requests.js';
+import type { Workers } from '../workers/workers.js';
+import type { Session } from './session.js';
+import { TooMuchUnderWay } from './session-load.js';
+import { type SubscribeRequest, type Subscriptions, subscribedFrame } from './subscriptions.js';
+import { VerdictFrames } from './verdict-frames.js';
+
+/** After so many frames that were no frames the session is closed. */
+const BAD_FRAMES_MAX = 10;
+/** One for all subscriptions that begin at the head: each keeps its options. */
+const LATEST = { from: 'latest' } as const;
+const NOT_SUBSCRIBED = 'not subscribed to this topic (under this name)';
+const MALFORMED: readonly ErrorCode[] = [
+  'invalid_json',
+  'invalid_msgpack',
+  'invalid_utf8',
+  'too_deep',
+  'ext_not_allowed',
+  'body_must_be_object',
+];
+
+export interface SessionFramesOptions {
+  workers: Workers;
+  publishing: Publishing;
+  subscriptions: Subscriptions;
+  limits: Limits;
+  autoCreateTopics: boolean;
+}
+
+export class SessionFrames implements FrameSink {
+  readonly #options: SessionFramesOptions;
+  readonly #verdicts: VerdictFrames;
+  /** Whose message is being decoded; only during `receive`. */
+  #session: Session | null = null;
+
+  constructor(options: SessionFramesOptions) {
+    this.#options = options;
+    this.#verdicts = new VerdictFrames(options.workers, options.limits);
+  }
+
+  get wantsMore(): boolean {
+    return this.#session?.state === 'open';
+  }
+
+  /** One WebSocket message; its bytes are valid during this call only. */
+  receive(session: Session, message: ArrayBuffer, isBinary: boolean): void {
+    if (isBinary !== (session.kind === KIND_MSGPACK)) {
+      session.end(CLOSE.wrongKind);
+      return;
+    }
+    const { limits } = this.#options;
+    const bytes = Buffer.from(message);
+    this.#session = session;
+    if (isBinary) decodeMsgpackFrames(bytes, limits, this);
+    else decodeJsonFrames(bytes, session.kind !== KIND_SEED, limits, this);
+  }
+
+  frame(frame: ClientFrame): void {
+    const session = this.#session;
+    if (session === null || session.state !== 'open') return;
+    try {
+      this.#run(session, frame);
+    } catch (error) {
+      if (!(error instanceof RequestError)) throw error;
+      session.refuse(error.code, error.message, frame.ref);
+      if (error instanceof TooMuchUnderWay) session.countIdle();
+    }
+  }
+
+  bad(error: RequestError, ref: Ref): void {
+    const session = this.#session;
+    if (session === null || session.state !== 'open') return;
+    session.refuse(error.code, error.message, ref);
+    if (!MALFORMED.includes(error.code)) return;
+    session.badFrames++;
+    if (session.badFrames >= BAD_FRAMES_MAX) session.end(CLOSE.badRequest);
+  }
+
+  tooManyBad(): void {
+    this.#session?.end(CLOSE.tooManyRefused);
+  }
+
+  #run(session: Session, frame: ClientFrame): void {
+    switch (frame.type) {
+      case 'ack':
+        this.#verdicts.ack(session, frame);
+        return;
+      case 'nack':
+      case 'extend':
+      case 'reject':
+        this.#verdicts.verdict(session, frame);
+        return;
+      case 'publish':
+        this.#publish(session, frame);
+        return;
+      case 'subscribe':
+        this.#subscribe(session, frame);
+        return;
+      case 'unsubscribe':
+        this.#unsubscribe(session, frame);
+        return;
+      case 'heartbeat':
+        session.sendFrame({ type: 'heartbeat_ack', ref: frame.ref ?? undefined });
+        session.countIdle();
+        return;
+    }
+  }
+
+  #publish(session: Session, { publish, ref }: PublishFrame): void {
+    session.load.checkRequest(this.#options.limits, publish.payload.length);
+    this.#options.publishing.send(
+      publish,
+      (link, bytes) => new FramePublish(link, bytes, session, publish.topic, ref),
+    );
+  }
+
+  #subscribe(session: Session, frame: SubscribeFrame): void {
+    const { subscriptions, limits } = this.#options;
+    refuseAmbiguous(frame);
+    session.load.checkSubscribe(limits);
+    const { topic, subscription: name, ref } = frame;
+    const key = subscriptionKey(topic, name);
+    const number = session.subscriptionNumber(key);
+    if (number === undefined) this.#checkCount(session);
+    const request: SubscribeRequest = {
+      receiver: session,
+      number: number ?? subscriptions.nextNumber(),
+      topic,
+      options: this.#subscribeOptions(frame),
+      onOpen: (_subscription, op) => {
+        session.subscribeAnswered(key);
+        session.load.subscribeAnswered(limits);
+        session.sendFrame(subscribedFrame(topic, name, op, ref ?? undefined));
+      },
+      onFailed: (error) => {
+        session.subscribeAnswered(key);
+        session.load.subscribeAnswered(limits);
+        session.refuse(error.code, error.detail, ref);
+      },
+    };
+    subscriptions.subscribe(request);
+    session.subscribeSent(key, request.number);
+    session.load.subscribeSent(limits);
+  }
+
+  #checkCount(session: Session): void {
+    const { subscriptionsPerSessionMax } = this.#options.limits;
+    if (!session.hasSubscriptions(subscriptionsPerSessionMax)) return;
+    const detail = `at most ${subscriptionsPerSessionMax} subscriptions (SUBSCRIPTIONS_PER_SESSION_MAX)`;
+    throw new RequestError('subscription_limit', detail, 'topic');
+  }
+
+  /** A session has a window once it named one of three fields, or sent an ack. */
+  #subscribeOptions(frame: SubscribeFrame): ops.SubscribeOptions {
+    const { limits, autoCreateTopics } = this.#options;
+    const isWindowed = frame.ack === 'explicit' || frame.subscription !== null;
+    return {
+      name: frame.subscription,
+      ack: frame.ack ?? 'explicit',
+      maxInFlight: frame.maxInFlight ?? (isWindowed ? limits.inFlightMax : null),
+      ackWaitMs: frame.ackWaitMs,
+      maxDeliver: frame.maxDeliver,
+      ordering: frame.ordering ?? 'none',
+      exclusive: frame.exclusive,
+      start: frame.start ?? LATEST,
+      create: autoCreateTopics,
+    };
+  }
+
+  /** Of what it has, or has asked for: the answers come in the order of the frames. */
+  #unsubscribe(session: Session, { topic, ref, subscription: name }: UnsubscribeFrame): void {
+    const number = session.subscriptionNumber(subscriptionKey(topic, name));
+    if (number === undefined) {
+      const field = name === null ? 'topic' : 'subscription';
+      throw new RequestError('not_subscribed', NOT_SUBSCRIBED, field);
+    }
+    const { limits, subscriptions } = this.#options;
+    session.load.checkSubscribe(limits);
+    subscriptions.unsubscribe({
+      receiver: session,
+      number,
+      topic,
+      name,
+      onEnded: () => {
+        session.load.subscribeAnswered(limits);
+        const told = { topic, subscription: name ?? undefined, ref: ref ?? undefined };
+        session.sendFrame({ type: 'unsubscribed', ...told });
+      },
+      onFailed: ({ code, detail }) => {
+        session.load.subscribeAnswered(limits);
+        session.refuse(code, code === 'not_subscribed' ? NOT_SUBSCRIBED : detail, ref);
+      },
+    });
+    session.load.subscribeSent(limits);
+  }
+}
+
+/** What says two things at once is refused rather than half obeyed. */
+function refuseAmbiguous(frame: SubscribeFrame): void {
+  if (frame.subscription === null && frame.exclusive) {
+    throw new RequestError('invalid_field', 'needs a subscription name', 'exclusive');
+  }
+  if (frame.ack !== 'none') return;
+  if (frame.ackWaitMs !== null) throw unacknowledged('ack_wait_ms');
+  if (frame.maxDeliver !== null) throw unacknowledged('max_deliver');
+  if (frame.ordering !== null && frame.ordering !== 'none') throw unacknowledged('ordering');
+}
+
+function unacknowledged(field: string): RequestError {
+  return new RequestError('invalid_field', 'has no meaning with ack "none"', field);
+}
+
+/** A publish frame that waits for its commit. Without a ref only its failure is told. */
+class FramePublish extends Waiting {
+  readonly #session: Session;
+  readonly #topic: string;
+  readonly #ref: Ref;
+
+  constructor(link: AcceptorLinkEnd, bytes: number, session: Session, topic: string, ref: Ref) {
+    super(link, bytes);
+    this.#session = session;
+    this.#topic = topic;
+    this.#ref = ref;
+    session.load.requestSent(bytes);
+  }
+
+  override published(op: ops.PublishedOp): void {
+    this.#session.load.requestAnswered(this.creditBytes);
+    if (this.#ref === null || this.#session.state !== 'open') return;
+    const { messageId, sequence, publishedAtMs, duplicate } = op;
+    const format = this.#session.kind === KIND_MSGPACK ? 1 : 0;
+    this.#session.sendEncoded(
+      publishedFrame(
+        format,
+        this.#ref,
+        this.#topic,
+        messageId,
+        0,
+        sequence,
+        publishedAtMs,
+        duplicate,
+      ),
+    );
+  }
+
+  override deferred(op: ops.DeferredOp): void {
+    this.#session.load.requestAnswered(this.creditBytes);
+    if (this.#ref === null) return;
+    this.#session.sendFrame({
+      type: 'published',
+      ref: this.#ref,
+      ...deferredAnswer(op, this.#topic),
+    });
+  }
+
+  override failed(op: Pick<ops.FailedOp, 'code' | 'detail'>): void {
+    this.#session.load.requestAnswered(this.creditBytes);
+    // Not held against the client: it was counted while it was under way, as one that is stored is.
+    this.#session.sendFrame(errorFrame(op.code, op.detail, this.#ref));
+  }
+
+  override broken(): void {
+    this.#session.broken();
+  }
+}

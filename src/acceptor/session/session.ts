@@ -1,0 +1,287 @@
+/**
+ * One WebSocket connection: its socket, its subscriptions, and the frames that wait to be sent at the end
+ * of the turn. `message` frames go to the socket at once; all others are joined into few messages. What
+ * waits is bounded: a client that does not read its answers is told so, and goes.
+ */
+import type { WebSocket } from 'uWebSockets.js';
+import { CLOSE, type CloseReason, ERRORS, type ErrorCode } from '../../core/errors.js';
+import type { AcceptorLinkEnd } from '../../thread/link.js';
+import type { Ref } from '../../wire/frame-types.js';
+import { errorFrame } from '../../wire/problem.js';
+import {
+  encodeFrame,
+  FRAME_SEPARATOR,
+  WIRE_JSON,
+  WIRE_MSGPACK,
+  type WireFormat,
+} from '../../wire/server-frame.js';
+import type { Group } from '../delivery/group.js';
+import { sequenceOf, splitFrames } from '../delivery/publish-log.js';
+import {
+  KIND_MSGPACK,
+  KIND_SEED,
+  type Kind,
+  type Receiver,
+  type ReceiverSubscription,
+  TAKEN,
+} from '../delivery/receiver.js';
+import { SessionLoad } from './session-load.js';
+
+/** uWS gives every socket a user data object: here it only points to the session. */
+export interface SocketData {
+  session: Session | null;
+  kind: Kind;
+}
+
+/** Who keeps the sessions. */
+export interface SessionKeeper {
+  /** Bytes that may wait for one socket; as many answers may wait for it to have room. */
+  readonly sendBufferBytesMax: number;
+  /** Monotonic ms, as of half a second ago at most. */
+  readonly nowMs: number;
+  /** Frames wait: `flush` is to be called at the end of the turn. */
+  frameWaits(session: Session): void;
+  /** Its socket takes no more. */
+  lags(session: Session): void;
+  /** It is being closed: what it has here and at the workers ends now, whatever its socket does. */
+  ending(session: Session): void;
+}
+
+/** Subscribes of one key, sent to the worker and not answered yet. */
+interface Subscribing {
+  readonly number: number;
+  count: number;
+}
+
+const SEND_DROPPED = 2;
+const NO_LINKS: readonly AcceptorLinkEnd[] = [];
+const SEPARATOR = String.fromCharCode(FRAME_SEPARATOR);
+
+export class Session implements Receiver {
+  readonly number: number;
+  readonly kind: Kind;
+  readonly subscriptions = new Map<string, ReceiverSubscription>();
+  readonly load = new SessionLoad();
+  links: readonly AcceptorLinkEnd[] = NO_LINKS;
+  badFrames = 0;
+  /** Monotonic ms at which something whole came: a message, a ping, a pong, or it took what waited. */
+  heardAtMs = 0;
+  /** Monotonic ms since when its socket takes nothing; 0: it does. */
+  laggingSinceMs = 0;
+  /** closing: it was told why, or will be when its socket has room; nothing else is sent or heard. */
+  state: 'open' | 'closing' | 'closed' = 'open';
+  /** Subscribes under way, by key; null: there are none. An idle session is kept small. */
+  #subscribing: Map<string, Subscribing> | null = null;
+  readonly #ws: WebSocket<SocketData>;
+  readonly #keeper: SessionKeeper;
+  #pending: (string | Uint8Array)[] = [];
+  #pendingBytes = 0;
+  /** Why it is closing. */
+  #reason: CloseReason = CLOSE.bug;
+
+  constructor(number: number, kind: Kind, ws: WebSocket<SocketData>, keeper: SessionKeeper) {
+    this.number = number;
+    this.kind = kind;
+    this.#ws = ws;
+    this.#keeper = keeper;
+  }
+
+  /** Whether it has as many as `count`, with those under way. */
+  hasSubscriptions(count: number): boolean {
+    const { subscriptions } = this;
+    let missing = count - subscriptions.size;
+    if (missing > (this.#subscribing?.size ?? 0)) return false;
+    // What is subscribed to again counts once.
+    for (const key of this.#subscribing?.keys() ?? []) if (!subscriptions.has(key)) missing--;
+    return missing <= 0;
+  }
+
+  /** The number of the subscription it has, or has asked for, by this key. */
+  subscriptionNumber(key: string): number | undefined {
+    return this.subscriptions.get(key)?.number ?? this.#subscribing?.get(key)?.number;
+  }
+
+  subscribeSent(key: string, number: number): void {
+    this.#subscribing ??= new Map();
+    const underWay = this.#subscribing.get(key);
+    if (underWay === undefined) this.#subscribing.set(key, { number, count: 1 });
+    else underWay.count++;
+  }
+
+  subscribeAnswered(key: string): void {
+    const underWay = this.#subscribing?.get(key);
+    if (underWay === undefined) return;
+    underWay.count--;
+    if (underWay.count > 0) return;
+    this.#subscribing?.delete(key);
+    if (this.#subscribing?.size === 0) this.#subscribing = null;
+  }
+
+  get hasRoom(): boolean {
+    return (
+      this.state === 'open' && this.#ws.getBufferedAmount() * 2 <= this.#keeper.sendBufferBytesMax
+    );
+  }
+
+  get isGone(): boolean {
+    return this.state !== 'open';
+  }
+
+  get isEmpty(): boolean {
+    return this.state !== 'open' || this.#ws.getBufferedAmount() === 0;
+  }
+
+  joinGroup(group: Group): void {
+    if (this.state !== 'open') return;
+    this.flush();
+    if (!this.isGone) this.#ws.subscribe(group.nameOf(this.kind));
+  }
+
+  leaveGroup(group: Group): void {
+    if (this.state !== 'closed') this.#ws.unsubscribe(group.nameOf(this.kind));
+  }
+
+  sendPage(frames: Uint8Array, _subscription: ReceiverSubscription): number {
+    if (this.state !== 'open') return TAKEN;
+    this.flush();
+    if (this.isGone) return TAKEN;
+    if (this.#isFull) return 0;
+    if (this.kind === KIND_SEED) {
+      const split = splitFrames(frames);
+      const refused = split[this.#sendOneByOne(split)];
+      return refused === undefined ? TAKEN : sequenceOf(refused) - 1;
+    }
+    return this.#ws.send(frames, this.kind === KIND_MSGPACK) === SEND_DROPPED ? 0 : TAKEN;
+  }
+
+  giveMessages(frames: Uint8Array, _subscription: ReceiverSubscription): number {
+    if (this.state !== 'open') return Number.POSITIVE_INFINITY;
+    this.flush();
+    if (this.isGone) return Number.POSITIVE_INFINITY;
+    if (this.#isFull) return 0;
+    if (this.kind === KIND_SEED) return this.#sendOneByOne(splitFrames(frames));
+    const sent = this.#ws.send(frames, this.kind === KIND_MSGPACK) !== SEND_DROPPED;
+    return sent ? Number.POSITIVE_INFINITY : 0;
+  }
+
+  get #isFull(): boolean {
+    return this.#ws.getBufferedAmount() > this.#keeper.sendBufferBytesMax;
+  }
+
+  /** Index of the first that was refused; past the last: none. */
+  #sendOneByOne(frames: readonly (string | Uint8Array)[]): number {
+    let refused = frames.length;
+    this.#ws.cork(() => {
+      const at = frames.findIndex((frame) => this.#ws.send(frame, false) === SEND_DROPPED);
+      if (at >= 0) refused = at;
+    });
+    return refused;
+  }
+
+  sendFrame(frame: Record<string, unknown>): void {
+    if (this.state === 'open') this.sendEncoded(encodeFrame(formatOf(this.kind), frame));
+  }
+
+  /** A frame in this session's encoding; it goes out at the end of the turn. */
+  sendEncoded(frame: string | Uint8Array): void {
+    if (this.state !== 'open') return;
+    if (this.#pending.length === 0) this.#keeper.frameWaits(this);
+    this.#pending.push(frame);
+    this.#pendingBytes += frame.length;
+    if (this.#pendingBytes > this.#keeper.sendBufferBytesMax) this.flush();
+  }
+
+  /**
+   * Sends what waits; what a full socket does not take waits for its drain. Too much of it ends the
+   * session: none is dropped.
+   */
+  flush(): void {
+    if (this.#pending.length === 0 || this.state !== 'open') return;
+    if (!this.#isFull) this.#sendPending();
+    if (this.#pending.length === 0) return;
+    if (this.#pendingBytes > this.#keeper.sendBufferBytesMax) this.end(CLOSE.unread);
+    else this.lagging();
+  }
+
+  /** Tells of a frame that brought nothing about; what may work later is not held against the client. */
+  refuse(code: ErrorCode, message: string, ref: Ref): void {
+    this.sendFrame(errorFrame(code, message, ref));
+    if (!ERRORS[code].temporary) this.countIdle();
+  }
+
+  pardon(): void {
+    this.load.pardon();
+  }
+
+  /** Counts a frame that brought nothing about; too many of these in a short time end the session. */
+  countIdle(): void {
+    if (this.load.refused(this.#keeper.nowMs)) this.end(CLOSE.tooManyRefused);
+  }
+
+  ping(): void {
+    if (this.state === 'open') this.#ws.ping();
+  }
+
+  lagging(): void {
+    if (this.state === 'open') this.#keeper.lags(this);
+  }
+
+  topicDeleted(): void {
+    if (!this.hasSubscriptions(1)) this.end(CLOSE.topicDeleted);
+  }
+
+  broken(): void {
+    this.end(CLOSE.bug);
+  }
+
+  /**
+   * Ends what the session has, tells the client why, and closes once the socket has taken that. Whatever
+   * is reached from here finds it closing, so it happens once.
+   */
+  end(reason: CloseReason, retryAfterMs?: number): void {
+    if (this.state !== 'open') return;
+    this.state = 'closing';
+    this.#reason = reason;
+    this.#subscribing = null;
+    this.#keeper.ending(this);
+    const { closeCode: code, reason: text, reconnect } = reason;
+    const told = { code, reason: text, reconnect, retry_after_ms: retryAfterMs };
+    // Answers that the socket does not take now are given up: this frame says so.
+    if (this.#isFull) this.#pending = [];
+    this.#pending.push(encodeFrame(formatOf(this.kind), { type: 'disconnect', ...told }));
+    this.leave();
+  }
+
+  /** Closing: the last frames go out as the socket takes them, and then it is closed. */
+  leave(): void {
+    if (this.state !== 'closing') return;
+    if (this.#pending.length > 0 && !this.#isFull) this.#sendPending();
+    if (this.#pending.length > 0 || this.#ws.getBufferedAmount() > 0) return;
+    this.#ws.end(this.#reason.closeCode, this.#reason.reason);
+  }
+
+  /** Closes without a word: a socket that did not take the last frames. */
+  terminate(): void {
+    if (this.state !== 'closed') this.#ws.close();
+  }
+
+  /** What the socket refused goes on waiting. */
+  #sendPending(): void {
+    const pending = this.#pending;
+    const refused = this.#sendAll(pending);
+    this.#pending = refused < pending.length ? pending.slice(refused) : [];
+    this.#pendingBytes = this.#pending.reduce((bytes, frame) => bytes + frame.length, 0);
+  }
+
+  /** Index of the first that was refused; past the last: none. */
+  #sendAll(frames: readonly (string | Uint8Array)[]): number {
+    if (this.kind === KIND_SEED) return this.#sendOneByOne(frames);
+    const isBinary = this.kind === KIND_MSGPACK;
+    const joined = isBinary ? Buffer.concat(frames as Uint8Array[]) : frames.join(SEPARATOR);
+    return this.#ws.send(joined, isBinary) === SEND_DROPPED ? 0 : frames.length;
+  }
+}
+
+function formatOf(kind: Kind): WireFormat {
+  return kind === KIND_MSGPACK ? WIRE_MSGPACK : WIRE_JSON;
+}

@@ -1,0 +1,368 @@
+/**
+ * All WebSocket sessions of this acceptor: upgrade, open, close, drain, the deadlines. What a frame asks
+ * for is in session-frames.ts.
+ */
+import type {
+  HttpRequest,
+  HttpResponse,
+  TemplatedApp,
+  us_socket_context_t,
+  WebSocket,
+} from 'uWebSockets.js';
+import type { Config } from '../../config/config.js';
+import type { Clock } from '../../core/clock.js';
+import { CLOSE, RequestError } from '../../core/errors.js';
+import { WS_MESSAGE_TIMES_MAX } from '../../core/limits.js';
+import type { Deliveries } from '../delivery/deliveries.js';
+import {
+  KIND_JSON,
+  KIND_MSGPACK,
+  KIND_SEED,
+  type Kind,
+  type Receiver,
+} from '../delivery/receiver.js';
+import { isRefused } from '../http/admission.js';
+import type { Callers } from '../http/callers.js';
+import { Exchange } from '../http/exchange.js';
+import type { Guard, Subject } from '../http/guard.js';
+import { Rounds } from './rounds.js';
+import { Session, type SessionKeeper, type SocketData } from './session.js';
+
+const SUBPROTOCOLS: Readonly<Record<string, Kind>> = {
+  'conduit.json.v1': KIND_JSON,
+  'conduit.msgpack.v1': KIND_MSGPACK,
+};
+/** A browser passes its token as a subprotocol; keys are not in this version, so it is not looked at. */
+const TOKEN_PREFIX = 'conduit.token.';
+/** What uWS says when the connection ended without a close frame (RFC 6455, 7.1.5). */
+const CLOSED_ABRUPTLY = 1006;
+const SWEEP_MS = 500;
+/** A session that is being closed has this long to take its last frames; they are few. */
+const LEAVE_MS = 5_000;
+/** Who sends nothing whole is found this much later at most, as a share of IDLE_TIMEOUT_S. */
+const IDLE_ROUND = 1 / 8;
+/** uWS' own idle time-out is for what has no session; ours comes first, and tells why. */
+const IDLE_MORE_S = 8;
+const IDLE_MAX_S = 960;
+/** Jitter of retry_after_ms when all sessions are sent away at once. */
+const DRAIN_RETRY_MS = 5_000;
+const HEADER_BYTES_MAX = 4_096;
+const FULL = 'SESSIONS_MAX is reached';
+
+export interface SessionsOptions {
+  config: Config;
+  clock: Clock;
+  guard: Guard;
+  callers: Callers;
+  onMessage: (session: Session, message: ArrayBuffer, isBinary: boolean) => void;
+  /** `abrupt`: without a close frame. */
+  onEnded: (session: Session, abrupt: boolean) => void;
+}
+
+export class Sessions implements SessionKeeper {
+  readonly sendBufferBytesMax: number;
+  nowMs: number;
+  readonly #options: SessionsOptions;
+  /** Sessions and SSE streams by number. */
+  readonly #receivers = new Map<number, Receiver>();
+  readonly #open = new Set<Session>();
+  readonly #pending = new Set<Session>();
+  readonly #lagging = new Set<Session>();
+  /** With the time at which they are closed without a word. */
+  readonly #leaving = new Map<Session, number>();
+  #deliveries: Deliveries | null = null;
+  #lastNumber = 0;
+  #state: 'open' | 'draining' = 'open';
+  readonly #sweeper: NodeJS.Timeout;
+  readonly #toPing: Rounds<Session>;
+  readonly #toHear: Rounds<Session>;
+  #flushScheduled = false;
+
+  constructor(options: SessionsOptions) {
+    this.#options = options;
+    const { pingIntervalS, idleTimeoutS, sendBufferBytesMax } = options.config.limits;
+    this.sendBufferBytesMax = sendBufferBytesMax;
+    this.nowMs = options.clock.monotonic();
+    this.#toPing = new Rounds(this.#open, pingIntervalS * 1_000);
+    this.#toHear = new Rounds(this.#open, idleTimeoutS * 1_000 * IDLE_ROUND);
+    this.#sweeper = setInterval(() => this.#sweep(), SWEEP_MS);
+  }
+
+  /** Set once, before the first connection. */
+  set deliveries(deliveries: Deliveries) {
+    this.#deliveries = deliveries;
+  }
+
+  /** SSE streams included. Those that are being closed do not count; they do towards SESSIONS_MAX. */
+  get size(): number {
+    return this.#receivers.size;
+  }
+
+  /** Throws RequestError session_limit when this acceptor has its share of them. */
+  checkRoom(): void {
+    if (this.#isFull) throw new RequestError('session_limit', FULL);
+  }
+
+  get #isFull(): boolean {
+    const { limits, acceptors } = this.#options.config;
+    return this.size + this.#leaving.size >= Math.ceil(limits.sessionsMax / acceptors);
+  }
+
+  receiver(number: number): Receiver | undefined {
+    return this.#receivers.get(number);
+  }
+
+  receivers(): IterableIterator<Receiver> {
+    return this.#receivers.values();
+  }
+
+  /** Numbers are not used again while the thread runs, save after 2^32 of them. */
+  nextNumber(): number {
+    this.#lastNumber = (this.#lastNumber + 1) >>> 0;
+    return this.#receivers.has(this.#lastNumber) ? this.nextNumber() : this.#lastNumber;
+  }
+
+  add(receiver: Receiver): void {
+    this.#receivers.set(receiver.number, receiver);
+  }
+
+  remove(receiver: Receiver): void {
+    this.#receivers.delete(receiver.number);
+  }
+
+  mount(app: TemplatedApp): void {
+    const { guard, config } = this.#options;
+    const { limits } = config;
+    type Socket = WebSocket<SocketData>;
+    app.ws<SocketData>('/ws', {
+      compression: 0,
+      maxPayloadLength: limits.wsMessageBytesMax * WS_MESSAGE_TIMES_MAX,
+      maxBackpressure: this.sendBufferBytesMax,
+      idleTimeout: Math.min(IDLE_MAX_S, limits.idleTimeoutS + IDLE_MORE_S),
+      sendPingsAutomatically: false,
+      upgrade: (res, req, context) =>
+        guard.http('upgrade', () => this.#upgrade(res, req, context))(res, req),
+      open: guard.ws('open', subjectOf, (ws: Socket) => this.#opened(ws)),
+      message: guard.ws(
+        'message',
+        subjectOf,
+        (ws: Socket, message: ArrayBuffer, isBinary: boolean) =>
+          this.#heard(ws.getUserData().session, message, isBinary),
+      ),
+      ping: guard.ws('ping', subjectOf, (ws: Socket) => this.#alive(ws)),
+      pong: guard.ws('pong', subjectOf, (ws: Socket) => this.#alive(ws)),
+      dropped: guard.ws('dropped', laterSubjectOf, (ws: Socket, message: ArrayBuffer) => {
+        const { session } = ws.getUserData();
+        if (session === null) return;
+        this.#deliveries?.refused(session, new Uint8Array(message));
+        session.lagging();
+      }),
+      drain: guard.ws('drain', subjectOf, (ws: Socket) => {
+        const { session } = ws.getUserData();
+        if (session !== null) this.#drained(session);
+      }),
+      close: guard.ws('close', subjectOf, (ws: Socket, code: number) => {
+        const { session } = ws.getUserData();
+        if (session !== null) this.#closed(session, code);
+      }),
+    });
+  }
+
+  /** Sends what waits at all sessions; at the end of each turn. */
+  flush(): void {
+    for (const session of this.#pending) {
+      // What waits for a full socket goes on waiting for its drain.
+      this.#pending.delete(session);
+      try {
+        session.flush();
+      } catch (error) {
+        this.#options.guard.broken('flush', session, error);
+      }
+    }
+  }
+
+  /** Tells every session to come back elsewhere; new ones are refused. */
+  drain(): void {
+    this.#state = 'draining';
+    const { clock } = this.#options;
+    for (const session of [...this.#open]) {
+      session.end(CLOSE.drain, Math.round(clock.random() * DRAIN_RETRY_MS));
+    }
+  }
+
+  close(): void {
+    clearInterval(this.#sweeper);
+  }
+
+  #upgrade(res: HttpResponse, req: HttpRequest, context: us_socket_context_t): void {
+    const { callers } = this.#options;
+    const exchange = new Exchange(res, req, callers);
+    if (isRefused(exchange, req, { callers, asked: 'page' })) return;
+    const refusal = this.#refusal(req);
+    if (refusal !== null) {
+      exchange.failWith(refusal);
+      return;
+    }
+    const protocol = chooseProtocol(req.getHeader('sec-websocket-protocol'));
+    if (protocol === null) {
+      const detail = `subprotocols: ${Object.keys(SUBPROTOCOLS).join(', ')}, or none`;
+      exchange.fail(new RequestError('bad_upgrade', detail, 'Sec-WebSocket-Protocol'));
+      return;
+    }
+    const data: SocketData = { session: null, kind: SUBPROTOCOLS[protocol] ?? KIND_SEED };
+    res.cork(() => res.upgrade(data, req.getHeader('sec-websocket-key'), protocol, '', context));
+  }
+
+  #refusal(req: HttpRequest): Parameters<Exchange['failWith']>[0] | null {
+    if (this.#state === 'draining') {
+      return { code: 'draining', detail: 'this node is shutting down', field: null };
+    }
+    if (this.#isFull) {
+      return { code: 'session_limit', detail: FULL, field: null };
+    }
+    if (req.getHeader('sec-websocket-version') !== '13') {
+      return { code: 'bad_upgrade', detail: 'must be 13', field: 'Sec-WebSocket-Version' };
+    }
+    if (!/^[A-Za-z0-9+/]{22}==$/.test(req.getHeader('sec-websocket-key'))) {
+      return {
+        code: 'bad_upgrade',
+        detail: 'must be 16 bytes in base64',
+        field: 'Sec-WebSocket-Key',
+      };
+    }
+    return null;
+  }
+
+  #opened(ws: WebSocket<SocketData>): void {
+    const data = ws.getUserData();
+    const session = new Session(this.nextNumber(), data.kind, ws, this);
+    session.heardAtMs = this.nowMs;
+    data.session = session;
+    this.#open.add(session);
+    this.add(session);
+  }
+
+  #heard(session: Session | null, message: ArrayBuffer, isBinary: boolean): void {
+    if (session?.state !== 'open') return;
+    session.heardAtMs = this.nowMs;
+    if (message.byteLength <= this.#options.config.limits.wsMessageBytesMax) {
+      this.#options.onMessage(session, message, isBinary);
+    } else session.end(CLOSE.tooLarge);
+  }
+
+  /** A ping or a pong came: they have their place between two frames, and bring nothing else about. */
+  #alive(ws: WebSocket<SocketData>): void {
+    const { session } = ws.getUserData();
+    if (session === null) return;
+    session.heardAtMs = this.nowMs;
+    session.countIdle();
+  }
+
+  ending(session: Session): void {
+    this.#leaving.set(session, this.#options.clock.monotonic() + LEAVE_MS);
+    this.#ended(session, false);
+  }
+
+  #closed(session: Session, code: number): void {
+    const { state } = session;
+    session.state = 'closed';
+    this.#open.delete(session);
+    this.#leaving.delete(session);
+    if (state === 'open') this.#ended(session, code === CLOSED_ABRUPTLY);
+  }
+
+  /** Once for each session: what it has here, and what the workers have of it, ends. */
+  #ended(session: Session, abrupt: boolean): void {
+    this.#pending.delete(session);
+    this.#lagging.delete(session);
+    this.remove(session);
+    const { guard, onEnded } = this.#options;
+    guard.run('end of a session', session, () => onEnded(session, abrupt));
+  }
+
+  #drained(session: Session): void {
+    session.heardAtMs = this.nowMs;
+    // It took something: the deadline is for one that takes nothing.
+    if (session.laggingSinceMs !== 0) session.laggingSinceMs = this.#options.clock.monotonic();
+    session.leave();
+    session.flush();
+    if (!session.hasRoom) return;
+    session.laggingSinceMs = 0;
+    this.#lagging.delete(session);
+    this.#deliveries?.drained(session);
+  }
+
+  frameWaits(session: Session): void {
+    this.#pending.add(session);
+    if (this.#flushScheduled) return;
+    this.#flushScheduled = true;
+    setImmediate(() => {
+      this.#flushScheduled = false;
+      this.flush();
+    });
+  }
+
+  lags(session: Session): void {
+    if (session.laggingSinceMs !== 0) return;
+    session.laggingSinceMs = this.#options.clock.monotonic();
+    this.#lagging.add(session);
+  }
+
+  /** Pings some of the sessions, ends those that were silent for too long or take nothing. */
+  #sweep(): void {
+    const { clock, guard } = this.#options;
+    const elapsedMs = clock.monotonic() - this.nowMs;
+    this.nowMs += elapsedMs;
+    for (const session of this.#toPing.turns(elapsedMs)) {
+      guard.run('ping', session, () => session.ping());
+    }
+    for (const session of this.#toHear.turns(elapsedMs)) {
+      guard.run('idle', session, () => this.#checkHeard(session));
+    }
+    for (const session of [...this.#lagging]) {
+      guard.run('write deadline', session, () => this.#checkLag(session));
+    }
+    for (const [session, untilMs] of [...this.#leaving]) {
+      if (this.nowMs >= untilMs) this.#terminate(session);
+    }
+  }
+
+  /** A message that trickles in is not heard of until it is whole, and nothing else is meanwhile. */
+  #checkHeard(session: Session): void {
+    const { idleTimeoutS } = this.#options.config.limits;
+    if (this.nowMs - session.heardAtMs >= idleTimeoutS * 1_000) session.end(CLOSE.idle);
+  }
+
+  #checkLag(session: Session): void {
+    const { writeDeadlineMs } = this.#options.config.limits;
+    if (session.hasRoom) this.#drained(session);
+    else if (this.nowMs - session.laggingSinceMs >= writeDeadlineMs) session.end(CLOSE.slow);
+  }
+
+  /** Whatever uWS says to it, the session is gone. */
+  #terminate(session: Session): void {
+    const gone = { broken: () => this.#closed(session, CLOSED_ABRUPTLY) };
+    this.#options.guard.run('terminate', gone, () => session.terminate());
+  }
+}
+
+function subjectOf(ws: WebSocket<SocketData>): Subject {
+  const { session } = ws.getUserData();
+  return session ?? { broken: () => ws.end(CLOSE.bug.closeCode, CLOSE.bug.reason) };
+}
+
+/** Of a handler that is called while uWS walks its subscribers: it dies when one of them leaves then. */
+function laterSubjectOf(ws: WebSocket<SocketData>): Subject {
+  const subject = subjectOf(ws);
+  return { broken: () => void setImmediate(() => subject.broken()) };
+}
+
+/** '' for the seed's frames; null when only unknown subprotocols were offered. */
+function chooseProtocol(header: string): string | null {
+  if (header === '') return '';
+  if (header.length > HEADER_BYTES_MAX) return null;
+  const offered = header.split(',').map((name) => name.trim());
+  const known = offered.find((name) => Object.hasOwn(SUBPROTOCOLS, name));
+  if (known !== undefined) return known;
+  return offered.every((name) => name.startsWith(TOKEN_PREFIX)) ? '' : null;
+}

@@ -1,0 +1,222 @@
+/**
+ * One stream of server-sent events: a receiver like a WebSocket session, on the same groups and pages;
+ * only its frames are written as text. What its socket does not take stays with the worker: uWS keeps
+ * one page of it at most.
+ */
+import type { Clock } from '../../core/clock.js';
+import { CLOSE, type ErrorCode } from '../../core/errors.js';
+import type { AcceptorLinkEnd } from '../../thread/link.js';
+import type { Ref } from '../../wire/frame-types.js';
+import { errorFrame } from '../../wire/problem.js';
+import type { Deliveries } from '../delivery/deliveries.js';
+import type { Group } from '../delivery/group.js';
+import { sequenceOf, splitFrames } from '../delivery/publish-log.js';
+import { KIND_SSE, type Receiver, type ReceiverSubscription, TAKEN } from '../delivery/receiver.js';
+import { type Exchange, faultOfOurs } from '../http/exchange.js';
+import type { Guard } from '../http/guard.js';
+
+const HEADERS = [
+  // nginx would keep events until it has a bufferful; a proxy that compresses does the same.
+  ...['X-Accel-Buffering', 'no'],
+  ...['Cache-Control', 'no-store, no-transform'],
+];
+/** What EventSource waits before it comes back. */
+const RETRY_MS = 2_000;
+/** More of it, at random, for those who are sent away together. */
+const RETRY_MORE_MS = 5_000;
+/** A comment, to be passed over. */
+const NOTHING = ':\n';
+
+export interface StreamOptions {
+  exchange: Exchange;
+  number: number;
+  deliveries: () => Deliveries;
+  guard: Guard;
+  clock: Clock;
+  /** It was answered with an error of ours before it began: uWS tells of no end of it. */
+  onUnopened: () => void;
+}
+
+export class Stream implements Receiver {
+  readonly number: number;
+  readonly kind = KIND_SSE;
+  readonly subscriptions = new Map<string, ReceiverSubscription>();
+  links: readonly AcceptorLinkEnd[] = [];
+  state: 'opening' | 'open' | 'closed' = 'opening';
+  /** Monotonic ms since when its socket has taken nothing; 0: nothing waits. */
+  laggingSinceMs = 0;
+  readonly #exchange: Exchange;
+  readonly #options: StreamOptions;
+  /** full: uWS keeps some of what was written; until it is gone nothing more is given to it. */
+  #socket: 'ready' | 'full' = 'ready';
+
+  constructor(options: StreamOptions) {
+    this.number = options.number;
+    this.#exchange = options.exchange;
+    this.#options = options;
+  }
+
+  /** False: nobody is there to stream to. */
+  start(subscription: ReceiverSubscription): boolean {
+    const { guard } = this.#options;
+    const writable = (): void => guard.run('drain', this, () => this.#writable());
+    const isStarted = this.#exchange.startStream('text/event-stream', HEADERS, writable);
+    if (!isStarted) return false;
+    this.state = 'open';
+    // An id without data is no event, but from now on EventSource knows where to go on.
+    this.#write(`: connected\nid: ${position(subscription)}\nretry: ${RETRY_MS}\n\n`);
+    return true;
+  }
+
+  get hasRoom(): boolean {
+    return this.state === 'open' && this.#socket === 'ready';
+  }
+
+  joinGroup(group: Group): void {
+    group.streams.add(this);
+  }
+
+  leaveGroup(group: Group): void {
+    group.streams.delete(this);
+  }
+
+  sendPage(frames: Uint8Array, subscription: ReceiverSubscription): number {
+    if (this.state !== 'open') return TAKEN;
+    if (this.#socket === 'full') return 0;
+    let text = '';
+    for (const frame of splitFrames(frames)) {
+      const data = Buffer.from(frame.buffer, frame.byteOffset, frame.length).toString('utf8');
+      text += `id: ${subscription.epoch}:${sequenceOf(frame)}\nevent: message\n${dataLines(data)}\n`;
+    }
+    this.#write(text);
+    return TAKEN;
+  }
+
+  giveMessages(frames: Uint8Array, subscription: ReceiverSubscription): number {
+    return this.sendPage(frames, subscription) === TAKEN ? Number.POSITIVE_INFINITY : 0;
+  }
+
+  get isGone(): boolean {
+    return this.state === 'closed';
+  }
+
+  get isEmpty(): boolean {
+    return this.#socket === 'ready';
+  }
+
+  /** A stream is one subscription: with it, it ends. */
+  sendFrame(frame: Record<string, unknown>): void {
+    if (frame['type'] === 'subscribed') this.#gap(frame['topic'], frame['gap']);
+    else this.#event(frame);
+    if (frame['type'] === 'unsubscribed') this.end();
+  }
+
+  refuse(code: ErrorCode, message: string, ref: Ref): void {
+    this.sendFrame(errorFrame(code, message, ref));
+  }
+
+  broken(): void {
+    this.#exchange.fail(faultOfOurs());
+    if (this.state === 'opening') this.#options.onUnopened();
+  }
+
+  /** What was asked for and cannot be given: not in the log, or not known where. */
+  gap(topic: string, gap: { from: number; to: number; reason: string }): void {
+    this.#gap(topic, gap);
+  }
+
+  pardon(): void {
+    // It acknowledges nothing.
+  }
+
+  lagging(): void {
+    if (this.laggingSinceMs === 0) this.laggingSinceMs = this.#options.clock.monotonic();
+  }
+
+  topicDeleted(): void {
+    this.end();
+  }
+
+  /** A comment. What a full socket has yet to take serves as well. */
+  ping(): void {
+    if (this.hasRoom) this.#write(': ping\n\n');
+  }
+
+  /** The node shuts down: says so, and when to come back. */
+  leave(): void {
+    if (this.state !== 'open') return;
+    this.#write(lastEvent(CLOSE.drain.closeCode, CLOSE.drain.reason, this.#options.clock));
+    this.end();
+  }
+
+  end(): void {
+    if (this.state !== 'open') return;
+    this.state = 'closed';
+    this.#exchange.endStream();
+  }
+
+  /** Without an end, which would wait behind all that the client does not read. */
+  cut(): void {
+    this.state = 'closed';
+    this.#exchange.breakOff();
+  }
+
+  /** uWS keeps what it kept until it is written to again, and says then whether it is gone. */
+  #writable(): void {
+    if (this.state !== 'open') return;
+    if (!this.#exchange.write(NOTHING)) {
+      // It took some of it.
+      this.laggingSinceMs = this.#options.clock.monotonic();
+      return;
+    }
+    this.#socket = 'ready';
+    this.laggingSinceMs = 0;
+    this.#options.deliveries().drained(this);
+  }
+
+  #gap(topic: unknown, gap: unknown): void {
+    const [subscription] = this.subscriptions.values();
+    if (subscription === undefined || typeof gap !== 'object') return;
+    this.#event({ type: 'gap', topic, ...gap }, `id: ${position(subscription)}\n`);
+  }
+
+  #event(frame: Record<string, unknown>, id = ''): void {
+    if (this.state !== 'open') return;
+    this.#write(`${id}event: ${String(frame['type'])}\n${dataLines(JSON.stringify(frame))}\n`);
+  }
+
+  #write(text: string): void {
+    if (this.#exchange.write(text)) return;
+    this.#socket = 'full';
+    this.lagging();
+  }
+}
+
+/**
+ * Answers one who comes back with a stream that ends at once: another status would end an EventSource
+ * for good, over something that passes.
+ */
+export function turnAway(exchange: Exchange, code: ErrorCode, clock: Clock): void {
+  if (!exchange.startStream('text/event-stream', HEADERS, () => undefined)) return;
+  exchange.write(lastEvent(CLOSE.tryLater.closeCode, code, clock));
+  exchange.endStream();
+}
+
+function lastEvent(code: number, reason: string, clock: Clock): string {
+  const retryMs = RETRY_MS + Math.round(clock.random() * RETRY_MORE_MS);
+  const data = { type: 'disconnect', code, reason, reconnect: true, retry_after_ms: retryMs };
+  return `retry: ${retryMs}\nevent: disconnect\n${dataLines(JSON.stringify(data))}\n`;
+}
+
+/** All up to here was given, or never will be. */
+function position({ epoch, lastSequence }: ReceiverSubscription): string {
+  return `${epoch}:${lastSequence}`;
+}
+
+/** One `data:` line for each line of the text, as the format asks. */
+function dataLines(text: string): string {
+  return text
+    .split(/\r\n|\r|\n/)
+    .map((line) => `data: ${line}\n`)
+    .join('');
+}

@@ -1,0 +1,286 @@
+/**
+ * The life of subscriptions on this side: asks the owner of the topic, keeps what it answered, and asks
+ * the next owner when a worker is replaced. Serves WebSocket sessions and SSE streams alike.
+ */
+import type { Clock } from '../../core/clock.js';
+import { ERRORS, type ErrorCode, RequestError } from '../../core/errors.js';
+import type { AcceptorLinkEnd } from '../../thread/link.js';
+import * as ops from '../../thread/ops.js';
+import type { Deliveries } from '../delivery/deliveries.js';
+import {
+  encodingOf,
+  type Receiver,
+  type ReceiverSubscription,
+  subscriptionKey,
+} from '../delivery/receiver.js';
+import type { Guard } from '../http/guard.js';
+import { TENANT } from '../workers/publishing.js';
+import { Waiting } from '../workers/requests.js';
+import type { Workers } from '../workers/workers.js';
+import { Resuming } from './resuming.js';
+
+export interface SubscribeRequest {
+  receiver: Receiver;
+  /** `nextNumber`; of a repeated subscribe the one it has. */
+  number: number;
+  topic: string;
+  options: ops.SubscribeOptions;
+  /** Exactly one of the two is called, unless the receiver is gone by then. */
+  onOpen: (subscription: ReceiverSubscription, op: ops.SubscribedOp) => void;
+  onFailed: (error: Pick<ops.FailedOp, 'code' | 'detail'>) => void;
+}
+
+export interface UnsubscribeRequest {
+  receiver: Receiver;
+  /** Of a subscribe that was sent, answered or not. */
+  number: number;
+  topic: string;
+  name: string | null;
+  /** Exactly one of the two is called. Failed: by then there was no such subscription. */
+  onEnded: () => void;
+  onFailed: (error: Pick<ops.FailedOp, 'code' | 'detail'>) => void;
+}
+
+export class Subscriptions {
+  readonly #workers: Workers;
+  readonly #guard: Guard;
+  readonly #deliveries: () => Deliveries;
+  readonly #receivers: () => Iterable<Receiver>;
+  readonly #clock: Clock;
+  /** What stands still, by the index of its worker. */
+  readonly #resuming = new Map<number, Resuming<ReceiverSubscription>>();
+  #lastNumber = 0;
+
+  constructor(options: {
+    workers: Workers;
+    guard: Guard;
+    deliveries: () => Deliveries;
+    receivers: () => Iterable<Receiver>;
+    clock: Clock;
+  }) {
+    this.#workers = options.workers;
+    this.#guard = options.guard;
+    this.#deliveries = options.deliveries;
+    this.#receivers = options.receivers;
+    this.#clock = options.clock;
+  }
+
+  /** Numbers are not used again while the thread runs, save after 2^32 of them. */
+  nextNumber(): number {
+    this.#lastNumber = (this.#lastNumber + 1) >>> 0;
+    const isTaken = this.#deliveries().byNumber(this.#lastNumber) !== undefined;
+    return isTaken ? this.nextNumber() : this.#lastNumber;
+  }
+
+  /** Throws RequestError when the owner cannot be asked. */
+  subscribe(request: SubscribeRequest): void {
+    const { receiver, number: subscription, topic, options } = request;
+    const link = this.#workers.ownerOf(TENANT, topic);
+    const number = this.#workers.requests.add(new SubscribeWaiting(link, this, request));
+    const encoding = encodingOf(receiver.kind);
+    const { number: session } = receiver;
+    const op = { request: number, session, subscription, topic, encoding, options };
+    ops.packSubscribe(link.writer, op);
+    link.scheduleFlush();
+    if (!receiver.links.includes(link)) receiver.links = receiver.links.concat(link);
+  }
+
+  /** The receiver is gone: every worker that knows of it is told, and its subscriptions end. */
+  receiverEnded(receiver: Receiver, abrupt: boolean): void {
+    for (const one of [...receiver.subscriptions.values()]) this.#deliveries().forget(one);
+    for (const link of receiver.links) {
+      ops.packSessionEnded(link.writer, { session: receiver.number, abrupt });
+      link.scheduleFlush();
+    }
+  }
+
+  /** Throws as `subscribe` does. The worker comes to it after the subscribe, answered or not. */
+  unsubscribe(request: UnsubscribeRequest): void {
+    const { receiver, number: subscription, topic } = request;
+    const link = this.#workers.ownerOf(TENANT, topic);
+    const number = this.#workers.requests.add(new UnsubscribeWaiting(link, this, request));
+    const { number: session } = receiver;
+    ops.packUnsubscribe(link.writer, { request: number, session, subscription, topic });
+    link.scheduleFlush();
+  }
+
+  /** What an unsubscribe asked to end is forgotten; false: it was before, by another or with its session. */
+  ended({ receiver, number, topic, name }: UnsubscribeRequest): boolean {
+    const subscription = receiver.subscriptions.get(subscriptionKey(topic, name));
+    if (subscription?.number !== number) return false;
+    this.#deliveries().forget(subscription);
+    return true;
+  }
+
+  /** From SUBSCRIBED with a request: the subscription is open. */
+  opened(link: AcceptorLinkEnd, request: SubscribeRequest, op: ops.SubscribedOp): void {
+    const { receiver, number, topic, options } = request;
+    // The worker was told of its end as well.
+    if (receiver.isGone) return;
+    const key = subscriptionKey(topic, options.name);
+    const known = receiver.subscriptions.get(key);
+    if (known?.group.isOf(link, op.topicNo)) {
+      request.onOpen(known, op);
+      return;
+    }
+    const { idTag, epoch, delivered: lastSequence, topicNo } = op;
+    const fields = { receiver, number, topic, options, link, idTag, epoch, lastSequence };
+    const subscription = this.#deliveries().open(fields, topicNo);
+    receiver.subscriptions.set(key, subscription);
+    request.onOpen(subscription, op);
+  }
+
+  /** From SUBSCRIBED without a request: the log no longer has what was next. */
+  gapTold(link: AcceptorLinkEnd, op: ops.SubscribedOp): void {
+    const subscription = this.#deliveries().byNumber(op.subscription);
+    if (subscription?.link !== link) return;
+    subscription.epoch = op.epoch;
+    subscription.lastSequence = op.delivered;
+    const { receiver, topic, name } = subscription;
+    receiver.sendFrame(subscribedFrame(topic, name, op));
+  }
+
+  /** The worker's thread is gone: its subscriptions stand still where they are. */
+  unlinked(link: AcceptorLinkEnd): void {
+    for (const receiver of this.#receivers()) {
+      this.#guard.run('a worker is gone', receiver, () => {
+        if (receiver.links.includes(link)) {
+          receiver.links = receiver.links.filter((one) => one !== link);
+        }
+        for (const subscription of receiver.subscriptions.values()) {
+          if (subscription.link !== link) continue;
+          this.#deliveries().orphan(subscription);
+          receiver.pardon();
+        }
+      });
+    }
+  }
+
+  /** A new thread has the worker's place: what stood still goes on from the log, in chunks. */
+  linked(link: AcceptorLinkEnd): void {
+    const orphans = [...this.#receivers()].flatMap((receiver) =>
+      [...receiver.subscriptions.values()].filter(
+        (one) => one.state === 'orphaned' && one.link.worker === link.worker,
+      ),
+    );
+    this.#resumingAt(link.worker).start(orphans);
+  }
+
+  #resumingAt(worker: number): Resuming<ReceiverSubscription> {
+    const known = this.#resuming.get(worker);
+    if (known !== undefined) return known;
+    const made = new Resuming<ReceiverSubscription>(
+      (orphan) => this.#resume(orphan),
+      this.#clock.random,
+    );
+    this.#resuming.set(worker, made);
+    return made;
+  }
+
+  #resume(orphan: ReceiverSubscription): void {
+    this.#guard.run('resuming a subscription', orphan.receiver, () => this.#subscribeAgain(orphan));
+  }
+
+  #subscribeAgain(orphan: ReceiverSubscription): void {
+    const { receiver, number, topic, name, epoch, lastSequence } = orphan;
+    if (receiver.subscriptions.get(subscriptionKey(topic, name)) !== orphan) return;
+    const start = { from: 'sequence' as const, sequence: lastSequence + 1, epoch };
+    try {
+      this.subscribe({
+        receiver,
+        number,
+        topic,
+        options: { ...orphan.options, start, create: false },
+        onOpen: (_subscription, op) => {
+          this.#resumingAt(orphan.link.worker).succeeded();
+          if (op.gap !== null) receiver.sendFrame(subscribedFrame(topic, name, op));
+        },
+        onFailed: (error) => this.#lost(orphan, error.code),
+      });
+    } catch (error) {
+      // Its worker is gone once more; the next one resumes it.
+      if (!(error instanceof RequestError)) throw error;
+    }
+  }
+
+  #lost(orphan: ReceiverSubscription, reason: ErrorCode): void {
+    // While the worker is being replaced again, or the log is away, the subscription waits on.
+    if (ERRORS[reason].temporary && reason !== 'draining') {
+      this.#resumingAt(orphan.link.worker).failed(orphan);
+      return;
+    }
+    const { receiver, topic, name } = orphan;
+    receiver.subscriptions.delete(subscriptionKey(topic, name));
+    const told = reason === 'topic_not_found' ? 'topic_deleted' : reason;
+    const subscription = name ?? undefined;
+    receiver.sendFrame({ type: 'unsubscribed', topic, subscription, reason: told });
+  }
+}
+
+export function subscribedFrame(
+  topic: string,
+  name: string | null,
+  op: ops.SubscribedOp,
+  ref?: string | number | bigint,
+): Record<string, unknown> {
+  return {
+    type: 'subscribed',
+    topic,
+    subscription: name ?? undefined,
+    epoch: op.epoch,
+    sequence: op.sequence,
+    recovered: op.recovered ?? undefined,
+    gap: op.gap ?? undefined,
+    ref,
+  };
+}
+
+class SubscribeWaiting extends Waiting {
+  readonly #owner: Subscriptions;
+  readonly #request: SubscribeRequest;
+
+  constructor(link: AcceptorLinkEnd, owner: Subscriptions, request: SubscribeRequest) {
+    super(link, -1);
+    this.#owner = owner;
+    this.#request = request;
+  }
+
+  override subscribed(op: ops.SubscribedOp): void {
+    this.#owner.opened(this.link, this.#request, op);
+  }
+
+  override broken(): void {
+    this.#request.receiver.broken();
+  }
+
+  override failed(op: Pick<ops.FailedOp, 'code' | 'detail'>): void {
+    // Who is gone must ask for nothing more: the worker would take it for one that is not there yet.
+    if (!this.#request.receiver.isGone) this.#request.onFailed(op);
+  }
+}
+
+class UnsubscribeWaiting extends Waiting {
+  readonly #owner: Subscriptions;
+  readonly #request: UnsubscribeRequest;
+
+  constructor(link: AcceptorLinkEnd, owner: Subscriptions, request: UnsubscribeRequest) {
+    super(link, -1);
+    this.#owner = owner;
+    this.#request = request;
+  }
+
+  override unsubscribed(): void {
+    this.#owner.ended(this.#request);
+    this.#request.onEnded();
+  }
+
+  override broken(): void {
+    this.#request.receiver.broken();
+  }
+
+  /** Not subscribed any more, or the worker is gone: what is still open here has ended either way. */
+  override failed(op: Pick<ops.FailedOp, 'code' | 'detail'>): void {
+    if (this.#owner.ended(this.#request)) this.#request.onEnded();
+    else this.#request.onFailed(op);
+  }
+}

@@ -1,0 +1,230 @@
+/**
+ * The links to the topic workers, as this acceptor has them: which worker owns a topic, whether it is
+ * there, and what comes back from it. When a worker's thread is gone, everybody who waits for it is
+ * told, since nobody else will.
+ */
+
+import { RequestError } from '../../core/errors.js';
+import type { Limits } from '../../core/limits.js';
+import type { Browsed } from '../../log/contract/browsed.js';
+import type { WorkerLink } from '../../thread/control.js';
+import { AcceptorLinkEnd } from '../../thread/link.js';
+import * as ops from '../../thread/ops.js';
+import type { PackReader } from '../../thread/pack.js';
+import { TopicPlacement } from '../../thread/placement.js';
+import type { Guard } from '../http/guard.js';
+import { Requests, Waiting } from './requests.js';
+
+const CALL_TIMEOUT_MS = 5_000;
+
+/** What a worker sends of its own accord. */
+export interface DeliverySink {
+  /** Reads the operation's fields; false: it is not one of deliveries. */
+  handle(link: AcceptorLinkEnd, op: number, reader: PackReader): boolean;
+  /** All operations that came together were handled. */
+  endTurn(): void;
+  /** A new thread took this worker's place. */
+  linked(link: AcceptorLinkEnd): void;
+  /** Its thread is gone. */
+  unlinked(link: AcceptorLinkEnd): void;
+}
+
+export class Workers {
+  readonly requests = new Requests();
+  readonly #links: (AcceptorLinkEnd | null)[];
+  readonly #placement: TopicPlacement;
+  readonly #limits: Limits;
+  readonly #guard: Guard;
+  #sink: DeliverySink | null = null;
+
+  constructor(workers: number, limits: Limits, guard: Guard) {
+    this.#links = new Array<AcceptorLinkEnd | null>(workers).fill(null);
+    this.#placement = new TopicPlacement(workers);
+    this.#limits = limits;
+    this.#guard = guard;
+  }
+
+  /** Where deliveries go; set once, before the first link. */
+  set sink(sink: DeliverySink) {
+    this.#sink = sink;
+  }
+
+  /** All workers are linked. */
+  get complete(): boolean {
+    return this.#links.every((link) => link !== null);
+  }
+
+  get count(): number {
+    return this.#links.length;
+  }
+
+  /** The link to the owner of a topic; throws `busy` while its thread is being replaced. */
+  ownerOf(tenant: string, topic: string): AcceptorLinkEnd {
+    return this.byIndex(this.#placement.workerOf(tenant, topic));
+  }
+
+  indexOf(tenant: string, topic: string): number {
+    return this.#placement.workerOf(tenant, topic);
+  }
+
+  byIndex(worker: number): AcceptorLinkEnd {
+    const link = this.#links[worker];
+    if (link != null) return link;
+    throw new RequestError('busy', 'the worker of this topic is being replaced');
+  }
+
+  connect({ worker, generation, port }: WorkerLink): void {
+    this.disconnect(worker);
+    const link: AcceptorLinkEnd = new AcceptorLinkEnd({
+      port,
+      worker,
+      generation,
+      limits: this.#limits,
+      onOp: (op, reader) => this.#handle(link, op, reader),
+      onTurn: () => this.#sink?.endTurn(),
+    });
+    this.#links[worker] = link;
+    this.#sink?.linked(link);
+  }
+
+  /** The worker's thread is gone: publishes under way there have an unknown outcome. */
+  disconnect(worker: number): void {
+    const link = this.#links[worker];
+    if (link == null) return;
+    this.#links[worker] = null;
+    link.close();
+    for (const waiting of this.requests.takeAll(link)) {
+      const code = waiting.creditBytes >= 0 ? 'outcome_unknown' : 'busy';
+      const failed = {
+        code,
+        detail: 'the worker of this topic was replaced',
+        field: null,
+      } as const;
+      this.#guard.run('a worker is gone', waiting, () => waiting.failed(failed));
+    }
+    this.#sink?.unlinked(link);
+  }
+
+  closeAll(): void {
+    for (const link of this.#links) link?.close();
+  }
+
+  /** A control request; resolves with the result's JSON text, rejects with RequestError. */
+  async call(
+    link: AcceptorLinkEnd,
+    method: string,
+    args: Record<string, unknown>,
+  ): Promise<string> {
+    return (await this.ask(link, method, args)).result;
+  }
+
+  /** The same, for what has bytes beside its result. */
+  ask(link: AcceptorLinkEnd, method: string, args: Record<string, unknown>): Promise<Browsed> {
+    return new Promise((resolve, reject) => {
+      const call = new Call(link, resolve, reject);
+      const request = this.requests.add(call);
+      call.timer = setTimeout(() => {
+        // The number stays taken until its answer comes, so that it is not mixed up with another's.
+        call.timer = null;
+        reject(new RequestError('log_unavailable', `no answer within ${CALL_TIMEOUT_MS} ms`));
+      }, CALL_TIMEOUT_MS);
+      ops.packCall(link.writer, { request, method, args: JSON.stringify(args) });
+      link.scheduleFlush();
+    });
+  }
+
+  /** Gives an answer to who waits for it under this number; what that throws is theirs alone. */
+  answer<O>(request: number, op: O, tell: (waiting: Waiting, op: O) => void): void {
+    const waiting = this.requests.take(request);
+    if (waiting === undefined) return;
+    try {
+      tell(waiting, op);
+    } catch (error) {
+      this.#guard.broken('answer', waiting, error);
+    }
+  }
+
+  #handle(link: AcceptorLinkEnd, op: number, reader: PackReader): void {
+    switch (op) {
+      case ops.OP_PUBLISHED: {
+        const published = ops.readPublished(reader);
+        this.answer(published.request, published, tellPublished);
+        return;
+      }
+      case ops.OP_FAILED: {
+        const failed = ops.readFailed(reader);
+        if (failed.request === 0) this.#failedAck?.(failed);
+        else this.answer(failed.request, failed, tellFailed);
+        return;
+      }
+      case ops.OP_DEFERRED: {
+        const deferred = ops.readDeferred(reader);
+        this.answer(deferred.request, deferred, tellDeferred);
+        return;
+      }
+      case ops.OP_REPLY: {
+        const reply = ops.readReply(reader);
+        this.answer(reply.request, reply, tellReply);
+        return;
+      }
+      case ops.OP_ACKED:
+        this.answer(ops.readAcked(reader), null, tellAcked);
+        return;
+      case ops.OP_ACK_CREDIT:
+        link.returnAckCredit(ops.readAckCredit(reader));
+        return;
+      default:
+        if (this.#sink?.handle(link, op, reader) !== true) {
+          throw new Error(`operation ${op} is not one a worker sends`);
+        }
+    }
+  }
+
+  /** An ACK without a ref failed: whose it was stands in `session`. */
+  set onFailedAck(callback: (op: ops.FailedOp) => void) {
+    this.#failedAck = callback;
+  }
+
+  #failedAck: ((op: ops.FailedOp) => void) | null = null;
+}
+
+const tellPublished = (waiting: Waiting, op: ops.PublishedOp): void => waiting.published(op);
+const tellFailed = (waiting: Waiting, op: ops.FailedOp): void => waiting.failed(op);
+const tellDeferred = (waiting: Waiting, op: ops.DeferredOp): void => waiting.deferred(op);
+const tellReply = (waiting: Waiting, op: ops.ReplyOp): void => waiting.reply(op);
+const tellAcked = (waiting: Waiting): void => waiting.acked();
+
+class Call extends Waiting {
+  /** Null: it was answered. */
+  timer: NodeJS.Timeout | null = null;
+  readonly #resolve: (reply: Browsed) => void;
+  readonly #reject: (error: RequestError) => void;
+
+  constructor(
+    link: AcceptorLinkEnd,
+    resolve: (reply: Browsed) => void,
+    reject: (error: RequestError) => void,
+  ) {
+    super(link, -1);
+    this.#resolve = resolve;
+    this.#reject = reject;
+  }
+
+  override get isOwed(): boolean {
+    return this.timer !== null;
+  }
+
+  override reply(op: ops.ReplyOp): void {
+    if (this.timer !== null) clearTimeout(this.timer);
+    this.#resolve(op);
+  }
+
+  override broken(): void {
+    this.#reject(new RequestError('internal', 'a fault of the server; it was logged'));
+  }
+
+  override failed(op: Pick<ops.FailedOp, 'code' | 'detail' | 'field'>): void {
+    if (this.timer !== null) clearTimeout(this.timer);
+    this.#reject(new RequestError(op.code, op.detail, op.field ?? undefined));
+  }
+}

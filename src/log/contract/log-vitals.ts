@@ -1,0 +1,61 @@
+/**
+ * What of a log has to move by itself, and since when it does not: for health. Ages are in ms, by the
+ * monotonic clock.
+ */
+import type { Clock } from '../../core/clock.js';
+
+export interface LogVitals {
+  /** Since what is due was last looked for. */
+  releaseMs: number;
+  /** How long the oldest due row of the outbox waits; 0: nothing is due. */
+  dueMs: number;
+  /** How long nothing due has moved, that row being the oldest; 0: nothing is due. */
+  stuckMs: number;
+  /** Since upkeep last ran without a fault, here or at another node. */
+  upkeepMs: number;
+  /** Whether news of other writers comes at once; else they are found by looking. */
+  listening: 'yes' | 'no' | 'off';
+}
+
+/** The oldest due row, as the database saw it. */
+export interface OldestDue {
+  dueAtMs: number;
+  lateMs: number;
+}
+
+/** Follows the turns of the outbox's release. */
+export class ReleaseWatch {
+  readonly #clock: Clock;
+  #lookedAtMs: number;
+  #movedAtMs: number;
+  #oldest: OldestDue | null = null;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.#lookedAtMs = clock.monotonic();
+    this.#movedAtMs = this.#lookedAtMs;
+  }
+
+  /** A look found this to be the oldest; null: nothing is due. */
+  looked(oldest: OldestDue | null): void {
+    this.#lookedAtMs = this.#clock.monotonic();
+    if (oldest?.dueAtMs !== this.#oldest?.dueAtMs) this.#movedAtMs = this.#lookedAtMs;
+    this.#oldest = oldest;
+  }
+
+  /** Rows left the outbox. */
+  moved(): void {
+    this.#movedAtMs = this.#clock.monotonic();
+  }
+
+  get vitals(): Pick<LogVitals, 'releaseMs' | 'dueMs' | 'stuckMs'> {
+    const now = this.#clock.monotonic();
+    const releaseMs = Math.round(now - this.#lookedAtMs);
+    if (this.#oldest === null) return { releaseMs, dueMs: 0, stuckMs: 0 };
+    return {
+      releaseMs,
+      dueMs: Math.round(this.#oldest.lateMs) + releaseMs,
+      stuckMs: Math.round(now - this.#movedAtMs),
+    };
+  }
+}

@@ -1,0 +1,216 @@
+/**
+ * The contract of the message log: topics, committed messages, what waits to be appended. One topic
+ * worker thread owns one instance. Variants: memory-log.ts, postgres-log.ts; test/contract runs one
+ * suite against both. Payloads go in and come out byte for byte.
+ */
+import { type ErrorCode, RequestError } from '../../core/errors.js';
+import type { LogRow, Publication } from '../../core/message.js';
+import type { LogVitals } from './log-vitals.js';
+import type { SubscriptionStore } from './subscription-store.js';
+
+/** How long a topic keeps messages; null: no bound of this kind but the node's own. */
+export interface Retention {
+  hours: number | null;
+  messages: number | null;
+  bytes: number | null;
+}
+
+export interface TopicRecord {
+  /** Unique for ever: a topic made again under its old name has another id. <= 2^53 - 1. */
+  id: number;
+  tenant: string;
+  name: string;
+  /** Last committed sequence; 0: none yet. */
+  lastSequence: number;
+  /** First sequence that can still be read; lastSequence + 1 when nothing can. At least 1. */
+  firstSequence: number;
+  /** Payload bytes that can still be read, about. */
+  bytes: number;
+  createdAtMs: number;
+  /** Unix ms of the last message; 0: none yet. */
+  lastPublishedAtMs: number;
+  retention: Retention;
+}
+
+/** A message on its way into the log. The caller's own object comes back through the sink. */
+export interface PendingAppend {
+  readonly topicId: number;
+  /** UUIDv7, 16 bytes, made by the caller; the log never changes it, so a retry finds its row. */
+  readonly messageId: Uint8Array;
+  readonly publication: Publication;
+}
+
+/** One topic's part of a committed batch: sequences firstSequence, firstSequence + 1, ... */
+export interface TopicCommit<A extends PendingAppend> {
+  topicId: number;
+  firstSequence: number;
+  publishedAtMs: number;
+  /** In sequence order, never empty. */
+  appends: A[];
+}
+
+/** The first result of a dedupe key. */
+export interface FirstResult {
+  /** 0: it is deferred, and not in the log yet. */
+  sequence: number;
+  /** 16 bytes; zeros: not in the log yet. */
+  messageId: Uint8Array;
+  publishedAtMs: number;
+  /** What its publisher was answered, when it was deferred. */
+  deferred: { id: number; deliverAtMs: number } | null;
+}
+
+/** `full`: appends are tried, and refused for want of room on the database's disk. */
+export type LogState =
+  | 'connecting'
+  | 'open'
+  | 'read_only'
+  | 'full'
+  /** A part of the schema is missing. */
+  | 'incomplete'
+  /** The role may not use it. */
+  | 'denied'
+  | 'lost'
+  | 'closed';
+
+/**
+ * Where outcomes go. Given at construction; called from the log's own turns, never from inside
+ * `append`. Every append gets exactly one of committed, duplicate and failed.
+ */
+export interface LogSink<A extends PendingAppend> {
+  /** COMMIT returned. Commits of one topic come in sequence order. */
+  committed(commit: TopicCommit<A>): void;
+  duplicate(append: A, first: FirstResult): void;
+  /** Not stored (for `outcome_unknown`: not known whether stored). */
+  failed(append: A, code: ErrorCode, detail: string): void;
+  /** Rows that this node moved from the outbox into the log: committed, in order. */
+  released(topicId: number, rows: LogRow[]): void;
+  /** Somebody else may have appended to, or deleted, one of these topics (null: to any). Check the heads. */
+  headsMoved(topicIds: readonly number[] | null): void;
+  stateChanged(state: LogState, detail: string): void;
+  /** Another incarnation of the database answers: drop heads and caches. */
+  epochChanged(): void;
+}
+
+export interface ReadRange {
+  topicId: number;
+  fromSequence: number;
+  /** Inclusive; Infinity: to the head. */
+  toSequence: number;
+  /** At most this many rows. */
+  rowsMax: number;
+  /** Stops after the row that passes it; at least one row is given when there is one. */
+  bytesMax: number;
+  order: 'asc' | 'desc';
+}
+
+export interface LogPage {
+  /** Contiguous in the asked order, save where retention has passed. */
+  rows: LogRow[];
+  /** As TopicRecord has them, read no earlier than the rows. */
+  firstSequence: number;
+  lastSequence: number;
+}
+
+export interface DeferRequest {
+  tenant: string;
+  topicId: number;
+  publication: Publication;
+  /** One of the two is 0. */
+  delayMs: number;
+  deliverAtMs: number;
+}
+
+/** One of the two: it waits now, or its dedupe key had a first result. */
+export type DeferOutcome =
+  | { record: DeferredRecord; first: null }
+  | { record: null; first: FirstResult };
+
+export interface DeferredRecord {
+  id: number;
+  topic: string;
+  deliverAtMs: number;
+  createdAtMs: number;
+  /** Bytes of the payload. */
+  bytes: number;
+}
+
+export interface LogTotals {
+  topics: number;
+  /** Messages ever committed to living topics. */
+  messages: number;
+  deferred: number;
+}
+
+export function topicLimit(max: number): RequestError {
+  return new RequestError('topic_limit', `the tenant has ${max} topics (TOPICS_PER_TENANT_MAX)`);
+}
+
+/** Methods that return a promise reject with RequestError (`log_unavailable`, ...) or with a bug. */
+export interface MessageLog<A extends PendingAppend> {
+  readonly mode: 'memory' | 'postgres';
+  readonly state: LogState;
+  /** Null: nothing has to move by itself. */
+  readonly vitals: LogVitals | null;
+  /** What outlives sessions, beside the messages. */
+  readonly subscriptions: SubscriptionStore;
+  /** Connects, asserts durability settings, starts retention and release timers. */
+  open(): Promise<void>;
+  /** Answers what is under way (failed when it must), stops timers, disconnects. */
+  close(): Promise<void>;
+
+  /** Opaque epoch of a topic, 1 to 32 of [0-9a-z]: its id and the incarnation of the database. */
+  epochOf(topicId: number): string;
+
+  /**
+   * For each position the last sequence that means the same message there and here: Infinity when the epoch
+   * is this one, null when nothing is known of it. The epochs are of their topics, of any incarnation.
+   */
+  commonUpTo(positions: readonly { topicId: number; epoch: string }[]): Promise<(number | null)[]>;
+
+  findTopic(tenant: string, name: string): Promise<TopicRecord | null>;
+  /** Those of the names that there are. */
+  findTopics(tenant: string, names: readonly string[]): Promise<Map<string, TopicRecord>>;
+  /** The topic as it is now; `created` false when it was there. Rejects `topic_limit`. */
+  createTopic(
+    tenant: string,
+    name: string,
+    retention: Retention | null,
+  ): Promise<{ topic: TopicRecord; created: boolean }>;
+  /** In name order (bytes), names > `after`, starting with `prefix`, at most `limit`. */
+  listTopics(
+    tenant: string,
+    page: { after: string; prefix: string; limit: number },
+  ): Promise<TopicRecord[]>;
+  patchTopic(tenant: string, name: string, retention: Retention): Promise<TopicRecord | null>;
+  /** The record as it was; null when there was none. Its messages are gone for readers at once. */
+  deleteTopic(tenant: string, name: string): Promise<TopicRecord | null>;
+  /** Heads of living topics; a topic that is not in the answer was deleted. */
+  heads(topicIds: readonly number[]): Promise<Map<number, TopicRecord>>;
+
+  /**
+   * Takes one message for the next batch; `flush` after the last of a turn. The caller bounds what
+   * is under way (the link's credit), the log takes everything it is given.
+   */
+  append(append: A): void;
+  /** Starts the batch when none is under way; cheap when there is nothing to do. */
+  flush(): void;
+
+  read(range: ReadRange): Promise<LogPage>;
+  /** First sequence published at or after the time; lastSequence + 1 when none was. */
+  sequenceAt(topicId: number, timeMs: number): Promise<number>;
+
+  /**
+   * Its dedupe key is taken from now on, until it is cancelled, or a window after its release. Rejects
+   * `dedupe_mismatch`, and `topic_busy` while a transaction that is not over has the key.
+   */
+  defer(request: DeferRequest): Promise<DeferOutcome>;
+  listDeferred(
+    tenant: string,
+    page: { topic: string | null; after: number; limit: number },
+  ): Promise<DeferredRecord[]>;
+  /** 'released' only while the log remembers that it was (at least a minute). */
+  cancelDeferred(tenant: string, id: number): Promise<'cancelled' | 'released' | 'unknown'>;
+
+  totals(tenant: string): Promise<LogTotals>;
+}

@@ -1,0 +1,265 @@
+/**
+ * The contract of what outlives sessions: cursors of durable subscriptions, their exceptional
+ * deliveries, dead letters, the history of failures. One topic worker owns one instance beside its
+ * message log. Variants: memory-subscriptions.ts, postgres-subscriptions.ts; test/contract runs one
+ * suite against both. A delivery that goes well never makes a row.
+ */
+import type { SequenceRange } from '../../core/ack-floor.js';
+import type { Ordering } from '../../core/cursor-ledger.js';
+import { RequestError } from '../../core/errors.js';
+import type { LogRow } from '../../core/message.js';
+
+/** What a durable subscription was made with; later subscribes take it over, PATCH changes it. */
+export interface SubscriptionSettings {
+  /** First step of the redelivery back-off, ms. */
+  ackWaitMs: number;
+  /** Attempts, the first included, before the dead letter. */
+  maxDeliver: number;
+  ordering: Ordering;
+}
+
+export interface SubscriptionRecord {
+  /** Unique for ever, <= 2^53 - 1. */
+  id: number;
+  topicId: number;
+  topic: string;
+  /** Unique in its topic. */
+  name: string;
+  settings: SubscriptionSettings;
+  /** All up to here are settled. */
+  ackFloor: number;
+  /** Settled above the floor: ascending, disjoint, not adjacent. */
+  settled: SequenceRange[];
+  /** Last sequence that was sent for the first time. */
+  delivered: number;
+  /** Grows with every `take`: what was saved under an older one is refused. */
+  term: number;
+  paused: boolean;
+  createdAtMs: number;
+}
+
+/** A delivery that is not the ordinary first one: failed before, or redriven. */
+export interface DeliveryRecord {
+  sequence: number;
+  /** Attempts that have failed; 0: none (redriven). */
+  attempts: number;
+  /** Unix ms of the next attempt. */
+  dueAtMs: number;
+  /** Unix ms; 0: has not failed. */
+  firstFailedAtMs: number;
+  lastError: string | null;
+  /** It stands in the dead letters until it is settled. */
+  redriven: boolean;
+}
+
+export type DeadLetterReason = 'max_deliver' | 'rejected';
+
+/** A message given up: stored with a copy of what the log has. */
+export interface DeadLetterDraft {
+  sequence: number;
+  reason: DeadLetterReason;
+  attempts: number;
+  firstFailedAtMs: number;
+  lastFailedAtMs: number;
+  lastError: string | null;
+  /** The message, where the caller has it at hand: the log in memory may have forgotten it. */
+  row?: LogRow;
+}
+
+/** A message that was given up and is nowhere any more: there is no dead letter of it. */
+export interface MissingMessage {
+  /** Of its durable subscription. */
+  id: number;
+  sequence: number;
+}
+
+/** One failed attempt, for the message's trace. */
+export interface FailureRecord {
+  sequence: number;
+  attempt: number;
+  atMs: number;
+  outcome: 'ack_wait' | 'nack' | 'disconnect' | 'rejected';
+  /** What the subscriber said; at most 1,024 characters. */
+  reason: string | null;
+  /** Which session had it: opaque text. */
+  session: string;
+}
+
+/** What changed in one subscription since its last save: stored whole or not at all. */
+export interface SubscriptionSave {
+  id: number;
+  topicId: number;
+  /** Of the `take` this was done under. */
+  term: number;
+  ackFloor: number;
+  settled: SequenceRange[];
+  delivered: number;
+  settings: SubscriptionSettings;
+  paused: boolean;
+  /** Rows to insert or replace, by sequence. */
+  deliveries: DeliveryRecord[];
+  /** Sequences whose rows go, and whose redriven dead letters with them. */
+  settledDeliveries: number[];
+  /** Every delivery row goes first (a seek); dead letters stay. */
+  dropDeliveries: boolean;
+  deadLetters: DeadLetterDraft[];
+  failures: FailureRecord[];
+}
+
+/** Dead letters and failures of an ephemeral subscription. */
+export interface EphemeralSave {
+  topicId: number;
+  /** Opaque text, unique for ever. */
+  session: string;
+  deadLetters: DeadLetterDraft[];
+  failures: FailureRecord[];
+  /** Sequences of redriven dead letters that were settled. */
+  settledDeliveries: number[];
+  /** Sequences of redriven dead letters that the session did not settle: dead letters again. */
+  returned?: readonly number[];
+}
+
+export interface DeadLetterRecord {
+  id: number;
+  topicId: number;
+  topic: string;
+  /** null: of an ephemeral subscription; its session then. */
+  subscription: string | null;
+  subscriptionId: number | null;
+  session: string | null;
+  row: LogRow;
+  reason: DeadLetterReason;
+  attempts: number;
+  firstFailedAtMs: number;
+  lastFailedAtMs: number;
+  lastError: string | null;
+  redrivenCount: number;
+  /** Given back to its subscription and not settled there yet. */
+  redriven: boolean;
+}
+
+/** Which dead letters; every field narrows, null does not. Redriven ones only when named by id. */
+export interface DeadLetterFilter {
+  tenant: string;
+  topic: string | null;
+  subscription: string | null;
+  /** At most 1,000. */
+  ids: readonly number[] | null;
+}
+
+/** A row of the trace that is not derived from a cursor. */
+export interface TraceFailure extends FailureRecord {
+  /** null: an ephemeral one. */
+  subscription: string | null;
+}
+
+/** Names > `after`, at most `limit`. */
+export interface TracePage {
+  after: string;
+  limit: number;
+}
+
+export const FIRST_TRACE_PAGE: TracePage = { after: '', limit: 1_000 };
+
+export function durableLimit(max: number): RequestError {
+  const detail = `the topic has ${max} durable subscriptions (DURABLES_PER_TOPIC_MAX)`;
+  return new RequestError('subscription_limit', detail, 'subscription');
+}
+
+/** A durable subscription as its holder knows it. */
+export interface HeldTerm {
+  id: number;
+  term: number;
+}
+
+/** The delivery of a dead letter that was given back. */
+export interface RedrivenDelivery {
+  /** Of its durable subscription. */
+  id: number;
+  sequence: number;
+}
+
+export interface LostTerm {
+  id: number;
+  why: 'taken_over' | 'deleted';
+}
+
+/** Methods reject with RequestError (`log_unavailable`, ...) or with a bug. */
+export interface SubscriptionStore {
+  /**
+   * The durable subscription of that name, made with `initial` when it is not there, under a new term:
+   * saves of earlier terms are refused from now on. Its delivery rows come in sequence order. Rejects
+   * `topic_not_found`, and `subscription_limit` where the topic has durablesPerTopicMax others.
+   */
+  take(
+    topicId: number,
+    name: string,
+    initial: { settings: SubscriptionSettings; cursor: number },
+  ): Promise<{ record: SubscriptionRecord; deliveries: DeliveryRecord[]; created: boolean }>;
+  /** As it was last saved; null when there is none. */
+  find(topicId: number, name: string): Promise<SubscriptionRecord | null>;
+  /** By (topic name, name) in byte order after `after`, at most `limit`; of living topics. */
+  list(
+    tenant: string,
+    page: { topic: string | null; after: { topic: string; name: string } | null; limit: number },
+  ): Promise<SubscriptionRecord[]>;
+  /** Those of them that are not held under that term any more. */
+  lost(held: readonly HeldTerm[]): Promise<LostTerm[]>;
+  /** With its rows and dead letters; false when there was none. */
+  delete(topicId: number, name: string): Promise<boolean>;
+
+  /**
+   * One transaction for all. Answers the ids that were refused: taken by another, or deleted. What is
+   * `missing` is stored as a redriven delivery: whoever takes the subscription is told the gap.
+   */
+  save(
+    saves: readonly SubscriptionSave[],
+    onMissing?: (missing: MissingMessage) => void,
+  ): Promise<number[]>;
+  /** `onMissing`: sequences that are nowhere any more. */
+  saveEphemeral(save: EphemeralSave, onMissing?: (sequence: number) => void): Promise<void>;
+
+  /** In id order after `after`, at most `limit`, at least one and then until `bytesMax` of payload. */
+  listDeadLetters(
+    filter: DeadLetterFilter,
+    page: { after: number; limit: number; bytesMax: number },
+  ): Promise<DeadLetterRecord[]>;
+  countDeadLetters(filter: DeadLetterFilter): Promise<number>;
+  /** Removes at most `limit` of them; how many went. */
+  purgeDeadLetters(filter: DeadLetterFilter, limit: number): Promise<number>;
+  /**
+   * Marks them redriven and makes their delivery rows (no attempts, due at once) in one transaction;
+   * answers those of the ids that could be: not redriven already, subscription there. Those of an
+   * ephemeral subscription get no row, only the mark.
+   */
+  redrive(ids: readonly number[]): Promise<DeadLetterRecord[]>;
+  /** Those of these subscriptions that are given back and not settled, of each at least the first 10,000. */
+  redriven(subscriptionIds: readonly number[]): Promise<RedrivenDelivery[]>;
+  /** The copies of redriven messages, for those that the log no longer has. Ascending. */
+  redrivenRows(
+    of: { subscriptionId: number } | { topicId: number; session: string },
+    sequences: readonly number[],
+  ): Promise<LogRow[]>;
+
+  /** A living topic's message by its id; null when the log has none. */
+  findMessage(
+    tenant: string,
+    messageId: Uint8Array,
+  ): Promise<{ topic: string; topicId: number; row: LogRow } | null>;
+  /**
+   * A page of the topic's durable subscriptions by name, each with its delivery row and dead letter of
+   * the sequence; with the first page what sessions without a name gave up, the first 1,000 of it.
+   */
+  traceOf(
+    topicId: number,
+    sequence: number,
+    page?: TracePage,
+  ): Promise<{
+    subscriptions: { record: SubscriptionRecord; delivery: DeliveryRecord | null }[];
+    deadLetters: DeadLetterRecord[];
+    /** Oldest first, at most 1,000. */
+    failures: TraceFailure[];
+    /** The last name of the page when there are more. */
+    next: string | null;
+  }>;
+}

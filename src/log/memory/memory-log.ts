@@ -1,0 +1,398 @@
+/**
+ * The message log without a database: the whole contract, bounded, gone with its thread. `flush`
+ * commits: there is nothing to wait for. What is over a bound goes oldest first: of a topic past
+ * its own bounds its oldest rows; past memoryLogBytesMax the oldest slab of the topic that holds
+ * most. Dedupe keys and deferred messages cannot be evicted: at half of memoryLogBytesMax a new one
+ * is refused, `log_full`.
+ */
+import type { Clock } from '../../core/clock.js';
+import { formatEpoch } from '../../core/epoch.js';
+import type { ErrorCode } from '../../core/errors.js';
+import { RequestError } from '../../core/errors.js';
+import { idTag } from '../../core/id-tag.js';
+import type { Limits } from '../../core/limits.js';
+import type { LogRow, Publication } from '../../core/message.js';
+import { rowBytes } from '../../core/message.js';
+import type { SharedCount } from '../../core/shared-count.js';
+import { makeUuidV7 } from '../../core/uuid.js';
+import type {
+  DeferOutcome,
+  DeferRequest,
+  DeferredRecord,
+  FirstResult,
+  LogPage,
+  LogSink,
+  LogState,
+  LogTotals,
+  MessageLog,
+  PendingAppend,
+  ReadRange,
+  Retention,
+  TopicRecord,
+} from '../contract/message-log.js';
+import { isSameMessage, MISMATCH } from '../contract/same-message.js';
+import type { Deferred, Timers } from './memory-outbox.js';
+import { MemoryOutbox } from './memory-outbox.js';
+import { MemorySubscriptions } from './memory-subscriptions.js';
+import type { MemoryTopic } from './memory-topic.js';
+import { MemoryTopics } from './memory-topics.js';
+
+const RETENTION_TURN_MS = 60_000;
+const MEMORY_TIMERS: Timers = {
+  set: (callback, ms) => setTimeout(callback, ms),
+  clear: (timer) => clearTimeout(timer),
+};
+
+export interface MemoryLogOptions<A extends PendingAppend> {
+  limits: Limits;
+  clock: Clock;
+  sink: LogSink<A>;
+  /** Ids of all kinds are idBase + n * idStep: unique across the workers of a node. */
+  idBase: number;
+  idStep: number;
+  /** Of a tenant's topics in all workers; default: in this log alone. */
+  topicCount?: (tenant: string) => SharedCount;
+  /** 1 to 20 of [0-9a-z], another at every start; default: time and chance. */
+  bootNonce?: string;
+  timers?: Timers;
+}
+
+/** A publish that did not make it into the batch: told after the commits of the batch. */
+type Leftover<A> =
+  | { append: A; first: FirstResult }
+  | { append: A; code: ErrorCode; detail: string };
+
+export class MemoryLog<A extends PendingAppend> implements MessageLog<A> {
+  readonly mode = 'memory';
+  readonly vitals = null;
+  readonly subscriptions: MemorySubscriptions;
+  readonly #options: MemoryLogOptions<A>;
+  readonly #timers: Timers;
+  readonly #bootNonce: string;
+  readonly #topics: MemoryTopics<A>;
+  readonly #outbox: MemoryOutbox;
+  #state: LogState = 'connecting';
+  #pending: A[] = [];
+  #flushing: 'no' | 'yes' = 'no';
+  #retentionTimer: NodeJS.Timeout | null = null;
+
+  constructor(options: MemoryLogOptions<A>) {
+    this.#options = options;
+    this.#timers = options.timers ?? MEMORY_TIMERS;
+    this.#bootNonce = options.bootNonce ?? bootNonce(options.clock);
+    this.#topics = new MemoryTopics(options);
+    this.subscriptions = new MemorySubscriptions({ ...options, topics: this.#topics });
+    this.#outbox = new MemoryOutbox({
+      clock: options.clock,
+      timers: this.#timers,
+      idBase: options.idBase,
+      idStep: options.idStep,
+      onDue: (deferred) => this.#release(deferred),
+    });
+  }
+
+  get state(): LogState {
+    return this.#state;
+  }
+
+  async open(): Promise<void> {
+    this.#enter('open', 'in memory: nothing survives a restart');
+    this.#armRetention();
+  }
+
+  async close(): Promise<void> {
+    if (this.#state === 'closed') return;
+    this.flush();
+    this.#outbox.stop();
+    if (this.#retentionTimer !== null) this.#timers.clear(this.#retentionTimer);
+    this.#enter('closed', 'closed');
+  }
+
+  epochOf(topicId: number): string {
+    return formatEpoch(topicId, this.#bootNonce);
+  }
+
+  /** Of another boot nothing is left. */
+  async commonUpTo(
+    positions: readonly { topicId: number; epoch: string }[],
+  ): Promise<(number | null)[]> {
+    return positions.map(({ topicId, epoch }) =>
+      epoch === this.epochOf(topicId) ? Number.POSITIVE_INFINITY : 0,
+    );
+  }
+
+  async findTopic(tenant: string, name: string): Promise<TopicRecord | null> {
+    return this.#topics.find(tenant, name)?.record() ?? null;
+  }
+
+  async findTopics(tenant: string, names: readonly string[]): Promise<Map<string, TopicRecord>> {
+    const found = names.flatMap((name) => this.#topics.find(tenant, name)?.record() ?? []);
+    return new Map(found.map((record) => [record.name, record]));
+  }
+
+  async createTopic(
+    tenant: string,
+    name: string,
+    retention: Retention | null,
+  ): Promise<{ topic: TopicRecord; created: boolean }> {
+    const found = this.#topics.find(tenant, name);
+    if (found !== undefined) return { topic: found.record(), created: false };
+    return { topic: this.#topics.create(tenant, name, retention).record(), created: true };
+  }
+
+  async listTopics(
+    tenant: string,
+    page: { after: string; prefix: string; limit: number },
+  ): Promise<TopicRecord[]> {
+    return this.#topics.list(tenant, page).map((topic) => topic.record());
+  }
+
+  async patchTopic(
+    tenant: string,
+    name: string,
+    retention: Retention,
+  ): Promise<TopicRecord | null> {
+    const topic = this.#topics.find(tenant, name);
+    if (topic === undefined) return null;
+    topic.retention = { ...retention };
+    topic.evictOver();
+    topic.evictOld(this.#options.clock.now());
+    this.#topics.count(topic);
+    return topic.record();
+  }
+
+  async deleteTopic(tenant: string, name: string): Promise<TopicRecord | null> {
+    const topic = this.#topics.find(tenant, name);
+    if (topic === undefined) return null;
+    this.flush();
+    this.#topics.delete(topic);
+    this.#outbox.dropTopic(topic.id);
+    this.subscriptions.dropTopic(topic.id);
+    return topic.record();
+  }
+
+  async heads(topicIds: readonly number[]): Promise<Map<number, TopicRecord>> {
+    const heads = new Map<number, TopicRecord>();
+    for (const id of topicIds) {
+      const topic = this.#topics.byId(id);
+      if (topic !== undefined) heads.set(id, topic.record());
+    }
+    return heads;
+  }
+
+  append(append: A): void {
+    this.#pending.push(append);
+  }
+
+  /** Commits all that was appended; calls the sink before it returns. */
+  flush(): void {
+    if (this.#flushing === 'yes' || this.#pending.length === 0) return;
+    this.#flushing = 'yes';
+    try {
+      while (this.#pending.length > 0) {
+        const appends = this.#pending;
+        this.#pending = [];
+        this.#commit(appends);
+      }
+    } finally {
+      this.#flushing = 'no';
+    }
+  }
+
+  async read(range: ReadRange): Promise<LogPage> {
+    return this.#living(range.topicId).read(range);
+  }
+
+  async sequenceAt(topicId: number, timeMs: number): Promise<number> {
+    return this.#living(topicId).rows.sequenceAt(timeMs);
+  }
+
+  async defer(request: DeferRequest): Promise<DeferOutcome> {
+    if (this.#state !== 'open') throw new RequestError('draining', 'the log is closed');
+    const topic = this.#topics.byId(request.topicId);
+    if (topic === undefined || topic.tenant !== request.tenant) throw topicGone();
+    // What was appended before it has its key.
+    this.flush();
+    const first = this.#firstResult(request.publication, topic, this.#options.clock.now());
+    if (first === 'mismatch') throw new RequestError('dedupe_mismatch', MISMATCH, 'dedupe_key');
+    if (first !== undefined) return { record: null, first };
+    if (this.#isFull(rowBytes(request.publication))) throw logFull();
+    if (this.#outbox.size >= this.#options.limits.memoryDeferredMax) throw tooManyDeferred();
+    return { record: this.#outbox.add(request, topic.name), first: null };
+  }
+
+  async listDeferred(
+    tenant: string,
+    page: { topic: string | null; after: number; limit: number },
+  ): Promise<DeferredRecord[]> {
+    return this.#outbox.list(tenant, page);
+  }
+
+  async cancelDeferred(tenant: string, id: number): Promise<'cancelled' | 'released' | 'unknown'> {
+    return this.#outbox.cancel(tenant, id);
+  }
+
+  async totals(tenant: string): Promise<LogTotals> {
+    let topics = 0;
+    let messages = 0;
+    for (const topic of this.#topics.ofTenant(tenant)) {
+      topics++;
+      messages += topic.rows.last;
+    }
+    return { topics, messages, deferred: this.#outbox.count(tenant) };
+  }
+
+  #commit(appends: readonly A[]): void {
+    const { sink } = this.#options;
+    const touched: MemoryTopic<A>[] = [];
+    const leftovers: Leftover<A>[] = [];
+    const now = this.#options.clock.now();
+    let topic: MemoryTopic<A> | undefined;
+    for (const append of appends) {
+      if (topic === undefined || topic.id !== append.topicId) {
+        topic = this.#topics.byId(append.topicId);
+      }
+      const leftover = this.#refusal(append, topic, now);
+      if (leftover !== null) leftovers.push(leftover);
+      else if (topic !== undefined) {
+        topic.store(append, now);
+        if (topic.batch.push(append) === 1) touched.push(topic);
+      }
+    }
+    for (const committed of touched) this.#told(committed);
+    for (const leftover of leftovers) {
+      if ('first' in leftover) sink.duplicate(leftover.append, leftover.first);
+      else sink.failed(leftover.append, leftover.code, leftover.detail);
+    }
+  }
+
+  /** Bounds first, so that what the sink reads back is what there is. */
+  #told(topic: MemoryTopic<A>): void {
+    const appends = topic.batch;
+    topic.batch = [];
+    topic.evictOver();
+    this.#topics.count(topic);
+    this.#topics.evictOver(this.#outbox.bytes);
+    this.#options.sink.committed({
+      topicId: topic.id,
+      firstSequence: topic.rows.last - appends.length + 1,
+      publishedAtMs: topic.lastPublishedAtMs,
+      appends,
+    });
+  }
+
+  /** Null: it can be stored, and then `topic` is there. */
+  #refusal<P extends PendingAppend>(
+    append: P,
+    topic: MemoryTopic<A> | undefined,
+    now: number,
+  ): Leftover<P> | null {
+    if (this.#state === 'closed') {
+      return { append, code: 'draining', detail: 'the log is closed' };
+    }
+    if (topic === undefined) {
+      return { append, code: 'topic_not_found', detail: 'topic not found' };
+    }
+    const { publication } = append;
+    if (publication.payload.length > this.#options.limits.memoryLogBytesMax / 2) {
+      return { append, code: 'log_full', detail: 'larger than half of MEMORY_LOG_BYTES_MAX' };
+    }
+    if (publication.dedupeKey === null) return null;
+    const first = this.#firstResult(publication, topic, now);
+    if (first === 'mismatch') return { append, code: 'dedupe_mismatch', detail: MISMATCH };
+    if (first !== undefined) return { append, first };
+    topic.forgetDedupe(now);
+    if (!this.#isFull(0)) return null;
+    return { append, code: 'log_full', detail: logFull().message };
+  }
+
+  /** Of what is in the log, or waits; 'mismatch' with another message; undefined: not known. */
+  #firstResult(
+    publication: Publication,
+    topic: MemoryTopic<A>,
+    now: number,
+  ): FirstResult | 'mismatch' | undefined {
+    if (publication.dedupeKey === null) return undefined;
+    const waiting = this.#outbox.find(topic.id, publication.dedupeKey);
+    if (waiting === undefined) return topic.firstResult(publication, now);
+    if (!isSameMessage(publication, waiting.publication)) return 'mismatch';
+    const deferred = { id: waiting.id, deliverAtMs: waiting.dueAtMs };
+    return { sequence: 0, messageId: new Uint8Array(16), publishedAtMs: 0, deferred };
+  }
+
+  #isFull(bytes: number): boolean {
+    const pinned = this.#topics.dedupeBytes + this.#outbox.bytes + bytes;
+    return pinned > this.#options.limits.memoryLogBytesMax / 2;
+  }
+
+  /** Appends what came due, which has its dedupe key since it was accepted. */
+  #release(due: readonly Deferred[]): void {
+    this.flush();
+    const now = this.#options.clock.now();
+    const released = new Map<MemoryTopic<A>, LogRow[]>();
+    for (const { id, topicId, publication, dueAtMs } of due) {
+      const topic = this.#topics.byId(topicId);
+      if (topic === undefined) continue;
+      const messageId = makeUuidV7(now, idTag(topicId));
+      topic.store({ topicId, messageId, publication }, now, { id, deliverAtMs: dueAtMs });
+      const row = topic.rows.at(topic.rows.last);
+      const rows = released.get(topic);
+      if (row === undefined) continue;
+      if (rows === undefined) released.set(topic, [row]);
+      else rows.push(row);
+    }
+    for (const [topic, rows] of released) {
+      topic.evictOver();
+      this.#topics.count(topic);
+      this.#topics.evictOver(this.#outbox.bytes);
+      this.#options.sink.released(topic.id, rows);
+    }
+  }
+
+  #living(topicId: number): MemoryTopic<A> {
+    const topic = this.#topics.byId(topicId);
+    if (topic === undefined) throw topicGone();
+    return topic;
+  }
+
+  #armRetention(): void {
+    this.#retentionTimer = this.#timers.set(() => {
+      const now = this.#options.clock.now();
+      for (const topic of this.#topics.all()) {
+        topic.evictOld(now);
+        topic.forgetDedupe(now);
+        this.#topics.count(topic);
+      }
+      if (this.#state !== 'closed') this.#armRetention();
+    }, RETENTION_TURN_MS);
+    this.#retentionTimer.unref();
+  }
+
+  #enter(state: LogState, detail: string): void {
+    this.#state = state;
+    this.#options.sink.stateChanged(state, detail);
+  }
+}
+
+function bootNonce(clock: Clock): string {
+  const chance = Math.floor(clock.random() * 36 ** 6).toString(36);
+  return `${clock.now().toString(36)}${chance.padStart(6, '0')}`;
+}
+
+function topicGone(): RequestError {
+  return new RequestError('topic_not_found', 'topic not found');
+}
+
+function tooManyDeferred(): RequestError {
+  return new RequestError(
+    'log_full',
+    'so many messages are deferred already (MEMORY_DEFERRED_MAX)',
+  );
+}
+
+function logFull(): RequestError {
+  return new RequestError(
+    'log_full',
+    'dedupe keys and deferred messages take half of MEMORY_LOG_BYTES_MAX',
+  );
+}

@@ -1,0 +1,138 @@
+/**
+ * All topics of one in-memory log, by id and by name, and the memory they hold together.
+ */
+
+import type { Clock } from '../../core/clock.js';
+import type { Limits } from '../../core/limits.js';
+import { SharedCount } from '../../core/shared-count.js';
+import { type PendingAppend, type Retention, topicLimit } from '../contract/message-log.js';
+import { MemoryTopic } from './memory-topic.js';
+
+const NO_RETENTION: Retention = { hours: null, messages: null, bytes: null };
+
+export interface MemoryTopicsOptions {
+  limits: Limits;
+  /** Of a tenant's topics, those of other workers of the node included; absent: there are none. */
+  topicCount?: (tenant: string) => SharedCount;
+  clock: Clock;
+  idBase: number;
+  idStep: number;
+}
+
+export class MemoryTopics<A extends PendingAppend> {
+  readonly #options: MemoryTopicsOptions;
+  readonly #byId = new Map<number, MemoryTopic<A>>();
+  /** By tenant, then by name. */
+  readonly #byName = new Map<string, Map<string, MemoryTopic<A>>>();
+  readonly #counts = new Map<string, SharedCount>();
+  #nextId: number;
+  #capacity = 0;
+  #dedupeBytes = 0;
+
+  constructor(options: MemoryTopicsOptions) {
+    this.#options = options;
+    this.#nextId = options.idBase;
+  }
+
+  byId(id: number): MemoryTopic<A> | undefined {
+    return this.#byId.get(id);
+  }
+
+  find(tenant: string, name: string): MemoryTopic<A> | undefined {
+    return this.#byName.get(tenant)?.get(name);
+  }
+
+  all(): Iterable<MemoryTopic<A>> {
+    return this.#byId.values();
+  }
+
+  ofTenant(tenant: string): Iterable<MemoryTopic<A>> {
+    return this.#byName.get(tenant)?.values() ?? [];
+  }
+
+  /** Throws `topic_limit`. */
+  create(tenant: string, name: string, retention: Retention | null): MemoryTopic<A> {
+    const { limits, clock, idStep } = this.#options;
+    const names = this.#byName.get(tenant) ?? new Map<string, MemoryTopic<A>>();
+    const max = limits.topicsPerTenantMax;
+    if (!this.#countOf(tenant).take(max)) throw topicLimit(max);
+    const topic = new MemoryTopic<A>({
+      id: this.#nextId,
+      tenant,
+      name,
+      retention: { ...(retention ?? NO_RETENTION) },
+      createdAtMs: clock.now(),
+      limits,
+    });
+    this.#nextId += idStep;
+    this.#byId.set(topic.id, topic);
+    this.#byName.set(tenant, names.set(name, topic));
+    return topic;
+  }
+
+  delete(topic: MemoryTopic<A>): void {
+    if (!this.#byId.delete(topic.id)) return;
+    this.#byName.get(topic.tenant)?.delete(topic.name);
+    this.#countOf(topic.tenant).giveBack();
+    this.#capacity -= topic.countedCapacity;
+    this.#dedupeBytes -= topic.countedDedupeBytes;
+  }
+
+  #countOf(tenant: string): SharedCount {
+    const known = this.#counts.get(tenant);
+    if (known !== undefined) return known;
+    const count = this.#options.topicCount?.(tenant) ?? new SharedCount(SharedCount.memory(1), 0);
+    this.#counts.set(tenant, count);
+    return count;
+  }
+
+  /** In name order: names are ASCII, so that of UTF-16 is that of bytes. */
+  list(tenant: string, page: { after: string; prefix: string; limit: number }): MemoryTopic<A>[] {
+    const found: MemoryTopic<A>[] = [];
+    for (const topic of this.ofTenant(tenant)) {
+      if (topic.name > page.after && topic.name.startsWith(page.prefix)) found.push(topic);
+    }
+    found.sort((a, b) => (a.name < b.name ? -1 : 1));
+    return found.slice(0, page.limit);
+  }
+
+  /** Takes the topic's memory into the total; after every change of its rows or keys. */
+  count(topic: MemoryTopic<A>): void {
+    this.#capacity += topic.rows.capacity - topic.countedCapacity;
+    topic.countedCapacity = topic.rows.capacity;
+    this.#dedupeBytes += topic.dedupeBytes - topic.countedDedupeBytes;
+    topic.countedDedupeBytes = topic.dedupeBytes;
+  }
+
+  get dedupeBytes(): number {
+    return this.#dedupeBytes;
+  }
+
+  /** Frees slabs until all rows fit into what `otherBytes` and the dedupe keys leave. */
+  evictOver(otherBytes: number): void {
+    const max = this.#options.limits.memoryLogBytesMax - otherBytes - this.#dedupeBytes;
+    while (this.#capacity > max) {
+      const topic = this.#largest();
+      if (topic === undefined) return;
+      topic.rows.evictOldestSlab();
+      this.count(topic);
+    }
+  }
+
+  /**
+   * Most memory first; a topic's only slab, with its newest rows, goes when nothing else is left.
+   */
+  #largest(): MemoryTopic<A> | undefined {
+    let largest: MemoryTopic<A> | undefined;
+    let most = 0;
+    for (const topic of this.#byId.values()) {
+      const { capacity, slabs } = topic.rows;
+      const weight = slabs > 1 ? capacity + this.#capacity : capacity;
+      if (weight > most) {
+        largest = topic;
+        most = weight;
+      }
+    }
+    return largest;
+  }
+}

@@ -1,0 +1,39 @@
+/** Appends by topic: how they are joined, cut and listed, the order of each topic kept. Pure. */
+
+import type { PendingAppend } from '../../contract/message-log.js';
+import type { Groups } from './append-transaction.js';
+
+export function groupByTopic<A extends PendingAppend>(appends: readonly A[]): Groups<A> {
+  const groups: Groups<A> = new Map();
+  for (const append of appends) {
+    const group = groups.get(append.topicId);
+    if (group === undefined) groups.set(append.topicId, [append]);
+    else group.push(append);
+  }
+  return groups;
+}
+
+export function appendsOf<A extends PendingAppend>(groups: Groups<A>): A[] {
+  return [...groups.values()].flat();
+}
+
+/** Puts `later` into `groups`, behind what is there of the same topics. */
+export function addBehind<A extends PendingAppend>(groups: Groups<A>, later: Groups<A>): void {
+  for (const [topicId, appends] of later) {
+    const before = groups.get(topicId);
+    groups.set(topicId, before === undefined ? appends : [...before, ...appends]);
+  }
+}
+
+/** The groups whose topics are, or are not, keys of `topics`. */
+export function split<A extends PendingAppend>(
+  groups: Groups<A>,
+  topics: ReadonlyMap<number, unknown>,
+): { inside: Groups<A>; outside: Groups<A> } {
+  const inside: Groups<A> = new Map();
+  const outside: Groups<A> = new Map();
+  for (const [topicId, appends] of groups) {
+    (topics.has(topicId) ? inside : outside).set(topicId, appends);
+  }
+  return { inside, outside };
+}

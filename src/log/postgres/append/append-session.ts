@@ -1,0 +1,45 @@
+/**
+ * A session fit for appends: ours alone, on a server whose COMMIT means "on disk", and which incarnation
+ * of the database it is. Asked at every connect: a fail-over may have changed all of it.
+ */
+import type { BoundedClient } from '../session/bounded-client.js';
+import { enterIncarnation } from '../session/incarnation.js';
+import type { KeptConnection } from '../session/kept-connection.js';
+import type { ConnectionOptions } from '../session/log-connection.js';
+import { assertServer, openConnection } from '../session/log-connection.js';
+import { ownBackend } from '../session/pooler-check.js';
+
+const ASK_TIMEOUT_MS = 3_000;
+
+export interface AppendSession {
+  client: BoundedClient;
+  /** Of its backend. */
+  pid: number;
+  /** 1 to 20 of [0-9a-z]. */
+  incarnation: string;
+  writable: boolean;
+}
+
+export type AppendConnection = KeptConnection<AppendSession>;
+
+/** Rejects LogConfigurationError for what only a person can put right. */
+export async function openAppendSession(
+  options: ConnectionOptions,
+  onLost: (error: Error) => void,
+): Promise<AppendSession> {
+  const client = await openConnection(options, onLost);
+  const timer = setTimeout(() => client.destroy(), ASK_TIMEOUT_MS);
+  try {
+    await assertServer(client);
+    const pid = await ownBackend(client, () =>
+      openConnection({ ...options, answerMs: ASK_TIMEOUT_MS }),
+    );
+    const { name: incarnation, writable } = await enterIncarnation(client);
+    return { client, pid, incarnation, writable };
+  } catch (error) {
+    client.destroy();
+    throw error;
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,187 @@
+/**
+ * One append: BEGIN, lock and move heads, COPY, COMMIT; a lone message goes by small-append.ts. It says
+ * how far it came when it fails, since that decides what may be said of its messages: before COMMIT was
+ * sent nothing is stored; after it, without an answer, nobody knows.
+ */
+import type pg from 'pg';
+import { rowBytes } from '../../../core/message.js';
+import { faultOf } from '../../contract/log-errors.js';
+import type { PendingAppend, TopicCommit } from '../../contract/message-log.js';
+import { copyAndCommit } from './append-copy.js';
+import { CopyBuffer, copyBytes } from './copy-rows.js';
+import { claimKeys, type DedupeResult, foldRepeats } from './dedupe.js';
+import { appendSmall, smallAppend } from './small-append.js';
+import type { LookOptions } from './unknown-commit.js';
+import { UnknownCommit, wasCommitted } from './unknown-commit.js';
+
+/** Appends by topic, each in its order. */
+export type Groups<A> = Map<number, A[]>;
+
+/** What a transaction did. */
+export interface AppendOutcome<A extends PendingAppend> {
+  commits: TopicCommit<A>[];
+  /** Topics that somebody else holds, or that are gone. */
+  skipped: Groups<A>;
+  dedupe: DedupeResult<A>;
+}
+
+export interface AppendOptions {
+  dedupeWindowMs: number;
+  /** Waits for the rows (as long as lock_timeout), for a topic that was skipped before. */
+  locking: 'skip' | 'wait';
+  /** How long; absent: the session's lock_timeout. */
+  lockWaitMs?: number;
+}
+
+/** Rejects with PostgreSQL's error (nothing is stored) or with UnknownCommit. */
+export async function appendOn<A extends PendingAppend>(
+  client: pg.Client,
+  groups: Groups<A>,
+  options: AppendOptions,
+): Promise<AppendOutcome<A>> {
+  const small = options.locking === 'skip' ? smallAppend(groups) : null;
+  // In a transaction that was left open it would be answered and not committed.
+  if (small !== null && client.getTransactionStatus() === 'I') return appendSmall(client, small);
+  try {
+    const outcome = await prepare(client, groups, options);
+    await commit(client, outcome);
+    return outcome;
+  } catch (error) {
+    if (!(error instanceof UnknownCommit)) await rollback(client);
+    throw error;
+  }
+}
+
+async function prepare<A extends PendingAppend>(
+  client: pg.Client,
+  groups: Groups<A>,
+  options: AppendOptions,
+): Promise<AppendOutcome<A>> {
+  const { unique, result: dedupe } = foldRepeats(groups);
+  const skipped: Groups<A> = new Map();
+  const hasKeys = [...unique.values()].some((list) =>
+    list.some((append) => append.publication.dedupeKey !== null),
+  );
+  let wanted = unique;
+  const opening = options.locking === 'wait' ? `${beginSql(options)}; ${lockSql(unique)}` : 'BEGIN';
+  if (hasKeys) {
+    const locked = await lock(client, `${opening}; ${lockSql(unique, 'SKIP LOCKED')}`);
+    wanted = new Map([...unique].filter(([id]) => locked.has(id)));
+    wanted = await claimKeys(client, wanted, dedupe);
+    for (const [id, list] of unique) if (!locked.has(id)) skipped.set(id, list);
+  }
+  const begin = hasKeys ? '' : `${opening}; `;
+  const places = await moveHeads(client, begin, wanted);
+  const commits: TopicCommit<A>[] = [];
+  for (const [topicId, appends] of wanted) {
+    const place = places.get(topicId);
+    if (place === undefined) {
+      if (appends.length > 0) skipped.set(topicId, appends);
+    } else commits.push({ topicId, ...place, appends });
+  }
+  if (hasKeys) await dedupe.store(client, commits, options.dedupeWindowMs);
+  return { commits, skipped, dedupe };
+}
+
+async function commit<A extends PendingAppend>(
+  client: pg.Client,
+  outcome: AppendOutcome<A>,
+): Promise<void> {
+  if (outcome.commits.length === 0) {
+    await client.query('ROLLBACK');
+    return;
+  }
+  const rows = copyRows(outcome.commits);
+  try {
+    await copyAndCommit(client, rows);
+  } catch (error) {
+    // An error of the server's rolled it back. One of the connection's may have come after the commit.
+    if (faultOf(error) !== 'connection') throw error;
+    throw new UnknownCommit(
+      outcome.skipped,
+      (session, look) => find(session, outcome, look),
+      error,
+    );
+  }
+}
+
+async function find<A extends PendingAppend>(
+  client: pg.Client,
+  outcome: AppendOutcome<A>,
+  options: LookOptions,
+): Promise<AppendOutcome<A> | null> {
+  if (!(await wasCommitted(client, outcome.commits, options))) return null;
+  return { ...outcome, skipped: new Map() };
+}
+
+function copyRows<A extends PendingAppend>(commits: readonly TopicCommit<A>[]): Buffer {
+  let bytes = 0;
+  for (const { appends } of commits) {
+    for (const { publication } of appends) bytes += copyBytes(publication);
+  }
+  const buffer = new CopyBuffer(bytes);
+  for (const { topicId, firstSequence, publishedAtMs, appends } of commits) {
+    let sequence = firstSequence;
+    for (const append of appends) buffer.add(topicId, sequence++, publishedAtMs, append);
+  }
+  return buffer.finish();
+}
+
+interface Place {
+  firstSequence: number;
+  publishedAtMs: number;
+}
+
+async function moveHeads<A extends PendingAppend>(
+  client: pg.Client,
+  begin: string,
+  groups: Groups<A>,
+): Promise<Map<number, Place>> {
+  const ids: number[] = [];
+  const counts: number[] = [];
+  const sizes: number[] = [];
+  for (const [id, appends] of groups) {
+    if (appends.length === 0) continue;
+    ids.push(id);
+    counts.push(appends.length);
+    sizes.push(appends.reduce((sum, { publication }) => sum + rowBytes(publication) - 64, 0));
+  }
+  const call = `SELECT * FROM conduit.begin_append('{${ids}}', '{${counts}}', '{${sizes}}')`;
+  // Only integers of our own stand in the text; the simple protocol takes all in one round trip.
+  const rows = lastRows(await client.query(begin + call));
+  return new Map(
+    rows.map((row) => [
+      Number(row['topic_id']),
+      { firstSequence: Number(row['first_sequence']), publishedAtMs: Number(row['published_ms']) },
+    ]),
+  );
+}
+
+function beginSql({ lockWaitMs }: AppendOptions): string {
+  if (lockWaitMs === undefined) return 'BEGIN';
+  return `BEGIN; SET LOCAL lock_timeout = ${Math.ceil(lockWaitMs)}`;
+}
+
+function lockSql<A>(groups: Groups<A>, mode = ''): string {
+  return `SELECT id FROM conduit.topics WHERE id = ANY('{${[...groups.keys()]}}')
+    AND deleted_at IS NULL ORDER BY id FOR NO KEY UPDATE ${mode}`;
+}
+
+async function lock(client: pg.Client, sql: string): Promise<Set<number>> {
+  return new Set(lastRows(await client.query(sql)).map((row) => Number(row['id'])));
+}
+
+/** The rows of the last statement: several in one query give an array of results. */
+function lastRows(result: unknown): Record<string, unknown>[] {
+  const last = Array.isArray(result) ? result.at(-1) : result;
+  return (last as pg.QueryResult<Record<string, unknown>>).rows;
+}
+
+/** Best effort: a session that cannot roll back is lost, and its loss is noticed elsewhere. */
+async function rollback(client: pg.Client): Promise<void> {
+  try {
+    await client.query('ROLLBACK');
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+  }
+}

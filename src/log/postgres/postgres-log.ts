@@ -1,0 +1,390 @@
+/**
+ * The message log on PostgreSQL: puts appender, stores, release and upkeep together over its sessions,
+ * and turns PostgreSQL's errors into what callers know. One per topic worker: one session for
+ * appends, one to listen, a small pool for everything else; release and upkeep open their own.
+ */
+import type { DatabaseClock } from '../../core/database-clock.js';
+import { describeDatabase } from '../../core/database-url.js';
+import { RequestError } from '../../core/errors.js';
+import type { Limits } from '../../core/limits.js';
+import { LogConfigurationError } from '../contract/log-configuration-error.js';
+import { faultOf, messageOf } from '../contract/log-errors.js';
+import { LOG_REFUSALS, refusalError } from '../contract/log-refusal.js';
+import type { LogVitals } from '../contract/log-vitals.js';
+import type {
+  DeferOutcome,
+  DeferRequest,
+  DeferredRecord,
+  LogPage,
+  LogSink,
+  LogState,
+  LogTotals,
+  MessageLog,
+  PendingAppend,
+  ReadRange,
+  Retention,
+  TopicRecord,
+} from '../contract/message-log.js';
+import type { SubscriptionStore } from '../contract/subscription-store.js';
+import type { AppendParts } from './append/append-parts.js';
+import { buildAppends } from './append/append-parts.js';
+import type { AppendSession } from './append/append-session.js';
+import { openAppendSession } from './append/append-session.js';
+import { WORKER_CONNECTIONS } from './session/connection-budget.js';
+import { enterIncarnation } from './session/incarnation.js';
+import { KeptConnection, type KeptSession } from './session/kept-connection.js';
+import type { KeptPool } from './session/kept-pool.js';
+import { LISTEN_ANSWER_MS, Listener } from './session/listener.js';
+import type { ConnectionOptions } from './session/log-connection.js';
+import { isWritable, openConnection, openPool } from './session/log-connection.js';
+import { LogIncarnation } from './session/log-incarnation.js';
+import { MessageStore } from './store/message-store.js';
+import { OUTBOX_CHANNEL, OutboxStore } from './store/outbox-store.js';
+import { type OnRefused, PostgresSubscriptions } from './store/postgres-subscriptions.js';
+import { TOPICS_CHANNEL, TopicStore } from './store/topic-store.js';
+import { LogCondition } from './upkeep/log-condition.js';
+import { OutboxRelease } from './upkeep/outbox-release.js';
+import { hasRoom } from './upkeep/room-check.js';
+import { checkSchema } from './upkeep/schema-check.js';
+import { UPKEEP_ANSWER_MS, Upkeep } from './upkeep/upkeep.js';
+
+const RELEASE_RECONNECT = { firstMs: 100, capMs: 2_000 };
+/** How long a turn of the release waits for its session. */
+const READY_MS = 1_000;
+/** A session that is away for longer is spoken of: by then it is known whether the whole log is. */
+const AWAY_MS = 3_000;
+/** For a batch of the release that is under way at the end. */
+const END_MS = 1_000;
+
+export interface PostgresLogOptions<A extends PendingAppend> {
+  databaseUrl: string;
+  /** `conduit/<node>/w<index>`; each session adds its purpose. */
+  applicationName: string;
+  limits: Limits;
+  /** The log keeps it: it is told the database's time. */
+  clock: DatabaseClock;
+  sink: LogSink<A>;
+  /** LISTEN for publishes from SQL; else they are found by polling. */
+  notify: boolean;
+  /** Whether this worker appends to the topic. */
+  owns: (tenant: string, topic: string) => boolean;
+  /** Something failed that is tried again, or was dropped. */
+  onTrouble: (what: string, error: unknown) => void;
+}
+
+export class PostgresLog<A extends PendingAppend> implements MessageLog<A> {
+  readonly mode = 'postgres';
+  readonly subscriptions: SubscriptionStore;
+  readonly #options: PostgresLogOptions<A>;
+  readonly #pool: KeptPool;
+  readonly #topics: TopicStore;
+  readonly #messages: MessageStore;
+  readonly #outbox: OutboxStore;
+  readonly #appends: AppendParts<A>;
+  readonly #release: OutboxRelease;
+  readonly #releaseConnection: KeptConnection<KeptSession>;
+  readonly #upkeep: Upkeep;
+  readonly #incarnation: LogIncarnation;
+  readonly #condition: LogCondition;
+  readonly #listener: Listener;
+  #isWritable = true;
+
+  constructor(options: PostgresLogOptions<A>) {
+    this.#options = options;
+    const { limits, clock, sink } = options;
+    const onTrouble = this.#onTrouble;
+    this.#pool = openPool(this.#session('query'), WORKER_CONNECTIONS.query);
+    this.#topics = new TopicStore({ db: this.#pool, limits });
+    this.#messages = new MessageStore(this.#pool);
+    this.#outbox = new OutboxStore(this.#pool);
+    const onRefused: OnRefused = (rows, error) =>
+      onTrouble(`the database refused texts of a save; ${rows} rows were stored without`, error);
+    const subscriptions = new PostgresSubscriptions(this.#pool, onRefused, limits);
+    this.subscriptions = everyCall(subscriptions, (query) => this.#ask(async () => query()));
+    this.#appends = buildAppends<A>({
+      openMain: (onLost) => this.#openMain(onLost),
+      openWaiting: (onLost) => openAppendSession(this.#session('wait'), onLost),
+      db: this.#pool,
+      limits,
+      clock,
+      sink,
+      onOpen: () => {
+        if (this.#isWritable) this.#condition.opened();
+        else this.#condition.readOnly('the database is read-only');
+      },
+      onDown: (detail) => this.#condition.down(detail),
+      onReadOnly: (detail) => this.#condition.readOnly(detail),
+      onTrouble,
+    });
+    this.#condition = new LogCondition({
+      isWritable: () => this.#isWritableAgain(),
+      hasRoom: () => hasRoom(this.#pool),
+      checkSchema: () => checkSchema(this.#pool),
+      refuse: (refusal) => this.#appends.writer.refuse(refusal),
+      onChanged: (state, detail) => sink.stateChanged(state, detail),
+      onTrouble,
+    });
+    this.#releaseConnection = new KeptConnection({
+      open: (onLost) => openRelease(this.#session('release'), onLost),
+      reopen: 'always',
+      backoff: RELEASE_RECONNECT,
+      clock,
+      downAfterMs: AWAY_MS,
+      onDown: (detail) => this.#onAway('the session of the release is away', detail),
+      onOpen: () => this.#release.wake(),
+    });
+    this.#release = this.#makeRelease();
+    this.#upkeep = new Upkeep({
+      connect: () => openConnection({ ...this.#session('upkeep'), answerMs: UPKEEP_ANSWER_MS }),
+      clock,
+      limits,
+      onTrouble: (error) => onTrouble('upkeep', error),
+    });
+    this.#incarnation = new LogIncarnation({
+      db: this.#pool,
+      clock,
+      isOpen: () => this.state === 'open',
+      onChanged: () => sink.epochChanged(),
+      onTrouble,
+    });
+    this.#listener = this.#makeListener();
+  }
+
+  #makeListener(): Listener {
+    const { clock, sink } = this.#options;
+    const session = { ...this.#session('listen'), answerMs: LISTEN_ANSWER_MS };
+    return new Listener({
+      open: (onLost) => openConnection(session, onLost),
+      channels: [OUTBOX_CHANNEL, TOPICS_CHANNEL],
+      clock,
+      onNotification: (channel, payload) => {
+        if (channel === OUTBOX_CHANNEL) this.#release.wake();
+        else sink.headsMoved(payload === undefined ? null : [Number(payload)]);
+      },
+      onListening: (how) => {
+        this.#release.wake();
+        if (how === 'again') sink.headsMoved(null);
+      },
+      onDown: (detail) => this.#onAway('the session that listens is away', detail),
+    });
+  }
+
+  #makeRelease(): OutboxRelease {
+    const { limits, sink, owns } = this.#options;
+    const connection = this.#releaseConnection;
+    return new OutboxRelease({
+      session: async () => (await connection.ready(READY_MS))?.client ?? null,
+      drop: (client, error) => {
+        const { session } = connection;
+        if (session !== null && session.client === client)
+          connection.drop(session, messageOf(error));
+      },
+      clock: this.#options.clock,
+      dedupeWindowMs: limits.dedupeWindowMs,
+      owns,
+      onReleased: (topicId, rows) => sink.released(topicId, rows),
+      onOutcomeUnknown: (topicId) => sink.headsMoved([topicId]),
+      onDropped: (topicId, rows, why) =>
+        this.#onTrouble(`the outbox dropped ${rows} rows of topic ${topicId}`, new Error(why)),
+      onTrouble: (error) => this.#onTrouble('releasing the outbox', error),
+    });
+  }
+
+  get state(): LogState {
+    return this.#condition.state;
+  }
+
+  get vitals(): LogVitals {
+    return {
+      ...this.#release.vitals,
+      upkeepMs: this.#upkeep.sinceMs,
+      listening: this.#listener.state,
+    };
+  }
+
+  async open(): Promise<void> {
+    await this.#connect();
+    // Its session ends before the pool's first is opened: a start needs two at a time.
+    await this.#upkeep.start();
+    await this.#incarnation.start();
+    this.#release.start();
+    if (this.#options.notify) this.#listener.start();
+  }
+
+  async close(): Promise<void> {
+    if (this.state === 'closed') return;
+    this.#condition.close();
+    this.#incarnation.stop();
+    await this.#appends.writer.close();
+    await Promise.all([this.#listener.close(), this.#closeRelease(), this.#upkeep.stop()]);
+    await this.#pool.end();
+  }
+
+  async #closeRelease(): Promise<void> {
+    const stopped = this.#release.stop();
+    await Promise.race([stopped, new Promise((resolve) => setTimeout(resolve, END_MS).unref())]);
+    // A batch that is still under way stays in the outbox, or is in the log: nothing is lost.
+    await this.#releaseConnection.close();
+    await stopped;
+  }
+
+  epochOf(topicId: number): string {
+    return this.#incarnation.epochOf(topicId);
+  }
+
+  commonUpTo(positions: readonly { topicId: number; epoch: string }[]): Promise<(number | null)[]> {
+    return this.#ask(() => this.#incarnation.commonUpTo(positions));
+  }
+
+  append(append: A): void {
+    this.#appends.writer.append(append);
+  }
+
+  flush(): void {
+    this.#appends.writer.flush();
+  }
+
+  findTopic(tenant: string, name: string): Promise<TopicRecord | null> {
+    return this.#ask(() => this.#topics.find(tenant, name));
+  }
+
+  findTopics(tenant: string, names: readonly string[]): Promise<Map<string, TopicRecord>> {
+    return this.#ask(() => this.#topics.findAll(tenant, names));
+  }
+
+  createTopic(
+    tenant: string,
+    name: string,
+    retention: Retention | null,
+  ): Promise<{ topic: TopicRecord; created: boolean }> {
+    return this.#ask(() => this.#topics.create(tenant, name, retention));
+  }
+
+  listTopics(
+    tenant: string,
+    page: { after: string; prefix: string; limit: number },
+  ): Promise<TopicRecord[]> {
+    return this.#ask(() => this.#topics.list(tenant, page));
+  }
+
+  patchTopic(tenant: string, name: string, retention: Retention): Promise<TopicRecord | null> {
+    return this.#ask(() => this.#topics.patch(tenant, name, retention));
+  }
+
+  deleteTopic(tenant: string, name: string): Promise<TopicRecord | null> {
+    return this.#ask(() => this.#topics.delete(tenant, name));
+  }
+
+  heads(topicIds: readonly number[]): Promise<Map<number, TopicRecord>> {
+    return this.#ask(() => this.#topics.heads(topicIds));
+  }
+
+  read(range: ReadRange): Promise<LogPage> {
+    return this.#ask(() => this.#messages.read(range));
+  }
+
+  sequenceAt(topicId: number, timeMs: number): Promise<number> {
+    return this.#ask(() => this.#messages.sequenceAt(topicId, timeMs));
+  }
+
+  defer(request: DeferRequest): Promise<DeferOutcome> {
+    return this.#ask(() => this.#outbox.defer(request));
+  }
+
+  listDeferred(
+    tenant: string,
+    page: { topic: string | null; after: number; limit: number },
+  ): Promise<DeferredRecord[]> {
+    return this.#ask(() => this.#outbox.list(tenant, page));
+  }
+
+  cancelDeferred(tenant: string, id: number): Promise<'cancelled' | 'released' | 'unknown'> {
+    return this.#ask(() => this.#outbox.cancel(tenant, id));
+  }
+
+  totals(tenant: string): Promise<LogTotals> {
+    return this.#ask(() => this.#messages.totals(tenant));
+  }
+
+  readonly #onTrouble = (what: string, error: unknown): void => {
+    const fault = faultOf(error);
+    if (fault === 'full') this.#condition.full(messageOf(error));
+    if (fault === 'schema' || fault === 'denied') this.#condition.examine();
+    this.#options.onTrouble(what, error);
+  };
+
+  /** Of one session; while the whole log is away that is told once. */
+  #onAway(what: string, detail: string): void {
+    if (this.state === 'open') this.#onTrouble(what, new Error(detail));
+  }
+
+  #session(purpose: string): ConnectionOptions {
+    const { databaseUrl, applicationName } = this.#options;
+    return { databaseUrl, applicationName: `${applicationName}/${purpose}` };
+  }
+
+  /** The first connection, with a cause that reads as one line. */
+  async #connect(): Promise<void> {
+    try {
+      await this.#appends.connection.start();
+    } catch (error) {
+      if (error instanceof LogConfigurationError) throw error;
+      const place = describeDatabase(this.#options.databaseUrl);
+      throw new Error(`the log cannot be reached at ${place}: ${messageOf(error)}`, {
+        cause: error,
+      });
+    }
+  }
+
+  async #openMain(onLost: (error: Error) => void): Promise<AppendSession> {
+    const session = await openAppendSession(this.#session('append'), onLost);
+    this.#isWritable = session.writable;
+    this.#incarnation.becomes(session.incarnation);
+    return session;
+  }
+
+  async #isWritableAgain(): Promise<boolean> {
+    if (!(await isWritable(this.#pool))) return false;
+    await this.#incarnation.promoted();
+    return true;
+  }
+
+  /** Runs a store's query; what PostgreSQL says against it is logged, and the caller told the kind. */
+  async #ask<T>(query: () => Promise<T>): Promise<T> {
+    try {
+      return await query();
+    } catch (error) {
+      if (error instanceof RequestError) throw error;
+      const fault = faultOf(error);
+      if (fault === 'bug') throw error;
+      this.#onTrouble('query', error);
+      throw refusalError(LOG_REFUSALS[fault], error);
+    }
+  }
+}
+
+/** It appends, too: what it appends to must have been entered before. */
+async function openRelease(
+  options: ConnectionOptions,
+  onLost: (error: Error) => void,
+): Promise<KeptSession> {
+  const client = await openConnection(options, onLost);
+  try {
+    await enterIncarnation(client);
+  } catch (error) {
+    client.destroy();
+    throw error;
+  }
+  return { client };
+}
+
+/** The same store, with `ask` around every call of a method. */
+function everyCall<T extends object>(store: T, ask: (query: () => unknown) => unknown): T {
+  return new Proxy(store, {
+    get(target, name): unknown {
+      const method: unknown = Reflect.get(target, name);
+      if (typeof method !== 'function') return method;
+      return (...args: unknown[]) => ask(() => Reflect.apply(method, target, args));
+    },
+  });
+}

@@ -1,0 +1,230 @@
+/**
+ * Dead letters in PostgreSQL: rows of conduit.dead_letters, as users of the API see them. Keeps no
+ * state. Those of a topic or subscription that is gone are not seen; upkeep deletes them.
+ */
+import type { LogRow } from '../../../core/message.js';
+import type {
+  DeadLetterFilter,
+  DeadLetterReason,
+  DeadLetterRecord,
+  RedrivenDelivery,
+  SubscriptionStore,
+} from '../../contract/subscription-store.js';
+import type { Queryable } from '../session/queryable.js';
+import type { StoredMessage } from './message-store.js';
+import { decodeMessage, messageColumns } from './message-store.js';
+import { storable } from './subscription-rows.js';
+
+const COLUMNS = `d.id, d.topic_id, t.name AS topic, s.name AS subscription, d.subscription_id,
+  d.session, ${messageColumns('d')}, d.reason, d.attempts,
+  floor(extract(epoch FROM d.first_failed_at) * 1000) AS first_failed_ms,
+  floor(extract(epoch FROM d.last_failed_at) * 1000) AS last_failed_ms, d.last_error,
+  d.redriven_count, d.redriven_at IS NOT NULL AS redriven`;
+
+/** Joins to dead letters `d` what they belong to. `LIVING` says that it is there. */
+const OWNERS = `JOIN conduit.topics t ON t.id = d.topic_id
+  LEFT JOIN conduit.subscriptions s ON s.id = d.subscription_id`;
+const LIVING = 't.deleted_at IS NULL AND (d.subscription_id IS NULL OR s.id IS NOT NULL)';
+
+/**
+ * Subscriptions are locked before dead letters, as a save does it. The rows that come back are those
+ * that nobody marked in between.
+ */
+const REDRIVE_SQL = `WITH owners AS MATERIALIZED (
+    SELECT s.id FROM conduit.subscriptions s
+    WHERE s.id IN (SELECT subscription_id FROM conduit.dead_letters WHERE id = ANY($1::bigint[]))
+    ORDER BY s.id FOR NO KEY UPDATE),
+  picked AS MATERIALIZED (
+    SELECT d.id FROM conduit.dead_letters d
+    JOIN conduit.topics t ON t.id = d.topic_id AND t.deleted_at IS NULL
+    WHERE d.id = ANY($1::bigint[]) AND d.redriven_at IS NULL
+      AND (d.subscription_id IS NULL OR d.subscription_id IN (SELECT id FROM owners))
+    ORDER BY d.id FOR NO KEY UPDATE OF d),
+  marked AS (
+    UPDATE conduit.dead_letters d SET redriven_at = clock_timestamp()
+    FROM picked p WHERE d.id = p.id AND d.redriven_at IS NULL RETURNING d.*),
+  made AS (
+    INSERT INTO conduit.deliveries
+      (subscription_id, sequence, attempts, due_at, redriven)
+    SELECT subscription_id, sequence, 0, clock_timestamp(), true
+    FROM marked WHERE subscription_id IS NOT NULL
+    ON CONFLICT (subscription_id, sequence) DO UPDATE SET attempts = 0, due_at = excluded.due_at,
+      first_failed_at = NULL, last_error = NULL, redriven = true)
+  SELECT ${COLUMNS} FROM marked d ${OWNERS} ORDER BY d.id`;
+
+/**
+ * More of a subscription than that are found once some are settled. The limit is each one's own: rows stay
+ * until they are settled, and those of one that is paused must not hide all others'.
+ */
+const REDRIVEN_SQL = `SELECT s.id, d.sequence FROM unnest($1::bigint[]) AS s (id)
+  CROSS JOIN LATERAL (
+    SELECT sequence FROM conduit.deliveries WHERE redriven AND subscription_id = s.id
+    ORDER BY sequence LIMIT 10000) d
+  ORDER BY s.id, d.sequence`;
+
+const EPHEMERAL_MAX = 1_000;
+
+const OF_MESSAGE_SQL = `SELECT ${COLUMNS} FROM conduit.dead_letters d ${OWNERS}
+  WHERE ${LIVING} AND d.sequence = $2::bigint AND d.subscription_id = ANY($1::bigint[])`;
+
+const EPHEMERAL_SQL = `SELECT ${COLUMNS} FROM conduit.dead_letters d ${OWNERS}
+  WHERE ${LIVING} AND d.sequence = $2::bigint AND d.topic_id = $1::bigint AND d.session IS NOT NULL
+  ORDER BY d.id LIMIT ${EPHEMERAL_MAX}`;
+
+interface DeadLetterRow extends StoredMessage {
+  id: string;
+  topic_id: string;
+  topic: string;
+  subscription: string | null;
+  subscription_id: string | null;
+  session: string | null;
+  reason: string;
+  attempts: number;
+  first_failed_ms: string;
+  last_failed_ms: string;
+  last_error: string | null;
+  redriven_count: number;
+  redriven: boolean;
+}
+
+export class PostgresDeadLetters {
+  readonly #db: Queryable;
+
+  constructor(db: Queryable) {
+    this.#db = db;
+  }
+
+  /** As the contract has it; sizes are summed without reading the payloads. */
+  async list(
+    filter: DeadLetterFilter,
+    page: { after: number; limit: number; bytesMax: number },
+  ): Promise<DeadLetterRecord[]> {
+    const { from, values } = selection(filter);
+    const n = values.length;
+    const { rows } = await this.#db.query<DeadLetterRow>(
+      `WITH page AS MATERIALIZED (
+         SELECT id, row_number() OVER (ORDER BY id) AS place,
+           sum(bytes) OVER (ORDER BY id) - bytes AS before
+         FROM (SELECT d.id, octet_length(d.payload) AS bytes ${from} AND d.id > $${n + 1}
+           ORDER BY d.id LIMIT $${n + 2}) sized)
+       SELECT ${COLUMNS} FROM page p JOIN conduit.dead_letters d ON d.id = p.id ${OWNERS}
+       WHERE p.place = 1 OR p.before < $${n + 3}::float8 ORDER BY d.id`,
+      [...values, page.after, page.limit, page.bytesMax],
+    );
+    return rows.map(recordOf);
+  }
+
+  async count(filter: DeadLetterFilter): Promise<number> {
+    const { from, values } = selection(filter);
+    const { rows } = await this.#db.query<{ count: string }>(
+      `SELECT count(*) AS count ${from}`,
+      values,
+    );
+    return Number(rows[0]?.count ?? 0);
+  }
+
+  async purge(filter: DeadLetterFilter, limit: number): Promise<number> {
+    const { from, values } = selection(filter);
+    const { rowCount } = await this.#db.query(
+      `DELETE FROM conduit.dead_letters WHERE id IN (
+         SELECT d.id ${from} ORDER BY d.id LIMIT $${values.length + 1} FOR UPDATE OF d)`,
+      [...values, limit],
+    );
+    return rowCount ?? 0;
+  }
+
+  async redrive(ids: readonly number[]): Promise<DeadLetterRecord[]> {
+    if (ids.length === 0) return [];
+    const { rows } = await this.#db.query<DeadLetterRow>(REDRIVE_SQL, [ids]);
+    return rows.map(recordOf);
+  }
+
+  async redriven(subscriptionIds: readonly number[]): Promise<RedrivenDelivery[]> {
+    const ids = `{${subscriptionIds.join()}}`;
+    const { rows } = await this.#db.query<{ id: string; sequence: string }>(REDRIVEN_SQL, [ids]);
+    return rows.map(({ id, sequence }) => ({ id: Number(id), sequence: Number(sequence) }));
+  }
+
+  async redrivenRows(
+    of: Parameters<SubscriptionStore['redrivenRows']>[0],
+    sequences: readonly number[],
+  ): Promise<LogRow[]> {
+    if (sequences.length === 0) return [];
+    const [owner, values] =
+      'subscriptionId' in of
+        ? ['d.subscription_id = $2', [of.subscriptionId]]
+        : ['d.topic_id = $2 AND d.session = $3', [of.topicId, storable(of.session)]];
+    const { rows } = await this.#db.query<StoredMessage>(
+      `SELECT ${messageColumns('d')} FROM conduit.dead_letters d ${OWNERS}
+       WHERE ${LIVING} AND d.sequence = ANY($1::bigint[]) AND ${owner}
+         AND d.redriven_at IS NOT NULL ORDER BY d.sequence`,
+      [sequences, ...values],
+    );
+    return rows.map(decodeMessage);
+  }
+
+  /** Of all subscriptions of the topic, redriven ones too, in id order. */
+  async ofMessage(
+    subscriptionIds: readonly number[],
+    sequence: number,
+  ): Promise<DeadLetterRecord[]> {
+    if (subscriptionIds.length === 0) return [];
+    const values = [subscriptionIds, sequence];
+    const { rows } = await this.#db.query<DeadLetterRow>(OF_MESSAGE_SQL, values);
+    return rows.map(recordOf);
+  }
+
+  /** Of sessions without a name, the oldest 1,000. */
+  async ephemeralOf(topicId: number, sequence: number): Promise<DeadLetterRecord[]> {
+    const { rows } = await this.#db.query<DeadLetterRow>(EPHEMERAL_SQL, [topicId, sequence]);
+    return rows.map(recordOf);
+  }
+}
+
+/** FROM and WHERE of dead letters `d`: only what narrows is there, so that it finds its index. */
+function selection(filter: DeadLetterFilter): { from: string; values: unknown[] } {
+  const values: unknown[] = [storable(filter.tenant)];
+  const conditions = [LIVING, 't.tenant_id = (SELECT id FROM conduit.tenants WHERE name = $1)'];
+  if (filter.topic !== null) {
+    values.push(storable(filter.topic));
+    conditions.push(`d.topic_id = (SELECT x.id FROM conduit.topics x JOIN conduit.tenants n
+      ON n.id = x.tenant_id WHERE n.name = $1 AND x.name = $${values.length}
+      AND x.deleted_at IS NULL)`);
+  }
+  if (filter.subscription !== null) {
+    values.push(storable(filter.subscription));
+    conditions.push(`s.name = $${values.length}`);
+  }
+  if (filter.ids === null) {
+    conditions.push('d.redriven_at IS NULL');
+  } else {
+    values.push(filter.ids);
+    conditions.push(`d.id = ANY($${values.length}::bigint[])`);
+  }
+  const from = `FROM conduit.dead_letters d ${OWNERS} WHERE ${conditions.join(' AND ')}`;
+  return { from, values };
+}
+
+function recordOf(row: DeadLetterRow): DeadLetterRecord {
+  return {
+    id: Number(row.id),
+    topicId: Number(row.topic_id),
+    topic: row.topic,
+    subscription: row.subscription,
+    subscriptionId: row.subscription_id === null ? null : Number(row.subscription_id),
+    session: row.session,
+    row: decodeMessage(row),
+    reason: reasonOf(row.reason),
+    attempts: row.attempts,
+    firstFailedAtMs: Number(row.first_failed_ms),
+    lastFailedAtMs: Number(row.last_failed_ms),
+    lastError: row.last_error,
+    redrivenCount: row.redriven_count,
+    redriven: row.redriven,
+  };
+}
+
+function reasonOf(text: string): DeadLetterReason {
+  if (text === 'max_deliver' || text === 'rejected') return text;
+  throw new Error(`not a reason of a dead letter in the log: ${text}`);
+}

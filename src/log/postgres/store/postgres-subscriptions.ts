@@ -1,0 +1,334 @@
+/**
+ * The subscription store on PostgreSQL. Keeps no state; takes sessions of a pool. What a topic or
+ * subscription leaves behind when it is deleted is out of reach at once (every read joins what
+ * lives) and deleted by upkeep.
+ */
+import { RequestError } from '../../../core/errors.js';
+import { DEFAULT_LIMITS, type Limits } from '../../../core/limits.js';
+import type { LogRow } from '../../../core/message.js';
+import type {
+  DeadLetterFilter,
+  DeadLetterRecord,
+  DeliveryRecord,
+  EphemeralSave,
+  HeldTerm,
+  LostTerm,
+  MissingMessage,
+  RedrivenDelivery,
+  SubscriptionRecord,
+  SubscriptionSave,
+  SubscriptionSettings,
+  SubscriptionStore,
+} from '../../contract/subscription-store.js';
+import { durableLimit, FIRST_TRACE_PAGE } from '../../contract/subscription-store.js';
+import type { Queryable } from '../session/queryable.js';
+import type { SessionPool } from '../session/transaction.js';
+import { inTransaction } from '../session/transaction.js';
+import { DURABLES_TURN_SQL, IN_TURN_BELOW } from './creation-turn.js';
+import { isCursorOnly, storeCursors, storeDeliveries } from './cursor-rows.js';
+import type { OwnedSequence } from './dead-letter-rows.js';
+import {
+  giveBack,
+  returnRedriven,
+  settleDeadLetters,
+  storeDeadLetters,
+  storeFailures,
+} from './dead-letter-rows.js';
+import { MessageTrace } from './message-trace.js';
+import { findMissing, storeMissing } from './missing-messages.js';
+import { PostgresDeadLetters } from './postgres-dead-letters.js';
+import type { StoreRows } from './refused-data.js';
+import { isRefusal, orRefused, RefusedData, storeTogether } from './refused-data.js';
+import type { DeliveryRow, SubscriptionRow } from './subscription-rows.js';
+import {
+  DELIVERY_COLUMNS,
+  deliveryOf,
+  SUBSCRIPTION_COLUMNS,
+  storable,
+  subscriptionOf,
+} from './subscription-rows.js';
+
+/** What a delete takes along itself; the rest goes with upkeep. */
+const DELETE_ROWS_MAX = 10_000;
+
+const TAKE_SQL = `WITH t AS (
+    SELECT id, name FROM conduit.topics WHERE id = $1 AND deleted_at IS NULL),
+  s AS (
+    INSERT INTO conduit.subscriptions AS old
+      (topic_id, name, ack_wait_ms, max_deliver, ordering, ack_floor, delivered)
+    SELECT t.id, $2, $3, $4, $5, $6, $6 FROM t
+    WHERE EXISTS (SELECT 1 FROM conduit.subscriptions x WHERE x.topic_id = $1 AND x.name = $2)
+      OR (SELECT count(*) FROM conduit.subscriptions x WHERE x.topic_id = $1) < $7
+    ON CONFLICT (topic_id, name) DO UPDATE SET term = old.term + 1 RETURNING *)
+  SELECT ${SUBSCRIPTION_COLUMNS} FROM s JOIN t ON t.id = s.topic_id`;
+
+const LIVING_SQL = 'SELECT 1 FROM conduit.topics WHERE id = $1 AND deleted_at IS NULL';
+
+const DELIVERIES_SQL = `SELECT ${DELIVERY_COLUMNS} FROM conduit.deliveries d
+  WHERE d.subscription_id = $1 ORDER BY d.sequence`;
+
+const FIND_SQL = `SELECT ${SUBSCRIPTION_COLUMNS} FROM conduit.subscriptions s
+  JOIN conduit.topics t ON t.id = s.topic_id AND t.deleted_at IS NULL
+  WHERE s.topic_id = $1 AND s.name = $2`;
+
+const LIST_SQL = `SELECT ${SUBSCRIPTION_COLUMNS} FROM conduit.subscriptions s
+  JOIN conduit.topics t ON t.id = s.topic_id AND t.deleted_at IS NULL
+  JOIN conduit.tenants n ON n.id = t.tenant_id
+  WHERE n.name = $1 AND ($2::text IS NULL OR t.name = $2) AND (t.name, s.name) > ($3, $4)
+  ORDER BY t.name, s.name LIMIT $5`;
+
+const DELETE_SQL = `DELETE FROM conduit.subscriptions s USING conduit.topics t
+  WHERE s.topic_id = $1 AND s.name = $2 AND t.id = s.topic_id AND t.deleted_at IS NULL
+  RETURNING s.id`;
+
+const LOST_SQL = `SELECT held.id, s.id IS NULL AS is_gone
+  FROM unnest($1::bigint[], $2::bigint[]) AS held(id, term)
+  LEFT JOIN conduit.subscriptions s ON s.id = held.id
+  WHERE s.term IS DISTINCT FROM held.term`;
+
+function deleteOwnedSql(table: string): string {
+  return `DELETE FROM conduit.${table} WHERE ctid = ANY (ARRAY(
+    SELECT ctid FROM conduit.${table} WHERE subscription_id = $1 LIMIT ${DELETE_ROWS_MAX}))`;
+}
+
+/** Rows of a save were stored without their texts, or left out, as PostgreSQL refuses them. */
+export type OnRefused = (rows: number, error: unknown) => void;
+
+export class PostgresSubscriptions implements SubscriptionStore {
+  readonly #pool: SessionPool;
+  readonly #onRefused: OnRefused;
+  readonly #limits: Pick<Limits, 'durablesPerTopicMax'>;
+  readonly #deadLetters: PostgresDeadLetters;
+  readonly #trace: MessageTrace;
+
+  constructor(
+    pool: SessionPool,
+    onRefused: OnRefused,
+    limits: Pick<Limits, 'durablesPerTopicMax'> = DEFAULT_LIMITS,
+  ) {
+    this.#pool = pool;
+    this.#limits = limits;
+    this.#onRefused = onRefused;
+    this.#deadLetters = new PostgresDeadLetters(pool);
+    this.#trace = new MessageTrace(pool, this.#deadLetters);
+  }
+
+  /** One round trip when it makes it. */
+  async take(
+    topicId: number,
+    name: string,
+    initial: { settings: SubscriptionSettings; cursor: number },
+  ): Promise<{ record: SubscriptionRecord; deliveries: DeliveryRecord[]; created: boolean }> {
+    const { settings, cursor } = initial;
+    const { ackWaitMs, maxDeliver, ordering } = settings;
+    const values = [topicId, name, ackWaitMs, maxDeliver, ordering, cursor];
+    const row = await this.#takeRow(topicId, values);
+    const record = subscriptionOf(row);
+    if (record.term === 1) return { record, deliveries: [], created: true };
+    // A second statement: the first one's snapshot is older than the save that it may have waited
+    // for, and under the new term no other save can follow.
+    const deliveries = await this.#pool.query<DeliveryRow>(DELIVERIES_SQL, [record.id]);
+    return { record, deliveries: deliveries.rows.map(deliveryOf), created: false };
+  }
+
+  /** Near the limit one after another, each with a snapshot of its own: so the limit is exact. */
+  async #takeRow(topicId: number, values: readonly unknown[]): Promise<SubscriptionRow> {
+    const max = this.#limits.durablesPerTopicMax;
+    const take = async (db: Queryable, below: number): Promise<SubscriptionRow | undefined> =>
+      (await db.query<SubscriptionRow>(TAKE_SQL, [...values, below])).rows[0];
+    const row =
+      (await take(this.#pool, max - IN_TURN_BELOW)) ??
+      (await inTransaction(this.#pool, async (session) => {
+        await session.query(DURABLES_TURN_SQL, [topicId]);
+        return take(session, max);
+      }));
+    if (row !== undefined) return row;
+    const { rowCount } = await this.#pool.query(LIVING_SQL, [topicId]);
+    if (rowCount === 0) throw new RequestError('topic_not_found', 'topic not found');
+    throw durableLimit(max);
+  }
+
+  async find(topicId: number, name: string): Promise<SubscriptionRecord | null> {
+    const { rows } = await this.#pool.query<SubscriptionRow>(FIND_SQL, [topicId, storable(name)]);
+    return rows[0] === undefined ? null : subscriptionOf(rows[0]);
+  }
+
+  async list(
+    tenant: string,
+    page: { topic: string | null; after: { topic: string; name: string } | null; limit: number },
+  ): Promise<SubscriptionRecord[]> {
+    const { rows } = await this.#pool.query<SubscriptionRow>(LIST_SQL, [
+      storable(tenant),
+      storable(page.topic),
+      // Cut and not replaced: what follows must sort behind it.
+      page.after?.topic.split('\0', 1)[0] ?? '',
+      page.after?.name.split('\0', 1)[0] ?? '',
+      page.limit,
+    ]);
+    return rows.map(subscriptionOf);
+  }
+
+  /** Only what is lost comes back: a thousand that are held cost two texts. */
+  async lost(held: readonly HeldTerm[]): Promise<LostTerm[]> {
+    const { rows } = await this.#pool.query<{ id: string; is_gone: boolean }>(LOST_SQL, [
+      `{${held.map(({ id }) => id).join()}}`,
+      `{${held.map(({ term }) => term).join()}}`,
+    ]);
+    return rows.map((row) => ({
+      id: Number(row.id),
+      why: row.is_gone ? 'deleted' : 'taken_over',
+    }));
+  }
+
+  async delete(topicId: number, name: string): Promise<boolean> {
+    return inTransaction(this.#pool, async (session) => {
+      const { rows } = await session.query<{ id: string }>(DELETE_SQL, [topicId, storable(name)]);
+      const id = rows[0]?.id;
+      if (id === undefined) return false;
+      await session.query(deleteOwnedSql('deliveries'), [id]);
+      await session.query(deleteOwnedSql('dead_letters'), [id]);
+      return true;
+    });
+  }
+
+  /** One statement when only cursors changed. */
+  async save(
+    saves: readonly SubscriptionSave[],
+    onMissing: (missing: MissingMessage) => void = () => undefined,
+  ): Promise<number[]> {
+    if (saves.length === 0) return [];
+    const { stored, missing } = saves.every(isCursorOnly)
+      ? { stored: await orRefused(storeCursors(this.#pool, saves)), missing: [] }
+      : await this.#whatever((session, storeRows) => storeAll(session, saves, storeRows));
+    missing.forEach(onMissing);
+    return saves.filter((save) => !stored.has(save.id)).map((save) => save.id);
+  }
+
+  async saveEphemeral(
+    save: EphemeralSave,
+    onMissing: (sequence: number) => void = () => undefined,
+  ): Promise<void> {
+    const by = { topicId: save.topicId, owner: { session: save.session } };
+    const drafts = save.deadLetters.map((draft) => ({ ...by, ...draft }));
+    const settled = save.settledDeliveries.map((sequence) => ({ ...by, sequence }));
+    const failures = save.failures.map((failure) => ({ ...by, ...failure }));
+    const missing = await this.#whatever(async (session, storeRows) => {
+      await storeDeadLetters(session, drafts, storeRows);
+      await settleDeadLetters(session, settled);
+      await giveBack(session, save, save.returned ?? []);
+      await storeFailures(session, failures, storeRows);
+      return findMissing(session, save);
+    });
+    missing.forEach(onMissing);
+  }
+
+  /** In a transaction; once more without what PostgreSQL refuses as data, when it does. */
+  async #whatever<T>(work: (session: Queryable, storeRows: StoreRows) => Promise<T>): Promise<T> {
+    try {
+      return await inTransaction(this.#pool, (session) => work(session, storeTogether));
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+    }
+    const stored = inTransaction(this.#pool, async (session) => {
+      const refused = new RefusedData(session);
+      const result = await work(session, refused.storeRows);
+      if (refused.rows > 0) this.#onRefused(refused.rows, refused.error);
+      return result;
+    });
+    return orRefused(stored);
+  }
+
+  listDeadLetters(
+    filter: DeadLetterFilter,
+    page: { after: number; limit: number; bytesMax: number },
+  ): Promise<DeadLetterRecord[]> {
+    return this.#deadLetters.list(filter, page);
+  }
+
+  countDeadLetters(filter: DeadLetterFilter): Promise<number> {
+    return this.#deadLetters.count(filter);
+  }
+
+  purgeDeadLetters(filter: DeadLetterFilter, limit: number): Promise<number> {
+    return this.#deadLetters.purge(filter, limit);
+  }
+
+  redrive(ids: readonly number[]): Promise<DeadLetterRecord[]> {
+    return this.#deadLetters.redrive(ids);
+  }
+
+  redriven(subscriptionIds: readonly number[]): Promise<RedrivenDelivery[]> {
+    return this.#deadLetters.redriven(subscriptionIds);
+  }
+
+  redrivenRows(
+    of: Parameters<SubscriptionStore['redrivenRows']>[0],
+    sequences: readonly number[],
+  ): Promise<LogRow[]> {
+    return this.#deadLetters.redrivenRows(of, sequences);
+  }
+
+  findMessage(
+    tenant: string,
+    messageId: Uint8Array,
+  ): Promise<{ topic: string; topicId: number; row: LogRow } | null> {
+    return this.#trace.find(tenant, messageId);
+  }
+
+  traceOf(
+    topicId: number,
+    sequence: number,
+    page = FIRST_TRACE_PAGE,
+  ): ReturnType<SubscriptionStore['traceOf']> {
+    return this.#trace.of(topicId, sequence, page);
+  }
+}
+
+type OwnerPart = Omit<OwnedSequence, 'sequence'>;
+
+/** Answers the ids whose row is there under that term, and what could not become a dead letter. */
+async function storeAll(
+  session: Queryable,
+  saves: readonly SubscriptionSave[],
+  storeRows: StoreRows,
+): Promise<{ stored: Set<number>; missing: MissingMessage[] }> {
+  const stored = await storeCursors(session, saves);
+  const accepted = saves.filter((save) => stored.has(save.id) && !isCursorOnly(save));
+  await storeDeliveries(session, accepted, storeRows);
+  await storeExceptions(session, accepted, storeRows);
+  return { stored, missing: await storeMissing(session, accepted) };
+}
+
+/** Dead letters before what is settled: what comes back redriven is no longer redriven then. */
+async function storeExceptions(
+  session: Queryable,
+  saves: readonly SubscriptionSave[],
+  storeRows: StoreRows,
+): Promise<void> {
+  const all = <T>(items: (save: SubscriptionSave) => readonly T[]): (T & OwnerPart)[] =>
+    saves.flatMap((save) =>
+      items(save).map((item) => ({
+        ...item,
+        topicId: save.topicId,
+        owner: { subscriptionId: save.id },
+      })),
+    );
+  await storeDeadLetters(
+    session,
+    all((save) => save.deadLetters),
+    storeRows,
+  );
+  await settleDeadLetters(
+    session,
+    all((save) => save.settledDeliveries.map((sequence) => ({ sequence }))),
+  );
+  await returnRedriven(
+    session,
+    saves.filter((save) => save.dropDeliveries).map((save) => save.id),
+  );
+  await storeFailures(
+    session,
+    all((save) => save.failures),
+    storeRows,
+  );
+}

@@ -1,0 +1,103 @@
+/**
+ * Durable subscriptions and their deliveries as PostgreSQL has them: select lists, what pg makes of
+ * them, and the records of the contract. Pure.
+ */
+import type { SequenceRange } from '../../../core/ack-floor.js';
+import type { Ordering } from '../../../core/cursor-ledger.js';
+import type { DeliveryRecord, SubscriptionRecord } from '../../contract/subscription-store.js';
+
+/** Of conduit.subscriptions `s`, and its topic `t`. */
+export const SUBSCRIPTION_COLUMNS = `s.id, s.topic_id, t.name AS topic, s.name, s.ack_wait_ms,
+  s.max_deliver, s.ordering, s.ack_floor, s.settled, s.delivered, s.term, s.paused,
+  floor(extract(epoch FROM s.created_at) * 1000) AS created_ms`;
+
+/** Of conduit.deliveries `d`. */
+export const DELIVERY_COLUMNS = `d.sequence, d.attempts,
+  floor(extract(epoch FROM d.due_at) * 1000) AS due_ms,
+  floor(extract(epoch FROM d.first_failed_at) * 1000) AS first_failed_ms, d.last_error, d.redriven`;
+
+/** The select list of `SUBSCRIPTION_COLUMNS`; bigints and numerics come as text. */
+export interface SubscriptionRow {
+  id: string;
+  topic_id: string;
+  topic: string;
+  name: string;
+  ack_wait_ms: string;
+  max_deliver: number;
+  ordering: string;
+  ack_floor: string;
+  settled: string[];
+  delivered: string;
+  term: string;
+  paused: boolean;
+  created_ms: string;
+}
+
+/** The select list of `DELIVERY_COLUMNS`. */
+export interface DeliveryRow {
+  sequence: string;
+  attempts: number;
+  due_ms: string;
+  first_failed_ms: string | null;
+  last_error: string | null;
+  redriven: boolean;
+}
+
+export function subscriptionOf(row: SubscriptionRow): SubscriptionRecord {
+  return {
+    id: Number(row.id),
+    topicId: Number(row.topic_id),
+    topic: row.topic,
+    name: row.name,
+    settings: {
+      ackWaitMs: Number(row.ack_wait_ms),
+      maxDeliver: row.max_deliver,
+      ordering: orderingOf(row.ordering),
+    },
+    ackFloor: Number(row.ack_floor),
+    settled: rangesOf(row.settled),
+    delivered: Number(row.delivered),
+    term: Number(row.term),
+    paused: row.paused,
+    createdAtMs: Number(row.created_ms),
+  };
+}
+
+export function deliveryOf(row: DeliveryRow): DeliveryRecord {
+  return {
+    sequence: Number(row.sequence),
+    attempts: row.attempts,
+    dueAtMs: Number(row.due_ms),
+    firstFailedAtMs: Number(row.first_failed_ms ?? 0),
+    lastError: row.last_error,
+    redriven: row.redriven,
+  };
+}
+
+/** The ranges as the text of a bigint[]: `{from,to,from,to}`. */
+export function settledText(ranges: readonly SequenceRange[]): string {
+  return `{${ranges.map(([from, to]) => `${from},${to}`).join(',')}}`;
+}
+
+/**
+ * Text from outside as PostgreSQL can hold it: it has no U+0000, and one such reason of a subscriber
+ * would break the save of all others.
+ */
+export function storable(text: string): string;
+export function storable(text: string | null): string | null;
+export function storable(text: string | null): string | null {
+  return text === null ? null : text.replaceAll('\0', '\uFFFD');
+}
+
+function rangesOf(flat: readonly string[]): SequenceRange[] {
+  const ranges: SequenceRange[] = [];
+  for (let at = 0; at + 1 < flat.length; at += 2) {
+    ranges.push([Number(flat[at]), Number(flat[at + 1])]);
+  }
+  return ranges;
+}
+
+function orderingOf(text: string): Ordering {
+  if (text === 'none' || text === 'key' || text === 'topic') return text;
+  throw new Error(`not an ordering in the log: ${text}`);
+}

@@ -1,0 +1,223 @@
+/**
+ * Topics in PostgreSQL: rows of conduit.topics. Keeps no state. Changes made here do not touch what
+ * append owns (last_sequence, bytes, last_published_at). A deleted topic is a tombstone; its name
+ * is free at once, its id never.
+ */
+import { RequestError } from '../../../core/errors.js';
+import type { Limits } from '../../../core/limits.js';
+import { isName } from '../../../core/topic-name.js';
+import { type Retention, type TopicRecord, topicLimit } from '../../contract/message-log.js';
+import type { Queryable } from '../session/queryable.js';
+import type { SessionPool } from '../session/transaction.js';
+import { inTransaction } from '../session/transaction.js';
+import { IN_TURN_BELOW, TOPICS_TURN_SQL } from './creation-turn.js';
+
+/** NOTIFY channel: the payload is the id of a topic that was deleted. */
+export const TOPICS_CHANNEL = 'conduit_topics';
+
+/**
+ * A topic deleted and made again in between makes another turn; more often than this is no chance.
+ */
+const CREATE_TURNS = 5;
+
+const COLUMNS = `t.id, n.name AS tenant, t.name, t.last_sequence, t.first_sequence, t.bytes,
+  floor(extract(epoch FROM t.created_at) * 1000) AS created_ms,
+  floor(extract(epoch FROM t.last_published_at) * 1000) AS last_published_ms,
+  t.retention_hours, t.retention_messages, t.retention_bytes`;
+
+const FROM_LIVING = `FROM conduit.topics t JOIN conduit.tenants n ON n.id = t.tenant_id
+  WHERE t.deleted_at IS NULL`;
+
+const OF_NAME = 'n.name = $1 AND t.name = $2';
+
+const LIVING_OF_TENANT = `SELECT count(*) FROM conduit.topics x
+  WHERE x.tenant_id = n.id AND x.deleted_at IS NULL`;
+
+const INSERT_SQL = `WITH t AS (
+    INSERT INTO conduit.topics
+      (tenant_id, name, retention_hours, retention_messages, retention_bytes)
+    SELECT n.id, $2, $3, $4, $5 FROM conduit.tenants n
+    WHERE n.name = $1 AND (${LIVING_OF_TENANT}) < $6
+    ON CONFLICT (tenant_id, name) WHERE deleted_at IS NULL DO NOTHING
+    RETURNING *)
+  SELECT ${COLUMNS} FROM t JOIN conduit.tenants n ON n.id = t.tenant_id`;
+
+interface NewTopic {
+  tenant: string;
+  name: string;
+  retention: Retention | null;
+}
+
+/** The select list of `COLUMNS`; bigints and numerics come as text. */
+interface TopicRow {
+  id: string;
+  tenant: string;
+  name: string;
+  last_sequence: string;
+  first_sequence: string;
+  bytes: string;
+  created_ms: string;
+  last_published_ms: string | null;
+  retention_hours: number | null;
+  retention_messages: string | null;
+  retention_bytes: string | null;
+}
+
+export interface TopicStoreOptions {
+  db: SessionPool;
+  limits: Pick<Limits, 'topicsPerTenantMax' | 'topicNameBytesMax'>;
+}
+
+export class TopicStore {
+  readonly #db: SessionPool;
+  readonly #limits: TopicStoreOptions['limits'];
+
+  constructor(options: TopicStoreOptions) {
+    this.#db = options.db;
+    this.#limits = options.limits;
+  }
+
+  async find(tenant: string, name: string): Promise<TopicRecord | null> {
+    if (!isName(name, this.#limits.topicNameBytesMax)) return null;
+    const { rows } = await this.#db.query<TopicRow>(
+      `SELECT ${COLUMNS} ${FROM_LIVING} AND ${OF_NAME}`,
+      [tenant, name],
+    );
+    return oneRecord(rows);
+  }
+
+  async findAll(tenant: string, names: readonly string[]): Promise<Map<string, TopicRecord>> {
+    const possible = names.filter((name) => isName(name, this.#limits.topicNameBytesMax));
+    if (possible.length === 0) return new Map();
+    const { rows } = await this.#db.query<TopicRow>(
+      `SELECT ${COLUMNS} ${FROM_LIVING} AND n.name = $1 AND t.name = ANY($2::text[])`,
+      [tenant, possible],
+    );
+    return new Map(rows.map((row) => [row.name, recordOf(row)]));
+  }
+
+  /**
+   * Of many at once for one name exactly one is told `created`. Rejects `topic_limit`, and `not_found`
+   * for a tenant that does not exist.
+   */
+  async create(
+    tenant: string,
+    name: string,
+    retention: Retention | null,
+  ): Promise<{ topic: TopicRecord; created: boolean }> {
+    for (let turn = 0; turn < CREATE_TURNS; turn++) {
+      const found = await this.find(tenant, name);
+      if (found !== null) return { topic: found, created: false };
+      const topic = await this.#insert({ tenant, name, retention });
+      if (topic !== null) return { topic, created: true };
+      await this.#checkRoom(tenant);
+    }
+    throw new RequestError('topic_busy', `${name} is made and deleted again and again`);
+  }
+
+  /** In byte order of the names. `after` and `prefix` may be any text. */
+  async list(
+    tenant: string,
+    page: { after: string; prefix: string; limit: number },
+  ): Promise<TopicRecord[]> {
+    const { after, prefix } = page;
+    if (prefix.includes('\0')) return [];
+    // Names are ASCII below DEL, so the prefix is exactly the range up to prefix + DEL.
+    const { rows } = await this.#db.query<TopicRow>(
+      `SELECT ${COLUMNS} ${FROM_LIVING} AND n.name = $1
+         AND t.name > $2 AND t.name >= $3 AND t.name < $3 || chr(127)
+       ORDER BY t.name LIMIT $4`,
+      [tenant, after.split('\0', 1)[0], prefix, page.limit],
+    );
+    return rows.map(recordOf);
+  }
+
+  /** Replaces all three bounds. Null: no such topic. */
+  async patch(tenant: string, name: string, retention: Retention): Promise<TopicRecord | null> {
+    const { rows } = await this.#db.query<TopicRow>(
+      `UPDATE conduit.topics t
+       SET retention_hours = $3, retention_messages = $4, retention_bytes = $5
+       FROM conduit.tenants n
+       WHERE n.id = t.tenant_id AND t.deleted_at IS NULL AND ${OF_NAME} RETURNING ${COLUMNS}`,
+      [tenant, name, retention.hours, retention.messages, retention.bytes],
+    );
+    return oneRecord(rows);
+  }
+
+  /** Leaves a tombstone and tells the other nodes. The record as it was; null: no such topic. */
+  async delete(tenant: string, name: string): Promise<TopicRecord | null> {
+    const { rows } = await this.#db.query<TopicRow>(
+      `WITH gone AS (
+         UPDATE conduit.topics t SET deleted_at = clock_timestamp()
+         FROM conduit.tenants n
+         WHERE n.id = t.tenant_id AND t.deleted_at IS NULL AND ${OF_NAME} RETURNING ${COLUMNS})
+       SELECT gone.*, pg_notify('${TOPICS_CHANNEL}', gone.id::text) FROM gone`,
+      [tenant, name],
+    );
+    return oneRecord(rows);
+  }
+
+  async heads(topicIds: readonly number[]): Promise<Map<number, TopicRecord>> {
+    const { rows } = await this.#db.query<TopicRow>(
+      `SELECT ${COLUMNS} ${FROM_LIVING} AND t.id = ANY($1::bigint[])`,
+      [topicIds],
+    );
+    return new Map(rows.map((row) => [Number(row.id), recordOf(row)]));
+  }
+
+  /** Null: the name is taken, or there is no room or no such tenant. */
+  async #insert(topic: NewTopic): Promise<TopicRecord | null> {
+    const max = this.#limits.topicsPerTenantMax;
+    const inserted = await insertBelow(this.#db, topic, max - IN_TURN_BELOW);
+    if (inserted !== null) return inserted;
+    return inTransaction(this.#db, async (session) => {
+      await session.query(TOPICS_TURN_SQL, [topic.tenant]);
+      return insertBelow(session, topic, max);
+    });
+  }
+
+  async #checkRoom(tenant: string): Promise<void> {
+    const { rows } = await this.#db.query<{ topics: string }>(
+      `SELECT (${LIVING_OF_TENANT}) AS topics FROM conduit.tenants n WHERE n.name = $1`,
+      [tenant],
+    );
+    const row = rows[0];
+    if (row === undefined) throw new RequestError('not_found', 'no such tenant');
+    const max = this.#limits.topicsPerTenantMax;
+    if (Number(row.topics) >= max) throw topicLimit(max);
+  }
+}
+
+/** With fewer topics than `below` so far. */
+async function insertBelow(
+  db: Queryable,
+  { tenant, name, retention }: NewTopic,
+  below: number,
+): Promise<TopicRecord | null> {
+  const { hours = null, messages = null, bytes = null } = retention ?? {};
+  const values = [tenant, name, hours, messages, bytes, below];
+  return oneRecord((await db.query<TopicRow>(INSERT_SQL, values)).rows);
+}
+
+function oneRecord(rows: readonly TopicRow[]): TopicRecord | null {
+  const row = rows[0];
+  return row === undefined ? null : recordOf(row);
+}
+
+function recordOf(row: TopicRow): TopicRecord {
+  return {
+    id: Number(row.id),
+    tenant: row.tenant,
+    name: row.name,
+    lastSequence: Number(row.last_sequence),
+    firstSequence: Number(row.first_sequence),
+    bytes: Number(row.bytes),
+    createdAtMs: Number(row.created_ms),
+    lastPublishedAtMs: row.last_published_ms === null ? 0 : Number(row.last_published_ms),
+    retention: {
+      hours: row.retention_hours,
+      messages: row.retention_messages === null ? null : Number(row.retention_messages),
+      bytes: row.retention_bytes === null ? null : Number(row.retention_bytes),
+    },
+  };
+}

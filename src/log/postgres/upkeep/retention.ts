@@ -1,0 +1,159 @@
+/**
+ * What is kept of each topic: moves topics.first_sequence by hours, messages and bytes, in bounded
+ * steps; readers clip at it at once, rows go with their leaf (partitions.ts). Also forgets expired
+ * dedupe keys and old releases. Runs on a session of its own with a short lock_timeout; a topic
+ * whose row is held is left to the next turn.
+ */
+import type { Clock } from '../../../core/clock.js';
+import type { Queryable } from '../session/queryable.js';
+
+const TOPICS_MAX = 1_000;
+/** Rows summed exactly in one step; larger moves reckon bytes by the share of messages. */
+const EXACT_ROWS_MAX = 20_000;
+export const PURGE_ROWS_MAX = 10_000;
+const PURGE_MS_MAX = 20_000;
+const LOCK_TIMEOUT_MS = 500;
+const LOCK_NOT_AVAILABLE = '55P03';
+const RELEASES_KEPT = '5 minutes';
+
+/** Topics past one of their bounds. The first readable row tells whether hours are passed. */
+const CANDIDATES_SQL = `SELECT t.id, t.first_sequence, t.last_sequence, t.bytes,
+    t.retention_messages, t.retention_bytes, h.since::text
+  FROM conduit.topics t, LATERAL (
+    SELECT clock_timestamp() - least(t.retention_hours, $1::float8) * interval '1 hour' AS since) h
+  WHERE t.deleted_at IS NULL AND t.first_sequence <= t.last_sequence AND (
+    t.last_sequence - t.first_sequence + 1 > t.retention_messages
+    OR t.bytes > t.retention_bytes
+    OR (SELECT m.published_at FROM conduit.messages m
+        WHERE m.topic_id = t.id AND m.sequence = t.first_sequence) < h.since)
+  ORDER BY t.id LIMIT ${TOPICS_MAX}`;
+
+/** What append adds to topics.bytes for a row. */
+const BYTES = `octet_length(payload) + coalesce(octet_length(key), 0)
+  + coalesce(octet_length(headers), 0)`;
+
+/** First sequence published at or after $4, of $2 to $3 + 1. */
+const FIRST_SINCE_SQL = `WITH RECURSIVE search(low, high) AS (
+    SELECT $2::bigint, $3::bigint + 1
+  UNION ALL
+    SELECT CASE WHEN late.yes THEN s.low ELSE (s.low + s.high) / 2 + 1 END,
+      CASE WHEN late.yes THEN (s.low + s.high) / 2 ELSE s.high END
+    FROM search s, LATERAL (SELECT coalesce((
+      SELECT m.published_at >= $4::timestamptz FROM conduit.messages m
+      WHERE m.topic_id = $1::bigint AND m.sequence = (s.low + s.high) / 2), false) AS yes) late
+    WHERE s.low < s.high)
+  SELECT low FROM search WHERE low >= high`;
+
+/** How far from $2 on rows must go until at least $4 bytes went, within $3 rows. */
+const FIRST_BY_BYTES_SQL = `SELECT coalesce(min(sequence) FILTER (WHERE sum >= $4::bigint),
+    max(sequence), $2::bigint - 1) + 1 AS low
+  FROM (SELECT sequence, sum(${BYTES}) OVER (ORDER BY sequence) AS sum FROM conduit.messages
+    WHERE topic_id = $1::bigint AND sequence BETWEEN $2::bigint AND $2::bigint + $3::bigint - 1) m`;
+
+const MOVE_SQL = `UPDATE conduit.topics t SET first_sequence = $3::bigint,
+    bytes = CASE WHEN $3::bigint > t.last_sequence THEN 0
+      WHEN $3::bigint - $2::bigint <= ${EXACT_ROWS_MAX} THEN greatest(0, t.bytes - (
+        SELECT coalesce(sum(${BYTES}), 0) FROM conduit.messages
+        WHERE topic_id = $1::bigint AND sequence >= $2::bigint AND sequence < $3::bigint))
+      ELSE (t.bytes::numeric * (t.last_sequence - $3::bigint + 1)
+        / (t.last_sequence - $2::bigint + 1))::bigint END
+  WHERE t.id = $1::bigint AND t.first_sequence = $2::bigint AND t.deleted_at IS NULL`;
+
+const PURGE_DEDUPE_SQL = `DELETE FROM conduit.publish_dedupe WHERE (topic_id, dedupe_key) IN (
+  SELECT topic_id, dedupe_key FROM conduit.publish_dedupe WHERE expires_at < clock_timestamp()
+  ORDER BY expires_at LIMIT ${PURGE_ROWS_MAX} FOR UPDATE SKIP LOCKED)
+  AND expires_at < clock_timestamp()`;
+
+const FORGET_RELEASES_SQL = `DELETE FROM conduit.outbox_releases
+  WHERE released_at < clock_timestamp() - interval '${RELEASES_KEPT}'`;
+
+interface Candidate {
+  id: string;
+  first_sequence: string;
+  last_sequence: string;
+  bytes: string;
+  retention_messages: string | null;
+  retention_bytes: string | null;
+  since: string;
+}
+
+/** One turn over all topics: how many were moved. `hoursMax`: the node's own bound. */
+export async function applyRetention(session: Queryable, hoursMax: number): Promise<number> {
+  await session.query(`SET lock_timeout = ${LOCK_TIMEOUT_MS}`);
+  const { rows } = await session.query<Candidate>(CANDIDATES_SQL, [hoursMax]);
+  let moved = 0;
+  for (const topic of rows) if (await moveFirst(session, topic)) moved++;
+  return moved;
+}
+
+/** Deletes expired keys in chunks, for a bounded time: how many. */
+export function purgeDedupe(session: Queryable, clock: Clock): Promise<number> {
+  return purgeInChunks(session, PURGE_DEDUPE_SQL, clock);
+}
+
+/**
+ * Runs a DELETE of at most PURGE_ROWS_MAX rows until it finds fewer, or the time is up: how many
+ * went.
+ */
+export async function purgeInChunks(
+  session: Queryable,
+  deleteSql: string,
+  clock: Clock,
+): Promise<number> {
+  const until = clock.monotonic() + PURGE_MS_MAX;
+  let purged = 0;
+  for (;;) {
+    const { rowCount } = await session.query(deleteSql);
+    purged += rowCount ?? 0;
+    if ((rowCount ?? 0) < PURGE_ROWS_MAX || clock.monotonic() > until) return purged;
+  }
+}
+
+export async function forgetReleases(session: Queryable): Promise<void> {
+  await session.query(FORGET_RELEASES_SQL);
+}
+
+async function moveFirst(session: Queryable, topic: Candidate): Promise<boolean> {
+  const first = Number(topic.first_sequence);
+  const to = Math.max(
+    firstByMessages(topic),
+    await firstByHours(session, topic),
+    await firstByBytes(session, topic),
+  );
+  if (to <= first) return false;
+  try {
+    const { rowCount } = await session.query(MOVE_SQL, [topic.id, first, to]);
+    return rowCount === 1;
+  } catch (error) {
+    const busy = error instanceof Error && 'code' in error && error.code === LOCK_NOT_AVAILABLE;
+    if (busy) return false;
+    throw error;
+  }
+}
+
+function firstByMessages(topic: Candidate): number {
+  if (topic.retention_messages === null) return 0;
+  return Number(topic.last_sequence) - Number(topic.retention_messages) + 1;
+}
+
+async function firstByHours(session: Queryable, topic: Candidate): Promise<number> {
+  const { rows } = await session.query<{ low: string }>(FIRST_SINCE_SQL, [
+    topic.id,
+    topic.first_sequence,
+    topic.last_sequence,
+    topic.since,
+  ]);
+  return Number(rows[0]?.low ?? 0);
+}
+
+async function firstByBytes(session: Queryable, topic: Candidate): Promise<number> {
+  const excess = Number(topic.bytes) - Number(topic.retention_bytes ?? Number.POSITIVE_INFINITY);
+  if (excess <= 0) return 0;
+  const { rows } = await session.query<{ low: string }>(FIRST_BY_BYTES_SQL, [
+    topic.id,
+    topic.first_sequence,
+    EXACT_ROWS_MAX,
+    excess,
+  ]);
+  return Number(rows[0]?.low ?? 0);
+}

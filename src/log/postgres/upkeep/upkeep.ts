@@ -1,0 +1,121 @@
+/**
+ * The log's periodic work on a connection of its own: leaves every hour, retention every minute.
+ * Every worker of every node asks; conduit.upkeep says whose turn it is.
+ */
+import type { Clock } from '../../../core/clock.js';
+import type { Limits } from '../../../core/limits.js';
+import type { Queryable } from '../session/queryable.js';
+import { dropOldLeaves, makeLeaves } from './partitions.js';
+import { applyRetention, forgetReleases, purgeDedupe } from './retention.js';
+import { forgetFailures, purgeOrphans, returnGiven } from './subscription-purge.js';
+
+const TURN_MS = 60_000;
+const STATEMENT_TIMEOUT_MS = 60_000;
+/** How long the server may say nothing. */
+export const UPKEEP_ANSWER_MS = STATEMENT_TIMEOUT_MS + 2_000;
+/** Shorter than their period by less than a turn, so that turns that drift do not skip one. */
+const PARTITIONS_EVERY = '59 minutes 30 seconds';
+const RETENTION_EVERY = '50 seconds';
+
+const CLAIM_SQL = `UPDATE conduit.upkeep SET ran_at = clock_timestamp()
+  WHERE task = $1 AND ran_at < clock_timestamp() - $2::interval RETURNING task`;
+
+export interface UpkeepClient extends Queryable {
+  end(): Promise<void>;
+}
+
+export interface UpkeepOptions {
+  connect: () => Promise<UpkeepClient>;
+  clock: Clock;
+  limits: Pick<Limits, 'retentionHours'>;
+  /** A turn failed; the next is tried as usual. */
+  onTrouble: (error: unknown) => void;
+}
+
+export class Upkeep {
+  readonly #options: UpkeepOptions;
+  #state: 'new' | 'started' | 'stopped' = 'new';
+  #timer: NodeJS.Timeout | null = null;
+  #turn: Promise<void> = Promise.resolve();
+  #client: UpkeepClient | null = null;
+  #ranAtMs: number;
+
+  constructor(options: UpkeepOptions) {
+    this.#options = options;
+    this.#ranAtMs = options.clock.monotonic();
+  }
+
+  /** Since it last ran without a fault, ms. */
+  get sinceMs(): number {
+    return Math.round(this.#options.clock.monotonic() - this.#ranAtMs);
+  }
+
+  /** Rejects when the leaves of today and the next days cannot be made. */
+  async start(): Promise<void> {
+    this.#state = 'started';
+    await this.#withClient((client) => makeLeaves(client));
+    this.#arm();
+  }
+
+  /** A turn under way is broken off: what it would have done is still there for the next. */
+  async stop(): Promise<void> {
+    this.#state = 'stopped';
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    await this.#client?.end();
+    await this.#turn;
+  }
+
+  /** What is due and nobody else does, now; the timer calls it every minute. */
+  turn(): Promise<void> {
+    return this.#withClient((client) => this.#run(client));
+  }
+
+  #arm(): void {
+    if (this.#state === 'stopped') return;
+    this.#timer = setTimeout(() => {
+      this.#turn = this.turn()
+        .catch((error: unknown) => {
+          if (this.#state === 'started') this.#options.onTrouble(error);
+        })
+        .finally(() => this.#arm());
+    }, TURN_MS);
+    this.#timer.unref();
+  }
+
+  async #run(client: UpkeepClient): Promise<void> {
+    const { retentionHours } = this.#options.limits;
+    if (await isOurs(client, 'partitions', PARTITIONS_EVERY)) {
+      await makeLeaves(client);
+      await dropOldLeaves(client, retentionHours);
+    }
+    if (await isOurs(client, 'retention', RETENTION_EVERY)) {
+      await applyRetention(client, retentionHours);
+      await purgeDedupe(client, this.#options.clock);
+      await forgetReleases(client);
+      await purgeOrphans(client, this.#options.clock);
+      await forgetFailures(client, this.#options.clock);
+      await returnGiven(client, this.#options.clock);
+    }
+  }
+
+  /** A connection per turn: none stays open for one second's work a minute. */
+  async #withClient(work: (client: UpkeepClient) => Promise<unknown>): Promise<void> {
+    const client = await this.#options.connect();
+    // A stop that came meanwhile had no client to end, and waits for this.
+    if (this.#state === 'stopped') return client.end();
+    this.#client = client;
+    try {
+      await client.query(`SET statement_timeout = ${STATEMENT_TIMEOUT_MS}`);
+      await work(client);
+      this.#ranAtMs = this.#options.clock.monotonic();
+    } finally {
+      this.#client = null;
+      await client.end();
+    }
+  }
+}
+
+async function isOurs(client: Queryable, task: string, every: string): Promise<boolean> {
+  const { rows } = await client.query(CLAIM_SQL, [task, every]);
+  return rows.length > 0;
+}

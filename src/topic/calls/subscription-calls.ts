@@ -1,0 +1,157 @@
+/**
+ * The control requests about durable subscriptions: change, delete, seek, pause, resume, and what is known of
+ * those that are open here. What a subscription that nobody has open is asked to do, it is taken from the
+ * store for.
+ */
+import type { Clock } from '../../core/clock.js';
+import { RequestError } from '../../core/errors.js';
+import type { MessageLog } from '../../log/contract/message-log.js';
+import {
+  type SubscriptionState,
+  settingsView,
+  subscriptionView,
+  withHead,
+} from '../../log/contract/subscription-view.js';
+import { type SubscribeOptions, UNSUBSCRIBED_DELETED } from '../../thread/ops.js';
+import type { Delivery } from '../delivery/delivery.js';
+import type { PublishUnderWay } from '../log/publishes.js';
+import type { Topic } from '../state/topic.js';
+import type { Topics } from '../state/topics.js';
+import type { Tracker } from '../state/tracker.js';
+import type { Subscribing } from '../subscriptions/subscribing.js';
+
+export interface SubscriptionCallsOptions {
+  log: MessageLog<PublishUnderWay>;
+  topics: Topics;
+  delivery: Delivery;
+  subscribing: Subscribing;
+  clock: Clock;
+  /** Whether this worker has the topic. */
+  owns: (tenant: string, topic: string) => boolean;
+}
+
+/** Arguments as the acceptor sends them: validated there. */
+interface SubscriptionArgs {
+  tenant: string;
+  topic: string;
+  subscription: string;
+  ack_wait_ms: number | null;
+  max_deliver: number | null;
+  start: SubscribeOptions['start'];
+}
+
+interface LiveArgs {
+  of: { topicId: number; name: string }[];
+}
+
+export class SubscriptionCalls {
+  readonly #options: SubscriptionCallsOptions;
+
+  constructor(options: SubscriptionCallsOptions) {
+    this.#options = options;
+  }
+
+  /** By name; each rejects with RequestError, `topic_not_found` where there is no such topic. */
+  readonly methods: Readonly<Record<string, (args: never) => Promise<unknown>>> = {
+    'subscription.flush': async () => {
+      await this.#options.delivery.saves.flush();
+      return {};
+    },
+    'subscription.live': async ({ of }: LiveArgs) => ({
+      live: of.map(({ topicId, name }) => this.#live(topicId, name)),
+    }),
+    'subscription.patch': (args: SubscriptionArgs) => this.#patch(args),
+    'subscription.delete': (args: SubscriptionArgs) => this.#delete(args),
+    'subscription.seek': (args: SubscriptionArgs) => this.#seek(args),
+    'subscription.pause': (args: SubscriptionArgs) =>
+      this.#change(args, async (tracker) => this.#options.delivery.attachments.pause(tracker)),
+    'subscription.resume': (args: SubscriptionArgs) =>
+      this.#change(args, async (tracker) => this.#options.delivery.attachments.resume(tracker)),
+  };
+
+  #patch(args: SubscriptionArgs): Promise<unknown> {
+    return this.#change(args, async ({ cursor }) => {
+      const { rule } = cursor;
+      cursor.rule = {
+        ackWaitMs: args.ack_wait_ms ?? rule.ackWaitMs,
+        maxDeliver: args.max_deliver ?? rule.maxDeliver,
+      };
+    });
+  }
+
+  async #delete({ tenant, topic: name, subscription }: SubscriptionArgs): Promise<unknown> {
+    const { log, delivery, subscribing } = this.#options;
+    const topic = await this.#topic(tenant, name);
+    const deleted = await log.subscriptions.delete(topic.id, subscription);
+    const tracker = delivery.durables.held(topic.id, subscription);
+    if (tracker !== undefined) subscribing.trackerLost(tracker, UNSUBSCRIBED_DELETED);
+    return { deleted };
+  }
+
+  #seek(args: SubscriptionArgs): Promise<unknown> {
+    const { delivery, subscribing } = this.#options;
+    return this.#change(args, async (tracker) => {
+      const position = await subscribing.openings.position(tracker.topic, args.start);
+      delivery.attachments.seek(tracker, position.cursor);
+    });
+  }
+
+  /** Takes it, changes it, and answers once that is stored. */
+  async #change(
+    { tenant, topic: name, subscription }: SubscriptionArgs,
+    change: (tracker: Tracker) => Promise<void>,
+  ): Promise<unknown> {
+    const { log, delivery } = this.#options;
+    const topic = await this.#topic(tenant, name);
+    const record = await log.subscriptions.find(topic.id, subscription);
+    if (record === null) return { subscription: null };
+    const { settings, delivered } = record;
+    const initial = { settings, cursor: delivered };
+    return delivery.durables.with(topic, subscription, initial, async (tracker) => {
+      await change(tracker);
+      tracker.cursor.changes.moved = true;
+      delivery.saves.changed(tracker);
+      await delivery.saves.flush();
+      if (tracker.state === 'ended') {
+        throw new RequestError('busy', 'the subscription was taken over meanwhile', 'subscription');
+      }
+      const heads = await log.heads([topic.id]);
+      const head = heads.get(topic.id)?.lastSequence ?? topic.head;
+      const view = { ...subscriptionView(record), ...this.#state(tracker) };
+      return { subscription: withHead(view, head) };
+    });
+  }
+
+  async #topic(tenant: string, name: string): Promise<Topic> {
+    const topic = await this.#options.topics.find(tenant, name);
+    if (topic !== null) return topic;
+    throw new RequestError('topic_not_found', 'topic not found', 'topic');
+  }
+
+  /** null: it is not open here, and the store knows all of it. */
+  #live(topicId: number, name: string): SubscriptionState | null {
+    const tracker = this.#options.delivery.durables.held(topicId, name);
+    return tracker === undefined ? null : this.#state(tracker);
+  }
+
+  #state(tracker: Tracker): SubscriptionState {
+    const nowMs = this.#options.clock.monotonic();
+    tracker.sync(nowMs);
+    const { cursor, state } = tracker;
+    const sentAtMs = tracker.oldestSentAtMs();
+    const stored = {
+      ackFloor: cursor.floor,
+      settled: cursor.settledRanges,
+      delivered: cursor.delivered,
+      settings: { ...cursor.rule, ordering: cursor.ordering },
+      paused: state === 'paused',
+    };
+    return {
+      ...settingsView(stored),
+      in_flight: cursor.inFlight,
+      parked: cursor.parked,
+      oldest_unacked_ms: sentAtMs === null ? null : Math.max(0, Math.round(nowMs - sentAtMs)),
+      sessions: tracker.subscriptions.size,
+    };
+  }
+}

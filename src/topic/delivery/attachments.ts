@@ -1,0 +1,171 @@
+/**
+ * Which sessions take part in which subscription, and what changes for the others when one comes or goes:
+ * who is fed by pages and groups, and whose messages are given one by one.
+ */
+import type { Clock } from '../../core/clock.js';
+import type { Saves } from '../log/saves.js';
+import type { Durables } from '../state/durables.js';
+import type { SessionEntry } from '../state/sessions.js';
+import type { Subscription } from '../state/subscription.js';
+import type { Topic } from '../state/topic.js';
+import type { Tracker } from '../state/tracker.js';
+import type { Deadlines } from './deadlines.js';
+import type { Feeder } from './feeder.js';
+import type { Giver } from './giver.js';
+
+export interface AttachmentsOptions {
+  feeder: Feeder;
+  giver: Giver;
+  deadlines: Deadlines;
+  saves: Saves;
+  durables: Durables;
+  clock: Clock;
+}
+
+export class Attachments {
+  readonly #options: AttachmentsOptions;
+
+  constructor(options: AttachmentsOptions) {
+    this.#options = options;
+  }
+
+  /** A new subscription of a session; `entry` has it already. */
+  attach(subscription: Subscription, entry: SessionEntry): void {
+    this.#countSiblings(subscription, entry);
+    const { tracker, member } = subscription;
+    if (tracker === null || member === null) {
+      this.#options.feeder.pump(subscription);
+      return;
+    }
+    const before = tracker.sole;
+    tracker.sync(this.#options.clock.monotonic());
+    before?.group?.leave(before);
+    tracker.subscriptions.add(subscription);
+    tracker.sessionName = subscription.sessionName;
+    tracker.cursor.attach(member);
+    this.#rearrange(tracker);
+  }
+
+  /** Ends a subscription's part in everything; the caller tells whoever must be told. */
+  detach(subscription: Subscription, end: 'clean' | 'abrupt'): void {
+    const { topic, tracker, member } = subscription;
+    const { clock, saves, durables } = this.#options;
+    if (subscription.state === 'ended') return;
+    const redriven = tracker?.durable === null ? redrivenOf(tracker) : [];
+    if (tracker !== null && member !== null) {
+      tracker.sync(clock.monotonic());
+      subscription.group?.leave(subscription);
+      tracker.cursor.detach(member, end, clock.monotonic());
+      tracker.subscriptions.delete(subscription);
+      if (tracker.exclusive === subscription) tracker.exclusive = null;
+    }
+    topic.forget(subscription);
+    if (tracker === null) return;
+    if (tracker.durable === null) {
+      // What it left unsettled ends with it.
+      topic.counts.abandoned += tracker.cursor.inFlight;
+      tracker.state = 'ended';
+      if (redriven.length === 0) return;
+      tracker.cursor.changes.returned = redriven;
+      saves.changed(tracker);
+      return;
+    }
+    const isLast = tracker.subscriptions.size === 0;
+    if (isLast) {
+      // Also of one that has ended: the topic lives on, and every publish goes through its set.
+      topic.shared.delete(tracker);
+      tracker.ahead = [];
+      tracker.rows.clear();
+    }
+    if (tracker.state === 'ended') return;
+    saves.changed(tracker);
+    if (isLast) durables.giveUp(tracker);
+    else this.#rearrange(tracker);
+  }
+
+  pause(tracker: Tracker): void {
+    if (tracker.state !== 'fed') return;
+    tracker.sync(this.#options.clock.monotonic());
+    tracker.state = 'paused';
+    for (const one of tracker.subscriptions) one.group?.leave(one);
+  }
+
+  resume(tracker: Tracker): void {
+    if (tracker.state !== 'paused') return;
+    tracker.state = 'fed';
+    this.#options.giver.give(tracker);
+  }
+
+  /** Goes on after `sequence` with nothing in flight. */
+  seek(tracker: Tracker, sequence: number): void {
+    for (const one of tracker.subscriptions) one.group?.leave(one);
+    tracker.seek(sequence);
+    this.#options.saves.changed(tracker);
+    this.#options.giver.give(tracker);
+  }
+
+  /** What was sent above `upTo` is no more: other messages have, or will have, those sequences. */
+  fallBack(topic: Topic, upTo: number): void {
+    const { saves, durables } = this.#options;
+    // Also those without a session that are held for a save: whoever joins them goes on from where they are.
+    const trackers = new Set(durables.ofTopic(topic));
+    for (const subscription of topic.subscriptions.values()) {
+      const { tracker } = subscription;
+      if (tracker !== null) trackers.add(tracker);
+      else {
+        subscription.seek(Math.min(subscription.delivered, upTo));
+        this.#options.feeder.pump(subscription);
+      }
+    }
+    for (const tracker of trackers) {
+      const { floor, delivered } = tracker.cursor;
+      saves.fellBack(tracker, upTo);
+      if (delivered > upTo) this.seek(tracker, Math.min(floor, upTo));
+      else this.#options.giver.give(tracker);
+    }
+  }
+
+  /** After the set of sessions changed. */
+  #rearrange(tracker: Tracker): void {
+    const { topic, cursor } = tracker;
+    const isShared = cursor.sole === null;
+    if (isShared) topic.shared.add(tracker);
+    else topic.shared.delete(tracker);
+    for (const one of tracker.subscriptions) {
+      if (isShared) share(one);
+      else if (one.state === 'shared') {
+        one.delivered = cursor.delivered;
+        one.state = 'paging';
+      }
+    }
+    this.#options.deadlines.schedule(tracker);
+    this.#options.giver.give(tracker);
+  }
+
+  /** A session with several subscriptions to one topic is in no group of it. */
+  #countSiblings(subscription: Subscription, entry: SessionEntry): void {
+    const { topic } = subscription;
+    const ofTopic = [...entry.subscriptions].filter((one) => one.topic === topic);
+    if (ofTopic.length < 2) return;
+    for (const one of ofTopic) {
+      one.isAlone = false;
+      if (one.group === null) continue;
+      one.group.leave(one);
+      this.#options.feeder.pump(one);
+    }
+  }
+}
+
+/** Sequences of dead letters that were given back and are not settled. */
+function redrivenOf({ cursor }: Tracker): number[] {
+  return cursor.entries().flatMap((entry) => (entry.redriven ? [entry.sequence] : []));
+}
+
+/** From now on it is given messages one by one. */
+function share(subscription: Subscription): void {
+  const { topic, group, state } = subscription;
+  if (state === 'shared' || state === 'refused') return;
+  group?.leave(subscription);
+  topic.atHead.delete(subscription);
+  subscription.state = 'shared';
+}

@@ -1,0 +1,107 @@
+/**
+ * When deliveries are looked at: one heap of trackers by the time of their next look, one timer. An ack
+ * never sets a timer; a look that finds nothing due puts off the next.
+ */
+import type { Clock } from '../../core/clock.js';
+import { MinHeap } from '../../core/min-heap.js';
+import { packProbe } from '../../thread/ops.js';
+import type { Subscription } from '../state/subscription.js';
+import type { Tracker } from '../state/tracker.js';
+
+/** Looks are this far apart at least. */
+const TICK_MS = 10;
+/** While it is not known whether a socket is empty. */
+const PROBING_MS = 250;
+/** Places in the heap before those that are outdated are looked for. */
+const PLACES_MIN = 4_096;
+
+export interface DeadlinesOptions {
+  clock: Clock;
+  /** Something may be ready to be given, or the cursor changed. */
+  onWoken: (tracker: Tracker) => void;
+}
+
+export class Deadlines {
+  readonly #options: DeadlinesOptions;
+  readonly #heap = new MinHeap<Tracker>();
+  #timer: NodeJS.Timeout | null = null;
+  #timerAtMs = Number.POSITIVE_INFINITY;
+  /** How many places there may be until the next look for outdated ones. */
+  #placesMax = PLACES_MIN;
+
+  constructor(options: DeadlinesOptions) {
+    this.#options = options;
+  }
+
+  stop(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+  }
+
+  /** Its next look may have come nearer. */
+  schedule(tracker: Tracker): void {
+    if (tracker.state === 'ended' || tracker.subscriptions.size === 0) return;
+    const nowMs = this.#options.clock.monotonic();
+    let at = Math.max(tracker.cursor.nextWakeAtMs(nowMs), nowMs + TICK_MS);
+    for (const one of tracker.subscriptions) if (one.probing) at = Math.max(at, nowMs + PROBING_MS);
+    if (at >= tracker.wakeAtMs) return;
+    tracker.wakeAtMs = at;
+    this.#heap.push(at, tracker);
+    if (this.#heap.size > this.#placesMax) this.#dropOutdated();
+    this.#arm(nowMs);
+  }
+
+  /** From PROBED. A socket that was empty has sent all it got: what is overdue has failed. */
+  probed(subscription: Subscription, wasEmpty: boolean): void {
+    const { tracker, member } = subscription;
+    subscription.probing = false;
+    if (tracker === null || member === null) return;
+    const nowMs = this.#options.clock.monotonic();
+    if (wasEmpty) tracker.cursor.expire(member, nowMs);
+    else tracker.cursor.drained(member, nowMs);
+    this.#options.onWoken(tracker);
+    this.schedule(tracker);
+  }
+
+  /** Of subscriptions that have ended, and of looks that were put nearer: some are days away. */
+  #dropOutdated(): void {
+    this.#heap.retain((one, atMs) => one.state !== 'ended' && one.wakeAtMs === atMs);
+    this.#placesMax = Math.max(PLACES_MIN, 2 * this.#heap.size);
+  }
+
+  #arm(nowMs: number): void {
+    const at = this.#heap.minKey;
+    if (at >= this.#timerAtMs) return;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timerAtMs = at;
+    this.#timer = setTimeout(() => this.#look(), Math.max(0, at - nowMs));
+  }
+
+  #look(): void {
+    const nowMs = this.#options.clock.monotonic();
+    this.#timerAtMs = Number.POSITIVE_INFINITY;
+    this.#timer = null;
+    while (this.#heap.minKey <= nowMs) {
+      const at = this.#heap.minKey;
+      const tracker = this.#heap.pop();
+      // An outdated place: a nearer look was set, and was taken.
+      if (tracker === undefined || tracker.wakeAtMs !== at) continue;
+      tracker.wakeAtMs = Number.POSITIVE_INFINITY;
+      if (tracker.state !== 'ended') this.#wake(tracker, nowMs);
+    }
+    if (this.#heap.size > 0) this.#arm(nowMs);
+  }
+
+  #wake(tracker: Tracker, nowMs: number): void {
+    tracker.sync(nowMs);
+    for (const member of tracker.cursor.wake(nowMs)) {
+      const subscription = tracker.subscriptionOf(member);
+      if (subscription === undefined || subscription.probing) continue;
+      subscription.probing = true;
+      const { link, number } = subscription;
+      packProbe(link.writer, { subscription: number, topicNo: tracker.topic.no });
+      link.scheduleFlush();
+    }
+    this.#options.onWoken(tracker);
+    this.schedule(tracker);
+  }
+}

@@ -1,0 +1,335 @@
+/**
+ * Gives messages to sessions one by one: what comes again, and every message of a durable subscription
+ * that several sessions share or that is ordered by key. Like the feeder it is a pump: it goes on until
+ * something is missing (messages, room, an answer, rows of the log) and is called again when it comes.
+ */
+import type { Clock } from '../../core/clock.js';
+import type { Entry } from '../../core/cursor-entry.js';
+import { mayTake, roomOf } from '../../core/look-ahead.js';
+import type { LogRow } from '../../core/message.js';
+import { rowBytes } from '../../core/message.js';
+import { rangesOf } from '../../core/sequence-ranges.js';
+import type { LogPage, ReadRange } from '../../log/contract/message-log.js';
+import { packGive } from '../../thread/ops.js';
+import { encodeDeliveries, type MessageDelivery } from '../../wire/server-frame.js';
+import { CHUNK_BYTES_MAX, CHUNK_ROWS_MAX } from '../state/chunk.js';
+import type { Subscription } from '../state/subscription.js';
+import type { Tracker } from '../state/tracker.js';
+import type { Feeder } from './feeder.js';
+
+const READ_ROWS_MAX = 256;
+const READ_RETRY_MS = 250;
+
+export interface GiverOptions {
+  feeder: Feeder;
+  clock: Clock;
+  read: (range: ReadRange) => Promise<LogPage>;
+  /** Copies of redriven messages that the log no longer has. */
+  redrivenRows: (tracker: Tracker, sequences: readonly number[]) => Promise<LogRow[]>;
+  onReadFailed: (tracker: Tracker, error: unknown) => void;
+  /** Something is held that has a deadline, or the cursor changed. */
+  onGiven: (tracker: Tracker) => void;
+}
+
+/** What one session is given in one go. */
+interface Batch {
+  subscription: Subscription;
+  deliveries: MessageDelivery[];
+  entries: Entry[];
+  bytes: number;
+}
+
+export class Giver {
+  readonly #options: GiverOptions;
+  readonly #later = new Set<Tracker>();
+
+  constructor(options: GiverOptions) {
+    this.#options = options;
+  }
+
+  /** At the end of the turn: many acks of a turn make room together. */
+  later(tracker: Tracker): void {
+    this.#later.add(tracker);
+  }
+
+  endTurn(): void {
+    if (this.#later.size === 0) return;
+    const trackers = [...this.#later];
+    this.#later.clear();
+    for (const tracker of trackers) this.give(tracker);
+  }
+
+  /** Gives what can be given now. */
+  give(tracker: Tracker): void {
+    if (tracker.state !== 'fed' || tracker.reading || tracker.subscriptions.size === 0) return;
+    if (!this.#giveReady(tracker)) return;
+    if (tracker.cursor.sole === null) this.#giveNew(tracker);
+    else if (tracker.sole !== null) this.#options.feeder.pump(tracker.sole);
+  }
+
+  /** From GIVEN: the socket took the first `taken` of what is under way. */
+  given(subscription: Subscription, taken: number): void {
+    const { tracker, member } = subscription;
+    const entries = subscription.giving ?? [];
+    subscription.giving = null;
+    if (tracker === null || member === null) return;
+    const { cursor } = tracker;
+    if (subscription.ack === 'none' && tracker.state !== 'ended') {
+      const nowMs = this.#options.clock.monotonic();
+      for (const entry of entries.slice(0, taken)) {
+        if (cursor.entry(entry.sequence) === entry) cursor.settle(member, entry.sequence, nowMs);
+      }
+      this.#options.onGiven(tracker);
+    }
+    for (const entry of entries.slice(taken)) {
+      if (entry.member === member) cursor.takeBack(entry);
+    }
+    // Nothing newer may overtake a first attempt.
+    if (tracker.cursor.hasReturning) subscription.group?.leave(subscription);
+    this.give(tracker);
+  }
+
+  /** False: something that is ready could not be given yet, so nothing new may be. */
+  #giveReady(tracker: Tracker): boolean {
+    for (;;) {
+      const entries = tracker.cursor.readyEntries(READ_ROWS_MAX);
+      if (entries.length === 0) {
+        tracker.rows.clear();
+        return true;
+      }
+      const batches = this.#batches(tracker);
+      if (batches.length === 0) return false;
+      const handled = this.#handleReady(tracker, entries, batches);
+      this.#send(tracker, batches);
+      if (handled > 0) continue;
+      if (!entries.some((entry) => this.#rowOf(tracker, entry.sequence) === undefined))
+        return false;
+      this.#readReady(tracker, entries);
+      return false;
+    }
+  }
+
+  /** How many of the entries it dealt with, from the first on. */
+  #handleReady(tracker: Tracker, entries: readonly Entry[], batches: readonly Batch[]): number {
+    const { cursor } = tracker;
+    const nowMs = this.#options.clock.monotonic();
+    let handled = 0;
+    for (const entry of entries) {
+      const row = this.#rowOf(tracker, entry.sequence);
+      if (row === undefined) break;
+      // Whoever gives a dead letter back wants it delivered: its time to live does not count again.
+      if (!entry.redriven && this.#isExpired(tracker, row)) {
+        cursor.skip(entry.sequence);
+      } else if (cursor.enter(entry, row.key)) {
+        const batch = leastBusy(batches, row);
+        if (batch === null) break;
+        this.#add(tracker, batch, { entry, row }, nowMs);
+      }
+      tracker.rows.delete(entry.sequence);
+      handled++;
+    }
+    return handled;
+  }
+
+  #giveNew(tracker: Tracker): void {
+    const { cursor, topic } = tracker;
+    while (cursor.delivered < topic.head) {
+      const batches = this.#batches(tracker);
+      if (batches.length === 0 || roomOf(cursor) <= 0) return;
+      if (!mayTake(cursor, tracker.parkedMax)) return;
+      const rows = nextRows(tracker);
+      if (rows === null) {
+        this.#readNew(tracker);
+        return;
+      }
+      const before = cursor.delivered;
+      this.#handleNew(tracker, rows, batches);
+      this.#send(tracker, batches);
+      if (cursor.delivered === before) return;
+    }
+    this.#tellCaughtUp(tracker);
+  }
+
+  /** What waits behind another of its key was taken, and is not given yet. */
+  #tellCaughtUp(tracker: Tracker): void {
+    const waiting = [...tracker.subscriptions].filter((one) => Number.isFinite(one.caughtUpAt));
+    if (waiting.length === 0) return;
+    const parked = firstParked(tracker);
+    for (const one of waiting) {
+      if (parked > one.caughtUpAt) this.#options.feeder.tellCaughtUp(one);
+    }
+  }
+
+  #handleNew(tracker: Tracker, rows: readonly LogRow[], batches: readonly Batch[]): void {
+    const { cursor } = tracker;
+    const nowMs = this.#options.clock.monotonic();
+    let room = roomOf(cursor);
+    for (const row of rows) {
+      const batch = leastBusy(batches, row);
+      if (batch === null || room <= 0 || !mayTake(cursor, tracker.parkedMax)) return;
+      const entry = cursor.take(row.sequence, row.key);
+      if (this.#isExpired(tracker, row)) cursor.skip(row.sequence);
+      else if (entry !== null) {
+        room--;
+        this.#add(tracker, batch, { entry, row }, nowMs);
+      }
+    }
+  }
+
+  #add(
+    tracker: Tracker,
+    batch: Batch,
+    { entry, row }: { entry: Entry; row: LogRow },
+    nowMs: number,
+  ): void {
+    const { subscription } = batch;
+    const { member } = subscription;
+    if (member === null) return;
+    if (entry.attempts > 0) tracker.topic.counts.redelivered++;
+    batch.deliveries.push({ row, attempt: entry.attempts + 1 });
+    batch.entries.push(entry);
+    batch.bytes += rowBytes(row);
+    tracker.cursor.give(entry, member, nowMs);
+  }
+
+  /** An empty batch for each session that takes messages now. */
+  #batches(tracker: Tracker): Batch[] {
+    const batches: Batch[] = [];
+    for (const subscription of tracker.subscriptions) {
+      const { state, giving, link } = subscription;
+      if (state === 'ended' || state === 'refused' || giving !== null) continue;
+      if (!link.hasDeliverCredit) this.#options.feeder.stall(link, tracker);
+      else batches.push({ subscription, deliveries: [], entries: [], bytes: 0 });
+    }
+    return batches;
+  }
+
+  #send(tracker: Tracker, batches: readonly Batch[]): void {
+    const { topic, name } = tracker;
+    for (const { subscription, deliveries, entries } of batches) {
+      if (deliveries.length === 0) continue;
+      const { link, number, encoding } = subscription;
+      const frames = encodeDeliveries(encoding, topic.name, deliveries, name);
+      packGive(link.writer, { subscription: number, topicNo: topic.no, frames });
+      link.takeDeliverCredit(frames.length);
+      link.scheduleFlush();
+      subscription.giving = entries;
+      subscription.remember(deliveries.map(({ row }) => row));
+    }
+    this.#options.onGiven(tracker);
+  }
+
+  #rowOf(tracker: Tracker, sequence: number): LogRow | undefined {
+    const chunk = tracker.topic.cache.find(sequence);
+    return chunk?.rows[sequence - chunk.first] ?? tracker.rows.get(sequence);
+  }
+
+  #isExpired({ topic }: Tracker, row: LogRow): boolean {
+    if (row.expiresAtMs === 0 || row.expiresAtMs > this.#options.clock.now()) return false;
+    topic.counts.expired++;
+    return true;
+  }
+
+  /** Reads rows of ready entries, from the first that is missing on. */
+  #readReady(tracker: Tracker, entries: readonly Entry[]): void {
+    const missing = entries.filter((one) => this.#rowOf(tracker, one.sequence) === undefined);
+    const from = missing[0]?.sequence ?? 0;
+    const wanted = missing.filter(({ sequence }) => sequence < from + READ_ROWS_MAX);
+    const to = wanted.at(-1)?.sequence ?? from;
+    this.#read(tracker, from, to, async (page) => {
+      // A page may end before its range does.
+      const readUpTo =
+        page.rows.length === 0 ? to : Math.max(from, page.rows.at(-1)?.sequence ?? to);
+      const rows = new Map(page.rows.map((row) => [row.sequence, row]));
+      const gone: Entry[] = [];
+      for (const entry of wanted) {
+        const row = rows.get(entry.sequence);
+        if (row !== undefined) tracker.rows.set(entry.sequence, row);
+        else if (entry.sequence <= Math.max(readUpTo, page.firstSequence - 1)) gone.push(entry);
+      }
+      await this.#recover(tracker, gone);
+    });
+  }
+
+  /** What the log no longer has is told as a gap, save for redriven ones: they have a copy. */
+  async #recover(tracker: Tracker, gone: readonly Entry[]): Promise<void> {
+    const redriven = gone.filter((entry) => entry.redriven).map((entry) => entry.sequence);
+    const rows = redriven.length === 0 ? [] : await this.#options.redrivenRows(tracker, redriven);
+    for (const row of rows) tracker.rows.set(row.sequence, row);
+    const missing: number[] = [];
+    for (const entry of gone) {
+      if (entry.state === 'gone' || tracker.rows.has(entry.sequence)) continue;
+      tracker.cursor.skip(entry.sequence);
+      missing.push(entry.sequence);
+    }
+    for (const [from, to] of rangesOf(missing)) {
+      const gap = { from, to, reason: 'retention' };
+      for (const one of tracker.subscriptions) this.#options.feeder.tellMissing(one, gap);
+    }
+  }
+
+  #readNew(tracker: Tracker): void {
+    const from = tracker.cursor.delivered + 1;
+    const to = Math.min(tracker.topic.head, from + READ_ROWS_MAX - 1);
+    this.#read(tracker, from, to, async (page) => {
+      const first = page.rows[0]?.sequence ?? Math.min(to, page.lastSequence) + 1;
+      if (first > from) this.#options.feeder.tellTrackerGap(tracker, first - 1);
+      tracker.ahead = page.rows;
+    });
+  }
+
+  #read(tracker: Tracker, from: number, to: number, then: (page: LogPage) => Promise<void>): void {
+    tracker.reading = true;
+    const range: ReadRange = {
+      topicId: tracker.topic.id,
+      fromSequence: from,
+      toSequence: to,
+      rowsMax: READ_ROWS_MAX,
+      bytesMax: CHUNK_BYTES_MAX,
+      order: 'asc',
+    };
+    const goOn = (): void => {
+      tracker.reading = false;
+      this.give(tracker);
+    };
+    this.#options
+      .read(range)
+      .then((page) => (tracker.state === 'ended' ? undefined : then(page)))
+      .then(goOn, (error: unknown) => {
+        this.#options.onReadFailed(tracker, error);
+        setTimeout(goOn, READ_RETRY_MS);
+      });
+  }
+}
+
+/** The session with the fewest deliveries that has room for one more; null: none has. */
+function leastBusy(batches: readonly Batch[], row: LogRow): Batch | null {
+  let best: Batch | null = null;
+  for (const batch of batches) {
+    const { member, tracker } = batch.subscription;
+    if (member === null || tracker === null) continue;
+    // The only session's window was entered when the message was sent for the first time.
+    if (tracker.cursor.sole === null && member.held >= member.inFlightMax) continue;
+    if (batch.deliveries.length >= CHUNK_ROWS_MAX) continue;
+    if (batch.bytes > 0 && batch.bytes + rowBytes(row) > CHUNK_BYTES_MAX) continue;
+    if (best === null || member.held < (best.subscription.member?.held ?? 0)) best = batch;
+  }
+  return best;
+}
+
+/** The lowest sequence that waits behind another of its key; Infinity: none does. */
+function firstParked({ cursor }: Tracker): number {
+  if (cursor.parked === 0) return Number.POSITIVE_INFINITY;
+  const parked = cursor.entries().filter(({ state }) => state === 'parked');
+  return parked.reduce((least, { sequence }) => Math.min(least, sequence), Infinity);
+}
+
+/** Rows that follow what was delivered; null: they must be read. */
+function nextRows(tracker: Tracker): readonly LogRow[] | null {
+  const next = tracker.cursor.delivered + 1;
+  const chunk = tracker.topic.cache.find(next);
+  if (chunk !== undefined) return chunk.rows.slice(next - chunk.first);
+  const at = tracker.ahead.findIndex((row) => row.sequence === next);
+  tracker.ahead = at < 0 ? [] : tracker.ahead.slice(at);
+  return at < 0 ? null : tracker.ahead;
+}

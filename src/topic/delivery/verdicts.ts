@@ -1,0 +1,117 @@
+/**
+ * What sessions say of their deliveries (ack, nack, extend, reject): from the link to the cursor, and the
+ * answer back. Of a durable subscription it is given after the save that contains the verdict.
+ */
+import type { Clock } from '../../core/clock.js';
+import type { WorkerLinkEnd } from '../../thread/link.js';
+import type { AckOp, VerdictOp } from '../../thread/ops.js';
+import {
+  ACK_BY_ID,
+  ACK_CUMULATIVE,
+  packAcked,
+  packFailed,
+  VERDICT_EXTEND,
+  VERDICT_NACK,
+} from '../../thread/ops.js';
+import type { Saves } from '../log/saves.js';
+import type { Judge } from '../state/subscription.js';
+import type { Topics } from '../state/topics.js';
+import type { Deadlines } from './deadlines.js';
+import type { Feeder } from './feeder.js';
+import type { Giver } from './giver.js';
+
+export interface VerdictsOptions {
+  topics: Topics;
+  feeder: Feeder;
+  giver: Giver;
+  deadlines: Deadlines;
+  saves: Saves;
+  clock: Clock;
+}
+
+type Target = Pick<AckOp, 'request' | 'session' | 'subscription' | 'topicNo'>;
+
+/** changed: it is to be saved. noted: taken, without a change. unknown: no such delivery. */
+type Outcome = 'changed' | 'noted' | 'unknown';
+
+export class Verdicts {
+  readonly #options: VerdictsOptions;
+
+  constructor(options: VerdictsOptions) {
+    this.#options = options;
+  }
+
+  /** From ACK. Unknown, foreign, settled and future deliveries get one answer and change nothing. */
+  ack(link: WorkerLinkEnd, op: AckOp): void {
+    const nowMs = this.#options.clock.monotonic();
+    const judge = this.#judge(link, op, nowMs);
+    this.#answer(link, op, judge, judge === null ? 'unknown' : acked(judge, op, nowMs));
+    if (judge === null) return;
+    const { subscription, tracker, member } = judge;
+    // A window that has room again is all that an ack can bring about.
+    if (tracker.cursor.sole === member) this.#options.feeder.pump(subscription);
+    else this.#options.giver.later(tracker);
+  }
+
+  /** From VERDICT; answered as an ACK is. */
+  take(link: WorkerLinkEnd, op: VerdictOp): void {
+    const nowMs = this.#options.clock.monotonic();
+    const judge = this.#judge(link, op, nowMs);
+    this.#answer(link, op, judge, judge === null ? 'unknown' : judged(judge, op, nowMs));
+    if (judge === null) return;
+    this.#options.giver.later(judge.tracker);
+    this.#options.deadlines.schedule(judge.tracker);
+  }
+
+  #judge(link: WorkerLinkEnd, op: Target, nowMs: number): Judge | null {
+    const topic = this.#options.topics.byNo(op.topicNo);
+    return topic?.subscriptionOf(link, op.subscription)?.judging(nowMs) ?? null;
+  }
+
+  #answer(link: WorkerLinkEnd, op: Target, judge: Judge | null, outcome: Outcome): void {
+    const { request, session } = op;
+    if (judge === null || outcome === 'unknown') {
+      const code = 'unknown_delivery';
+      const detail = 'no such delivery to this session, or it is settled';
+      packFailed(link.writer, { request, session, code, detail, field: null });
+      link.scheduleFlush();
+      return;
+    }
+    const { tracker } = judge;
+    if (request !== 0 && outcome === 'changed' && tracker.durable !== null) {
+      tracker.answers.push({ link, request });
+    } else if (request !== 0) {
+      packAcked(link.writer, request);
+      link.scheduleFlush();
+    }
+    if (outcome === 'changed') this.#options.saves.changed(tracker);
+  }
+}
+
+function acked({ subscription, tracker, member }: Judge, op: AckOp, nowMs: number): Outcome {
+  const { cursor } = tracker;
+  const isById = op.kind === ACK_BY_ID && op.messageId !== null;
+  const sequence = isById ? subscription.sequenceOf(op.messageId ?? new Uint8Array()) : op.sequence;
+  if (subscription.fellOut(sequence)) return 'noted';
+  if (sequence < 1) return 'unknown';
+  const isTaken =
+    op.kind === ACK_CUMULATIVE
+      ? cursor.settleUpTo(member, sequence, nowMs)
+      : cursor.settle(member, sequence, nowMs);
+  return isTaken ? 'changed' : 'unknown';
+}
+
+function judged({ subscription, tracker, member }: Judge, op: VerdictOp, nowMs: number): Outcome {
+  const { cursor } = tracker;
+  const { messageId, ms, reason } = op;
+  const sequence = messageId === null ? op.sequence : subscription.sequenceOf(messageId);
+  if (sequence < 1) return 'unknown';
+  if (op.verdict === VERDICT_EXTEND) {
+    return cursor.extend(member, sequence, ms, nowMs) ? 'noted' : 'unknown';
+  }
+  const isTaken =
+    op.verdict === VERDICT_NACK
+      ? cursor.nack(member, sequence, { delayMs: ms, reason }, nowMs)
+      : cursor.reject(member, sequence, reason, nowMs);
+  return isTaken ? 'changed' : 'unknown';
+}

@@ -1,0 +1,125 @@
+/**
+ * Finds what other nodes did: every second the heads of all subscribed topics are read from the log with
+ * one query, and with another the terms of the durable subscriptions that are held here. It sees
+ * messages that nobody announced (a lost last one shows in no gap), topics that were deleted elsewhere,
+ * and subscriptions that were taken over or deleted there, also while nothing is delivered.
+ */
+import type { Clock } from '../../core/clock.js';
+import type { LogState, TopicRecord } from '../../log/contract/message-log.js';
+import type { LostTerm, SubscriptionStore } from '../../log/contract/subscription-store.js';
+import type { Durables } from '../state/durables.js';
+import type { Topic } from '../state/topic.js';
+import type { Topics } from '../state/topics.js';
+import type { Tracker } from '../state/tracker.js';
+
+const PERIOD_MS = 1_000;
+/** Of topics in one query. */
+const IDS_MAX = 1_000;
+/** Of subscriptions in one query. */
+const HELD_MAX = 10_000;
+
+export interface HeadLog {
+  readonly state: LogState;
+  heads(topicIds: readonly number[]): Promise<Map<number, TopicRecord>>;
+  readonly subscriptions: Pick<SubscriptionStore, 'lost'>;
+}
+
+export interface HeadCheckOptions {
+  clock: Clock;
+  log: HeadLog;
+  topics: Topics;
+  durables: Durables;
+  onLost: (tracker: Tracker, why: LostTerm['why']) => void;
+  /** Takes in what other nodes gave back to those that are held here. */
+  redriven: () => Promise<void>;
+  onHead: (topic: Topic, record: TopicRecord) => void;
+  onGone: (topic: Topic) => void;
+  /** A check was answered by a log that is open. */
+  onWell: () => void;
+  /** A check failed; the next one comes. */
+  onFailed: (error: unknown) => void;
+}
+
+export class HeadCheck {
+  readonly #options: HeadCheckOptions;
+  #checkedAtMs: number | null = null;
+  #timer: NodeJS.Timeout | null = null;
+  #state: 'idle' | 'checking' | 'again' = 'idle';
+
+  constructor(options: HeadCheckOptions) {
+    this.#options = options;
+  }
+
+  /** Since the last check that was answered, ms; null: none yet. */
+  get sinceMs(): number | null {
+    const { clock } = this.#options;
+    return this.#checkedAtMs === null ? null : Math.round(clock.monotonic() - this.#checkedAtMs);
+  }
+
+  start(): void {
+    this.now();
+    this.#timer = setInterval(() => this.now(), PERIOD_MS);
+  }
+
+  stop(): void {
+    if (this.#timer !== null) clearInterval(this.#timer);
+    this.#timer = null;
+  }
+
+  /** Checks at once; while a check is under way, once more after it. */
+  now(): void {
+    if (this.#state !== 'idle') {
+      this.#state = 'again';
+      return;
+    }
+    this.#state = 'checking';
+    this.#check()
+      .then(() => {
+        this.#checkedAtMs = this.#options.clock.monotonic();
+        if (this.#options.log.state === 'open') this.#options.onWell();
+      })
+      .catch(this.#options.onFailed)
+      .finally(() => {
+        const again = this.#state === 'again';
+        this.#state = 'idle';
+        if (again) this.now();
+      });
+  }
+
+  /** Terms first: who has lost a subscription is given nothing more. */
+  async #check(): Promise<void> {
+    await this.#checkTerms();
+    await this.#options.redriven();
+    await this.#checkHeads();
+  }
+
+  async #checkTerms(): Promise<void> {
+    const { subscriptions } = this.#options.log;
+    const held = new Map<number, Tracker>();
+    for (const tracker of this.#options.durables.all()) {
+      if (tracker.durable !== null) held.set(tracker.durable.id, tracker);
+    }
+    const terms = [...held.values()].flatMap(({ durable }) => durable ?? []);
+    for (let from = 0; from < terms.length; from += HELD_MAX) {
+      const lost = await subscriptions.lost(terms.slice(from, from + HELD_MAX));
+      for (const { id, why } of lost) {
+        const tracker = held.get(id);
+        if (tracker !== undefined && tracker.state !== 'ended') this.#options.onLost(tracker, why);
+      }
+    }
+  }
+
+  async #checkHeads(): Promise<void> {
+    const subscribed = [...this.#options.topics.values()].filter((t) => t.subscriptions.size > 0);
+    // Also for none: the log is asked as a publish would ask it.
+    for (let from = 0; from === 0 || from < subscribed.length; from += IDS_MAX) {
+      const some = subscribed.slice(from, from + IDS_MAX);
+      const records = await this.#options.log.heads(some.map((topic) => topic.id));
+      for (const topic of some) {
+        const record = records.get(topic.id);
+        if (record === undefined) this.#options.onGone(topic);
+        else this.#options.onHead(topic, record);
+      }
+    }
+  }
+}

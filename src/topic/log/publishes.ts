@@ -1,0 +1,247 @@
+/**
+ * Publishes on their way: from the link into the log, and their outcomes back. A publish is one
+ * object from PUBLISH to its answer; everything else is per batch.
+ */
+import type { Clock } from '../../core/clock.js';
+import type { ErrorCode } from '../../core/errors.js';
+import { RequestError } from '../../core/errors.js';
+import type { Limits } from '../../core/limits.js';
+import type { LogRow } from '../../core/message.js';
+import { makeUuidV7 } from '../../core/uuid.js';
+import type {
+  FirstResult,
+  MessageLog,
+  PendingAppend,
+  TopicCommit,
+} from '../../log/contract/message-log.js';
+import type { WorkerLinkEnd } from '../../thread/link.js';
+import type { PublishOp } from '../../thread/ops.js';
+import { packDeferred, packFailed, packPublished } from '../../thread/ops.js';
+import type { Rate } from '../state/rate.js';
+import type { Topic } from '../state/topic.js';
+import type { Topics } from '../state/topics.js';
+import { TopicWaits, type WaitingPublish } from './topic-waits.js';
+import { DEFER_TURNS, Turns } from './turns.js';
+
+/** One publish between PUBLISH and its answer; it is what the log gives back. */
+export class PublishUnderWay implements PendingAppend {
+  readonly link: WorkerLinkEnd;
+  readonly publication: PublishOp;
+  readonly topic: Topic;
+  readonly topicId: number;
+  readonly messageId: Uint8Array;
+
+  constructor(link: WorkerLinkEnd, publication: PublishOp, topic: Topic, messageId: Uint8Array) {
+    this.link = link;
+    this.publication = publication;
+    this.topic = topic;
+    this.topicId = topic.id;
+    this.messageId = messageId;
+  }
+}
+
+/** The place of a deferred publish that waits. */
+const NOT_IN_LOG = { sequence: 0, publishedAtMs: 0, messageId: new Uint8Array(16) };
+
+const DEFERS_LANE = 'defers';
+
+export interface PublishesOptions {
+  log: MessageLog<PublishUnderWay>;
+  topics: Topics;
+  clock: Clock;
+  limits: Pick<Limits, 'delayMsMax'>;
+  published: Rate;
+  /** What was committed, for fan-out. */
+  onCommitted: (topic: Topic, rows: LogRow[]) => void;
+  onTopicGone: (topic: Topic) => void;
+  /** What is no RequestError is a bug: the thread must not go on. */
+  onBug: (error: unknown) => void;
+}
+
+export class Publishes {
+  readonly #options: PublishesOptions;
+  readonly #waits: TopicWaits;
+  readonly #turns = new Turns(DEFER_TURNS);
+
+  /** Deferred publishes with a dedupe key that are being taken in, the last of each key. */
+  readonly #deferring = new Map<string, Promise<void>>();
+
+  constructor(options: PublishesOptions) {
+    this.#options = options;
+    this.#waits = new TopicWaits({
+      find: (tenant, name) => options.topics.find(tenant, name),
+      onFound: (topic, waiting) => this.#found(topic, waiting),
+      onMissing: (error, waiting) => this.#missing(error, waiting),
+    });
+  }
+
+  /** From PUBLISH. The caller flushes the log after the last of the turn. */
+  take(link: WorkerLinkEnd, tenant: string, op: PublishOp): void {
+    const topic = this.#options.topics.known(tenant, op.topic);
+    if (topic !== undefined && !this.#waits.has(op.topic)) this.#append(link, topic, op);
+    else this.#waits.add({ link, tenant, op });
+  }
+
+  committed(commit: TopicCommit<PublishUnderWay>): void {
+    const { appends, firstSequence, publishedAtMs } = commit;
+    const topic = appends[0]?.topic;
+    if (topic === undefined) return;
+    const subscribers = topic.subscriptions.size;
+    for (let i = 0; i < appends.length; i++) {
+      const append = appends[i];
+      if (append === undefined) continue;
+      packPublished(append.link.writer, {
+        request: append.publication.request,
+        duplicate: false,
+        sequence: firstSequence + i,
+        publishedAtMs,
+        subscribers,
+        messageId: append.messageId,
+        epoch: topic.epoch,
+      });
+      append.link.scheduleFlush();
+    }
+    this.#options.published.add(appends.length);
+    if (subscribers > 0) this.#options.onCommitted(topic, rowsOf(commit));
+    else topic.head = Math.max(topic.head, firstSequence + appends.length - 1);
+  }
+
+  /** It repeats one that is in the log, or waits in the outbox. */
+  duplicate(append: PublishUnderWay, first: FirstResult): void {
+    const { link, publication, topic } = append;
+    if (first.sequence === 0) this.#repeatsDeferred(link, publication, first);
+    else this.#repeatsPublished(link, publication, { topic, first });
+  }
+
+  failed(append: PublishUnderWay, code: ErrorCode, detail: string): void {
+    const { link, publication: op, topic } = append;
+    if (code !== 'topic_not_found') {
+      this.#fail(link, op, code, detail);
+      return;
+    }
+    // Deleted elsewhere, and perhaps made again: its name is looked up before that is said.
+    this.#options.onTopicGone(topic);
+    this.#waits.add({ link, tenant: topic.tenant, op });
+  }
+
+  #append(link: WorkerLinkEnd, topic: Topic, op: PublishOp): void {
+    if (op.delayMs > 0 || op.deliverAtMs > 0) {
+      this.#defer(link, topic, op);
+      return;
+    }
+    const messageId = makeUuidV7(this.#options.clock.now(), topic.idTag);
+    this.#options.log.append(new PublishUnderWay(link, op, topic, messageId));
+  }
+
+  #found(topic: Topic, waiting: readonly WaitingPublish[]): void {
+    for (const { link, op } of waiting) this.#append(link, topic, op);
+    this.#options.log.flush();
+  }
+
+  #missing(error: unknown, waiting: readonly WaitingPublish[]): void {
+    for (const { link, op } of waiting) {
+      if (error === null) this.#fail(link, op, 'topic_not_found', 'topic not found', 'topic');
+      else this.#failWith(link, op, error);
+    }
+  }
+
+  /** Those with the same dedupe key one after another: of two in one batch the first is the first. */
+  #defer(link: WorkerLinkEnd, topic: Topic, op: PublishOp): void {
+    const { clock, limits } = this.#options;
+    if (op.deliverAtMs - clock.now() > limits.delayMsMax) {
+      const detail = `deliver_at is more than ${limits.delayMsMax} ms away (DELAY_MS_MAX)`;
+      this.#fail(link, op, 'invalid_field', detail, 'deliver_at');
+      return;
+    }
+    const key = op.dedupeKey === null ? null : `${topic.id} ${op.dedupeKey}`;
+    const before = key === null ? undefined : this.#deferring.get(key);
+    const run = (): Promise<void> => this.#deferNow(link, topic, op);
+    const current = before === undefined ? run() : before.then(run);
+    if (key === null) return;
+    this.#deferring.set(key, current);
+    void current.then(() => {
+      if (this.#deferring.get(key) === current) this.#deferring.delete(key);
+    });
+  }
+
+  /** Never rejects. */
+  #deferNow(link: WorkerLinkEnd, topic: Topic, op: PublishOp): Promise<void> {
+    const { delayMs, deliverAtMs } = op;
+    const { tenant, id: topicId } = topic;
+    const request = { tenant, topicId, publication: op, delayMs, deliverAtMs };
+    const deferred = this.#turns.run(DEFERS_LANE, () => this.#options.log.defer(request));
+    return deferred.then(
+      ({ record, first }) => {
+        if (record !== null) {
+          const { id, deliverAtMs: dueAtMs } = record;
+          packDeferred(link.writer, {
+            ...{ request: op.request, duplicate: false, deferredId: id, deliverAtMs: dueAtMs },
+            ...NOT_IN_LOG,
+          });
+          link.scheduleFlush();
+        } else if (first.deferred === null) this.#repeatsPublished(link, op, { topic, first });
+        else this.#repeatsDeferred(link, op, first);
+      },
+      (error: unknown) => this.#failWith(link, op, error),
+    );
+  }
+
+  #repeatsDeferred(
+    link: WorkerLinkEnd,
+    { request }: PublishOp,
+    { sequence, publishedAtMs, messageId, deferred }: FirstResult,
+  ): void {
+    const deferredId = deferred?.id ?? 0;
+    const deliverAtMs = deferred?.deliverAtMs ?? 0;
+    const place = { sequence, publishedAtMs, messageId };
+    packDeferred(link.writer, { request, duplicate: true, deferredId, deliverAtMs, ...place });
+    link.scheduleFlush();
+  }
+
+  #repeatsPublished(
+    link: WorkerLinkEnd,
+    { request }: PublishOp,
+    { topic, first }: { topic: Topic; first: FirstResult },
+  ): void {
+    const { sequence, publishedAtMs, messageId } = first;
+    packPublished(link.writer, {
+      ...{ request, duplicate: true, sequence, publishedAtMs, messageId },
+      subscribers: topic.subscriptions.size,
+      epoch: topic.epoch,
+    });
+    link.scheduleFlush();
+  }
+
+  #failWith(link: WorkerLinkEnd, op: PublishOp, error: unknown): void {
+    if (error instanceof RequestError) {
+      this.#fail(link, op, error.code, error.message, error.field ?? null);
+    } else {
+      this.#options.onBug(error);
+    }
+  }
+
+  #fail(
+    link: WorkerLinkEnd,
+    op: PublishOp,
+    code: ErrorCode,
+    detail: string,
+    field: string | null = null,
+  ): void {
+    packFailed(link.writer, { request: op.request, session: 0, code, detail, field });
+    link.scheduleFlush();
+  }
+}
+
+function rowsOf(commit: TopicCommit<PublishUnderWay>): LogRow[] {
+  const { firstSequence, publishedAtMs } = commit;
+  return commit.appends.map(({ messageId, publication }, i) => ({
+    sequence: firstSequence + i,
+    messageId,
+    publishedAtMs,
+    contentType: publication.contentType,
+    payload: publication.payload,
+    key: publication.key,
+    headers: publication.headers,
+    expiresAtMs: publication.ttlMs === 0 ? 0 : publishedAtMs + publication.ttlMs,
+  }));
+}

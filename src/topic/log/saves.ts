@@ -1,0 +1,362 @@
+/**
+ * Stores what changed in cursors in a while, some of it at a time when it is much, in transactions of
+ * a bounded size, one under way at a time. A save that failed is repeated as it was, unless the log fell
+ * back; verdicts are answered after the save that contains them, and never when another has taken the
+ * subscription over.
+ */
+import { backoffMs } from '../../core/backoff.js';
+import type { Clock } from '../../core/clock.js';
+import type { Entry } from '../../core/cursor-entry.js';
+import { RequestError } from '../../core/errors.js';
+import type { LogRow } from '../../core/message.js';
+import type {
+  DeadLetterDraft,
+  DeliveryRecord,
+  EphemeralSave,
+  FailureRecord,
+  MissingMessage,
+  SubscriptionSave,
+  SubscriptionStore,
+} from '../../log/contract/subscription-store.js';
+import type { WorkerLinkEnd } from '../../thread/link.js';
+import { packAcked, packFailed } from '../../thread/ops.js';
+import type { Tracker } from '../state/tracker.js';
+
+const SAVE_INTERVAL_MS = 250;
+/**
+ * Beyond so many cursors the interval is divided: a thousand of them stored at once take the database and
+ * this thread 20 ms, in which publishes wait.
+ */
+const SLICE_CURSORS_MIN = 64;
+const SLICES = 10;
+const SLICE_MS = SAVE_INTERVAL_MS / SLICES;
+/** When somebody waits to be told that a verdict is stored. */
+const ANSWER_INTERVAL_MS = 10;
+/** Changes in one transaction, give or take one cursor's: more would hold up the thread. */
+const CHANGES_MAX = 5_000;
+const RETRY = { firstMs: 100, capMs: 2_000 };
+
+const CLOSE_SHARE = 1 / 6;
+
+/** Subscriptions, and the verdicts among it that wait for their answer. */
+export interface Unsaved {
+  cursors: number;
+  acks: number;
+}
+
+export interface SavesOptions {
+  store: SubscriptionStore;
+  clock: Clock;
+  /** Another node or worker has taken it over, or it was deleted. */
+  onLost: (tracker: Tracker) => void;
+  /** Messages that were given up are nowhere any more: nobody will find a dead letter of them. */
+  onMissing: (tracker: Tracker, sequences: readonly number[]) => void;
+  /** A durable one was stored. */
+  onStored: (tracker: Tracker) => void;
+  /** A save failed; it is repeated, or its subscription is given up. */
+  onFailed: (error: unknown) => void;
+}
+
+interface Answer {
+  link: WorkerLinkEnd;
+  request: number;
+}
+
+/** One subscription's part of a transaction. */
+interface Part {
+  tracker: Tracker;
+  durable: SubscriptionSave | null;
+  ephemeral: EphemeralSave | null;
+  answers: Answer[];
+  /** Given up, and nowhere any more. */
+  missing: number[];
+}
+
+export class Saves {
+  readonly #options: SavesOptions;
+  /** Who changed first is first. */
+  readonly #dirty = new Set<Tracker>();
+  /** Those with verdicts that wait for their answer. */
+  readonly #asked = new Set<Tracker>();
+  #timer: NodeJS.Timeout | null = null;
+  #timerMs = Number.POSITIVE_INFINITY;
+  #underWay: Promise<void> | null = null;
+  /** Taken, and neither stored nor refused yet. */
+  readonly #inHand = new Set<Part>();
+  #state: 'open' | 'closed' = 'open';
+
+  constructor(options: SavesOptions) {
+    this.#options = options;
+  }
+
+  /** To be called when the cursor may have changed. */
+  changed(tracker: Tracker): void {
+    const { changes } = tracker.cursor;
+    if (tracker.durable === null) {
+      if (changes.failures.length > 0 && !isTraced(tracker)) changes.failures = [];
+      if (!hasFailures(tracker)) changes.clear();
+    }
+    if (changes.isEmpty && tracker.answers.length === 0) return;
+    this.#dirty.add(tracker);
+    if (tracker.answers.length > 0) {
+      this.#asked.add(tracker);
+      this.#schedule(ANSWER_INTERVAL_MS);
+    } else {
+      this.#schedule(this.#dirty.size > SLICE_CURSORS_MIN ? SLICE_MS : SAVE_INTERVAL_MS);
+    }
+  }
+
+  /**
+   * Other messages have, or will have, the sequences above `upTo`: what is in hand of it and is repeated must
+   * not say that it has gone past them. What follows is of its next save.
+   */
+  fellBack(tracker: Tracker, upTo: number): void {
+    for (const { tracker: of, durable } of this.#inHand) {
+      if (of !== tracker || durable === null || durable.delivered <= upTo) continue;
+      durable.ackFloor = Math.min(durable.ackFloor, upTo);
+      durable.settled = [];
+      durable.delivered = durable.ackFloor;
+    }
+  }
+
+  /** Resolves once everything that had changed by now is stored, or was refused. */
+  async flush(): Promise<void> {
+    await this.#storeSome(() => [...this.#dirty]);
+  }
+
+  /** Stores those that `choose` gives when nothing else is under way; what it leaves is stored soon. */
+  async #storeSome(choose: () => readonly Tracker[]): Promise<void> {
+    while (this.#underWay !== null) await this.#underWay;
+    const chosen = choose();
+    if (chosen.length === 0) return;
+    const isAll = chosen.length === this.#dirty.size;
+    this.#underWay = this.#storeAll(chosen);
+    await this.#underWay;
+    this.#underWay = null;
+    if (!isAll) this.#schedule(SLICE_MS);
+  }
+
+  /** Whoever waits for an answer, and of the others those that changed first. */
+  readonly #due = (): readonly Tracker[] => {
+    const due = new Set(this.#asked);
+    const count = due.size + Math.max(SLICE_CURSORS_MIN, Math.ceil(this.#dirty.size / SLICES));
+    for (const tracker of this.#dirty) {
+      if (due.size >= count) break;
+      due.add(tracker);
+    }
+    return [...due];
+  };
+
+  /** What changes after a cursor's part was taken is of the next save. */
+  async #storeAll(trackers: readonly Tracker[]): Promise<void> {
+    let parts: Part[] = [];
+    let changes = 0;
+    for (const tracker of trackers) {
+      this.#dirty.delete(tracker);
+      this.#asked.delete(tracker);
+      changes += 1 + tracker.cursor.changes.size;
+      parts.push(this.#part(tracker));
+      if (changes < CHANGES_MAX) continue;
+      await this.#store(parts);
+      parts = [];
+      changes = 0;
+    }
+    if (parts.length > 0) await this.#store(parts);
+  }
+
+  /**
+   * Stores what has changed, as long as that takes no longer than a part of the node's time to end, since
+   * the acceptors have had most of it; then gives up, and says what was not stored.
+   */
+  async close(shutdownMs: number): Promise<Unsaved> {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    const withinMs = shutdownMs * CLOSE_SHARE;
+    const timeout = new Promise<void>((resolve) => setTimeout(resolve, withinMs).unref());
+    await Promise.race([this.flush(), timeout]);
+    this.#state = 'closed';
+    return this.#unsaved();
+  }
+
+  #unsaved(): Unsaved {
+    const dirty = [...this.#dirty];
+    const answers = [...dirty, ...this.#inHand].map((one) => one.answers.length);
+    return {
+      cursors: new Set([...dirty, ...[...this.#inHand].map(({ tracker }) => tracker)]).size,
+      acks: answers.reduce((sum, n) => sum + n, 0),
+    };
+  }
+
+  #schedule(afterMs: number): void {
+    if (afterMs >= this.#timerMs) return;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timerMs = afterMs;
+    this.#timer = setTimeout(this.#timeout, afterMs);
+  }
+
+  /** A field of its own: a closure in #schedule would cost every ack its context. */
+  readonly #timeout = (): void => {
+    this.#timer = null;
+    this.#timerMs = Number.POSITIVE_INFINITY;
+    void this.#storeSome(this.#due);
+  };
+
+  #part(tracker: Tracker): Part {
+    const { durable, topic, cursor, answers } = tracker;
+    const { clock } = this.#options;
+    const { changes } = cursor;
+    const wallMs = clock.now() - clock.monotonic();
+    const deadLetters = changes.deadLetters.map(
+      (one): DeadLetterDraft => ({
+        ...one,
+        ...rowOf(tracker, one.sequence),
+        firstFailedAtMs: Math.round(one.firstFailedAtMs + wallMs),
+        lastFailedAtMs: Math.round(one.lastFailedAtMs + wallMs),
+      }),
+    );
+    const failures = changes.failures.map(
+      (one): FailureRecord => ({ ...one, atMs: Math.round(one.atMs + wallMs) }),
+    );
+    const { id: topicId } = topic;
+    const { settled: settledDeliveries } = changes;
+    let part: Part;
+    if (durable === null) {
+      const session = tracker.sessionName;
+      const { returned } = changes;
+      const ephemeral = { topicId, session, deadLetters, failures, settledDeliveries, returned };
+      part = { tracker, durable: null, ephemeral, answers, missing: [] };
+    } else {
+      const { ackWaitMs, maxDeliver } = cursor.rule;
+      // Field by field: a spread costs microseconds, and there may be a thousand of these at once.
+      const save: SubscriptionSave = {
+        topicId,
+        deadLetters,
+        failures,
+        settledDeliveries,
+        id: durable.id,
+        term: durable.term,
+        ackFloor: cursor.floor,
+        settled: cursor.settledRanges,
+        delivered: cursor.delivered,
+        settings: { ackWaitMs, maxDeliver, ordering: cursor.ordering },
+        paused: tracker.state === 'paused',
+        deliveries: [...changes.deliveries.values()].map((entry) => recordOf(entry, wallMs)),
+        dropDeliveries: changes.dropDeliveries,
+      };
+      part = { tracker, durable: save, ephemeral: null, answers, missing: [] };
+    }
+    tracker.answers = [];
+    tracker.saving++;
+    changes.clear();
+    return part;
+  }
+
+  async #store(parts: readonly Part[]): Promise<void> {
+    for (const part of parts) this.#inHand.add(part);
+    const { store, clock, onFailed } = this.#options;
+    const durable = parts.filter((part) => part.durable !== null);
+    const saves = durable.flatMap((part) => part.durable ?? []);
+    const ephemeral = parts.filter((part) => part.ephemeral !== null);
+    for (let attempt = 1; this.#state === 'open'; attempt++) {
+      try {
+        // Stored once more after a later part has failed, they find the same ones missing.
+        for (const part of durable) part.missing = [];
+        const onMissing = ({ id, sequence }: MissingMessage): unknown =>
+          durable.find((part) => part.durable?.id === id)?.missing.push(sequence);
+        const lost = new Set(saves.length === 0 ? [] : await store.save(saves, onMissing));
+        for (let one = ephemeral[0]; one?.ephemeral != null; one = ephemeral[0]) {
+          const missing: number[] = [];
+          one.missing = missing;
+          await store.saveEphemeral(one.ephemeral, (sequence) => missing.push(sequence));
+          ephemeral.shift();
+        }
+        this.#stored(parts, lost);
+        return;
+      } catch (error) {
+        onFailed(error);
+        if (error instanceof RequestError && error.code === 'message_refused') {
+          await this.#apart(parts);
+          return;
+        }
+        await new Promise((resolve) =>
+          setTimeout(resolve, backoffMs(attempt, RETRY, clock.random)),
+        );
+      }
+    }
+  }
+
+  /**
+   * What the database refuses, and always will, costs its own subscription. Sessions of a durable one are
+   * told that they have it no more, nothing of it is settled, and who subscribes again is given it again.
+   * One that ends with its session goes on: it is told that what it gave up is nowhere.
+   */
+  async #apart(parts: readonly Part[]): Promise<void> {
+    if (parts.length > 1) {
+      for (const part of parts) await this.#store([part]);
+      return;
+    }
+    for (const part of parts) {
+      part.missing = part.ephemeral?.deadLetters.map(({ sequence }) => sequence) ?? [];
+    }
+    this.#stored(parts, new Set(parts.flatMap(({ durable }) => durable?.id ?? [])));
+  }
+
+  #stored(parts: readonly Part[], lost: ReadonlySet<number>): void {
+    for (const part of parts) {
+      const { tracker, durable, ephemeral, answers, missing } = part;
+      this.#inHand.delete(part);
+      tracker.saving--;
+      tracker.saves++;
+      const isLost = durable !== null && lost.has(durable.id);
+      const given = (durable ?? ephemeral)?.deadLetters.length ?? 0;
+      if (!isLost) tracker.topic.counts.dead_lettered += given - missing.length;
+      for (const { link, request } of answers) {
+        if (isLost) refuse(link, request);
+        else packAcked(link.writer, request);
+        link.scheduleFlush();
+      }
+      if (missing.length > 0 && !isLost) this.#options.onMissing(tracker, missing);
+      if (durable === null || tracker.state === 'ended') continue;
+      if (isLost) this.#options.onLost(tracker);
+      else this.#options.onStored(tracker);
+    }
+  }
+}
+
+function refuse(link: WorkerLinkEnd, request: number): void {
+  const detail = 'the subscription was taken over or deleted';
+  packFailed(link.writer, { request, session: 0, code: 'unknown_delivery', detail, field: null });
+}
+
+/**
+ * A session that never acknowledges fails every delivery, every time: its dead letters are stored, each
+ * failure on the way there is not.
+ */
+function isTraced({ subscriptions }: Tracker): boolean {
+  for (const subscription of subscriptions) if (subscription.isWindowed) return true;
+  return false;
+}
+
+function hasFailures({ cursor }: Tracker): boolean {
+  const { deadLetters, failures, settled, returned } = cursor.changes;
+  return deadLetters.length + failures.length + settled.length + returned.length > 0;
+}
+
+/** The message of a delivery that was given up, if it is still at hand. */
+function rowOf({ topic, rows }: Tracker, sequence: number): { row?: LogRow } {
+  const chunk = topic.cache.find(sequence);
+  const row = chunk?.rows[sequence - chunk.first] ?? rows.get(sequence);
+  return row === undefined ? {} : { row };
+}
+
+function recordOf(entry: Entry, wallMs: number): DeliveryRecord {
+  const { sequence, attempts, dueAtMs, firstFailedAtMs, lastError, redriven } = entry;
+  return {
+    sequence,
+    attempts,
+    // Held by now: what it is due at would be the time it was granted.
+    dueAtMs: Math.round((entry.state === 'held' ? entry.sentAtMs : dueAtMs) + wallMs),
+    firstFailedAtMs: Number.isNaN(firstFailedAtMs) ? 0 : Math.round(firstFailedAtMs + wallMs),
+    lastError,
+    redriven,
+  };
+}

@@ -1,0 +1,160 @@
+/**
+ * The durable subscriptions that this worker holds: taken from the store when the first session comes,
+ * given up once the last has gone and everything is saved. One tracker each, whoever asks.
+ */
+import type { Clock } from '../../core/clock.js';
+import { newEntry } from '../../core/cursor-entry.js';
+import type { Limits } from '../../core/limits.js';
+import type {
+  DeadLetterRecord,
+  DeliveryRecord,
+  SubscriptionRecord,
+  SubscriptionSettings,
+  SubscriptionStore,
+} from '../../log/contract/subscription-store.js';
+import type { Topic } from './topic.js';
+import { Tracker } from './tracker.js';
+
+export interface DurablesOptions {
+  store: SubscriptionStore;
+  clock: Clock;
+  limits: Pick<Limits, 'parkedMax'>;
+}
+
+/** What a durable subscription is made with when it is not there. */
+export interface InitialSubscription {
+  settings: SubscriptionSettings;
+  cursor: number;
+}
+
+export class Durables {
+  readonly #options: DurablesOptions;
+  readonly #held = new Map<string, Tracker>();
+  readonly #taking = new Map<string, Promise<Tracker>>();
+
+  constructor(options: DurablesOptions) {
+    this.#options = options;
+  }
+
+  /** Undefined: nobody here has a session with it. */
+  held(topicId: number, name: string): Tracker | undefined {
+    return this.#held.get(keyOf(topicId, name));
+  }
+
+  all(): Iterable<Tracker> {
+    return this.#held.values();
+  }
+
+  ofTopic(topic: Topic): Tracker[] {
+    return [...this.#held.values()].filter((tracker) => tracker.topic === topic);
+  }
+
+  /**
+   * Uses it: held, or taken from the store under a new term; made with `initial` when it is not there.
+   * It is kept at least until `use` has ended, which may find it ended by somebody else.
+   */
+  async with<T>(
+    topic: Topic,
+    name: string,
+    initial: InitialSubscription,
+    use: (tracker: Tracker) => Promise<T>,
+  ): Promise<T> {
+    const tracker = await this.#take(topic, name, initial);
+    tracker.users++;
+    try {
+      return await use(tracker);
+    } finally {
+      tracker.users--;
+      this.giveUp(tracker);
+    }
+  }
+
+  #take(topic: Topic, name: string, initial: InitialSubscription): Promise<Tracker> {
+    const key = keyOf(topic.id, name);
+    const held = this.#held.get(key);
+    if (held !== undefined) return Promise.resolve(held);
+    const taking = this.#taking.get(key);
+    if (taking !== undefined) return taking;
+    const taken = this.#options.store
+      .take(topic.id, name, initial)
+      .then(({ record, deliveries }) => {
+        const tracker = this.#makeTracker(topic, record, deliveries);
+        this.#held.set(key, tracker);
+        return tracker;
+      })
+      .finally(() => this.#taking.delete(key));
+    this.#taking.set(key, taken);
+    return taken;
+  }
+
+  /** Lets it go if nobody has it open and nothing of it is to be saved: the store has it all. */
+  giveUp(tracker: Tracker): void {
+    if (tracker.state === 'ended' || tracker.users > 0) return;
+    if (tracker.subscriptions.size > 0 || tracker.saving > 0) return;
+    if (!tracker.cursor.changes.isEmpty) return;
+    this.end(tracker);
+  }
+
+  /** It is not this worker's any more. */
+  end(tracker: Tracker): void {
+    tracker.state = 'ended';
+    const key = keyOf(tracker.topic.id, tracker.name ?? '');
+    if (this.#held.get(key) === tracker) this.#held.delete(key);
+  }
+
+  /** A dead letter that was redriven: null when nobody has its subscription open, or it is known. */
+  async redriven(record: DeadLetterRecord): Promise<Tracker | null> {
+    // One that is being taken may have read its deliveries before.
+    await this.#taking.get(keyOf(record.topicId, record.subscription ?? ''))?.catch(() => null);
+    const tracker = this.held(record.topicId, record.subscription ?? '');
+    return tracker !== undefined && addRedriven(tracker, record.row.sequence) ? tracker : null;
+  }
+
+  #makeTracker(
+    topic: Topic,
+    record: SubscriptionRecord,
+    deliveries: readonly DeliveryRecord[],
+  ): Tracker {
+    const { clock, limits } = this.#options;
+    const { id, name, term, createdAtMs, settings, ackFloor, settled, delivered } = record;
+    const tracker = new Tracker({
+      topic,
+      durable: { id, name, term, createdAtMs },
+      rule: settings,
+      ordering: settings.ordering,
+      parkedMax: limits.parkedMax,
+      random: clock.random,
+      ackFloor,
+      settled,
+      delivered,
+    });
+    if (record.paused) tracker.state = 'paused';
+    const toMonotonic = clock.monotonic() - clock.now();
+    for (const delivery of deliveries) {
+      const entry = newEntry(delivery.sequence);
+      entry.attempts = delivery.attempts;
+      entry.dueAtMs = delivery.dueAtMs + toMonotonic;
+      if (delivery.firstFailedAtMs > 0) {
+        entry.firstFailedAtMs = delivery.firstFailedAtMs + toMonotonic;
+      }
+      entry.lastError = delivery.lastError;
+      entry.redriven = delivery.redriven;
+      entry.stored = true;
+      entry.state = 'waiting';
+      tracker.cursor.restore(entry);
+    }
+    return tracker;
+  }
+}
+
+/** False: it is known already. */
+export function addRedriven(tracker: Tracker, sequence: number): boolean {
+  const entry = newEntry(sequence);
+  entry.redriven = true;
+  entry.stored = true;
+  return tracker.cursor.restore(entry);
+}
+
+function keyOf(topicId: number, name: string): string {
+  return `${topicId}/${name}`;
+}

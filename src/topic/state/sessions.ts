@@ -1,0 +1,79 @@
+/**
+ * The sessions of all acceptors that have, or are getting, subscriptions here. It tells a subscribe
+ * that was answered by the log after its session ended, and ends what a session leaves behind. Who has
+ * nothing here and asks for nothing is forgotten.
+ */
+import type { WorkerLinkEnd } from '../../thread/link.js';
+import type { SubscribeOp, UnsubscribeOp } from '../../thread/ops.js';
+import type { Subscription } from './subscription.js';
+import { numberKey } from './topic.js';
+
+/** A subscribe or unsubscribe that is not answered. */
+export interface Ask {
+  readonly link: WorkerLinkEnd;
+  readonly tenant: string;
+  readonly op: SubscribeOp | UnsubscribeOp;
+}
+
+/** What one session has here; `ended` once its SESSION_ENDED came. */
+export interface SessionEntry {
+  readonly key: number;
+  state: 'open' | 'ended';
+  readonly subscriptions: Set<Subscription>;
+  /**
+   * By topic: the first is under way, the others follow one after another. Null: nothing is asked. An
+   * idle session is kept small.
+   */
+  asks: Map<string, Ask[]> | null;
+}
+
+/** What ends with a session: what it has, and what it asked for and was not begun. */
+export interface LeftBehind {
+  subscriptions: Subscription[];
+  asks: Ask[];
+}
+
+export class Sessions {
+  readonly #entries = new Map<number, SessionEntry>();
+
+  /** How many are known. */
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /** Made at the first subscribe. */
+  entry(link: WorkerLinkEnd, session: number): SessionEntry {
+    const key = numberKey(link, session);
+    const known = this.#entries.get(key);
+    if (known !== undefined) return known;
+    const entry: SessionEntry = { key, state: 'open', subscriptions: new Set(), asks: null };
+    this.#entries.set(key, entry);
+    return entry;
+  }
+
+  /** To be called when it has one less, of either. */
+  forgetIdle(entry: SessionEntry): void {
+    if (entry.asks !== null || entry.subscriptions.size > 0) return;
+    if (this.#entries.get(entry.key) === entry) this.#entries.delete(entry.key);
+  }
+
+  end(link: WorkerLinkEnd, session: number): LeftBehind {
+    return this.#end(numberKey(link, session));
+  }
+
+  /** The acceptor's thread is gone, and all its sessions; nobody waits for answers. */
+  endAll(link: WorkerLinkEnd): Subscription[] {
+    const from = numberKey(link, 0);
+    const keys = [...this.#entries.keys()].filter((key) => key >= from && key < from + 2 ** 32);
+    return keys.flatMap((key) => this.#end(key).subscriptions);
+  }
+
+  #end(key: number): LeftBehind {
+    const entry = this.#entries.get(key);
+    if (entry === undefined) return { subscriptions: [], asks: [] };
+    this.#entries.delete(key);
+    entry.state = 'ended';
+    const asks = [...(entry.asks?.values() ?? [])].flatMap((ofTopic) => ofTopic.splice(1));
+    return { subscriptions: [...entry.subscriptions], asks };
+  }
+}

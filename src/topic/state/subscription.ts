@@ -1,0 +1,273 @@
+/**
+ * One session's interest in one topic: how far it was sent, its window, and how it is fed. The state is
+ * named:
+ *   group     in the group of its (acceptor, encoding); what it was sent is the group's
+ *   paging    fed pages from the hot cache or the log, one under way at most
+ *   refused   its socket took no more (LEFT); waits for DRAINED
+ *   shared    given messages one by one, as one of several sessions of a durable subscription
+ *   ended     gone; what still comes for it is ignored
+ */
+import { type Entry, Member } from '../../core/cursor-entry.js';
+import type { LogRow } from '../../core/message.js';
+import type { WorkerLinkEnd } from '../../thread/link.js';
+import type { Encoding } from '../../thread/ops.js';
+import { DeliveryIds } from './delivery-ids.js';
+import type { Group } from './group.js';
+import type { RowsAhead } from './pager.js';
+import type { Topic } from './topic.js';
+import type { Tracker } from './tracker.js';
+
+/** Deliveries a session without a window has tracked: they are redelivered, and its first ack finds them. */
+export const TRACKED_MAX = 256;
+/** Ids remembered of pages: above the largest window, so that none in flight is forgotten. */
+const PAGE_IDS_MAX = 1_280;
+
+export type SubscriptionState = 'group' | 'paging' | 'refused' | 'shared' | 'ended';
+
+/** Where a page under way stands: none, asked of the log, or sent and not answered by DRAINED. */
+export type PageState = 'none' | 'reading' | 'sent';
+
+/** Consecutive rows on their way to one session. */
+export interface Page {
+  rows: readonly LogRow[];
+  /** Sequence of the last one. */
+  last: number;
+  /** Some of them have a time to live. */
+  expires: boolean;
+}
+
+export interface SubscriptionOptions {
+  link: WorkerLinkEnd;
+  session: number;
+  /** The acceptor's number of it. */
+  number: number;
+  topic: Topic;
+  encoding: Encoding;
+  ack: 'explicit' | 'none';
+  /** null: no window until the first ack, then `inFlightMaxDefault`. */
+  maxInFlight: number | null;
+  inFlightMaxDefault: number;
+  /** null: ephemeral, without acknowledgements. */
+  tracker: Tracker | null;
+  /** What the names of this worker's sessions begin with. */
+  origin: string;
+  /** Last sequence that is not to be delivered. */
+  delivered: number;
+}
+
+/** Who may judge deliveries: one for each such subscription, made once. */
+export interface Judge {
+  readonly subscription: Subscription;
+  readonly tracker: Tracker;
+  readonly member: Member;
+}
+
+export class Subscription {
+  readonly link: WorkerLinkEnd;
+  readonly session: number;
+  readonly number: number;
+  readonly topic: Topic;
+  readonly encoding: Encoding;
+  readonly ack: 'explicit' | 'none';
+  readonly tracker: Tracker | null;
+  /** Its part in the tracker's cursor. */
+  readonly member: Member | null;
+  state: SubscriptionState = 'paging';
+  page: PageState = 'none';
+  /** See ops.ts, DELIVER. */
+  round = 0;
+  /** The group it is in; null in every other state. */
+  group: Group | null = null;
+  /** What was read of the log beyond what it was sent. */
+  ahead: RowsAhead | null = null;
+  /** It has waited for more acks before the next page. */
+  hasTrickled = false;
+  /** CAUGHT_UP is sent when `delivered` reaches this; Infinity: never, or already. */
+  caughtUpAt = Number.POSITIVE_INFINITY;
+  /** What the GIVE under way holds; null: none is. */
+  giving: Entry[] | null = null;
+  /** A PROBE is under way. */
+  probing = false;
+  /** The only one of its session to this topic: the others' frames say which they are of. */
+  isAlone = true;
+  readonly #origin: string;
+  readonly #inFlightMax: number;
+  #isWindowed: boolean;
+  #delivered: number;
+  /** Up to here deliveries fell out of tracking before the first ack came. */
+  #untrackedUpTo = 0;
+  /** Made when there is something to remember. */
+  #ids: DeliveryIds | null = null;
+  /** Null: it judges nothing. */
+  readonly #judge: Judge | null;
+
+  constructor(options: SubscriptionOptions) {
+    const { tracker, ack } = options;
+    this.link = options.link;
+    this.session = options.session;
+    this.#origin = options.origin;
+    this.number = options.number;
+    this.topic = options.topic;
+    this.encoding = options.encoding;
+    this.ack = ack;
+    this.tracker = tracker;
+    this.#delivered = options.delivered;
+    this.#inFlightMax = options.maxInFlight ?? options.inFlightMaxDefault;
+    this.#isWindowed = tracker !== null && ack === 'explicit' && options.maxInFlight !== null;
+    this.member =
+      tracker === null
+        ? null
+        : new Member({
+            name: this.sessionName,
+            inFlightMax: ack === 'none' ? Number.POSITIVE_INFINITY : this.#inFlightMax,
+            ackWaitMs: tracker.cursor.rule.ackWaitMs,
+          });
+    const { member } = this;
+    const judges = ack === 'explicit' && tracker !== null && member !== null;
+    this.#judge = judges ? { subscription: this, tracker, member } : null;
+  }
+
+  /** Opaque, for the trace of failures; unique for ever. Made on demand: an idle session needs none. */
+  get sessionName(): string {
+    return `${this.#origin}/${this.link.acceptor}/${this.session}`;
+  }
+
+  /** Last sequence handed towards the socket for the first time. */
+  get delivered(): number {
+    if (this.group !== null) return this.group.cursor;
+    if (this.state === 'shared' && this.tracker !== null) return this.tracker.cursor.delivered;
+    return this.#delivered;
+  }
+
+  set delivered(sequence: number) {
+    this.#delivered = sequence;
+  }
+
+  /** It has acknowledged, or said that it will. */
+  get isWindowed(): boolean {
+    return this.#isWindowed;
+  }
+
+  /** Last sequence the window admits now; Infinity without a window. */
+  get fullAt(): number {
+    if (!this.#isWindowed || this.tracker === null) return Number.POSITIVE_INFINITY;
+    return this.tracker.cursor.fullAt(this.#inFlightMax);
+  }
+
+  /** How many more deliveries the window admits; Infinity without a window. */
+  get room(): number {
+    return this.fullAt - this.delivered;
+  }
+
+  /** Delivered and not settled, as far as it is tracked. */
+  get inFlight(): number {
+    if (this.tracker === null) return 0;
+    const { cursor, sole } = this.tracker;
+    if (sole !== this) return this.member?.held ?? 0;
+    return cursor.inFlight + this.delivered - cursor.delivered;
+  }
+
+  /** Whether the feeder must leave it alone: it is not fed, or fed otherwise, or not yet. */
+  get isHeldBack(): boolean {
+    const { tracker } = this;
+    if (tracker === null) return false;
+    return tracker.state !== 'fed' || tracker.sole !== this || tracker.cursor.hasReturning;
+  }
+
+  /** A page went out; the topic remembers only the newest ids. */
+  sentPage({ rows, last, expires }: Page, nowMs: number): void {
+    this.#delivered = last;
+    this.remember(rows);
+    if (this.tracker === null) return;
+    this.tracker.sent(last, nowMs);
+    this.settleUnacknowledged(nowMs);
+    if (!expires) return;
+    const wallMs = this.topic.clock.now();
+    for (const row of rows) {
+      if (row.expiresAtMs !== 0 && row.expiresAtMs <= wallMs)
+        this.tracker.cursor.skip(row.sequence);
+    }
+  }
+
+  /** Ids of messages that were sent to it alone. */
+  remember(rows: readonly LogRow[]): void {
+    if (this.ack !== 'explicit') return;
+    this.#ids ??= new DeliveryIds(PAGE_IDS_MAX);
+    this.#ids.add(rows);
+  }
+
+  /** Left its group: what the group sent it counts as sent now at the latest. */
+  leftGroup(cursor: number): void {
+    this.#delivered = cursor;
+    this.tracker?.sent(cursor, this.topic.clock.monotonic());
+  }
+
+  /** Its socket has nothing after `sequence`, whatever was handed towards it. */
+  wasSentUpTo(sequence: number): void {
+    this.#delivered = sequence;
+    if (this.tracker === null || this.member === null) return;
+    const { cursor, sole } = this.tracker;
+    cursor.unsend(this.member, sequence);
+    if (sole !== this) return;
+    // What was settled as sent, without an acknowledgement, is to be sent after all.
+    if (cursor.floor > sequence) cursor.seek(sequence);
+    this.#delivered = cursor.delivered;
+  }
+
+  /**
+   * Without acknowledgements what was sent is settled, of what is given one by one what the socket is
+   * known to have taken (see Giver); without a window the oldest fall out, unless
+   * they are given one by one: that is never more than a window, and what is parked was not sent.
+   */
+  settleUnacknowledged(nowMs: number): void {
+    const { tracker, member } = this;
+    if (tracker === null || member === null) return;
+    if (this.ack === 'none') tracker.cursor.settlePlain(nowMs);
+    else if (!this.#isWindowed && tracker.sole === this) {
+      this.topic.counts.untracked += tracker.cursor.trackNewest(TRACKED_MAX);
+    }
+  }
+
+  /** The sequence of a delivered message; 0 when no such delivery is known. */
+  sequenceOf(messageId: Uint8Array): number {
+    const sequence = this.#ids?.find(messageId) ?? 0;
+    return sequence !== 0 ? sequence : this.topic.ids.find(messageId);
+  }
+
+  /**
+   * Before a verdict: the cursor knows all that was sent, and a window is open from now on. Null: the
+   * session cannot judge deliveries.
+   */
+  judging(nowMs: number): Judge | null {
+    const judge = this.#judge;
+    if (judge === null) return null;
+    if (this.group !== null) judge.tracker.cursor.sentUpTo(this.group.cursor);
+    if (!this.#isWindowed) this.#openWindow(judge.tracker, nowMs);
+    return judge;
+  }
+
+  /** Whether a delivery fell out of tracking before the window was opened: its ack changes nothing. */
+  fellOut(sequence: number): boolean {
+    return sequence > 0 && sequence <= this.#untrackedUpTo;
+  }
+
+  /** The log no longer has what was next: goes on after `sequence`. */
+  passOver(sequence: number): void {
+    this.#delivered = Math.max(this.#delivered, sequence);
+  }
+
+  /** Goes on after `sequence` with nothing in flight: a seek, or the log's head fell back. */
+  seek(sequence: number): void {
+    this.#delivered = sequence;
+    this.ahead = null;
+    this.giving = null;
+    this.#ids?.clear();
+  }
+
+  #openWindow(tracker: Tracker, nowMs: number): void {
+    this.settleUnacknowledged(nowMs);
+    this.#isWindowed = true;
+    this.#untrackedUpTo = tracker.cursor.floor;
+    this.group?.windowOpened(this);
+  }
+}

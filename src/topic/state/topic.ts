@@ -1,0 +1,108 @@
+/**
+ * A topic as its worker holds it: its place in the log, its hot cache, its subscriptions and groups.
+ * Only data and the rules that keep it consistent; what is done with it stands in commits.ts,
+ * feeder.ts and subscribing.ts.
+ */
+import type { Clock } from '../../core/clock.js';
+import { idTag } from '../../core/id-tag.js';
+import type { LogRow } from '../../core/message.js';
+import type { TopicRecord } from '../../log/contract/message-log.js';
+import type { WorkerLinkEnd } from '../../thread/link.js';
+import type { Encoding } from '../../thread/ops.js';
+import type { DeliveryCounts } from './delivery-counts.js';
+import { DeliveryIds } from './delivery-ids.js';
+import { Group } from './group.js';
+import type { HotCacheBudget } from './hot-cache.js';
+import { HotCache } from './hot-cache.js';
+import type { Subscription } from './subscription.js';
+import type { Tracker } from './tracker.js';
+
+/** Ids of the newest messages remembered for acks by id: twice the largest window. */
+const IDS_MAX = 2_048;
+
+export class Topic {
+  /** Short number for the link; never used again by this thread. */
+  readonly no: number;
+  readonly tenant: string;
+  readonly name: string;
+  readonly id: number;
+  readonly idTag: number;
+  epoch: string;
+  /**
+   * Highest sequence that fan-out has handled: with subscriptions, every message up to it was given
+   * to the groups or can be paged; without, just the highest known.
+   */
+  head: number;
+  /** Committed rows above head + 1, in order, until the gap before them was read. */
+  ahead: LogRow[] = [];
+  /** The head that is being repaired up to; 0: no repair under way. */
+  repairUpTo = 0;
+  readonly cache: HotCache;
+  readonly ids = new DeliveryIds(IDS_MAX);
+  readonly subscriptions = new Map<number, Subscription>();
+  readonly groups: Group[] = [];
+  /** Subscriptions at the head that are not in their group yet. */
+  readonly atHead = new Set<Subscription>();
+  /** Durable subscriptions whose messages are given one by one. */
+  readonly shared = new Set<Tracker>();
+  readonly clock: Clock;
+  /** Of all topics of the worker together. */
+  readonly counts: DeliveryCounts;
+
+  constructor(
+    no: number,
+    record: TopicRecord,
+    epoch: string,
+    { budget, clock, counts }: { budget: HotCacheBudget; clock: Clock; counts: DeliveryCounts },
+  ) {
+    this.clock = clock;
+    this.counts = counts;
+    this.no = no;
+    this.tenant = record.tenant;
+    this.name = record.name;
+    this.id = record.id;
+    this.idTag = idTag(record.id);
+    this.epoch = epoch;
+    this.head = record.lastSequence;
+    this.cache = new HotCache(budget);
+  }
+
+  /** The group for an acceptor and encoding, made at the head when it is not there. */
+  groupOf(link: WorkerLinkEnd, encoding: Encoding): Group {
+    const known = this.groups.find((g) => g.link === link && g.encoding === encoding);
+    if (known !== undefined) {
+      if (known.size === 0) known.cursor = this.head;
+      return known;
+    }
+    const group = new Group({ link, topicNo: this.no, encoding, cursor: this.head });
+    this.groups.push(group);
+    return group;
+  }
+
+  remember(subscription: Subscription): void {
+    this.subscriptions.set(numberKey(subscription.link, subscription.number), subscription);
+  }
+
+  /** By the acceptor's number of it; undefined when it is not one of this topic. */
+  subscriptionOf(link: WorkerLinkEnd, number: number): Subscription | undefined {
+    return this.subscriptions.get(numberKey(link, number));
+  }
+
+  /** Ends a subscription's place here; the caller tells whoever must be told. */
+  forget(subscription: Subscription): void {
+    subscription.group?.leave(subscription);
+    subscription.state = 'ended';
+    this.atHead.delete(subscription);
+    this.subscriptions.delete(numberKey(subscription.link, subscription.number));
+    if (this.subscriptions.size > 0) return;
+    this.cache.clear();
+    this.ids.clear();
+    this.ahead = [];
+    this.groups.length = 0;
+  }
+}
+
+/** One number for an acceptor (below 2^21) and its number of a session or subscription (below 2^32). */
+export function numberKey(link: WorkerLinkEnd, number: number): number {
+  return link.acceptor * 2 ** 32 + number;
+}

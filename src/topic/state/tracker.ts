@@ -1,0 +1,133 @@
+/**
+ * What is tracked of a subscription with acknowledgements: its cursor and the sessions that take part.
+ * An ephemeral subscription has one session and lives as long as it; a durable one is shared by the
+ * sessions that name it and is taken from the store.
+ */
+import type { SequenceRange } from '../../core/ack-floor.js';
+import { Cursor } from '../../core/cursor.js';
+import type { Member } from '../../core/cursor-entry.js';
+import type { Ordering } from '../../core/cursor-ledger.js';
+import type { LogRow } from '../../core/message.js';
+import type { RedeliveryRule } from '../../core/redelivery.js';
+import { SendTimes } from '../../core/send-times.js';
+import type { WorkerLinkEnd } from '../../thread/link.js';
+import type { Subscription } from './subscription.js';
+import type { Topic } from './topic.js';
+
+/** What the store knows a durable subscription by. */
+export interface DurableIdentity {
+  id: number;
+  name: string;
+  term: number;
+  createdAtMs: number;
+}
+
+export interface TrackerOptions {
+  topic: Topic;
+  durable: DurableIdentity | null;
+  rule: RedeliveryRule;
+  ordering: Ordering;
+  /** Of an order by key: how many may wait behind another of their key. */
+  parkedMax: number;
+  random: () => number;
+  ackFloor: number;
+  settled?: readonly SequenceRange[];
+  delivered?: number;
+}
+
+export class Tracker {
+  readonly topic: Topic;
+  readonly cursor: Cursor;
+  readonly durable: DurableIdentity | null;
+  readonly parkedMax: number;
+  readonly subscriptions = new Set<Subscription>();
+  /** Of an ephemeral one, also when it has ended: the store knows it by that. */
+  sessionName = '';
+  /** fed: its sessions are given messages; paused: they are not; ended: gone. */
+  state: 'fed' | 'paused' | 'ended' = 'fed';
+  /** One session has it to itself. */
+  exclusive: Subscription | null = null;
+  /** Rows that were read for entries that wait to be given. */
+  readonly rows = new Map<number, LogRow>();
+  /** Rows that were read and not given yet, consecutive. */
+  ahead: LogRow[] = [];
+  /** A read of the log is under way for it. */
+  reading = false;
+  /** When its deadlines are looked at, monotonic ms. */
+  wakeAtMs = Number.POSITIVE_INFINITY;
+  /** Who works with it without being one of its sessions. */
+  users = 0;
+  /** Saves of it that are not answered. */
+  saving = 0;
+  /** Saves of it that were answered. */
+  saves = 0;
+  /** Verdicts whose answers wait for the save that contains them. */
+  answers: { link: WorkerLinkEnd; request: number }[] = [];
+  readonly #sendTimes = new SendTimes();
+
+  constructor(options: TrackerOptions) {
+    this.topic = options.topic;
+    this.durable = options.durable;
+    this.parkedMax = options.parkedMax;
+    this.cursor = new Cursor({ ...options, sentAtMs: (sequence) => this.#sentAtMs(sequence) });
+  }
+
+  get name(): string | null {
+    return this.durable?.name ?? null;
+  }
+
+  /** The session that gets every message without entries; null: they are given one by one. */
+  get sole(): Subscription | null {
+    const { sole } = this.cursor;
+    if (sole === null) return null;
+    for (const subscription of this.subscriptions) {
+      if (subscription.member === sole) return subscription;
+    }
+    return null;
+  }
+
+  subscriptionOf(member: Member): Subscription | undefined {
+    for (const one of this.subscriptions) if (one.member === member) return one;
+    return undefined;
+  }
+
+  /** Goes on after `sequence` with nothing in flight. */
+  seek(sequence: number): void {
+    this.cursor.seek(sequence);
+    this.#sendTimes.rewind(sequence);
+    this.ahead = [];
+    this.rows.clear();
+    for (const subscription of this.subscriptions) subscription.seek(sequence);
+  }
+
+  /** First attempts up to here went out to the only session. */
+  sent(sequence: number, nowMs: number): void {
+    if (sequence > this.#sendTimes.last) this.#sendTimes.sent(sequence, nowMs);
+    this.cursor.sentUpTo(sequence);
+  }
+
+  /** Takes over what the group sent to the only session since. */
+  sync(nowMs: number): void {
+    const { sole } = this;
+    if (sole === null) return;
+    this.cursor.sentUpTo(sole.delivered);
+    sole.settleUnacknowledged(nowMs);
+  }
+
+  /** When the lowest delivery that is not settled was sent, monotonic ms; null: there is none. */
+  oldestSentAtMs(): number | null {
+    const sequence = this.cursor.oldestUnsettled;
+    if (sequence === null) return null;
+    const entry = this.cursor.entry(sequence);
+    if (entry === undefined) return this.#sentAtMs(sequence);
+    if (!Number.isNaN(entry.firstFailedAtMs)) return entry.firstFailedAtMs;
+    // Ready or parked: not sent here yet.
+    return entry.holders.length === 0 ? null : entry.sentAtMs;
+  }
+
+  #sentAtMs(sequence: number): number {
+    if (sequence <= this.#sendTimes.last) return this.#sendTimes.at(sequence);
+    const group = this.sole?.group;
+    return group == null ? Number.NEGATIVE_INFINITY : group.sendTimes.at(sequence);
+  }
+}

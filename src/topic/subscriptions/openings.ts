@@ -1,0 +1,308 @@
+/**
+ * How a subscription is opened: the topic is found or made, its head read, a durable one taken from the
+ * store. Between any two of these the session may end or the topic go; then it is given up.
+ */
+import type { Clock } from '../../core/clock.js';
+import { RequestError } from '../../core/errors.js';
+import type { Limits } from '../../core/limits.js';
+import type { MessageLog, TopicRecord } from '../../log/contract/message-log.js';
+import type { WorkerLinkEnd } from '../../thread/link.js';
+import type { SubscribeOp, SubscribeOptions } from '../../thread/ops.js';
+import { packSubscribed } from '../../thread/ops.js';
+import type { Commits } from '../delivery/commits.js';
+import type { Delivery } from '../delivery/delivery.js';
+import type { FoldedReads } from '../log/folded-reads.js';
+import type { PublishUnderWay } from '../log/publishes.js';
+import type { Turns } from '../log/turns.js';
+import type { SessionEntry } from '../state/sessions.js';
+import { Subscription } from '../state/subscription.js';
+import type { Topic } from '../state/topic.js';
+import type { Topics } from '../state/topics.js';
+import { Tracker } from '../state/tracker.js';
+import type { StartAnswer } from './start-position.js';
+import { startPosition } from './start-position.js';
+
+export interface OpeningsOptions {
+  log: MessageLog<PublishUnderWay>;
+  topics: Topics;
+  heads: FoldedReads<number, TopicRecord>;
+  /** For what is asked of the log for one session alone; its lane is the session. */
+  turns: Turns;
+  commits: Commits;
+  delivery: Delivery;
+  clock: Clock;
+  limits: Limits;
+  /** Of this node and worker: the names of sessions in traces begin with it. */
+  origin: string;
+  onTopicGone: (topic: Topic) => void;
+  /** Another session takes the durable subscription for itself. */
+  onTakeOver: (loser: Subscription) => void;
+}
+
+/** A subscribe as it came. */
+interface Request {
+  link: WorkerLinkEnd;
+  tenant: string;
+  op: SubscribeOp;
+}
+
+/** A subscribe whose topic was found. */
+interface Opening {
+  topic: Topic;
+  record: TopicRecord;
+  op: SubscribeOp;
+  entry: SessionEntry;
+}
+
+export class Openings {
+  readonly #options: OpeningsOptions;
+
+  constructor(options: OpeningsOptions) {
+    this.#options = options;
+  }
+
+  /** Opens it and tells the session; rejects with RequestError, or with a bug. */
+  async open(entry: SessionEntry, { link, tenant, op }: Request): Promise<void> {
+    const topic = await this.#findOrCreate(tenant, op, entry);
+    checkOpen(entry);
+    const record = await this.#options.heads.read(topic.id);
+    if (record === null) {
+      this.#options.onTopicGone(topic);
+      throw topicNotFound();
+    }
+    const opening = { topic, record, op, entry };
+    this.#checkWanted(opening);
+    this.#options.commits.headSeen(topic, record.lastSequence);
+    if (op.options.name === null) await this.#openEphemeral(link, opening);
+    else await this.#openNamed(link, op.options.name, opening);
+  }
+
+  /** Throws when its session has ended meanwhile, or its topic has gone. */
+  #checkWanted({ entry, topic }: Opening): void {
+    checkOpen(entry);
+    if (this.#options.topics.byNo(topic.no) !== topic) throw topicNotFound();
+  }
+
+  async #openEphemeral(link: WorkerLinkEnd, opening: Opening): Promise<void> {
+    const { topic, op } = opening;
+    const answer =
+      op.options.start.from === 'time'
+        ? await this.#inTurn(opening, () => this.#start(opening))
+        : await this.#start(opening);
+    this.#checkWanted(opening);
+    const { clock, limits } = this.#options;
+    const tracker =
+      op.options.ack === 'none'
+        ? null
+        : new Tracker({
+            topic,
+            durable: null,
+            rule: this.#settings(op),
+            ordering: op.options.ordering,
+            parkedMax: limits.parkedMax,
+            random: clock.random,
+            ackFloor: answer.cursor,
+          });
+    this.#attach(link, opening, tracker, answer);
+  }
+
+  /** One that somebody has open needs nothing of the log. */
+  #openNamed(link: WorkerLinkEnd, name: string, opening: Opening): Promise<void> {
+    const isHeld = this.#options.delivery.durables.held(opening.topic.id, name) !== undefined;
+    const open = (): Promise<void> => this.#openDurable(link, name, opening);
+    return isHeld ? open() : this.#inTurn(opening, open);
+  }
+
+  /** What waits for its turn may have become pointless by then. */
+  #inTurn<T>(opening: Opening, ask: () => Promise<T>): Promise<T> {
+    return this.#options.turns.run(opening.entry.key, () => {
+      this.#checkWanted(opening);
+      return ask();
+    });
+  }
+
+  /** `start` and the settings count when it is made; later it goes on from its cursor. */
+  async #openDurable(link: WorkerLinkEnd, name: string, opening: Opening): Promise<void> {
+    const { log } = this.#options;
+    const { durables } = this.#options.delivery;
+    const { topic, op, record } = opening;
+    const { exclusive } = op.options;
+    const isThere =
+      durables.held(topic.id, name) !== undefined ||
+      (await log.subscriptions.find(topic.id, name)) !== null;
+    this.#checkWanted(opening);
+    const initial = isThere ? null : await this.#start(opening);
+    this.#checkWanted(opening);
+    const settings = { ...this.#settings(op), ordering: op.options.ordering };
+    const cursor = initial?.cursor ?? Math.max(topic.head, record.lastSequence);
+    await durables.with(topic, name, { settings, cursor }, async (tracker) => {
+      this.#checkWanted(opening);
+      if (tracker.state === 'ended') {
+        throw new RequestError('busy', 'the subscription is being taken over', 'subscription');
+      }
+      if (exclusive) this.#takeOver(tracker);
+      else if (tracker.exclusive !== null) {
+        const detail = 'a session has this subscription to itself; "exclusive" takes it over';
+        throw new RequestError('subscription_in_use', detail, 'subscription');
+      }
+      this.#attach(link, opening, tracker, initial ?? goOn(tracker, opening));
+    });
+  }
+
+  #takeOver(tracker: Tracker): void {
+    for (const other of [...tracker.subscriptions]) this.#options.onTakeOver(other);
+  }
+
+  #attach(
+    link: WorkerLinkEnd,
+    { topic, record, op, entry }: Opening,
+    tracker: Tracker | null,
+    answer: StartAnswer,
+  ): void {
+    const { limits, origin } = this.#options;
+    const { attachments } = this.#options.delivery;
+    const subscription = new Subscription({
+      link,
+      session: op.session,
+      number: op.subscription,
+      topic,
+      encoding: op.encoding,
+      ack: op.options.ack,
+      maxInFlight: op.options.maxInFlight,
+      inFlightMaxDefault: limits.inFlightMax,
+      tracker,
+      origin,
+      delivered: tracker?.cursor.delivered ?? answer.cursor,
+    });
+    const head = Math.max(topic.head, record.lastSequence);
+    if (op.options.name !== null || op.options.start.from !== 'latest') {
+      subscription.caughtUpAt = head;
+    }
+    if (tracker !== null && op.options.exclusive) tracker.exclusive = subscription;
+    topic.remember(subscription);
+    entry.subscriptions.add(subscription);
+    tellSubscribed(subscription, op.request, answer, head);
+    attachments.attach(subscription, entry);
+  }
+
+  #settings({ options }: SubscribeOp): { ackWaitMs: number; maxDeliver: number } {
+    const { ackWaitMs, maxDeliver } = this.#options.limits;
+    return {
+      ackWaitMs: options.ackWaitMs ?? ackWaitMs,
+      maxDeliver: options.maxDeliver ?? maxDeliver,
+    };
+  }
+
+  /** Where `start` is now; throws `bad_cursor`. */
+  async position(topic: Topic, asked: SubscribeOptions['start']): Promise<StartAnswer> {
+    const record = await this.#options.heads.read(topic.id);
+    if (record === null) throw topicNotFound();
+    return this.#position(topic, record, asked);
+  }
+
+  #start({ topic, record, op }: Opening): Promise<StartAnswer> {
+    return this.#position(topic, record, op.options.start);
+  }
+
+  async #position(
+    topic: Topic,
+    record: TopicRecord,
+    asked: SubscribeOptions['start'],
+  ): Promise<StartAnswer> {
+    const start = await this.#resolveStart(topic, asked);
+    const head = Math.max(topic.head, record.lastSequence);
+    const { firstSequence } = record;
+    const { id: topicId, epoch } = topic;
+    const common = await this.#common(topic, start);
+    return startPosition({ start, topicId, epoch, common, firstSequence, head });
+  }
+
+  /** What the epoch that is asked for has in common with this one. */
+  async #common(
+    { id: topicId, epoch: current }: Topic,
+    start: Parameters<typeof startPosition>[0]['start'],
+  ): Promise<number | null> {
+    const epoch = start.from === 'sequence' ? start.epoch : null;
+    if (epoch === null || epoch === current) return Number.POSITIVE_INFINITY;
+    const [common = null] = await this.#options.log.commonUpTo([{ topicId, epoch }]);
+    return common;
+  }
+
+  async #findOrCreate(tenant: string, op: SubscribeOp, entry: SessionEntry): Promise<Topic> {
+    const found = await this.#options.topics.find(tenant, op.topic);
+    if (found !== null) return found;
+    checkOpen(entry);
+    if (!op.options.create) throw topicNotFound();
+    const { log, topics, turns } = this.#options;
+    return turns.run(entry.key, async () => {
+      checkOpen(entry);
+      return topics.met((await log.createTopic(tenant, op.topic, null)).topic);
+    });
+  }
+
+  async #resolveStart(
+    topic: Topic,
+    start: SubscribeOptions['start'],
+  ): Promise<Parameters<typeof startPosition>[0]['start']> {
+    if (start.from !== 'time') return start;
+    const sequence = await this.#options.log.sequenceAt(topic.id, start.timeMs);
+    return { from: 'sequence', sequence: Math.min(sequence, topic.head + 1), epoch: null };
+  }
+}
+
+/** `head`: which may be further than fan-out has come. */
+export function tellSubscribed(
+  subscription: Subscription,
+  request: number,
+  answer: StartAnswer,
+  head = subscription.topic.head,
+): void {
+  const { link, topic, number } = subscription;
+  packSubscribed(link.writer, {
+    request,
+    subscription: number,
+    topicNo: topic.no,
+    idTag: topic.idTag,
+    sequence: head,
+    delivered: request === 0 ? answer.cursor : subscription.delivered,
+    epoch: topic.epoch,
+    recovered: answer.recovered,
+    gap: answer.gap,
+  });
+  link.scheduleFlush();
+}
+
+function checkOpen(entry: SessionEntry): void {
+  if (entry.state === 'ended') throw sessionGone();
+}
+
+/** Nobody reads it; it gives back what the acceptor keeps for the answer. */
+export function sessionGone(): RequestError {
+  return new RequestError('subscription_gone', 'the session has ended');
+}
+
+function topicNotFound(): RequestError {
+  return new RequestError('topic_not_found', 'topic not found', 'topic');
+}
+
+/** Where a durable subscription goes on: what retention or a failover took from it is told. */
+function goOn(tracker: Tracker, { topic, record }: Opening): StartAnswer {
+  const { cursor } = tracker;
+  const head = Math.max(topic.head, record.lastSequence);
+  if (cursor.delivered > head) {
+    const gap = { from: head + 1, to: cursor.delivered, reason: 'failover' };
+    tracker.seek(Math.min(cursor.floor, head));
+    return { cursor: cursor.delivered, recovered: false, gap };
+  }
+  const oldest = Math.min(record.firstSequence - 1, head);
+  const from = cursor.floor + 1;
+  // With sessions there, all are told what is missing when its turn comes: some of it they may hold.
+  const isTold = from > oldest || tracker.subscriptions.size > 0;
+  if (isTold) return { cursor: cursor.delivered, recovered: true, gap: null };
+  cursor.passOver(oldest);
+  return {
+    cursor: cursor.delivered,
+    recovered: false,
+    gap: { from, to: oldest, reason: 'retention' },
+  };
+}

@@ -1,0 +1,65 @@
+/** Where a new subscription starts, and what of the asked position could not be given. Pure. */
+import { isEpochOf } from '../../core/epoch.js';
+import { RequestError } from '../../core/errors.js';
+
+export interface StartQuestion {
+  start:
+    | { from: 'latest' }
+    | { from: 'earliest' }
+    | { from: 'sequence'; sequence: number; epoch: string | null };
+  topicId: number;
+  epoch: string;
+  /**
+   * The last sequence that means the same message in the epoch that was asked for and in this one; null:
+   * nothing is known of that epoch.
+   */
+  common: number | null;
+  firstSequence: number;
+  head: number;
+}
+
+export interface StartAnswer {
+  /** Last sequence that is not delivered. */
+  cursor: number;
+  /** null: nothing was asked for that could be missing. */
+  recovered: boolean | null;
+  gap: { from: number; to: number; reason: string } | null;
+}
+
+/**
+ * At a position of another incarnation. What it had above what both have in common is no more: those
+ * sequences are given again, as they are here. Of one that nobody knows nothing up to there is vouched for.
+ */
+function resumed(cursor: number, oldest: number, { common, head }: StartQuestion): StartAnswer {
+  const known = Math.min(cursor, head, common ?? cursor);
+  const from = common === null ? 1 : known + 1;
+  const at = Math.max(known, oldest);
+  const to = common === null ? at : Math.max(cursor, at);
+  return { cursor: at, recovered: false, gap: { from, to, reason: 'failover' } };
+}
+
+/** Throws `bad_cursor` for a sequence past the head of the same epoch. */
+export function startPosition(question: StartQuestion): StartAnswer {
+  const { start, head, firstSequence } = question;
+  const oldest = Math.min(firstSequence - 1, head);
+  if (start.from === 'latest') return { cursor: head, recovered: null, gap: null };
+  if (start.from === 'earliest') return { cursor: oldest, recovered: null, gap: null };
+  if (start.epoch !== null && !isEpochOf(start.epoch, question.topicId)) {
+    const gap = { from: 1, to: Math.max(oldest, 0), reason: 'topic_recreated' };
+    return { cursor: oldest, recovered: false, gap };
+  }
+  const cursor = Math.max(start.sequence - 1, 0);
+  if (start.epoch !== null && start.epoch !== question.epoch) {
+    return resumed(cursor, oldest, question);
+  }
+  if (cursor > head) {
+    const detail = `start.sequence is ${start.sequence}; the topic's head is ${head}`;
+    throw new RequestError('bad_cursor', detail, 'start.sequence');
+  }
+  if (cursor >= oldest) return { cursor, recovered: true, gap: null };
+  return {
+    cursor: oldest,
+    recovered: false,
+    gap: { from: cursor + 1, to: oldest, reason: 'retention' },
+  };
+}

@@ -1,0 +1,165 @@
+/**
+ * The life of subscriptions: what sessions ask for, the end of a session, of a topic, of the log they
+ * stand on. How one is opened is in openings.ts, in which order asks are handled in asks.ts.
+ */
+import { RequestError } from '../../core/errors.js';
+import type { TopicRecord } from '../../log/contract/message-log.js';
+import type { WorkerLinkEnd } from '../../thread/link.js';
+import type { SessionEndedOp } from '../../thread/ops.js';
+import {
+  packFailed,
+  packUnsubscribed,
+  UNSUBSCRIBED_ASKED,
+  UNSUBSCRIBED_TAKEN_OVER,
+  UNSUBSCRIBED_TOPIC_DELETED,
+} from '../../thread/ops.js';
+import type { Ask, SessionEntry, Sessions } from '../state/sessions.js';
+import type { Subscription } from '../state/subscription.js';
+import type { Topic } from '../state/topic.js';
+import type { Tracker } from '../state/tracker.js';
+import { Asks } from './asks.js';
+import type { OpeningsOptions } from './openings.js';
+import { Openings, sessionGone, tellSubscribed } from './openings.js';
+
+export interface SubscribingOptions extends Omit<OpeningsOptions, 'onTopicGone' | 'onTakeOver'> {
+  sessions: Sessions;
+  /** What is no RequestError is a bug: the thread must not go on. */
+  onBug: (error: unknown) => void;
+}
+
+export class Subscribing {
+  readonly openings: Openings;
+  readonly #options: SubscribingOptions;
+  readonly #asks: Asks;
+
+  constructor(options: SubscribingOptions) {
+    this.#options = options;
+    const { sessions, onBug } = options;
+    this.#asks = new Asks({ sessions, handle: (entry, ask) => this.#handle(entry, ask), onBug });
+    this.openings = new Openings({
+      ...options,
+      onTopicGone: (topic) => this.topicGone(topic),
+      onTakeOver: (subscription) => {
+        this.#end(subscription, 'clean', { request: 0, reason: UNSUBSCRIBED_TAKEN_OVER });
+      },
+    });
+  }
+
+  /**
+   * From SUBSCRIBE and UNSUBSCRIBE. Exactly one answer comes of each, also when its session ends before;
+   * what needs nothing of the log is answered at once.
+   */
+  ask(ask: Ask): void {
+    this.#asks.take(ask);
+  }
+
+  /** From SESSION_ENDED. What it asked for is not begun any more. */
+  sessionEnded(link: WorkerLinkEnd, { session, abrupt }: SessionEndedOp): void {
+    const { subscriptions, asks } = this.#options.sessions.end(link, session);
+    for (const one of subscriptions) {
+      this.#options.delivery.attachments.detach(one, abrupt ? 'abrupt' : 'clean');
+    }
+    for (const { op } of asks) this.#fail(link, op, sessionGone());
+  }
+
+  /** The acceptor's thread is gone. */
+  linkClosed(link: WorkerLinkEnd): void {
+    const { sessions } = this.#options;
+    const { attachments, feeder } = this.#options.delivery;
+    for (const ended of sessions.endAll(link)) attachments.detach(ended, 'clean');
+    feeder.linkClosed(link);
+  }
+
+  /** The topic was deleted, here or elsewhere: its subscriptions are told and end. */
+  topicGone(topic: Topic): void {
+    const { topics } = this.#options;
+    const { durables } = this.#options.delivery;
+    topics.forget(topic);
+    for (const tracker of durables.ofTopic(topic)) durables.end(tracker);
+    const told = { request: 0, reason: UNSUBSCRIBED_TOPIC_DELETED };
+    for (const subscription of [...topic.subscriptions.values()]) {
+      this.#end(subscription, 'clean', told);
+    }
+  }
+
+  /** A durable subscription that is not this worker's any more: its sessions are told why and end. */
+  trackerLost(tracker: Tracker, reason: number): void {
+    this.#options.delivery.durables.end(tracker);
+    for (const subscription of [...tracker.subscriptions]) {
+      this.#end(subscription, 'clean', { request: 0, reason });
+    }
+  }
+
+  /**
+   * Another incarnation of the log answers, with this record of the topic. `common`: the last sequence that
+   * both have; null: nobody knows.
+   */
+  epochChanged(topic: Topic, record: TopicRecord, common: number | null): void {
+    topic.epoch = this.#options.log.epochOf(topic.id);
+    topic.ahead = [];
+    topic.cache.clear();
+    const head = record.lastSequence;
+    const upTo = Math.min(head, common ?? head);
+    const lostUpTo = topic.head;
+    topic.head = head;
+    const recovered = lostUpTo <= upTo;
+    const gap = recovered ? null : { from: upTo + 1, to: lostUpTo, reason: 'failover' };
+    for (const subscription of topic.subscriptions.values()) {
+      subscription.group?.leave(subscription);
+      // Whoever keeps a position keeps it with the epoch.
+      tellSubscribed(subscription, 0, { cursor: upTo, recovered, gap });
+    }
+    this.#options.delivery.attachments.fallBack(topic, upTo);
+  }
+
+  /** Null: it is answered. */
+  #handle(entry: SessionEntry, ask: Ask): Promise<void> | null {
+    const { link, tenant, op } = ask;
+    const topic = this.#options.topics.known(tenant, op.topic);
+    const known = topic?.subscriptionOf(link, op.subscription);
+    if ('options' in op) {
+      if (known === undefined) {
+        const opened = this.openings.open(entry, { link, tenant, op });
+        return opened.catch((error: unknown) => this.#fail(link, op, error));
+      }
+      tellSubscribed(known, op.request, { cursor: 0, recovered: null, gap: null });
+    } else if (known === undefined) {
+      this.#fail(link, op, new RequestError('not_subscribed', 'not subscribed', 'topic'));
+    } else {
+      this.#end(known, 'clean', { request: op.request, reason: UNSUBSCRIBED_ASKED });
+    }
+    return null;
+  }
+
+  /** Ends one and tells its session. */
+  #end(
+    subscription: Subscription,
+    end: 'clean' | 'abrupt',
+    told: { request: number; reason: number },
+  ): void {
+    const { link, session, number, topic } = subscription;
+    const { sessions } = this.#options;
+    const { attachments } = this.#options.delivery;
+    const entry = sessions.entry(link, session);
+    entry.subscriptions.delete(subscription);
+    sessions.forgetIdle(entry);
+    attachments.detach(subscription, end);
+    packUnsubscribed(link.writer, { ...told, subscription: number, topicNo: topic.no });
+    link.scheduleFlush();
+  }
+
+  #fail(link: WorkerLinkEnd, op: { request: number; session: number }, error: unknown): void {
+    if (!(error instanceof RequestError)) {
+      this.#options.onBug(error);
+      return;
+    }
+    packFailed(link.writer, {
+      request: op.request,
+      session: op.session,
+      code: error.code,
+      detail: error.message,
+      field: error.field ?? null,
+    });
+    link.scheduleFlush();
+  }
+}

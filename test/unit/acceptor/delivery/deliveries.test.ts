@@ -1,0 +1,156 @@
+// Goal: what fails while one receiver is served ends that receiver; the others get theirs, and what
+// concerns nobody in particular is thrown on.
+import uWS from 'uWebSockets.js';
+import t from 'tap';
+import { Deliveries } from '../../../../src/acceptor/delivery/deliveries.js';
+import {
+  KIND_SSE,
+  type Receiver,
+  type ReceiverSubscription,
+  TAKEN,
+} from '../../../../src/acceptor/delivery/receiver.js';
+import { Guard } from '../../../../src/acceptor/http/guard.js';
+import { systemClock } from '../../../../src/core/clock.js';
+import * as ops from '../../../../src/thread/ops.js';
+import { PackReader, PackWriter } from '../../../../src/thread/pack.js';
+import { openLink } from '../../../support/acceptor-link.js';
+
+const { link, close } = openLink();
+t.teardown(close);
+const TOPIC_NO = 1;
+const FRAME = Buffer.from('{"type":"message","sequence":1}');
+
+/** Takes what it is given, or fails at it. */
+class Taker implements Receiver {
+  readonly number: number;
+  readonly kind = KIND_SSE;
+  readonly subscriptions = new Map<string, ReceiverSubscription>();
+  readonly links = [];
+  readonly isGone = false;
+  readonly hasRoom = true;
+  readonly isEmpty = true;
+  readonly done: string[] = [];
+  readonly fails: string;
+
+  constructor(number: number, fails = '') {
+    this.number = number;
+    this.fails = fails;
+  }
+
+  #do(what: string): void {
+    if (what === this.fails) throw new Error(`${what} fails`);
+    this.done.push(what);
+  }
+
+  joinGroup(): void {
+    this.#do('join');
+  }
+
+  leaveGroup(): void {
+    this.#do('leave');
+  }
+
+  sendPage(): number {
+    this.#do('page');
+    return TAKEN;
+  }
+
+  giveMessages(): number {
+    this.#do('give');
+    return Number.POSITIVE_INFINITY;
+  }
+
+  sendFrame(): void {
+    this.#do('frame');
+  }
+
+  refuse(): void {
+    this.#do('refuse');
+  }
+
+  pardon(): void {
+    this.#do('pardon');
+  }
+
+  lagging(): void {
+    this.#do('lag');
+  }
+
+  topicDeleted(): void {
+    this.#do('deleted');
+  }
+
+  broken(): void {
+    this.done.push('broken');
+  }
+}
+
+type Pack = (to: PackWriter, subscription: number) => void;
+
+const PACKS: Readonly<Record<string, Pack>> = {
+  page: (to, subscription) =>
+    ops.packDeliver(to, {
+      ...{ subscription, topicNo: TOPIC_NO, round: 0, firstSequence: 1, lastSequence: 1 },
+      frames: FRAME,
+    }),
+  give: (to, subscription) => ops.packGive(to, { subscription, topicNo: TOPIC_NO, frames: FRAME }),
+  join: (to, subscription) => ops.packJoin(to, { subscription, topicNo: TOPIC_NO, round: 0 }),
+  frame: (to, subscription) =>
+    ops.packCaughtUp(to, { subscription, topicNo: TOPIC_NO, sequence: 1 }),
+};
+
+function rig(receivers: readonly Taker[]) {
+  const faults: string[] = [];
+  const guard = new Guard((_where, stack) => faults.push(stack.split('\n')[0] ?? ''));
+  const deliveries = new Deliveries({
+    ...{ app: uWS.App().ws('/ws', {}), clock: systemClock, guard, busyShare: () => 0 },
+    onSubscribed: () => {
+      throw new Error('nobody in particular');
+    },
+    onUnsubscribed: () => undefined,
+    onLinked: () => undefined,
+    onUnlinked: () => undefined,
+    onTurnEnd: () => undefined,
+  });
+  for (const receiver of receivers) {
+    const { number } = receiver;
+    const options = { name: null, ack: 'none', start: { from: 'latest' } } as never;
+    const fields = { receiver, number, topic: 'a', options, link, idTag: 1, epoch: 'e' };
+    deliveries.open({ ...fields, lastSequence: 0 }, TOPIC_NO);
+  }
+  const handle = (pack: (to: PackWriter) => void): boolean => {
+    const writer = new PackWriter();
+    pack(writer);
+    const reader = new PackReader(writer.take());
+    return deliveries.handle(link, reader.u8(), reader);
+  };
+  return { faults, handle };
+}
+
+for (const [what, pack] of Object.entries(PACKS)) {
+  t.test(`a ${what} that fails`, async (t) => {
+    const receivers = [new Taker(1), new Taker(2, what), new Taker(3)];
+    const { faults, handle } = rig(receivers);
+    for (const { number } of receivers)
+      t.equal(
+        handle((to) => pack(to, number)),
+        true,
+      );
+    t.same(
+      receivers.map(({ done }) => done),
+      [[what], ['broken'], [what]],
+    );
+    t.same(faults, [`Error: ${what} fails`]);
+  });
+}
+
+t.test('what is for nobody in particular is thrown on', async (t) => {
+  const { faults, handle } = rig([new Taker(1)]);
+  const subscribed: Pack = (to, subscription) =>
+    ops.packSubscribed(to, {
+      ...{ request: 1, subscription, topicNo: TOPIC_NO, idTag: 1, sequence: 1, epoch: 'e' },
+      ...{ recovered: null, gap: null, delivered: 1 },
+    });
+  t.throws(() => handle((to) => subscribed(to, 1)), { message: 'nobody in particular' });
+  t.same(faults, []);
+});

@@ -1,0 +1,72 @@
+// Goal: sessions that get a frame for each message get them all, in order: some in each turn, the rest
+// at once when somebody must not wait; a chunk is done with exactly once.
+
+import uWS from 'uWebSockets.js';
+import t from 'tap';
+import { Chunk } from '../../../../src/acceptor/delivery/chunk.js';
+import { Group } from '../../../../src/acceptor/delivery/group.js';
+import { PublishLog } from '../../../../src/acceptor/delivery/publish-log.js';
+import { KIND_SEED } from '../../../../src/acceptor/delivery/receiver.js';
+import { SeedPump } from '../../../../src/acceptor/delivery/seed-pump.js';
+import { ENCODING_JSON } from '../../../../src/thread/ops.js';
+import { FRAME_SEPARATOR } from '../../../../src/wire/server-frame.js';
+import { openLink } from '../../../support/acceptor-link.js';
+import { eventually } from '../../../support/eventually.js';
+
+const { link, close } = openLink();
+t.teardown(close);
+
+/** Two groups; each chunk has 40 messages, more than go out in a turn. */
+class Rig {
+  readonly groups = [new Group(link, 1, 1), new Group(link, 1, 2)];
+  readonly done: number[] = [];
+  frames = 0;
+  readonly pump = new SeedPump({
+    // Without a WebSocket route an app has no topics to publish to.
+    app: uWS.App().ws('/ws', {}),
+    log: new PublishLog(),
+    beforePublish: () => {
+      this.frames++;
+    },
+    onPublished: ({ op }) => this.done.push(op.firstSequence),
+  });
+
+  deliver(first: number): void {
+    const lines = Array.from({ length: 40 }, (_, n) => lineOf(first + n));
+    const frames = Buffer.from(lines.join(String.fromCharCode(FRAME_SEPARATOR)));
+    const lastSequence = first + 39;
+    const chunk = new Chunk(link, {
+      ...{ topicNo: 1, encoding: ENCODING_JSON, firstSequence: first, lastSequence, frames },
+    });
+    for (const group of this.groups) this.pump.add(group, chunk);
+  }
+
+  get lasts(): number[] {
+    return this.groups.map((group) => group.lastOf(KIND_SEED));
+  }
+}
+
+t.test('what does not go out in a turn goes out in the next ones', async (t) => {
+  const rig = new Rig();
+  rig.deliver(1);
+  t.ok(rig.frames < 80, 'not all in one turn');
+  await eventually(() => rig.done.length === 2);
+  t.equal(rig.frames, 80);
+  t.same(rig.lasts, [40, 40]);
+});
+
+t.test('flushAll hands out all that waits, and nothing twice', async (t) => {
+  const rig = new Rig();
+  rig.deliver(1);
+  rig.deliver(41);
+  rig.pump.flushAll();
+  t.same(rig.lasts, [80, 80]);
+  t.same(rig.done, [1, 41, 1, 41]);
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  t.equal(rig.frames, 160);
+});
+
+function lineOf(sequence: number): string {
+  const id = `019a0000-0000-7000-8000-${String(sequence).padStart(12, '0')}`;
+  return `{"type":"message","message_id":"${id}","sequence":${sequence}}`;
+}

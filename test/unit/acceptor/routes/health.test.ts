@@ -1,0 +1,68 @@
+// Goal: health names what does not move, in words, and readiness only what a publish needs.
+import t from 'tap';
+import { checksOf, type WorkerHealth } from '../../../../src/acceptor/routes/health.js';
+import type { LogVitals } from '../../../../src/log/contract/log-vitals.js';
+import { ReleaseWatch } from '../../../../src/log/contract/log-vitals.js';
+
+const WELL: LogVitals = {
+  releaseMs: 900,
+  dueMs: 0,
+  stuckMs: 0,
+  upkeepMs: 59_000,
+  listening: 'yes',
+};
+
+function worker(vitals: Partial<LogVitals>, more: Partial<WorkerHealth> = {}): WorkerHealth {
+  const log = { mode: 'postgres', state: 'open' };
+  return { log, heads_ms: 900, vitals: { ...WELL, ...vitals }, ...more };
+}
+
+const FINE = { publish: { log: 'ok', topics: 'ok' }, later: { outbox: 'ok', upkeep: 'ok' } };
+const inMemory: WorkerHealth = {
+  log: { mode: 'memory', state: 'open' },
+  heads_ms: null,
+  vitals: null,
+};
+const inState = (state: string): WorkerHealth => worker({}, { log: { mode: 'postgres', state } });
+
+const CASES: [string, WorkerHealth, Record<string, RegExp>][] = [
+  ['all is well', worker({}), {}],
+  ['in memory nothing has to move', inMemory, {}],
+  ['the log is away', inState('lost'), { log: /cannot be reached/ }],
+  ['the disk is full', inState('full'), { log: /disk .* full/ }],
+  ['nothing was looked up yet', worker({}, { heads_ms: null }), { topics: /yet/ }],
+  ['nothing is looked up', worker({}, { heads_ms: 7_400 }), { topics: /for 7 s/ }],
+  ['the release hangs', worker({ releaseMs: 12_000 }), { outbox: /12 s/ }],
+  ['a message is late while others move', worker({ dueMs: 99_000, stuckMs: 400 }), {}],
+  ['nothing due moves', worker({ dueMs: 45_000, stuckMs: 31_000 }), { outbox: /45 s.* 31 s/ }],
+  ['upkeep does not run', worker({ upkeepMs: 400_000 }), { upkeep: /400 s/ }],
+];
+
+for (const [name, one, trouble] of CASES) {
+  t.test(name, async (t) => {
+    const { publish, later } = checksOf([worker({}), one]);
+    for (const [check, state] of Object.entries({ ...publish, ...later })) {
+      t.match(state, trouble[check] ?? /^ok$/, check);
+    }
+    t.same(Object.keys(publish), Object.keys(FINE.publish));
+    t.same(Object.keys(later), Object.keys(FINE.later));
+  });
+}
+
+t.test('the oldest due row is stuck while it stays the oldest and nothing moves', async (t) => {
+  let now = 0;
+  const watch = new ReleaseWatch({ now: () => 0, monotonic: () => now, random: () => 0 });
+  watch.looked({ dueAtMs: 5, lateMs: 100 });
+  now = 10_000;
+  t.same(watch.vitals, { releaseMs: 10_000, dueMs: 10_100, stuckMs: 10_000 });
+  watch.looked({ dueAtMs: 5, lateMs: 10_100 });
+  t.match(watch.vitals, { releaseMs: 0, dueMs: 10_100, stuckMs: 10_000 }, 'the same row');
+  watch.moved();
+  t.match(watch.vitals, { stuckMs: 0 }, 'rows with the same time move');
+  now = 11_000;
+  watch.looked({ dueAtMs: 6, lateMs: 11_000 });
+  t.match(watch.vitals, { stuckMs: 0 }, 'another row');
+  watch.looked(null);
+  now = 12_000;
+  t.same(watch.vitals, { releaseMs: 1_000, dueMs: 0, stuckMs: 0 });
+});

@@ -1,0 +1,41 @@
+// Goal: a session knows what it has asked for until all of that is answered.
+
+import type { WebSocket } from 'uWebSockets.js';
+import t from 'tap';
+import { KIND_JSON } from '../../../../src/acceptor/delivery/receiver.js';
+import { Session, type SocketData } from '../../../../src/acceptor/session/session.js';
+
+/** Nothing here is sent: it needs no socket. */
+const newSession = (): Session => {
+  const keeper = {
+    sendBufferBytesMax: 0,
+    nowMs: 0,
+    frameWaits: () => undefined,
+    lags: () => undefined,
+    ending: () => undefined,
+  };
+  return new Session(1, KIND_JSON, {} as WebSocket<SocketData>, keeper);
+};
+
+t.test('a subscription has its number until the last subscribe of it is answered', async (t) => {
+  const session = newSession();
+  t.equal(session.subscriptionNumber('a'), undefined);
+  session.subscribeSent('a', 7);
+  session.subscribeSent('b', 8);
+  session.subscribeSent('a', 7);
+  session.subscribeAnswered('a');
+  t.equal(session.subscriptionNumber('a'), 7, 'one of two is answered');
+  session.subscribeAnswered('a');
+  t.equal(session.subscriptionNumber('a'), undefined, 'both were refused');
+  t.equal(session.subscriptionNumber('b'), 8);
+});
+
+t.test('what is under way counts, once for each subscription', async (t) => {
+  const session = newSession();
+  t.equal(session.hasSubscriptions(1), false);
+  for (const key of ['a', 'b', 'a']) session.subscribeSent(key, key.charCodeAt(0));
+  t.equal(session.hasSubscriptions(2), true);
+  t.equal(session.hasSubscriptions(3), false);
+  session.subscribeAnswered('b');
+  t.equal(session.hasSubscriptions(2), false, 'a refused one counts no more');
+});

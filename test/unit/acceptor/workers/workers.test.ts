@@ -1,0 +1,85 @@
+// Goal: an answer of a worker that cannot be handled, by a fault of ours, ends the one that waited for
+// it; those behind it in the same buffer are answered, and the link goes on.
+import { MessageChannel } from 'node:worker_threads';
+import t from 'tap';
+import { Guard } from '../../../../src/acceptor/http/guard.js';
+import { Waiting } from '../../../../src/acceptor/workers/requests.js';
+import { Workers } from '../../../../src/acceptor/workers/workers.js';
+import { DEFAULT_LIMITS } from '../../../../src/core/limits.js';
+import { WorkerLinkEnd } from '../../../../src/thread/link.js';
+import * as ops from '../../../../src/thread/ops.js';
+import { eventually } from '../../../support/eventually.js';
+
+class Asker extends Waiting {
+  readonly told: string[] = [];
+  readonly fault: string | null;
+
+  constructor(link: Waiting['link'], fault: string | null) {
+    super(link, -1);
+    this.fault = fault;
+  }
+
+  override acked(): void {
+    if (this.fault !== null) throw new RangeError(this.fault);
+    this.told.push('acked');
+  }
+
+  override failed(): void {
+    this.acked();
+  }
+
+  override broken(): void {
+    this.told.push('broken');
+    if (this.fault === 'twice') throw new Error('the end of it fails, too');
+  }
+}
+
+function rig() {
+  const faults: string[] = [];
+  const guard = new Guard((_where, stack) => faults.push(stack.split('\n')[0] ?? ''));
+  const workers = new Workers(1, DEFAULT_LIMITS, guard);
+  const { port1, port2 } = new MessageChannel();
+  workers.connect({ worker: 0, generation: 1, port: port1 });
+  const worker = new WorkerLinkEnd({
+    ...{ port: port2, acceptor: 0, limits: DEFAULT_LIMITS },
+    onOp: () => undefined,
+    onTurn: () => undefined,
+  });
+  t.teardown(() => {
+    workers.closeAll();
+    worker.close();
+  });
+  return { faults, guard, workers, worker };
+}
+
+t.test('one of three answers throws: the other two are told', async (t) => {
+  const { faults, guard, workers, worker } = rig();
+  const link = workers.byIndex(0);
+  const askers = [null, 'a bug', 'twice', null].map((fault) => new Asker(link, fault));
+  for (const asker of askers) ops.packAcked(worker.writer, workers.requests.add(asker));
+  worker.scheduleFlush();
+  await eventually(() => askers.at(-1)?.told.length === 1);
+  t.same(
+    askers.map(({ told }) => told),
+    [['acked'], ['broken'], ['broken'], ['acked']],
+  );
+  t.same(faults, [
+    ...['RangeError: a bug', 'RangeError: twice'],
+    'Error: the end of it fails, too',
+  ]);
+  t.equal(guard.faults, 3);
+  t.equal(workers.requests.size, 0);
+});
+
+t.test('the same when a worker is gone', async (t) => {
+  const { workers, faults } = rig();
+  const link = workers.byIndex(0);
+  const askers = [null, 'a bug', null].map((fault) => new Asker(link, fault));
+  for (const asker of askers) workers.requests.add(asker);
+  workers.disconnect(0);
+  t.same(
+    askers.map(({ told }) => told),
+    [['acked'], ['broken'], ['acked']],
+  );
+  t.equal(faults.length, 1);
+});

@@ -1,0 +1,71 @@
+// Goal: a log that became another beneath its sessions is noticed, also when that was while nothing could be
+// appended; what was published since the one before was last seen stands above its beginning.
+import pg from 'pg';
+import t from 'tap';
+import { systemClock } from '../../../../../src/core/clock.js';
+import { DatabaseClock } from '../../../../../src/core/database-clock.js';
+import { beginIncarnation } from '../../../../../src/log/postgres/session/incarnation.js';
+import { LogIncarnation } from '../../../../../src/log/postgres/session/log-incarnation.js';
+import type { Queryable } from '../../../../../src/log/postgres/session/queryable.js';
+import { migrate } from '../../../../../src/log/postgres/upkeep/migrations.js';
+import { eventually } from '../../../../support/eventually.js';
+import { startPostgres } from '../../../../support/postgres.js';
+
+const server = await startPostgres();
+await migrate(server.url);
+const client = new pg.Client({ connectionString: server.url });
+await client.connect();
+t.teardown(async () => {
+  await client.end();
+  await server.stop();
+});
+
+t.test(
+  'an incarnation that begins while appends are not taken is entered afterwards',
+  async (t) => {
+    const begun: (number | null)[] = [];
+    let looks = 0;
+    const db: Queryable = {
+      query: (statement, values) => {
+        if (String(statement).includes('conduit.incarnation()')) looks++;
+        if (String(statement).includes('begin_incarnation'))
+          begun.push(values?.[0] as number | null);
+        return client.query(statement, values);
+      },
+    };
+    let isOpen = true;
+    let changes = 0;
+    const incarnation = new LogIncarnation({
+      db,
+      clock: new DatabaseClock(systemClock),
+      isOpen: () => isOpen,
+      onChanged: () => changes++,
+      onTrouble: (what, error) => t.fail(`${what}: ${error}`),
+    });
+    t.teardown(() => incarnation.stop());
+    incarnation.becomes(await beginIncarnation(client, null));
+    await incarnation.start();
+    const before = incarnation.epochOf(1);
+
+    isOpen = false;
+    await client.query('SELECT conduit.bump_epoch()');
+    const { rows } = await client.query(
+      'SELECT extract(epoch FROM clock_timestamp()) * 1000 AS ms',
+    );
+    const seen = looks;
+    // By the third of these two are over, and both have found the new name.
+    await eventually(() => looks >= seen + 3);
+    t.equal(incarnation.epochOf(1), before);
+    t.same(begun, []);
+
+    isOpen = true;
+    await eventually(() => changes > 0, 10_000);
+    t.not(incarnation.epochOf(1), before);
+    t.equal(begun.length, 1);
+    const [sinceMs] = begun;
+    t.ok(Number(sinceMs) < Number(rows[0]?.ms), 'it begins where the one before was last seen');
+    const after = looks;
+    await eventually(() => looks >= after + 2);
+    t.equal(changes, 1, 'and it is told once');
+  },
+);

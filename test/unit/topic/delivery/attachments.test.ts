@@ -1,0 +1,146 @@
+// Goal: a durable subscription that has no session any more leaves nothing behind in its topic, whoever
+// ended it; while it is held for a save, it falls back with its topic.
+import t, { type Test } from 'tap';
+import { systemClock } from '../../../../src/core/clock.js';
+import { RequestError } from '../../../../src/core/errors.js';
+import { DEFAULT_LIMITS } from '../../../../src/core/limits.js';
+import type { SubscriptionStore } from '../../../../src/log/contract/subscription-store.js';
+import { MemoryLog } from '../../../../src/log/memory/memory-log.js';
+import { type LinkPort, WorkerLinkEnd } from '../../../../src/thread/link.js';
+import { ENCODING_JSON } from '../../../../src/thread/ops.js';
+import { buildDelivery, type Delivery } from '../../../../src/topic/delivery/delivery.js';
+import { newDeliveryCounts } from '../../../../src/topic/state/delivery-counts.js';
+import { HotCacheBudget } from '../../../../src/topic/state/hot-cache.js';
+import type { SessionEntry } from '../../../../src/topic/state/sessions.js';
+import { Subscription } from '../../../../src/topic/state/subscription.js';
+import { Topic } from '../../../../src/topic/state/topic.js';
+import type { Tracker } from '../../../../src/topic/state/tracker.js';
+import { RecordingSink, type TestAppend } from '../../../contract/recording-sink.js';
+import { type OpenStore, SETTINGS, topicWith } from '../../../contract/subscription-store.js';
+import { eventually } from '../../../support/eventually.js';
+
+const { inFlightMax } = DEFAULT_LIMITS;
+const sink = new RecordingSink();
+const log = new MemoryLog<TestAppend>({
+  limits: DEFAULT_LIMITS,
+  clock: systemClock,
+  sink,
+  idBase: 1,
+  idStep: 1,
+});
+await log.open();
+t.teardown(() => log.close());
+const open: OpenStore = {
+  ...{ log, sink, store: log.subscriptions },
+  forget: async () => undefined,
+  rowsOf: async () => null,
+};
+
+const nobody = { on: () => nobody, postMessage: () => undefined, close: () => undefined };
+const link = new WorkerLinkEnd({
+  port: nobody as unknown as LinkPort,
+  ...{ acceptor: 0, limits: DEFAULT_LIMITS },
+  ...{ onOp: () => undefined, onTurn: () => undefined },
+});
+
+/** A topic of `count` messages, and what brings them to its sessions. */
+async function topicOf(
+  t: Test,
+  count: number,
+  store: SubscriptionStore = log.subscriptions,
+): Promise<{ topic: Topic; delivery: Delivery }> {
+  const record = await topicWith(open, count);
+  const [now] = (await log.heads([record.id])).values();
+  const topic = new Topic(record.id, now ?? record, log.epochOf(record.id), {
+    budget: new HotCacheBudget(DEFAULT_LIMITS.hotCacheBytesMax),
+    clock: systemClock,
+    counts: newDeliveryCounts(),
+  });
+  const delivery = buildDelivery({
+    ...{ clock: systemClock, limits: DEFAULT_LIMITS, store },
+    read: (range) => log.read(range),
+    onLost: () => t.fail('lost'),
+    onTrouble: () => undefined,
+  });
+  t.teardown(async () => {
+    delivery.deadlines.stop();
+    await delivery.saves.close(1_000);
+  });
+  return { topic, delivery };
+}
+
+/** Session `number` joins the durable subscription. */
+function join({ attachments }: Delivery, tracker: Tracker, number: number): Subscription {
+  const { topic } = tracker;
+  const subscription = new Subscription({
+    ...{ link, session: number, number, topic, encoding: ENCODING_JSON, tracker, origin: 's' },
+    ...{ ack: 'explicit', maxInFlight: null, inFlightMaxDefault: inFlightMax },
+    delivered: tracker.cursor.delivered,
+  });
+  topic.remember(subscription);
+  const subscriptions = new Set([subscription]);
+  const entry: SessionEntry = { key: number, state: 'open', subscriptions, asks: null };
+  attachments.attach(subscription, entry);
+  return subscription;
+}
+
+t.test('one that was taken over or deleted is given nothing more by its topic', async (t) => {
+  const { topic, delivery } = await topicOf(t, 3);
+  const { attachments, durables } = delivery;
+  const initial = { settings: SETTINGS, cursor: 0 };
+  await durables.with(topic, 'ended', initial, async (tracker) => {
+    const sessions = [join(delivery, tracker, 1), join(delivery, tracker, 2)];
+    t.same([...topic.shared], [tracker]);
+    durables.end(tracker);
+    for (const one of sessions) attachments.detach(one, 'clean');
+    t.equal(topic.shared.size, 0);
+  });
+});
+
+/** Saves fail until `works` is called; which places were asked to be stored. */
+function failingStore(): { store: SubscriptionStore; asked: number[][]; works: () => void } {
+  const asked: number[][] = [];
+  let away = true;
+  const save: SubscriptionStore['save'] = async (saves, onMissing) => {
+    for (const { ackFloor, delivered } of saves) asked.push([ackFloor, delivered]);
+    if (away) throw new RequestError('log_unavailable', 'the database is away');
+    return log.subscriptions.save(saves, onMissing);
+  };
+  const store = new Proxy(log.subscriptions, {
+    get: (of, name) => {
+      if (name === 'save') return save;
+      const value: unknown = Reflect.get(of, name);
+      return typeof value === 'function' ? value.bind(of) : value;
+    },
+  });
+  const works = (): void => {
+    away = false;
+  };
+  return { store, asked, works };
+}
+
+t.test('one that is held for a save alone falls back with the log', async (t) => {
+  const { store, asked, works } = failingStore();
+  const { topic, delivery } = await topicOf(t, 6, store);
+  const { attachments, durables, saves } = delivery;
+  await durables.with(topic, 'held', { settings: SETTINGS, cursor: 0 }, async (tracker) => {
+    const session = join(delivery, tracker, 1);
+    await eventually(() => session.delivered === 6);
+    tracker.sync(systemClock.monotonic());
+    const { member } = session;
+    if (member !== null) tracker.cursor.settleUpTo(member, 6, systemClock.monotonic());
+    t.equal(tracker.cursor.floor, 6);
+    attachments.detach(session, 'clean');
+  });
+  await eventually(() => asked.length > 0);
+  t.same(asked[0], [6, 6]);
+  attachments.fallBack(topic, 3);
+  asked.length = 0;
+  works();
+  await saves.flush();
+  t.ok(asked.length > 0);
+  for (const place of asked) t.same(place, [3, 3], 'nothing says that it has gone past 3');
+  const stored = await store.find(topic.id, 'held');
+  t.match(stored, { ackFloor: 3, delivered: 3 });
+  t.equal(durables.held(topic.id, 'held'), undefined, 'and is given up then');
+});

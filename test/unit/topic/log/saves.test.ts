@@ -1,0 +1,137 @@
+// Goal: what is counted and told of a save is what became of it, however often it was tried.
+import t from 'tap';
+import { systemClock } from '../../../../src/core/clock.js';
+import { Member } from '../../../../src/core/cursor-entry.js';
+import { RequestError } from '../../../../src/core/errors.js';
+import { DEFAULT_LIMITS } from '../../../../src/core/limits.js';
+import type { SubscriptionStore } from '../../../../src/log/contract/subscription-store.js';
+import { MemoryLog } from '../../../../src/log/memory/memory-log.js';
+import { Saves } from '../../../../src/topic/log/saves.js';
+import { newDeliveryCounts } from '../../../../src/topic/state/delivery-counts.js';
+import { HotCacheBudget } from '../../../../src/topic/state/hot-cache.js';
+import { Topic } from '../../../../src/topic/state/topic.js';
+import { type DurableIdentity, Tracker } from '../../../../src/topic/state/tracker.js';
+import { RecordingSink, type TestAppend } from '../../../contract/recording-sink.js';
+import { type OpenStore, SETTINGS, topicWith } from '../../../contract/subscription-store.js';
+
+const sink = new RecordingSink();
+const log = new MemoryLog<TestAppend>({
+  limits: DEFAULT_LIMITS,
+  clock: systemClock,
+  sink,
+  idBase: 1,
+  idStep: 1,
+});
+await log.open();
+t.teardown(() => log.close());
+const open: OpenStore = {
+  ...{ log, sink, store: log.subscriptions },
+  forget: async () => undefined,
+  rowsOf: async () => null,
+};
+
+/** Has rejected the first message, which the log has or, with `messages` 0, has no more. */
+async function rejectedOf(kind: 'durable' | 'ephemeral', messages: number): Promise<Tracker> {
+  const record = await topicWith(open, messages);
+  const topic = new Topic(record.id, record, log.epochOf(record.id), {
+    budget: new HotCacheBudget(DEFAULT_LIMITS.hotCacheBytesMax),
+    clock: systemClock,
+    counts: newDeliveryCounts(),
+  });
+  let durable: DurableIdentity | null = null;
+  if (kind === 'durable') {
+    const initial = { settings: SETTINGS, cursor: 0 };
+    const { id, term } = (await log.subscriptions.take(topic.id, 'sub', initial)).record;
+    durable = { id, term, name: 'sub', createdAtMs: 0 };
+  }
+  const rule = { ackWaitMs: 1_000, maxDeliver: 5 };
+  const tracker = new Tracker({
+    ...{ topic, durable, rule, ordering: 'none', parkedMax: 1, random: Math.random, ackFloor: 0 },
+  });
+  tracker.sessionName = `s${topic.id}`;
+  const member = new Member({ name: tracker.sessionName, inFlightMax: 8, ackWaitMs: 1_000 });
+  tracker.cursor.attach(member);
+  const nowMs = systemClock.monotonic();
+  tracker.sent(1, nowMs);
+  tracker.cursor.reject(member, 1, 'no', nowMs);
+  return tracker;
+}
+
+/** Saves through the log's own store, once `fail` has let them pass, and what they tell. */
+function savesTo(fail: (what: 'save' | 'saveEphemeral') => void) {
+  const missing: [Tracker, readonly number[]][] = [];
+  const lost: Tracker[] = [];
+  const store: Pick<SubscriptionStore, 'save' | 'saveEphemeral'> = {
+    save: async (...save) => {
+      fail('save');
+      return log.subscriptions.save(...save);
+    },
+    saveEphemeral: async (...save) => {
+      fail('saveEphemeral');
+      return log.subscriptions.saveEphemeral(...save);
+    },
+  };
+  const saves = new Saves({
+    store: store as SubscriptionStore,
+    clock: systemClock,
+    onLost: (tracker) => lost.push(tracker),
+    onMissing: (...told) => missing.push(told),
+    onStored: () => undefined,
+    onFailed: () => undefined,
+  });
+  return { saves, missing, lost };
+}
+
+function refusal(): RequestError {
+  return new RequestError('message_refused', 'as data');
+}
+
+t.test('a save that is repeated counts what is missing once', async (t) => {
+  let failures = 2;
+  const { saves, missing } = savesTo((what) => {
+    if (what === 'saveEphemeral' && failures-- > 0) throw new Error('away');
+  });
+  const gone = await rejectedOf('durable', 0);
+  const there = await rejectedOf('ephemeral', 1);
+  for (const one of [gone, there]) saves.changed(one);
+  await saves.flush();
+  t.same(missing, [[gone, [1]]]);
+  t.equal(gone.topic.counts.dead_lettered, 0);
+  t.equal(there.topic.counts.dead_lettered, 1);
+  t.same(await saves.close(1_000), { cursors: 0, acks: 0 });
+});
+
+t.test('dead letters that are refused are not counted, and their session is told', async (t) => {
+  const { saves, missing, lost } = savesTo(() => {
+    throw refusal();
+  });
+  const refused = await rejectedOf('ephemeral', 1);
+  saves.changed(refused);
+  await saves.flush();
+  t.equal(refused.topic.counts.dead_lettered, 0);
+  t.same(missing, [[refused, [1]]]);
+  t.same(lost, []);
+});
+
+t.test('what was refused is not left unsaved by a stop', async (t) => {
+  const { saves, missing, lost } = savesTo((what) => {
+    if (what === 'save') throw refusal();
+  });
+  const refused = await rejectedOf('durable', 1);
+  saves.changed(refused);
+  await saves.flush();
+  t.same(lost, [refused]);
+  t.same(missing, []);
+  t.equal(refused.topic.counts.dead_lettered, 0);
+  t.same(await saves.close(1_000), { cursors: 0, acks: 0 });
+});
+
+t.test('a stop counts each that was not stored when they are stored one by one', async (t) => {
+  let saved = 0;
+  const { saves } = savesTo(() => {
+    throw ++saved === 1 ? refusal() : new Error('away');
+  });
+  const two = [await rejectedOf('durable', 1), await rejectedOf('durable', 1)];
+  for (const one of two) saves.changed(one);
+  t.same(await saves.close(60), { cursors: 2, acks: 0 });
+});
