@@ -7,14 +7,13 @@ import type { Clock } from '../core/clock.js';
 import { RequestError } from '../core/errors.js';
 import type { AcceptorStart, FromThread, LeftOver, WorkerLink } from '../thread/control.js';
 import type { AcceptorLinkEnd } from '../thread/link.js';
+import type { FailedOp } from '../thread/ops/failed.js';
+import type { SubscribedOp, UnsubscribedOp } from '../thread/ops/subscribe.js';
 import {
-  type FailedOp,
-  type SubscribedOp,
   UNSUBSCRIBED_DELETED,
   UNSUBSCRIBED_TAKEN_OVER,
   UNSUBSCRIBED_TOPIC_DELETED,
-  type UnsubscribedOp,
-} from '../thread/ops.js';
+} from '../thread/ops/subscribe.js';
 import { Deliveries } from './delivery/deliveries.js';
 import { Bodies } from './http/bodies.js';
 import { Callers } from './http/callers.js';

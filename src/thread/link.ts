@@ -1,12 +1,13 @@
 /**
  * One end of the link between an acceptor and a topic worker: packs operations into one buffer a turn,
- * posts it, and unpacks what comes. Also the credit of each direction (see ops.ts for what happens
+ * posts it, and unpacks what comes. Also the credit of each direction (see ops/opcodes.ts for what happens
  * when there is none). The two ends live in two threads and share nothing but the port.
  */
 import type { MessagePort } from 'node:worker_threads';
 import type { Limits } from '../core/limits.js';
 import { AckCredit, type AckOwner } from './ack-credit.js';
-import { PackReader, PackWriter } from './pack.js';
+import { PackReader } from './packing/pack-reader.js';
+import { PackWriter } from './packing/pack-writer.js';
 
 /** Posted at once when this much is packed, so that a turn with much traffic does not grow one buffer. */
 const FLUSH_BYTES = 256 * 1024;

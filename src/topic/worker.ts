@@ -1,6 +1,6 @@
 /**
- * The topic worker: one per thread. Puts the pieces of this folder together, hands each operation of
- * the links to the piece it is for, and is the sink of the log. No logic of its own.
+ * The topic worker: one per thread. Puts the pieces of this folder together, connects the links, and is
+ * the sink of the log.
  */
 import type { MessagePort } from 'node:worker_threads';
 import type { Config } from '../config/config.js';
@@ -20,8 +20,7 @@ import type {
   TopicRecord,
 } from '../log/contract/message-log.js';
 import { WorkerLinkEnd } from '../thread/link.js';
-import * as ops from '../thread/ops.js';
-import type { PackReader } from '../thread/pack.js';
+import { UNSUBSCRIBED_DELETED, UNSUBSCRIBED_TAKEN_OVER } from '../thread/ops/subscribe.js';
 import { Calls } from './calls/calls.js';
 import { DeadLetterCalls } from './calls/dead-letter-calls.js';
 import { SubscriptionCalls } from './calls/subscription-calls.js';
@@ -34,11 +33,11 @@ import type { PublishUnderWay } from './log/publishes.js';
 import { Publishes } from './log/publishes.js';
 import type { Unsaved } from './log/saves.js';
 import { CALL_TURNS, SESSION_TURNS, Turns } from './log/turns.js';
+import { Operations } from './operations.js';
 import { newDeliveryCounts } from './state/delivery-counts.js';
 import { HotCacheBudget } from './state/hot-cache.js';
 import { Rate } from './state/rate.js';
 import { Sessions } from './state/sessions.js';
-import type { Subscription } from './state/subscription.js';
 import type { Topic } from './state/topic.js';
 import { Topics } from './state/topics.js';
 import { Subscribing } from './subscriptions/subscribing.js';
@@ -47,8 +46,8 @@ import { Subscribing } from './subscriptions/subscribing.js';
 const TENANT = 'default';
 
 const LOST_REASONS = {
-  taken_over: ops.UNSUBSCRIBED_TAKEN_OVER,
-  deleted: ops.UNSUBSCRIBED_DELETED,
+  taken_over: UNSUBSCRIBED_TAKEN_OVER,
+  deleted: UNSUBSCRIBED_DELETED,
 } as const;
 
 export interface WorkerOptions {
@@ -80,14 +79,11 @@ export class Worker implements LogSink<PublishUnderWay> {
   readonly #commits: Commits;
   readonly #publishes: Publishes;
   readonly #subscribing: Subscribing;
-  readonly #verdicts: Verdicts;
-  readonly #calls: Calls;
+  readonly #operations: Operations;
   readonly #headCheck: HeadCheck;
   readonly #budget: HotCacheBudget;
   readonly #counts = newDeliveryCounts();
   readonly #links = new Map<number, WorkerLinkEnd>();
-  /** Acknowledgements handled in this turn, by link: given back as credit at its end. */
-  #acksHandled = 0;
 
   constructor(options: WorkerOptions) {
     this.#options = options;
@@ -115,7 +111,7 @@ export class Worker implements LogSink<PublishUnderWay> {
       limits: config.limits,
       store: log.subscriptions,
       read: options.coldRead ?? ((range) => log.read(range)),
-      onLost: (tracker) => this.#subscribing.trackerLost(tracker, ops.UNSUBSCRIBED_TAKEN_OVER),
+      onLost: (tracker) => this.#subscribing.trackerLost(tracker, UNSUBSCRIBED_TAKEN_OVER),
       onTrouble,
     });
     this.#commits = new Commits({
@@ -146,8 +142,17 @@ export class Worker implements LogSink<PublishUnderWay> {
       onTopicGone: (topic) => this.#subscribing.topicGone(topic),
       onBug,
     });
-    this.#verdicts = new Verdicts({ topics: this.#topics, clock, ...this.#delivery });
-    this.#calls = this.#makeCalls(published);
+    this.#operations = new Operations({
+      tenant: TENANT,
+      log,
+      topics: this.#topics,
+      publishes: this.#publishes,
+      subscribing: this.#subscribing,
+      verdicts: new Verdicts({ topics: this.#topics, clock, ...this.#delivery }),
+      delivery: this.#delivery,
+      calls: this.#makeCalls(published),
+      onBug,
+    });
     this.#headCheck = this.#makeHeadCheck((error) => onTrouble('head check', error));
   }
 
@@ -239,8 +244,8 @@ export class Worker implements LogSink<PublishUnderWay> {
       port,
       acceptor,
       limits: this.#options.config.limits,
-      onOp: (op, reader) => this.#handle(link, op, reader),
-      onTurn: () => this.#endTurn(link),
+      onOp: (op, reader) => this.#operations.handle(link, op, reader),
+      onTurn: () => this.#operations.endTurn(link),
     });
     this.#links.set(acceptor, link);
   }
@@ -291,110 +296,5 @@ export class Worker implements LogSink<PublishUnderWay> {
     // Its id may have gone to another topic: a restored log gives ids again.
     if (record?.name === topic.name) this.#subscribing.epochChanged(topic, record, common);
     else this.#subscribing.topicGone(topic);
-  }
-
-  #handle(link: WorkerLinkEnd, op: number, reader: PackReader): void {
-    switch (op) {
-      case ops.OP_PUBLISH:
-        this.#publishes.take(link, TENANT, ops.readPublish(reader));
-        return;
-      case ops.OP_ACK:
-        this.#acksHandled++;
-        this.#verdicts.ack(link, ops.readAck(reader));
-        return;
-      case ops.OP_VERDICT:
-        this.#acksHandled++;
-        this.#verdicts.take(link, ops.readVerdict(reader));
-        return;
-      case ops.OP_GIVEN:
-        this.#given(link, ops.readGiven(reader));
-        return;
-      case ops.OP_PROBED:
-        this.#probed(link, ops.readProbed(reader));
-        return;
-      case ops.OP_CREDIT:
-        if (link.returnDeliverCredit(ops.readCredit(reader)))
-          this.#delivery.feeder.creditReturned(link);
-        return;
-      case ops.OP_DRAINED:
-        this.#drained(link, ops.readDrained(reader));
-        return;
-      case ops.OP_LEFT:
-        this.#left(link, ops.readLeft(reader));
-        return;
-      case ops.OP_SUBSCRIBE:
-        this.#subscribing.ask({ link, tenant: TENANT, op: ops.readSubscribe(reader) });
-        return;
-      case ops.OP_UNSUBSCRIBE:
-        this.#subscribing.ask({ link, tenant: TENANT, op: ops.readUnsubscribe(reader) });
-        return;
-      case ops.OP_SESSION_ENDED:
-        this.#subscribing.sessionEnded(link, ops.readSessionEnded(reader));
-        return;
-      case ops.OP_CALL:
-        this.#call(link, ops.readCall(reader));
-        return;
-      default:
-        throw new Error(`operation ${op} is not one an acceptor sends`);
-    }
-  }
-
-  #endTurn(link: WorkerLinkEnd): void {
-    if (this.#acksHandled > 0) {
-      ops.packAckCredit(link.writer, this.#acksHandled);
-      link.scheduleFlush();
-      this.#acksHandled = 0;
-    }
-    this.#delivery.giver.endTurn();
-    this.#log.flush();
-  }
-
-  #drained(link: WorkerLinkEnd, op: ops.DrainedOp): void {
-    const subscription = this.#find(link, op);
-    if (subscription === undefined) return;
-    this.#delivery.feeder.drained(subscription);
-    if (subscription.tracker !== null) this.#delivery.giver.later(subscription.tracker);
-  }
-
-  #given(link: WorkerLinkEnd, op: ops.GivenOp): void {
-    const subscription = this.#find(link, op);
-    if (subscription !== undefined) this.#delivery.giver.given(subscription, op.taken);
-  }
-
-  #probed(link: WorkerLinkEnd, op: ops.ProbedOp): void {
-    const subscription = this.#find(link, op);
-    if (subscription !== undefined) this.#delivery.deadlines.probed(subscription, op.wasEmpty);
-  }
-
-  #left(link: WorkerLinkEnd, op: ops.LeftOp): void {
-    const subscription = this.#find(link, op);
-    if (subscription === undefined) return;
-    this.#delivery.feeder.left(subscription, op.lastSequence);
-    if (subscription.tracker !== null) this.#delivery.giver.later(subscription.tracker);
-  }
-
-  #find(
-    link: WorkerLinkEnd,
-    op: { subscription: number; topicNo: number },
-  ): Subscription | undefined {
-    return this.#topics.byNo(op.topicNo)?.subscriptionOf(link, op.subscription);
-  }
-
-  #call(link: WorkerLinkEnd, op: ops.CallOp): void {
-    this.#calls.run(op.method, op.args).then(
-      ({ result, body }) => {
-        ops.packReply(link.writer, { request: op.request, result, body });
-        link.scheduleFlush();
-      },
-      (error: unknown) => {
-        if (!(error instanceof RequestError)) {
-          this.#options.onBug(error);
-          return;
-        }
-        const { code, message: detail, field = null } = error;
-        ops.packFailed(link.writer, { request: op.request, session: 0, code, detail, field });
-        link.scheduleFlush();
-      },
-    );
   }
 }

@@ -10,8 +10,27 @@ import type { LogPage, ReadRange } from '../../src/log/contract/message-log.js';
 import type { SubscriptionStore } from '../../src/log/contract/subscription-store.js';
 import type { LinkPort } from '../../src/thread/link.js';
 import { WorkerLinkEnd } from '../../src/thread/link.js';
-import * as ops from '../../src/thread/ops.js';
-import { PackReader } from '../../src/thread/pack.js';
+import { ACK_CUMULATIVE, readAcked } from '../../src/thread/ops/acknowledge.js';
+import type { DeliverOp } from '../../src/thread/ops/deliver.js';
+import {
+  readDeliver,
+  readDeliverGroup,
+  readJoin,
+  readLeave,
+} from '../../src/thread/ops/deliver.js';
+import { ENCODING_JSON } from '../../src/thread/ops/encoding.js';
+import { readFailed } from '../../src/thread/ops/failed.js';
+import {
+  OP_ACKED,
+  OP_CAUGHT_UP,
+  OP_DELIVER,
+  OP_DELIVER_GROUP,
+  OP_FAILED,
+  OP_JOIN,
+  OP_LEAVE,
+} from '../../src/thread/ops/opcodes.js';
+import { readCaughtUp } from '../../src/thread/ops/subscribe.js';
+import { PackReader } from '../../src/thread/packing/pack-reader.js';
 import { Commits } from '../../src/topic/delivery/commits.js';
 import { Deadlines } from '../../src/topic/delivery/deadlines.js';
 import { Feeder } from '../../src/topic/delivery/feeder.js';
@@ -40,7 +59,7 @@ interface ModelSession {
   faults: string[];
 }
 
-type Page = Pick<ops.DeliverOp, 'firstSequence' | 'lastSequence' | 'frames'>;
+type Page = Pick<DeliverOp, 'firstSequence' | 'lastSequence' | 'frames'>;
 
 function sequencesIn(frames: Uint8Array): number[] {
   const joined = Buffer.from(frames.buffer, frames.byteOffset, frames.length).toString('utf8');
@@ -94,30 +113,30 @@ class ModelAcceptor {
   }
 
   #one(op: number, reader: PackReader): void {
-    if (op === ops.OP_DELIVER_GROUP) {
-      const op = ops.readDeliverGroup(reader);
+    if (op === OP_DELIVER_GROUP) {
+      const op = readDeliverGroup(reader);
       const { frames } = op;
       this.credit += frames.length;
       this.sessions.forEach((session, i) => {
         if (session.joined) this.#receive(session, i, op);
       });
-    } else if (op === ops.OP_DELIVER) {
-      const deliver = ops.readDeliver(reader);
+    } else if (op === OP_DELIVER) {
+      const deliver = readDeliver(reader);
       this.credit += deliver.frames.length;
       const session = this.sessions[deliver.subscription];
       if (session === undefined || session.round !== deliver.round) return;
       this.#receive(session, deliver.subscription, deliver);
       if (!session.left) this.onAnswer('drained', deliver.subscription, 0);
-    } else if (op === ops.OP_JOIN) {
-      const { subscription: index, round } = ops.readJoin(reader);
+    } else if (op === OP_JOIN) {
+      const { subscription: index, round } = readJoin(reader);
       const session = this.sessions[index];
       if (session !== undefined && session.round === round) session.joined = true;
-    } else if (op === ops.OP_LEAVE) {
-      const session = this.sessions[ops.readLeave(reader).subscription];
+    } else if (op === OP_LEAVE) {
+      const session = this.sessions[readLeave(reader).subscription];
       if (session !== undefined) session.joined = false;
-    } else if (op === ops.OP_CAUGHT_UP) ops.readCaughtUp(reader);
-    else if (op === ops.OP_FAILED) ops.readFailed(reader);
-    else if (op === ops.OP_ACKED) ops.readAcked(reader);
+    } else if (op === OP_CAUGHT_UP) readCaughtUp(reader);
+    else if (op === OP_FAILED) readFailed(reader);
+    else if (op === OP_ACKED) readAcked(reader);
     else throw new Error(`unexpected operation ${op}`);
   }
 
@@ -280,7 +299,7 @@ class World {
       ...{ topic, durable: null, rule, ordering: 'none', parkedMax: 1, random, ackFloor: 0 },
     });
     const subscription = new Subscription({
-      ...{ link: this.#link, session, number: session, topic, encoding: ops.ENCODING_JSON },
+      ...{ link: this.#link, session, number: session, topic, encoding: ENCODING_JSON },
       ...{ ack: 'explicit', maxInFlight, inFlightMaxDefault: 256, delivered: 0 },
       ...{ tracker, origin: 's' },
     });
@@ -351,7 +370,7 @@ class World {
         session: index,
         subscription: index,
         topicNo: this.#topic.no,
-        kind: ops.ACK_CUMULATIVE,
+        kind: ACK_CUMULATIVE,
       },
       ...{ sequence: session.got, messageId: null },
     });

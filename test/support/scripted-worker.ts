@@ -3,13 +3,17 @@ import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { ErrorCode } from '../../src/core/errors.js';
 import { DEFAULT_LIMITS } from '../../src/core/limits.js';
 import { WorkerLinkEnd } from '../../src/thread/link.js';
-import * as ops from '../../src/thread/ops.js';
-import type { PackReader } from '../../src/thread/pack.js';
+import { packAcked } from '../../src/thread/ops/acknowledge.js';
+import { packFailed } from '../../src/thread/ops/failed.js';
+import { OP_SESSION_ENDED, OP_SUBSCRIBE } from '../../src/thread/ops/opcodes.js';
+import type { SubscribedOp, SubscribeOp } from '../../src/thread/ops/subscribe.js';
+import { packSubscribed, readSessionEnded, readSubscribe } from '../../src/thread/ops/subscribe.js';
+import type { PackReader } from '../../src/thread/packing/pack-reader.js';
 
 export class ScriptedWorker {
   /** The acceptor's end. */
   readonly port: MessagePort;
-  readonly subscribes: ops.SubscribeOp[] = [];
+  readonly subscribes: SubscribeOp[] = [];
   /** Sessions that it was told the end of, as often as it was. */
   readonly ended: number[] = [];
   readonly #link: WorkerLinkEnd;
@@ -25,24 +29,24 @@ export class ScriptedWorker {
   }
 
   /** Everything up to `head` is what the subscriber has, or cannot have. */
-  open(to: ops.SubscribeOp, head: number, more: Partial<ops.SubscribedOp> = {}): void {
-    ops.packSubscribed(this.#link.writer, {
+  open(to: SubscribeOp, head: number, more: Partial<SubscribedOp> = {}): void {
+    packSubscribed(this.#link.writer, {
       ...{ request: to.request, subscription: to.subscription, topicNo: 1, idTag: 1 },
       ...{ sequence: head, delivered: head, epoch: 'e', recovered: null, gap: null, ...more },
     });
     this.#link.scheduleFlush();
   }
 
-  fail(to: ops.SubscribeOp, code: ErrorCode): void {
-    ops.packFailed(this.#link.writer, {
+  fail(to: SubscribeOp, code: ErrorCode): void {
+    packFailed(this.#link.writer, {
       ...{ request: to.request, session: to.session, code, detail: code, field: null },
     });
     this.#link.scheduleFlush();
   }
 
   /** What answers no SUBSCRIBE. */
-  answerWrongly(to: ops.SubscribeOp): void {
-    ops.packAcked(this.#link.writer, to.request);
+  answerWrongly(to: SubscribeOp): void {
+    packAcked(this.#link.writer, to.request);
     this.#link.scheduleFlush();
   }
 
@@ -51,8 +55,8 @@ export class ScriptedWorker {
   }
 
   #heard(op: number, reader: PackReader): void {
-    if (op === ops.OP_SUBSCRIBE) this.subscribes.push(ops.readSubscribe(reader));
-    else if (op === ops.OP_SESSION_ENDED) this.ended.push(ops.readSessionEnded(reader).session);
+    if (op === OP_SUBSCRIBE) this.subscribes.push(readSubscribe(reader));
+    else if (op === OP_SESSION_ENDED) this.ended.push(readSessionEnded(reader).session);
     else throw new Error(`operation ${op} is not in the script`);
   }
 }

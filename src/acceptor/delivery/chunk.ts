@@ -1,6 +1,6 @@
 /** One DELIVER_GROUP on its way to the groups of its topic; its bytes are credited when all have it. */
 import type { AcceptorLinkEnd } from '../../thread/link.js';
-import type { DeliverGroupOp } from '../../thread/ops.js';
+import type { DeliverGroupOp } from '../../thread/ops/deliver.js';
 import { sequenceOf, splitFrames } from './publish-log.js';
 
 /** One of its messages, for those who get each in a frame of its own. */

@@ -5,8 +5,25 @@
 import type { TemplatedApp } from 'uWebSockets.js';
 import type { Clock } from '../../core/clock.js';
 import type { AcceptorLinkEnd } from '../../thread/link.js';
-import * as ops from '../../thread/ops.js';
-import type { PackReader } from '../../thread/pack.js';
+import type { DeliverGroupOp, DeliverOp, JoinOp, LeaveOp } from '../../thread/ops/deliver.js';
+import { readDeliver, readDeliverGroup, readJoin, readLeave } from '../../thread/ops/deliver.js';
+import { ENCODING_MSGPACK } from '../../thread/ops/encoding.js';
+import type { GiveOp, ProbeOp } from '../../thread/ops/give.js';
+import { readGive, readProbe } from '../../thread/ops/give.js';
+import {
+  OP_CAUGHT_UP,
+  OP_DELIVER,
+  OP_DELIVER_GROUP,
+  OP_GIVE,
+  OP_JOIN,
+  OP_LEAVE,
+  OP_PROBE,
+  OP_SUBSCRIBED,
+  OP_UNSUBSCRIBED,
+} from '../../thread/ops/opcodes.js';
+import type { CaughtUpOp, SubscribedOp, UnsubscribedOp } from '../../thread/ops/subscribe.js';
+import { readCaughtUp, readSubscribed, readUnsubscribed } from '../../thread/ops/subscribe.js';
+import type { PackReader } from '../../thread/packing/pack-reader.js';
 import type { Guard } from '../http/guard.js';
 import type { DeliverySink } from '../workers/workers.js';
 import { Chunk } from './chunk.js';
@@ -37,8 +54,8 @@ export interface DeliveriesOptions {
   /** How busy this thread was since it was asked last, 0 to 1. */
   busyShare: () => number;
   /** SUBSCRIBED and UNSUBSCRIBED, asked for or not. */
-  onSubscribed: (link: AcceptorLinkEnd, op: ops.SubscribedOp) => void;
-  onUnsubscribed: (link: AcceptorLinkEnd, op: ops.UnsubscribedOp) => void;
+  onSubscribed: (link: AcceptorLinkEnd, op: SubscribedOp) => void;
+  onUnsubscribed: (link: AcceptorLinkEnd, op: UnsubscribedOp) => void;
   onLinked: (link: AcceptorLinkEnd) => void;
   onUnlinked: (link: AcceptorLinkEnd) => void;
   /** Frames that wait for the end of the turn go out. */
@@ -91,32 +108,32 @@ export class Deliveries implements DeliverySink {
 
   #handle(link: AcceptorLinkEnd, op: number, reader: PackReader): boolean {
     switch (op) {
-      case ops.OP_DELIVER_GROUP:
-        this.#deliverGroup(link, ops.readDeliverGroup(reader));
+      case OP_DELIVER_GROUP:
+        this.#deliverGroup(link, readDeliverGroup(reader));
         return true;
-      case ops.OP_DELIVER:
-        this.#deliver(link, ops.readDeliver(reader));
+      case OP_DELIVER:
+        this.#deliver(link, readDeliver(reader));
         return true;
-      case ops.OP_GIVE:
-        this.#give(link, ops.readGive(reader));
+      case OP_GIVE:
+        this.#give(link, readGive(reader));
         return true;
-      case ops.OP_PROBE:
-        this.#probe(link, ops.readProbe(reader));
+      case OP_PROBE:
+        this.#probe(link, readProbe(reader));
         return true;
-      case ops.OP_JOIN:
-        this.#join(link, ops.readJoin(reader));
+      case OP_JOIN:
+        this.#join(link, readJoin(reader));
         return true;
-      case ops.OP_LEAVE:
-        this.#leave(link, ops.readLeave(reader));
+      case OP_LEAVE:
+        this.#leave(link, readLeave(reader));
         return true;
-      case ops.OP_CAUGHT_UP:
-        this.#caughtUp(link, ops.readCaughtUp(reader));
+      case OP_CAUGHT_UP:
+        this.#caughtUp(link, readCaughtUp(reader));
         return true;
-      case ops.OP_SUBSCRIBED:
-        this.#options.onSubscribed(link, ops.readSubscribed(reader));
+      case OP_SUBSCRIBED:
+        this.#options.onSubscribed(link, readSubscribed(reader));
         return true;
-      case ops.OP_UNSUBSCRIBED:
-        this.#options.onUnsubscribed(link, ops.readUnsubscribed(reader));
+      case OP_UNSUBSCRIBED:
+        this.#options.onUnsubscribed(link, readUnsubscribed(reader));
         return true;
       default:
         return false;
@@ -233,7 +250,7 @@ export class Deliveries implements DeliverySink {
     this.#seedPump.flush(group);
   }
 
-  #deliverGroup(link: AcceptorLinkEnd, op: ops.DeliverGroupOp): void {
+  #deliverGroup(link: AcceptorLinkEnd, op: DeliverGroupOp): void {
     const chunk = new Chunk(link, op);
     for (const group of this.#groups.of(link, op.topicNo)) {
       if (group.size > 0) this.#pump.add(group, chunk);
@@ -243,7 +260,7 @@ export class Deliveries implements DeliverySink {
 
   #publishChunk(group: Group, chunk: Chunk): void {
     const { op } = chunk;
-    if (op.encoding === ops.ENCODING_MSGPACK) this.#publish(group, KIND_MSGPACK, op);
+    if (op.encoding === ENCODING_MSGPACK) this.#publish(group, KIND_MSGPACK, op);
     else {
       this.#publish(group, KIND_JSON, op);
       if (group.membersOf(KIND_SEED) > 0) this.#seedPump.add(group, chunk);
@@ -256,7 +273,7 @@ export class Deliveries implements DeliverySink {
     if (chunk.release()) sendCredit(chunk.link, chunk.op.frames.length);
   }
 
-  #publish(group: Group, kind: Kind, op: ops.DeliverGroupOp): void {
+  #publish(group: Group, kind: Kind, op: DeliverGroupOp): void {
     if (group.membersOf(kind) === 0) return;
     this.#applyLeaving();
     this.#log.add({ group, kind, first: op.firstSequence, frames: op.frames });
@@ -265,7 +282,7 @@ export class Deliveries implements DeliverySink {
   }
 
   /** SSE streams are few: each is written to in turn. */
-  #streamGroup(group: Group, op: ops.DeliverGroupOp): void {
+  #streamGroup(group: Group, op: DeliverGroupOp): void {
     const before = op.firstSequence - 1;
     for (const receiver of [...group.streams]) {
       this.#options.guard.run('stream', receiver, () => {
@@ -280,7 +297,7 @@ export class Deliveries implements DeliverySink {
     group.published(KIND_SSE, op.lastSequence);
   }
 
-  #deliver(link: AcceptorLinkEnd, op: ops.DeliverOp): void {
+  #deliver(link: AcceptorLinkEnd, op: DeliverOp): void {
     this.#credited(link, op.frames.length);
     const subscription = this.#find(link, op.subscription);
     if (subscription === undefined || subscription.round !== op.round) return;
@@ -301,7 +318,7 @@ export class Deliveries implements DeliverySink {
   }
 
   /** What waits for its group goes out before what is sent to it alone. */
-  #give(link: AcceptorLinkEnd, op: ops.GiveOp): void {
+  #give(link: AcceptorLinkEnd, op: GiveOp): void {
     this.#credited(link, op.frames.length);
     const subscription = this.#find(link, op.subscription);
     if (subscription === undefined) return;
@@ -316,7 +333,7 @@ export class Deliveries implements DeliverySink {
     receiver.lagging();
   }
 
-  #probe(link: AcceptorLinkEnd, op: ops.ProbeOp): void {
+  #probe(link: AcceptorLinkEnd, op: ProbeOp): void {
     const subscription = this.#find(link, op.subscription);
     if (subscription === undefined) return;
     this.#flush(subscription.group);
@@ -327,7 +344,7 @@ export class Deliveries implements DeliverySink {
     }
   }
 
-  #join(link: AcceptorLinkEnd, op: ops.JoinOp): void {
+  #join(link: AcceptorLinkEnd, op: JoinOp): void {
     const subscription = this.#find(link, op.subscription);
     if (subscription === undefined || subscription.round !== op.round) return;
     if (subscription.state === 'joined') return;
@@ -342,7 +359,7 @@ export class Deliveries implements DeliverySink {
     receiver.joinGroup(group);
   }
 
-  #leave(link: AcceptorLinkEnd, op: ops.LeaveOp): void {
+  #leave(link: AcceptorLinkEnd, op: LeaveOp): void {
     const subscription = this.#find(link, op.subscription);
     if (subscription?.state !== 'joined') return;
     this.#flush(subscription.group);
@@ -358,7 +375,7 @@ export class Deliveries implements DeliverySink {
     receiver.leaveGroup(group);
   }
 
-  #caughtUp(link: AcceptorLinkEnd, op: ops.CaughtUpOp): void {
+  #caughtUp(link: AcceptorLinkEnd, op: CaughtUpOp): void {
     const subscription = this.#find(link, op.subscription);
     if (subscription === undefined) return;
     const { receiver, topic } = subscription;

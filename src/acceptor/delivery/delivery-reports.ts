@@ -3,7 +3,8 @@
  * report also settles what the subscription owed of it.
  */
 import type { AcceptorLinkEnd } from '../../thread/link.js';
-import * as ops from '../../thread/ops.js';
+import { packCredit, packDrained, packLeft } from '../../thread/ops/deliver.js';
+import { packGiven, packProbed } from '../../thread/ops/give.js';
 import type { ReceiverSubscription } from './receiver.js';
 
 /** Its socket refused what comes after `lastSequence`. */
@@ -13,7 +14,7 @@ export function sendLeft(subscription: ReceiverSubscription, lastSequence: numbe
   subscription.owesDrained = false;
   subscription.lastSequence = lastSequence;
   subscription.round = (subscription.round + 1) & 0xffff;
-  ops.packLeft(link.writer, {
+  packLeft(link.writer, {
     subscription: subscription.number,
     topicNo: group.topicNo,
     lastSequence,
@@ -25,7 +26,7 @@ export function sendLeft(subscription: ReceiverSubscription, lastSequence: numbe
 export function sendGiven(subscription: ReceiverSubscription, taken: number): void {
   const { link, number, group } = subscription;
   subscription.owesGiven = null;
-  ops.packGiven(link.writer, { subscription: number, topicNo: group.topicNo, taken });
+  packGiven(link.writer, { subscription: number, topicNo: group.topicNo, taken });
   link.scheduleFlush();
 }
 
@@ -33,7 +34,7 @@ export function sendGiven(subscription: ReceiverSubscription, taken: number): vo
 export function sendProbed(subscription: ReceiverSubscription, wasEmpty: boolean): void {
   const { link, number, group } = subscription;
   subscription.owesProbed = false;
-  ops.packProbed(link.writer, { subscription: number, topicNo: group.topicNo, wasEmpty });
+  packProbed(link.writer, { subscription: number, topicNo: group.topicNo, wasEmpty });
   link.scheduleFlush();
 }
 
@@ -41,12 +42,12 @@ export function sendProbed(subscription: ReceiverSubscription, wasEmpty: boolean
 export function sendDrained(subscription: ReceiverSubscription): void {
   const { link, group } = subscription;
   subscription.owesDrained = false;
-  ops.packDrained(link.writer, { subscription: subscription.number, topicNo: group.topicNo });
+  packDrained(link.writer, { subscription: subscription.number, topicNo: group.topicNo });
   link.scheduleFlush();
 }
 
 /** So many bytes were handed to sockets. */
 export function sendCredit(link: AcceptorLinkEnd, bytes: number): void {
-  ops.packCredit(link.writer, bytes);
+  packCredit(link.writer, bytes);
   link.scheduleFlush();
 }

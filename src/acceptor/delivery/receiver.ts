@@ -5,8 +5,9 @@
 
 import type { ErrorCode } from '../../core/errors.js';
 import type { AcceptorLinkEnd } from '../../thread/link.js';
-import type { SubscribeOptions } from '../../thread/ops.js';
-import { ENCODING_JSON, ENCODING_MSGPACK, type Encoding } from '../../thread/ops.js';
+import type { Encoding } from '../../thread/ops/encoding.js';
+import { ENCODING_JSON, ENCODING_MSGPACK } from '../../thread/ops/encoding.js';
+import type { SubscribeOptions } from '../../thread/ops/subscribe.js';
 import type { Ref } from '../../wire/frame-types.js';
 import type { Subject } from '../http/guard.js';
 import type { Group } from './group.js';
@@ -58,7 +59,7 @@ export class ReceiverSubscription {
    * and DRAINED is owed; orphaned: its worker is gone, and it is being subscribed again.
    */
   state: 'paging' | 'joined' | 'refused' | 'orphaned' = 'paging';
-  /** See ops.ts, DELIVER. */
+  /** See thread/ops/deliver.ts. */
   round = 0;
   /** A DELIVER was taken and its DRAINED is owed, since the socket is rather full. */
   owesDrained = false;

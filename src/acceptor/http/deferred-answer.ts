@@ -1,7 +1,7 @@
 /** What a publisher is told of a deferred publish, over HTTP and WebSocket alike. Pure. */
 import { isoTime } from '../../core/time.js';
 import { formatUuid } from '../../core/uuid.js';
-import type { DeferredOp } from '../../thread/ops.js';
+import type { DeferredOp } from '../../thread/ops/publish.js';
 
 /** Of a repeat it is the first one's answer, and where that is by now. */
 export function deferredAnswer(op: DeferredOp, topic: string): Record<string, unknown> {

@@ -1,7 +1,7 @@
 /** Fields of small control bodies, checked. Throws RequestError that names the field. */
 import { RequestError } from '../../core/errors.js';
 import { parseRfc3339 } from '../../core/time.js';
-import type { SubscribeOptions } from '../../thread/ops.js';
+import type { SubscribeOptions } from '../../thread/ops/subscribe.js';
 
 export type Body = Readonly<Record<string, unknown>>;
 

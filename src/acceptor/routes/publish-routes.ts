@@ -5,7 +5,8 @@ import type { Limits } from '../../core/limits.js';
 import { isoTime } from '../../core/time.js';
 import { formatUuid } from '../../core/uuid.js';
 import type { AcceptorLinkEnd } from '../../thread/link.js';
-import type { DeferredOp, FailedOp, PublishedOp } from '../../thread/ops.js';
+import type { FailedOp } from '../../thread/ops/failed.js';
+import type { DeferredOp, PublishedOp } from '../../thread/ops/publish.js';
 import { errorItem } from '../../wire/problem.js';
 import type { BatchItem, PublishRequest } from '../../wire/publish.js';
 import {

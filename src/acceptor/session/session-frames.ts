@@ -2,7 +2,9 @@
 import { CLOSE, type ErrorCode, RequestError } from '../../core/errors.js';
 import type { Limits } from '../../core/limits.js';
 import type { AcceptorLinkEnd } from '../../thread/link.js';
-import type * as ops from '../../thread/ops.js';
+import type { FailedOp } from '../../thread/ops/failed.js';
+import type { DeferredOp, PublishedOp } from '../../thread/ops/publish.js';
+import type { SubscribeOptions } from '../../thread/ops/subscribe.js';
 import {
   type ClientFrame,
   decodeJsonFrames,
@@ -171,7 +173,7 @@ export class SessionFrames implements FrameSink {
   }
 
   /** A session has a window once it named one of three fields, or sent an ack. */
-  #subscribeOptions(frame: SubscribeFrame): ops.SubscribeOptions {
+  #subscribeOptions(frame: SubscribeFrame): SubscribeOptions {
     const { limits, autoCreateTopics } = this.#options;
     const isWindowed = frame.ack === 'explicit' || frame.subscription !== null;
     return {
@@ -244,7 +246,7 @@ class FramePublish extends Waiting {
     session.load.requestSent(bytes);
   }
 
-  override published(op: ops.PublishedOp): void {
+  override published(op: PublishedOp): void {
     this.#session.load.requestAnswered(this.creditBytes);
     if (this.#ref === null || this.#session.state !== 'open') return;
     const { messageId, sequence, publishedAtMs, duplicate } = op;
@@ -263,7 +265,7 @@ class FramePublish extends Waiting {
     );
   }
 
-  override deferred(op: ops.DeferredOp): void {
+  override deferred(op: DeferredOp): void {
     this.#session.load.requestAnswered(this.creditBytes);
     if (this.#ref === null) return;
     this.#session.sendFrame({
@@ -273,7 +275,7 @@ class FramePublish extends Waiting {
     });
   }
 
-  override failed(op: Pick<ops.FailedOp, 'code' | 'detail'>): void {
+  override failed(op: Pick<FailedOp, 'code' | 'detail'>): void {
     this.#session.load.requestAnswered(this.creditBytes);
     // Not held against the client: it was counted while it was under way, as one that is stored is.
     this.#session.sendFrame(errorFrame(op.code, op.detail, this.#ref));

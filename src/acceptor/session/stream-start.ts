@@ -3,7 +3,7 @@
  * says it, and from then on Last-Event-ID, which EventSource sends by itself to the same URL, wins.
  */
 import { RequestError } from '../../core/errors.js';
-import type { SubscribeOptions } from '../../thread/ops.js';
+import type { SubscribeOptions } from '../../thread/ops/subscribe.js';
 import type { Query } from '../http/query.js';
 
 export const STREAM_PARAMETERS = ['from', 'sequence', 'epoch'] as const;

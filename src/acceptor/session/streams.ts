@@ -6,7 +6,7 @@ import type { HttpRequest } from 'uWebSockets.js';
 import type { Clock } from '../../core/clock.js';
 import { ERRORS, type ErrorCode, RequestError } from '../../core/errors.js';
 import type { Limits } from '../../core/limits.js';
-import type { SubscribedOp, SubscribeOptions } from '../../thread/ops.js';
+import type { SubscribedOp, SubscribeOptions } from '../../thread/ops/subscribe.js';
 import type { Deliveries } from '../delivery/deliveries.js';
 import type { ReceiverSubscription } from '../delivery/receiver.js';
 import type { Exchange } from '../http/exchange.js';

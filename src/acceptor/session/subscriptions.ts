@@ -5,7 +5,9 @@
 import type { Clock } from '../../core/clock.js';
 import { ERRORS, type ErrorCode, RequestError } from '../../core/errors.js';
 import type { AcceptorLinkEnd } from '../../thread/link.js';
-import * as ops from '../../thread/ops.js';
+import type { FailedOp } from '../../thread/ops/failed.js';
+import type { SubscribedOp, SubscribeOptions } from '../../thread/ops/subscribe.js';
+import { packSessionEnded, packSubscribe, packUnsubscribe } from '../../thread/ops/subscribe.js';
 import type { Deliveries } from '../delivery/deliveries.js';
 import {
   encodingOf,
@@ -24,10 +26,10 @@ export interface SubscribeRequest {
   /** `nextNumber`; of a repeated subscribe the one it has. */
   number: number;
   topic: string;
-  options: ops.SubscribeOptions;
+  options: SubscribeOptions;
   /** Exactly one of the two is called, unless the receiver is gone by then. */
-  onOpen: (subscription: ReceiverSubscription, op: ops.SubscribedOp) => void;
-  onFailed: (error: Pick<ops.FailedOp, 'code' | 'detail'>) => void;
+  onOpen: (subscription: ReceiverSubscription, op: SubscribedOp) => void;
+  onFailed: (error: Pick<FailedOp, 'code' | 'detail'>) => void;
 }
 
 export interface UnsubscribeRequest {
@@ -38,7 +40,7 @@ export interface UnsubscribeRequest {
   name: string | null;
   /** Exactly one of the two is called. Failed: by then there was no such subscription. */
   onEnded: () => void;
-  onFailed: (error: Pick<ops.FailedOp, 'code' | 'detail'>) => void;
+  onFailed: (error: Pick<FailedOp, 'code' | 'detail'>) => void;
 }
 
 export class Subscriptions {
@@ -80,7 +82,7 @@ export class Subscriptions {
     const encoding = encodingOf(receiver.kind);
     const { number: session } = receiver;
     const op = { request: number, session, subscription, topic, encoding, options };
-    ops.packSubscribe(link.writer, op);
+    packSubscribe(link.writer, op);
     link.scheduleFlush();
     if (!receiver.links.includes(link)) receiver.links = receiver.links.concat(link);
   }
@@ -89,7 +91,7 @@ export class Subscriptions {
   receiverEnded(receiver: Receiver, abrupt: boolean): void {
     for (const one of [...receiver.subscriptions.values()]) this.#deliveries().forget(one);
     for (const link of receiver.links) {
-      ops.packSessionEnded(link.writer, { session: receiver.number, abrupt });
+      packSessionEnded(link.writer, { session: receiver.number, abrupt });
       link.scheduleFlush();
     }
   }
@@ -100,7 +102,7 @@ export class Subscriptions {
     const link = this.#workers.ownerOf(TENANT, topic);
     const number = this.#workers.requests.add(new UnsubscribeWaiting(link, this, request));
     const { number: session } = receiver;
-    ops.packUnsubscribe(link.writer, { request: number, session, subscription, topic });
+    packUnsubscribe(link.writer, { request: number, session, subscription, topic });
     link.scheduleFlush();
   }
 
@@ -113,7 +115,7 @@ export class Subscriptions {
   }
 
   /** From SUBSCRIBED with a request: the subscription is open. */
-  opened(link: AcceptorLinkEnd, request: SubscribeRequest, op: ops.SubscribedOp): void {
+  opened(link: AcceptorLinkEnd, request: SubscribeRequest, op: SubscribedOp): void {
     const { receiver, number, topic, options } = request;
     // The worker was told of its end as well.
     if (receiver.isGone) return;
@@ -131,7 +133,7 @@ export class Subscriptions {
   }
 
   /** From SUBSCRIBED without a request: the log no longer has what was next. */
-  gapTold(link: AcceptorLinkEnd, op: ops.SubscribedOp): void {
+  gapTold(link: AcceptorLinkEnd, op: SubscribedOp): void {
     const subscription = this.#deliveries().byNumber(op.subscription);
     if (subscription?.link !== link) return;
     subscription.epoch = op.epoch;
@@ -220,7 +222,7 @@ export class Subscriptions {
 export function subscribedFrame(
   topic: string,
   name: string | null,
-  op: ops.SubscribedOp,
+  op: SubscribedOp,
   ref?: string | number | bigint,
 ): Record<string, unknown> {
   return {
@@ -245,7 +247,7 @@ class SubscribeWaiting extends Waiting {
     this.#request = request;
   }
 
-  override subscribed(op: ops.SubscribedOp): void {
+  override subscribed(op: SubscribedOp): void {
     this.#owner.opened(this.link, this.#request, op);
   }
 
@@ -253,7 +255,7 @@ class SubscribeWaiting extends Waiting {
     this.#request.receiver.broken();
   }
 
-  override failed(op: Pick<ops.FailedOp, 'code' | 'detail'>): void {
+  override failed(op: Pick<FailedOp, 'code' | 'detail'>): void {
     // Who is gone must ask for nothing more: the worker would take it for one that is not there yet.
     if (!this.#request.receiver.isGone) this.#request.onFailed(op);
   }
@@ -279,7 +281,7 @@ class UnsubscribeWaiting extends Waiting {
   }
 
   /** Not subscribed any more, or the worker is gone: what is still open here has ended either way. */
-  override failed(op: Pick<ops.FailedOp, 'code' | 'detail'>): void {
+  override failed(op: Pick<FailedOp, 'code' | 'detail'>): void {
     if (this.#owner.ended(this.#request)) this.#request.onEnded();
     else this.#request.onFailed(op);
   }

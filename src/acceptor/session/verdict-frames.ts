@@ -6,7 +6,18 @@ import { RequestError } from '../../core/errors.js';
 import { idTagOf } from '../../core/id-tag.js';
 import type { Limits } from '../../core/limits.js';
 import type { AcceptorLinkEnd } from '../../thread/link.js';
-import * as ops from '../../thread/ops.js';
+import type { AckOp, VerdictOp } from '../../thread/ops/acknowledge.js';
+import {
+  ACK_BY_ID,
+  ACK_BY_SEQUENCE,
+  ACK_CUMULATIVE,
+  packAck,
+  packVerdict,
+  VERDICT_EXTEND,
+  VERDICT_NACK,
+  VERDICT_REJECT,
+} from '../../thread/ops/acknowledge.js';
+import type { FailedOp } from '../../thread/ops/failed.js';
 import type {
   AckFrame,
   DeliveryTarget,
@@ -22,7 +33,7 @@ import type { Session } from './session.js';
 
 const UNKNOWN_DELIVERY = 'no such delivery to this session, or it is settled';
 
-type Failure = Pick<ops.FailedOp, 'code' | 'detail'>;
+type Failure = Pick<FailedOp, 'code' | 'detail'>;
 
 /** Packs the operation for one subscription; `request` 0: success needs no answer. */
 type Pack = (link: AcceptorLinkEnd, subscription: ReceiverSubscription, request: number) => void;
@@ -39,15 +50,15 @@ export class VerdictFrames {
   /** Throws `unknown_delivery` when the session has no subscription that could be meant. */
   ack(session: Session, frame: AckFrame): void {
     const { messageId, sequence, cumulative, ref } = frame;
-    const bySequence = cumulative ? ops.ACK_CUMULATIVE : ops.ACK_BY_SEQUENCE;
-    const kind = messageId === null ? bySequence : ops.ACK_BY_ID;
+    const bySequence = cumulative ? ACK_CUMULATIVE : ACK_BY_SEQUENCE;
+    const kind = messageId === null ? bySequence : ACK_BY_ID;
     const only = ref === null ? onlyOf(session, frame) : null;
     if (only !== null) {
       this.#ackOnly(session, only, { kind, sequence, messageId });
       return;
     }
     this.#send(session, frame, ref, (link, { number: subscription, group }, request) => {
-      ops.packAck(link.writer, {
+      packAck(link.writer, {
         request,
         session: session.number,
         subscription,
@@ -64,7 +75,7 @@ export class VerdictFrames {
     const { messageId, sequence, ref } = frame;
     const { verdict, ms, reason } = saidBy(frame);
     this.#send(session, frame, ref, (link, { number: subscription, group }, request) => {
-      ops.packVerdict(link.writer, {
+      packVerdict(link.writer, {
         request,
         session: session.number,
         subscription,
@@ -82,12 +93,12 @@ export class VerdictFrames {
   #ackOnly(
     session: Session,
     { link, number, group }: ReceiverSubscription,
-    ack: Pick<ops.AckOp, 'kind' | 'sequence' | 'messageId'>,
+    ack: Pick<AckOp, 'kind' | 'sequence' | 'messageId'>,
   ): void {
     session.load.checkAck(this.#limits);
     checkCredit(link);
     link.ackSent(session.load);
-    ops.packAck(link.writer, {
+    packAck(link.writer, {
       request: 0,
       session: session.number,
       subscription: number,
@@ -124,14 +135,14 @@ function checkCredit(link: AcceptorLinkEnd): void {
 
 function saidBy(
   frame: NackFrame | ExtendFrame | RejectFrame,
-): Pick<ops.VerdictOp, 'verdict' | 'ms' | 'reason'> {
+): Pick<VerdictOp, 'verdict' | 'ms' | 'reason'> {
   switch (frame.type) {
     case 'nack':
-      return { verdict: ops.VERDICT_NACK, ms: frame.delayMs, reason: frame.reason };
+      return { verdict: VERDICT_NACK, ms: frame.delayMs, reason: frame.reason };
     case 'extend':
-      return { verdict: ops.VERDICT_EXTEND, ms: frame.ms, reason: null };
+      return { verdict: VERDICT_EXTEND, ms: frame.ms, reason: null };
     case 'reject':
-      return { verdict: ops.VERDICT_REJECT, ms: null, reason: frame.reason };
+      return { verdict: VERDICT_REJECT, ms: null, reason: frame.reason };
   }
 }
 

@@ -4,7 +4,7 @@
  */
 import { RequestError } from '../../core/errors.js';
 import type { AcceptorLinkEnd } from '../../thread/link.js';
-import { packPublish } from '../../thread/ops.js';
+import { packPublish } from '../../thread/ops/publish.js';
 import type { PublishRequest } from '../../wire/publish.js';
 import type { Waiting } from './requests.js';
 import type { Workers } from './workers.js';

@@ -3,14 +3,10 @@
  * as they are free; 0 is never given.
  */
 import type { AcceptorLinkEnd } from '../../thread/link.js';
-import type {
-  DeferredOp,
-  FailedOp,
-  PublishedOp,
-  ReplyOp,
-  SubscribedOp,
-  UnsubscribedOp,
-} from '../../thread/ops.js';
+import type { ReplyOp } from '../../thread/ops/call.js';
+import type { FailedOp } from '../../thread/ops/failed.js';
+import type { DeferredOp, PublishedOp } from '../../thread/ops/publish.js';
+import type { SubscribedOp, UnsubscribedOp } from '../../thread/ops/subscribe.js';
 import type { Subject } from '../http/guard.js';
 
 /** Whoever waits. Exactly one of the answers is called, once; `broken` when that one throws. */

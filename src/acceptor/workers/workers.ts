@@ -9,8 +9,22 @@ import type { Limits } from '../../core/limits.js';
 import type { Browsed } from '../../log/contract/browsed.js';
 import type { WorkerLink } from '../../thread/control.js';
 import { AcceptorLinkEnd } from '../../thread/link.js';
-import * as ops from '../../thread/ops.js';
-import type { PackReader } from '../../thread/pack.js';
+import { readAckCredit, readAcked } from '../../thread/ops/acknowledge.js';
+import type { ReplyOp } from '../../thread/ops/call.js';
+import { packCall, readReply } from '../../thread/ops/call.js';
+import type { FailedOp } from '../../thread/ops/failed.js';
+import { readFailed } from '../../thread/ops/failed.js';
+import {
+  OP_ACK_CREDIT,
+  OP_ACKED,
+  OP_DEFERRED,
+  OP_FAILED,
+  OP_PUBLISHED,
+  OP_REPLY,
+} from '../../thread/ops/opcodes.js';
+import type { DeferredOp, PublishedOp } from '../../thread/ops/publish.js';
+import { readDeferred, readPublished } from '../../thread/ops/publish.js';
+import type { PackReader } from '../../thread/packing/pack-reader.js';
 import { TopicPlacement } from '../../thread/placement.js';
 import type { Guard } from '../http/guard.js';
 import { Requests, Waiting } from './requests.js';
@@ -128,7 +142,7 @@ export class Workers {
         call.timer = null;
         reject(new RequestError('log_unavailable', `no answer within ${CALL_TIMEOUT_MS} ms`));
       }, CALL_TIMEOUT_MS);
-      ops.packCall(link.writer, { request, method, args: JSON.stringify(args) });
+      packCall(link.writer, { request, method, args: JSON.stringify(args) });
       link.scheduleFlush();
     });
   }
@@ -146,32 +160,32 @@ export class Workers {
 
   #handle(link: AcceptorLinkEnd, op: number, reader: PackReader): void {
     switch (op) {
-      case ops.OP_PUBLISHED: {
-        const published = ops.readPublished(reader);
+      case OP_PUBLISHED: {
+        const published = readPublished(reader);
         this.answer(published.request, published, tellPublished);
         return;
       }
-      case ops.OP_FAILED: {
-        const failed = ops.readFailed(reader);
+      case OP_FAILED: {
+        const failed = readFailed(reader);
         if (failed.request === 0) this.#failedAck?.(failed);
         else this.answer(failed.request, failed, tellFailed);
         return;
       }
-      case ops.OP_DEFERRED: {
-        const deferred = ops.readDeferred(reader);
+      case OP_DEFERRED: {
+        const deferred = readDeferred(reader);
         this.answer(deferred.request, deferred, tellDeferred);
         return;
       }
-      case ops.OP_REPLY: {
-        const reply = ops.readReply(reader);
+      case OP_REPLY: {
+        const reply = readReply(reader);
         this.answer(reply.request, reply, tellReply);
         return;
       }
-      case ops.OP_ACKED:
-        this.answer(ops.readAcked(reader), null, tellAcked);
+      case OP_ACKED:
+        this.answer(readAcked(reader), null, tellAcked);
         return;
-      case ops.OP_ACK_CREDIT:
-        link.returnAckCredit(ops.readAckCredit(reader));
+      case OP_ACK_CREDIT:
+        link.returnAckCredit(readAckCredit(reader));
         return;
       default:
         if (this.#sink?.handle(link, op, reader) !== true) {
@@ -181,17 +195,17 @@ export class Workers {
   }
 
   /** An ACK without a ref failed: whose it was stands in `session`. */
-  set onFailedAck(callback: (op: ops.FailedOp) => void) {
+  set onFailedAck(callback: (op: FailedOp) => void) {
     this.#failedAck = callback;
   }
 
-  #failedAck: ((op: ops.FailedOp) => void) | null = null;
+  #failedAck: ((op: FailedOp) => void) | null = null;
 }
 
-const tellPublished = (waiting: Waiting, op: ops.PublishedOp): void => waiting.published(op);
-const tellFailed = (waiting: Waiting, op: ops.FailedOp): void => waiting.failed(op);
-const tellDeferred = (waiting: Waiting, op: ops.DeferredOp): void => waiting.deferred(op);
-const tellReply = (waiting: Waiting, op: ops.ReplyOp): void => waiting.reply(op);
+const tellPublished = (waiting: Waiting, op: PublishedOp): void => waiting.published(op);
+const tellFailed = (waiting: Waiting, op: FailedOp): void => waiting.failed(op);
+const tellDeferred = (waiting: Waiting, op: DeferredOp): void => waiting.deferred(op);
+const tellReply = (waiting: Waiting, op: ReplyOp): void => waiting.reply(op);
 const tellAcked = (waiting: Waiting): void => waiting.acked();
 
 class Call extends Waiting {
@@ -214,7 +228,7 @@ class Call extends Waiting {
     return this.timer !== null;
   }
 
-  override reply(op: ops.ReplyOp): void {
+  override reply(op: ReplyOp): void {
     if (this.timer !== null) clearTimeout(this.timer);
     this.#resolve(op);
   }
@@ -223,7 +237,7 @@ class Call extends Waiting {
     this.#reject(new RequestError('internal', 'a fault of the server; it was logged'));
   }
 
-  override failed(op: Pick<ops.FailedOp, 'code' | 'detail' | 'field'>): void {
+  override failed(op: Pick<FailedOp, 'code' | 'detail' | 'field'>): void {
     if (this.timer !== null) clearTimeout(this.timer);
     this.#reject(new RequestError(op.code, op.detail, op.field ?? undefined));
   }

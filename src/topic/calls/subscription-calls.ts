@@ -12,7 +12,8 @@ import {
   subscriptionView,
   withHead,
 } from '../../log/contract/subscription-view.js';
-import { type SubscribeOptions, UNSUBSCRIBED_DELETED } from '../../thread/ops.js';
+import type { SubscribeOptions } from '../../thread/ops/subscribe.js';
+import { UNSUBSCRIBED_DELETED } from '../../thread/ops/subscribe.js';
 import type { Delivery } from '../delivery/delivery.js';
 import type { PublishUnderWay } from '../log/publishes.js';
 import type { Topic } from '../state/topic.js';

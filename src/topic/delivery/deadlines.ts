@@ -4,7 +4,7 @@
  */
 import type { Clock } from '../../core/clock.js';
 import { MinHeap } from '../../core/min-heap.js';
-import { packProbe } from '../../thread/ops.js';
+import { packProbe } from '../../thread/ops/give.js';
 import type { Subscription } from '../state/subscription.js';
 import type { Tracker } from '../state/tracker.js';
 

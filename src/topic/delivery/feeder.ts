@@ -6,7 +6,8 @@
 import type { Clock } from '../../core/clock.js';
 import type { LogPage, ReadRange } from '../../log/contract/message-log.js';
 import type { WorkerLinkEnd } from '../../thread/link.js';
-import { packCaughtUp, packDeliver, packDeliverGroup, packSubscribed } from '../../thread/ops.js';
+import { packDeliver, packDeliverGroup } from '../../thread/ops/deliver.js';
+import { packCaughtUp, packSubscribed } from '../../thread/ops/subscribe.js';
 import type { Chunk, FrameContext } from '../state/chunk.js';
 import { CHUNK_BYTES_MAX, chunkFrames, cutChunks, rowFrames } from '../state/chunk.js';
 import type { Group } from '../state/group.js';

@@ -10,7 +10,7 @@ import type { LogRow } from '../../core/message.js';
 import { rowBytes } from '../../core/message.js';
 import { rangesOf } from '../../core/sequence-ranges.js';
 import type { LogPage, ReadRange } from '../../log/contract/message-log.js';
-import { packGive } from '../../thread/ops.js';
+import { packGive } from '../../thread/ops/give.js';
 import { encodeDeliveries, type MessageDelivery } from '../../wire/server-frame.js';
 import { CHUNK_BYTES_MAX, CHUNK_ROWS_MAX } from '../state/chunk.js';
 import type { Subscription } from '../state/subscription.js';

@@ -4,15 +4,15 @@
  */
 import type { Clock } from '../../core/clock.js';
 import type { WorkerLinkEnd } from '../../thread/link.js';
-import type { AckOp, VerdictOp } from '../../thread/ops.js';
+import type { AckOp, VerdictOp } from '../../thread/ops/acknowledge.js';
 import {
   ACK_BY_ID,
   ACK_CUMULATIVE,
   packAcked,
-  packFailed,
   VERDICT_EXTEND,
   VERDICT_NACK,
-} from '../../thread/ops.js';
+} from '../../thread/ops/acknowledge.js';
+import { packFailed } from '../../thread/ops/failed.js';
 import type { Saves } from '../log/saves.js';
 import type { Judge } from '../state/subscription.js';
 import type { Topics } from '../state/topics.js';

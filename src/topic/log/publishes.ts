@@ -15,8 +15,9 @@ import type {
   TopicCommit,
 } from '../../log/contract/message-log.js';
 import type { WorkerLinkEnd } from '../../thread/link.js';
-import type { PublishOp } from '../../thread/ops.js';
-import { packDeferred, packFailed, packPublished } from '../../thread/ops.js';
+import { packFailed } from '../../thread/ops/failed.js';
+import type { PublishOp } from '../../thread/ops/publish.js';
+import { packDeferred, packPublished } from '../../thread/ops/publish.js';
 import type { Rate } from '../state/rate.js';
 import type { Topic } from '../state/topic.js';
 import type { Topics } from '../state/topics.js';

@@ -19,7 +19,8 @@ import type {
   SubscriptionStore,
 } from '../../log/contract/subscription-store.js';
 import type { WorkerLinkEnd } from '../../thread/link.js';
-import { packAcked, packFailed } from '../../thread/ops.js';
+import { packAcked } from '../../thread/ops/acknowledge.js';
+import { packFailed } from '../../thread/ops/failed.js';
 import type { Tracker } from '../state/tracker.js';
 
 const SAVE_INTERVAL_MS = 250;

@@ -4,7 +4,7 @@
  * after it, since his topic may have been made by then.
  */
 import type { WorkerLinkEnd } from '../../thread/link.js';
-import type { PublishOp } from '../../thread/ops.js';
+import type { PublishOp } from '../../thread/ops/publish.js';
 import type { Topic } from '../state/topic.js';
 
 export interface WaitingPublish {

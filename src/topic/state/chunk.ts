@@ -5,7 +5,7 @@
  */
 import type { LogRow } from '../../core/message.js';
 import { rowBytes } from '../../core/message.js';
-import type { Encoding } from '../../thread/ops.js';
+import type { Encoding } from '../../thread/ops/encoding.js';
 import { encodeDeliveries, encodeMessages } from '../../wire/server-frame.js';
 
 /** More than 64 frames in one WebSocket message gained nothing in the spike, and delay the first. */

@@ -6,8 +6,8 @@
 import { MinHeap } from '../../core/min-heap.js';
 import { SendTimes } from '../../core/send-times.js';
 import type { WorkerLinkEnd } from '../../thread/link.js';
-import type { Encoding } from '../../thread/ops.js';
-import { packJoin, packLeave } from '../../thread/ops.js';
+import { packJoin, packLeave } from '../../thread/ops/deliver.js';
+import type { Encoding } from '../../thread/ops/encoding.js';
 import type { Subscription } from './subscription.js';
 
 export class Group {

@@ -4,7 +4,7 @@
  * nothing here and asks for nothing is forgotten.
  */
 import type { WorkerLinkEnd } from '../../thread/link.js';
-import type { SubscribeOp, UnsubscribeOp } from '../../thread/ops.js';
+import type { SubscribeOp, UnsubscribeOp } from '../../thread/ops/subscribe.js';
 import type { Subscription } from './subscription.js';
 import { numberKey } from './topic.js';
 

@@ -10,7 +10,7 @@
 import { type Entry, Member } from '../../core/cursor-entry.js';
 import type { LogRow } from '../../core/message.js';
 import type { WorkerLinkEnd } from '../../thread/link.js';
-import type { Encoding } from '../../thread/ops.js';
+import type { Encoding } from '../../thread/ops/encoding.js';
 import { DeliveryIds } from './delivery-ids.js';
 import type { Group } from './group.js';
 import type { RowsAhead } from './pager.js';
@@ -74,7 +74,7 @@ export class Subscription {
   readonly member: Member | null;
   state: SubscriptionState = 'paging';
   page: PageState = 'none';
-  /** See ops.ts, DELIVER. */
+  /** See thread/ops/deliver.ts. */
   round = 0;
   /** The group it is in; null in every other state. */
   group: Group | null = null;

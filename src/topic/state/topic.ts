@@ -8,7 +8,7 @@ import { idTag } from '../../core/id-tag.js';
 import type { LogRow } from '../../core/message.js';
 import type { TopicRecord } from '../../log/contract/message-log.js';
 import type { WorkerLinkEnd } from '../../thread/link.js';
-import type { Encoding } from '../../thread/ops.js';
+import type { Encoding } from '../../thread/ops/encoding.js';
 import type { DeliveryCounts } from './delivery-counts.js';
 import { DeliveryIds } from './delivery-ids.js';
 import { Group } from './group.js';

@@ -5,14 +5,14 @@
 import { RequestError } from '../../core/errors.js';
 import type { TopicRecord } from '../../log/contract/message-log.js';
 import type { WorkerLinkEnd } from '../../thread/link.js';
-import type { SessionEndedOp } from '../../thread/ops.js';
+import { packFailed } from '../../thread/ops/failed.js';
+import type { SessionEndedOp } from '../../thread/ops/subscribe.js';
 import {
-  packFailed,
   packUnsubscribed,
   UNSUBSCRIBED_ASKED,
   UNSUBSCRIBED_TAKEN_OVER,
   UNSUBSCRIBED_TOPIC_DELETED,
-} from '../../thread/ops.js';
+} from '../../thread/ops/subscribe.js';
 import type { Ask, SessionEntry, Sessions } from '../state/sessions.js';
 import type { Subscription } from '../state/subscription.js';
 import type { Topic } from '../state/topic.js';

@@ -1,6 +1,27 @@
 import t from 'tap';
-import * as ops from '../../../src/thread/ops.js';
-import { PackReader, PackWriter } from '../../../src/thread/pack.js';
+import { packAck, packAcked, readAck, readAcked } from '../../../src/thread/ops/acknowledge.js';
+import { packReply, readReply } from '../../../src/thread/ops/call.js';
+import type { DeliverOp } from '../../../src/thread/ops/deliver.js';
+import { packDeliver, readDeliver } from '../../../src/thread/ops/deliver.js';
+import type { FailedOp } from '../../../src/thread/ops/failed.js';
+import { packFailed, readFailed } from '../../../src/thread/ops/failed.js';
+import { OP_PUBLISH } from '../../../src/thread/ops/opcodes.js';
+import type { PublishedOp } from '../../../src/thread/ops/publish.js';
+import {
+  packPublish,
+  packPublished,
+  readPublish,
+  readPublished,
+} from '../../../src/thread/ops/publish.js';
+import type { SubscribedOp, SubscribeOp } from '../../../src/thread/ops/subscribe.js';
+import {
+  packSubscribe,
+  packSubscribed,
+  readSubscribe,
+  readSubscribed,
+} from '../../../src/thread/ops/subscribe.js';
+import { PackReader } from '../../../src/thread/packing/pack-reader.js';
+import { PackWriter } from '../../../src/thread/packing/pack-writer.js';
 
 const id = Uint8Array.from({ length: 16 }, (_, i) => i * 7);
 
@@ -27,20 +48,20 @@ t.test('a publish comes out as it went in, with and without the rare fields', as
     delayMs: 2 ** 40,
     deliverAtMs: 1_900_000_000_123,
   };
-  ops.packPublish(writer, 7, 'orders.created', plain);
-  ops.packPublish(writer, 2 ** 32 - 1, 'a', full);
+  packPublish(writer, 7, 'orders.created', plain);
+  packPublish(writer, 2 ** 32 - 1, 'a', full);
   t.equal(writer.ops, 2);
   const reader = new PackReader(writer.take());
-  t.equal(reader.u8(), ops.OP_PUBLISH);
-  t.match(ops.readPublish(reader), { ...plain, request: 7, topic: 'orders.created' });
-  t.equal(reader.u8(), ops.OP_PUBLISH);
-  t.match(ops.readPublish(reader), { ...full, request: 2 ** 32 - 1, topic: 'a' });
+  t.equal(reader.u8(), OP_PUBLISH);
+  t.match(readPublish(reader), { ...plain, request: 7, topic: 'orders.created' });
+  t.equal(reader.u8(), OP_PUBLISH);
+  t.match(readPublish(reader), { ...full, request: 2 ** 32 - 1, topic: 'a' });
   t.ok(reader.done);
 });
 
 t.test('every other operation comes out as it went in', async (t) => {
   const writer = new PackWriter();
-  const subscribe: ops.SubscribeOp = {
+  const subscribe: SubscribeOp = {
     request: 1,
     session: 2,
     subscription: 8,
@@ -58,7 +79,7 @@ t.test('every other operation comes out as it went in', async (t) => {
       create: true,
     },
   };
-  const published: ops.PublishedOp = {
+  const published: PublishedOp = {
     request: 9,
     duplicate: true,
     sequence: 2 ** 50,
@@ -67,14 +88,14 @@ t.test('every other operation comes out as it went in', async (t) => {
     messageId: id,
     epoch: 'e1',
   };
-  const failed: ops.FailedOp = {
+  const failed: FailedOp = {
     request: 0,
     session: 5,
     code: 'unknown_delivery',
     detail: 'wörter',
     field: null,
   };
-  const subscribed: ops.SubscribedOp = {
+  const subscribed: SubscribedOp = {
     request: 1,
     subscription: 2,
     topicNo: 3,
@@ -85,7 +106,7 @@ t.test('every other operation comes out as it went in', async (t) => {
     recovered: false,
     gap: { from: 1, to: 2, reason: 'retention' },
   };
-  const deliver: ops.DeliverOp = {
+  const deliver: DeliverOp = {
     subscription: 1,
     topicNo: 2,
     round: 65_535,
@@ -93,43 +114,43 @@ t.test('every other operation comes out as it went in', async (t) => {
     lastSequence: 4,
     frames: Buffer.alloc(100_000, 3),
   };
-  ops.packSubscribe(writer, subscribe);
-  ops.packPublished(writer, published);
-  ops.packFailed(writer, failed);
-  ops.packSubscribed(writer, subscribed);
-  ops.packDeliver(writer, deliver);
-  ops.packReply(writer, { request: 1, result: 'x'.repeat(100_000), body: new Uint8Array(300) });
+  packSubscribe(writer, subscribe);
+  packPublished(writer, published);
+  packFailed(writer, failed);
+  packSubscribed(writer, subscribed);
+  packDeliver(writer, deliver);
+  packReply(writer, { request: 1, result: 'x'.repeat(100_000), body: new Uint8Array(300) });
   const of = { request: 0, session: 1, subscription: 4, topicNo: 2, sequence: 0, messageId: id };
-  ops.packAck(writer, { ...of, kind: 0 });
+  packAck(writer, { ...of, kind: 0 });
   const reader = new PackReader(writer.take());
   reader.u8();
-  t.same(ops.readSubscribe(reader), subscribe);
+  t.same(readSubscribe(reader), subscribe);
   reader.u8();
-  const back = ops.readPublished(reader);
+  const back = readPublished(reader);
   t.same({ ...back, messageId: [...back.messageId] }, { ...published, messageId: [...id] });
   reader.u8();
-  t.same(ops.readFailed(reader), failed);
+  t.same(readFailed(reader), failed);
   reader.u8();
-  t.same(ops.readSubscribed(reader), subscribed);
+  t.same(readSubscribed(reader), subscribed);
   reader.u8();
-  const page = ops.readDeliver(reader);
+  const page = readDeliver(reader);
   t.equal(page.round, 65_535);
   t.equal(Buffer.compare(page.frames, deliver.frames), 0);
   reader.u8();
-  t.equal(ops.readReply(reader).result.length, 100_000);
+  t.equal(readReply(reader).result.length, 100_000);
   reader.u8();
-  t.same([...(ops.readAck(reader).messageId ?? [])], [...id]);
+  t.same([...(readAck(reader).messageId ?? [])], [...id]);
   t.ok(reader.done);
 });
 
 t.test('a writer whose buffer was taken starts an empty one', async (t) => {
   const writer = new PackWriter();
-  ops.packAcked(writer, 1);
+  packAcked(writer, 1);
   writer.take();
   t.equal(writer.ops, 0);
   t.equal(writer.bytes, 0);
-  ops.packAcked(writer, 2);
+  packAcked(writer, 2);
   const reader = new PackReader(writer.take());
   reader.u8();
-  t.equal(ops.readAcked(reader), 2);
+  t.equal(readAcked(reader), 2);
 });

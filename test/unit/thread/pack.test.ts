@@ -1,5 +1,6 @@
 import t from 'tap';
-import { PackReader, PackWriter } from '../../../src/thread/pack.js';
+import { PackReader } from '../../../src/thread/packing/pack-reader.js';
+import { PackWriter } from '../../../src/thread/packing/pack-writer.js';
 
 const TEXTS = [
   '',

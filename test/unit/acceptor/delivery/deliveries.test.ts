@@ -11,8 +11,11 @@ import {
 } from '../../../../src/acceptor/delivery/receiver.js';
 import { Guard } from '../../../../src/acceptor/http/guard.js';
 import { systemClock } from '../../../../src/core/clock.js';
-import * as ops from '../../../../src/thread/ops.js';
-import { PackReader, PackWriter } from '../../../../src/thread/pack.js';
+import { packDeliver, packJoin } from '../../../../src/thread/ops/deliver.js';
+import { packGive } from '../../../../src/thread/ops/give.js';
+import { packCaughtUp, packSubscribed } from '../../../../src/thread/ops/subscribe.js';
+import { PackReader } from '../../../../src/thread/packing/pack-reader.js';
+import { PackWriter } from '../../../../src/thread/packing/pack-writer.js';
 import { openLink } from '../../../support/acceptor-link.js';
 
 const { link, close } = openLink();
@@ -89,14 +92,13 @@ type Pack = (to: PackWriter, subscription: number) => void;
 
 const PACKS: Readonly<Record<string, Pack>> = {
   page: (to, subscription) =>
-    ops.packDeliver(to, {
+    packDeliver(to, {
       ...{ subscription, topicNo: TOPIC_NO, round: 0, firstSequence: 1, lastSequence: 1 },
       frames: FRAME,
     }),
-  give: (to, subscription) => ops.packGive(to, { subscription, topicNo: TOPIC_NO, frames: FRAME }),
-  join: (to, subscription) => ops.packJoin(to, { subscription, topicNo: TOPIC_NO, round: 0 }),
-  frame: (to, subscription) =>
-    ops.packCaughtUp(to, { subscription, topicNo: TOPIC_NO, sequence: 1 }),
+  give: (to, subscription) => packGive(to, { subscription, topicNo: TOPIC_NO, frames: FRAME }),
+  join: (to, subscription) => packJoin(to, { subscription, topicNo: TOPIC_NO, round: 0 }),
+  frame: (to, subscription) => packCaughtUp(to, { subscription, topicNo: TOPIC_NO, sequence: 1 }),
 };
 
 function rig(receivers: readonly Taker[]) {
@@ -147,7 +149,7 @@ for (const [what, pack] of Object.entries(PACKS)) {
 t.test('what is for nobody in particular is thrown on', async (t) => {
   const { faults, handle } = rig([new Taker(1)]);
   const subscribed: Pack = (to, subscription) =>
-    ops.packSubscribed(to, {
+    packSubscribed(to, {
       ...{ request: 1, subscription, topicNo: TOPIC_NO, idTag: 1, sequence: 1, epoch: 'e' },
       ...{ recovered: null, gap: null, delivered: 1 },
     });

@@ -7,7 +7,7 @@ import { GroupPump } from '../../../../src/acceptor/delivery/group-pump.js';
 import { Groups } from '../../../../src/acceptor/delivery/groups.js';
 import { Pace } from '../../../../src/acceptor/delivery/pace.js';
 import { KIND_MSGPACK } from '../../../../src/acceptor/delivery/receiver.js';
-import { ENCODING_MSGPACK } from '../../../../src/thread/ops.js';
+import { ENCODING_MSGPACK } from '../../../../src/thread/ops/encoding.js';
 import { openLink } from '../../../support/acceptor-link.js';
 import { eventually } from '../../../support/eventually.js';
 

@@ -8,7 +8,7 @@ import { Group } from '../../../../src/acceptor/delivery/group.js';
 import { PublishLog } from '../../../../src/acceptor/delivery/publish-log.js';
 import { KIND_SEED } from '../../../../src/acceptor/delivery/receiver.js';
 import { SeedPump } from '../../../../src/acceptor/delivery/seed-pump.js';
-import { ENCODING_JSON } from '../../../../src/thread/ops.js';
+import { ENCODING_JSON } from '../../../../src/thread/ops/encoding.js';
 import { FRAME_SEPARATOR } from '../../../../src/wire/server-frame.js';
 import { openLink } from '../../../support/acceptor-link.js';
 import { eventually } from '../../../support/eventually.js';

@@ -15,7 +15,8 @@ import { Workers } from '../../../../src/acceptor/workers/workers.js';
 import { loadConfig } from '../../../../src/config/load-config.js';
 import { systemClock } from '../../../../src/core/clock.js';
 import { WorkerLinkEnd } from '../../../../src/thread/link.js';
-import * as ops from '../../../../src/thread/ops.js';
+import type { CallOp } from '../../../../src/thread/ops/call.js';
+import { packReply, readCall } from '../../../../src/thread/ops/call.js';
 import { eventually } from '../../../support/eventually.js';
 import { freePort } from '../../../support/free-port.js';
 import { request } from '../../../support/publisher.js';
@@ -24,7 +25,7 @@ const MATCHED = JSON.stringify({ matched: 1, gone: 0 });
 const NOTHING = new Uint8Array(0);
 
 /** An acceptor's control routes, and two workers that do with a call as they are told. */
-async function rig(onCall: (worker: number, call: ops.CallOp) => void) {
+async function rig(onCall: (worker: number, call: CallOp) => void) {
   const { config } = loadConfig({});
   const { limits } = config;
   const guard = new Guard((where, stack) => t.fail(`${where}: ${stack}`));
@@ -35,7 +36,7 @@ async function rig(onCall: (worker: number, call: ops.CallOp) => void) {
     workers.connect({ worker, generation: 1, port: port1 });
     return new WorkerLinkEnd({
       ...{ port: port2, acceptor: 0, limits },
-      onOp: (_op, reader) => onCall(worker, ops.readCall(reader)),
+      onOp: (_op, reader) => onCall(worker, readCall(reader)),
       onTurn: () => undefined,
     });
   });
@@ -67,7 +68,7 @@ t.test('a worker goes while a redrive is asked for: the others give the job up',
     if (method === 'dead-letters.match') {
       const end = ends[worker];
       if (end === undefined) return;
-      ops.packReply(end.writer, { request, result: MATCHED, body: NOTHING });
+      packReply(end.writer, { request, result: MATCHED, body: NOTHING });
       end.scheduleFlush();
       return;
     }

@@ -14,7 +14,7 @@ import { Subscriptions } from '../../../../src/acceptor/session/subscriptions.js
 import { Workers } from '../../../../src/acceptor/workers/workers.js';
 import { loadConfig } from '../../../../src/config/load-config.js';
 import { systemClock } from '../../../../src/core/clock.js';
-import type { SubscribeOp } from '../../../../src/thread/ops.js';
+import type { SubscribeOp } from '../../../../src/thread/ops/subscribe.js';
 import { EventStream } from '../../../support/event-stream.js';
 import { eventually } from '../../../support/eventually.js';
 import { freePort } from '../../../support/free-port.js';

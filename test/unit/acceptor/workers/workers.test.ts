@@ -7,7 +7,7 @@ import { Waiting } from '../../../../src/acceptor/workers/requests.js';
 import { Workers } from '../../../../src/acceptor/workers/workers.js';
 import { DEFAULT_LIMITS } from '../../../../src/core/limits.js';
 import { WorkerLinkEnd } from '../../../../src/thread/link.js';
-import * as ops from '../../../../src/thread/ops.js';
+import { packAcked } from '../../../../src/thread/ops/acknowledge.js';
 import { eventually } from '../../../support/eventually.js';
 
 class Asker extends Waiting {
@@ -56,7 +56,7 @@ t.test('one of three answers throws: the other two are told', async (t) => {
   const { faults, guard, workers, worker } = rig();
   const link = workers.byIndex(0);
   const askers = [null, 'a bug', 'twice', null].map((fault) => new Asker(link, fault));
-  for (const asker of askers) ops.packAcked(worker.writer, workers.requests.add(asker));
+  for (const asker of askers) packAcked(worker.writer, workers.requests.add(asker));
   worker.scheduleFlush();
   await eventually(() => askers.at(-1)?.told.length === 1);
   t.same(

@@ -7,7 +7,7 @@ import { DEFAULT_LIMITS } from '../../../../src/core/limits.js';
 import type { SubscriptionStore } from '../../../../src/log/contract/subscription-store.js';
 import { MemoryLog } from '../../../../src/log/memory/memory-log.js';
 import { type LinkPort, WorkerLinkEnd } from '../../../../src/thread/link.js';
-import { ENCODING_JSON } from '../../../../src/thread/ops.js';
+import { ENCODING_JSON } from '../../../../src/thread/ops/encoding.js';
 import { buildDelivery, type Delivery } from '../../../../src/topic/delivery/delivery.js';
 import { newDeliveryCounts } from '../../../../src/topic/state/delivery-counts.js';
 import { HotCacheBudget } from '../../../../src/topic/state/hot-cache.js';

@@ -1,0 +1,119 @@
+/** What a session says of messages it was given: ACK and VERDICT, their answers and their credit. */
+import type { PackReader } from '../packing/pack-reader.js';
+import type { PackWriter } from '../packing/pack-writer.js';
+import { OP_ACK, OP_ACK_CREDIT, OP_ACKED, OP_VERDICT } from './opcodes.js';
+
+// ---- ACK: answered by ACKED when `request` is not 0, by FAILED `unknown_delivery` always ----
+export const ACK_BY_ID = 0;
+export const ACK_BY_SEQUENCE = 1;
+export const ACK_CUMULATIVE = 2;
+
+export interface AckOp {
+  /** 0: the frame had no ref, so success needs no answer. FAILED then carries `session` alone. */
+  request: number;
+  session: number;
+  subscription: number;
+  topicNo: number;
+  kind: number;
+  /** For the two kinds by sequence; else 0. */
+  sequence: number;
+  /** 16 bytes for ACK_BY_ID; else null. */
+  messageId: Uint8Array | null;
+}
+
+export function packAck(to: PackWriter, op: AckOp): void {
+  to.begin(OP_ACK, 0);
+  to.u32(op.request);
+  to.u32(op.session);
+  to.u32(op.subscription);
+  to.u32(op.topicNo);
+  to.u8(op.kind);
+  if (op.messageId !== null) to.bytes16(op.messageId);
+  else to.f64(op.sequence);
+}
+
+export function readAck(from: PackReader): AckOp {
+  const op: AckOp = {
+    request: from.u32(),
+    session: from.u32(),
+    subscription: from.u32(),
+    topicNo: from.u32(),
+    kind: from.u8(),
+    sequence: 0,
+    messageId: null,
+  };
+  if (op.kind === ACK_BY_ID) op.messageId = from.bytes16();
+  else op.sequence = from.f64();
+  return op;
+}
+
+// ---- VERDICT: nack, extend, reject; answered as ACK is ----
+export const VERDICT_NACK = 0;
+export const VERDICT_EXTEND = 1;
+export const VERDICT_REJECT = 2;
+
+export interface VerdictOp {
+  /** 0: the frame had no ref. */
+  request: number;
+  session: number;
+  subscription: number;
+  topicNo: number;
+  verdict: number;
+  /** By sequence; 0: by message id. */
+  sequence: number;
+  /** 16 bytes; null: by sequence. */
+  messageId: Uint8Array | null;
+  /** Delay of a nack, time of an extend; null: not named. */
+  ms: number | null;
+  reason: string | null;
+}
+
+export function packVerdict(to: PackWriter, op: VerdictOp): void {
+  to.begin(OP_VERDICT, 3 * (op.reason?.length ?? 0));
+  to.u32(op.request);
+  to.u32(op.session);
+  to.u32(op.subscription);
+  to.u32(op.topicNo);
+  to.u8(op.verdict);
+  to.f64(op.sequence);
+  to.f64(op.ms ?? -1);
+  to.textOrNull(op.reason);
+  if (op.messageId !== null) to.bytes16(op.messageId);
+}
+
+export function readVerdict(from: PackReader): VerdictOp {
+  const op: VerdictOp = {
+    request: from.u32(),
+    session: from.u32(),
+    subscription: from.u32(),
+    topicNo: from.u32(),
+    verdict: from.u8(),
+    sequence: from.f64(),
+    messageId: null,
+    ms: from.f64(),
+    reason: from.textOrNull(),
+  };
+  if (op.ms === -1) op.ms = null;
+  if (op.sequence === 0) op.messageId = from.bytes16();
+  return op;
+}
+
+// ---- ACKED: the answer to an ACK with a request number ----
+export function packAcked(to: PackWriter, request: number): void {
+  to.begin(OP_ACKED, 0);
+  to.u32(request);
+}
+
+export function readAcked(from: PackReader): number {
+  return from.u32();
+}
+
+// ---- ACK_CREDIT: acknowledgements the worker has handled ----
+export function packAckCredit(to: PackWriter, acks: number): void {
+  to.begin(OP_ACK_CREDIT, 0);
+  to.u32(acks);
+}
+
+export function readAckCredit(from: PackReader): number {
+  return from.u32();
+}

@@ -1,0 +1,76 @@
+/** Messages one by one, out of order: GIVE and GIVEN; and whether what was sent has left: PROBE. */
+import type { PackReader } from '../packing/pack-reader.js';
+import type { PackWriter } from '../packing/pack-writer.js';
+import { OP_GIVE, OP_GIVEN, OP_PROBE, OP_PROBED } from './opcodes.js';
+
+// ---- GIVE: messages that are not the next page: redeliveries, and all messages of a subscription that
+//      several sessions share. They move no cursor. Answered by GIVEN; one at a time is under way ----
+export interface GiveOp {
+  subscription: number;
+  topicNo: number;
+  /** Joined frames, one message each, at most 64. */
+  frames: Uint8Array;
+}
+
+export function packGive(to: PackWriter, op: GiveOp): void {
+  to.begin(OP_GIVE, op.frames.length);
+  to.u32(op.subscription);
+  to.u32(op.topicNo);
+  to.blob(op.frames);
+}
+
+export function readGive(from: PackReader): GiveOp {
+  return { subscription: from.u32(), topicNo: from.u32(), frames: from.blob() };
+}
+
+// ---- GIVEN: how much of a GIVE the socket took. Sent when it has room for more ----
+export interface GivenOp {
+  subscription: number;
+  topicNo: number;
+  /** Messages from its start; Infinity: all. */
+  taken: number;
+}
+
+export function packGiven(to: PackWriter, op: GivenOp): void {
+  to.begin(OP_GIVEN, 0);
+  to.u32(op.subscription);
+  to.u32(op.topicNo);
+  to.f64(op.taken);
+}
+
+export function readGiven(from: PackReader): GivenOp {
+  return { subscription: from.u32(), topicNo: from.u32(), taken: from.f64() };
+}
+
+// ---- PROBE: are all bytes sent to this subscription's socket on their way? Answered by PROBED when they
+//      are: what has not left the node cannot have been acknowledged ----
+export interface ProbeOp {
+  subscription: number;
+  topicNo: number;
+}
+
+export function packProbe(to: PackWriter, op: ProbeOp): void {
+  to.begin(OP_PROBE, 0);
+  to.u32(op.subscription);
+  to.u32(op.topicNo);
+}
+
+export function readProbe(from: PackReader): ProbeOp {
+  return { subscription: from.u32(), topicNo: from.u32() };
+}
+
+export interface ProbedOp extends ProbeOp {
+  /** The socket was empty when it was asked. */
+  wasEmpty: boolean;
+}
+
+export function packProbed(to: PackWriter, op: ProbedOp): void {
+  to.begin(OP_PROBED, 0);
+  to.u32(op.subscription);
+  to.u32(op.topicNo);
+  to.u8(op.wasEmpty ? 1 : 0);
+}
+
+export function readProbed(from: PackReader): ProbedOp {
+  return { subscription: from.u32(), topicNo: from.u32(), wasEmpty: from.u8() === 1 };
+}

@@ -1,0 +1,212 @@
+/**
+ * The life of a subscription on the link: SUBSCRIBE and UNSUBSCRIBE with their answers, what a worker tells
+ * of it unasked, and the end of a session.
+ */
+import type { PackReader } from '../packing/pack-reader.js';
+import type { PackWriter } from '../packing/pack-writer.js';
+import type { Encoding } from './encoding.js';
+import {
+  OP_CAUGHT_UP,
+  OP_SESSION_ENDED,
+  OP_SUBSCRIBE,
+  OP_SUBSCRIBED,
+  OP_UNSUBSCRIBE,
+  OP_UNSUBSCRIBED,
+} from './opcodes.js';
+
+// ---- SUBSCRIBE: answered by SUBSCRIBED or FAILED; a repeated one is answered again ----
+export interface SubscribeOp {
+  request: number;
+  /** The acceptor's number of the session; unique on that acceptor while it runs. */
+  session: number;
+  /** The acceptor's number of the subscription; unique on that acceptor while it runs. */
+  subscription: number;
+  topic: string;
+  encoding: Encoding;
+  options: SubscribeOptions;
+}
+
+/** Travels as JSON: a subscribe is rare beside what follows it. */
+export interface SubscribeOptions {
+  /** Durable under this name; null: ephemeral. */
+  name: string | null;
+  ack: 'explicit' | 'none';
+  /** null: not named, so an ephemeral one has no window until the session acks. */
+  maxInFlight: number | null;
+  /** ms; null: the default. Of a durable one it counts when it is made. The next two also. */
+  ackWaitMs: number | null;
+  maxDeliver: number | null;
+  ordering: 'none' | 'key' | 'topic';
+  /** Takes a durable one over from the sessions that have it, and shares it with none. */
+  exclusive: boolean;
+  start:
+    | { from: 'latest' }
+    | { from: 'earliest' }
+    | { from: 'sequence'; sequence: number; epoch: string | null }
+    | { from: 'time'; timeMs: number };
+  /** The topic may be made when it does not exist. */
+  create: boolean;
+}
+
+export function packSubscribe(to: PackWriter, op: SubscribeOp): void {
+  const options = JSON.stringify(op.options);
+  to.begin(OP_SUBSCRIBE, 3 * (op.topic.length + options.length));
+  to.u32(op.request);
+  to.u32(op.session);
+  to.u32(op.subscription);
+  to.u8(op.encoding);
+  to.text(op.topic);
+  to.text(options);
+}
+
+export function readSubscribe(from: PackReader): SubscribeOp {
+  return {
+    request: from.u32(),
+    session: from.u32(),
+    subscription: from.u32(),
+    encoding: from.u8() as Encoding,
+    topic: from.text(),
+    options: JSON.parse(from.text()) as SubscribeOptions,
+  };
+}
+
+// ---- UNSUBSCRIBE: answered by UNSUBSCRIBED or FAILED `not_subscribed` ----
+export interface UnsubscribeOp {
+  request: number;
+  session: number;
+  subscription: number;
+  topic: string;
+}
+
+export function packUnsubscribe(to: PackWriter, op: UnsubscribeOp): void {
+  to.begin(OP_UNSUBSCRIBE, 3 * op.topic.length);
+  to.u32(op.request);
+  to.u32(op.session);
+  to.u32(op.subscription);
+  to.text(op.topic);
+}
+
+export function readUnsubscribe(from: PackReader): UnsubscribeOp {
+  const request = from.u32();
+  const session = from.u32();
+  return { request, session, subscription: from.u32(), topic: from.text() };
+}
+
+// ---- SESSION_ENDED: no answer; all its subscriptions end ----
+export interface SessionEndedOp {
+  session: number;
+  /** Without a close frame: what it held has failed an attempt. */
+  abrupt: boolean;
+}
+
+export function packSessionEnded(to: PackWriter, op: SessionEndedOp): void {
+  to.begin(OP_SESSION_ENDED, 0);
+  to.u32(op.session);
+  to.u8(op.abrupt ? 1 : 0);
+}
+
+export function readSessionEnded(from: PackReader): SessionEndedOp {
+  return { session: from.u32(), abrupt: from.u8() === 1 };
+}
+
+// ---- SUBSCRIBED: the live feed is attached; frames for it may only follow this. With `request` 0 it
+//      tells a subscription that is open that the log lost what it had not been given (`gap`) ----
+export interface SubscribedOp {
+  request: number;
+  subscription: number;
+  topicNo: number;
+  /** CRC32 of the topic's id mod 4096: what rand_a of its message ids carries. */
+  idTag: number;
+  /** Head of the topic when it was attached. */
+  sequence: number;
+  /** Last sequence that it is not going to be given, since it has it, or cannot have it. */
+  delivered: number;
+  epoch: string;
+  /** null: nothing was asked for that could be missing. */
+  recovered: boolean | null;
+  gap: { from: number; to: number; reason: string } | null;
+}
+
+export function packSubscribed(to: PackWriter, op: SubscribedOp): void {
+  const gap = op.gap === null ? null : JSON.stringify(op.gap);
+  to.begin(OP_SUBSCRIBED, 3 * (op.epoch.length + (gap?.length ?? 0)));
+  to.u32(op.request);
+  to.u32(op.subscription);
+  to.u32(op.topicNo);
+  to.u16(op.idTag);
+  to.f64(op.sequence);
+  to.f64(op.delivered);
+  to.text(op.epoch);
+  to.u8(op.recovered === null ? 2 : op.recovered ? 1 : 0);
+  to.textOrNull(gap);
+}
+
+export function readSubscribed(from: PackReader): SubscribedOp {
+  const request = from.u32();
+  const subscription = from.u32();
+  const topicNo = from.u32();
+  const idTag = from.u16();
+  const sequence = from.f64();
+  const delivered = from.f64();
+  const epoch = from.text();
+  const recovered = from.u8();
+  const gap = from.textOrNull();
+  return {
+    request,
+    subscription,
+    topicNo,
+    idTag,
+    sequence,
+    delivered,
+    epoch,
+    recovered: recovered === 2 ? null : recovered === 1,
+    gap: gap === null ? null : (JSON.parse(gap) as SubscribedOp['gap']),
+  };
+}
+
+// ---- UNSUBSCRIBED: the end of one subscription, asked for (`request` not 0) or not ----
+export const UNSUBSCRIBED_ASKED = 0;
+export const UNSUBSCRIBED_TOPIC_DELETED = 1;
+
+/** Another session took the durable subscription for itself, or another node did. */
+export const UNSUBSCRIBED_TAKEN_OVER = 2;
+
+/** The durable subscription was deleted. */
+export const UNSUBSCRIBED_DELETED = 3;
+
+export interface UnsubscribedOp {
+  request: number;
+  subscription: number;
+  topicNo: number;
+  reason: number;
+}
+
+export function packUnsubscribed(to: PackWriter, op: UnsubscribedOp): void {
+  to.begin(OP_UNSUBSCRIBED, 0);
+  to.u32(op.request);
+  to.u32(op.subscription);
+  to.u32(op.topicNo);
+  to.u8(op.reason);
+}
+
+export function readUnsubscribed(from: PackReader): UnsubscribedOp {
+  return { request: from.u32(), subscription: from.u32(), topicNo: from.u32(), reason: from.u8() };
+}
+
+// ---- CAUGHT_UP: a subscription that started behind has been given everything up to `sequence` ----
+export interface CaughtUpOp {
+  subscription: number;
+  topicNo: number;
+  sequence: number;
+}
+
+export function packCaughtUp(to: PackWriter, op: CaughtUpOp): void {
+  to.begin(OP_CAUGHT_UP, 0);
+  to.u32(op.subscription);
+  to.u32(op.topicNo);
+  to.f64(op.sequence);
+}
+
+export function readCaughtUp(from: PackReader): CaughtUpOp {
+  return { subscription: from.u32(), topicNo: from.u32(), sequence: from.f64() };
+}

@@ -1,0 +1,171 @@
+/**
+ * Each operation that comes on a link, to the piece of the worker that it is for; and what is due at the
+ * end of a turn, once all operations of a buffer were handled.
+ */
+import { RequestError } from '../core/errors.js';
+import type { MessageLog } from '../log/contract/message-log.js';
+import type { WorkerLinkEnd } from '../thread/link.js';
+import { packAckCredit, readAck, readVerdict } from '../thread/ops/acknowledge.js';
+import { type CallOp, packReply, readCall } from '../thread/ops/call.js';
+import {
+  type DrainedOp,
+  type LeftOp,
+  readCredit,
+  readDrained,
+  readLeft,
+} from '../thread/ops/deliver.js';
+import { packFailed } from '../thread/ops/failed.js';
+import { type GivenOp, type ProbedOp, readGiven, readProbed } from '../thread/ops/give.js';
+import {
+  OP_ACK,
+  OP_CALL,
+  OP_CREDIT,
+  OP_DRAINED,
+  OP_GIVEN,
+  OP_LEFT,
+  OP_PROBED,
+  OP_PUBLISH,
+  OP_SESSION_ENDED,
+  OP_SUBSCRIBE,
+  OP_UNSUBSCRIBE,
+  OP_VERDICT,
+} from '../thread/ops/opcodes.js';
+import { readPublish } from '../thread/ops/publish.js';
+import { readSessionEnded, readSubscribe, readUnsubscribe } from '../thread/ops/subscribe.js';
+import type { PackReader } from '../thread/packing/pack-reader.js';
+import type { Calls } from './calls/calls.js';
+import type { Delivery } from './delivery/delivery.js';
+import type { Verdicts } from './delivery/verdicts.js';
+import type { Publishes, PublishUnderWay } from './log/publishes.js';
+import type { Subscription } from './state/subscription.js';
+import type { Topics } from './state/topics.js';
+import type { Subscribing } from './subscriptions/subscribing.js';
+
+export interface OperationsOptions {
+  tenant: string;
+  log: MessageLog<PublishUnderWay>;
+  topics: Topics;
+  publishes: Publishes;
+  subscribing: Subscribing;
+  verdicts: Verdicts;
+  delivery: Delivery;
+  calls: Calls;
+  /** A bug: the thread must end. */
+  onBug: (error: unknown) => void;
+}
+
+export class Operations {
+  readonly #options: OperationsOptions;
+  /** Acknowledgements handled in this turn: given back as credit at its end. */
+  #acksHandled = 0;
+
+  constructor(options: OperationsOptions) {
+    this.#options = options;
+  }
+
+  handle(link: WorkerLinkEnd, op: number, reader: PackReader): void {
+    const { tenant, publishes, subscribing, verdicts, delivery } = this.#options;
+    switch (op) {
+      case OP_PUBLISH:
+        publishes.take(link, tenant, readPublish(reader));
+        return;
+      case OP_ACK:
+        this.#acksHandled++;
+        verdicts.ack(link, readAck(reader));
+        return;
+      case OP_VERDICT:
+        this.#acksHandled++;
+        verdicts.take(link, readVerdict(reader));
+        return;
+      case OP_GIVEN:
+        this.#given(link, readGiven(reader));
+        return;
+      case OP_PROBED:
+        this.#probed(link, readProbed(reader));
+        return;
+      case OP_CREDIT:
+        if (link.returnDeliverCredit(readCredit(reader))) delivery.feeder.creditReturned(link);
+        return;
+      case OP_DRAINED:
+        this.#drained(link, readDrained(reader));
+        return;
+      case OP_LEFT:
+        this.#left(link, readLeft(reader));
+        return;
+      case OP_SUBSCRIBE:
+        subscribing.ask({ link, tenant, op: readSubscribe(reader) });
+        return;
+      case OP_UNSUBSCRIBE:
+        subscribing.ask({ link, tenant, op: readUnsubscribe(reader) });
+        return;
+      case OP_SESSION_ENDED:
+        subscribing.sessionEnded(link, readSessionEnded(reader));
+        return;
+      case OP_CALL:
+        this.#call(link, readCall(reader));
+        return;
+      default:
+        throw new Error(`operation ${op} is not one an acceptor sends`);
+    }
+  }
+
+  endTurn(link: WorkerLinkEnd): void {
+    if (this.#acksHandled > 0) {
+      packAckCredit(link.writer, this.#acksHandled);
+      link.scheduleFlush();
+      this.#acksHandled = 0;
+    }
+    this.#options.delivery.giver.endTurn();
+    this.#options.log.flush();
+  }
+
+  #drained(link: WorkerLinkEnd, op: DrainedOp): void {
+    const subscription = this.#find(link, op);
+    if (subscription === undefined) return;
+    this.#options.delivery.feeder.drained(subscription);
+    if (subscription.tracker !== null) this.#options.delivery.giver.later(subscription.tracker);
+  }
+
+  #given(link: WorkerLinkEnd, op: GivenOp): void {
+    const subscription = this.#find(link, op);
+    if (subscription !== undefined) this.#options.delivery.giver.given(subscription, op.taken);
+  }
+
+  #probed(link: WorkerLinkEnd, op: ProbedOp): void {
+    const subscription = this.#find(link, op);
+    if (subscription !== undefined)
+      this.#options.delivery.deadlines.probed(subscription, op.wasEmpty);
+  }
+
+  #left(link: WorkerLinkEnd, op: LeftOp): void {
+    const subscription = this.#find(link, op);
+    if (subscription === undefined) return;
+    this.#options.delivery.feeder.left(subscription, op.lastSequence);
+    if (subscription.tracker !== null) this.#options.delivery.giver.later(subscription.tracker);
+  }
+
+  #find(
+    link: WorkerLinkEnd,
+    op: { subscription: number; topicNo: number },
+  ): Subscription | undefined {
+    return this.#options.topics.byNo(op.topicNo)?.subscriptionOf(link, op.subscription);
+  }
+
+  #call(link: WorkerLinkEnd, op: CallOp): void {
+    this.#options.calls.run(op.method, op.args).then(
+      ({ result, body }) => {
+        packReply(link.writer, { request: op.request, result, body });
+        link.scheduleFlush();
+      },
+      (error: unknown) => {
+        if (!(error instanceof RequestError)) {
+          this.#options.onBug(error);
+          return;
+        }
+        const { code, message: detail, field = null } = error;
+        packFailed(link.writer, { request: op.request, session: 0, code, detail, field });
+        link.scheduleFlush();
+      },
+    );
+  }
+}
