@@ -89,9 +89,8 @@ function refuse(trouble: string | null): void {
   if (trouble !== null) throw new StartRefused(trouble);
 }
 
-/** What cannot be asked will say so itself. */
 async function warnOfConnections(url: string, { workers }: Config, logger: Logger): Promise<void> {
-  const trouble = await connectionTrouble(url, workers).catch(() => null);
+  const trouble = await connectionTrouble(url, workers);
   if (trouble !== null) logger.warn(trouble);
 }
 

@@ -7,7 +7,7 @@
 import { fileURLToPath } from 'node:url';
 import type { ResourceLimits } from 'node:worker_threads';
 import { Piscina } from 'piscina';
-import type { PageReaderOptions } from '../log/postgres/page-reader.js';
+import type { ReaderOptions } from '../log/postgres/reader-pool.js';
 import type { PoolResult } from '../thread/pool-port.js';
 
 const THREADS_DEFAULT = 1;
@@ -19,7 +19,7 @@ const IDLE_MS = 60_000;
  */
 const HEAP: ResourceLimits = { maxYoungGenerationSizeMb: 6 };
 
-export interface ColdPoolOptions extends PageReaderOptions {
+export interface ColdPoolOptions extends ReaderOptions {
   task: 'read-page' | 'browse';
   /** Default 1. */
   threads?: number;
@@ -33,7 +33,7 @@ export class ColdPool<Q> {
     const { task, threads, databaseUrl, applicationName } = options;
     this.#pool = new Piscina<Q, PoolResult>({
       filename: fileURLToPath(new URL(`./${task}.js`, import.meta.url)),
-      workerData: { databaseUrl, applicationName } satisfies PageReaderOptions,
+      workerData: { databaseUrl, applicationName } satisfies ReaderOptions,
       minThreads: 0,
       maxThreads: threads ?? THREADS_DEFAULT,
       concurrentTasksPerWorker: ASKS_PER_THREAD,

@@ -2,6 +2,8 @@
  * How many connections to PostgreSQL a node may have open at once, and whether the server, the database and
  * the role let it.
  */
+import { faultOf } from '../../contract/log-errors.js';
+import { LOG_REFUSALS } from '../../contract/log-refusal.js';
 import { openConnection } from './log-connection.js';
 
 /** Of one topic worker, by purpose. */
@@ -63,11 +65,33 @@ const ALLOWANCE_SQL = `SELECT current_setting('max_connections')::int
   FROM pg_database d, pg_roles r
   WHERE d.datname = current_database() AND r.rolname = session_user`;
 
-/** Null when there is room for a node with so many workers; else one line for the operator. */
+/**
+ * Null when there is room for a node with so many workers; else one line for the operator, also when it
+ * cannot be asked. That line holds no host, user or password, as drivers' texts may.
+ */
 export async function connectionTrouble(
   databaseUrl: string,
   workers: number,
 ): Promise<string | null> {
+  try {
+    return await allowanceTrouble(databaseUrl, workers);
+  } catch (error) {
+    return (
+      'DATABASE_URL: whether the server allows this node up to ' +
+      `${connectionsMax(workers)} connections was not found out: ${kindOf(error)}`
+    );
+  }
+}
+
+/** What PostgreSQL's states and the system's codes say for themselves. */
+function kindOf(error: unknown): string {
+  const fault = faultOf(error);
+  const kind = fault === 'bug' ? 'an error of this node' : LOG_REFUSALS[fault].detail;
+  const hasCode = error instanceof Error && 'code' in error && error.code !== undefined;
+  return hasCode ? `${kind} (${String(error.code)})` : kind;
+}
+
+async function allowanceTrouble(databaseUrl: string, workers: number): Promise<string | null> {
   const options = { databaseUrl, applicationName: 'conduit/connections' };
   const client = await openConnection(options);
   try {

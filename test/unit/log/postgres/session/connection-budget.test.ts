@@ -24,3 +24,13 @@ t.test('sessions of users that the role may not look into count', async (t) => {
   await admin.query('GRANT pg_read_all_stats TO guest');
   t.match(await connectionTrouble(guest, 1), trouble);
 });
+
+t.test('what keeps it from being found out is said, without host, user or password', async (t) => {
+  const closed = server.url.replace(/:\/\/[^/]*/, '://someone:secret@127.0.0.1:1');
+  const nobody = server.url.replace(/:\/\/[^@]*@/, '://nobody:secret@');
+  const line = (kind: string): string =>
+    'DATABASE_URL: whether the server allows this node up to 12 connections was not found out: ' +
+    `the log cannot be reached (${kind})`;
+  t.equal(await connectionTrouble(closed, 1), line('ECONNREFUSED'));
+  t.equal(await connectionTrouble(nobody, 1), line('28000'));
+});
