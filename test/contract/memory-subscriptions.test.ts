@@ -1,13 +1,7 @@
 // Goal: the subscription store in memory keeps the contract, and its bounds.
 import t from 'tap';
-import { systemClock } from '../../src/core/clock.js';
-import type { Limits } from '../../src/core/limits.js';
-import { DEFAULT_LIMITS } from '../../src/core/limits.js';
-import { MemoryLog } from '../../src/log/memory/memory-log.js';
-import { rangeOf, TENANT } from './message-log.js';
-import type { TestAppend } from './recording-sink.js';
-import { RecordingSink } from './recording-sink.js';
-import type { OpenStore } from './subscription-store.js';
+import { openMemoryStore as open } from '../support/memory-log.js';
+import { rangeOf } from './message-log.js';
 import {
   filterOf,
   givenUp,
@@ -17,29 +11,6 @@ import {
   taken,
   topicWith,
 } from './subscription-store.js';
-
-async function open(
-  limits: Partial<Limits> = {},
-): Promise<OpenStore & { log: MemoryLog<TestAppend> }> {
-  const sink = new RecordingSink();
-  const log = new MemoryLog<TestAppend>({
-    limits: { ...DEFAULT_LIMITS, ...limits },
-    clock: systemClock,
-    sink,
-    idBase: 3,
-    idStep: 4,
-  });
-  await log.open();
-  return {
-    ...{ log, sink, store: log.subscriptions },
-    forget: async (topic, sequence) => {
-      const { lastSequence = 0 } = (await log.heads([topic.id])).get(topic.id) ?? {};
-      const messages = lastSequence - sequence;
-      await log.patchTopic(TENANT, topic.name, { hours: null, messages, bytes: null });
-    },
-    rowsOf: async () => null,
-  };
-}
 
 t.test('the contract', (t) => storeSuite(t, open));
 

@@ -2,43 +2,26 @@
 // lost, and jobs are bounded.
 import t from 'tap';
 import { systemClock } from '../../../../src/core/clock.js';
-import { DEFAULT_LIMITS } from '../../../../src/core/limits.js';
 import type {
   DeadLetterRecord,
   SubscriptionStore,
 } from '../../../../src/log/contract/subscription-store.js';
-import { MemoryLog } from '../../../../src/log/memory/memory-log.js';
 import { RedriveJobs } from '../../../../src/topic/calls/redrive-jobs.js';
-import type { TestAppend } from '../../../contract/recording-sink.js';
-import { RecordingSink } from '../../../contract/recording-sink.js';
 import {
   filterOf,
   givenUp,
   lettersOf,
-  type OpenStore,
   saveOf,
   taken,
   topicWith,
 } from '../../../contract/subscription-store.js';
 import { eventually } from '../../../support/eventually.js';
+import { openMemoryStore } from '../../../support/memory-log.js';
 
 const RUNNING_MAX = 100;
 
-const sink = new RecordingSink();
-const log = new MemoryLog<TestAppend>({
-  limits: DEFAULT_LIMITS,
-  clock: systemClock,
-  sink,
-  idBase: 1,
-  idStep: 1,
-});
-await log.open();
-t.teardown(() => log.close());
-const open: OpenStore = {
-  ...{ log, sink, store: log.subscriptions },
-  forget: async () => undefined,
-  rowsOf: async () => null,
-};
+const open = await openMemoryStore();
+t.teardown(() => open.log.close());
 
 function jobsOn(store: SubscriptionStore, given: DeadLetterRecord[] = []): RedriveJobs {
   return new RedriveJobs({

@@ -5,7 +5,6 @@ import { systemClock } from '../../../../src/core/clock.js';
 import { RequestError } from '../../../../src/core/errors.js';
 import { DEFAULT_LIMITS } from '../../../../src/core/limits.js';
 import type { SubscriptionStore } from '../../../../src/log/contract/subscription-store.js';
-import { MemoryLog } from '../../../../src/log/memory/memory-log.js';
 import { type LinkPort, WorkerLinkEnd } from '../../../../src/thread/link.js';
 import { ENCODING_JSON } from '../../../../src/thread/ops/encoding.js';
 import { buildDelivery, type Delivery } from '../../../../src/topic/delivery/delivery.js';
@@ -15,26 +14,14 @@ import type { SessionEntry } from '../../../../src/topic/state/sessions.js';
 import { Subscription } from '../../../../src/topic/state/subscription.js';
 import { Topic } from '../../../../src/topic/state/topic.js';
 import type { Tracker } from '../../../../src/topic/state/tracker.js';
-import { RecordingSink, type TestAppend } from '../../../contract/recording-sink.js';
-import { type OpenStore, SETTINGS, topicWith } from '../../../contract/subscription-store.js';
+import { SETTINGS, topicWith } from '../../../contract/subscription-store.js';
 import { eventually } from '../../../support/eventually.js';
+import { openMemoryStore } from '../../../support/memory-log.js';
 
 const { inFlightMax } = DEFAULT_LIMITS;
-const sink = new RecordingSink();
-const log = new MemoryLog<TestAppend>({
-  limits: DEFAULT_LIMITS,
-  clock: systemClock,
-  sink,
-  idBase: 1,
-  idStep: 1,
-});
-await log.open();
+const open = await openMemoryStore();
+const { log } = open;
 t.teardown(() => log.close());
-const open: OpenStore = {
-  ...{ log, sink, store: log.subscriptions },
-  forget: async () => undefined,
-  rowsOf: async () => null,
-};
 
 const nobody = { on: () => nobody, postMessage: () => undefined, close: () => undefined };
 const link = new WorkerLinkEnd({

@@ -5,30 +5,17 @@ import { Member } from '../../../../src/core/cursor-entry.js';
 import { RequestError } from '../../../../src/core/errors.js';
 import { DEFAULT_LIMITS } from '../../../../src/core/limits.js';
 import type { SubscriptionStore } from '../../../../src/log/contract/subscription-store.js';
-import { MemoryLog } from '../../../../src/log/memory/memory-log.js';
 import { Saves } from '../../../../src/topic/log/saves.js';
 import { newDeliveryCounts } from '../../../../src/topic/state/delivery-counts.js';
 import { HotCacheBudget } from '../../../../src/topic/state/hot-cache.js';
 import { Topic } from '../../../../src/topic/state/topic.js';
 import { type DurableIdentity, Tracker } from '../../../../src/topic/state/tracker.js';
-import { RecordingSink, type TestAppend } from '../../../contract/recording-sink.js';
-import { type OpenStore, SETTINGS, topicWith } from '../../../contract/subscription-store.js';
+import { SETTINGS, topicWith } from '../../../contract/subscription-store.js';
+import { openMemoryStore } from '../../../support/memory-log.js';
 
-const sink = new RecordingSink();
-const log = new MemoryLog<TestAppend>({
-  limits: DEFAULT_LIMITS,
-  clock: systemClock,
-  sink,
-  idBase: 1,
-  idStep: 1,
-});
-await log.open();
+const open = await openMemoryStore();
+const { log } = open;
 t.teardown(() => log.close());
-const open: OpenStore = {
-  ...{ log, sink, store: log.subscriptions },
-  forget: async () => undefined,
-  rowsOf: async () => null,
-};
 
 /** Has rejected the first message, which the log has or, with `messages` 0, has no more. */
 async function rejectedOf(kind: 'durable' | 'ephemeral', messages: number): Promise<Tracker> {
