@@ -4,10 +4,10 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { Sample } from './contender.js';
 import { type LoadOptions, runLoad } from './loadgen.js';
+import type { MeasuredServer, MeasuringTimes } from './measuring.js';
 import { residentBytes } from './resident-bytes.js';
 import { oneLine, sampleOf } from './sample.js';
 import type { AttackWork } from './scenario.js';
-import type { Server, Times } from './work.js';
 
 const PROGRAM = fileURLToPath(new URL('attackers/attacker-program.js', import.meta.url));
 const LOOK_MS = 50;
@@ -19,8 +19,8 @@ const OUTLASTS_S = 1;
 /** Rejects LoadgenError. */
 export async function underAttack(
   work: AttackWork,
-  { target, processes }: Server,
-  times: Times,
+  { target, processes }: MeasuredServer,
+  times: MeasuringTimes,
 ): Promise<Sample> {
   const load: LoadOptions = { ...times, ...work.load };
   const alone = sampleOf(await runLoad(target, load, processes), 'published');

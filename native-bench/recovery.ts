@@ -3,9 +3,9 @@ import { request } from '../test/support/publisher.js';
 import { isRunningNode } from './conduit.js';
 import type { Running, Sample } from './contender.js';
 import { runLoad } from './loadgen.js';
+import type { MeasuringTimes } from './measuring.js';
 import { failedSample } from './sample.js';
 import type { RecoveryWork } from './scenario.js';
-import type { Times } from './work.js';
 
 const TOPIC = 'bench';
 const ANSWER_TIMEOUT_MS = 30_000;
@@ -17,7 +17,7 @@ const LOAD_SPARE_S = 30;
 export async function recover(
   work: RecoveryWork,
   running: Running,
-  { warmup, duration }: Times,
+  { warmup, duration }: MeasuringTimes,
 ): Promise<Sample> {
   if (!isRunningNode(running)) throw new Error('only a node of Conduit can be killed and started');
   const target = running.target ?? '';

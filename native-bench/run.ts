@@ -18,7 +18,8 @@ import {
   writeRecorded,
 } from './recorded.js';
 import { writeProfilePages } from './report/profile-pages.js';
-import { METHOD, type Report, writeReport } from './report/report.js';
+import { METHOD, type Report } from './report/report.js';
+import { writeReport } from './report/report-files.js';
 import { notesOf, stepTable, syncsOf, tableOf, textOf } from './report/table.js';
 import { type Mode, type Outcome, runScenario, stopAll } from './runner.js';
 import { SCENARIOS } from './scenarios/catalog.js';

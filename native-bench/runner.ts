@@ -4,6 +4,7 @@ import { conduit, isConduit } from './conduit.js';
 import type { Contender, Running, SelfMeasured } from './contender.js';
 import { type Figure, show } from './figure.js';
 import type { ReadFigure, Verdict } from './goal.js';
+import type { MeasuringTimes } from './measuring.js';
 import { PEERS } from './peers/peers.js';
 import type { OpenPlace, Places } from './places.js';
 import { type Profile, profilingInto, readProfiles } from './profiles/profile.js';
@@ -17,9 +18,9 @@ import {
   summaryOf,
 } from './sample.js';
 import type { Entry, Scenario, Work } from './scenario.js';
-import { doWork, type Times } from './work.js';
+import { doWork } from './work.js';
 
-export interface Mode extends Times {
+export interface Mode extends MeasuringTimes {
   runs: number;
   quick: boolean;
   peers: boolean;

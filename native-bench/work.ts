@@ -3,22 +3,11 @@ import { underAttack } from './attack.js';
 import type { Latency, Running } from './contender.js';
 import type { LoadResult } from './load-result.js';
 import { type LoadOptions, readyLoad, runLoad } from './loadgen.js';
+import type { MeasuredServer, MeasuringTimes } from './measuring.js';
 import { recover } from './recovery.js';
 import { residentBytes } from './resident-bytes.js';
 import { failedSample, type Measured, type Step, sampleOf } from './sample.js';
 import type { BesideWork, HoldWork, LoadWork, RatesWork, Work } from './scenario.js';
-
-/** Seconds of one measurement. */
-export interface Times {
-  warmup: number;
-  duration: number;
-}
-
-/** A server under load, and the load generator's target in it. */
-export interface Server {
-  target: string;
-  processes: Running['processes'];
-}
 
 /** Seed's rule for a rate that is sustained, besides 0 errors. */
 const P99_US_MAX = 250_000;
@@ -38,7 +27,11 @@ const SECOND = { subscribers: 'subscribeTarget', publishers: 'secondTarget' } as
 const FILL_S = 120;
 
 /** Rejects LoadgenError; what the server does wrong is a problem of the sample. */
-export async function doWork(asked: Work, running: Running, times: Times): Promise<Measured> {
+export async function doWork(
+  asked: Work,
+  running: Running,
+  times: MeasuringTimes,
+): Promise<Measured> {
   const { target, processes } = running;
   if (target === null) throw new Error('it has no address for the load generator');
   const work = divided(asked, running.second);
@@ -69,7 +62,11 @@ function divided(work: Work, second: string | undefined): Work {
 }
 
 /** Null, or why it did not go well. */
-async function warm(work: Work, { target }: Server, times: Times): Promise<string | null> {
+async function warm(
+  work: Work,
+  { target }: MeasuredServer,
+  times: MeasuringTimes,
+): Promise<string | null> {
   if (!('warm' in work)) return null;
   const duration = Math.max(WARM_S_MIN, WARM_TIMES * times.warmup);
   const options = { ...work.load, ...work.warm, warmup: 0, duration };
@@ -77,7 +74,11 @@ async function warm(work: Work, { target }: Server, times: Times): Promise<strin
   return valid ? null : (problems[0] ?? 'invalid');
 }
 
-async function load(work: LoadWork, server: Server, times: Times): Promise<Measured['sample']> {
+async function load(
+  work: LoadWork,
+  server: MeasuredServer,
+  times: MeasuringTimes,
+): Promise<Measured['sample']> {
   const { target, processes } = server;
   if (work.before !== undefined) {
     const fill = { warmup: 0, duration: FILL_S, ...work.before };
@@ -101,8 +102,8 @@ async function load(work: LoadWork, server: Server, times: Times): Promise<Measu
 async function beforeAudience(
   work: LoadWork,
   audience: LoadOptions,
-  { target, processes }: Server,
-  times: Times,
+  { target, processes }: MeasuredServer,
+  times: MeasuringTimes,
 ): Promise<Measured['sample']> {
   const { warmup, duration } = times;
   const lasts = { warmup: 0, duration: warmup + duration + OUTLASTS_S };
@@ -120,7 +121,11 @@ async function beforeAudience(
   };
 }
 
-async function rates(work: RatesWork, server: Server, times: Times): Promise<Measured> {
+async function rates(
+  work: RatesWork,
+  server: MeasuredServer,
+  times: MeasuringTimes,
+): Promise<Measured> {
   const steps: Step[] = [];
   let best: { step: Step; result: LoadResult } | null = null;
   let failures = 0;
@@ -153,7 +158,11 @@ function stepOf(rate: number, result: LoadResult): Step {
   };
 }
 
-async function beside(work: BesideWork, server: Server, times: Times): Promise<Measured['sample']> {
+async function beside(
+  work: BesideWork,
+  server: MeasuredServer,
+  times: MeasuringTimes,
+): Promise<Measured['sample']> {
   const { target, processes } = server;
   const quiet: LoadOptions = { ...times, ...work.load };
   const alone = sampleOf(await runLoad(target, quiet, processes), 'published');
@@ -180,7 +189,7 @@ async function beside(work: BesideWork, server: Server, times: Times): Promise<M
   };
 }
 
-async function hold(work: HoldWork, server: Server): Promise<Measured['sample']> {
+async function hold(work: HoldWork, server: MeasuredServer): Promise<Measured['sample']> {
   const { target, processes } = server;
   const pid = processes['server'] ?? 0;
   const before = residentBytes(pid);

@@ -1,8 +1,9 @@
 /** What each command of the CLI does, once the command line was read. */
 
 import { effectiveTable } from '../config/effective.js';
+import type { Environment } from '../config/environment.js';
 import { heldMemoryTable, machineBytes } from '../config/held-memory.js';
-import { ConfigError, type Environment, loadConfig } from '../config/load-config.js';
+import { ConfigError, loadConfig } from '../config/load-config.js';
 import { withLocalDefaults } from '../config/local-defaults.js';
 import { connectionsLine } from '../log/postgres/session/connection-budget.js';
 import { runNode } from '../main.js';

@@ -1,6 +1,6 @@
 /** The effective configuration as a table, for `conduit config`. Secrets are never in it. */
 import type { Config } from './config.js';
-import type { Environment } from './load-config.js';
+import type { Environment } from './environment.js';
 import { LOCAL_DEFAULTS } from './local-defaults.js';
 import { LIMIT_OPTIONS, OPTIONS, type Option } from './options.js';
 

@@ -5,10 +5,9 @@
  */
 import type { LimitName, Limits } from '../core/limits.js';
 import type { Config } from './config.js';
+import type { Environment } from './environment.js';
 import { LIMIT_OPTIONS, OPTIONS, type Option } from './options.js';
 import { warningsFor } from './warnings.js';
-
-export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** One line for stderr; the process exits 78 (EX_CONFIG). */
 export class ConfigError extends Error {}

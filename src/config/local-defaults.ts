@@ -4,7 +4,7 @@
  * that other machines reach is a decision to serve them, and then the table holds.
  */
 import { isLoopback } from '../core/host-name.js';
-import type { Environment } from './load-config.js';
+import type { Environment } from './environment.js';
 
 /** By variable. */
 export const LOCAL_DEFAULTS: Readonly<Record<string, string>> = {

@@ -3,7 +3,7 @@
  * has nothing to do with us must not be told, so only a single slip counts, and in a short name only
  * two letters that changed places.
  */
-import type { Environment } from './load-config.js';
+import type { Environment } from './environment.js';
 import { LIMIT_OPTIONS, OPTIONS } from './options.js';
 
 const KNOWN: readonly string[] = [

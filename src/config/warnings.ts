@@ -4,7 +4,7 @@
 import { parseDatabaseUrl } from '../core/database-url.js';
 import { isLoopback } from '../core/host-name.js';
 import type { Config } from './config.js';
-import type { Environment } from './load-config.js';
+import type { Environment } from './environment.js';
 import { nearMisses } from './near-miss.js';
 
 /** One line each, for a configuration that was made from `env`. */

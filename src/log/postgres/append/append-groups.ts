@@ -1,10 +1,12 @@
 /** Appends by topic: how they are joined, cut and listed, the order of each topic kept. Pure. */
 
 import type { PendingAppend } from '../../contract/message-log.js';
-import type { Groups } from './append-transaction.js';
 
-export function groupByTopic<A extends PendingAppend>(appends: readonly A[]): Groups<A> {
-  const groups: Groups<A> = new Map();
+/** By topic, each in its order. */
+export type TopicAppends<A> = Map<number, A[]>;
+
+export function groupByTopic<A extends PendingAppend>(appends: readonly A[]): TopicAppends<A> {
+  const groups: TopicAppends<A> = new Map();
   for (const append of appends) {
     const group = groups.get(append.topicId);
     if (group === undefined) groups.set(append.topicId, [append]);
@@ -13,12 +15,15 @@ export function groupByTopic<A extends PendingAppend>(appends: readonly A[]): Gr
   return groups;
 }
 
-export function appendsOf<A extends PendingAppend>(groups: Groups<A>): A[] {
+export function appendsOf<A extends PendingAppend>(groups: TopicAppends<A>): A[] {
   return [...groups.values()].flat();
 }
 
 /** Puts `later` into `groups`, behind what is there of the same topics. */
-export function addBehind<A extends PendingAppend>(groups: Groups<A>, later: Groups<A>): void {
+export function addBehind<A extends PendingAppend>(
+  groups: TopicAppends<A>,
+  later: TopicAppends<A>,
+): void {
   for (const [topicId, appends] of later) {
     const before = groups.get(topicId);
     groups.set(topicId, before === undefined ? appends : [...before, ...appends]);
@@ -27,11 +32,11 @@ export function addBehind<A extends PendingAppend>(groups: Groups<A>, later: Gro
 
 /** The groups whose topics are, or are not, keys of `topics`. */
 export function split<A extends PendingAppend>(
-  groups: Groups<A>,
+  groups: TopicAppends<A>,
   topics: ReadonlyMap<number, unknown>,
-): { inside: Groups<A>; outside: Groups<A> } {
-  const inside: Groups<A> = new Map();
-  const outside: Groups<A> = new Map();
+): { inside: TopicAppends<A>; outside: TopicAppends<A> } {
+  const inside: TopicAppends<A> = new Map();
+  const outside: TopicAppends<A> = new Map();
   for (const [topicId, appends] of groups) {
     (topics.has(topicId) ? inside : outside).set(topicId, appends);
   }

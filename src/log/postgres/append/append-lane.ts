@@ -16,10 +16,11 @@ import {
 } from '../../contract/log-refusal.js';
 import type { LogSink, PendingAppend } from '../../contract/message-log.js';
 import { makeLeaves } from '../upkeep/partitions.js';
+import type { TopicAppends } from './append-groups.js';
 import { addBehind, appendsOf, groupByTopic, split } from './append-groups.js';
+import type { AppendOutcome } from './append-outcome.js';
 import { tellOutcome } from './append-outcome.js';
 import type { AppendConnection, AppendSession } from './append-session.js';
-import type { AppendOutcome, Groups } from './append-transaction.js';
 import { appendOn } from './append-transaction.js';
 import { UnknownCommit } from './unknown-commit.js';
 
@@ -58,9 +59,9 @@ type Attempt<A extends PendingAppend> =
 /** What a batch has been through. */
 interface Work<A extends PendingAppend> {
   /** Not answered yet. */
-  groups: Groups<A>;
+  groups: TopicAppends<A>;
   /** To be given back. */
-  locked: Groups<A>;
+  locked: TopicAppends<A>;
   lock: LockWait;
   tries: number;
 }
@@ -73,7 +74,7 @@ export class AppendLane<A extends PendingAppend> {
   }
 
   /** All but what is given back (locked by somebody else) has been answered. One call at a time. */
-  async write(groups: Groups<A>, lock: LockWait): Promise<Groups<A>> {
+  async write(groups: TopicAppends<A>, lock: LockWait): Promise<TopicAppends<A>> {
     const { connection } = this.#options;
     const work: Work<A> = { groups, locked: new Map(), lock, tries: 0 };
     while (work.groups.size > 0) {
@@ -224,7 +225,7 @@ export class AppendLane<A extends PendingAppend> {
     this.#tell(groups, code, detail);
   }
 
-  #tell(groups: Groups<A>, code: ErrorCode, detail: string): void {
+  #tell(groups: TopicAppends<A>, code: ErrorCode, detail: string): void {
     for (const append of appendsOf(groups)) this.#options.sink.failed(append, code, detail);
   }
 }

@@ -1,8 +1,22 @@
 /** Tells the sink what a committed transaction did with each of its appends. */
 
-import type { FirstResult, LogSink, PendingAppend } from '../../contract/message-log.js';
+import type {
+  FirstResult,
+  LogSink,
+  PendingAppend,
+  TopicCommit,
+} from '../../contract/message-log.js';
 import { MISMATCH } from '../../contract/same-message.js';
-import type { AppendOutcome } from './append-transaction.js';
+import type { TopicAppends } from './append-groups.js';
+import type { DedupeResult } from './dedupe.js';
+
+/** What a transaction did. */
+export interface AppendOutcome<A extends PendingAppend> {
+  commits: TopicCommit<A>[];
+  /** Topics that somebody else holds, or that are gone. */
+  skipped: TopicAppends<A>;
+  dedupe: DedupeResult<A>;
+}
 
 /** All but those of the topics that were skipped. Only after COMMIT was answered, or found done. */
 export function tellOutcome<A extends PendingAppend>(

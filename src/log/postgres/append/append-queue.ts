@@ -5,7 +5,7 @@
  */
 
 import type { PendingAppend } from '../../contract/message-log.js';
-import type { Groups } from './append-transaction.js';
+import type { TopicAppends } from './append-groups.js';
 
 /** Bytes of a row beside payload, key and headers, as the bound reckons it. */
 const ROW_BYTES = 128;
@@ -49,8 +49,8 @@ export class AppendQueue<A extends PendingAppend> {
   }
 
   /** The next batch, within the bounds but for its last message; empty when nothing is ready. */
-  take(): Groups<A> {
-    const batch: Groups<A> = new Map();
+  take(): TopicAppends<A> {
+    const batch: TopicAppends<A> = new Map();
     const left = { ...this.#bounds };
     const ready = this.#ready;
     const rest: TopicQueue<A>[] = [];

@@ -8,22 +8,13 @@ import { rowBytes } from '../../../core/message.js';
 import { faultOf } from '../../contract/log-errors.js';
 import type { PendingAppend, TopicCommit } from '../../contract/message-log.js';
 import { copyAndCommit } from './append-copy.js';
+import type { TopicAppends } from './append-groups.js';
+import type { AppendOutcome } from './append-outcome.js';
 import { CopyBuffer, copyBytes } from './copy-rows.js';
-import { claimKeys, type DedupeResult, foldRepeats } from './dedupe.js';
+import { claimKeys, foldRepeats } from './dedupe.js';
 import { appendSmall, smallAppend } from './small-append.js';
 import type { LookOptions } from './unknown-commit.js';
 import { UnknownCommit, wasCommitted } from './unknown-commit.js';
-
-/** Appends by topic, each in its order. */
-export type Groups<A> = Map<number, A[]>;
-
-/** What a transaction did. */
-export interface AppendOutcome<A extends PendingAppend> {
-  commits: TopicCommit<A>[];
-  /** Topics that somebody else holds, or that are gone. */
-  skipped: Groups<A>;
-  dedupe: DedupeResult<A>;
-}
 
 export interface AppendOptions {
   dedupeWindowMs: number;
@@ -36,7 +27,7 @@ export interface AppendOptions {
 /** Rejects with PostgreSQL's error (nothing is stored) or with UnknownCommit. */
 export async function appendOn<A extends PendingAppend>(
   client: pg.Client,
-  groups: Groups<A>,
+  groups: TopicAppends<A>,
   options: AppendOptions,
 ): Promise<AppendOutcome<A>> {
   const small = options.locking === 'skip' ? smallAppend(groups) : null;
@@ -54,11 +45,11 @@ export async function appendOn<A extends PendingAppend>(
 
 async function prepare<A extends PendingAppend>(
   client: pg.Client,
-  groups: Groups<A>,
+  groups: TopicAppends<A>,
   options: AppendOptions,
 ): Promise<AppendOutcome<A>> {
   const { unique, result: dedupe } = foldRepeats(groups);
-  const skipped: Groups<A> = new Map();
+  const skipped: TopicAppends<A> = new Map();
   const hasKeys = [...unique.values()].some((list) =>
     list.some((append) => append.publication.dedupeKey !== null),
   );
@@ -135,7 +126,7 @@ interface Place {
 async function moveHeads<A extends PendingAppend>(
   client: pg.Client,
   begin: string,
-  groups: Groups<A>,
+  groups: TopicAppends<A>,
 ): Promise<Map<number, Place>> {
   const ids: number[] = [];
   const counts: number[] = [];
@@ -162,7 +153,7 @@ function beginSql({ lockWaitMs }: AppendOptions): string {
   return `BEGIN; SET LOCAL lock_timeout = ${Math.ceil(lockWaitMs)}`;
 }
 
-function lockSql<A>(groups: Groups<A>, mode = ''): string {
+function lockSql<A>(groups: TopicAppends<A>, mode = ''): string {
   return `SELECT id FROM conduit.topics WHERE id = ANY('{${[...groups.keys()]}}')
     AND deleted_at IS NULL ORDER BY id FOR NO KEY UPDATE ${mode}`;
 }

@@ -7,9 +7,9 @@ import type { Clock } from '../../../core/clock.js';
 import type { LogSink, PendingAppend } from '../../contract/message-log.js';
 import { breakBlockers } from '../session/lock-breaker.js';
 import type { Queryable } from '../session/queryable.js';
+import type { TopicAppends } from './append-groups.js';
 import type { AppendLane } from './append-lane.js';
 import type { AppendConnection } from './append-session.js';
-import type { Groups } from './append-transaction.js';
 
 /** A topic's messages wait about this long. */
 const WAIT_MS = 3_000;
@@ -56,7 +56,7 @@ export class TopicWaiter<A extends PendingAppend> {
     this.#options = options;
   }
 
-  take(locked: Groups<A>): void {
+  take(locked: TopicAppends<A>): void {
     const sinceMs = this.#options.clock.monotonic();
     for (const [topicId, appends] of locked)
       this.#fresh.push({ topicId, appends, sinceMs, tries: 0 });

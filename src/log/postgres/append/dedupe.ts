@@ -14,7 +14,7 @@ import {
   type Keyed,
   keyName,
 } from '../store/first-results.js';
-import type { Groups } from './append-transaction.js';
+import type { TopicAppends } from './append-groups.js';
 
 interface Repeat<A> {
   append: A;
@@ -83,8 +83,8 @@ const STORE_SQL = `INSERT INTO conduit.publish_dedupe
 
 /** Takes out what repeats a key within the batch. Costs a look at each append, no more, without keys. */
 export function foldRepeats<A extends PendingAppend>(
-  groups: Groups<A>,
-): { unique: Groups<A>; result: DedupeResult<A> } {
+  groups: TopicAppends<A>,
+): { unique: TopicAppends<A>; result: DedupeResult<A> } {
   const result = new DedupeResult<A>();
   let unique = groups;
   for (const [topicId, appends] of groups) {
@@ -122,9 +122,9 @@ function isFirst<A extends PendingAppend>(
 /** Takes out whose key is remembered; their topics' rows must be locked. */
 export async function claimKeys<A extends PendingAppend>(
   client: pg.Client,
-  groups: Groups<A>,
+  groups: TopicAppends<A>,
   result: DedupeResult<A>,
-): Promise<Groups<A>> {
+): Promise<TopicAppends<A>> {
   const ids: number[] = [];
   const keys: string[] = [];
   for (const [topicId, appends] of groups) {
@@ -138,7 +138,7 @@ export async function claimKeys<A extends PendingAppend>(
   const firsts = await findFirsts(client, ids, keys);
   if (firsts.size === 0) return groups;
   const verdicts = await judge(client, groups, firsts);
-  const unclaimed: Groups<A> = new Map();
+  const unclaimed: TopicAppends<A> = new Map();
   for (const [topicId, appends] of groups) {
     const left = appends.filter((append) => {
       const verdict = verdicts.get(append);
@@ -163,7 +163,7 @@ interface Verdict {
 /** Of those whose key has a first result; together, since others wait for their topics meanwhile. */
 async function judge<A extends PendingAppend>(
   client: pg.Client,
-  groups: Groups<A>,
+  groups: TopicAppends<A>,
   firsts: ReadonlyMap<string, KeptFirst>,
 ): Promise<Map<A, Verdict>> {
   const keyed: (Keyed & { append: A })[] = [];

@@ -9,7 +9,8 @@ import { formatUuid } from '../../../core/uuid.js';
 import { faultOf } from '../../contract/log-errors.js';
 import type { PendingAppend } from '../../contract/message-log.js';
 import { backendLives, endBackend } from '../session/own-backends.js';
-import type { AppendOutcome, Groups } from './append-transaction.js';
+import type { TopicAppends } from './append-groups.js';
+import type { AppendOutcome } from './append-outcome.js';
 import { DedupeResult } from './dedupe.js';
 import type { LookOptions } from './unknown-commit.js';
 import { lockTopic, UnknownCommit } from './unknown-commit.js';
@@ -59,7 +60,7 @@ interface PlaceRow {
 }
 
 /** The one message of the batch, when the statement can take it; else null. */
-export function smallAppend<A extends PendingAppend>(groups: Groups<A>): A | null {
+export function smallAppend<A extends PendingAppend>(groups: TopicAppends<A>): A | null {
   if (groups.size !== 1) return null;
   for (const appends of groups.values()) {
     const [append] = appends;

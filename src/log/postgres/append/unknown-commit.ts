@@ -6,7 +6,8 @@ import type pg from 'pg';
 import { formatUuid } from '../../../core/uuid.js';
 import type { PendingAppend, TopicCommit } from '../../contract/message-log.js';
 import { endBackend } from '../session/own-backends.js';
-import type { AppendOutcome, Groups } from './append-transaction.js';
+import type { TopicAppends } from './append-groups.js';
+import type { AppendOutcome } from './append-outcome.js';
 
 const PRESENT_SQL = `SELECT count(*)::int AS present
   FROM unnest($1::bigint[], $2::bigint[], $3::uuid[]) AS w (topic_id, sequence, message_id)
@@ -27,11 +28,11 @@ export type Find<A extends PendingAppend> = (
 /** The statement that commits was sent and not answered. */
 export class UnknownCommit<A extends PendingAppend> extends Error {
   /** Topics of which nothing was sent. */
-  readonly skipped: Groups<A>;
+  readonly skipped: TopicAppends<A>;
   /** The outcome that it finds has no skipped topics any more. */
   readonly find: Find<A>;
 
-  constructor(skipped: Groups<A>, find: Find<A>, cause: unknown) {
+  constructor(skipped: TopicAppends<A>, find: Find<A>, cause: unknown) {
     super('the answer to COMMIT was lost', { cause });
     this.skipped = skipped;
     this.find = find;

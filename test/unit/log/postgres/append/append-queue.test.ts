@@ -1,7 +1,7 @@
 // Goal: batches keep the order of each topic and the bounds, and leave held topics alone.
 import t from 'tap';
+import type { TopicAppends } from '../../../../../src/log/postgres/append/append-groups.js';
 import { AppendQueue } from '../../../../../src/log/postgres/append/append-queue.js';
-import type { Groups } from '../../../../../src/log/postgres/append/append-transaction.js';
 import { TestAppend } from '../../../../contract/recording-sink.js';
 
 const payload = Buffer.alloc(100);
@@ -13,7 +13,7 @@ function queueOf(messagesMax: number, bytesMax: number, topicIds: readonly numbe
   return { queue, appends };
 }
 
-function counts(batch: Groups<TestAppend>): [number, number][] {
+function counts(batch: TopicAppends<TestAppend>): [number, number][] {
   return [...batch].map(([topicId, appends]) => [topicId, appends.length]);
 }
 
