@@ -6,6 +6,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import ts from 'typescript';
+import { LIMITS } from '../src/core/limits.js';
 import { readMigrations } from '../src/log/postgres/upkeep/migration-files.js';
 import { lengthOf, lineOf, readSources, type Source, visit } from './support/source-tree.js';
 
@@ -95,6 +96,7 @@ const RULES: Readonly<Record<string, () => string[]>> = {
   'a catch does something': emptyCatches,
   'nothing is written to the console': consoleUses,
   'time and chance are injected': clockUses,
+  'a limit is named as the operator sets it': limitsInWords,
 };
 
 t.test('the sources are found', async (t) => {
@@ -250,6 +252,19 @@ function clockUses(): string[] {
     .flatMap((source) =>
       nodes(source, (node) => ts.isPropertyAccessExpression(node) && CLOCK.test(node.getText())),
     );
+}
+
+/** Texts for people, which have spaces, that name a limit as the code does. */
+function limitsInWords(): string[] {
+  const names = new RegExp(`\\b(${Object.keys(LIMITS).join('|')})\\b`);
+  const isText = (node: ts.Node): node is ts.LiteralLikeNode =>
+    ts.isStringLiteral(node) ||
+    ts.isNoSubstitutionTemplateLiteral(node) ||
+    node.kind === ts.SyntaxKind.TemplateHead ||
+    ts.isTemplateMiddleOrTemplateTail(node);
+  return sources.flatMap((source) =>
+    nodes(source, (node) => isText(node) && / /.test(node.text) && names.test(node.text)),
+  );
 }
 
 function places(banned: RegExp): string[] {

@@ -4,7 +4,7 @@
  */
 import { availableParallelism, hostname } from 'node:os';
 import type { LimitName } from '../core/limits.js';
-import { LIMITS } from '../core/limits.js';
+import { LIMITS, variableOf } from '../core/limits.js';
 import type { Config, LogLevel } from './config.js';
 import {
   address,
@@ -84,14 +84,9 @@ export const OPTIONS: { readonly [K in OptionKey]: OptionOf<K> } = {
 export const LIMIT_OPTIONS = Object.fromEntries(
   Object.entries(LIMITS).map(([name, spec]) => {
     const kind = integer(spec.min, spec.max, unitOf(name));
-    return [name, option(upperSnake(name), spec.default, spec.text, kind)];
+    return [name, option(variableOf(name), spec.default, spec.text, kind)];
   }),
 ) as { readonly [K in LimitName]: Option<number> };
-
-/** payloadBytesMax -> PAYLOAD_BYTES_MAX. */
-export function upperSnake(name: string): string {
-  return name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase();
-}
 
 /** The unit stands in the name, as its last word but Max. */
 function unitOf(name: string): string {

@@ -4,6 +4,13 @@
  * sql/0009_incarnations.sql; in memory, one boot).
  */
 
+const EPOCH = /^[0-9a-z]{1,32}$/;
+
+/** Whether clients may hold it for one; what it says is another question. */
+export function isEpoch(text: string): boolean {
+  return EPOCH.test(text);
+}
+
 /** `incarnation`: 1 to 20 of [0-9a-z]. */
 export function formatEpoch(topicId: number, incarnation: string): string {
   const id = topicId.toString(36);

@@ -241,6 +241,11 @@ export const WS_MESSAGE_TIMES_MAX = 2;
 
 export type LimitName = keyof typeof LIMITS;
 
+/** The environment variable of a limit, as errors name it: payloadBytesMax -> PAYLOAD_BYTES_MAX. */
+export function variableOf(limit: string): string {
+  return limit.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase();
+}
+
 /** The limits in force, one number each. */
 export type Limits = { readonly [K in LimitName]: number };
 

@@ -17,6 +17,11 @@ export interface TopicNameLimits {
   readonly topicNameBytesMax: number;
 }
 
+/** In words, for errors: of whatever has such a name. */
+export function nameRule(bytesMax: number): string {
+  return `must be 1 to ${bytesMax} (TOPIC_NAME_BYTES_MAX) of A-Z a-z 0-9 _ : - and single dots`;
+}
+
 /** Whether `name` is 1 to `bytesMax` characters of the grammar. */
 export function isName(name: string, bytesMax: number): boolean {
   if (name.length === 0 || name.length > bytesMax) return false;
@@ -60,7 +65,7 @@ export function checkTopicName(name: string, limits: TopicNameLimits): void {
     throw new RequestError('topic_required', 'topic is empty', 'topic');
   }
   if (name.length > limits.topicNameBytesMax) {
-    const detail = `topic is longer than ${limits.topicNameBytesMax} bytes (topicNameBytesMax)`;
+    const detail = `topic is longer than ${limits.topicNameBytesMax} bytes (TOPIC_NAME_BYTES_MAX)`;
     throw new RequestError('topic_too_long', detail, 'topic');
   }
   const detail = `topic ${quoteShort(name)} has characters outside A-Z a-z 0-9 _ : - or a misplaced dot`;

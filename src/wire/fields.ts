@@ -3,6 +3,7 @@
  * single values that several of them share. Null counts as absent wherever a field is optional.
  */
 import { RequestError } from '../core/errors.js';
+import type { Limits } from '../core/limits.js';
 import { quoteShort } from '../core/quote.js';
 import { FieldSpans } from './field-spans.js';
 import { NameTable } from './name-table.js';
@@ -54,6 +55,25 @@ export interface Fields {
   readonly spans: FieldSpans;
 }
 
+/** What an integer may be. `variable`: that sets `max`, for the error. */
+export interface IntegerRange {
+  readonly min: number;
+  readonly max: number;
+  readonly variable?: string;
+}
+
+export const POSITIVE: IntegerRange = { min: 1, max: Number.MAX_SAFE_INTEGER };
+
+/** Of delay_ms. */
+export function delayRange({ delayMsMax: max }: Limits): IntegerRange {
+  return { min: 0, max, variable: 'DELAY_MS_MAX' };
+}
+
+/** `an integer from 1 to 1000 (PAGE_ITEMS_MAX)`. */
+export function integerText({ min, max, variable }: IntegerRange): string {
+  return `an integer from ${min} to ${max}${variable === undefined ? '' : ` (${variable})`}`;
+}
+
 export function invalidField(field: string, detail: string): RequestError {
   return new RequestError('invalid_field', detail, field);
 }
@@ -93,17 +113,12 @@ export function textField(fields: Fields, place: number): string | null {
 }
 
 /** The integer; null: absent. Throws RequestError invalid_field for another type or out of range. */
-export function integerField(
-  fields: Fields,
-  place: number,
-  min: number,
-  max: number,
-): number | null {
+export function integerField(fields: Fields, place: number, range: IntegerRange): number | null {
   if (!has(fields, place)) return null;
   const { bytes, reader, spans } = fields;
   const value = reader.number(bytes, spans.start(place), spans.end(place));
-  if (value === null || !Number.isInteger(value) || value < min || value > max) {
-    throw wrong(place, `must be an integer from ${min} to ${max}`);
+  if (value === null || !Number.isInteger(value) || value < range.min || value > range.max) {
+    throw wrong(place, `must be ${integerText(range)}`);
   }
   // Not -0.
   return value + 0;

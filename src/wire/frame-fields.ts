@@ -1,4 +1,5 @@
 /** What a client's frame says, read out of a scanned map; the same for JSON and msgpack. */
+import { isEpoch } from '../core/epoch.js';
 import { RequestError } from '../core/errors.js';
 import { LIMITS, type Limits } from '../core/limits.js';
 import { quoteShort } from '../core/quote.js';
@@ -7,6 +8,7 @@ import { parseUuid, readUuid } from '../core/uuid.js';
 import { FieldSpans } from './field-spans.js';
 import {
   choiceField,
+  delayRange,
   duplicateKey,
   FIELD,
   type Fields,
@@ -33,10 +35,7 @@ const REF_RULE =
   `ref must be a string of at most ${REF_CHARS_MAX} characters, an integer within +-(2^53-1), ` +
   'or a fraction that a float64 holds as sent';
 const REASON_CHARS_MAX = 1024;
-const ACK_WAIT_MS_MAX = 3_600_000;
-const DELIVER_MAX = 1_000;
 const UUID_BYTES = 36;
-const EPOCH = /^[0-9a-z]{1,32}$/;
 
 const ACK_MODES = ['explicit', 'none'] as const;
 const ORDERINGS = ['none', 'key', 'topic'] as const;
@@ -68,7 +67,7 @@ export function readFrame(fields: Fields, frameBytes: number, limits: Limits): C
     return { type, ref: readRef(fields), publish: readPublish(fields, limits) };
   }
   if (frameBytes > limits.frameBytesMax) {
-    const detail = `the frame has ${frameBytes} bytes, at most ${limits.frameBytesMax} (frameBytesMax)`;
+    const detail = `the frame has ${frameBytes} bytes, at most ${limits.frameBytesMax} (FRAME_BYTES_MAX)`;
     throw new RequestError('frame_too_large', detail);
   }
   const ref = readRef(fields);
@@ -128,10 +127,10 @@ function readSubscribe(fields: Fields, ref: Ref, limits: Limits): SubscribeFrame
     topic: topicField(fields, limits),
     subscription: subscriptionField(fields, limits),
     ack: choiceField(fields, FIELD.ack, ACK_MODES),
-    maxInFlight: integerField(fields, FIELD.max_in_flight, 1, LIMITS.inFlightMax.max),
+    maxInFlight: integerField(fields, FIELD.max_in_flight, LIMITS.inFlightMax),
     start: readStart(fields),
-    ackWaitMs: integerField(fields, FIELD.ack_wait_ms, 1, ACK_WAIT_MS_MAX),
-    maxDeliver: integerField(fields, FIELD.max_deliver, 1, DELIVER_MAX),
+    ackWaitMs: integerField(fields, FIELD.ack_wait_ms, LIMITS.ackWaitMs),
+    maxDeliver: integerField(fields, FIELD.max_deliver, LIMITS.maxDeliver),
     ordering: choiceField(fields, FIELD.ordering, ORDERINGS),
     exclusive: flagField(fields, FIELD.exclusive),
   };
@@ -185,7 +184,7 @@ function startSequence(start: Fields): number {
 function startEpoch(start: Fields): string | null {
   if (!has(start, START.epoch)) return null;
   const epoch = startText(start, START.epoch);
-  if (epoch === null || !EPOCH.test(epoch)) {
+  if (epoch === null || !isEpoch(epoch)) {
     throw badCursor('start.epoch must be 1 to 32 characters of 0-9 a-z');
   }
   return epoch;
@@ -207,12 +206,12 @@ function readVerdict(
       return { type, ref, messageId, topic, sequence, subscription, cumulative };
     }
     case 'nack': {
-      const delayMs = integerField(fields, FIELD.delay_ms, 0, limits.delayMsMax);
+      const delayMs = integerField(fields, FIELD.delay_ms, delayRange(limits));
       const reason = readReason(fields);
       return { type, ref, messageId, topic, sequence, subscription, delayMs, reason };
     }
     case 'extend': {
-      const ms = integerField(fields, FIELD.ms, 1, ACK_WAIT_MS_MAX);
+      const ms = integerField(fields, FIELD.ms, LIMITS.ackWaitMs);
       return { type, ref, messageId, topic, sequence, subscription, ms };
     }
     case 'reject':

@@ -209,5 +209,5 @@ export function scanValue(bytes: Uint8Array, from: number, end: number, depthMax
 
 /** The error for nesting beyond `depthMax`, in JSON and msgpack. */
 export function tooDeep(depthMax: number, at: number): RequestError {
-  return new RequestError('too_deep', `nested deeper than ${depthMax} (depthMax) at byte ${at}`);
+  return new RequestError('too_deep', `nested deeper than ${depthMax} (DEPTH_MAX) at byte ${at}`);
 }

@@ -77,7 +77,7 @@ function itemsOf(batch: Batch): BatchItem[] {
 
 function addItem(batch: Batch, items: BatchItem[], item: BatchItem): void {
   if (items.length >= batch.limits.batchItemsMax) {
-    const detail = `more than ${batch.limits.batchItemsMax} messages (batchItemsMax)`;
+    const detail = `more than ${batch.limits.batchItemsMax} messages (BATCH_ITEMS_MAX)`;
     throw new RequestError('batch_too_large', detail, 'messages');
   }
   items.push(item);

@@ -4,12 +4,14 @@ import { LIMITS, type Limits } from '../core/limits.js';
 import type { ContentType } from '../core/message.js';
 import { parseRfc3339 } from '../core/time.js';
 import {
+  delayRange,
   duplicateKey,
   FIELD,
   type Fields,
   has,
   integerField,
   invalidField,
+  POSITIVE,
   refuseRepeated,
   textField,
 } from './fields.js';
@@ -53,12 +55,12 @@ export function readPublish(fields: Fields, limits: Limits): PublishRequest {
   const topic = topicField(fields, limits);
   const payload = readPayload(fields, limits);
   if ((fields.spans.present & OPTIONAL_BITS) === 0) return plainPublish(fields, topic, payload);
-  const delayMs = integerField(fields, FIELD.delay_ms, 0, limits.delayMsMax) ?? 0;
+  const delayMs = integerField(fields, FIELD.delay_ms, delayRange(limits)) ?? 0;
   const deliverAtMs = readDeliverAt(fields);
   if (deliverAtMs > 0 && has(fields, FIELD.delay_ms)) {
     throw invalidField('deliver_at', 'delay_ms and deliver_at exclude each other');
   }
-  const ttlMs = integerField(fields, FIELD.ttl_ms, 1, Number.MAX_SAFE_INTEGER) ?? 0;
+  const ttlMs = integerField(fields, FIELD.ttl_ms, POSITIVE) ?? 0;
   return {
     topic,
     contentType: fields.reader.contentType,
@@ -91,7 +93,7 @@ function readPayload({ bytes, spans }: Fields, limits: Limits): Uint8Array {
   if (from < 0) throw new RequestError('payload_required', 'payload is missing', 'payload');
   const to = spans.end(FIELD.payload);
   if (to - from > limits.payloadBytesMax) {
-    const detail = `payload has ${to - from} bytes, at most ${limits.payloadBytesMax} (payloadBytesMax)`;
+    const detail = `payload has ${to - from} bytes, at most ${limits.payloadBytesMax} (PAYLOAD_BYTES_MAX)`;
     throw new RequestError('payload_too_large', detail, 'payload');
   }
   // No Buffer: that costs four times a plain view.
@@ -110,7 +112,7 @@ function readKey(fields: Fields, limits: Limits): string | null {
   const key = textField(fields, FIELD.key);
   if (key === null) return null;
   if (isLength(key, limits.keyBytesMax) && !key.includes('\0') && isWellFormed(key)) return key;
-  throw invalidField('key', `key must be 1 to ${limits.keyBytesMax} bytes (keyBytesMax) of text`);
+  throw invalidField('key', `key must be 1 to ${limits.keyBytesMax} bytes (KEY_BYTES_MAX) of text`);
 }
 
 function isLength(text: string, bytesMax: number): boolean {
@@ -152,7 +154,7 @@ function readDedupeKey(fields: Fields, limits: Limits): string | null {
   const { bytes, reader, spans } = fields;
   const key = reader.text(bytes, spans.start(FIELD.dedupe_key), spans.end(FIELD.dedupe_key));
   if (key !== null && isDedupeKey(key, limits.dedupeKeyBytesMax)) return key;
-  const max = `${limits.dedupeKeyBytesMax} bytes (dedupeKeyBytesMax)`;
+  const max = `${limits.dedupeKeyBytesMax} bytes (DEDUPE_KEY_BYTES_MAX)`;
   const detail = `dedupe_key must be 1 to ${max} without control characters`;
   throw new RequestError('dedupe_key_invalid', detail, 'dedupe_key');
 }
@@ -162,14 +164,14 @@ function readHeaders(fields: Fields, limits: Limits): string | null {
   const { bytes, reader, spans } = fields;
   const from = spans.start(FIELD.headers);
   const to = spans.end(FIELD.headers);
-  const tooLong = `headers have more than ${limits.headerBytesMax} bytes (headerBytesMax)`;
+  const tooLong = `headers have more than ${limits.headerBytesMax} bytes (HEADER_BYTES_MAX)`;
   // Written compactly it is no longer than as sent, save for msgpack; that is looked at again below.
   if (to - from > limits.headerBytesMax) throw invalidField('headers', tooLong);
   const map = reader.stringMap(bytes, from, to);
   if (map === null) throw invalidField('headers', 'headers must map strings to strings');
   if (map.repeated) throw duplicateKey('headers');
   if (map.pairs > limits.headerPairsMax) {
-    throw invalidField('headers', `more than ${limits.headerPairsMax} headers (headerPairsMax)`);
+    throw invalidField('headers', `more than ${limits.headerPairsMax} headers (HEADER_PAIRS_MAX)`);
   }
   if (Buffer.byteLength(map.json) > limits.headerBytesMax) throw invalidField('headers', tooLong);
   return map.pairs === 0 ? null : map.json;

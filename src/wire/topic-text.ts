@@ -6,7 +6,7 @@
 import { RequestError } from '../core/errors.js';
 import type { Limits } from '../core/limits.js';
 import { NameCache } from '../core/name-cache.js';
-import { checkTopicName, isName, isNameBytes } from '../core/topic-name.js';
+import { checkTopicName, isName, isNameBytes, nameRule } from '../core/topic-name.js';
 import { FIELD, type Fields, has, invalidField, textField } from './fields.js';
 
 const names = new NameCache();
@@ -49,6 +49,6 @@ export function subscriptionField(fields: Fields, limits: Limits): string | null
   if (name !== null) return name;
   const text = textField(fields, FIELD.subscription) ?? '';
   if (isName(text, bytesMax)) return text;
-  const detail = `subscription must be 1 to ${bytesMax} of A-Z a-z 0-9 _ : - and single dots`;
+  const detail = `subscription ${nameRule(bytesMax)}`;
   throw invalidField('subscription', detail);
 }

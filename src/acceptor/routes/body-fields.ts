@@ -1,11 +1,11 @@
 /** Fields of small control bodies, checked. Throws RequestError that names the field. */
+import { isEpoch } from '../../core/epoch.js';
 import { RequestError } from '../../core/errors.js';
 import { parseRfc3339 } from '../../core/time.js';
 import type { SubscribeOptions } from '../../thread/ops/subscribe.js';
+import { type IntegerRange, integerText } from '../../wire/fields.js';
 
 export type Body = Readonly<Record<string, unknown>>;
-
-const EPOCH = /^[0-9a-z]{1,32}$/;
 
 /** A field that the route does not know was meant to do something. */
 export function knownFields(body: Body, names: readonly string[]): void {
@@ -16,13 +16,14 @@ export function knownFields(body: Body, names: readonly string[]): void {
 }
 
 /** null: left out, or null. */
-export function integerOf(body: Body, name: string, min: number, max: number): number | null {
+export function integerOf(body: Body, name: string, range: IntegerRange): number | null {
   const value = body[name] ?? null;
   if (value === null) return null;
+  const { min, max } = range;
   if (typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max) {
     return value;
   }
-  throw new RequestError('invalid_field', `must be an integer from ${min} to ${max}`, name);
+  throw new RequestError('invalid_field', `must be ${integerText(range)}`, name);
 }
 
 /** null: left out, or null. */
@@ -47,10 +48,10 @@ export function idsOf(body: Body, name: string, max: number): number[] | null {
 export function positionOf(body: Body): SubscribeOptions['start'] {
   knownFields(body, ['from', 'sequence', 'epoch', 'time']);
   const from = textOf(body, 'from');
-  const sequence = integerOf(body, 'sequence', 0, Number.MAX_SAFE_INTEGER);
+  const sequence = integerOf(body, 'sequence', { min: 0, max: Number.MAX_SAFE_INTEGER });
   const time = textOf(body, 'time');
   const epoch = textOf(body, 'epoch');
-  if (epoch !== null && (sequence === null || !EPOCH.test(epoch))) {
+  if (epoch !== null && (sequence === null || !isEpoch(epoch))) {
     throw new RequestError('bad_cursor', 'goes with a sequence: 1 to 32 of [0-9a-z]', 'epoch');
   }
   if (sequence !== null && time === null && (from === null || from === 'sequence')) {

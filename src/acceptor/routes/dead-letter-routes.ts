@@ -114,8 +114,8 @@ class DeadLetterRoutes {
       async (body) => {
         knownFields(body, ['ids', 'topic', 'subscription', 'limit', 'rate_per_s']);
         const filter = this.#filterOf(body, 'subscription');
-        const limit = integerOf(body, 'limit', 1, REDRIVE_MAX) ?? REDRIVE_MAX;
-        const rate = integerOf(body, 'rate_per_s', 1, RATE_MAX) ?? RATE_DEFAULT;
+        const limit = integerOf(body, 'limit', { min: 1, max: REDRIVE_MAX }) ?? REDRIVE_MAX;
+        const rate = integerOf(body, 'rate_per_s', { min: 1, max: RATE_MAX }) ?? RATE_DEFAULT;
         exchange.json(202, await this.#startJob(filter, { limit, rate }));
       },
       'publishBodyBytesMax',

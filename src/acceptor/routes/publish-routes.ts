@@ -112,7 +112,7 @@ function readIdempotencyKey(req: HttpRequest, limits: Limits): string | null {
       ? header.slice(1, -1)
       : header;
   if (isDedupeKey(key, limits.dedupeKeyBytesMax)) return key;
-  const detail = `1 to ${limits.dedupeKeyBytesMax} bytes without control characters`;
+  const detail = `1 to ${limits.dedupeKeyBytesMax} bytes (DEDUPE_KEY_BYTES_MAX) without control characters`;
   throw new RequestError('dedupe_key_invalid', detail, 'Idempotency-Key');
 }
 

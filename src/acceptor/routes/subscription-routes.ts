@@ -1,7 +1,8 @@
 /** /api/subscriptions: durable subscriptions, looked at and changed at the owners of their topics. */
 import type { HttpRequest } from 'uWebSockets.js';
 import { RequestError } from '../../core/errors.js';
-import { checkTopicName, isName } from '../../core/topic-name.js';
+import { LIMITS } from '../../core/limits.js';
+import { checkTopicName, isName, nameRule } from '../../core/topic-name.js';
 import {
   type SubscriptionState,
   type SubscriptionView,
@@ -12,9 +13,6 @@ import { Query, topicOf } from '../http/query.js';
 import type { Route, RouteHandler } from '../http/router.js';
 import { integerOf, knownFields, positionOf } from './body-fields.js';
 import type { Control } from './control.js';
-
-const ACK_WAIT_MS_MAX = 3_600_000;
-const DELIVER_MAX = 1_000;
 
 /** As the log gives it: without what the workers know better. */
 interface Stored {
@@ -98,8 +96,8 @@ class SubscriptionRoutes {
     this.#control.withBody(exchange, req, async (body) => {
       knownFields(body, ['ack_wait_ms', 'max_deliver']);
       const changes = {
-        ack_wait_ms: integerOf(body, 'ack_wait_ms', 1, ACK_WAIT_MS_MAX),
-        max_deliver: integerOf(body, 'max_deliver', 1, DELIVER_MAX),
+        ack_wait_ms: integerOf(body, 'ack_wait_ms', LIMITS.ackWaitMs),
+        max_deliver: integerOf(body, 'max_deliver', LIMITS.maxDeliver),
       };
       this.#ask(exchange, 'subscription.patch', target, changes);
     });
@@ -169,8 +167,7 @@ function nameOf(segment: string, bytesMax: number): string {
   } catch (error) {
     if (!(error instanceof URIError)) throw error;
   }
-  const detail = `must be 1 to ${bytesMax} of A-Z a-z 0-9 _ : - and single dots`;
-  throw new RequestError('invalid_field', detail, 'subscription');
+  throw new RequestError('invalid_field', nameRule(bytesMax), 'subscription');
 }
 
 function notFound(): RequestError {

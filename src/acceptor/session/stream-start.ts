@@ -2,6 +2,7 @@
  * Where a stream of server-sent events begins. A browser sets no headers: on the first connect the URL
  * says it, and from then on Last-Event-ID, which EventSource sends by itself to the same URL, wins.
  */
+import { isEpoch } from '../../core/epoch.js';
 import { RequestError } from '../../core/errors.js';
 import type { SubscribeOptions } from '../../thread/ops/subscribe.js';
 import type { Query } from '../http/query.js';
@@ -9,7 +10,6 @@ import type { Query } from '../http/query.js';
 export const STREAM_PARAMETERS = ['from', 'sequence', 'epoch'] as const;
 
 const SEQUENCE_MAX = Number.MAX_SAFE_INTEGER;
-const EPOCH = /^[0-9a-z]{1,32}$/;
 /** `<epoch>:<sequence>` of the last event that came. */
 const POSITION = /^([0-9a-z]{1,32}):(\d{1,16})$/;
 
@@ -38,7 +38,7 @@ function askedStart(query: Query): SubscribeOptions['start'] {
   const from = query.oneOf('from', ['latest', 'earliest'], 'latest');
   const sequence = query.integer('sequence', 0, SEQUENCE_MAX);
   const epoch = query.text('epoch');
-  if (epoch !== null && (sequence === null || !EPOCH.test(epoch))) {
+  if (epoch !== null && (sequence === null || !isEpoch(epoch))) {
     throw new RequestError('invalid_query', 'goes with a sequence: 1 to 32 of [0-9a-z]', 'epoch');
   }
   if (sequence === null) return { from };

@@ -4,8 +4,8 @@ import t from 'tap';
 import { effectiveTable } from '../../../src/config/effective.js';
 import { ConfigError, loadConfig } from '../../../src/config/load-config.js';
 import { withLocalDefaults } from '../../../src/config/local-defaults.js';
-import { LIMIT_OPTIONS, OPTIONS, upperSnake } from '../../../src/config/options.js';
-import { DEFAULT_LIMITS } from '../../../src/core/limits.js';
+import { LIMIT_OPTIONS, OPTIONS } from '../../../src/config/options.js';
+import { DEFAULT_LIMITS, variableOf } from '../../../src/core/limits.js';
 
 const SECRET = 'correct-horse-battery-staple';
 
@@ -140,8 +140,8 @@ t.test('a secret is never in the line', async (t) => {
 t.test('every limit is a variable, and no name is given twice', async (t) => {
   const names = [...Object.values(OPTIONS), ...Object.values(LIMIT_OPTIONS)].map(({ env }) => env);
   t.equal(new Set(names).size, names.length);
-  t.equal(upperSnake('payloadBytesMax'), 'PAYLOAD_BYTES_MAX');
-  t.equal(upperSnake('idleTimeoutS'), 'IDLE_TIMEOUT_S');
+  t.equal(variableOf('payloadBytesMax'), 'PAYLOAD_BYTES_MAX');
+  t.equal(variableOf('idleTimeoutS'), 'IDLE_TIMEOUT_S');
   for (const [name, option] of Object.entries(LIMIT_OPTIONS)) {
     t.equal(option.fallback, DEFAULT_LIMITS[name as keyof typeof DEFAULT_LIMITS]);
     t.equal(
