@@ -32,29 +32,29 @@ function pair(bytes: Uint8Array, at: number): string {
   return HEX_PAIRS[bytes[at] ?? 0] ?? '';
 }
 
-/** The 36 characters of the 16 bytes from `at` (default 0), lower case. */
-export function formatUuid(bytes: Uint8Array, at = 0): string {
+/** The 36 characters of 16 bytes, lower case. */
+export function formatUuid(bytes: Uint8Array): string {
   return (
-    pair(bytes, at) +
-    pair(bytes, at + 1) +
-    pair(bytes, at + 2) +
-    pair(bytes, at + 3) +
+    pair(bytes, 0) +
+    pair(bytes, 1) +
+    pair(bytes, 2) +
+    pair(bytes, 3) +
     '-' +
-    pair(bytes, at + 4) +
-    pair(bytes, at + 5) +
+    pair(bytes, 4) +
+    pair(bytes, 5) +
     '-' +
-    pair(bytes, at + 6) +
-    pair(bytes, at + 7) +
+    pair(bytes, 6) +
+    pair(bytes, 7) +
     '-' +
-    pair(bytes, at + 8) +
-    pair(bytes, at + 9) +
+    pair(bytes, 8) +
+    pair(bytes, 9) +
     '-' +
-    pair(bytes, at + 10) +
-    pair(bytes, at + 11) +
-    pair(bytes, at + 12) +
-    pair(bytes, at + 13) +
-    pair(bytes, at + 14) +
-    pair(bytes, at + 15)
+    pair(bytes, 10) +
+    pair(bytes, 11) +
+    pair(bytes, 12) +
+    pair(bytes, 13) +
+    pair(bytes, 14) +
+    pair(bytes, 15)
   );
 }
 

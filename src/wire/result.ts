@@ -25,6 +25,19 @@ const JSON_MESSAGE_ID = Buffer.from('{"message_id":"');
 const JSON_TOPIC = Buffer.from('","topic":"');
 const JSON_SEQUENCE = Buffer.from('","sequence":');
 
+/** What is known of a committed message. */
+export interface Published {
+  /** 16 bytes. */
+  readonly messageId: Uint8Array;
+  readonly sequence: number;
+  /** 1 to 32 of 0-9 a-z. */
+  readonly epoch: string;
+  readonly subscribers: number;
+  readonly publishedAtMs: number;
+  /** An earlier publish with the same dedupe key gave this result. */
+  readonly duplicate: boolean;
+}
+
 const writer = new ByteWriter();
 const pairs = new ByteWriter();
 
@@ -36,27 +49,16 @@ function writeText(name: Uint8Array, text: string): void {
 /**
  * JSON of the answer to POST /api/publish, in bytes that are valid until the next result is written:
  * a string of these parts would be joined, and then taken apart again by whoever sends it.
- * `messageId`: 16 bytes from `messageIdAt`; `epoch`: 1 to 32 of 0-9 a-z; `duplicate` true: an earlier
- * publish with the same dedupe key gave this result.
  */
-export function publishedJson(
-  topic: string,
-  messageId: Uint8Array,
-  messageIdAt: number,
-  sequence: number,
-  epoch: string,
-  subscribers: number,
-  publishedAtMs: number,
-  duplicate: boolean,
-): Uint8Array {
+export function publishedJson(topic: string, published: Published): Uint8Array {
   writer.reset();
   writer.bytes(JSON_MESSAGE_ID);
-  writer.uuid(messageIdAt === 0 ? messageId : messageId.subarray(messageIdAt));
+  writer.uuid(published.messageId);
   writer.bytes(JSON_TOPIC);
   writer.ascii(topic);
   writer.bytes(JSON_SEQUENCE);
-  writer.decimal(sequence);
-  writer.bytes(jsonTail(epoch, subscribers, publishedAtMs, duplicate));
+  writer.decimal(published.sequence);
+  writer.bytes(jsonTail(published));
   return writer.view();
 }
 
@@ -69,49 +71,32 @@ interface Tail {
   bytes: Uint8Array;
 }
 
-let lastTail: Tail = newTail('', 0, 0, false);
+let lastTail: Tail = newTail({ epoch: '', subscribers: 0, publishedAtMs: 0, duplicate: false });
 
 /** It is the same for all that was committed together, so the last one is kept (it saves 240 ns). */
-function jsonTail(
-  epoch: string,
-  subscribers: number,
-  publishedAtMs: number,
-  duplicate: boolean,
-): Uint8Array {
+function jsonTail(published: Published): Uint8Array {
   const same =
-    lastTail.publishedAtMs === publishedAtMs &&
-    lastTail.epoch === epoch &&
-    lastTail.subscribers === subscribers &&
-    lastTail.duplicate === duplicate;
-  if (!same) lastTail = newTail(epoch, subscribers, publishedAtMs, duplicate);
+    lastTail.publishedAtMs === published.publishedAtMs &&
+    lastTail.epoch === published.epoch &&
+    lastTail.subscribers === published.subscribers &&
+    lastTail.duplicate === published.duplicate;
+  if (!same) lastTail = newTail(published);
   return lastTail.bytes;
 }
 
-function newTail(
-  epoch: string,
-  subscribers: number,
-  publishedAtMs: number,
-  duplicate: boolean,
-): Tail {
+function newTail(of: Omit<Tail, 'bytes'>): Tail {
+  const { epoch, subscribers, publishedAtMs, duplicate } = of;
   const end = duplicate ? '","duplicate":true}' : '"}';
   const text = `,"epoch":"${epoch}","subscribers":${subscribers},"published_at":"${isoTime(publishedAtMs)}${end}`;
   return { epoch, subscribers, publishedAtMs, duplicate, bytes: Buffer.from(text, 'latin1') };
 }
 
 /** The same as a msgpack map, to be copied and not transferred. */
-export function publishedMsgpack(
-  topic: string,
-  messageId: Uint8Array,
-  messageIdAt: number,
-  sequence: number,
-  epoch: string,
-  subscribers: number,
-  publishedAtMs: number,
-  duplicate: boolean,
-): Uint8Array {
+export function publishedMsgpack(topic: string, published: Published): Uint8Array {
+  const { messageId, sequence, epoch, subscribers, publishedAtMs, duplicate } = published;
   writer.reset();
   writeMapHeader(writer, duplicate ? 7 : 6);
-  writeText(MESSAGE_ID, formatUuid(messageId, messageIdAt));
+  writeText(MESSAGE_ID, formatUuid(messageId));
   writeText(TOPIC, topic);
   writer.bytes(SEQUENCE);
   writeInt(writer, sequence);
@@ -126,16 +111,11 @@ export function publishedMsgpack(
 /** The `published` frame; `ref` as the client sent it, null: left out. */
 export function publishedFrame(
   format: WireFormat,
-  ref: Ref,
-  topic: string,
-  messageId: Uint8Array,
-  messageIdAt: number,
-  sequence: number,
-  publishedAtMs: number,
-  duplicate: boolean,
+  { ref, topic }: { readonly ref: Ref; readonly topic: string },
+  { messageId, sequence, publishedAtMs, duplicate }: Omit<Published, 'epoch' | 'subscribers'>,
 ): Uint8Array | string {
   if (format === WIRE_JSON) {
-    const id = formatUuid(messageId, messageIdAt);
+    const id = formatUuid(messageId);
     const publishedAt = isoTime(publishedAtMs);
     const start =
       ref === null ? '' : `"ref":${typeof ref === 'string' ? JSON.stringify(ref) : ref},`;
@@ -150,7 +130,7 @@ export function publishedFrame(
     writeRef(writer, ref);
   }
   writer.bytes(MESSAGE_ID_HEAD);
-  writer.uuid(messageIdAt === 0 ? messageId : messageId.subarray(messageIdAt));
+  writer.uuid(messageId);
   writer.bytes(topicPair(topic));
   writer.bytes(SEQUENCE);
   writeInt(writer, sequence);

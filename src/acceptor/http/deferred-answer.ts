@@ -10,6 +10,6 @@ export function deferredAnswer(op: DeferredOp, topic: string): Record<string, un
   if (!duplicate) return accepted;
   if (sequence === 0) return { ...accepted, duplicate };
   const published_at = isoTime(op.publishedAtMs);
-  const place = { message_id: formatUuid(messageId, 0), sequence, published_at };
+  const place = { message_id: formatUuid(messageId), sequence, published_at };
   return { ...accepted, ...place, duplicate };
 }

@@ -146,13 +146,11 @@ class HttpPublish extends Waiting {
   }
 
   override published(op: PublishedOp): void {
-    const { messageId, sequence, epoch, subscribers, publishedAtMs, duplicate } = op;
-    const encode = this.#type === 'msgpack' ? publishedMsgpack : publishedJson;
-    this.#exchange.reply(
-      200,
-      encode(this.#topic, messageId, 0, sequence, epoch, subscribers, publishedAtMs, duplicate),
-      this.#type === 'msgpack' ? MSGPACK_TYPE : JSON_TYPE,
-    );
+    if (this.#type === 'msgpack') {
+      this.#exchange.reply(200, publishedMsgpack(this.#topic, op), MSGPACK_TYPE);
+    } else {
+      this.#exchange.reply(200, publishedJson(this.#topic, op), JSON_TYPE);
+    }
   }
 
   override deferred(op: DeferredOp): void {
@@ -239,7 +237,7 @@ class BatchItemWaiting extends Waiting {
 
   override published(op: PublishedOp): void {
     const duplicate = op.duplicate ? ',"duplicate":true' : '';
-    const id = formatUuid(op.messageId, 0);
+    const id = formatUuid(op.messageId);
     const place = `"sequence":${op.sequence},"published_at":"${isoTime(op.publishedAtMs)}"`;
     this.#batch.stored(
       this.#index,

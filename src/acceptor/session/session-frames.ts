@@ -17,6 +17,7 @@ import {
 } from '../../wire/client-frame.js';
 import { errorFrame } from '../../wire/problem.js';
 import { publishedFrame } from '../../wire/result.js';
+import { WIRE_JSON, WIRE_MSGPACK } from '../../wire/server-frame.js';
 import { KIND_MSGPACK, KIND_SEED, subscriptionKey } from '../delivery/receiver.js';
 import { deferredAnswer } from '../http/deferred-answer.js';
 import type { Publishing } from '../workers/publishing.js';
@@ -234,51 +235,39 @@ function unacknowledged(field: string): RequestError {
 
 /** A publish frame that waits for its commit. Without a ref only its failure is told. */
 class FramePublish extends Waiting {
+  readonly topic: string;
+  readonly ref: Ref;
   readonly #session: Session;
-  readonly #topic: string;
-  readonly #ref: Ref;
 
   constructor(link: AcceptorLinkEnd, bytes: number, session: Session, topic: string, ref: Ref) {
     super(link, bytes);
+    this.topic = topic;
+    this.ref = ref;
     this.#session = session;
-    this.#topic = topic;
-    this.#ref = ref;
     session.load.requestSent(bytes);
   }
 
   override published(op: PublishedOp): void {
     this.#session.load.requestAnswered(this.creditBytes);
-    if (this.#ref === null || this.#session.state !== 'open') return;
-    const { messageId, sequence, publishedAtMs, duplicate } = op;
-    const format = this.#session.kind === KIND_MSGPACK ? 1 : 0;
-    this.#session.sendEncoded(
-      publishedFrame(
-        format,
-        this.#ref,
-        this.#topic,
-        messageId,
-        0,
-        sequence,
-        publishedAtMs,
-        duplicate,
-      ),
-    );
+    if (this.ref === null || this.#session.state !== 'open') return;
+    const format = this.#session.kind === KIND_MSGPACK ? WIRE_MSGPACK : WIRE_JSON;
+    this.#session.sendEncoded(publishedFrame(format, this, op));
   }
 
   override deferred(op: DeferredOp): void {
     this.#session.load.requestAnswered(this.creditBytes);
-    if (this.#ref === null) return;
+    if (this.ref === null) return;
     this.#session.sendFrame({
       type: 'published',
-      ref: this.#ref,
-      ...deferredAnswer(op, this.#topic),
+      ref: this.ref,
+      ...deferredAnswer(op, this.topic),
     });
   }
 
   override failed(op: Pick<FailedOp, 'code' | 'detail'>): void {
     this.#session.load.requestAnswered(this.creditBytes);
     // Not held against the client: it was counted while it was under way, as one that is stored is.
-    this.#session.sendFrame(errorFrame(op.code, op.detail, this.#ref));
+    this.#session.sendFrame(errorFrame(op.code, op.detail, this.ref));
   }
 
   override broken(): void {

@@ -8,7 +8,6 @@ t.test('text and bytes convert both ways', async (t) => {
   if (id === null) return t.fail('parses');
   t.equal(Buffer.from(id).toString('hex'), TEXT.replaceAll('-', ''));
   t.equal(formatUuid(id), TEXT);
-  t.equal(formatUuid(Buffer.concat([Buffer.from([9, 9]), id]), 2), TEXT);
   const target = Buffer.alloc(40, '.');
   writeUuid(target, 2, id);
   t.equal(target.toString(), `..${TEXT}..`);

@@ -52,7 +52,11 @@ function echoes(format: WireFormat, ref: Ref): string[] {
   const frames = [
     encodeFrame(format, { type: 'heartbeat_ack', ref }),
     encodeFrame(format, errorFrame('busy', 'x', ref)),
-    publishedFrame(format, ref, 'a', ID, 0, 1, 0, false),
+    publishedFrame(
+      format,
+      { ref, topic: 'a' },
+      { messageId: ID, sequence: 1, publishedAtMs: 0, duplicate: false },
+    ),
   ];
   return frames.map((frame) =>
     typeof frame === 'string' ? frame : Buffer.from(frame).toString('hex'),

@@ -28,22 +28,16 @@ const vectors: Vector[] = JSON.parse(readFileSync(file, 'utf8'));
 const hex = (bytes: Uint8Array | string) =>
   typeof bytes === 'string' ? bytes : Buffer.from(bytes).toString('hex');
 
-t.test('results are the golden ones, with the id taken from anywhere in a buffer', async (t) => {
+t.test('results are the golden ones', async (t) => {
   for (const { name, result, ...golden } of vectors) {
     const { ref, topic, sequence, epoch, subscribers, duplicate } = result;
-    const id = parseUuid(result.message_id) ?? new Uint8Array(16);
-    const ids = Buffer.concat([Buffer.alloc(16, 0xff), id]);
-    const at = result.published_at_ms;
-    t.equal(
-      publishedFrame(WIRE_JSON, ref, topic, ids, 16, sequence, at, duplicate),
-      golden.frame_json,
-      name,
-    );
-    const frame = publishedFrame(WIRE_MSGPACK, ref, topic, ids, 16, sequence, at, duplicate);
-    t.equal(hex(frame), golden.frame_msgpack);
-    const args = [topic, ids, 16, sequence, epoch, subscribers, at, duplicate] as const;
-    t.equal(Buffer.from(publishedJson(...args)).toString(), golden.body_json);
-    t.equal(hex(publishedMsgpack(...args)), golden.body_msgpack);
+    const messageId = parseUuid(result.message_id) ?? new Uint8Array(16);
+    const publishedAtMs = result.published_at_ms;
+    const published = { messageId, sequence, epoch, subscribers, publishedAtMs, duplicate };
+    t.equal(publishedFrame(WIRE_JSON, { ref, topic }, published), golden.frame_json, name);
+    t.equal(hex(publishedFrame(WIRE_MSGPACK, { ref, topic }, published)), golden.frame_msgpack);
+    t.equal(Buffer.from(publishedJson(topic, published)).toString(), golden.body_json);
+    t.equal(hex(publishedMsgpack(topic, published)), golden.body_msgpack);
   }
 });
 
