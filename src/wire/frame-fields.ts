@@ -1,9 +1,7 @@
 /** What a client's frame says, read out of a scanned map; the same for JSON and msgpack. */
-import { isEpoch } from '../core/epoch.js';
 import { RequestError } from '../core/errors.js';
 import { LIMITS, type Limits } from '../core/limits.js';
 import { quoteShort } from '../core/quote.js';
-import { parseRfc3339 } from '../core/time.js';
 import { parseUuid, readUuid } from '../core/uuid.js';
 import { FieldSpans } from './field-spans.js';
 import {
@@ -19,15 +17,10 @@ import {
   refuseRepeated,
   textField,
 } from './fields.js';
-import type {
-  ClientFrame,
-  DeliveryTarget,
-  Ref,
-  StartPosition,
-  SubscribeFrame,
-} from './frame-types.js';
+import type { ClientFrame, DeliveryTarget, Ref, SubscribeFrame } from './frame-types.js';
 import { NameTable } from './name-table.js';
 import { readPublish } from './publish-fields.js';
+import { type StartPosition, startOf } from './start.js';
 import { subscriptionField, topicField } from './topic-text.js';
 
 const REF_CHARS_MAX = 255;
@@ -149,45 +142,32 @@ function readStart(fields: Fields): StartPosition | null {
   }
   refuseRepeated(startSpans, 'start.');
   const start = { bytes, reader, spans: startSpans };
-  switch (startText(start, START.from)) {
-    case 'latest':
-      return { from: 'latest' };
-    case 'earliest':
-      return { from: 'earliest' };
-    case 'sequence':
-      return { from: 'sequence', sequence: startSequence(start), epoch: startEpoch(start) };
-    case 'time': {
-      const timeMs = parseRfc3339(startText(start, START.time) ?? '');
-      if (timeMs === null) throw badCursor('start.time must be an RFC 3339 time');
-      return { from: 'time', timeMs };
-    }
-    default:
-      throw badCursor('start.from must be latest, earliest, sequence or time');
-  }
+  const parts = {
+    from: startText(start, 'from'),
+    sequence: startSequence(start),
+    epoch: startText(start, 'epoch'),
+    time: startText(start, 'time'),
+  };
+  return startOf(parts, (part, detail) => badCursor(`start.${part} ${detail}`));
 }
 
-function startText(start: Fields, place: number): string | null {
+function startText(start: Fields, part: 'from' | 'epoch' | 'time'): string | null {
+  const place = START[part];
   if (!has(start, place)) return null;
-  return start.reader.text(start.bytes, start.spans.start(place), start.spans.end(place));
+  const { bytes, reader, spans } = start;
+  const text = reader.text(bytes, spans.start(place), spans.end(place));
+  if (text === null) throw badCursor(`start.${part} must be a string`);
+  return text;
 }
 
-function startSequence(start: Fields): number {
-  const from = start.spans.start(START.sequence);
-  const to = start.spans.end(START.sequence);
-  const value = from < 0 ? null : start.reader.number(start.bytes, from, to);
+function startSequence(start: Fields): number | null {
+  if (!has(start, START.sequence)) return null;
+  const { bytes, reader, spans } = start;
+  const value = reader.number(bytes, spans.start(START.sequence), spans.end(START.sequence));
   if (value === null || !Number.isSafeInteger(value) || value < 0) {
     throw badCursor('start.sequence must be an integer from 0 to 2^53-1');
   }
   return value + 0;
-}
-
-function startEpoch(start: Fields): string | null {
-  if (!has(start, START.epoch)) return null;
-  const epoch = startText(start, START.epoch);
-  if (epoch === null || !isEpoch(epoch)) {
-    throw badCursor('start.epoch must be 1 to 32 characters of 0-9 a-z');
-  }
-  return epoch;
 }
 
 function readVerdict(

@@ -1,18 +1,13 @@
 /** Frames a client sends, decoded. Null: the client left it out, or sent null. */
 import type { RequestError } from '../core/errors.js';
 import type { PublishRequest } from './publish-fields.js';
+import type { StartPosition } from './start.js';
 
 /**
  * The client's own mark on a frame, comes back as sent: at most 255 characters, or a number. A bigint is
  * one beyond 32 bits that came as a 64-bit integer of msgpack, and within +-(2^53-1) as all are.
  */
 export type Ref = string | number | bigint | null;
-
-/** Where a new subscription begins. `sequence`: 0 to 2^53-1; `timeMs`: Unix milliseconds. */
-export type StartPosition =
-  | { from: 'latest' | 'earliest' }
-  | { from: 'sequence'; sequence: number; epoch: string | null }
-  | { from: 'time'; timeMs: number };
 
 export interface SubscribeFrame {
   type: 'subscribe';

@@ -80,6 +80,8 @@ t.test('a browser says in the URL where to begin; Last-Event-ID wins', async (t)
     [`?sequence=2&epoch=${epoch}`, '', 2],
     ['?sequence=0', '', 1],
     ['?sequence=6', '', 6],
+    ['?from=sequence&sequence=3', '', 3],
+    ['?time=2026-01-01T00:00:00Z', '', 1],
     ['?from=latest', '', 6],
     ['', '', 6],
     ['?from=earliest', `${epoch}:3`, 4],
@@ -166,6 +168,8 @@ t.test('what is wrong in the URL is 400 and named, a missing topic 404', async (
     ['?sequence=1.5', 'invalid_query', 'sequence'],
     ['?sequence=9007199254740993', 'invalid_query', 'sequence'],
     ['?sequence=1&from=earliest', 'invalid_query', 'sequence'],
+    ['?time=soon', 'invalid_query', 'time'],
+    ['?sequence=1&time=2026-01-01T00:00:00Z', 'invalid_query', 'time'],
     ['?epoch=abc', 'invalid_query', 'epoch'],
     ['?sequence=1&epoch=ABC', 'invalid_query', 'epoch'],
   ];

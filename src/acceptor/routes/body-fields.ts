@@ -1,9 +1,7 @@
 /** Fields of small control bodies, checked. Throws RequestError that names the field. */
-import { isEpoch } from '../../core/epoch.js';
 import { RequestError } from '../../core/errors.js';
-import { parseRfc3339 } from '../../core/time.js';
-import type { SubscribeOptions } from '../../thread/ops/subscribe.js';
 import { type IntegerRange, integerText } from '../../wire/fields.js';
+import { type StartPosition, startOf } from '../../wire/start.js';
 
 export type Body = Readonly<Record<string, unknown>>;
 
@@ -44,27 +42,14 @@ export function idsOf(body: Body, name: string, max: number): number[] | null {
   throw new RequestError('invalid_field', `must be an array of 1 to ${max} ids`, name);
 }
 
-/** Where to go on: {from: latest | earliest}, {sequence, epoch?} or {time}, as `start` of subscribe. */
-export function positionOf(body: Body): SubscribeOptions['start'] {
+/** Where to go on, as `start` of subscribe. */
+export function positionOf(body: Body): StartPosition {
   knownFields(body, ['from', 'sequence', 'epoch', 'time']);
-  const from = textOf(body, 'from');
-  const sequence = integerOf(body, 'sequence', { min: 0, max: Number.MAX_SAFE_INTEGER });
-  const time = textOf(body, 'time');
-  const epoch = textOf(body, 'epoch');
-  if (epoch !== null && (sequence === null || !isEpoch(epoch))) {
-    throw new RequestError('bad_cursor', 'goes with a sequence: 1 to 32 of [0-9a-z]', 'epoch');
-  }
-  if (sequence !== null && time === null && (from === null || from === 'sequence')) {
-    return { from: 'sequence', sequence, epoch };
-  }
-  if (time !== null && sequence === null && (from === null || from === 'time')) {
-    const timeMs = parseRfc3339(time);
-    if (timeMs === null) throw new RequestError('bad_cursor', 'must be an RFC 3339 time', 'time');
-    return { from: 'time', timeMs };
-  }
-  if ((from === 'latest' || from === 'earliest') && sequence === null && time === null) {
-    return { from };
-  }
-  const detail = 'takes {"from":"latest"}, {"from":"earliest"}, {"sequence"} or {"time"}';
-  throw new RequestError('bad_cursor', detail, 'from');
+  const parts = {
+    from: textOf(body, 'from'),
+    sequence: integerOf(body, 'sequence', { min: 0, max: Number.MAX_SAFE_INTEGER }),
+    epoch: textOf(body, 'epoch'),
+    time: textOf(body, 'time'),
+  };
+  return startOf(parts, (part, detail) => new RequestError('bad_cursor', detail, part));
 }

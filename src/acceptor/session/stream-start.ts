@@ -4,17 +4,17 @@
  */
 import { isEpoch } from '../../core/epoch.js';
 import { RequestError } from '../../core/errors.js';
-import type { SubscribeOptions } from '../../thread/ops/subscribe.js';
+import { type StartPosition, startOf } from '../../wire/start.js';
 import type { Query } from '../http/query.js';
 
-export const STREAM_PARAMETERS = ['from', 'sequence', 'epoch'] as const;
+export const STREAM_PARAMETERS = ['from', 'sequence', 'epoch', 'time'] as const;
 
 const SEQUENCE_MAX = Number.MAX_SAFE_INTEGER;
 /** `<epoch>:<sequence>` of the last event that came. */
-const POSITION = /^([0-9a-z]{1,32}):(\d{1,16})$/;
+const POSITION = /^([^:]+):(\d{1,16})$/;
 
 export interface StreamStart {
-  start: SubscribeOptions['start'];
+  start: StartPosition;
   /**
    * fresh: nothing was seen before; resumed: it goes on where it was; unknown: it goes on, but its
    * Last-Event-ID is none of ours.
@@ -26,22 +26,21 @@ export interface StreamStart {
 export function streamStart(query: Query, lastEventId: string): StreamStart {
   const asked = askedStart(query);
   if (lastEventId === '') return { start: asked, kind: 'fresh' };
-  const [, epoch, digits] = POSITION.exec(lastEventId) ?? [];
+  const [, epoch = '', digits] = POSITION.exec(lastEventId) ?? [];
   const sequence = Number(digits ?? Number.NaN);
-  if (epoch === undefined || !(sequence < SEQUENCE_MAX)) {
+  if (!isEpoch(epoch) || !(sequence < SEQUENCE_MAX)) {
     return { start: { from: 'latest' }, kind: 'unknown' };
   }
   return { start: { from: 'sequence', sequence: sequence + 1, epoch }, kind: 'resumed' };
 }
 
-function askedStart(query: Query): SubscribeOptions['start'] {
-  const from = query.oneOf('from', ['latest', 'earliest'], 'latest');
-  const sequence = query.integer('sequence', 0, SEQUENCE_MAX);
-  const epoch = query.text('epoch');
-  if (epoch !== null && (sequence === null || !isEpoch(epoch))) {
-    throw new RequestError('invalid_query', 'goes with a sequence: 1 to 32 of [0-9a-z]', 'epoch');
-  }
-  if (sequence === null) return { from };
-  if (query.text('from') === null) return { from: 'sequence', sequence, epoch };
-  throw new RequestError('invalid_query', 'not together with from', 'sequence');
+function askedStart(query: Query): StartPosition {
+  const parts = {
+    from: query.text('from'),
+    sequence: query.integer('sequence', 0, SEQUENCE_MAX),
+    epoch: query.text('epoch'),
+    time: query.text('time'),
+  };
+  if (Object.values(parts).every((part) => part === null)) return { from: 'latest' };
+  return startOf(parts, (part, detail) => new RequestError('invalid_query', detail, part));
 }

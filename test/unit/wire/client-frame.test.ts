@@ -84,7 +84,7 @@ const GOOD: readonly [Record<string, unknown>, Record<string, unknown>][] = [
     },
   ],
   [
-    { type: 'subscribe', topic: 'a', start: { from: 'earliest', sequence: 'ignored' } },
+    { type: 'subscribe', topic: 'a', start: { from: 'earliest', sequence: null, more: 1 } },
     { ...SUBSCRIBE, start: { from: 'earliest' } },
   ],
   [
@@ -92,7 +92,7 @@ const GOOD: readonly [Record<string, unknown>, Record<string, unknown>][] = [
     { ...SUBSCRIBE, start: { from: 'sequence', sequence: 2 ** 53 - 1, epoch: '0az9' } },
   ],
   [
-    { type: 'subscribe', topic: 'a', start: { from: 'sequence', sequence: 0, epoch: null } },
+    { type: 'subscribe', topic: 'a', start: { sequence: 0, epoch: null } },
     { ...SUBSCRIBE, start: { from: 'sequence', sequence: 0, epoch: null } },
   ],
   [
@@ -201,7 +201,8 @@ const BAD: readonly [object, string][] = [
   [start([]), 'bad_cursor 1'],
   [start({}), 'bad_cursor 1'],
   [start({ from: 'now' }), 'bad_cursor 1'],
-  [start({ from: 5 }), 'bad_cursor 1'],
+  [start({ from: 5, sequence: 1 }), 'bad_cursor 1'],
+  [start({ from: 'earliest', sequence: 1 }), 'bad_cursor 1'],
   [start({ from: 'sequence' }), 'bad_cursor 1'],
   [start({ from: 'sequence', sequence: null }), 'bad_cursor 1'],
   [start({ from: 'sequence', sequence: -1 }), 'bad_cursor 1'],
