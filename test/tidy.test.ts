@@ -1,4 +1,4 @@
-// Goal: what conventions.md and architecture.md demand of the sources holds: sizes, the direction
+// Goal: what docs/conventions.md and docs/architecture.md demand of the sources holds: sizes, the direction
 // of imports, one folder per vendor, no cycles, no drawers. Each rule answers the places that break
 // it.
 import { readdirSync, readFileSync } from 'node:fs';
@@ -284,7 +284,7 @@ function folderOf(file: string): string {
   return path.posix.basename(file.split('/')[1] ?? '', '.ts');
 }
 
-/** `postgres/append` of src/log/postgres/append/lane.ts, `.` of src/topic/worker.ts. */
+/** `postgres/append` of src/log/postgres/append/append-lane.ts, `.` of src/topic/worker.ts. */
 function roomOf(file: string): string {
   return file.split('/').slice(2, -1).join('/') || '.';
 }
