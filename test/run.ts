@@ -1,7 +1,8 @@
 /**
- * Runs the compiled tests: quick ones (unit, contract, tidy) two files at a time, the rest one by
- * one, since they start nodes and servers. Arguments, else CONDUIT_TEST_ONLY, are regular expressions
- * of the files to run. The last line is `N passed, N failed`; what is skipped counts as failed.
+ * Runs the compiled tests, several files at a time: most of them wait for servers, deadlines and outages.
+ * Those that load the machine themselves come one after another. Arguments, else CONDUIT_TEST_ONLY, are
+ * regular expressions of the files to run. The last line is `N passed, N failed`; what is skipped counts
+ * as failed.
  */
 import { readdirSync } from 'node:fs';
 import path from 'node:path';
@@ -9,8 +10,14 @@ import { fileURLToPath } from 'node:url';
 import { type FileOutcome, runTestFile, stopTestFiles } from './support/test-file.js';
 
 const PACKAGE_FOLDER = fileURLToPath(new URL('../../', import.meta.url));
-const QUICK = /^(unit|contract)\/|^[^/]+$/;
-const QUICK_JOBS = 2;
+/** Each keeps a core busy for most of its time: one at a time. */
+const HEAVY = [
+  /^(bench|sim)\//,
+  /^fault\/(delivery-chaos|node-kill|row-lock|slow-consumer|thread-death)\./,
+  /^integration\/(order|startup-embedded)\./,
+];
+/** Files at a time beside a heavy one. */
+const LIGHT_JOBS = 2;
 
 const patterns = process.argv.slice(2);
 if (patterns.length === 0) patterns.push(process.env['CONDUIT_TEST_ONLY'] ?? '');
@@ -23,9 +30,10 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 }
 
 const files = testFiles(patterns);
-const quick = files.filter((file) => QUICK.test(file));
-const slow = files.filter((file) => !QUICK.test(file));
-const outcomes = [...(await runAll(quick, QUICK_JOBS)), ...(await runAll(slow, 1))];
+const outcomes = await runAll(
+  files.filter((file) => HEAVY.some((heavy) => heavy.test(file))),
+  files.filter((file) => !HEAVY.some((heavy) => heavy.test(file))),
+);
 finish(outcomes);
 
 /** By their sources: a compiled test whose source is gone does not run. Without the extension. */
@@ -38,17 +46,20 @@ function testFiles(wanted: readonly string[]): string[] {
     .sort();
 }
 
-async function runAll(names: readonly string[], jobs: number): Promise<FileOutcome[]> {
-  const waiting = [...names];
+/** Who has run the heavy ones helps with the light ones. */
+async function runAll(heavy: string[], light: string[]): Promise<FileOutcome[]> {
   const done: FileOutcome[] = [];
-  const lane = async (): Promise<void> => {
-    for (let name = waiting.shift(); name !== undefined; name = waiting.shift()) {
-      const outcome = await runTestFile(name);
-      say(outcome);
-      done.push(outcome);
+  const lane = async (...queues: readonly string[][]): Promise<void> => {
+    for (const queue of queues) {
+      for (let name = queue.shift(); name !== undefined; name = queue.shift()) {
+        const outcome = await runTestFile(name);
+        say(outcome);
+        done.push(outcome);
+      }
     }
   };
-  await Promise.all(Array.from({ length: jobs }, lane));
+  const others = Array.from({ length: LIGHT_JOBS }, () => lane(light));
+  await Promise.all([lane(heavy, light), ...others]);
   return done;
 }
 
