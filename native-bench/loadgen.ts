@@ -1,5 +1,6 @@
 /** The load generator: builds the program, runs it, reads what it measured. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -90,7 +91,7 @@ export async function buildLoadgen(say: (line: string) => void): Promise<void> {
     await install(tool, say);
   }
   try {
-    await run('make', ['-s', '-C', FOLDER]);
+    await run('make', ['-s', '-j', String(availableParallelism()), '-C', FOLDER]);
   } catch (error) {
     const { stderr } = error as { stderr?: string };
     const why = (stderr ?? String(error)).split('\n').find((line) => line.includes('rror'));

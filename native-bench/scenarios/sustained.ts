@@ -7,7 +7,8 @@ const DURABLE_RATES = [1, 3, 5, 10, 20, 30, 40, 50, 60, 80].map((thousands) => t
 const MEMORY_RATES = [5, 10, 20, 30, 40, 50, 60, 80, 100, 120].map(
   (thousands) => thousands * 1_000,
 );
-const QUICK = { rates: [10_000] };
+/** A machine with other things to do may sustain the first one alone. */
+const QUICK = { rates: [500, 10_000] };
 
 export const sustained: Scenario = {
   name: 'sustained',
