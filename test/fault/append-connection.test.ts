@@ -35,8 +35,8 @@ t.test('two logs on one database share topics without gaps or repeats', async (t
   t.ok(verdict.committed > 500);
 });
 
-t.test('backends terminated every 200 ms lose and repeat nothing', async (t) => {
-  const { log } = await openPostgresLog(server.url, 'cut');
+t.test('backends terminated again and again lose and repeat nothing', async (t) => {
+  const { log, sink } = await openPostgresLog(server.url, 'cut');
   const topicIds = await makeTopics(log, 'cut', 5);
   const admin = new pg.Client({ connectionString: server.url });
   await admin.connect();
@@ -54,7 +54,10 @@ t.test('backends terminated every 200 ms lose and repeat nothing', async (t) => 
        WHERE application_name LIKE 'conduit/cut/%'`,
     );
     cuts += rowCount ?? 0;
+    const before = sink.commits.length;
     await new Promise((resolve) => setTimeout(resolve, 200));
+    // On a busy machine it may take longer; what is cut off for 2 s is told so.
+    await eventually(() => sink.commits.length > before || performance.now() > end);
   }
   const told = await loading;
   t.same(disorderOf(told), [], 'in the order of sending');
