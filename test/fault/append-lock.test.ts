@@ -1,5 +1,5 @@
 // Goal: whoever holds one topic's row delays that topic only, and its publishers are told in time.
-// Method: PostgreSQL notes every wait for a lock that is longer than a millisecond, with the session that waits.
+// Method: PostgreSQL notes every wait for a lock that is longer than a millisecond, and whose session waits.
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import pg from 'pg';
