@@ -140,11 +140,6 @@ export class AcceptorLinkEnd extends LinkEnd {
     super.close();
     this.#acks.giveBackAll();
   }
-
-  /** Publishes under way to this worker. */
-  get publishesUnderWay(): number {
-    return this.#messages;
-  }
 }
 
 export class WorkerLinkEnd extends LinkEnd {

@@ -2,7 +2,7 @@
  * The one place where what the acceptor is called for is wrapped: handlers of uWebSockets.js, answers of
  * workers, timers. An exception that reaches C++ ends the process, and one that reaches the top of the
  * thread cuts every session: here it ends the one session, stream or request that it was for (close
- * 1011, or 500), is counted, and is told to the supervisor. What is nobody's is thrown on.
+ * 1011, or 500), and is told to the supervisor. What is nobody's is thrown on.
  */
 import type { HttpRequest, HttpResponse, WebSocket } from 'uWebSockets.js';
 
@@ -13,8 +13,6 @@ export interface Subject {
 }
 
 export class Guard {
-  /** Faults so far. */
-  faults = 0;
   readonly #tell: (where: string, stack: string) => void;
 
   constructor(tell: (where: string, stack: string) => void) {
@@ -75,7 +73,6 @@ export class Guard {
   }
 
   caught(where: string, error: unknown): void {
-    this.faults++;
     this.#tell(where, error instanceof Error ? (error.stack ?? error.message) : String(error));
   }
 }

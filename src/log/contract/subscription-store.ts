@@ -195,7 +195,7 @@ export interface SubscriptionStore {
     topicId: number,
     name: string,
     initial: { settings: SubscriptionSettings; cursor: number },
-  ): Promise<{ record: SubscriptionRecord; deliveries: DeliveryRecord[]; created: boolean }>;
+  ): Promise<{ record: SubscriptionRecord; deliveries: DeliveryRecord[] }>;
   /** As it was last saved; null when there is none. */
   find(topicId: number, name: string): Promise<SubscriptionRecord | null>;
   /** By (topic name, name) in byte order after `after`, at most `limit`; of living topics. */

@@ -81,16 +81,12 @@ export class MemorySubscriptions implements SubscriptionStore {
     topicId: number,
     name: string,
     initial: { settings: SubscriptionSettings; cursor: number },
-  ): Promise<{ record: SubscriptionRecord; deliveries: DeliveryRecord[]; created: boolean }> {
+  ): Promise<{ record: SubscriptionRecord; deliveries: DeliveryRecord[] }> {
     const found = this.#find(topicId, name);
     const kept = found ?? this.#create(topicId, name, initial);
     if (found !== undefined) kept.record.term++;
     const deliveries = [...kept.deliveries.values()].sort((a, b) => a.sequence - b.sequence);
-    return {
-      record: structuredClone(kept.record),
-      deliveries: structuredClone(deliveries),
-      created: found === undefined,
-    };
+    return { record: structuredClone(kept.record), deliveries: structuredClone(deliveries) };
   }
 
   async find(topicId: number, name: string): Promise<SubscriptionRecord | null> {

@@ -118,17 +118,17 @@ export class PostgresSubscriptions implements SubscriptionStore {
     topicId: number,
     name: string,
     initial: { settings: SubscriptionSettings; cursor: number },
-  ): Promise<{ record: SubscriptionRecord; deliveries: DeliveryRecord[]; created: boolean }> {
+  ): Promise<{ record: SubscriptionRecord; deliveries: DeliveryRecord[] }> {
     const { settings, cursor } = initial;
     const { ackWaitMs, maxDeliver, ordering } = settings;
     const values = [topicId, name, ackWaitMs, maxDeliver, ordering, cursor];
     const row = await this.#takeRow(topicId, values);
     const record = subscriptionOf(row);
-    if (record.term === 1) return { record, deliveries: [], created: true };
+    if (record.term === 1) return { record, deliveries: [] };
     // A second statement: the first one's snapshot is older than the save that it may have waited
     // for, and under the new term no other save can follow.
     const deliveries = await this.#pool.query<DeliveryRow>(DELIVERIES_SQL, [record.id]);
-    return { record, deliveries: deliveries.rows.map(deliveryOf), created: false };
+    return { record, deliveries: deliveries.rows.map(deliveryOf) };
   }
 
   /** Near the limit one after another, each with a snapshot of its own: so the limit is exact. */
