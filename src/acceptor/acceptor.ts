@@ -224,8 +224,9 @@ export class Acceptor {
       clock,
       guard,
       busyShare,
-      onSubscribed: (link, op) => this.#subscribed(link, op),
+      onSubscribed: (op) => this.#workers.answer(op.request, op, tellSubscribed),
       onUnsubscribed: (link, op) => this.#unsubscribed(link, op),
+      onGap: (link, op) => this.#subscriptions.gapTold(link, op),
       onLinked: (link) => this.#subscriptions.linked(link),
       onUnlinked: (link) => this.#subscriptions.unlinked(link),
       onTurnEnd: () => this.#sessions.flush(),
@@ -240,11 +241,6 @@ export class Acceptor {
     } catch (error) {
       guard.broken('answer', receiver, error);
     }
-  }
-
-  #subscribed(link: AcceptorLinkEnd, op: SubscribedOp): void {
-    if (op.request !== 0) this.#workers.answer(op.request, op, tellSubscribed);
-    else this.#subscriptions.gapTold(link, op);
   }
 
   #unsubscribed(link: AcceptorLinkEnd, op: UnsubscribedOp): void {

@@ -156,7 +156,9 @@ t.test('a schema restored beneath a node, and an epoch that is bumped', async (t
   const bumped = live.session.control.length;
   await client.query('SELECT conduit.bump_epoch()');
   await eventually(() => live.session.control.length > bumped);
-  t.match(live.session.control.at(-1), { type: 'subscribed', recovered: true });
+  const { epoch: bump, ...same }: Partial<Frame> = live.session.control.at(-1) ?? {};
+  t.not(bump, before);
+  t.same(same, { type: 'subscribed', topic: TOPIC, sequence: 71, recovered: true }, 'and no gap');
   const resumed = await subscribe(node, from(72, before));
   t.match(resumed.answer, { recovered: false, gap: { from: 72, to: 71, reason: 'failover' } });
   const after = await publishUpTo(node, 72, 'bumped');

@@ -78,7 +78,12 @@ for (const { mode, forget, node } of nodes) {
       await forget(node, topic, 2);
       for (const sequence of [1, 2, 3]) session.send({ type: 'nack', topic, sequence });
       await eventually(() => gapsOf(session).length > 0);
-      t.same(gapsOf(session), [{ from: 1, to: 2, reason: 'retention' }]);
+      const [gap] = gapsOf(session);
+      t.same(gap, { from: 1, to: 2, reason: 'retention' });
+      const told = session.control.find((frame) => frame['gap'] !== undefined);
+      const name = kind === 'durable' ? { subscription: 's' } : {};
+      const frame = { type: 'subscribed', topic, ...name, epoch: told?.['epoch'], sequence: 4 };
+      t.equal(JSON.stringify(told), JSON.stringify({ ...frame, recovered: false, gap }));
       await eventually(async () => (await lettersOf(node, topic)).length === 1);
       t.match(await lettersOf(node, topic), [{ sequence: 3 }]);
       session.close();

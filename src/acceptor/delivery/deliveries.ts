@@ -8,12 +8,13 @@ import type { AcceptorLinkEnd } from '../../thread/link.js';
 import type { DeliverGroupOp, DeliverOp, JoinOp, LeaveOp } from '../../thread/ops/deliver.js';
 import { readDeliver, readDeliverGroup, readJoin, readLeave } from '../../thread/ops/deliver.js';
 import { ENCODING_MSGPACK } from '../../thread/ops/encoding.js';
-import type { GiveOp, ProbeOp } from '../../thread/ops/give.js';
-import { readGive, readProbe } from '../../thread/ops/give.js';
+import { type GapOp, readGap } from '../../thread/ops/gap.js';
+import { type GiveOp, type ProbeOp, readGive, readProbe } from '../../thread/ops/give.js';
 import {
   OP_CAUGHT_UP,
   OP_DELIVER,
   OP_DELIVER_GROUP,
+  OP_GAP,
   OP_GIVE,
   OP_JOIN,
   OP_LEAVE,
@@ -53,9 +54,10 @@ export interface DeliveriesOptions {
   guard: Guard;
   /** How busy this thread was since it was asked last, 0 to 1. */
   busyShare: () => number;
-  /** SUBSCRIBED and UNSUBSCRIBED, asked for or not. */
-  onSubscribed: (link: AcceptorLinkEnd, op: SubscribedOp) => void;
+  /** UNSUBSCRIBED may not have been asked for. */
+  onSubscribed: (op: SubscribedOp) => void;
   onUnsubscribed: (link: AcceptorLinkEnd, op: UnsubscribedOp) => void;
+  onGap: (link: AcceptorLinkEnd, op: GapOp) => void;
   onLinked: (link: AcceptorLinkEnd) => void;
   onUnlinked: (link: AcceptorLinkEnd) => void;
   /** Frames that wait for the end of the turn go out. */
@@ -130,10 +132,13 @@ export class Deliveries implements DeliverySink {
         this.#caughtUp(link, readCaughtUp(reader));
         return true;
       case OP_SUBSCRIBED:
-        this.#options.onSubscribed(link, readSubscribed(reader));
+        this.#options.onSubscribed(readSubscribed(reader));
         return true;
       case OP_UNSUBSCRIBED:
         this.#options.onUnsubscribed(link, readUnsubscribed(reader));
+        return true;
+      case OP_GAP:
+        this.#options.onGap(link, readGap(reader));
         return true;
       default:
         return false;

@@ -6,6 +6,7 @@ import type { Clock } from '../../core/clock.js';
 import { ERRORS, type ErrorCode, RequestError } from '../../core/errors.js';
 import type { AcceptorLinkEnd } from '../../thread/link.js';
 import type { FailedOp } from '../../thread/ops/failed.js';
+import type { GapOp } from '../../thread/ops/gap.js';
 import type { SubscribedOp, SubscribeOptions } from '../../thread/ops/subscribe.js';
 import { packSessionEnded, packSubscribe, packUnsubscribe } from '../../thread/ops/subscribe.js';
 import type { Deliveries } from '../delivery/deliveries.js';
@@ -132,14 +133,14 @@ export class Subscriptions {
     request.onOpen(subscription, op);
   }
 
-  /** From SUBSCRIBED without a request: the log no longer has what was next. */
-  gapTold(link: AcceptorLinkEnd, op: SubscribedOp): void {
+  /** From GAP: the log no longer has what was next, or another incarnation of it goes on. */
+  gapTold(link: AcceptorLinkEnd, op: GapOp): void {
     const subscription = this.#deliveries().byNumber(op.subscription);
     if (subscription?.link !== link) return;
     subscription.epoch = op.epoch;
     subscription.lastSequence = op.delivered;
     const { receiver, topic, name } = subscription;
-    receiver.sendFrame(subscribedFrame(topic, name, op));
+    receiver.sendFrame(subscribedFrame(topic, name, { ...op, recovered: op.gap === null }));
   }
 
   /** The worker's thread is gone: its subscriptions stand still where they are. */
@@ -222,7 +223,7 @@ export class Subscriptions {
 export function subscribedFrame(
   topic: string,
   name: string | null,
-  op: SubscribedOp,
+  op: Pick<SubscribedOp, 'epoch' | 'sequence' | 'recovered' | 'gap'>,
   ref?: string | number | bigint,
 ): Record<string, unknown> {
   return {

@@ -8,6 +8,8 @@ export const ACK_BY_ID = 0;
 export const ACK_BY_SEQUENCE = 1;
 export const ACK_CUMULATIVE = 2;
 
+const NO_ID = new Uint8Array(16);
+
 export interface AckOp {
   /** 0: the frame had no ref, so success needs no answer. FAILED then carries `session` alone. */
   request: number;
@@ -28,7 +30,7 @@ export function packAck(to: PackWriter, op: AckOp): void {
   to.u32(op.subscription);
   to.u32(op.topicNo);
   to.u8(op.kind);
-  if (op.messageId !== null) to.bytes16(op.messageId);
+  if (op.kind === ACK_BY_ID) to.bytes16(op.messageId ?? NO_ID);
   else to.f64(op.sequence);
 }
 
@@ -59,7 +61,7 @@ export interface VerdictOp {
   subscription: number;
   topicNo: number;
   verdict: number;
-  /** By sequence; 0: by message id. */
+  /** What is meant when `messageId` is null. */
   sequence: number;
   /** 16 bytes; null: by sequence. */
   messageId: Uint8Array | null;
@@ -78,6 +80,7 @@ export function packVerdict(to: PackWriter, op: VerdictOp): void {
   to.f64(op.sequence);
   to.f64(op.ms ?? -1);
   to.textOrNull(op.reason);
+  to.u8(op.messageId === null ? ACK_BY_SEQUENCE : ACK_BY_ID);
   if (op.messageId !== null) to.bytes16(op.messageId);
 }
 
@@ -94,7 +97,7 @@ export function readVerdict(from: PackReader): VerdictOp {
     reason: from.textOrNull(),
   };
   if (op.ms === -1) op.ms = null;
-  if (op.sequence === 0) op.messageId = from.bytes16();
+  if (from.u8() === ACK_BY_ID) op.messageId = from.bytes16();
   return op;
 }
 

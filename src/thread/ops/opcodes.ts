@@ -8,6 +8,7 @@
  *   deliver.ts      DELIVER, answered by DRAINED or LEFT; DELIVER_GROUP, JOIN, LEAVE, CREDIT, not answered
  *   give.ts         GIVE, answered by GIVEN; PROBE, by PROBED
  *   acknowledge.ts  ACK and VERDICT, answered by ACKED or FAILED where it was asked for; ACK_CREDIT
+ *   gap.ts          GAP, not answered
  *   call.ts         CALL, answered by REPLY or FAILED
  *   failed.ts       FAILED
  *
@@ -58,3 +59,4 @@ export const OP_DEFERRED = 43;
 export const OP_ACK_CREDIT = 44;
 export const OP_GIVE = 45;
 export const OP_PROBE = 46;
+export const OP_GAP = 47;

@@ -5,6 +5,7 @@
 import type { PackReader } from '../packing/pack-reader.js';
 import type { PackWriter } from '../packing/pack-writer.js';
 import type { Encoding } from './encoding.js';
+import type { Gap } from './gap.js';
 import {
   OP_CAUGHT_UP,
   OP_SESSION_ENDED,
@@ -109,8 +110,7 @@ export function readSessionEnded(from: PackReader): SessionEndedOp {
   return { session: from.u32(), abrupt: from.u8() === 1 };
 }
 
-// ---- SUBSCRIBED: the live feed is attached; frames for it may only follow this. With `request` 0 it
-//      tells a subscription that is open that the log lost what it had not been given (`gap`) ----
+// ---- SUBSCRIBED: the live feed is attached; frames for it may only follow this ----
 export interface SubscribedOp {
   request: number;
   subscription: number;
@@ -124,7 +124,7 @@ export interface SubscribedOp {
   epoch: string;
   /** null: nothing was asked for that could be missing. */
   recovered: boolean | null;
-  gap: { from: number; to: number; reason: string } | null;
+  gap: Gap | null;
 }
 
 export function packSubscribed(to: PackWriter, op: SubscribedOp): void {

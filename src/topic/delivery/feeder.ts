@@ -7,7 +7,8 @@ import type { Clock } from '../../core/clock.js';
 import type { LogPage, ReadRange } from '../../log/contract/message-log.js';
 import type { WorkerLinkEnd } from '../../thread/link.js';
 import { packDeliver, packDeliverGroup } from '../../thread/ops/deliver.js';
-import { packCaughtUp, packSubscribed } from '../../thread/ops/subscribe.js';
+import { type Gap, packGap } from '../../thread/ops/gap.js';
+import { packCaughtUp } from '../../thread/ops/subscribe.js';
 import type { Chunk, FrameContext } from '../state/chunk.js';
 import { CHUNK_BYTES_MAX, chunkFrames, cutChunks, rowFrames } from '../state/chunk.js';
 import type { Group } from '../state/group.js';
@@ -306,19 +307,21 @@ export class Feeder {
   }
 
   /** Tells one subscription what it will not get. */
-  tellMissing(subscription: Subscription, gap: { from: number; to: number; reason: string }): void {
-    const { link, topic, number } = subscription;
-    packSubscribed(link.writer, {
-      request: 0,
-      subscription: number,
-      topicNo: topic.no,
-      idTag: topic.idTag,
-      sequence: topic.head,
-      delivered: Math.max(subscription.delivered, gap.to),
-      epoch: topic.epoch,
-      recovered: false,
-      gap,
-    });
+  tellMissing(subscription: Subscription, gap: Gap): void {
+    this.#tell(subscription, Math.max(subscription.delivered, gap.to), gap);
+  }
+
+  /**
+   * Another incarnation of the log goes on after `upTo`. Whoever keeps a position keeps it with the epoch, so
+   * also who misses nothing is told.
+   */
+  tellEpoch(subscription: Subscription, upTo: number, gap: Gap | null): void {
+    this.#tell(subscription, upTo, gap);
+  }
+
+  #tell({ link, topic, number }: Subscription, delivered: number, gap: Gap | null): void {
+    const { no: topicNo, head: sequence, epoch } = topic;
+    packGap(link.writer, { subscription: number, topicNo, sequence, delivered, epoch, gap });
     link.scheduleFlush();
   }
 

@@ -264,7 +264,7 @@ export function tellSubscribed(
     topicNo: topic.no,
     idTag: topic.idTag,
     sequence: head,
-    delivered: request === 0 ? answer.cursor : subscription.delivered,
+    delivered: subscription.delivered,
     epoch: topic.epoch,
     recovered: answer.recovered,
     gap: answer.gap,

@@ -1,6 +1,7 @@
 /** Where a new subscription starts, and what of the asked position could not be given. Pure. */
 import { isEpochOf } from '../../core/epoch.js';
 import { RequestError } from '../../core/errors.js';
+import type { Gap } from '../../thread/ops/gap.js';
 
 export interface StartQuestion {
   start:
@@ -23,7 +24,7 @@ export interface StartAnswer {
   cursor: number;
   /** null: nothing was asked for that could be missing. */
   recovered: boolean | null;
-  gap: { from: number; to: number; reason: string } | null;
+  gap: Gap | null;
 }
 
 /**

@@ -102,12 +102,10 @@ export class Subscribing {
     const upTo = Math.min(head, common ?? head);
     const lostUpTo = topic.head;
     topic.head = head;
-    const recovered = lostUpTo <= upTo;
-    const gap = recovered ? null : { from: upTo + 1, to: lostUpTo, reason: 'failover' };
+    const gap = lostUpTo <= upTo ? null : { from: upTo + 1, to: lostUpTo, reason: 'failover' };
     for (const subscription of topic.subscriptions.values()) {
       subscription.group?.leave(subscription);
-      // Whoever keeps a position keeps it with the epoch.
-      tellSubscribed(subscription, 0, { cursor: upTo, recovered, gap });
+      this.#options.delivery.feeder.tellEpoch(subscription, upTo, gap);
     }
     this.#options.delivery.attachments.fallBack(topic, upTo);
   }

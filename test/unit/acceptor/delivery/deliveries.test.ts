@@ -110,6 +110,7 @@ function rig(receivers: readonly Taker[]) {
       throw new Error('nobody in particular');
     },
     onUnsubscribed: () => undefined,
+    onGap: () => undefined,
     onLinked: () => undefined,
     onUnlinked: () => undefined,
     onTurnEnd: () => undefined,

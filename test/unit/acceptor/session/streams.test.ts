@@ -36,7 +36,8 @@ async function rig(env: Record<string, string> = {}) {
   });
   const deliveries: Deliveries = new Deliveries({
     ...{ ...common, app, busyShare: () => 0, onUnsubscribed: () => undefined },
-    onSubscribed: (_link, op) =>
+    onGap: () => undefined,
+    onSubscribed: (op) =>
       workers.answer(op.request, op, (waiting, answer) => waiting.subscribed(answer)),
     onLinked: (link) => subscriptions.linked(link),
     onUnlinked: (link) => subscriptions.unlinked(link),

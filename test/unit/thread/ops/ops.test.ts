@@ -1,156 +1,278 @@
+// Goal: whatever is packed for the other end of a link comes out as it went in, operation by operation and
+// one behind another: a reader that takes a byte too many or too few would read nonsense from there on.
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
 import t from 'tap';
-import { packAck, packAcked, readAck, readAcked } from '../../../src/thread/ops/acknowledge.js';
-import { packReply, readReply } from '../../../src/thread/ops/call.js';
-import type { DeliverOp } from '../../../src/thread/ops/deliver.js';
-import { packDeliver, readDeliver } from '../../../src/thread/ops/deliver.js';
-import type { FailedOp } from '../../../src/thread/ops/failed.js';
-import { packFailed, readFailed } from '../../../src/thread/ops/failed.js';
-import { OP_PUBLISH } from '../../../src/thread/ops/opcodes.js';
-import type { PublishedOp } from '../../../src/thread/ops/publish.js';
-import {
-  packPublish,
-  packPublished,
-  readPublish,
-  readPublished,
-} from '../../../src/thread/ops/publish.js';
-import type { SubscribedOp, SubscribeOp } from '../../../src/thread/ops/subscribe.js';
-import {
-  packSubscribe,
-  packSubscribed,
-  readSubscribe,
-  readSubscribed,
-} from '../../../src/thread/ops/subscribe.js';
-import { PackReader } from '../../../src/thread/packing/pack-reader.js';
-import { PackWriter } from '../../../src/thread/packing/pack-writer.js';
+import { ERRORS, type ErrorCode } from '../../../../src/core/errors.js';
+import * as acknowledge from '../../../../src/thread/ops/acknowledge.js';
+import * as call from '../../../../src/thread/ops/call.js';
+import * as deliver from '../../../../src/thread/ops/deliver.js';
+import { ENCODING_JSON, ENCODING_MSGPACK } from '../../../../src/thread/ops/encoding.js';
+import * as failed from '../../../../src/thread/ops/failed.js';
+import * as gap from '../../../../src/thread/ops/gap.js';
+import * as give from '../../../../src/thread/ops/give.js';
+import * as opcodes from '../../../../src/thread/ops/opcodes.js';
+import * as publish from '../../../../src/thread/ops/publish.js';
+import * as subscribe from '../../../../src/thread/ops/subscribe.js';
+import { PackReader } from '../../../../src/thread/packing/pack-reader.js';
+import { PackWriter } from '../../../../src/thread/packing/pack-writer.js';
 
-const id = Uint8Array.from({ length: 16 }, (_, i) => i * 7);
+/** One operation with fields of its own: how it is packed, and what must come out. */
+interface Packed {
+  pack: (to: PackWriter) => void;
+  op: unknown;
+}
 
-t.test('a publish comes out as it went in, with and without the rare fields', async (t) => {
-  const writer = new PackWriter();
-  const plain = {
-    contentType: 0 as const,
-    payload: Buffer.from('{"a":1}'),
-    key: null,
-    headers: null,
-    dedupeKey: null,
-    ttlMs: 0,
-    delayMs: 0,
-    deliverAtMs: 0,
-  };
-  const full = {
-    ...plain,
-    contentType: 1 as const,
-    payload: Buffer.alloc(200_000, 1),
-    key: 'schlüssel',
-    headers: '{"a":"€"}',
-    dedupeKey: '🔑',
-    ttlMs: 5,
-    delayMs: 2 ** 40,
-    deliverAtMs: 1_900_000_000_123,
-  };
-  packPublish(writer, 7, 'orders.created', plain);
-  packPublish(writer, 2 ** 32 - 1, 'a', full);
-  t.equal(writer.ops, 2);
-  const reader = new PackReader(writer.take());
-  t.equal(reader.u8(), OP_PUBLISH);
-  t.match(readPublish(reader), { ...plain, request: 7, topic: 'orders.created' });
-  t.equal(reader.u8(), OP_PUBLISH);
-  t.match(readPublish(reader), { ...full, request: 2 ** 32 - 1, topic: 'a' });
-  t.ok(reader.done);
+interface Entry {
+  packed: fc.Arbitrary<Packed>;
+  read: (from: PackReader) => unknown;
+}
+
+/** `read` answers what `pack` was given. */
+function entry<O>(
+  pack: (to: PackWriter, op: O) => void,
+  read: (from: PackReader) => O,
+  fields: fc.Arbitrary<O>,
+): Entry {
+  return { packed: fields.map((op) => ({ pack: (to) => pack(to, op), op })), read };
+}
+
+function record<T>(fields: { [K in keyof T]: fc.Arbitrary<T[K]> }): fc.Arbitrary<T> {
+  return fc.record(fields, { noNullPrototype: true });
+}
+
+const u8 = fc.nat(255);
+const u16 = fc.nat(65_535);
+const u32 = fc.nat(2 ** 32 - 1);
+/** Sequences and times. */
+const place = fc.maxSafeNat();
+const flag = fc.boolean();
+const id = fc.uint8Array({ minLength: 16, maxLength: 16 });
+/** Now and then more than a new buffer holds. */
+const bytes = fc.oneof(
+  { weight: 9, arbitrary: fc.uint8Array({ maxLength: 200 }) },
+  { weight: 1, arbitrary: fc.constantFrom(20_000, 200_000).map((n) => new Uint8Array(n).fill(n)) },
+);
+/** ASCII that is written by a loop, and what is not. */
+const text = fc.oneof(fc.string({ maxLength: 100 }), fc.string({ unit: 'grapheme' }));
+const longText = fc.oneof(text, fc.constant('ü'.repeat(70_000)));
+const textOrNull = fc.option(text);
+const encoding = fc.constantFrom(ENCODING_JSON, ENCODING_MSGPACK);
+const code = fc.constantFrom(...(Object.keys(ERRORS) as ErrorCode[]));
+const lack = record({ from: place, to: place, reason: text });
+
+const publication = {
+  contentType: fc.constantFrom(0 as const, 1 as const),
+  payload: bytes,
+};
+const plain = record({
+  ...publication,
+  ...{ key: fc.constant(null), headers: fc.constant(null), dedupeKey: fc.constant(null) },
+  ...{ ttlMs: fc.constant(0), delayMs: fc.constant(0), deliverAtMs: fc.constant(0) },
+});
+const full = record({
+  ...publication,
+  ...{ key: textOrNull, headers: textOrNull, dedupeKey: textOrNull },
+  ...{ ttlMs: place, delayMs: place, deliverAtMs: place },
 });
 
-t.test('every other operation comes out as it went in', async (t) => {
-  const writer = new PackWriter();
-  const subscribe: SubscribeOp = {
-    request: 1,
-    session: 2,
-    subscription: 8,
-    topic: 'x',
-    encoding: 1,
-    options: {
-      name: 'n',
-      ack: 'explicit',
-      maxInFlight: 3,
-      ackWaitMs: 7,
-      maxDeliver: null,
-      ordering: 'key',
-      exclusive: true,
-      start: { from: 'sequence', sequence: 2 ** 52, epoch: 'abc' },
-      create: true,
-    },
-  };
-  const published: PublishedOp = {
-    request: 9,
-    duplicate: true,
-    sequence: 2 ** 50,
-    publishedAtMs: 1_900_000_000_123,
-    subscribers: 1_000,
-    messageId: id,
-    epoch: 'e1',
-  };
-  const failed: FailedOp = {
-    request: 0,
-    session: 5,
-    code: 'unknown_delivery',
-    detail: 'wörter',
-    field: null,
-  };
-  const subscribed: SubscribedOp = {
-    request: 1,
-    subscription: 2,
-    topicNo: 3,
-    idTag: 4095,
-    sequence: 6,
-    delivered: 5,
-    epoch: 'e',
-    recovered: false,
-    gap: { from: 1, to: 2, reason: 'retention' },
-  };
-  const deliver: DeliverOp = {
-    subscription: 1,
-    topicNo: 2,
-    round: 65_535,
-    firstSequence: 3,
-    lastSequence: 4,
-    frames: Buffer.alloc(100_000, 3),
-  };
-  packSubscribe(writer, subscribe);
-  packPublished(writer, published);
-  packFailed(writer, failed);
-  packSubscribed(writer, subscribed);
-  packDeliver(writer, deliver);
-  packReply(writer, { request: 1, result: 'x'.repeat(100_000), body: new Uint8Array(300) });
-  const of = { request: 0, session: 1, subscription: 4, topicNo: 2, sequence: 0, messageId: id };
-  packAck(writer, { ...of, kind: 0 });
-  const reader = new PackReader(writer.take());
-  reader.u8();
-  t.same(readSubscribe(reader), subscribe);
-  reader.u8();
-  const back = readPublished(reader);
-  t.same({ ...back, messageId: [...back.messageId] }, { ...published, messageId: [...id] });
-  reader.u8();
-  t.same(readFailed(reader), failed);
-  reader.u8();
-  t.same(readSubscribed(reader), subscribed);
-  reader.u8();
-  const page = readDeliver(reader);
-  t.equal(page.round, 65_535);
-  t.equal(Buffer.compare(page.frames, deliver.frames), 0);
-  reader.u8();
-  t.equal(readReply(reader).result.length, 100_000);
-  reader.u8();
-  t.same([...(readAck(reader).messageId ?? [])], [...id]);
-  t.ok(reader.done);
+const options: fc.Arbitrary<subscribe.SubscribeOptions> = record({
+  name: textOrNull,
+  ack: fc.constantFrom('explicit' as const, 'none' as const),
+  maxInFlight: fc.option(fc.nat()),
+  ackWaitMs: fc.option(fc.nat()),
+  maxDeliver: fc.option(fc.nat()),
+  ordering: fc.constantFrom('none' as const, 'key' as const, 'topic' as const),
+  exclusive: flag,
+  start: fc.oneof(
+    fc.constantFrom({ from: 'latest' as const }, { from: 'earliest' as const }),
+    record({ from: fc.constant('sequence' as const), sequence: place, epoch: textOrNull }),
+    record({ from: fc.constant('time' as const), timeMs: place }),
+  ),
+  create: flag,
+});
+
+const of = { subscription: u32, topicNo: u32 };
+const asked = { request: u32, session: u32, ...of };
+const range = { firstSequence: place, lastSequence: place, frames: bytes };
+
+const ack: fc.Arbitrary<acknowledge.AckOp> = fc.oneof(
+  record({
+    ...asked,
+    kind: fc.constant(acknowledge.ACK_BY_ID),
+    ...{ sequence: fc.constant(0), messageId: id },
+  }),
+  record({
+    ...asked,
+    kind: fc.constantFrom(acknowledge.ACK_BY_SEQUENCE, acknowledge.ACK_CUMULATIVE),
+    ...{ sequence: place, messageId: fc.constant(null) },
+  }),
+);
+
+/** By the name of its opcode. */
+const OPS: Readonly<Record<string, Entry>> = {
+  OP_PUBLISH: {
+    packed: fc.tuple(u32, text, fc.oneof(plain, full)).map(([request, topic, published]) => ({
+      pack: (to) => publish.packPublish(to, request, topic, published),
+      op: { request, topic, ...published },
+    })),
+    read: publish.readPublish,
+  },
+  OP_SUBSCRIBE: entry(
+    subscribe.packSubscribe,
+    subscribe.readSubscribe,
+    record({ request: u32, session: u32, subscription: u32, topic: text, encoding, options }),
+  ),
+  OP_UNSUBSCRIBE: entry(
+    subscribe.packUnsubscribe,
+    subscribe.readUnsubscribe,
+    record({ request: u32, session: u32, subscription: u32, topic: text }),
+  ),
+  OP_SESSION_ENDED: entry(
+    subscribe.packSessionEnded,
+    subscribe.readSessionEnded,
+    record({ session: u32, abrupt: flag }),
+  ),
+  OP_ACK: entry(acknowledge.packAck, acknowledge.readAck, ack),
+  OP_LEFT: entry(deliver.packLeft, deliver.readLeft, record({ ...of, lastSequence: place })),
+  OP_DRAINED: entry(deliver.packDrained, deliver.readDrained, record(of)),
+  OP_CREDIT: entry(deliver.packCredit, deliver.readCredit, place),
+  OP_CALL: entry(
+    call.packCall,
+    call.readCall,
+    record({ request: u32, method: text, args: longText }),
+  ),
+  OP_VERDICT: entry(
+    acknowledge.packVerdict,
+    acknowledge.readVerdict,
+    record({
+      ...asked,
+      verdict: u8,
+      // Also both at once, which says the same thing twice.
+      ...{ sequence: place, messageId: fc.option(id) },
+      ...{ ms: fc.option(place), reason: textOrNull },
+    }),
+  ),
+  OP_GIVEN: entry(
+    give.packGiven,
+    give.readGiven,
+    record({ ...of, taken: fc.oneof(fc.nat(64), fc.constant(Number.POSITIVE_INFINITY)) }),
+  ),
+  OP_PROBED: entry(give.packProbed, give.readProbed, record({ ...of, wasEmpty: flag })),
+  OP_PUBLISHED: entry(
+    publish.packPublished,
+    publish.readPublished,
+    record({
+      ...{ request: u32, duplicate: flag, sequence: place, publishedAtMs: place },
+      ...{ subscribers: u32, messageId: id, epoch: text },
+    }),
+  ),
+  OP_FAILED: entry(
+    failed.packFailed,
+    failed.readFailed,
+    record({ request: u32, session: u32, code, detail: text, field: textOrNull }),
+  ),
+  OP_DELIVER_GROUP: entry(
+    deliver.packDeliverGroup,
+    deliver.readDeliverGroup,
+    record({ topicNo: u32, encoding, ...range }),
+  ),
+  OP_DELIVER: entry(
+    deliver.packDeliver,
+    deliver.readDeliver,
+    record({ ...of, round: u16, ...range }),
+  ),
+  OP_JOIN: entry(deliver.packJoin, deliver.readJoin, record({ ...of, round: u16 })),
+  OP_LEAVE: entry(deliver.packLeave, deliver.readLeave, record(of)),
+  OP_SUBSCRIBED: entry(
+    subscribe.packSubscribed,
+    subscribe.readSubscribed,
+    record({
+      ...{ request: u32, ...of, idTag: fc.nat(4_095), sequence: place, delivered: place },
+      ...{ epoch: text, recovered: fc.option(flag), gap: fc.option(lack) },
+    }),
+  ),
+  OP_UNSUBSCRIBED: entry(
+    subscribe.packUnsubscribed,
+    subscribe.readUnsubscribed,
+    record({ request: u32, ...of, reason: u8 }),
+  ),
+  OP_CAUGHT_UP: entry(
+    subscribe.packCaughtUp,
+    subscribe.readCaughtUp,
+    record({ ...of, sequence: place }),
+  ),
+  OP_ACKED: entry(acknowledge.packAcked, acknowledge.readAcked, u32),
+  OP_REPLY: entry(
+    call.packReply,
+    call.readReply,
+    record({ request: u32, result: longText, body: bytes }),
+  ),
+  OP_DEFERRED: entry(
+    publish.packDeferred,
+    publish.readDeferred,
+    record({
+      ...{ request: u32, duplicate: flag, deferredId: place, deliverAtMs: place },
+      ...{ sequence: place, publishedAtMs: place, messageId: id },
+    }),
+  ),
+  OP_ACK_CREDIT: entry(acknowledge.packAckCredit, acknowledge.readAckCredit, u32),
+  OP_GIVE: entry(give.packGive, give.readGive, record({ ...of, frames: bytes })),
+  OP_PROBE: entry(give.packProbe, give.readProbe, record(of)),
+  OP_GAP: entry(
+    gap.packGap,
+    gap.readGap,
+    record({ ...of, sequence: place, delivered: place, epoch: text, gap: fc.option(lack) }),
+  ),
+};
+
+const CODES: Readonly<Record<string, number>> = opcodes;
+
+t.test('every operation has an entry here, and a number of its own', async (t) => {
+  t.same(Object.keys(CODES).sort(), Object.keys(OPS).sort());
+  t.equal(new Set(Object.values(CODES)).size, Object.keys(CODES).length);
+});
+
+for (const [name, { packed, read }] of Object.entries(OPS)) {
+  t.test(`${name} comes out as it went in`, async () => {
+    fc.assert(
+      fc.property(packed, ({ pack, op }) => {
+        const writer = new PackWriter();
+        pack(writer);
+        const reader = new PackReader(writer.take());
+        assert.equal(reader.u8(), CODES[name]);
+        assert.deepEqual(read(reader), op);
+        assert.ok(reader.done, 'nothing is left');
+      }),
+    );
+  });
+}
+
+t.test('operations that travel together come out in their order', async () => {
+  const byCode = new Map(Object.entries(OPS).map(([name, { read }]) => [CODES[name], read]));
+  const some = fc.array(fc.oneof(...Object.values(OPS).map(({ packed }) => packed)), {
+    minLength: 1,
+  });
+  fc.assert(
+    fc.property(some, (all) => {
+      const writer = new PackWriter();
+      for (const { pack } of all) pack(writer);
+      assert.equal(writer.ops, all.length);
+      const reader = new PackReader(writer.take());
+      for (const { op } of all) assert.deepEqual(byCode.get(reader.u8())?.(reader), op);
+      assert.ok(reader.done, 'nothing is left');
+    }),
+  );
 });
 
 t.test('a writer whose buffer was taken starts an empty one', async (t) => {
   const writer = new PackWriter();
-  packAcked(writer, 1);
+  acknowledge.packAcked(writer, 1);
   writer.take();
   t.equal(writer.ops, 0);
   t.equal(writer.bytes, 0);
-  packAcked(writer, 2);
+  acknowledge.packAcked(writer, 2);
   const reader = new PackReader(writer.take());
   reader.u8();
-  t.equal(readAcked(reader), 2);
+  t.equal(acknowledge.readAcked(reader), 2);
 });
