@@ -55,7 +55,6 @@ export const ERRORS = {
   },
   message_refused: { id: 17, status: 400, temporary: false, title: 'The log refused this message' },
   bad_cursor: { id: 18, status: 400, temporary: false, title: 'The position is not valid' },
-  not_supported: { id: 19, status: 400, temporary: false, title: 'Not supported by this version' },
   bad_request: { id: 20, status: 400, temporary: false, title: 'Not a valid request' },
   topic_not_found: { id: 21, status: 404, temporary: false, title: 'topic not found' },
   not_found: { id: 22, status: 404, temporary: false, title: 'Nothing here' },

@@ -38,14 +38,16 @@ for (const kind of ['worker', 'acceptor']) {
       const before = publisher.acked().length;
       await eventually(() => publisher.acked().length > before + 100);
       writeFileSync(trigger, '');
-      await eventually(
-        () => publisher.history.some((a) => a.outcome !== 'ok') || kind === 'acceptor',
-      );
+      // Whoever dies takes it along.
+      await eventually(() => !existsSync(trigger));
       const after = publisher.acked().length;
       await eventually(() => publisher.acked().length > after + 100);
     }
     done = true;
     await load;
+    const deaths = node.output().split('died on demand').length - 1;
+    t.ok(deaths >= 3, `${deaths} deaths were logged`);
+    if (kind === 'worker') t.ok(publisher.history.some(({ outcome }) => outcome !== 'ok'));
     const verdict = await judgeLog(postgres.url, publisher.history);
     t.comment(`${verdict.acked} acknowledged, ${verdict.rows} in the log`);
     t.same([...verdict.lost, ...verdict.phantom, ...verdict.broken, ...verdict.twice], []);

@@ -73,11 +73,7 @@ export class PublishRoutes {
   }
 
   #sendBatch(exchange: Exchange, items: BatchItem[], idempotencyKey: string | null): void {
-    const { limits, publishing } = this.#options;
-    if (items.length > limits.batchItemsMax) {
-      const detail = `the batch has ${items.length} messages, at most ${limits.batchItemsMax} (BATCH_ITEMS_MAX)`;
-      throw new RequestError('batch_too_large', detail, 'messages');
-    }
+    const { publishing } = this.#options;
     const batch = new Batch(exchange, items.length);
     items.forEach((item, index) => {
       if (item instanceof RequestError) {

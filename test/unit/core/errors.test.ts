@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { CLOSE, ERRORS, errorCodeById } from '../../../src/core/errors.js';
+import { readSources } from '../../support/source-tree.js';
 
 t.test('ids and codes are unique, and an id leads back to its code', async (t) => {
   const entries = Object.entries(ERRORS);
@@ -23,7 +25,7 @@ t.test('every code and every close code stands in docs/errors.md', async (t) => 
     t.ok(text.includes(`| \`${code}\` | ${spec.status} |`), code);
   }
   for (const { closeCode } of Object.values(CLOSE)) {
-    if (closeCode !== 1013) t.ok(text.includes(`| ${closeCode} |`), String(closeCode));
+    t.ok(text.includes(`| ${closeCode} |`), String(closeCode));
   }
 });
 
@@ -32,4 +34,14 @@ t.test('close codes say by their range whether to reconnect', async (t) => {
     if (closeCode >= 4500) t.equal(reconnect, false);
     else if (closeCode >= 4000) t.equal(reconnect, true);
   }
+});
+
+t.test('every code and every close is used', async (t) => {
+  const folder = fileURLToPath(new URL('../../../../', import.meta.url));
+  const text = readSources(folder, 'src')
+    .filter(({ path }) => path !== 'src/core/errors.ts')
+    .map(({ lines }) => lines.join('\n'))
+    .join('\n');
+  for (const code of Object.keys(ERRORS)) t.ok(text.includes(`'${code}'`), code);
+  for (const name of Object.keys(CLOSE)) t.match(text, new RegExp(`CLOSE\\.${name}\\b`), name);
 });
