@@ -76,6 +76,10 @@ const VENDORS: Readonly<Record<string, readonly string[]>> = {
 /** Entries of threads, which have a parent port. */
 const THREAD_ENTRIES = ['src/acceptor/acceptor-thread.ts', 'src/topic/worker-thread.ts'];
 
+/** What of the link only the local outlet may know, in src/topic. */
+const OUTLET = 'src/topic/delivery/local-outlet.ts';
+const LINK_FILES = ['src/thread/link.ts', 'src/thread/packing/pack-writer.ts'];
+
 /** Time and chance come from core/clock.ts there. */
 const CLOCKED = ['core', 'topic', 'log'];
 const CLOCK = /^(Date\.now|performance\.now|Math\.random)$/;
@@ -97,6 +101,7 @@ const RULES: Readonly<Record<string, () => string[]>> = {
   'nothing is written to the console': consoleUses,
   'time and chance are injected': clockUses,
   'a limit is named as the operator sets it': limitsInWords,
+  'topic code speaks to an outlet, which alone packs': packingTopics,
 };
 
 t.test('the sources are found', async (t) => {
@@ -265,6 +270,21 @@ function limitsInWords(): string[] {
   return sources.flatMap((source) =>
     nodes(source, (node) => isText(node) && / /.test(node.text) && names.test(node.text)),
   );
+}
+
+function packingTopics(): string[] {
+  return sources
+    .filter(({ path: file }) => folderOf(file) === 'topic' && file !== OUTLET)
+    .flatMap((source) => [
+      ...source.imports
+        .filter(({ target }) => LINK_FILES.includes(target))
+        .map(({ target }) => `${source.path} imports ${target}`),
+      ...nodes(
+        source,
+        (node) =>
+          ts.isImportSpecifier(node) && /^pack[A-Z]/.test((node.propertyName ?? node.name).text),
+      ),
+    ]);
 }
 
 function places(banned: RegExp): string[] {

@@ -143,12 +143,10 @@ export class AcceptorLinkEnd extends LinkEnd {
 }
 
 export class WorkerLinkEnd extends LinkEnd {
-  readonly acceptor: number;
   #deliverCredit: number;
 
-  constructor(options: LinkOptions & { acceptor: number; limits: Limits }) {
+  constructor(options: LinkOptions & { limits: Limits }) {
     super(options);
-    this.acceptor = options.acceptor;
     this.#deliverCredit = options.limits.linkDeliverBytesMax;
   }
 

@@ -4,9 +4,8 @@
  */
 import { RequestError } from '../core/errors.js';
 import type { MessageLog } from '../log/contract/message-log.js';
-import type { WorkerLinkEnd } from '../thread/link.js';
-import { packAckCredit, readAck, readVerdict } from '../thread/ops/acknowledge.js';
-import { type CallOp, packReply, readCall } from '../thread/ops/call.js';
+import { readAck, readVerdict } from '../thread/ops/acknowledge.js';
+import { type CallOp, readCall } from '../thread/ops/call.js';
 import {
   type DrainedOp,
   type LeftOp,
@@ -14,7 +13,7 @@ import {
   readDrained,
   readLeft,
 } from '../thread/ops/deliver.js';
-import { packFailed } from '../thread/ops/failed.js';
+import { failureOf } from '../thread/ops/failed.js';
 import { type GivenOp, type ProbedOp, readGiven, readProbed } from '../thread/ops/give.js';
 import {
   OP_ACK,
@@ -37,6 +36,7 @@ import type { Calls } from './calls/calls.js';
 import type { Delivery } from './delivery/delivery.js';
 import type { Verdicts } from './delivery/verdicts.js';
 import type { Publishes, PublishUnderWay } from './log/publishes.js';
+import type { Outlet } from './state/outlet.js';
 import type { Subscription } from './state/subscription.js';
 import type { Topics } from './state/topics.js';
 import type { Subscribing } from './subscriptions/subscribing.js';
@@ -63,108 +63,101 @@ export class Operations {
     this.#options = options;
   }
 
-  handle(link: WorkerLinkEnd, op: number, reader: PackReader): void {
+  handle(outlet: Outlet, op: number, reader: PackReader): void {
     const { tenant, publishes, subscribing, verdicts, delivery } = this.#options;
     switch (op) {
       case OP_PUBLISH:
-        publishes.take(link, tenant, readPublish(reader));
+        publishes.take(outlet, tenant, readPublish(reader));
         return;
       case OP_ACK:
         this.#acksHandled++;
-        verdicts.ack(link, readAck(reader));
+        verdicts.ack(outlet, readAck(reader));
         return;
       case OP_VERDICT:
         this.#acksHandled++;
-        verdicts.take(link, readVerdict(reader));
+        verdicts.take(outlet, readVerdict(reader));
         return;
       case OP_GIVEN:
-        this.#given(link, readGiven(reader));
+        this.#given(outlet, readGiven(reader));
         return;
       case OP_PROBED:
-        this.#probed(link, readProbed(reader));
+        this.#probed(outlet, readProbed(reader));
         return;
       case OP_CREDIT:
-        if (link.returnDeliverCredit(readCredit(reader))) delivery.feeder.creditReturned(link);
+        if (outlet.creditReturned(readCredit(reader))) delivery.feeder.creditReturned(outlet);
         return;
       case OP_DRAINED:
-        this.#drained(link, readDrained(reader));
+        this.#drained(outlet, readDrained(reader));
         return;
       case OP_LEFT:
-        this.#left(link, readLeft(reader));
+        this.#left(outlet, readLeft(reader));
         return;
       case OP_SUBSCRIBE:
-        subscribing.ask({ link, tenant, op: readSubscribe(reader) });
+        subscribing.ask({ outlet, tenant, op: readSubscribe(reader) });
         return;
       case OP_UNSUBSCRIBE:
-        subscribing.ask({ link, tenant, op: readUnsubscribe(reader) });
+        subscribing.ask({ outlet, tenant, op: readUnsubscribe(reader) });
         return;
       case OP_SESSION_ENDED:
-        subscribing.sessionEnded(link, readSessionEnded(reader));
+        subscribing.sessionEnded(outlet, readSessionEnded(reader));
         return;
       case OP_CALL:
-        this.#call(link, readCall(reader));
+        this.#call(outlet, readCall(reader));
         return;
       default:
         throw new Error(`operation ${op} is not one an acceptor sends`);
     }
   }
 
-  endTurn(link: WorkerLinkEnd): void {
+  endTurn(outlet: Outlet): void {
     if (this.#acksHandled > 0) {
-      packAckCredit(link.writer, this.#acksHandled);
-      link.scheduleFlush();
+      outlet.acksHandled(this.#acksHandled);
       this.#acksHandled = 0;
     }
     this.#options.delivery.giver.endTurn();
     this.#options.log.flush();
   }
 
-  #drained(link: WorkerLinkEnd, op: DrainedOp): void {
-    const subscription = this.#find(link, op);
+  #drained(outlet: Outlet, op: DrainedOp): void {
+    const subscription = this.#find(outlet, op);
     if (subscription === undefined) return;
     this.#options.delivery.feeder.drained(subscription);
     if (subscription.tracker !== null) this.#options.delivery.giver.later(subscription.tracker);
   }
 
-  #given(link: WorkerLinkEnd, op: GivenOp): void {
-    const subscription = this.#find(link, op);
+  #given(outlet: Outlet, op: GivenOp): void {
+    const subscription = this.#find(outlet, op);
     if (subscription !== undefined) this.#options.delivery.giver.given(subscription, op.taken);
   }
 
-  #probed(link: WorkerLinkEnd, op: ProbedOp): void {
-    const subscription = this.#find(link, op);
+  #probed(outlet: Outlet, op: ProbedOp): void {
+    const subscription = this.#find(outlet, op);
     if (subscription !== undefined)
       this.#options.delivery.deadlines.probed(subscription, op.wasEmpty);
   }
 
-  #left(link: WorkerLinkEnd, op: LeftOp): void {
-    const subscription = this.#find(link, op);
+  #left(outlet: Outlet, op: LeftOp): void {
+    const subscription = this.#find(outlet, op);
     if (subscription === undefined) return;
     this.#options.delivery.feeder.left(subscription, op.lastSequence);
     if (subscription.tracker !== null) this.#options.delivery.giver.later(subscription.tracker);
   }
 
-  #find(
-    link: WorkerLinkEnd,
-    op: { subscription: number; topicNo: number },
-  ): Subscription | undefined {
-    return this.#options.topics.byNo(op.topicNo)?.subscriptionOf(link, op.subscription);
+  #find(outlet: Outlet, op: { subscription: number; topicNo: number }): Subscription | undefined {
+    return this.#options.topics.byNo(op.topicNo)?.subscriptionOf(outlet, op.subscription);
   }
 
-  #call(link: WorkerLinkEnd, op: CallOp): void {
+  #call(outlet: Outlet, op: CallOp): void {
     this.#options.calls.run(op.method, op.args).then(
       ({ result, body }) => {
-        packReply(link.writer, { request: op.request, result, body });
-        link.scheduleFlush();
+        outlet.reply({ request: op.request, result, body });
       },
       (error: unknown) => {
         if (!(error instanceof RequestError)) {
           this.#options.onBug(error);
           return;
         }
-        const { code, message: detail, field = null } = error;
-        packFailed(link.writer, { request: op.request, session: 0, code, detail, field });
-        link.scheduleFlush();
+        outlet.failed(failureOf({ request: op.request, session: 0 }, error));
       },
     );
   }

@@ -19,13 +19,13 @@ import type {
   TopicCommit,
   TopicRecord,
 } from '../log/contract/message-log.js';
-import { WorkerLinkEnd } from '../thread/link.js';
 import { UNSUBSCRIBED_DELETED, UNSUBSCRIBED_TAKEN_OVER } from '../thread/ops/subscribe.js';
 import { Calls } from './calls/calls.js';
 import { DeadLetterCalls } from './calls/dead-letter-calls.js';
 import { SubscriptionCalls } from './calls/subscription-calls.js';
 import { Commits } from './delivery/commits.js';
 import { buildDelivery, type Delivery } from './delivery/delivery.js';
+import { LocalOutlet } from './delivery/local-outlet.js';
 import { Verdicts } from './delivery/verdicts.js';
 import { FoldedReads } from './log/folded-reads.js';
 import { HeadCheck } from './log/head-check.js';
@@ -83,7 +83,8 @@ export class Worker implements LogSink<PublishUnderWay> {
   readonly #headCheck: HeadCheck;
   readonly #budget: HotCacheBudget;
   readonly #counts = newDeliveryCounts();
-  readonly #links = new Map<number, WorkerLinkEnd>();
+  /** By the number of the acceptor. */
+  readonly #outlets = new Map<number, LocalOutlet>();
 
   constructor(options: WorkerOptions) {
     this.#options = options;
@@ -230,24 +231,19 @@ export class Worker implements LogSink<PublishUnderWay> {
     await this.#log.close();
     // What close answered is posted before the ports end.
     await new Promise((resolve) => setImmediate(resolve));
-    for (const link of this.#links.values()) link.close();
+    for (const outlet of this.#outlets.values()) outlet.close();
   }
 
   /** A link to an acceptor; replaces the one to the thread that had this index before. */
   connect(acceptor: number, port: MessagePort): void {
-    const old = this.#links.get(acceptor);
+    const old = this.#outlets.get(acceptor);
     if (old !== undefined) {
-      this.#subscribing.linkClosed(old);
+      this.#subscribing.outletClosed(old);
       old.close();
     }
-    const link: WorkerLinkEnd = new WorkerLinkEnd({
-      port,
-      acceptor,
-      limits: this.#options.config.limits,
-      onOp: (op, reader) => this.#operations.handle(link, op, reader),
-      onTurn: () => this.#operations.endTurn(link),
-    });
-    this.#links.set(acceptor, link);
+    const { limits } = this.#options.config;
+    const outlet = new LocalOutlet({ port, acceptor, limits, handler: this.#operations });
+    this.#outlets.set(acceptor, outlet);
   }
 
   committed(commit: TopicCommit<PublishUnderWay>): void {

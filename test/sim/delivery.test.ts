@@ -9,7 +9,6 @@ import type { LogRow } from '../../src/core/message.js';
 import type { LogPage, ReadRange } from '../../src/log/contract/message-log.js';
 import type { SubscriptionStore } from '../../src/log/contract/subscription-store.js';
 import type { LinkPort } from '../../src/thread/link.js';
-import { WorkerLinkEnd } from '../../src/thread/link.js';
 import { ACK_CUMULATIVE, readAcked } from '../../src/thread/ops/acknowledge.js';
 import type { DeliverOp } from '../../src/thread/ops/deliver.js';
 import {
@@ -35,6 +34,7 @@ import { Commits } from '../../src/topic/delivery/commits.js';
 import { Deadlines } from '../../src/topic/delivery/deadlines.js';
 import { Feeder } from '../../src/topic/delivery/feeder.js';
 import { Giver } from '../../src/topic/delivery/giver.js';
+import { LocalOutlet } from '../../src/topic/delivery/local-outlet.js';
 import { Verdicts } from '../../src/topic/delivery/verdicts.js';
 import { Saves } from '../../src/topic/log/saves.js';
 import { newDeliveryCounts } from '../../src/topic/state/delivery-counts.js';
@@ -74,7 +74,6 @@ class ModelAcceptor {
   readonly inbox: ArrayBuffer[] = [];
   credit = 0;
   readonly port: LinkPort;
-  link: WorkerLinkEnd | null = null;
   onAnswer: (op: 'left' | 'drained', session: number, lastSequence: number) => void = () =>
     undefined;
 
@@ -208,7 +207,7 @@ class World {
   readonly #verdicts: Verdicts;
   readonly #deadlines = new Deadlines({ clock, onWoken: () => undefined });
   readonly #topic: Topic;
-  readonly #link: WorkerLinkEnd;
+  readonly #outlet: LocalOutlet;
   readonly #acceptor: ModelAcceptor;
   readonly #answers: (() => void)[] = [];
 
@@ -233,14 +232,8 @@ class World {
     this.#verdicts = this.#makeVerdicts(topics, read);
     this.#acceptor = new ModelAcceptor(windows);
     const { port } = this.#acceptor;
-    const ignore = (): void => undefined;
-    this.#link = new WorkerLinkEnd({
-      port,
-      acceptor: 0,
-      limits: LIMITS,
-      onOp: ignore,
-      onTurn: ignore,
-    });
+    const handler = { handle: bug, endTurn: bug };
+    this.#outlet = new LocalOutlet({ port, acceptor: 0, limits: LIMITS, handler });
     this.#acceptor.onAnswer = (op, session, lastSequence) => {
       this.#answers.push(() => this.#answered(op, session, lastSequence));
     };
@@ -299,7 +292,7 @@ class World {
       ...{ topic, durable: null, rule, ordering: 'none', parkedMax: 1, random, ackFloor: 0 },
     });
     const subscription = new Subscription({
-      ...{ link: this.#link, session, number: session, topic, encoding: ENCODING_JSON },
+      ...{ outlet: this.#outlet, session, number: session, topic, encoding: ENCODING_JSON },
       ...{ ack: 'explicit', maxInFlight, inFlightMaxDefault: 256, delivered: 0 },
       ...{ tracker, origin: 's' },
     });
@@ -321,7 +314,7 @@ class World {
   }
 
   #answered(op: 'left' | 'drained', session: number, lastSequence: number): void {
-    const subscription = this.#topic.subscriptionOf(this.#link, session);
+    const subscription = this.#topic.subscriptionOf(this.#outlet, session);
     if (subscription === undefined) return;
     if (op === 'left') this.#feeder.left(subscription, lastSequence);
     else this.#feeder.drained(subscription);
@@ -364,7 +357,7 @@ class World {
     const session = this.#acceptor.sessions[index];
     if (session === undefined || session.window === null) return;
     session.acked = session.got;
-    this.#verdicts.ack(this.#link, {
+    this.#verdicts.ack(this.#outlet, {
       ...{
         request: 0,
         session: index,
@@ -379,7 +372,7 @@ class World {
   #returnCredit(): void {
     const bytes = this.#acceptor.credit;
     this.#acceptor.credit = 0;
-    if (this.#link.returnDeliverCredit(bytes)) this.#feeder.creditReturned(this.#link);
+    if (this.#outlet.creditReturned(bytes)) this.#feeder.creditReturned(this.#outlet);
   }
 }
 

@@ -22,7 +22,7 @@ export class ScriptedWorker {
     const { port1, port2 } = new MessageChannel();
     this.port = port1;
     this.#link = new WorkerLinkEnd({
-      ...{ port: port2, acceptor: 0, limits: DEFAULT_LIMITS },
+      ...{ port: port2, limits: DEFAULT_LIMITS },
       onOp: (op, reader) => this.#heard(op, reader),
       onTurn: () => undefined,
     });

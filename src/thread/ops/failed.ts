@@ -1,5 +1,5 @@
 /** FAILED: the answer to any request that did not succeed. */
-import type { ErrorCode } from '../../core/errors.js';
+import type { ErrorCode, RequestError } from '../../core/errors.js';
 import { ERRORS, errorCodeById } from '../../core/errors.js';
 import type { PackReader } from '../packing/pack-reader.js';
 import type { PackWriter } from '../packing/pack-writer.js';
@@ -13,6 +13,14 @@ export interface FailedOp {
   code: ErrorCode;
   detail: string;
   field: string | null;
+}
+
+/** The answer to a request that failed with `error`. */
+export function failureOf(
+  { request, session }: Pick<FailedOp, 'request' | 'session'>,
+  { code, message: detail, field }: RequestError,
+): FailedOp {
+  return { request, session, code, detail, field: field ?? null };
 }
 
 export function packFailed(to: PackWriter, op: FailedOp): void {

@@ -4,7 +4,6 @@
  */
 import type { Clock } from '../../core/clock.js';
 import { MinHeap } from '../../core/min-heap.js';
-import { packProbe } from '../../thread/ops/give.js';
 import type { Subscription } from '../state/subscription.js';
 import type { Tracker } from '../state/tracker.js';
 
@@ -97,9 +96,8 @@ export class Deadlines {
       const subscription = tracker.subscriptionOf(member);
       if (subscription === undefined || subscription.probing) continue;
       subscription.probing = true;
-      const { link, number } = subscription;
-      packProbe(link.writer, { subscription: number, topicNo: tracker.topic.no });
-      link.scheduleFlush();
+      const { outlet, number } = subscription;
+      outlet.probe({ subscription: number, topicNo: tracker.topic.no });
     }
     this.#options.onWoken(tracker);
     this.schedule(tracker);

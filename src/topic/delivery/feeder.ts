@@ -5,13 +5,11 @@
  */
 import type { Clock } from '../../core/clock.js';
 import type { LogPage, ReadRange } from '../../log/contract/message-log.js';
-import type { WorkerLinkEnd } from '../../thread/link.js';
-import { packDeliver, packDeliverGroup } from '../../thread/ops/deliver.js';
-import { type Gap, packGap } from '../../thread/ops/gap.js';
-import { packCaughtUp } from '../../thread/ops/subscribe.js';
+import type { Gap } from '../../thread/ops/gap.js';
 import type { Chunk, FrameContext } from '../state/chunk.js';
 import { CHUNK_BYTES_MAX, chunkFrames, cutChunks, rowFrames } from '../state/chunk.js';
 import type { Group } from '../state/group.js';
+import type { Outlet } from '../state/outlet.js';
 import { PAGE_ROWS_MAX, Pager } from '../state/pager.js';
 import type { Page, Subscription } from '../state/subscription.js';
 import type { Topic } from '../state/topic.js';
@@ -40,7 +38,7 @@ export class Feeder {
   readonly #options: FeederOptions;
   readonly #pager: Pager;
   /** What stopped for want of deliver credit, by link. */
-  readonly #stalled = new Map<WorkerLinkEnd, Set<Topic | Subscription | Tracker>>();
+  readonly #stalled = new Map<Outlet, Set<Topic | Subscription | Tracker>>();
 
   constructor(options: FeederOptions) {
     this.#options = options;
@@ -66,15 +64,15 @@ export class Feeder {
 
   /** Sends the next page, joins the group, or does nothing when it has to wait. */
   pump(subscription: Subscription): void {
-    const { topic, link } = subscription;
+    const { topic, outlet } = subscription;
     if (subscription.state !== 'paging' || subscription.page !== 'none') return;
     if (subscription.room <= 0 || subscription.isHeldBack) return;
     if (subscription.delivered >= topic.head) {
       this.#joinAtHead(subscription);
       return;
     }
-    if (!link.hasDeliverCredit) {
-      this.stall(link, subscription);
+    if (!outlet.hasCredit) {
+      this.stall(outlet, subscription);
       return;
     }
     const chunk = topic.cache.find(subscription.delivered + 1);
@@ -104,10 +102,10 @@ export class Feeder {
   }
 
   /** From CREDIT, when it ended a time without. */
-  creditReturned(link: WorkerLinkEnd): void {
-    const stalled = this.#stalled.get(link);
+  creditReturned(outlet: Outlet): void {
+    const stalled = this.#stalled.get(outlet);
     if (stalled === undefined) return;
-    this.#stalled.delete(link);
+    this.#stalled.delete(outlet);
     for (const reader of stalled) {
       if ('groups' in reader) this.headMoved(reader);
       else if ('durable' in reader) this.#options.onShared(reader);
@@ -116,14 +114,14 @@ export class Feeder {
   }
 
   /** The acceptor is gone, and what stalled on it with it. */
-  linkClosed(link: WorkerLinkEnd): void {
-    this.#stalled.delete(link);
+  outletClosed(outlet: Outlet): void {
+    this.#stalled.delete(outlet);
   }
 
   #pumpGroup(topic: Topic, group: Group): void {
     while (group.size > 0 && group.cursor < topic.head && !group.reading) {
-      if (!group.link.hasDeliverCredit) {
-        this.stall(group.link, topic);
+      if (!group.outlet.hasCredit) {
+        this.stall(group.outlet, topic);
         return;
       }
       const chunk = topic.cache.find(group.cursor + 1);
@@ -146,15 +144,13 @@ export class Feeder {
           ? chunkFrames(chunk, context)
           : rowFrames(chunk.rows.slice(first - chunk.first), context);
       if (frames.length > 0) {
-        packDeliverGroup(group.link.writer, {
+        group.outlet.deliverGroup({
           topicNo: topic.no,
           encoding: group.encoding,
           firstSequence: first,
           lastSequence: chunk.last,
           frames,
         });
-        group.link.takeDeliverCredit(frames.length);
-        group.link.scheduleFlush();
       }
       group.cursor = chunk.last;
       group.sendTimes.sent(chunk.last, this.#options.clock.monotonic());
@@ -248,8 +244,8 @@ export class Feeder {
   }
 
   #sendPage(subscription: Subscription, page: Page, frames: Uint8Array): void {
-    const { link, topic, number, round } = subscription;
-    packDeliver(link.writer, {
+    const { outlet, topic, number, round } = subscription;
+    outlet.deliver({
       subscription: number,
       topicNo: topic.no,
       round,
@@ -257,29 +253,26 @@ export class Feeder {
       lastSequence: page.last,
       frames,
     });
-    link.takeDeliverCredit(frames.length);
     subscription.sentPage(page, this.#options.clock.monotonic());
     subscription.page = 'sent';
     this.tellCaughtUp(subscription);
-    link.scheduleFlush();
   }
 
   /** Once it has been given everything that was there when it came. */
   tellCaughtUp(subscription: Subscription): void {
     if (subscription.delivered < subscription.caughtUpAt) return;
     subscription.caughtUpAt = Number.POSITIVE_INFINITY;
-    packCaughtUp(subscription.link.writer, {
+    subscription.outlet.caughtUp({
       subscription: subscription.number,
       topicNo: subscription.topic.no,
       sequence: subscription.delivered,
     });
-    subscription.link.scheduleFlush();
   }
 
   #joinAtHead(subscription: Subscription): void {
     const { topic } = subscription;
     this.tellCaughtUp(subscription);
-    const group = topic.groupOf(subscription.link, subscription.encoding);
+    const group = topic.groupOf(subscription.outlet, subscription.encoding);
     const fits = group.cursor === subscription.delivered && !group.reading;
     if (fits && subscription.isAlone) group.join(subscription);
     else topic.atHead.add(subscription);
@@ -319,10 +312,9 @@ export class Feeder {
     this.#tell(subscription, upTo, gap);
   }
 
-  #tell({ link, topic, number }: Subscription, delivered: number, gap: Gap | null): void {
+  #tell({ outlet, topic, number }: Subscription, delivered: number, gap: Gap | null): void {
     const { no: topicNo, head: sequence, epoch } = topic;
-    packGap(link.writer, { subscription: number, topicNo, sequence, delivered, epoch, gap });
-    link.scheduleFlush();
+    outlet.gap({ subscription: number, topicNo, sequence, delivered, epoch, gap });
   }
 
   #frameContext(topic: Topic, encoding: FrameContext['encoding']): FrameContext {
@@ -365,9 +357,9 @@ export class Feeder {
   }
 
   /** Goes on once the link has deliver credit again. */
-  stall(link: WorkerLinkEnd, reader: Topic | Subscription | Tracker): void {
-    const stalled = this.#stalled.get(link);
-    if (stalled === undefined) this.#stalled.set(link, new Set([reader]));
+  stall(outlet: Outlet, reader: Topic | Subscription | Tracker): void {
+    const stalled = this.#stalled.get(outlet);
+    if (stalled === undefined) this.#stalled.set(outlet, new Set([reader]));
     else stalled.add(reader);
   }
 }

@@ -10,7 +10,6 @@ import type { LogRow } from '../../core/message.js';
 import { rowBytes } from '../../core/message.js';
 import { rangesOf } from '../../core/sequence-ranges.js';
 import type { LogPage, ReadRange } from '../../log/contract/message-log.js';
-import { packGive } from '../../thread/ops/give.js';
 import { encodeDeliveries, type MessageDelivery } from '../../wire/server-frame.js';
 import { CHUNK_BYTES_MAX, CHUNK_ROWS_MAX } from '../state/chunk.js';
 import type { Subscription } from '../state/subscription.js';
@@ -196,9 +195,9 @@ export class Giver {
   #batches(tracker: Tracker): Batch[] {
     const batches: Batch[] = [];
     for (const subscription of tracker.subscriptions) {
-      const { state, giving, link } = subscription;
+      const { state, giving, outlet } = subscription;
       if (state === 'ended' || state === 'refused' || giving !== null) continue;
-      if (!link.hasDeliverCredit) this.#options.feeder.stall(link, tracker);
+      if (!outlet.hasCredit) this.#options.feeder.stall(outlet, tracker);
       else batches.push({ subscription, deliveries: [], entries: [], bytes: 0 });
     }
     return batches;
@@ -208,11 +207,9 @@ export class Giver {
     const { topic, name } = tracker;
     for (const { subscription, deliveries, entries } of batches) {
       if (deliveries.length === 0) continue;
-      const { link, number, encoding } = subscription;
+      const { outlet, number, encoding } = subscription;
       const frames = encodeDeliveries(encoding, topic.name, deliveries, name);
-      packGive(link.writer, { subscription: number, topicNo: topic.no, frames });
-      link.takeDeliverCredit(frames.length);
-      link.scheduleFlush();
+      outlet.give({ subscription: number, topicNo: topic.no, frames });
       subscription.giving = entries;
       subscription.remember(deliveries.map(({ row }) => row));
     }

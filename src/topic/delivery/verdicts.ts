@@ -3,17 +3,15 @@
  * answer back. Of a durable subscription it is given after the save that contains the verdict.
  */
 import type { Clock } from '../../core/clock.js';
-import type { WorkerLinkEnd } from '../../thread/link.js';
 import type { AckOp, VerdictOp } from '../../thread/ops/acknowledge.js';
 import {
   ACK_BY_ID,
   ACK_CUMULATIVE,
-  packAcked,
   VERDICT_EXTEND,
   VERDICT_NACK,
 } from '../../thread/ops/acknowledge.js';
-import { packFailed } from '../../thread/ops/failed.js';
 import type { Saves } from '../log/saves.js';
+import type { Outlet } from '../state/outlet.js';
 import type { Judge } from '../state/subscription.js';
 import type { Topics } from '../state/topics.js';
 import type { Deadlines } from './deadlines.js';
@@ -42,10 +40,10 @@ export class Verdicts {
   }
 
   /** From ACK. Unknown, foreign, settled and future deliveries get one answer and change nothing. */
-  ack(link: WorkerLinkEnd, op: AckOp): void {
+  ack(outlet: Outlet, op: AckOp): void {
     const nowMs = this.#options.clock.monotonic();
-    const judge = this.#judge(link, op, nowMs);
-    this.#answer(link, op, judge, judge === null ? 'unknown' : acked(judge, op, nowMs));
+    const judge = this.#judge(outlet, op, nowMs);
+    this.#answer(outlet, op, judge, judge === null ? 'unknown' : acked(judge, op, nowMs));
     if (judge === null) return;
     const { subscription, tracker, member } = judge;
     // A window that has room again is all that an ack can bring about.
@@ -54,35 +52,33 @@ export class Verdicts {
   }
 
   /** From VERDICT; answered as an ACK is. */
-  take(link: WorkerLinkEnd, op: VerdictOp): void {
+  take(outlet: Outlet, op: VerdictOp): void {
     const nowMs = this.#options.clock.monotonic();
-    const judge = this.#judge(link, op, nowMs);
-    this.#answer(link, op, judge, judge === null ? 'unknown' : judged(judge, op, nowMs));
+    const judge = this.#judge(outlet, op, nowMs);
+    this.#answer(outlet, op, judge, judge === null ? 'unknown' : judged(judge, op, nowMs));
     if (judge === null) return;
     this.#options.giver.later(judge.tracker);
     this.#options.deadlines.schedule(judge.tracker);
   }
 
-  #judge(link: WorkerLinkEnd, op: Target, nowMs: number): Judge | null {
+  #judge(outlet: Outlet, op: Target, nowMs: number): Judge | null {
     const topic = this.#options.topics.byNo(op.topicNo);
-    return topic?.subscriptionOf(link, op.subscription)?.judging(nowMs) ?? null;
+    return topic?.subscriptionOf(outlet, op.subscription)?.judging(nowMs) ?? null;
   }
 
-  #answer(link: WorkerLinkEnd, op: Target, judge: Judge | null, outcome: Outcome): void {
+  #answer(outlet: Outlet, op: Target, judge: Judge | null, outcome: Outcome): void {
     const { request, session } = op;
     if (judge === null || outcome === 'unknown') {
       const code = 'unknown_delivery';
       const detail = 'no such delivery to this session, or it is settled';
-      packFailed(link.writer, { request, session, code, detail, field: null });
-      link.scheduleFlush();
+      outlet.failed({ request, session, code, detail, field: null });
       return;
     }
     const { tracker } = judge;
     if (request !== 0 && outcome === 'changed' && tracker.durable !== null) {
-      tracker.answers.push({ link, request });
+      tracker.answers.push({ outlet, request });
     } else if (request !== 0) {
-      packAcked(link.writer, request);
-      link.scheduleFlush();
+      outlet.acked(request);
     }
     if (outcome === 'changed') this.#options.saves.changed(tracker);
   }

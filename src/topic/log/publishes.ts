@@ -14,10 +14,9 @@ import type {
   PendingAppend,
   TopicCommit,
 } from '../../log/contract/message-log.js';
-import type { WorkerLinkEnd } from '../../thread/link.js';
-import { packFailed } from '../../thread/ops/failed.js';
+import { failureOf } from '../../thread/ops/failed.js';
 import type { PublishOp } from '../../thread/ops/publish.js';
-import { packDeferred, packPublished } from '../../thread/ops/publish.js';
+import type { Outlet } from '../state/outlet.js';
 import type { Rate } from '../state/rate.js';
 import type { Topic } from '../state/topic.js';
 import type { Topics } from '../state/topics.js';
@@ -26,14 +25,14 @@ import { DEFER_TURNS, Turns } from './turns.js';
 
 /** One publish between PUBLISH and its answer; it is what the log gives back. */
 export class PublishUnderWay implements PendingAppend {
-  readonly link: WorkerLinkEnd;
+  readonly outlet: Outlet;
   readonly publication: PublishOp;
   readonly topic: Topic;
   readonly topicId: number;
   readonly messageId: Uint8Array;
 
-  constructor(link: WorkerLinkEnd, publication: PublishOp, topic: Topic, messageId: Uint8Array) {
-    this.link = link;
+  constructor(outlet: Outlet, publication: PublishOp, topic: Topic, messageId: Uint8Array) {
+    this.outlet = outlet;
     this.publication = publication;
     this.topic = topic;
     this.topicId = topic.id;
@@ -77,10 +76,10 @@ export class Publishes {
   }
 
   /** From PUBLISH. The caller flushes the log after the last of the turn. */
-  take(link: WorkerLinkEnd, tenant: string, op: PublishOp): void {
+  take(outlet: Outlet, tenant: string, op: PublishOp): void {
     const topic = this.#options.topics.known(tenant, op.topic);
-    if (topic !== undefined && !this.#waits.has(op.topic)) this.#append(link, topic, op);
-    else this.#waits.add({ link, tenant, op });
+    if (topic !== undefined && !this.#waits.has(op.topic)) this.#append(outlet, topic, op);
+    else this.#waits.add({ outlet, tenant, op });
   }
 
   committed(commit: TopicCommit<PublishUnderWay>): void {
@@ -91,7 +90,7 @@ export class Publishes {
     for (let i = 0; i < appends.length; i++) {
       const append = appends[i];
       if (append === undefined) continue;
-      packPublished(append.link.writer, {
+      append.outlet.published({
         request: append.publication.request,
         duplicate: false,
         sequence: firstSequence + i,
@@ -100,7 +99,6 @@ export class Publishes {
         messageId: append.messageId,
         epoch: topic.epoch,
       });
-      append.link.scheduleFlush();
     }
     this.#options.published.add(appends.length);
     if (subscribers > 0) this.#options.onCommitted(topic, rowsOf(commit));
@@ -109,54 +107,52 @@ export class Publishes {
 
   /** It repeats one that is in the log, or waits in the outbox. */
   duplicate(append: PublishUnderWay, first: FirstResult): void {
-    const { link, publication, topic } = append;
-    if (first.sequence === 0) this.#repeatsDeferred(link, publication, first);
-    else this.#repeatsPublished(link, publication, { topic, first });
+    const { outlet, publication, topic } = append;
+    if (first.sequence === 0) this.#repeatsDeferred(outlet, publication, first);
+    else this.#repeatsPublished(outlet, publication, { topic, first });
   }
 
   failed(append: PublishUnderWay, code: ErrorCode, detail: string): void {
-    const { link, publication: op, topic } = append;
+    const { outlet, publication: op, topic } = append;
     if (code !== 'topic_not_found') {
-      this.#fail(link, op, code, detail);
+      outlet.failed({ request: op.request, session: 0, code, detail, field: null });
       return;
     }
     // Deleted elsewhere, and perhaps made again: its name is looked up before that is said.
     this.#options.onTopicGone(topic);
-    this.#waits.add({ link, tenant: topic.tenant, op });
+    this.#waits.add({ outlet, tenant: topic.tenant, op });
   }
 
-  #append(link: WorkerLinkEnd, topic: Topic, op: PublishOp): void {
+  #append(outlet: Outlet, topic: Topic, op: PublishOp): void {
     if (op.delayMs > 0 || op.deliverAtMs > 0) {
-      this.#defer(link, topic, op);
+      this.#defer(outlet, topic, op);
       return;
     }
     const messageId = makeUuidV7(this.#options.clock.now(), topic.idTag);
-    this.#options.log.append(new PublishUnderWay(link, op, topic, messageId));
+    this.#options.log.append(new PublishUnderWay(outlet, op, topic, messageId));
   }
 
   #found(topic: Topic, waiting: readonly WaitingPublish[]): void {
-    for (const { link, op } of waiting) this.#append(link, topic, op);
+    for (const { outlet, op } of waiting) this.#append(outlet, topic, op);
     this.#options.log.flush();
   }
 
   #missing(error: unknown, waiting: readonly WaitingPublish[]): void {
-    for (const { link, op } of waiting) {
-      if (error === null) this.#fail(link, op, 'topic_not_found', 'topic not found', 'topic');
-      else this.#failWith(link, op, error);
-    }
+    const failed = error ?? new RequestError('topic_not_found', 'topic not found', 'topic');
+    for (const { outlet, op } of waiting) this.#fail(outlet, op, failed);
   }
 
   /** Those with the same dedupe key one after another: of two in one batch the first is the first. */
-  #defer(link: WorkerLinkEnd, topic: Topic, op: PublishOp): void {
+  #defer(outlet: Outlet, topic: Topic, op: PublishOp): void {
     const { clock, limits } = this.#options;
     if (op.deliverAtMs - clock.now() > limits.delayMsMax) {
       const detail = `deliver_at is more than ${limits.delayMsMax} ms away (DELAY_MS_MAX)`;
-      this.#fail(link, op, 'invalid_field', detail, 'deliver_at');
+      this.#fail(outlet, op, new RequestError('invalid_field', detail, 'deliver_at'));
       return;
     }
     const key = op.dedupeKey === null ? null : `${topic.id} ${op.dedupeKey}`;
     const before = key === null ? undefined : this.#deferring.get(key);
-    const run = (): Promise<void> => this.#deferNow(link, topic, op);
+    const run = (): Promise<void> => this.#deferNow(outlet, topic, op);
     const current = before === undefined ? run() : before.then(run);
     if (key === null) return;
     this.#deferring.set(key, current);
@@ -166,7 +162,7 @@ export class Publishes {
   }
 
   /** Never rejects. */
-  #deferNow(link: WorkerLinkEnd, topic: Topic, op: PublishOp): Promise<void> {
+  #deferNow(outlet: Outlet, topic: Topic, op: PublishOp): Promise<void> {
     const { delayMs, deliverAtMs } = op;
     const { tenant, id: topicId } = topic;
     const request = { tenant, topicId, publication: op, delayMs, deliverAtMs };
@@ -175,61 +171,44 @@ export class Publishes {
       ({ record, first }) => {
         if (record !== null) {
           const { id, deliverAtMs: dueAtMs } = record;
-          packDeferred(link.writer, {
+          outlet.deferred({
             ...{ request: op.request, duplicate: false, deferredId: id, deliverAtMs: dueAtMs },
             ...NOT_IN_LOG,
           });
-          link.scheduleFlush();
-        } else if (first.deferred === null) this.#repeatsPublished(link, op, { topic, first });
-        else this.#repeatsDeferred(link, op, first);
+        } else if (first.deferred === null) this.#repeatsPublished(outlet, op, { topic, first });
+        else this.#repeatsDeferred(outlet, op, first);
       },
-      (error: unknown) => this.#failWith(link, op, error),
+      (error: unknown) => this.#fail(outlet, op, error),
     );
   }
 
   #repeatsDeferred(
-    link: WorkerLinkEnd,
+    outlet: Outlet,
     { request }: PublishOp,
     { sequence, publishedAtMs, messageId, deferred }: FirstResult,
   ): void {
     const deferredId = deferred?.id ?? 0;
     const deliverAtMs = deferred?.deliverAtMs ?? 0;
     const place = { sequence, publishedAtMs, messageId };
-    packDeferred(link.writer, { request, duplicate: true, deferredId, deliverAtMs, ...place });
-    link.scheduleFlush();
+    outlet.deferred({ request, duplicate: true, deferredId, deliverAtMs, ...place });
   }
 
   #repeatsPublished(
-    link: WorkerLinkEnd,
+    outlet: Outlet,
     { request }: PublishOp,
     { topic, first }: { topic: Topic; first: FirstResult },
   ): void {
     const { sequence, publishedAtMs, messageId } = first;
-    packPublished(link.writer, {
+    outlet.published({
       ...{ request, duplicate: true, sequence, publishedAtMs, messageId },
       subscribers: topic.subscriptions.size,
       epoch: topic.epoch,
     });
-    link.scheduleFlush();
   }
 
-  #failWith(link: WorkerLinkEnd, op: PublishOp, error: unknown): void {
-    if (error instanceof RequestError) {
-      this.#fail(link, op, error.code, error.message, error.field ?? null);
-    } else {
-      this.#options.onBug(error);
-    }
-  }
-
-  #fail(
-    link: WorkerLinkEnd,
-    op: PublishOp,
-    code: ErrorCode,
-    detail: string,
-    field: string | null = null,
-  ): void {
-    packFailed(link.writer, { request: op.request, session: 0, code, detail, field });
-    link.scheduleFlush();
+  #fail(outlet: Outlet, { request }: PublishOp, error: unknown): void {
+    if (error instanceof RequestError) outlet.failed(failureOf({ request, session: 0 }, error));
+    else this.#options.onBug(error);
   }
 }
 

@@ -18,9 +18,7 @@ import type {
   SubscriptionSave,
   SubscriptionStore,
 } from '../../log/contract/subscription-store.js';
-import type { WorkerLinkEnd } from '../../thread/link.js';
-import { packAcked } from '../../thread/ops/acknowledge.js';
-import { packFailed } from '../../thread/ops/failed.js';
+import type { Outlet } from '../state/outlet.js';
 import type { Tracker } from '../state/tracker.js';
 
 const SAVE_INTERVAL_MS = 250;
@@ -59,7 +57,7 @@ export interface SavesOptions {
 }
 
 interface Answer {
-  link: WorkerLinkEnd;
+  outlet: Outlet;
   request: number;
 }
 
@@ -310,10 +308,9 @@ export class Saves {
       const isLost = durable !== null && lost.has(durable.id);
       const given = (durable ?? ephemeral)?.deadLetters.length ?? 0;
       if (!isLost) tracker.topic.counts.dead_lettered += given - missing.length;
-      for (const { link, request } of answers) {
-        if (isLost) refuse(link, request);
-        else packAcked(link.writer, request);
-        link.scheduleFlush();
+      for (const { outlet, request } of answers) {
+        if (isLost) refuse(outlet, request);
+        else outlet.acked(request);
       }
       if (missing.length > 0 && !isLost) this.#options.onMissing(tracker, missing);
       if (durable === null || tracker.state === 'ended') continue;
@@ -323,9 +320,9 @@ export class Saves {
   }
 }
 
-function refuse(link: WorkerLinkEnd, request: number): void {
+function refuse(outlet: Outlet, request: number): void {
   const detail = 'the subscription was taken over or deleted';
-  packFailed(link.writer, { request, session: 0, code: 'unknown_delivery', detail, field: null });
+  outlet.failed({ request, session: 0, code: 'unknown_delivery', detail, field: null });
 }
 
 /**

@@ -3,12 +3,12 @@
  * topic, one look up of the log at a time is made for them. Who comes while one is under way is looked up
  * after it, since his topic may have been made by then.
  */
-import type { WorkerLinkEnd } from '../../thread/link.js';
 import type { PublishOp } from '../../thread/ops/publish.js';
+import type { Outlet } from '../state/outlet.js';
 import type { Topic } from '../state/topic.js';
 
 export interface WaitingPublish {
-  link: WorkerLinkEnd;
+  outlet: Outlet;
   tenant: string;
   op: PublishOp;
 }

@@ -5,13 +5,12 @@
  */
 import { MinHeap } from '../../core/min-heap.js';
 import { SendTimes } from '../../core/send-times.js';
-import type { WorkerLinkEnd } from '../../thread/link.js';
-import { packJoin, packLeave } from '../../thread/ops/deliver.js';
 import type { Encoding } from '../../thread/ops/encoding.js';
+import type { Outlet } from './outlet.js';
 import type { Subscription } from './subscription.js';
 
 export class Group {
-  readonly link: WorkerLinkEnd;
+  readonly outlet: Outlet;
   readonly topicNo: number;
   readonly encoding: Encoding;
   /** Last sequence packed for the group. */
@@ -25,12 +24,12 @@ export class Group {
   #windows = new MinHeap<Subscription>();
 
   constructor(options: {
-    link: WorkerLinkEnd;
+    outlet: Outlet;
     topicNo: number;
     encoding: Encoding;
     cursor: number;
   }) {
-    this.link = options.link;
+    this.outlet = options.outlet;
     this.topicNo = options.topicNo;
     this.encoding = options.encoding;
     this.cursor = options.cursor;
@@ -50,19 +49,17 @@ export class Group {
     subscription.group = this;
     this.#members.add(subscription);
     this.windowOpened(subscription);
-    packJoin(this.link.writer, {
+    this.outlet.join({
       subscription: subscription.number,
       topicNo: this.topicNo,
       round: subscription.round,
     });
-    this.link.scheduleFlush();
   }
 
   /** Takes it out because the worker wants so: the acceptor is told. Its cursor is the group's. */
   leave(subscription: Subscription): void {
     this.remove(subscription);
-    packLeave(this.link.writer, { subscription: subscription.number, topicNo: this.topicNo });
-    this.link.scheduleFlush();
+    this.outlet.leave({ subscription: subscription.number, topicNo: this.topicNo });
   }
 
   /** Takes it out because the acceptor already has. */

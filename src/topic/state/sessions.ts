@@ -3,14 +3,14 @@
  * that was answered by the log after its session ended, and ends what a session leaves behind. Who has
  * nothing here and asks for nothing is forgotten.
  */
-import type { WorkerLinkEnd } from '../../thread/link.js';
 import type { SubscribeOp, UnsubscribeOp } from '../../thread/ops/subscribe.js';
+import type { Outlet } from './outlet.js';
 import type { Subscription } from './subscription.js';
 import { numberKey } from './topic.js';
 
 /** A subscribe or unsubscribe that is not answered. */
 export interface Ask {
-  readonly link: WorkerLinkEnd;
+  readonly outlet: Outlet;
   readonly tenant: string;
   readonly op: SubscribeOp | UnsubscribeOp;
 }
@@ -42,8 +42,8 @@ export class Sessions {
   }
 
   /** Made at the first subscribe. */
-  entry(link: WorkerLinkEnd, session: number): SessionEntry {
-    const key = numberKey(link, session);
+  entry(outlet: Outlet, session: number): SessionEntry {
+    const key = numberKey(outlet, session);
     const known = this.#entries.get(key);
     if (known !== undefined) return known;
     const entry: SessionEntry = { key, state: 'open', subscriptions: new Set(), asks: null };
@@ -57,13 +57,13 @@ export class Sessions {
     if (this.#entries.get(entry.key) === entry) this.#entries.delete(entry.key);
   }
 
-  end(link: WorkerLinkEnd, session: number): LeftBehind {
-    return this.#end(numberKey(link, session));
+  end(outlet: Outlet, session: number): LeftBehind {
+    return this.#end(numberKey(outlet, session));
   }
 
   /** The acceptor's thread is gone, and all its sessions; nobody waits for answers. */
-  endAll(link: WorkerLinkEnd): Subscription[] {
-    const from = numberKey(link, 0);
+  endAll(outlet: Outlet): Subscription[] {
+    const from = numberKey(outlet, 0);
     const keys = [...this.#entries.keys()].filter((key) => key >= from && key < from + 2 ** 32);
     return keys.flatMap((key) => this.#end(key).subscriptions);
   }

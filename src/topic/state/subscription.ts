@@ -9,10 +9,10 @@
  */
 import { type Entry, Member } from '../../core/cursor-entry.js';
 import type { LogRow } from '../../core/message.js';
-import type { WorkerLinkEnd } from '../../thread/link.js';
 import type { Encoding } from '../../thread/ops/encoding.js';
 import { DeliveryIds } from './delivery-ids.js';
 import type { Group } from './group.js';
+import type { Outlet } from './outlet.js';
 import type { RowsAhead } from './pager.js';
 import type { Topic } from './topic.js';
 import type { Tracker } from './tracker.js';
@@ -37,7 +37,7 @@ export interface Page {
 }
 
 export interface SubscriptionOptions {
-  link: WorkerLinkEnd;
+  outlet: Outlet;
   session: number;
   /** The acceptor's number of it. */
   number: number;
@@ -63,7 +63,7 @@ export interface Judge {
 }
 
 export class Subscription {
-  readonly link: WorkerLinkEnd;
+  readonly outlet: Outlet;
   readonly session: number;
   readonly number: number;
   readonly topic: Topic;
@@ -103,7 +103,7 @@ export class Subscription {
 
   constructor(options: SubscriptionOptions) {
     const { tracker, ack } = options;
-    this.link = options.link;
+    this.outlet = options.outlet;
     this.session = options.session;
     this.#origin = options.origin;
     this.number = options.number;
@@ -129,7 +129,7 @@ export class Subscription {
 
   /** Opaque, for the trace of failures; unique for ever. Made on demand: an idle session needs none. */
   get sessionName(): string {
-    return `${this.#origin}/${this.link.acceptor}/${this.session}`;
+    return `${this.#origin}/${this.outlet.number}/${this.session}`;
   }
 
   /** Last sequence handed towards the socket for the first time. */

@@ -7,13 +7,13 @@ import type { Clock } from '../../core/clock.js';
 import { idTag } from '../../core/id-tag.js';
 import type { LogRow } from '../../core/message.js';
 import type { TopicRecord } from '../../log/contract/message-log.js';
-import type { WorkerLinkEnd } from '../../thread/link.js';
 import type { Encoding } from '../../thread/ops/encoding.js';
 import type { DeliveryCounts } from './delivery-counts.js';
 import { DeliveryIds } from './delivery-ids.js';
 import { Group } from './group.js';
 import type { HotCacheBudget } from './hot-cache.js';
 import { HotCache } from './hot-cache.js';
+import type { Outlet } from './outlet.js';
 import type { Subscription } from './subscription.js';
 import type { Tracker } from './tracker.js';
 
@@ -68,24 +68,24 @@ export class Topic {
   }
 
   /** The group for an acceptor and encoding, made at the head when it is not there. */
-  groupOf(link: WorkerLinkEnd, encoding: Encoding): Group {
-    const known = this.groups.find((g) => g.link === link && g.encoding === encoding);
+  groupOf(outlet: Outlet, encoding: Encoding): Group {
+    const known = this.groups.find((g) => g.outlet === outlet && g.encoding === encoding);
     if (known !== undefined) {
       if (known.size === 0) known.cursor = this.head;
       return known;
     }
-    const group = new Group({ link, topicNo: this.no, encoding, cursor: this.head });
+    const group = new Group({ outlet, topicNo: this.no, encoding, cursor: this.head });
     this.groups.push(group);
     return group;
   }
 
   remember(subscription: Subscription): void {
-    this.subscriptions.set(numberKey(subscription.link, subscription.number), subscription);
+    this.subscriptions.set(numberKey(subscription.outlet, subscription.number), subscription);
   }
 
   /** By the acceptor's number of it; undefined when it is not one of this topic. */
-  subscriptionOf(link: WorkerLinkEnd, number: number): Subscription | undefined {
-    return this.subscriptions.get(numberKey(link, number));
+  subscriptionOf(outlet: Outlet, number: number): Subscription | undefined {
+    return this.subscriptions.get(numberKey(outlet, number));
   }
 
   /** Ends a subscription's place here; the caller tells whoever must be told. */
@@ -93,7 +93,7 @@ export class Topic {
     subscription.group?.leave(subscription);
     subscription.state = 'ended';
     this.atHead.delete(subscription);
-    this.subscriptions.delete(numberKey(subscription.link, subscription.number));
+    this.subscriptions.delete(numberKey(subscription.outlet, subscription.number));
     if (this.subscriptions.size > 0) return;
     this.cache.clear();
     this.ids.clear();
@@ -103,6 +103,6 @@ export class Topic {
 }
 
 /** One number for an acceptor (below 2^21) and its number of a session or subscription (below 2^32). */
-export function numberKey(link: WorkerLinkEnd, number: number): number {
-  return link.acceptor * 2 ** 32 + number;
+export function numberKey(outlet: Outlet, number: number): number {
+  return outlet.number * 2 ** 32 + number;
 }

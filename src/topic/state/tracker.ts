@@ -10,7 +10,7 @@ import type { Ordering } from '../../core/cursor-ledger.js';
 import type { LogRow } from '../../core/message.js';
 import type { RedeliveryRule } from '../../core/redelivery.js';
 import { SendTimes } from '../../core/send-times.js';
-import type { WorkerLinkEnd } from '../../thread/link.js';
+import type { Outlet } from './outlet.js';
 import type { Subscription } from './subscription.js';
 import type { Topic } from './topic.js';
 
@@ -62,7 +62,7 @@ export class Tracker {
   /** Saves of it that were answered. */
   saves = 0;
   /** Verdicts whose answers wait for the save that contains them. */
-  answers: { link: WorkerLinkEnd; request: number }[] = [];
+  answers: { outlet: Outlet; request: number }[] = [];
   readonly #sendTimes = new SendTimes();
 
   constructor(options: TrackerOptions) {

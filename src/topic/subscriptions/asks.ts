@@ -19,7 +19,7 @@ export class Asks {
   }
 
   take(ask: Ask): void {
-    const entry = this.#options.sessions.entry(ask.link, ask.op.session);
+    const entry = this.#options.sessions.entry(ask.outlet, ask.op.session);
     const before = entry.asks?.get(ask.op.topic);
     if (before === undefined) this.#begin(entry, ask);
     else before.push(ask);

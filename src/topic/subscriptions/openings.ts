@@ -6,14 +6,13 @@ import type { Clock } from '../../core/clock.js';
 import { RequestError } from '../../core/errors.js';
 import type { Limits } from '../../core/limits.js';
 import type { MessageLog, TopicRecord } from '../../log/contract/message-log.js';
-import type { WorkerLinkEnd } from '../../thread/link.js';
 import type { SubscribeOp, SubscribeOptions } from '../../thread/ops/subscribe.js';
-import { packSubscribed } from '../../thread/ops/subscribe.js';
 import type { Commits } from '../delivery/commits.js';
 import type { Delivery } from '../delivery/delivery.js';
 import type { FoldedReads } from '../log/folded-reads.js';
 import type { PublishUnderWay } from '../log/publishes.js';
 import type { Turns } from '../log/turns.js';
+import type { Outlet } from '../state/outlet.js';
 import type { SessionEntry } from '../state/sessions.js';
 import { Subscription } from '../state/subscription.js';
 import type { Topic } from '../state/topic.js';
@@ -41,7 +40,7 @@ export interface OpeningsOptions {
 
 /** A subscribe as it came. */
 interface Request {
-  link: WorkerLinkEnd;
+  outlet: Outlet;
   tenant: string;
   op: SubscribeOp;
 }
@@ -62,7 +61,7 @@ export class Openings {
   }
 
   /** Opens it and tells the session; rejects with RequestError, or with a bug. */
-  async open(entry: SessionEntry, { link, tenant, op }: Request): Promise<void> {
+  async open(entry: SessionEntry, { outlet, tenant, op }: Request): Promise<void> {
     const topic = await this.#findOrCreate(tenant, op, entry);
     checkOpen(entry);
     const record = await this.#options.heads.read(topic.id);
@@ -73,8 +72,8 @@ export class Openings {
     const opening = { topic, record, op, entry };
     this.#checkWanted(opening);
     this.#options.commits.headSeen(topic, record.lastSequence);
-    if (op.options.name === null) await this.#openEphemeral(link, opening);
-    else await this.#openNamed(link, op.options.name, opening);
+    if (op.options.name === null) await this.#openEphemeral(outlet, opening);
+    else await this.#openNamed(outlet, op.options.name, opening);
   }
 
   /** Throws when its session has ended meanwhile, or its topic has gone. */
@@ -83,7 +82,7 @@ export class Openings {
     if (this.#options.topics.byNo(topic.no) !== topic) throw topicNotFound();
   }
 
-  async #openEphemeral(link: WorkerLinkEnd, opening: Opening): Promise<void> {
+  async #openEphemeral(outlet: Outlet, opening: Opening): Promise<void> {
     const { topic, op } = opening;
     const answer =
       op.options.start.from === 'time'
@@ -103,13 +102,13 @@ export class Openings {
             random: clock.random,
             ackFloor: answer.cursor,
           });
-    this.#attach(link, opening, tracker, answer);
+    this.#attach(outlet, opening, tracker, answer);
   }
 
   /** One that somebody has open needs nothing of the log. */
-  #openNamed(link: WorkerLinkEnd, name: string, opening: Opening): Promise<void> {
+  #openNamed(outlet: Outlet, name: string, opening: Opening): Promise<void> {
     const isHeld = this.#options.delivery.durables.held(opening.topic.id, name) !== undefined;
-    const open = (): Promise<void> => this.#openDurable(link, name, opening);
+    const open = (): Promise<void> => this.#openDurable(outlet, name, opening);
     return isHeld ? open() : this.#inTurn(opening, open);
   }
 
@@ -122,7 +121,7 @@ export class Openings {
   }
 
   /** `start` and the settings count when it is made; later it goes on from its cursor. */
-  async #openDurable(link: WorkerLinkEnd, name: string, opening: Opening): Promise<void> {
+  async #openDurable(outlet: Outlet, name: string, opening: Opening): Promise<void> {
     const { log } = this.#options;
     const { durables } = this.#options.delivery;
     const { topic, op, record } = opening;
@@ -145,7 +144,7 @@ export class Openings {
         const detail = 'a session has this subscription to itself; "exclusive" takes it over';
         throw new RequestError('subscription_in_use', detail, 'subscription');
       }
-      this.#attach(link, opening, tracker, initial ?? goOn(tracker, opening));
+      this.#attach(outlet, opening, tracker, initial ?? goOn(tracker, opening));
     });
   }
 
@@ -154,7 +153,7 @@ export class Openings {
   }
 
   #attach(
-    link: WorkerLinkEnd,
+    outlet: Outlet,
     { topic, record, op, entry }: Opening,
     tracker: Tracker | null,
     answer: StartAnswer,
@@ -162,7 +161,7 @@ export class Openings {
     const { limits, origin } = this.#options;
     const { attachments } = this.#options.delivery;
     const subscription = new Subscription({
-      link,
+      outlet,
       session: op.session,
       number: op.subscription,
       topic,
@@ -257,8 +256,8 @@ export function tellSubscribed(
   answer: StartAnswer,
   head = subscription.topic.head,
 ): void {
-  const { link, topic, number } = subscription;
-  packSubscribed(link.writer, {
+  const { outlet, topic, number } = subscription;
+  outlet.subscribed({
     request,
     subscription: number,
     topicNo: topic.no,
@@ -269,7 +268,6 @@ export function tellSubscribed(
     recovered: answer.recovered,
     gap: answer.gap,
   });
-  link.scheduleFlush();
 }
 
 function checkOpen(entry: SessionEntry): void {

@@ -4,15 +4,14 @@
  */
 import { RequestError } from '../../core/errors.js';
 import type { TopicRecord } from '../../log/contract/message-log.js';
-import type { WorkerLinkEnd } from '../../thread/link.js';
-import { packFailed } from '../../thread/ops/failed.js';
+import { failureOf } from '../../thread/ops/failed.js';
 import type { SessionEndedOp } from '../../thread/ops/subscribe.js';
 import {
-  packUnsubscribed,
   UNSUBSCRIBED_ASKED,
   UNSUBSCRIBED_TAKEN_OVER,
   UNSUBSCRIBED_TOPIC_DELETED,
 } from '../../thread/ops/subscribe.js';
+import type { Outlet } from '../state/outlet.js';
 import type { Ask, SessionEntry, Sessions } from '../state/sessions.js';
 import type { Subscription } from '../state/subscription.js';
 import type { Topic } from '../state/topic.js';
@@ -54,20 +53,20 @@ export class Subscribing {
   }
 
   /** From SESSION_ENDED. What it asked for is not begun any more. */
-  sessionEnded(link: WorkerLinkEnd, { session, abrupt }: SessionEndedOp): void {
-    const { subscriptions, asks } = this.#options.sessions.end(link, session);
+  sessionEnded(outlet: Outlet, { session, abrupt }: SessionEndedOp): void {
+    const { subscriptions, asks } = this.#options.sessions.end(outlet, session);
     for (const one of subscriptions) {
       this.#options.delivery.attachments.detach(one, abrupt ? 'abrupt' : 'clean');
     }
-    for (const { op } of asks) this.#fail(link, op, sessionGone());
+    for (const { op } of asks) this.#fail(outlet, op, sessionGone());
   }
 
   /** The acceptor's thread is gone. */
-  linkClosed(link: WorkerLinkEnd): void {
+  outletClosed(outlet: Outlet): void {
     const { sessions } = this.#options;
     const { attachments, feeder } = this.#options.delivery;
-    for (const ended of sessions.endAll(link)) attachments.detach(ended, 'clean');
-    feeder.linkClosed(link);
+    for (const ended of sessions.endAll(outlet)) attachments.detach(ended, 'clean');
+    feeder.outletClosed(outlet);
   }
 
   /** The topic was deleted, here or elsewhere: its subscriptions are told and end. */
@@ -112,17 +111,17 @@ export class Subscribing {
 
   /** Null: it is answered. */
   #handle(entry: SessionEntry, ask: Ask): Promise<void> | null {
-    const { link, tenant, op } = ask;
+    const { outlet, tenant, op } = ask;
     const topic = this.#options.topics.known(tenant, op.topic);
-    const known = topic?.subscriptionOf(link, op.subscription);
+    const known = topic?.subscriptionOf(outlet, op.subscription);
     if ('options' in op) {
       if (known === undefined) {
-        const opened = this.openings.open(entry, { link, tenant, op });
-        return opened.catch((error: unknown) => this.#fail(link, op, error));
+        const opened = this.openings.open(entry, { outlet, tenant, op });
+        return opened.catch((error: unknown) => this.#fail(outlet, op, error));
       }
       tellSubscribed(known, op.request, { cursor: 0, recovered: null, gap: null });
     } else if (known === undefined) {
-      this.#fail(link, op, new RequestError('not_subscribed', 'not subscribed', 'topic'));
+      this.#fail(outlet, op, new RequestError('not_subscribed', 'not subscribed', 'topic'));
     } else {
       this.#end(known, 'clean', { request: op.request, reason: UNSUBSCRIBED_ASKED });
     }
@@ -135,29 +134,21 @@ export class Subscribing {
     end: 'clean' | 'abrupt',
     told: { request: number; reason: number },
   ): void {
-    const { link, session, number, topic } = subscription;
+    const { outlet, session, number, topic } = subscription;
     const { sessions } = this.#options;
     const { attachments } = this.#options.delivery;
-    const entry = sessions.entry(link, session);
+    const entry = sessions.entry(outlet, session);
     entry.subscriptions.delete(subscription);
     sessions.forgetIdle(entry);
     attachments.detach(subscription, end);
-    packUnsubscribed(link.writer, { ...told, subscription: number, topicNo: topic.no });
-    link.scheduleFlush();
+    outlet.unsubscribed({ ...told, subscription: number, topicNo: topic.no });
   }
 
-  #fail(link: WorkerLinkEnd, op: { request: number; session: number }, error: unknown): void {
+  #fail(outlet: Outlet, op: { request: number; session: number }, error: unknown): void {
     if (!(error instanceof RequestError)) {
       this.#options.onBug(error);
       return;
     }
-    packFailed(link.writer, {
-      request: op.request,
-      session: op.session,
-      code: error.code,
-      detail: error.message,
-      field: error.field ?? null,
-    });
-    link.scheduleFlush();
+    outlet.failed(failureOf(op, error));
   }
 }

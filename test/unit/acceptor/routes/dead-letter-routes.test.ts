@@ -35,7 +35,7 @@ async function rig(onCall: (worker: number, call: CallOp) => void) {
     const { port1, port2 } = new MessageChannel();
     workers.connect({ worker, generation: 1, port: port1 });
     return new WorkerLinkEnd({
-      ...{ port: port2, acceptor: 0, limits },
+      ...{ port: port2, limits },
       onOp: (_op, reader) => onCall(worker, readCall(reader)),
       onTurn: () => undefined,
     });

@@ -41,7 +41,7 @@ function rig() {
   const { port1, port2 } = new MessageChannel();
   workers.connect({ worker: 0, generation: 1, port: port1 });
   const worker = new WorkerLinkEnd({
-    ...{ port: port2, acceptor: 0, limits: DEFAULT_LIMITS },
+    ...{ port: port2, limits: DEFAULT_LIMITS },
     onOp: () => undefined,
     onTurn: () => undefined,
   });

@@ -5,9 +5,10 @@ import { systemClock } from '../../../../src/core/clock.js';
 import { RequestError } from '../../../../src/core/errors.js';
 import { DEFAULT_LIMITS } from '../../../../src/core/limits.js';
 import type { SubscriptionStore } from '../../../../src/log/contract/subscription-store.js';
-import { type LinkPort, WorkerLinkEnd } from '../../../../src/thread/link.js';
+import type { LinkPort } from '../../../../src/thread/link.js';
 import { ENCODING_JSON } from '../../../../src/thread/ops/encoding.js';
 import { buildDelivery, type Delivery } from '../../../../src/topic/delivery/delivery.js';
+import { LocalOutlet } from '../../../../src/topic/delivery/local-outlet.js';
 import { newDeliveryCounts } from '../../../../src/topic/state/delivery-counts.js';
 import { HotCacheBudget } from '../../../../src/topic/state/hot-cache.js';
 import type { SessionEntry } from '../../../../src/topic/state/sessions.js';
@@ -24,10 +25,10 @@ const { log } = open;
 t.teardown(() => log.close());
 
 const nobody = { on: () => nobody, postMessage: () => undefined, close: () => undefined };
-const link = new WorkerLinkEnd({
+const outlet = new LocalOutlet({
   port: nobody as unknown as LinkPort,
   ...{ acceptor: 0, limits: DEFAULT_LIMITS },
-  ...{ onOp: () => undefined, onTurn: () => undefined },
+  handler: { handle: () => undefined, endTurn: () => undefined },
 });
 
 /** A topic of `count` messages, and what brings them to its sessions. */
@@ -60,7 +61,7 @@ async function topicOf(
 function join({ attachments }: Delivery, tracker: Tracker, number: number): Subscription {
   const { topic } = tracker;
   const subscription = new Subscription({
-    ...{ link, session: number, number, topic, encoding: ENCODING_JSON, tracker, origin: 's' },
+    ...{ outlet, session: number, number, topic, encoding: ENCODING_JSON, tracker, origin: 's' },
     ...{ ack: 'explicit', maxInFlight: null, inFlightMaxDefault: inFlightMax },
     delivered: tracker.cursor.delivered,
   });

@@ -1,0 +1,43 @@
+/**
+ * Where what a worker has for sessions goes: to the acceptor that holds their sockets. One outlet for each,
+ * as topic code sees it; what carries the operations, and how they are packed, it does not know. They arrive
+ * in the order of the calls, and nothing waits for them here.
+ */
+import type { ReplyOp } from '../../thread/ops/call.js';
+import type { DeliverGroupOp, DeliverOp, JoinOp, LeaveOp } from '../../thread/ops/deliver.js';
+import type { FailedOp } from '../../thread/ops/failed.js';
+import type { GapOp } from '../../thread/ops/gap.js';
+import type { GiveOp, ProbeOp } from '../../thread/ops/give.js';
+import type { DeferredOp, PublishedOp } from '../../thread/ops/publish.js';
+import type { CaughtUpOp, SubscribedOp, UnsubscribedOp } from '../../thread/ops/subscribe.js';
+
+export interface Outlet {
+  /** Below 2^21; no other that is open has it. With it the numbers that the acceptor gives are unique. */
+  readonly number: number;
+
+  /** Whether messages may be handed over, by the next three, which use it up; one page may overdraw it. */
+  readonly hasCredit: boolean;
+  deliver(op: DeliverOp): void;
+  deliverGroup(op: DeliverGroupOp): void;
+  give(op: GiveOp): void;
+  /** So many bytes reached their sockets; true when this ended a time without credit. */
+  creditReturned(bytes: number): boolean;
+
+  join(op: JoinOp): void;
+  leave(op: LeaveOp): void;
+  probe(op: ProbeOp): void;
+
+  published(op: PublishedOp): void;
+  deferred(op: DeferredOp): void;
+  acked(request: number): void;
+  /** So many acknowledgements were handled: that many more may come. */
+  acksHandled(acks: number): void;
+  reply(op: ReplyOp): void;
+  /** The answer to any request that did not succeed; see failureOf. */
+  failed(op: FailedOp): void;
+
+  subscribed(op: SubscribedOp): void;
+  unsubscribed(op: UnsubscribedOp): void;
+  caughtUp(op: CaughtUpOp): void;
+  gap(op: GapOp): void;
+}
