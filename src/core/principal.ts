@@ -2,7 +2,7 @@
  * Who asks: every HTTP exchange, WebSocket session and stream has one. It alone makes keys out of the names
  * that come from outside, so what is asked for is always of its tenant.
  */
-import { asTenant, type Tenant, type TopicKey, topicKey } from './topic-key.js';
+import { asTenant, type Tenant, type TopicKey, topicKey, type Within } from './topic-key.js';
 
 export const SCOPES = ['publish', 'subscribe', 'manage', 'operate'] as const;
 export type Scope = (typeof SCOPES)[number];
@@ -29,6 +29,11 @@ export class Principal {
     const key = topicKey(this.tenant, name);
     this.#keys.set(name, key);
     return key;
+  }
+
+  /** Its tenant's topic of this name; null: all of its tenant. */
+  within(name: string | null): Within {
+    return name === null ? this.tenant : this.keyOf(name);
   }
 }
 

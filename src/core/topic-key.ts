@@ -38,8 +38,13 @@ export function topicNameOf(key: TopicKey): string {
   return key.slice(key.indexOf(SEPARATOR) + 1);
 }
 
-/** The topic's name; null: all topics of the tenant are meant. */
+/** The one topic that is meant; null: all of the tenant. */
+export function keyWithin(within: Within): TopicKey | null {
+  return within.includes(SEPARATOR) ? (within as TopicKey) : null;
+}
+
+/** Its name; null: all topics of the tenant are meant. */
 export function topicNameWithin(within: Within): string | null {
-  const end = within.indexOf(SEPARATOR);
-  return end < 0 ? null : within.slice(end + 1);
+  const key = keyWithin(within);
+  return key === null ? null : topicNameOf(key);
 }

@@ -42,7 +42,6 @@ import type { Topics } from './state/topics.js';
 import type { Subscribing } from './subscriptions/subscribing.js';
 
 export interface OperationsOptions {
-  tenant: string;
   log: MessageLog<PublishUnderWay>;
   topics: Topics;
   publishes: Publishes;
@@ -64,10 +63,10 @@ export class Operations {
   }
 
   handle(outlet: Outlet, op: number, reader: PackReader): void {
-    const { tenant, publishes, subscribing, verdicts, delivery } = this.#options;
+    const { publishes, subscribing, verdicts, delivery } = this.#options;
     switch (op) {
       case OP_PUBLISH:
-        publishes.take(outlet, tenant, readPublish(reader));
+        publishes.take(outlet, readPublish(reader));
         return;
       case OP_ACK:
         this.#acksHandled++;
@@ -93,10 +92,10 @@ export class Operations {
         this.#left(outlet, readLeft(reader));
         return;
       case OP_SUBSCRIBE:
-        subscribing.ask({ outlet, tenant, op: readSubscribe(reader) });
+        subscribing.ask({ outlet, op: readSubscribe(reader) });
         return;
       case OP_UNSUBSCRIBE:
-        subscribing.ask({ outlet, tenant, op: readUnsubscribe(reader) });
+        subscribing.ask({ outlet, op: readUnsubscribe(reader) });
         return;
       case OP_SESSION_ENDED:
         subscribing.sessionEnded(outlet, readSessionEnded(reader));

@@ -9,6 +9,7 @@ import { systemClock } from '../core/clock.js';
 import { DatabaseClock } from '../core/database-clock.js';
 import { SharedCount } from '../core/shared-count.js';
 import { SteadyClock } from '../core/steady-clock.js';
+import type { TopicKey } from '../core/topic-key.js';
 import { ColdReader } from '../log/contract/cold-reader.js';
 import { LogConfigurationError } from '../log/contract/log-configuration-error.js';
 import type { LogSink, MessageLog } from '../log/contract/message-log.js';
@@ -95,8 +96,8 @@ function nonce(): string {
   return `${systemClock.now().toString(36)}${chance.padStart(4, '0')}`;
 }
 
-function owns(tenant: string, topic: string): boolean {
-  return placement.workerOf(tenant, topic) === start.index;
+function owns(key: TopicKey): boolean {
+  return placement.workerOf(key) === start.index;
 }
 
 function openLog(sink: LogSink<PublishUnderWay>): MessageLog<PublishUnderWay> {

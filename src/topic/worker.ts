@@ -8,6 +8,7 @@ import type { Clock } from '../core/clock.js';
 import type { ErrorCode } from '../core/errors.js';
 import { RequestError } from '../core/errors.js';
 import type { LogRow } from '../core/message.js';
+import type { TopicKey } from '../core/topic-key.js';
 import { BrowseCalls } from '../log/contract/browse-calls.js';
 import type {
   FirstResult,
@@ -42,9 +43,6 @@ import type { Topic } from './state/topic.js';
 import { Topics } from './state/topics.js';
 import { Subscribing } from './subscriptions/subscribing.js';
 
-/** The one tenant of this version; API keys will name others. */
-const TENANT = 'default';
-
 const LOST_REASONS = {
   taken_over: UNSUBSCRIBED_TAKEN_OVER,
   deleted: UNSUBSCRIBED_DELETED,
@@ -56,7 +54,7 @@ export interface WorkerOptions {
   /** Names this run of this worker among all: session names in traces begin with it. */
   origin: string;
   /** Whether this worker has the topic. */
-  owns: (tenant: string, topic: string) => boolean;
+  owns: (key: TopicKey) => boolean;
   /** Makes the log around the worker's sink. */
   openLog: (sink: LogSink<PublishUnderWay>) => MessageLog<PublishUnderWay>;
   /** Pages for catch-up; null: by the log itself. */
@@ -97,11 +95,11 @@ export class Worker implements LogSink<PublishUnderWay> {
     const log = options.openLog(this);
     this.#log = log;
     const heads = new FoldedReads((ids: readonly number[]) => log.heads(ids));
-    const names = new FoldedReads((of: readonly string[]) => log.findTopics(TENANT, of));
+    const records = new FoldedReads((keys: readonly TopicKey[]) => log.findTopics(keys));
     const published = new Rate(clock);
     this.#budget = new HotCacheBudget(config.limits.hotCacheBytesMax);
     this.#topics = new Topics({
-      find: (_tenant, name) => names.read(name),
+      find: (key) => records.read(key),
       epochOf: (topicId) => log.epochOf(topicId),
       budget: this.#budget,
       clock,
@@ -144,7 +142,6 @@ export class Worker implements LogSink<PublishUnderWay> {
       onBug,
     });
     this.#operations = new Operations({
-      tenant: TENANT,
       log,
       topics: this.#topics,
       publishes: this.#publishes,
@@ -174,14 +171,13 @@ export class Worker implements LogSink<PublishUnderWay> {
   }
 
   #subscriptionMethods(): SubscriptionCalls['methods'] {
-    const { clock, owns } = this.#options;
+    const { clock } = this.#options;
     return new SubscriptionCalls({
       log: this.#log,
       topics: this.#topics,
       delivery: this.#delivery,
       subscribing: this.#subscribing,
       clock,
-      owns,
     }).methods;
   }
 
@@ -290,7 +286,7 @@ export class Worker implements LogSink<PublishUnderWay> {
 
   #resync(topic: Topic, record: TopicRecord | undefined, common: number | null): void {
     // Its id may have gone to another topic: a restored log gives ids again.
-    if (record?.name === topic.name) this.#subscribing.epochChanged(topic, record, common);
+    if (record?.key === topic.key) this.#subscribing.epochChanged(topic, record, common);
     else this.#subscribing.topicGone(topic);
   }
 }

@@ -1,5 +1,6 @@
 // Goal: the log and the subscription store keep their contracts whatever the defaults of the database and
 // the role are; the functions bring along what their bodies rely on.
+
 import pg from 'pg';
 import t from 'tap';
 import { openConnection, openPool } from '../../src/log/postgres/session/log-connection.js';
@@ -8,6 +9,7 @@ import { migrate } from '../../src/log/postgres/upkeep/migrations.js';
 import { eventually } from '../support/eventually.js';
 import { startPostgres } from '../support/postgres.js';
 import { openPostgresLog } from '../support/postgres-log.js';
+import { keyOf } from '../support/tenants.js';
 import { suite } from './message-log.js';
 import { storeSuite } from './subscription-store.js';
 
@@ -126,7 +128,7 @@ t.test('the subscription store', (t) =>
 
 t.test('conduit.publish in the session of an application', async (t) => {
   const { log } = await open();
-  await log.createTopic('default', 'app.topic', null);
+  await log.createTopic(keyOf('app.topic'), null);
   const app = new pg.Client({ connectionString: url });
   await app.connect();
   // More brackets than are let through unseen, some in strings: the regular expressions have to work.

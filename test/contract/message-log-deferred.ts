@@ -1,9 +1,12 @@
 /** The contract suite's part on what waits to be appended. */
+
 import type { Publication } from '../../src/core/message.js';
+import { topicNameOf } from '../../src/core/topic-key.js';
 import type { DeferOutcome, DeferredRecord } from '../../src/log/contract/message-log.js';
 import { eventually } from '../support/eventually.js';
+import { NOBODY, TENANT } from '../support/tenants.js';
 import type { OpenLog, Parts } from './message-log.js';
-import { newTopic, put, rangeOf, TENANT, text } from './message-log.js';
+import { newTopic, put, rangeOf, text } from './message-log.js';
 import { TestAppend } from './recording-sink.js';
 
 const HOUR_MS = 3_600_000;
@@ -40,17 +43,17 @@ export const DEFERRED: Parts = {
     const one = await defer(open, topic.id, '{"a":1}', { delayMs: HOUR_MS });
     const at = Date.now() + 2 * HOUR_MS;
     const two = await defer(open, topic.id, '22', { deliverAtMs: at });
-    t.match(one, { topic: topic.name, bytes: 7 });
+    t.match(one, { topic: topicNameOf(topic.key), bytes: 7 });
     t.ok(Math.abs(one.deliverAtMs - one.createdAtMs - HOUR_MS) < 1_000);
     t.equal(two.deliverAtMs, at);
     const list = (after: number, limit: number): Promise<DeferredRecord[]> =>
-      log.listDeferred(TENANT, { topic: topic.name, after, limit });
+      log.listDeferred(topic.key, { after, limit });
     t.same(await list(0, 10), [one, two]);
     t.same(await list(0, 1), [one]);
     t.same(await list(one.id, 10), [two]);
-    t.same(await log.listDeferred('nobody', { topic: null, after: 0, limit: 10 }), []);
+    t.same(await log.listDeferred(NOBODY.tenant, { after: 0, limit: 10 }), []);
     t.ok((await log.totals(TENANT)).deferred >= 2);
-    t.equal(await log.cancelDeferred('nobody', one.id), 'unknown');
+    t.equal(await log.cancelDeferred(NOBODY.tenant, one.id), 'unknown');
     t.equal(await log.cancelDeferred(TENANT, one.id), 'cancelled');
     t.equal(await log.cancelDeferred(TENANT, one.id), 'unknown');
     t.equal(await log.cancelDeferred(TENANT, 987_654_321), 'unknown');
@@ -88,8 +91,8 @@ export const DEFERRED: Parts = {
     t.ok((rows[1]?.publishedAtMs ?? 0) >= at, 'not before its time');
     t.equal(await log.cancelDeferred(TENANT, first.id), 'released');
     t.equal(await log.cancelDeferred(TENANT, second.id), 'released');
-    t.equal(await log.cancelDeferred('nobody', second.id), 'unknown');
-    t.same(await log.listDeferred(TENANT, { topic: topic.name, after: 0, limit: 10 }), []);
+    t.equal(await log.cancelDeferred(NOBODY.tenant, second.id), 'unknown');
+    t.same(await log.listDeferred(topic.key, { after: 0, limit: 10 }), []);
     const [next] = await put(open, new TestAppend(topic.id, { payload: text('4') }));
     t.match(next, { kind: 'committed', sequence: 5 });
   },
@@ -130,7 +133,7 @@ export const DEFERRED: Parts = {
     const now = new TestAppend(topic.id, { payload: text('{"a":1,"b":2}'), dedupeKey: 'k' });
     const [outcome] = await put(open, now);
     t.match(outcome, { kind: 'duplicate', first: { sequence: 0, deferred } }, 'published at once');
-    t.equal((await log.listDeferred(TENANT, { topic: topic.name, after: 0, limit: 9 })).length, 1);
+    t.equal((await log.listDeferred(topic.key, { after: 0, limit: 9 })).length, 1);
     const elsewhere = await newTopic(log);
     t.match(await ask(open, elsewhere.id, '3', { delayMs: HOUR_MS, dedupeKey: 'k' }), {
       first: null,
@@ -195,10 +198,10 @@ export const DEFERRED: Parts = {
     const { log, sink } = open;
     const topic = await newTopic(log);
     await defer(open, topic.id, '1', { delayMs: 200 });
-    await log.deleteTopic(TENANT, topic.name);
-    t.same(await log.listDeferred(TENANT, { topic: topic.name, after: 0, limit: 10 }), []);
+    await log.deleteTopic(topic.key);
+    t.same(await log.listDeferred(topic.key, { after: 0, limit: 10 }), []);
     await t.rejects(defer(open, topic.id, '2', { delayMs: 100 }), { code: 'topic_not_found' });
-    await log.createTopic(TENANT, topic.name, null);
+    await log.createTopic(topic.key, null);
     const marker = await newTopic(log);
     await defer(open, marker.id, '1', { delayMs: 300 });
     await eventually(() => sink.releases.has(marker.id));

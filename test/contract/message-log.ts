@@ -3,10 +3,12 @@
  * postgres-log.test.ts). Topics have names of their own, so a variant may keep one database for
  * all.
  */
+
 import type { Test } from 'tap';
 import type { Limits } from '../../src/core/limits.js';
 import type { MessageLog, ReadRange, TopicRecord } from '../../src/log/contract/message-log.js';
 import { eventually } from '../support/eventually.js';
+import { keyOf } from '../support/tenants.js';
 import { DEFERRED } from './message-log-deferred.js';
 import { TOPICS } from './message-log-topics.js';
 import type { Outcome, RecordingSink } from './recording-sink.js';
@@ -23,13 +25,11 @@ export type Factory = (limits?: Partial<Limits>) => Promise<OpenLog>;
 /** Sentences of behaviour, each with its test. */
 export type Parts = Record<string, (t: Test, open: OpenLog, factory: Factory) => Promise<void>>;
 
-export const TENANT = 'default';
-
 let made = 0;
 
 /** A new topic under a name of its own. */
 export async function newTopic(log: MessageLog<TestAppend>): Promise<TopicRecord> {
-  const { topic } = await log.createTopic(TENANT, `contract.${process.pid}.${++made}`, null);
+  const { topic } = await log.createTopic(keyOf(`contract.${process.pid}.${++made}`), null);
   return topic;
 }
 

@@ -1,5 +1,6 @@
 // Goal: the subscription store in PostgreSQL keeps the contract; upkeep leaves nothing of what was
 // deleted, no failure older than 72 hours, and gives back what a dead node's session had.
+
 import pg from 'pg';
 import t from 'tap';
 import { systemClock } from '../../src/core/clock.js';
@@ -15,7 +16,8 @@ import {
 } from '../../src/log/postgres/upkeep/subscription-purge.js';
 import { startPostgres } from '../support/postgres.js';
 import { openPostgresLog } from '../support/postgres-log.js';
-import { put, TENANT, text } from './message-log.js';
+import { TENANT } from '../support/tenants.js';
+import { put, text } from './message-log.js';
 import { TestAppend } from './recording-sink.js';
 import type { OpenStore } from './subscription-store.js';
 import {
@@ -135,7 +137,7 @@ t.test('upkeep deletes what deleted topics and subscriptions left, and old failu
     const ephemeral = { topicId, session: 's', deadLetters: [givenUp(2)] };
     await store.store.saveEphemeral({ ...ephemeral, failures: [], settledDeliveries: [] });
   }
-  await store.log.deleteTopic(TENANT, dead.name);
+  await store.log.deleteTopic(dead.key);
   await client.query('DELETE FROM conduit.subscriptions WHERE id = $1', [orphan.id]);
   t.ok((await purgeOrphans(client, systemClock)) >= 6);
   t.ok((await forgetFailures(client, systemClock)) >= 3);
@@ -166,7 +168,7 @@ t.test(
       const later = { tenant: TENANT, topicId: topic.id, publication, deliverAtMs: 0 };
       await store.log.defer({ ...later, delayMs: 24 * HOUR_MS });
     }
-    for (const topic of [old, fresh]) await store.log.deleteTopic(TENANT, topic.name);
+    for (const topic of [old, fresh]) await store.log.deleteTopic(topic.key);
     const hours = [TOMBSTONE_HOURS + 0.1, old.id];
     await client.query(
       `UPDATE conduit.topics SET deleted_at = clock_timestamp() - $1 * interval '1 hour' WHERE id = $2`,
@@ -184,7 +186,7 @@ t.test(
     t.same(await left(living.id), [1, 1, 1, 1]);
     const [late] = await put(store, new TestAppend(old.id, { payload: text('late') }));
     t.match(late, { kind: 'failed', code: 'topic_not_found' });
-    t.ok((await store.log.createTopic(TENANT, old.name, null)).topic.id > living.id);
+    t.ok((await store.log.createTopic(old.key, null)).topic.id > living.id);
   },
 );
 
@@ -197,7 +199,7 @@ t.test('a dead letter whose session died with its node is one again after its ti
   const save = { topicId: topic.id, session: 'n1/9', deadLetters, ...nothing };
   await store.store.saveEphemeral(save);
   const ids = (await lettersOf(store, filterOf(topic))).map(({ id }) => id);
-  await store.store.redrive(ids);
+  await store.store.redrive(TENANT, ids);
   await client.query(
     `UPDATE conduit.dead_letters SET redriven_at = redriven_at - $1 * interval '1 hour' WHERE id = $2`,
     [GIVEN_HOURS + 0.1, ids[0]],
@@ -213,7 +215,7 @@ t.test('one that a living session has had for days goes when it is acknowledged'
   const of = { topicId: topic.id, session: 'n1/10', failures: [] };
   await store.store.saveEphemeral({ ...of, deadLetters: [givenUp(1)], settledDeliveries: [] });
   const ids = (await lettersOf(store, filterOf(topic))).map(({ id }) => id);
-  await store.store.redrive(ids);
+  await store.store.redrive(TENANT, ids);
   // Eight attempts of the longest ack wait, each extended twice.
   await client.query(
     `UPDATE conduit.dead_letters SET redriven_at = redriven_at - interval '24 hours' WHERE id = $1`,

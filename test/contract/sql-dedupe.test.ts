@@ -1,17 +1,20 @@
 // Goal: conduit.publish takes json, jsonb and text without a word about which; its dedupe keys hold from the
 // commit on, against HTTP publishes and other transactions, and nobody waits for a transaction for long.
+
 import { cp, mkdtemp, readdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import pg from 'pg';
 import t, { type Test } from 'tap';
+import { topicNameOf } from '../../src/core/topic-key.js';
 import { fingerprint } from '../../src/log/contract/fingerprint.js';
 import { migrate } from '../../src/log/postgres/upkeep/migrations.js';
 import { eventually } from '../support/eventually.js';
 import { PACKAGE_FOLDER } from '../support/node.js';
 import { startPostgres } from '../support/postgres.js';
 import { openPostgresLog } from '../support/postgres-log.js';
-import { newTopic, put, rangeOf, TENANT, text } from './message-log.js';
+import { TENANT } from '../support/tenants.js';
+import { newTopic, put, rangeOf, text } from './message-log.js';
 import { TestAppend } from './recording-sink.js';
 
 const HOUR_MS = 3_600_000;
@@ -49,7 +52,7 @@ async function bodies(topicId: number, count: number): Promise<string[]> {
 
 t.test('takes json, jsonb, text, and what has no type yet', async (t) => {
   const topic = await newTopic(log);
-  const { name } = topic;
+  const name = topicNameOf(topic.key);
   const calls: [string, string][] = [
     [`conduit.publish('${name}', '{"n": 1}')`, '{"n": 1}'],
     [`conduit.publish('${name}', '{"n": 2}'::json)`, '{"n": 2}'],
@@ -85,7 +88,7 @@ t.test('the fingerprint is that of the other ways into the log', async (t) => {
 
 t.test('a repeat gets the first id, another message an error', async (t) => {
   const topic = await newTopic(log);
-  const { name } = topic;
+  const name = topicNameOf(topic.key);
   await one.query('BEGIN');
   const id = await publish(one, name, `'{"a":1,"b":2}', dedupe_key => 'k', headers => '{"h":"v"}'`);
   const repeat = `'{"b":2, "a":1.0}'::jsonb, dedupe_key => 'k', headers => '{"h":"v"}'`;
@@ -108,18 +111,18 @@ t.test('a repeat gets the first id, another message an error', async (t) => {
 t.test('after an HTTP publish under the key nothing is left to be published', async (t) => {
   const topic = await newTopic(log);
   await put(open, new TestAppend(topic.id, { payload: text('{"n":1}'), dedupeKey: 'k' }));
-  t.equal(await publish(one, topic.name, `'{ "n": 1 }', dedupe_key => 'k'`), null);
-  const mismatch = publish(one, topic.name, `'{"n":2}', dedupe_key => 'k'`);
+  t.equal(await publish(one, topicNameOf(topic.key), `'{ "n": 1 }', dedupe_key => 'k'`), null);
+  const mismatch = publish(one, topicNameOf(topic.key), `'{"n":2}', dedupe_key => 'k'`);
   await t.rejects(mismatch, { code: '23505' });
   const waiting = "'2', dedupe_key => 'later', deliver_at => now() + interval '1 hour'";
-  const id = await publish(one, topic.name, waiting);
+  const id = await publish(one, topicNameOf(topic.key), waiting);
   const [outcome] = await put(
     open,
     new TestAppend(topic.id, { payload: text('2'), dedupeKey: 'later' }),
   );
   t.match(outcome, { kind: 'duplicate', first: { sequence: 0, deferred: { id } } });
   t.equal(await log.cancelDeferred(TENANT, id ?? 0), 'cancelled');
-  t.not(await publish(one, topic.name, waiting), id, 'a cancelled one frees its key');
+  t.not(await publish(one, topicNameOf(topic.key), waiting), id, 'a cancelled one frees its key');
 });
 
 t.test('of two transactions the second waits for the first', async (t) => {
@@ -127,8 +130,8 @@ t.test('of two transactions the second waits for the first', async (t) => {
   const args = (key: string): string => `'1', dedupe_key => '${key}'`;
   for (const end of ['COMMIT', 'ROLLBACK']) {
     await one.query('BEGIN');
-    const id = await publish(one, topic.name, args(end));
-    const second = publish(two, topic.name, args(end));
+    const id = await publish(one, topicNameOf(topic.key), args(end));
+    const second = publish(two, topicNameOf(topic.key), args(end));
     await waitingFor(two);
     await one.query(end);
     if (end === 'COMMIT') t.equal(await second, id);
@@ -136,8 +139,8 @@ t.test('of two transactions the second waits for the first', async (t) => {
   }
   await two.query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1');
   await one.query('BEGIN');
-  await publish(one, topic.name, args('rr'));
-  const late = publish(two, topic.name, args('rr')).catch((error: unknown) => error);
+  await publish(one, topicNameOf(topic.key), args('rr'));
+  const late = publish(two, topicNameOf(topic.key), args('rr')).catch((error: unknown) => error);
   await waitingFor(two);
   await one.query('COMMIT');
   t.match(await late, { code: '40001' });
@@ -147,9 +150,11 @@ t.test('of two transactions the second waits for the first', async (t) => {
 t.test('nobody waits for a transaction that stays open for long', async (t) => {
   const topic = await newTopic(log);
   await one.query('BEGIN');
-  await publish(one, topic.name, "'1', dedupe_key => 'k'");
+  await publish(one, topicNameOf(topic.key), "'1', dedupe_key => 'k'");
   const since = performance.now();
-  const sql = publish(two, topic.name, "'1', dedupe_key => 'k'").catch((error: unknown) => error);
+  const sql = publish(two, topicNameOf(topic.key), "'1', dedupe_key => 'k'").catch(
+    (error: unknown) => error,
+  );
   const { publication } = new TestAppend(topic.id, { payload: text('1'), dedupeKey: 'k' });
   const deferred = { tenant: TENANT, topicId: topic.id, publication, delayMs: 1, deliverAtMs: 0 };
   await t.rejects(log.defer(deferred), { code: 'topic_busy' });
@@ -164,7 +169,11 @@ t.test('nobody waits for a transaction that stays open for long', async (t) => {
   t.match(await sql, { code: '55P03' });
   t.ok(busyMs < performance.now() - since, `a node's request took ${Math.round(busyMs)} ms`);
   await one.query('COMMIT');
-  t.equal(await publish(one, topic.name, "'1', dedupe_key => 'k'"), null, 'the append was first');
+  t.equal(
+    await publish(one, topicNameOf(topic.key), "'1', dedupe_key => 'k'"),
+    null,
+    'the append was first',
+  );
   await eventually(async () => (await log.totals(TENANT)).deferred <= 1);
   t.same(await bodies(topic.id, 2), ['0', '1'], 'stored once');
 });
@@ -186,20 +195,21 @@ t.test('an append that has the topic is waited for, and has the key', async (t) 
   );
   await one.query('COMMIT');
   t.match(await asked, { record: null, first: { sequence: 7, deferred: null } });
-  const page = { topic: topic.name, after: 0, limit: 9 };
-  t.same(await log.listDeferred(TENANT, page), []);
+  t.same(await log.listDeferred(topic.key, { after: 0, limit: 9 }), []);
 });
 
 t.test('a prepared transaction publishes when notify is off', async (t) => {
   const topic = await newTopic(log);
   await one.query('BEGIN');
-  await publish(one, topic.name, "'1'");
+  await publish(one, topicNameOf(topic.key), "'1'");
   await t.rejects(one.query("PREPARE TRANSACTION 'on'"), { code: '0A000', message: /NOTIFY/ });
   await one.query('BEGIN');
   await one.query('SET LOCAL conduit.notify = off');
-  await publish(one, topic.name, "'2', dedupe_key => 'k'");
+  await publish(one, topicNameOf(topic.key), "'2', dedupe_key => 'k'");
   await one.query("PREPARE TRANSACTION 'off'");
-  await t.rejects(publish(two, topic.name, "'2', dedupe_key => 'k'"), { code: '55P03' });
+  await t.rejects(publish(two, topicNameOf(topic.key), "'2', dedupe_key => 'k'"), {
+    code: '55P03',
+  });
   await one.query("COMMIT PREPARED 'off'");
   t.same(await bodies(topic.id, 1), ['2']);
 });

@@ -1,10 +1,12 @@
 // Goal: conduit.publish appends after the caller's commit, never after its rollback, in the order
 // of the calls, and a transaction that stays open delays nobody.
+
 import pg from 'pg';
 import t from 'tap';
 import { systemClock } from '../../src/core/clock.js';
 import { DEFAULT_LIMITS } from '../../src/core/limits.js';
 import type { LogRow } from '../../src/core/message.js';
+import { topicNameOf } from '../../src/core/topic-key.js';
 import { MessageStore } from '../../src/log/postgres/store/message-store.js';
 import { OUTBOX_CHANNEL, OutboxStore } from '../../src/log/postgres/store/outbox-store.js';
 import { TopicStore } from '../../src/log/postgres/store/topic-store.js';
@@ -12,7 +14,8 @@ import { migrate } from '../../src/log/postgres/upkeep/migrations.js';
 import { OutboxRelease } from '../../src/log/postgres/upkeep/outbox-release.js';
 import { eventually } from '../support/eventually.js';
 import { startPostgres } from '../support/postgres.js';
-import { rangeOf, TENANT } from './message-log.js';
+import { keyOf, TENANT } from '../support/tenants.js';
+import { rangeOf } from './message-log.js';
 
 const LATENCY_ROUNDS = 60;
 
@@ -41,7 +44,7 @@ const release = new OutboxRelease({
   drop: () => undefined,
   clock: systemClock,
   dedupeWindowMs: 60_000,
-  owns: (_tenant, topic) => !topic.startsWith('other.'),
+  owns: (key) => !topicNameOf(key).startsWith('other.'),
   onReleased: (_topicId, rows) => released.push(...rows),
   onOutcomeUnknown: () => undefined,
   onDropped: (_topicId, rows, why) => dropped.push(`${rows} ${why}`),
@@ -60,7 +63,7 @@ t.teardown(async () => {
 });
 
 async function newTopic(name: string): Promise<number> {
-  return (await topics.create(TENANT, name, null)).topic.id;
+  return (await topics.create(keyOf(name), null)).topic.id;
 }
 
 async function bodies(topicId: number): Promise<string[]> {
@@ -134,7 +137,7 @@ t.test('takes options, and leaves topics of other workers alone', async (t) => {
   t.equal(rows[0]?.expiresAtMs, (rows[0]?.publishedAtMs ?? 0) + 60_000);
   t.ok((rows[1]?.publishedAtMs ?? 0) >= since + 290);
   t.same(dropped, [], 'the second call got the first id');
-  t.equal((await outbox.list(TENANT, { topic: 'other.c', after: 0, limit: 9 })).length, 1);
+  t.equal((await outbox.list(keyOf('other.c'), { after: 0, limit: 9 })).length, 1);
 });
 
 t.test('refuses with an SQLSTATE what the API would refuse', async (t) => {
@@ -183,7 +186,7 @@ t.test('needs no right on the tables, and tables give no right to it', async (t)
 t.test('what waits for a deleted topic is dropped', async (t) => {
   await newTopic('sql.e');
   await app.query("SELECT conduit.publish('sql.e', '1', deliver_at => now() + interval '200 ms')");
-  await topics.delete(TENANT, 'sql.e');
+  await topics.delete(keyOf('sql.e'));
   await eventually(() => dropped.includes('1 topic deleted'));
   t.pass('dropped');
 });

@@ -1,4 +1,7 @@
 /** The subscription store's suite, its part on dead letters. */
+
+import { topicNameOf } from '../../src/core/topic-key.js';
+import { NOBODY, TENANT } from '../support/tenants.js';
 import { newTopic, put, text } from './message-log.js';
 import { TestAppend } from './recording-sink.js';
 import type { StoreParts } from './subscription-store.js';
@@ -48,7 +51,7 @@ export const DEAD_LETTERS: StoreParts = {
       const { payload: _, messageId: __, ...rest } = letter.row;
       t.match(row, rest);
     });
-    t.match(letters[0], { topicId: topic.id, topic: topic.name, subscription: 'sub' });
+    t.match(letters[0], { topicId: topic.id, topic: topicNameOf(topic.key), subscription: 'sub' });
     t.match(letters[0], { subscriptionId: record.id, session: null, reason: 'rejected' });
     t.match(letters[0], {
       attempts: 5,
@@ -104,8 +107,8 @@ export const DEAD_LETTERS: StoreParts = {
     const { store } = open;
     const topic = await topicWith(open, 3);
     await store.save([saveOf(await taken(open, topic), { deadLetters: [givenUp(1)] })]);
-    for (const tenant of ['nobody', 'no\0body']) {
-      const filter = filterOf(topic, { tenant });
+    for (const within of [NOBODY.tenant, NOBODY.keyOf(topicNameOf(topic.key))]) {
+      const filter = filterOf(topic, { within });
       t.same(await lettersOf(open, filter), []);
       t.equal(await store.countDeadLetters(filter), 0);
       t.equal(await store.purgeDeadLetters(filter, 10), 0);
@@ -151,7 +154,7 @@ export const DEAD_LETTERS: StoreParts = {
       { subscription: null, subscriptionId: null, session: 'n1/78', row: { sequence: 1 } },
     ]);
     const [first] = letters;
-    t.match(await store.redrive([first?.id ?? 0]), [{ id: first?.id, redriven: true }]);
+    t.match(await store.redrive(TENANT, [first?.id ?? 0]), [{ id: first?.id, redriven: true }]);
     const of = { topicId: topic.id, session: 'n1/77' };
     t.equal((await store.redrivenRows(of, [1, 2])).length, 1);
     t.equal((await store.redrivenRows({ ...of, topicId: other.id }, [1, 2])).length, 0);

@@ -1,6 +1,8 @@
 /** The subscription store's suite, its part on dead letters that are given back. */
+
 import type { TopicRecord } from '../../src/log/contract/message-log.js';
 import type { SubscriptionRecord } from '../../src/log/contract/subscription-store.js';
+import { TENANT } from '../support/tenants.js';
 import type { OpenStore, StoreParts } from './subscription-store.js';
 import {
   deliveriesOf,
@@ -28,7 +30,7 @@ async function redriven(open: OpenStore): Promise<Redriven> {
   const deadLetters = [1, 2, 3].map((sequence) => givenUp(sequence));
   await store.save([saveOf(record, { ackFloor: 3, delivered: 3, deadLetters })]);
   const ids = (await lettersOf(open, filterOf(topic))).map(({ id }) => id);
-  await store.redrive(ids.slice(0, 2));
+  await store.redrive(TENANT, ids.slice(0, 2));
   return { topic, record: { ...record, ackFloor: 3, delivered: 3 }, ids };
 }
 
@@ -40,9 +42,11 @@ export const REDRIVE: StoreParts = {
     const found = [1, 2].map((sequence) => ({ id, sequence }));
     t.same(await store.redriven([id + 1_000_000, id]), found);
     t.same(await store.redriven([]), []);
-    t.match(await store.redrive([...ids, 987_654_321].reverse()), [{ id: ids[2], redriven: true }]);
-    t.same(await store.redrive(ids), []);
-    t.same(await store.redrive([]), []);
+    t.match(await store.redrive(TENANT, [...ids, 987_654_321].reverse()), [
+      { id: ids[2], redriven: true },
+    ]);
+    t.same(await store.redrive(TENANT, ids), []);
+    t.same(await store.redrive(TENANT, []), []);
     const rows = await deliveriesOf(open, topic);
     t.same(
       rows.map(({ dueAtMs: _, ...row }) => row),
@@ -76,7 +80,7 @@ export const REDRIVE: StoreParts = {
 
   'of two at once one marks it': async (t, open) => {
     const { ids } = await redriven(open);
-    const all = await Promise.all([1, 2, 3, 4].map(() => open.store.redrive(ids)));
+    const all = await Promise.all([1, 2, 3, 4].map(() => open.store.redrive(TENANT, ids)));
     t.equal(all.flat().length, 1);
   },
 
@@ -132,7 +136,7 @@ export const REDRIVE: StoreParts = {
       { ...again, redrivenCount: 0, redriven: false },
     ]);
     t.equal(Buffer.from(letters[0]?.row.payload ?? []).toString(), '{"n":1}');
-    t.equal((await store.redrive(ids)).length, 3);
+    t.equal((await store.redrive(TENANT, ids)).length, 3);
   },
 
   'is undone by a seek that drops the delivery row': async (t, open) => {
@@ -156,7 +160,7 @@ export const REDRIVE: StoreParts = {
     const of = { topicId: topic.id, session: 'n1/77' };
     await store.saveEphemeral({ ...of, ...nothing, deadLetters: [1, 2, 3].map((n) => givenUp(n)) });
     const ids = (await lettersOf(open, filterOf(topic))).map(({ id }) => id);
-    await store.redrive(ids.slice(0, 2));
+    await store.redrive(TENANT, ids.slice(0, 2));
     await store.saveEphemeral({ ...of, ...nothing, session: 'n1/78', returned: [2] });
     t.equal((await lettersOf(open, filterOf(topic))).length, 1, 'of no other session');
     await store.saveEphemeral({ ...of, ...nothing, settledDeliveries: [1], returned: [2, 3, 9] });
@@ -164,6 +168,6 @@ export const REDRIVE: StoreParts = {
       { id: ids[1], redriven: false, redrivenCount: 0 },
       { id: ids[2], redriven: false },
     ]);
-    t.equal((await store.redrive([ids[1] ?? 0])).length, 1);
+    t.equal((await store.redrive(TENANT, [ids[1] ?? 0])).length, 1);
   },
 };

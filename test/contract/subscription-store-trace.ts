@@ -1,6 +1,8 @@
 /** The subscription store's suite, its part on what became of one message. */
+
 import { makeUuidV7 } from '../../src/core/uuid.js';
-import { newTopic, put, TENANT, text } from './message-log.js';
+import { NOBODY, TENANT } from '../support/tenants.js';
+import { newTopic, put, text } from './message-log.js';
 import { TestAppend } from './recording-sink.js';
 import type { StoreParts } from './subscription-store.js';
 import {
@@ -24,15 +26,15 @@ export const TRACE: StoreParts = {
     const ids = appends.map((append) => append.messageId);
     const [first = new Uint8Array(16), second = first] = ids;
     const found = await store.findMessage(TENANT, second);
-    t.match(found, { topic: topic.name, topicId: topic.id, row: { sequence: 2 } });
+    t.match(found, { key: topic.key, topicId: topic.id, row: { sequence: 2 } });
     t.equal(Buffer.from(found?.row.payload ?? []).toString(), '2');
-    t.equal(await store.findMessage('nobody', second), null);
+    t.equal(await store.findMessage(NOBODY.tenant, second), null);
     t.equal(await store.findMessage(TENANT, makeUuidV7(Date.now(), 0)), null);
     t.equal(await store.findMessage(TENANT, new Uint8Array(16).fill(255)), null);
     t.equal(await store.findMessage(TENANT, new Uint8Array(16)), null);
     await open.forget(topic, 1);
     t.equal(await store.findMessage(TENANT, first), null);
-    await log.deleteTopic(TENANT, topic.name);
+    await log.deleteTopic(topic.key);
     t.equal(await store.findMessage(TENANT, second), null);
   },
 
@@ -78,7 +80,10 @@ export const TRACE: StoreParts = {
       { subscription: null, attempt: 1, atMs: now, outcome: 'disconnect', session },
     ]);
     t.equal(trace.failures.length, 3);
-    await store.redrive(trace.deadLetters.map(({ id }) => id));
+    await store.redrive(
+      TENANT,
+      trace.deadLetters.map(({ id }) => id),
+    );
     const after = await store.traceOf(topic.id, 2);
     t.match(after.deadLetters, [{ redriven: true }, { redriven: true }]);
     t.match(after.subscriptions[0]?.delivery, { attempts: 0, redriven: true });

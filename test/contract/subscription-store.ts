@@ -3,8 +3,10 @@
  * (memory-subscriptions.test.ts, postgres-subscriptions.test.ts). Topics have names of their own, so
  * a variant may keep one database for all.
  */
+
 import type { Test } from 'tap';
 import type { Limits } from '../../src/core/limits.js';
+import { topicNameOf } from '../../src/core/topic-key.js';
 import type { TopicRecord } from '../../src/log/contract/message-log.js';
 import type {
   DeadLetterDraft,
@@ -17,8 +19,9 @@ import type {
   SubscriptionSettings,
   SubscriptionStore,
 } from '../../src/log/contract/subscription-store.js';
+import { NOBODY, TENANT } from '../support/tenants.js';
 import type { OpenLog } from './message-log.js';
-import { newTopic, put, TENANT, text } from './message-log.js';
+import { newTopic, put, text } from './message-log.js';
 import { TestAppend } from './recording-sink.js';
 import { DEAD_LETTERS } from './subscription-store-dead-letters.js';
 import { REDRIVE } from './subscription-store-redrive.js';
@@ -133,7 +136,12 @@ export function filterOf(
   topic: TopicRecord | null,
   more: Partial<DeadLetterFilter> = {},
 ): DeadLetterFilter {
-  return { tenant: TENANT, topic: topic?.name ?? null, subscription: null, ids: null, ...more };
+  return {
+    within: topic?.key ?? TENANT,
+    subscription: null,
+    ids: null,
+    ...more,
+  };
 }
 
 export function lettersOf(
@@ -150,7 +158,12 @@ const CURSORS: StoreParts = {
     t.equal(await store.find(topic.id, 'sub'), null);
     const first = await store.take(topic.id, 'sub', { settings: SETTINGS, cursor: 2 });
     t.match(first, { record: { term: 1 }, deliveries: [] });
-    t.match(first.record, { topicId: topic.id, topic: topic.name, name: 'sub', paused: false });
+    t.match(first.record, {
+      topicId: topic.id,
+      topic: topicNameOf(topic.key),
+      name: 'sub',
+      paused: false,
+    });
     t.match(first.record, { ackFloor: 2, delivered: 2, settled: [], settings: SETTINGS });
     t.ok(Math.abs(first.record.createdAtMs - Date.now()) < 60_000);
     t.same(await store.find(topic.id, 'sub'), first.record);
@@ -267,7 +280,7 @@ const CURSORS: StoreParts = {
       const rows = await open.rowsOf(id);
       if (rows !== null) t.same(rows, [1, 0, 0]);
     }
-    const listed = await store.list(TENANT, { topic: topic.name, after: null, limit: 100 });
+    const listed = await store.list(topic.key, { after: null, limit: 100 });
     t.equal(listed.length, 50);
     t.ok(listed.every(({ ackFloor, delivered }) => ackFloor === 100_000 && delivered === 100_005));
   },
@@ -277,7 +290,10 @@ const CURSORS: StoreParts = {
     const topic = await topicWith(open, 9);
     const record = await taken(open, topic);
     await store.save([saveOf(record, { deadLetters: [givenUp(1)], deliveries: [failed(2)] })]);
-    await store.redrive((await lettersOf(open, filterOf(topic))).map(({ id }) => id));
+    await store.redrive(
+      TENANT,
+      (await lettersOf(open, filterOf(topic))).map(({ id }) => id),
+    );
     const save = saveOf(record, {
       ackFloor: 3,
       deliveries: [failed(5)],
@@ -318,19 +334,17 @@ const CURSORS: StoreParts = {
     for (const name of [...names].reverse()) await taken(open, one, name);
     await taken(open, two, 'a');
     const page = (after: { topic: string; name: string } | null, limit: number): Promise<unknown> =>
-      store
-        .list(TENANT, { topic: one.name, after, limit })
-        .then((found) => found.map((record) => record.name));
+      store.list(one.key, { after, limit }).then((found) => found.map((record) => record.name));
     const inOrder = [...names].sort();
     t.same(await page(null, 100), inOrder);
-    t.same(await page({ topic: one.name, name: 'a-b' }, 2), ['a.b', 'a:b']);
-    t.same(await page({ topic: one.name, name: 'a\0' }, 1), ['a-b']);
+    t.same(await page({ topic: topicNameOf(one.key), name: 'a-b' }, 2), ['a.b', 'a:b']);
+    t.same(await page({ topic: topicNameOf(one.key), name: 'a\0' }, 1), ['a-b']);
     t.equal((await store.find(one.id, 'a:b'))?.name, 'a:b');
     t.equal(await store.find(one.id, 'a\0b'), null);
-    const after = { topic: one.name, name: inOrder.at(-1) ?? '' };
-    const rest = await store.list(TENANT, { topic: null, after, limit: 1 });
-    t.match(rest, [{ topic: two.name, name: 'a' }]);
-    t.same(await store.list('nobody', { topic: null, after: null, limit: 10 }), []);
+    const after = { topic: topicNameOf(one.key), name: inOrder.at(-1) ?? '' };
+    const rest = await store.list(TENANT, { after, limit: 1 });
+    t.match(rest, [{ topic: topicNameOf(two.key), name: 'a' }]);
+    t.same(await store.list(NOBODY.tenant, { after: null, limit: 10 }), []);
   },
 
   'delete removes all of a subscription, and of no other': async (t, open) => {
@@ -359,19 +373,19 @@ const CURSORS: StoreParts = {
     const save = saveOf(record, { deliveries: [failed(2)], deadLetters: [givenUp(1)] });
     await store.save([save]);
     const ids = (await lettersOf(open, filterOf(topic))).map(({ id }) => id);
-    await log.deleteTopic(TENANT, topic.name);
+    await log.deleteTopic(topic.key);
     t.equal(await store.find(topic.id, 'sub'), null);
     t.equal(await store.delete(topic.id, 'sub'), false);
     t.same(await store.save([saveOf(record)]), [record.id]);
-    t.same(await store.redrive(ids), []);
+    t.same(await store.redrive(TENANT, ids), []);
     t.same(await store.traceOf(topic.id, 1), {
       ...{ subscriptions: [], deadLetters: [], failures: [], next: null },
     });
     await t.rejects(store.take(topic.id, 'sub', { settings: SETTINGS, cursor: 0 }));
-    await log.createTopic(TENANT, topic.name, null);
+    await log.createTopic(topic.key, null);
     t.same(await lettersOf(open, filterOf(topic)), []);
     t.equal(await store.countDeadLetters(filterOf(null, { ids })), 0);
-    t.same(await store.list(TENANT, { topic: topic.name, after: null, limit: 10 }), []);
+    t.same(await store.list(topic.key, { after: null, limit: 10 }), []);
   },
 
   'a topic has so many at most, and not one more however many ask at once': async (

@@ -1,5 +1,6 @@
 // Goal: a log does not open where a commit would not be durable, says in one line why it cannot open,
 // and knows its incarnation of the database again.
+
 import pg from 'pg';
 import t from 'tap';
 import { openConnection } from '../../src/log/postgres/session/log-connection.js';
@@ -8,6 +9,7 @@ import { eventually } from '../support/eventually.js';
 import { freePort } from '../support/free-port.js';
 import { startPostgres } from '../support/postgres.js';
 import { makeTopics, openPostgresLog } from '../support/postgres-log.js';
+import { TENANT } from '../support/tenants.js';
 
 const server = await startPostgres();
 await migrate(server.url);
@@ -87,7 +89,7 @@ t.test('the epoch is the same for every log and after a reconnect', async (t) =>
 
 t.test('sessions say whose they are and what for', async (t) => {
   const { log } = await openPostgresLog(server.url, 'settings');
-  await log.totals('default');
+  await log.totals(TENANT);
   const { rows } = await admin.query<{ name: string }>(
     `SELECT application_name AS name FROM pg_stat_activity
      WHERE application_name LIKE 'conduit/settings/w0/%' ORDER BY 1`,

@@ -1,6 +1,7 @@
 // Goal: every kind of connection of the log comes back by itself, whatever became of it: gone silent (sockets
 // open, packets swallowed), accepted and closed at once, ended as soon as it is open. Each has one try
 // under way, and an end that waits for nobody.
+
 import pg from 'pg';
 import t from 'tap';
 import { systemClock } from '../../src/core/clock.js';
@@ -15,6 +16,7 @@ import { startCutProxy } from '../support/cut-proxy.js';
 import { eventually } from '../support/eventually.js';
 import { startPostgres } from '../support/postgres.js';
 import { makeTopics, openPostgresLog, type TestLog } from '../support/postgres-log.js';
+import { keyOf, TENANT } from '../support/tenants.js';
 
 /** README: a connection that went silent is found within 14 s. */
 const FOUND_MS = 14_000;
@@ -89,7 +91,7 @@ t.test('gone silent', async (t) => {
     wait: () => eventually(() => waiting.outcome !== null, BACK_MS),
     release: () => eventually(() => sink.releases.has(fed), BACK_MS),
     listen: () => eventually(() => sink.headsMovedCalls > calls, BACK_MS),
-    query: () => log.findTopic('default', 'silent.0').catch(() => null),
+    query: () => log.findTopic(keyOf('silent.0')).catch(() => null),
     cold: () => reader.read(rangeOf(free)).catch(() => null),
     upkeep: () => upkeep.turn().catch(() => null),
   };
@@ -101,7 +103,7 @@ t.test('gone silent', async (t) => {
       t.ok(ms < BACK_MS, `${kind}: back after ${Math.round(ms)} ms`);
     }),
   );
-  t.ok(await log.findTopic('default', 'silent.0'), 'queries work again');
+  t.ok(await log.findTopic(keyOf('silent.0')), 'queries work again');
   t.equal((await reader.read(rangeOf(free))).rows.length, 1, 'reads of the cold pool work again');
   t.ok(await isStored(publish(silent, held)), 'the topic that was waited for works again');
   await reader.close();
@@ -110,7 +112,7 @@ t.test('gone silent', async (t) => {
 
 t.test('an end waits for nobody who is silent', async (t) => {
   const { log } = await openPostgresLog(url, 'ends', {}, 'listens');
-  await log.totals('default');
+  await log.totals(TENANT);
   await eventually(async () => (await sessions('conduit/ends/w0/listen')) === 1);
   proxy.mute(/^conduit\/ends\//);
   const from = performance.now();
@@ -133,7 +135,7 @@ t.test('accepted and closed at once, for some seconds', async (t) => {
   // Whoever asks meanwhile is answered, and is not a connection each.
   let asked = 0;
   while (performance.now() < until) {
-    await closed.log.findTopic('default', 'closed.0').then(
+    await closed.log.findTopic(keyOf('closed.0')).then(
       () => t.fail('nobody is there'),
       ({ code }) => code === 'log_unavailable' || t.fail(code),
     );

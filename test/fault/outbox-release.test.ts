@@ -1,5 +1,6 @@
 // Goal: what conduit.publish committed is appended exactly once and in order, with two releases at
 // work on the same topics and PostgreSQL killed under them.
+
 import pg from 'pg';
 import t from 'tap';
 import { systemClock } from '../../src/core/clock.js';
@@ -13,9 +14,10 @@ import { MessageStore } from '../../src/log/postgres/store/message-store.js';
 import { TopicStore } from '../../src/log/postgres/store/topic-store.js';
 import { migrate } from '../../src/log/postgres/upkeep/migrations.js';
 import { OutboxRelease } from '../../src/log/postgres/upkeep/outbox-release.js';
-import { rangeOf, TENANT } from '../contract/message-log.js';
+import { rangeOf } from '../contract/message-log.js';
 import { eventually } from '../support/eventually.js';
 import { startPostgres } from '../support/postgres.js';
+import { keyOf } from '../support/tenants.js';
 
 const TOPICS = 4;
 const EACH = 6_000;
@@ -29,7 +31,7 @@ t.test('exactly once and in order through a kill', async (t) => {
   const topics = new TopicStore({ db: pool, limits: DEFAULT_LIMITS });
   const ids: number[] = [];
   for (let n = 0; n < TOPICS; n++) {
-    ids.push((await topics.create(TENANT, `kill.${n}`, null)).topic.id);
+    ids.push((await topics.create(keyOf(`kill.${n}`), null)).topic.id);
   }
   await pool.query(
     `SELECT conduit.publish('kill.' || n % $1::int, n::text::json)

@@ -1,5 +1,6 @@
 // Goal: what PostgreSQL refuses as data costs the text that it refuses, never a thread, never what was
 // saved with it; a database that cannot hold every text is refused before anything is made in it.
+
 import pg from 'pg';
 import t from 'tap';
 import { PostgresSubscriptions } from '../../src/log/postgres/store/postgres-subscriptions.js';
@@ -12,6 +13,7 @@ import { startNode } from '../support/node.js';
 import { startPostgres } from '../support/postgres.js';
 import { request } from '../support/publisher.js';
 import { Subscriber } from '../support/subscriber.js';
+import { keyOf } from '../support/tenants.js';
 
 const postgres = await startPostgres();
 t.teardown(() => postgres.stop());
@@ -81,7 +83,7 @@ t.test('of a save everything is stored but the texts that are refused', async (t
     [253_402_300_799_999, 0],
   );
   const letters = await store.listDeadLetters(
-    { tenant: 'default', topic: 'a', subscription: null, ids: null },
+    { within: keyOf('a'), subscription: null, ids: null },
     { after: 0, limit: 9, bytesMax: 1e9 },
   );
   t.same(

@@ -2,6 +2,7 @@
 // order without a gap (I3), and everything in the end.
 // Method: the real topic, gate, groups and feeder against a model of an acceptor of 60 lines, driven
 // by random steps. fast-check prints the seed and the shrunk steps of a failure.
+
 import fc from 'fast-check';
 import t from 'tap';
 import { DEFAULT_LIMITS } from '../../src/core/limits.js';
@@ -43,6 +44,7 @@ import { Subscription } from '../../src/topic/state/subscription.js';
 import type { Topic } from '../../src/topic/state/topic.js';
 import { Topics } from '../../src/topic/state/topics.js';
 import { Tracker } from '../../src/topic/state/tracker.js';
+import { keyOf } from '../support/tenants.js';
 
 const SESSIONS = 4;
 const RUNS = Number(process.env.SIM_RUNS ?? 300);
@@ -225,7 +227,7 @@ class World {
       counts,
     });
     this.#topic = topics.met({
-      ...{ id: 1, tenant: 'default', name: 'sim', lastSequence: 3, firstSequence: 1, bytes: 0 },
+      ...{ id: 1, key: keyOf('sim'), lastSequence: 3, firstSequence: 1, bytes: 0 },
       ...{ createdAtMs: 0, lastPublishedAtMs: 0 },
       retention: { hours: null, messages: null, bytes: null },
     });

@@ -2,6 +2,7 @@
  * What drives a cursor in tests, as a topic worker does: a head, members with windows and sockets, a
  * clock that only the test moves. Everything that is sent is recorded.
  */
+
 import { Cursor } from '../../src/core/cursor.js';
 import { type Entry, Member, newEntry } from '../../src/core/cursor-entry.js';
 import type { LedgerStart, Ordering } from '../../src/core/cursor-ledger.js';

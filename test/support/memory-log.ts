@@ -2,7 +2,6 @@
 import { systemClock } from '../../src/core/clock.js';
 import { DEFAULT_LIMITS, type Limits } from '../../src/core/limits.js';
 import { MemoryLog } from '../../src/log/memory/memory-log.js';
-import { TENANT } from '../contract/message-log.js';
 import { RecordingSink, type TestAppend } from '../contract/recording-sink.js';
 import type { OpenStore } from '../contract/subscription-store.js';
 
@@ -35,7 +34,7 @@ export async function openMemoryStore(
     forget: async (topic, sequence) => {
       const { lastSequence = 0 } = (await log.heads([topic.id])).get(topic.id) ?? {};
       const messages = lastSequence - sequence;
-      await log.patchTopic(TENANT, topic.name, { hours: null, messages, bytes: null });
+      await log.patchTopic(topic.key, { hours: null, messages, bytes: null });
     },
     rowsOf: async () => null,
   };

@@ -1,4 +1,5 @@
 /** Logs over one test database, as the workers of nodes open them. */
+
 import { systemClock } from '../../src/core/clock.js';
 import { DatabaseClock } from '../../src/core/database-clock.js';
 import type { Limits } from '../../src/core/limits.js';
@@ -6,6 +7,7 @@ import { DEFAULT_LIMITS } from '../../src/core/limits.js';
 import { PostgresLog } from '../../src/log/postgres/postgres-log.js';
 import type { TestAppend } from '../contract/recording-sink.js';
 import { RecordingSink } from '../contract/recording-sink.js';
+import { keyOf } from './tenants.js';
 
 export interface TestLog {
   log: PostgresLog<TestAppend>;
@@ -40,7 +42,7 @@ export async function makeTopics(
 ): Promise<number[]> {
   const ids: number[] = [];
   for (let i = 0; i < n; i++) {
-    ids.push((await log.createTopic('default', `${prefix}.${i}`, null)).topic.id);
+    ids.push((await log.createTopic(keyOf(`${prefix}.${i}`), null)).topic.id);
   }
   return ids;
 }

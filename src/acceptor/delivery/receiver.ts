@@ -4,6 +4,7 @@
  */
 
 import type { ErrorCode } from '../../core/errors.js';
+import type { Principal } from '../../core/principal.js';
 import type { AcceptorLinkEnd } from '../../thread/link.js';
 import type { Encoding } from '../../thread/ops/encoding.js';
 import { ENCODING_JSON, ENCODING_MSGPACK } from '../../thread/ops/encoding.js';
@@ -99,6 +100,8 @@ export class ReceiverSubscription {
 export interface Receiver extends Subject {
   readonly number: number;
   readonly kind: Kind;
+  /** Who asks through it. */
+  readonly principal: Principal;
   /** By subscriptionKey. */
   readonly subscriptions: Map<string, ReceiverSubscription>;
   /** Workers that know of it, to be told of its end. */

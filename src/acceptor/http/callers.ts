@@ -8,6 +8,7 @@ import type { HttpRequest } from 'uWebSockets.js';
 import type { Config } from '../../config/config.js';
 import { RequestError } from '../../core/errors.js';
 import { hostNameOf, isAddress, isLoopback } from '../../core/host-name.js';
+import { ANYONE, type Principal } from '../../core/principal.js';
 import { HOST } from './header-bytes.js';
 
 export type CallersConfig = Pick<Config, 'corsOrigin' | 'allowedHosts'>;
@@ -20,6 +21,8 @@ export class Callers {
   /** Names in the Host header that are taken beside addresses; null: any. */
   readonly #hosts: readonly string[] | null;
   readonly #onlyLoopback: boolean;
+  /** Who asks, whatever the request: there are no API keys yet. */
+  readonly principal: Principal = ANYONE;
 
   constructor({ corsOrigin, allowedHosts }: CallersConfig) {
     this.#corsOrigin = corsOrigin;

@@ -6,6 +6,7 @@
 import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
 import type { ErrorCode } from '../../core/errors.js';
 import { ERRORS, RequestError } from '../../core/errors.js';
+import type { Principal } from '../../core/principal.js';
 import { formatUuid, makeUuidV7 } from '../../core/uuid.js';
 import { problemBody, retryAfterSeconds } from '../../wire/problem.js';
 import type { Callers } from './callers.js';
@@ -42,6 +43,8 @@ export class Exchange {
   readonly contentLength: string;
   /** Of the page that sent it; '' when none did. */
   readonly origin: string;
+  /** Who asks. */
+  readonly principal: Principal;
   readonly #callers: Callers;
   readonly #withBody: boolean;
   /** The client asked for it: what stands behind this request is none. */
@@ -54,6 +57,7 @@ export class Exchange {
     this.res = res;
     this.contentLength = req.getHeader(CONTENT_LENGTH);
     this.origin = req.getHeader(ORIGIN);
+    this.principal = callers.principal;
     this.#callers = callers;
     this.#withBody = withBody;
     const connection = req.getHeader(CONNECTION);

@@ -4,9 +4,9 @@
  */
 import type { MessagePort } from 'node:worker_threads';
 import type { Limits } from '../../core/limits.js';
+import type { TopicKey } from '../../core/topic-key.js';
 import { type BrowseAsk, type Browsed, unpackBrowsed } from '../../log/contract/browsed.js';
 import { PoolPort } from '../../thread/pool-port.js';
-import { TENANT } from '../workers/publishing.js';
 import type { Workers } from '../workers/workers.js';
 
 /** With the pool; the others wait here, where their number is bounded and their time runs out. */
@@ -34,9 +34,9 @@ export class Browsing {
     this.#pool = port === null ? null : new PoolPort<BrowseAsk>(port, bounds);
   }
 
-  /** Of all topics: one answer from the pool, or one from each worker. Rejects with RequestError. */
+  /** All that `args` reach: one answer from the pool, or one of each worker. Rejects with RequestError. */
   all<T>(method: string, args: Record<string, unknown>): Promise<Answer<T>[]> {
-    const ask = { method, args: { tenant: TENANT, ...args } };
+    const ask = { method, args };
     const { count } = this.#workers;
     const sources =
       this.#pool === null
@@ -46,10 +46,10 @@ export class Browsing {
   }
 
   /** Of one topic. Rejects with RequestError. */
-  async of<T>(topic: string, method: string, args: Record<string, unknown>): Promise<Answer<T>> {
-    const ask = { method, args: { tenant: TENANT, ...args } };
+  async of<T>(key: TopicKey, method: string, args: Record<string, unknown>): Promise<Answer<T>> {
+    const ask = { method, args: { ...args, key } };
     if (this.#pool !== null) return answerOf<T>(await this.#inPool(this.#pool, ask));
-    const owner = this.#workers.ownerOf(TENANT, topic);
+    const owner = this.#workers.ownerOf(key);
     return answerOf<T>(await this.#workers.ask(owner, ask.method, ask.args));
   }
 

@@ -5,11 +5,11 @@
 import type { HttpRequest } from 'uWebSockets.js';
 import { RequestError } from '../../core/errors.js';
 import type { Limits } from '../../core/limits.js';
+import type { TopicKey } from '../../core/topic-key.js';
 import { parseJsonBody } from '../../wire/json-body.js';
 import type { Bodies } from '../http/bodies.js';
 import { bodyType } from '../http/body-type.js';
 import { type Exchange, faultOfOurs } from '../http/exchange.js';
-import { TENANT } from '../workers/publishing.js';
 import type { Workers } from '../workers/workers.js';
 import type { Browsing } from './browsing.js';
 
@@ -41,9 +41,9 @@ export class Control {
   }
 
   /** Asks the owner of a topic. Rejects with RequestError. */
-  async call<T>(topic: string, method: string, args: Record<string, unknown>): Promise<T> {
-    const link = this.workers.ownerOf(TENANT, topic);
-    const text = await this.workers.call(link, method, { tenant: TENANT, ...args });
+  async call<T>(key: TopicKey, method: string, args: Record<string, unknown>): Promise<T> {
+    const link = this.workers.ownerOf(key);
+    const text = await this.workers.call(link, method, { ...args, key });
     return JSON.parse(text) as T;
   }
 
@@ -86,10 +86,9 @@ export class Control {
 
   #ask<T>(indexes: readonly number[], method: string, args: Record<string, unknown>): Promise<T[]> {
     const { workers } = this;
-    const all = { tenant: TENANT, ...args };
     return Promise.all(
       indexes.map(
-        async (i) => JSON.parse(await workers.call(workers.byIndex(i), method, all)) as T,
+        async (i) => JSON.parse(await workers.call(workers.byIndex(i), method, args)) as T,
       ),
     );
   }

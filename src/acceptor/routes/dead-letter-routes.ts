@@ -4,6 +4,8 @@
  * a job that the acceptor names.
  */
 import { RequestError } from '../../core/errors.js';
+import type { Principal } from '../../core/principal.js';
+import type { TopicKey } from '../../core/topic-key.js';
 import { checkTopicName, isName } from '../../core/topic-name.js';
 import { formatUuid, makeUuidV7, parseUuid } from '../../core/uuid.js';
 import type { Exchange } from '../http/exchange.js';
@@ -32,6 +34,14 @@ interface JobPart {
   failed: number;
 }
 
+/** What narrows; null does not. */
+interface Names {
+  topic: string | null;
+  subscription: string | null;
+}
+
+const ANY: Names = { topic: null, subscription: null };
+
 const STATES = ['running', 'failed', 'cancelled', 'done'] as const;
 
 export function deadLetterRoutes(control: Control): Route[] {
@@ -57,7 +67,8 @@ class DeadLetterRoutes {
   readonly list: RouteHandler = (exchange, req) => {
     const { limits } = this.#control;
     const query = new Query(req.getQuery() ?? '', ['topic', 'subscription', 'limit', 'after']);
-    const filter = this.#filter(query.text('topic'), query.text('subscription'), null);
+    const names = { topic: query.text('topic'), subscription: query.text('subscription') };
+    const filter = this.#filter(exchange.principal, names, null);
     const limit = query.integer('limit', 1, limits.pageItemsMax);
     const after = query.integer('after', 0, SEQUENCE_MAX) ?? 0;
     if (req.getHeader('accept').includes(NDJSON)) {
@@ -79,7 +90,7 @@ class DeadLetterRoutes {
   };
 
   readonly get: RouteHandler = (exchange, _req, segment) => {
-    const filter = { topic: null, subscription: null, ids: [idOf(segment)] };
+    const filter = this.#filter(exchange.principal, ANY, [idOf(segment)]);
     this.#control.run(exchange, async () => {
       const range = { after: 0, limit: 1, lines: false };
       const { count, body } = await letterPage(this.#control.browsing, filter, range);
@@ -88,7 +99,7 @@ class DeadLetterRoutes {
   };
 
   readonly delete: RouteHandler = (exchange, _req, segment) => {
-    const filter = { topic: null, subscription: null, ids: [idOf(segment)] };
+    const filter = this.#filter(exchange.principal, ANY, [idOf(segment)]);
     this.#control.run(exchange, async () => {
       found((await this.#purge(filter)) === 0 ? undefined : filter);
       exchange.noContent();
@@ -101,7 +112,8 @@ class DeadLetterRoutes {
       req,
       async (body) => {
         knownFields(body, ['ids', 'topic', 'subscription']);
-        exchange.json(200, { purged: await this.#purge(this.#filterOf(body, 'topic')) });
+        const filter = this.#filterOf(exchange.principal, body, 'topic');
+        exchange.json(200, { purged: await this.#purge(filter) });
       },
       'publishBodyBytesMax',
     );
@@ -113,10 +125,10 @@ class DeadLetterRoutes {
       req,
       async (body) => {
         knownFields(body, ['ids', 'topic', 'subscription', 'limit', 'rate_per_s']);
-        const filter = this.#filterOf(body, 'subscription');
+        const filter = this.#filterOf(exchange.principal, body, 'subscription');
         const limit = integerOf(body, 'limit', { min: 1, max: REDRIVE_MAX }) ?? REDRIVE_MAX;
         const rate = integerOf(body, 'rate_per_s', { min: 1, max: RATE_MAX }) ?? RATE_DEFAULT;
-        exchange.json(202, await this.#startJob(filter, { limit, rate }));
+        exchange.json(202, await this.#startJob(exchange.principal, filter, { limit, rate }));
       },
       'publishBodyBytesMax',
     );
@@ -124,7 +136,7 @@ class DeadLetterRoutes {
 
   readonly job: RouteHandler = (exchange, _req, job) => {
     this.#control.run(exchange, async () => {
-      const parts = await this.#parts('job.get', job);
+      const parts = await this.#parts(exchange.principal, 'job.get', job);
       const state = STATES.find((one) => parts.some((part) => part.state === one));
       const [done, total, failed] = (['done', 'total', 'failed'] as const).map((name) =>
         sum(parts.map((part) => part[name])),
@@ -135,7 +147,7 @@ class DeadLetterRoutes {
 
   readonly cancel: RouteHandler = (exchange, _req, job) => {
     this.#control.run(exchange, async () => {
-      await this.#parts('job.cancel', job);
+      await this.#parts(exchange.principal, 'job.cancel', job);
       exchange.noContent();
     });
   };
@@ -149,12 +161,16 @@ class DeadLetterRoutes {
     const limit = query.integer('limit', 1, limits.pageItemsMax) ?? limits.pageItemsMax;
     const page = { after: query.text('after') ?? '', limit };
     this.#control.run(exchange, async () => {
-      exchange.reply(200, await this.#trace(id, page));
+      exchange.reply(200, await this.#trace(exchange.principal, id, page));
     });
   };
 
   /** Every worker is asked first what it has: a job that is refused starts nowhere. */
-  async #startJob(filter: LetterFilter, pace: { limit: number; rate: number }): Promise<object> {
+  async #startJob(
+    { tenant }: Principal,
+    filter: LetterFilter,
+    pace: { limit: number; rate: number },
+  ): Promise<object> {
     type Part = { matched: number; gone: number };
     const args = { ...filter, ...pace };
     const found = await this.#control.askAll<Part>('dead-letters.match', args);
@@ -170,27 +186,32 @@ class DeadLetterRoutes {
       return { job_id: job, matched: sum(parts.map((part) => part.matched)) };
     } catch (error) {
       // Sent to all who are there; one that is not has no part of the job. The first error is the answer.
-      this.#control.askAll('job.give-up', { job }).catch(() => undefined);
+      this.#control.askAll('job.give-up', { tenant, job }).catch(() => undefined);
       throw error;
     }
   }
 
   /** A page of what is stored, with what the owner of the topic knows of what it has open. */
-  async #trace(id: string, page: { after: string; limit: number }): Promise<Uint8Array> {
-    type Found = { topic: string; topicId: number; sequence: number };
+  async #trace(
+    { tenant }: Principal,
+    id: string,
+    page: { after: string; limit: number },
+  ): Promise<Uint8Array> {
+    type Found = { key: TopicKey; topicId: number; sequence: number };
     const { browsing } = this.#control;
-    const answers = await browsing.all<{ found: Found | null }>('message.find', { id });
+    const answers = await browsing.all<{ found: Found | null }>('message.find', { tenant, id });
     const message = answers.find(({ result }) => result.found !== null)?.result.found;
     if (message == null) throw new RequestError('message_not_found', 'no such message', 'id');
-    const { topic } = message;
+    const { key } = message;
     const of = { ...message, ...page };
-    const { live } = await this.#control.call<{ live: object }>(topic, 'message.live', of);
-    const { body } = await browsing.of<null>(topic, 'message.trace', { ...of, live });
+    const { live } = await this.#control.call<{ live: object }>(key, 'message.live', of);
+    const { body } = await browsing.of<null>(key, 'message.trace', { ...of, live });
     return body;
   }
 
-  async #parts(method: string, job: string): Promise<JobPart[]> {
-    const answers = await this.#control.askAll<{ part: JobPart | null }>(method, { job });
+  async #parts({ tenant }: Principal, method: string, job: string): Promise<JobPart[]> {
+    const args = { tenant, job };
+    const answers = await this.#control.askAll<{ part: JobPart | null }>(method, args);
     const parts = answers.flatMap((answer) => answer.part ?? []);
     if (parts.length > 0) return parts;
     throw new RequestError('job_not_found', 'no such job here, or it ended long ago', 'id');
@@ -232,28 +253,32 @@ class DeadLetterRoutes {
   }
 
   /** Either ids, or what `upTo` asks for: a topic, or a topic and a subscription. */
-  #filterOf(body: Body, upTo: 'topic' | 'subscription'): LetterFilter {
+  #filterOf(principal: Principal, body: Body, upTo: 'topic' | 'subscription'): LetterFilter {
     const ids = idsOf(body, 'ids', IDS_MAX);
     const topic = textOf(body, 'topic');
     const subscription = textOf(body, 'subscription');
     if (ids !== null) {
-      if (topic === null && subscription === null) return this.#filter(null, null, ids);
+      if (topic === null && subscription === null) return this.#filter(principal, ANY, ids);
       throw new RequestError('invalid_field', 'not together with topic or subscription', 'ids');
     }
     if (topic === null) throw new RequestError('invalid_field', 'ids or topic is required', 'ids');
     if (upTo === 'subscription' && subscription === null) {
       throw new RequestError('invalid_field', 'is required beside topic', 'subscription');
     }
-    return this.#filter(topic, subscription, null);
+    return this.#filter(principal, { topic, subscription }, null);
   }
 
-  #filter(topic: string | null, subscription: string | null, ids: number[] | null): LetterFilter {
+  #filter(
+    principal: Principal,
+    { topic, subscription }: Names,
+    ids: number[] | null,
+  ): LetterFilter {
     const { limits } = this.#control;
     if (topic !== null) checkTopicName(topic, limits);
     if (subscription !== null && !isName(subscription, limits.topicNameBytesMax)) {
       throw new RequestError('invalid_field', 'is not a subscription name', 'subscription');
     }
-    return { topic, subscription, ids };
+    return { within: principal.within(topic), subscription, ids };
   }
 }
 

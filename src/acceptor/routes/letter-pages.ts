@@ -2,13 +2,14 @@
  * Pages of dead letters, in id order, merged from all who have some. Their texts are bytes that are sent as
  * they are: a page of payloads is neither parsed nor written anew on this thread.
  */
+import type { Within } from '../../core/topic-key.js';
 import type { Browsing } from './browsing.js';
 
 const SEQUENCE_MAX = Number.MAX_SAFE_INTEGER;
 const COMMA = Buffer.from(',');
 
 export interface LetterFilter {
-  topic: string | null;
+  within: Within;
   subscription: string | null;
   ids: number[] | null;
 }

@@ -49,6 +49,7 @@ export class PublishRoutes {
         type === 'json' ? decodePublishJson(body, limits) : decodePublishMsgpack(body, limits);
       if (idempotencyKey !== null) setDedupeKey(publish, idempotencyKey);
       publishing.send(
+        exchange.principal,
         publish,
         (link, bytes) => new HttpPublish(link, bytes, exchange, publish.topic, type),
       );
@@ -83,6 +84,7 @@ export class PublishRoutes {
       try {
         if (idempotencyKey !== null) setDedupeKey(item, `${idempotencyKey}:${index}`);
         publishing.send(
+          exchange.principal,
           item,
           (link, bytes) => new BatchItemWaiting(link, bytes, batch, index, item.topic),
         );

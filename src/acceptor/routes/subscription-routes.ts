@@ -2,6 +2,7 @@
 import type { HttpRequest } from 'uWebSockets.js';
 import { RequestError } from '../../core/errors.js';
 import { LIMITS } from '../../core/limits.js';
+import type { TopicKey } from '../../core/topic-key.js';
 import { checkTopicName, isName, nameRule } from '../../core/topic-name.js';
 import {
   type SubscriptionState,
@@ -19,6 +20,12 @@ interface Stored {
   topicId: number;
   head: number;
   view: SubscriptionView;
+}
+
+/** Which durable subscription. */
+interface Target {
+  key: TopicKey;
+  subscription: string;
 }
 
 type Page = { subscriptions: Stored[] };
@@ -54,7 +61,8 @@ class SubscriptionRoutes {
       // A floor that has passed a dead letter is not shown before the dead letter can be.
       await this.#control.askAll('subscription.flush', {});
       const { browsing } = this.#control;
-      const pages = await browsing.all<Page>('subscription.list', { topic, limit, after });
+      const args = { within: exchange.principal.within(topic), limit, after };
+      const pages = await browsing.all<Page>('subscription.list', args);
       const stored = pages.flatMap(({ result }) => result.subscriptions).sort(byName);
       const subscriptions = await this.#alive(stored.slice(0, limit));
       const last = subscriptions.length === limit ? subscriptions.at(-1) : undefined;
@@ -64,15 +72,12 @@ class SubscriptionRoutes {
   }
 
   readonly get: RouteHandler = (exchange, _req, topic, name) => {
-    const target = this.#target(topic, name);
+    const { key, subscription } = this.#target(exchange, topic, name);
     this.#control.run(exchange, async () => {
-      await this.#control.call(target.topic, 'subscription.flush', {});
-      const args = { topic: target.topic, name: target.subscription };
-      const { result } = await this.#control.browsing.of<Page>(
-        target.topic,
-        'subscription.get',
-        args,
-      );
+      await this.#control.call(key, 'subscription.flush', {});
+      const { browsing } = this.#control;
+      const args = { name: subscription };
+      const { result } = await browsing.of<Page>(key, 'subscription.get', args);
       const [one] = await this.#alive(result.subscriptions);
       if (one === undefined) throw notFound();
       exchange.json(200, one);
@@ -92,7 +97,7 @@ class SubscriptionRoutes {
   }
 
   readonly patch: RouteHandler = (exchange, req, topic, name) => {
-    const target = this.#target(topic, name);
+    const target = this.#target(exchange, topic, name);
     this.#control.withBody(exchange, req, async (body) => {
       knownFields(body, ['ack_wait_ms', 'max_deliver']);
       const changes = {
@@ -104,50 +109,49 @@ class SubscriptionRoutes {
   };
 
   readonly delete: RouteHandler = (exchange, _req, segment, second) => {
-    const target = this.#target(segment, second);
+    const { key, subscription } = this.#target(exchange, segment, second);
     this.#control.run(exchange, async () => {
       type Deleted = { deleted: boolean };
-      const args = { ...target };
-      const { topic } = target;
-      const { deleted } = await this.#control.call<Deleted>(topic, 'subscription.delete', args);
+      const args = { subscription };
+      const { deleted } = await this.#control.call<Deleted>(key, 'subscription.delete', args);
       if (!deleted) throw notFound();
       exchange.noContent();
     });
   };
 
   readonly seek: RouteHandler = (exchange, req, topic, name) => {
-    const target = this.#target(topic, name);
+    const target = this.#target(exchange, topic, name);
     this.#control.withBody(exchange, req, async (body) => {
       this.#ask(exchange, 'subscription.seek', target, { start: positionOf(body) });
     });
   };
 
   readonly pause: RouteHandler = (exchange, _req, topic, name) => {
-    this.#ask(exchange, 'subscription.pause', this.#target(topic, name), {});
+    this.#ask(exchange, 'subscription.pause', this.#target(exchange, topic, name), {});
   };
 
   readonly resume: RouteHandler = (exchange, _req, topic, name) => {
-    this.#ask(exchange, 'subscription.resume', this.#target(topic, name), {});
+    this.#ask(exchange, 'subscription.resume', this.#target(exchange, topic, name), {});
   };
 
   #ask(
     exchange: Exchange,
     method: string,
-    target: { topic: string; subscription: string },
+    { key, subscription: name }: Target,
     more: Record<string, unknown>,
   ): void {
     this.#control.run(exchange, async () => {
-      const args = { ...target, ...more };
-      const { subscription } = await this.#control.call<Answer>(target.topic, method, args);
+      const args = { ...more, subscription: name };
+      const { subscription } = await this.#control.call<Answer>(key, method, args);
       if (subscription === null) throw notFound();
       exchange.json(200, subscription);
     });
   }
 
-  #target(segment: string, second: string): { topic: string; subscription: string } {
+  #target(exchange: Exchange, segment: string, second: string): Target {
     const { limits } = this.#control;
     const subscription = nameOf(second, limits.topicNameBytesMax);
-    return { topic: topicOf(segment, limits), subscription };
+    return { key: exchange.principal.keyOf(topicOf(segment, limits)), subscription };
   }
 
   /** `<topic>/<name>`, as `next` gave it: neither can hold a slash. */

@@ -82,7 +82,9 @@ export class SystemRoutes {
       const all = await this.#options.control.askAll<WorkerStats>('stats', {});
       const sum = (of: (one: WorkerStats) => number): number =>
         all.reduce((total, one) => total + of(one), 0);
-      const logs = await control.browsing.all<LogTotals>('log.totals', {});
+      const logs = await control.browsing.all<LogTotals>('log.totals', {
+        tenant: exchange.principal.tenant,
+      });
       const total = (of: keyof LogTotals): number =>
         logs.reduce((count, { result }) => count + result[of], 0);
       exchange.json(200, {

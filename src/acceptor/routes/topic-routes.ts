@@ -1,11 +1,11 @@
 /** /api/topics and what lies below it, /api/deferred: control requests to the workers that own the topics. */
 import type { HttpRequest } from 'uWebSockets.js';
 import { RequestError } from '../../core/errors.js';
+import type { Principal } from '../../core/principal.js';
+import type { TopicKey } from '../../core/topic-key.js';
 import { checkTopicName } from '../../core/topic-name.js';
 import type { Exchange } from '../http/exchange.js';
 import { Query, topicOf } from '../http/query.js';
-import { TENANT } from '../workers/publishing.js';
-import type { Answer } from './browsing.js';
 import type { Control } from './control.js';
 import { type RetentionFields, readRetention } from './retention-fields.js';
 
@@ -27,13 +27,9 @@ export class TopicRoutes {
   create(exchange: Exchange, req: HttpRequest): void {
     this.#control.withBody(exchange, req, async (body) => {
       const { name, retention } = this.#readTopic(body);
-      const answer = await this.#call<{ topic: TopicJson; created: boolean }>(
-        name,
-        'topic.create',
-        {
-          retention,
-        },
-      );
+      type Created = { topic: TopicJson; created: boolean };
+      const key = exchange.principal.keyOf(name);
+      const answer = await this.#control.call<Created>(key, 'topic.create', { retention });
       if (!answer.created)
         throw new RequestError('topic_exists', `the topic ${name} exists`, 'name');
       exchange.json(201, answer.topic);
@@ -49,53 +45,56 @@ export class TopicRoutes {
       prefix: query.text('prefix') ?? '',
     };
     this.#control.run(exchange, async () => {
-      const topics = await this.#listTopics(page);
+      const topics = await this.#listTopics(exchange.principal, page);
       const next = topics.length === page.limit ? topics.at(-1)?.name : undefined;
       exchange.json(200, { topics, next });
     });
   }
 
   get(exchange: Exchange, _req: HttpRequest, segment: string): void {
-    const name = topicOf(segment, this.#control.limits);
+    const { browsing, workers } = this.#control;
+    const key = this.#keyOf(exchange, segment);
     this.#control.run(exchange, async () => {
-      const { result } = await this.#browse<{ topic: TopicJson | null }>(name, 'topic.get', {});
+      const { result } = await browsing.of<{ topic: TopicJson | null }>(key, 'topic.get', {});
       const topics = [found(result.topic)];
-      await this.#count(topics, [this.#control.workers.indexOf(TENANT, name)]);
+      await this.#count(exchange.principal, topics, [workers.indexOf(key)]);
       exchange.json(200, topics[0]);
     });
   }
 
   patch(exchange: Exchange, req: HttpRequest, segment: string): void {
-    const name = topicOf(segment, this.#control.limits);
+    const key = this.#keyOf(exchange, segment);
     this.#control.withBody(exchange, req, async (body) => {
       const retention = readRetention(body['retention'], this.#control.limits);
       if (retention === null) throw new RequestError('invalid_field', 'is required', 'retention');
       const args = { retention };
-      const { topic } = await this.#call<{ topic: TopicJson | null }>(name, 'topic.patch', args);
+      type Patched = { topic: TopicJson | null };
+      const { topic } = await this.#control.call<Patched>(key, 'topic.patch', args);
       exchange.json(200, found(topic));
     });
   }
 
   delete(exchange: Exchange, _req: HttpRequest, segment: string): void {
-    const name = topicOf(segment, this.#control.limits);
+    const key = this.#keyOf(exchange, segment);
     this.#control.run(exchange, async () => {
-      const { deleted } = await this.#call<{ deleted: boolean }>(name, 'topic.delete', {});
-      found(deleted ? name : null);
+      const { deleted } = await this.#control.call<{ deleted: boolean }>(key, 'topic.delete', {});
+      found(deleted ? key : null);
       exchange.noContent();
     });
   }
 
   position(exchange: Exchange, _req: HttpRequest, segment: string): void {
-    const name = topicOf(segment, this.#control.limits);
+    const { browsing } = this.#control;
+    const key = this.#keyOf(exchange, segment);
     this.#control.run(exchange, async () => {
-      const { result } = await this.#browse<{ position: unknown }>(name, 'topic.position', {});
+      const { result } = await browsing.of<{ position: unknown }>(key, 'topic.position', {});
       exchange.json(200, found(result.position));
     });
   }
 
   messages(exchange: Exchange, req: HttpRequest, segment: string): void {
-    const { limits } = this.#control;
-    const name = topicOf(segment, limits);
+    const { limits, browsing } = this.#control;
+    const key = this.#keyOf(exchange, segment);
     const query = new Query(req.getQuery() ?? '', ['from_sequence', 'limit', 'order']);
     const args = {
       from_sequence: query.integer('from_sequence', 1, SEQUENCE_MAX),
@@ -103,7 +102,7 @@ export class TopicRoutes {
       order: query.oneOf('order', ['asc', 'desc'], 'asc'),
     };
     this.#control.run(exchange, async () => {
-      const { body } = await this.#browse<null>(name, 'topic.messages', args);
+      const { body } = await browsing.of<null>(key, 'topic.messages', args);
       exchange.reply(200, body);
     });
   }
@@ -116,7 +115,7 @@ export class TopicRoutes {
     const limit = query.integer('limit', 1, limits.pageItemsMax) ?? limits.pageItemsMax;
     const after = query.integer('after', 0, SEQUENCE_MAX) ?? 0;
     this.#control.run(exchange, async () => {
-      const args = { topic, after, limit };
+      const args = { within: exchange.principal.within(topic), after, limit };
       const { browsing } = this.#control;
       const pages = await browsing.all<{ deferred: { id: number }[] }>('deferred.list', args);
       const all = pages.flatMap(({ result }) => result.deferred).sort((a, b) => a.id - b.id);
@@ -131,7 +130,8 @@ export class TopicRoutes {
       throw new RequestError('deferred_not_found', 'a deferred id is an integer', 'id');
     }
     this.#control.run(exchange, async () => {
-      const args = { tenant: TENANT, id: Number(segment) };
+      const { tenant } = exchange.principal;
+      const args = { tenant, id: Number(segment) };
       const answers = await this.#control.ask<{ outcome: string }>('deferred.cancel', args);
       const outcomes = answers.map((answer) => answer.outcome);
       if (outcomes.includes('cancelled')) exchange.noContent();
@@ -141,24 +141,31 @@ export class TopicRoutes {
     });
   }
 
-  async #listTopics(page: { limit: number }): Promise<TopicJson[]> {
+  async #listTopics(
+    principal: Principal,
+    page: { limit: number; after: string; prefix: string },
+  ): Promise<TopicJson[]> {
     const { browsing, workers } = this.#control;
-    const pages = await browsing.all<{ topics: TopicJson[] }>('topics.list', page);
+    const args = { ...page, tenant: principal.tenant };
+    const pages = await browsing.all<{ topics: TopicJson[] }>('topics.list', args);
     const topics = pages
       .flatMap(({ result }) => result.topics)
       .sort((a, b) => (a.name < b.name ? -1 : 1))
       .slice(0, page.limit);
-    await this.#count(topics, Array.from({ length: workers.count }).keys());
+    await this.#count(principal, topics, Array.from({ length: workers.count }).keys());
     return topics;
   }
 
   /** Puts in the subscriber counts, which only the owners know: these workers are asked. */
-  async #count(topics: TopicJson[], indexes: Iterable<number>): Promise<void> {
+  async #count(
+    principal: Principal,
+    topics: TopicJson[],
+    indexes: Iterable<number>,
+  ): Promise<void> {
     const { workers } = this.#control;
-    const names = topics.map((topic) => topic.name);
+    const keys = topics.map((topic) => principal.keyOf(topic.name));
     for (const index of indexes) {
-      const args = { tenant: TENANT, names };
-      const text = await workers.call(workers.byIndex(index), 'topics.counts', args);
+      const text = await workers.call(workers.byIndex(index), 'topics.counts', { keys });
       const { counts } = JSON.parse(text) as { counts: number[] };
       topics.forEach((topic, i) => {
         topic.subscriber_count += counts[i] ?? 0;
@@ -166,12 +173,8 @@ export class TopicRoutes {
     }
   }
 
-  #browse<T>(name: string, method: string, args: Record<string, unknown>): Promise<Answer<T>> {
-    return this.#control.browsing.of(name, method, { name, ...args });
-  }
-
-  #call<T>(name: string, method: string, args: Record<string, unknown>): Promise<T> {
-    return this.#control.call(name, method, { name, ...args });
+  #keyOf(exchange: Exchange, segment: string): TopicKey {
+    return exchange.principal.keyOf(topicOf(segment, this.#control.limits));
   }
 
   #readTopic(body: Record<string, unknown>): { name: string; retention: RetentionFields | null } {

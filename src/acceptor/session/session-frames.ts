@@ -132,6 +132,7 @@ export class SessionFrames implements FrameSink {
   #publish(session: Session, { publish, ref }: PublishFrame): void {
     session.load.checkRequest(this.#options.limits, publish.payload.length);
     this.#options.publishing.send(
+      session.principal,
       publish,
       (link, bytes) => new FramePublish(link, bytes, session, publish.topic, ref),
     );

@@ -5,6 +5,7 @@
  */
 import type { WebSocket } from 'uWebSockets.js';
 import { CLOSE, type CloseReason, ERRORS, type ErrorCode } from '../../core/errors.js';
+import type { Principal } from '../../core/principal.js';
 import type { AcceptorLinkEnd } from '../../thread/link.js';
 import type { Ref } from '../../wire/frame-types.js';
 import { errorFrame } from '../../wire/problem.js';
@@ -31,6 +32,7 @@ import { SessionLoad } from './session-load.js';
 export interface SocketData {
   session: Session | null;
   kind: Kind;
+  principal: Principal;
 }
 
 /** Who keeps the sessions. */
@@ -60,6 +62,7 @@ const SEPARATOR = String.fromCharCode(FRAME_SEPARATOR);
 export class Session implements Receiver {
   readonly number: number;
   readonly kind: Kind;
+  readonly principal: Principal;
   readonly subscriptions = new Map<string, ReceiverSubscription>();
   readonly load = new SessionLoad();
   links: readonly AcceptorLinkEnd[] = NO_LINKS;
@@ -79,9 +82,15 @@ export class Session implements Receiver {
   /** Why it is closing. */
   #reason: CloseReason = CLOSE.bug;
 
-  constructor(number: number, kind: Kind, ws: WebSocket<SocketData>, keeper: SessionKeeper) {
+  constructor(
+    number: number,
+    { kind, principal }: Pick<SocketData, 'kind' | 'principal'>,
+    ws: WebSocket<SocketData>,
+    keeper: SessionKeeper,
+  ) {
     this.number = number;
     this.kind = kind;
+    this.principal = principal;
     this.#ws = ws;
     this.#keeper = keeper;
   }

@@ -209,7 +209,9 @@ export class Sessions implements SessionKeeper {
       exchange.fail(new RequestError('bad_upgrade', detail, 'Sec-WebSocket-Protocol'));
       return;
     }
-    const data: SocketData = { session: null, kind: SUBPROTOCOLS[protocol] ?? KIND_SEED };
+    const { principal } = exchange;
+    const kind = SUBPROTOCOLS[protocol] ?? KIND_SEED;
+    const data: SocketData = { session: null, kind, principal };
     res.cork(() => res.upgrade(data, req.getHeader('sec-websocket-key'), protocol, '', context));
   }
 
@@ -235,7 +237,7 @@ export class Sessions implements SessionKeeper {
 
   #opened(ws: WebSocket<SocketData>): void {
     const data = ws.getUserData();
-    const session = new Session(this.nextNumber(), data.kind, ws, this);
+    const session = new Session(this.nextNumber(), data, ws, this);
     session.heardAtMs = this.nowMs;
     data.session = session;
     this.#open.add(session);

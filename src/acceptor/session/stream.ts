@@ -5,6 +5,7 @@
  */
 import type { Clock } from '../../core/clock.js';
 import { CLOSE, type ErrorCode } from '../../core/errors.js';
+import type { Principal } from '../../core/principal.js';
 import type { AcceptorLinkEnd } from '../../thread/link.js';
 import type { Ref } from '../../wire/frame-types.js';
 import { errorFrame } from '../../wire/problem.js';
@@ -40,6 +41,7 @@ export interface StreamOptions {
 export class Stream implements Receiver {
   readonly number: number;
   readonly kind = KIND_SSE;
+  readonly principal: Principal;
   readonly subscriptions = new Map<string, ReceiverSubscription>();
   links: readonly AcceptorLinkEnd[] = [];
   state: 'opening' | 'open' | 'closed' = 'opening';
@@ -52,6 +54,7 @@ export class Stream implements Receiver {
 
   constructor(options: StreamOptions) {
     this.number = options.number;
+    this.principal = options.exchange.principal;
     this.#exchange = options.exchange;
     this.#options = options;
   }

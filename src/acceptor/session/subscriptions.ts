@@ -17,7 +17,6 @@ import {
   subscriptionKey,
 } from '../delivery/receiver.js';
 import type { Guard } from '../http/guard.js';
-import { TENANT } from '../workers/publishing.js';
 import { Waiting } from '../workers/requests.js';
 import type { Workers } from '../workers/workers.js';
 import { Resuming } from './resuming.js';
@@ -78,11 +77,12 @@ export class Subscriptions {
   /** Throws RequestError when the owner cannot be asked. */
   subscribe(request: SubscribeRequest): void {
     const { receiver, number: subscription, topic, options } = request;
-    const link = this.#workers.ownerOf(TENANT, topic);
+    const key = receiver.principal.keyOf(topic);
+    const link = this.#workers.ownerOf(key);
     const number = this.#workers.requests.add(new SubscribeWaiting(link, this, request));
     const encoding = encodingOf(receiver.kind);
     const { number: session } = receiver;
-    const op = { request: number, session, subscription, topic, encoding, options };
+    const op = { request: number, session, subscription, topic: key, encoding, options };
     packSubscribe(link.writer, op);
     link.scheduleFlush();
     if (!receiver.links.includes(link)) receiver.links = receiver.links.concat(link);
@@ -100,10 +100,11 @@ export class Subscriptions {
   /** Throws as `subscribe` does. The worker comes to it after the subscribe, answered or not. */
   unsubscribe(request: UnsubscribeRequest): void {
     const { receiver, number: subscription, topic } = request;
-    const link = this.#workers.ownerOf(TENANT, topic);
+    const key = receiver.principal.keyOf(topic);
+    const link = this.#workers.ownerOf(key);
     const number = this.#workers.requests.add(new UnsubscribeWaiting(link, this, request));
     const { number: session } = receiver;
-    packUnsubscribe(link.writer, { request: number, session, subscription, topic });
+    packUnsubscribe(link.writer, { request: number, session, subscription, topic: key });
     link.scheduleFlush();
   }
 

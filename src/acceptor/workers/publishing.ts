@@ -3,14 +3,12 @@
  * HTTP and WebSocket publish through here.
  */
 import { RequestError } from '../../core/errors.js';
+import type { Principal } from '../../core/principal.js';
 import type { AcceptorLinkEnd } from '../../thread/link.js';
 import { packPublish } from '../../thread/ops/publish.js';
 import type { PublishRequest } from '../../wire/publish.js';
 import type { Waiting } from './requests.js';
 import type { Workers } from './workers.js';
-
-/** The one tenant of this version; a request's key will name another. */
-export const TENANT = 'default';
 
 export class Publishing {
   readonly #workers: Workers;
@@ -26,14 +24,19 @@ export class Publishing {
   }
 
   /**
-   * Sends one publish; `waiting` makes what its answer goes to. Throws RequestError (`busy`,
-   * `draining`), and then nothing was sent.
+   * Sends one publish of `principal`; `waiting` makes what its answer goes to. Throws RequestError
+   * (`busy`, `draining`), and then nothing was sent.
    */
-  send(publish: PublishRequest, waiting: (link: AcceptorLinkEnd, bytes: number) => Waiting): void {
+  send(
+    principal: Principal,
+    publish: PublishRequest,
+    waiting: (link: AcceptorLinkEnd, bytes: number) => Waiting,
+  ): void {
     if (this.#state === 'draining') {
       throw new RequestError('draining', 'this node is shutting down: use another one');
     }
-    const link = this.#workers.ownerOf(TENANT, publish.topic);
+    const key = principal.keyOf(publish.topic);
+    const link = this.#workers.ownerOf(key);
     const bytes = publish.payload.length + 256;
     if (!link.takePublishCredit(bytes)) {
       throw new RequestError(
@@ -42,7 +45,7 @@ export class Publishing {
       );
     }
     const request = this.#workers.requests.add(waiting(link, bytes));
-    packPublish(link.writer, request, publish.topic, publish);
+    packPublish(link.writer, request, key, publish);
     link.schedulePublish();
   }
 }

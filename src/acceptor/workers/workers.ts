@@ -6,6 +6,7 @@
 
 import { RequestError } from '../../core/errors.js';
 import type { Limits } from '../../core/limits.js';
+import type { TopicKey } from '../../core/topic-key.js';
 import type { Browsed } from '../../log/contract/browsed.js';
 import type { WorkerLink } from '../../thread/control.js';
 import { AcceptorLinkEnd } from '../../thread/link.js';
@@ -73,12 +74,12 @@ export class Workers {
   }
 
   /** The link to the owner of a topic; throws `busy` while its thread is being replaced. */
-  ownerOf(tenant: string, topic: string): AcceptorLinkEnd {
-    return this.byIndex(this.#placement.workerOf(tenant, topic));
+  ownerOf(key: TopicKey): AcceptorLinkEnd {
+    return this.byIndex(this.#placement.workerOf(key));
   }
 
-  indexOf(tenant: string, topic: string): number {
-    return this.#placement.workerOf(tenant, topic);
+  indexOf(key: TopicKey): number {
+    return this.#placement.workerOf(key);
   }
 
   byIndex(worker: number): AcceptorLinkEnd {

@@ -9,6 +9,7 @@ import { systemClock } from '../../core/clock.js';
 import { RequestError } from '../../core/errors.js';
 import type { LogRow } from '../../core/message.js';
 import { isoTime } from '../../core/time.js';
+import { type Tenant, type TopicKey, topicNameOf, type Within } from '../../core/topic-key.js';
 import { parseUuid } from '../../core/uuid.js';
 import { browsePage } from '../../wire/browse-page.js';
 import type { BrowseAsk, Browsed } from './browsed.js';
@@ -43,8 +44,11 @@ export interface BrowsedLog
 }
 
 interface TopicArgs {
-  tenant: string;
-  name: string;
+  key: TopicKey;
+}
+
+interface TenantArgs {
+  tenant: Tenant;
 }
 
 interface MessagesArgs extends TopicArgs {
@@ -54,16 +58,16 @@ interface MessagesArgs extends TopicArgs {
 }
 
 interface SubscriptionListArgs {
-  tenant: string;
-  topic: string | null;
+  within: Within;
   after: { topic: string; name: string } | null;
   limit: number;
 }
 
+type DeferredArgs = Parameters<BrowsedLog['listDeferred']>[1] & { within: Within };
 type FilterArgs = DeadLetterFilter & { after: number; limit: number; lines: boolean };
 
 interface TraceArgs {
-  topic: string;
+  key: TopicKey;
   topicId: number;
   sequence: number;
   live: Record<string, DeliveryView>;
@@ -77,7 +81,7 @@ export class BrowseCalls {
   readonly #log: BrowsedLog;
   readonly #methods: Readonly<Record<string, Method>> = {
     'topic.get': async (args: TopicArgs) => {
-      const record = await this.#log.findTopic(args.tenant, args.name);
+      const record = await this.#log.findTopic(args.key);
       return { result: { topic: record === null ? null : topicView(record, 0) } };
     },
     'topic.position': (args: TopicArgs) => this.#position(args),
@@ -85,18 +89,17 @@ export class BrowseCalls {
     'topics.list': async ({
       tenant,
       ...page
-    }: Parameters<BrowsedLog['listTopics']>[1] & TopicArgs) => {
+    }: Parameters<BrowsedLog['listTopics']>[1] & TenantArgs) => {
       const records = await this.#log.listTopics(tenant, page);
       return { result: { topics: records.map((record) => topicView(record, 0)) } };
     },
-    'deferred.list': (args: Parameters<BrowsedLog['listDeferred']>[1] & TopicArgs) =>
-      this.#deferred(args),
-    'log.totals': async ({ tenant }: TopicArgs) => ({ result: await this.#log.totals(tenant) }),
-    'subscription.get': (args: TopicArgs & { topic: string }) => this.#subscription(args),
+    'deferred.list': (args: DeferredArgs) => this.#deferred(args),
+    'log.totals': async ({ tenant }: TenantArgs) => ({ result: await this.#log.totals(tenant) }),
+    'subscription.get': (args: TopicArgs & { name: string }) => this.#subscription(args),
     'subscription.list': (args: SubscriptionListArgs) => this.#subscriptionList(args),
     'dead-letters.list': (args: FilterArgs) => this.#deadLetters(args),
     'dead-letters.purge': (args: FilterArgs) => this.#purge(args),
-    'message.find': (args: { tenant: string; id: string }) => this.#find(args),
+    'message.find': (args: TenantArgs & { id: string }) => this.#find(args),
     'message.trace': (args: TraceArgs) => this.#trace(args),
   };
 
@@ -116,8 +119,8 @@ export class BrowseCalls {
     return { result: JSON.stringify(result), body };
   }
 
-  async #position({ tenant, name }: TopicArgs): Promise<{ result: unknown }> {
-    const record = await this.#log.findTopic(tenant, name);
+  async #position({ key }: TopicArgs): Promise<{ result: unknown }> {
+    const record = await this.#log.findTopic(key);
     if (record === null) return { result: { position: null } };
     const { id, lastSequence: sequence, firstSequence: first_sequence } = record;
     const epoch = await this.#log.epochOf(id);
@@ -125,7 +128,7 @@ export class BrowseCalls {
   }
 
   async #messages(args: MessagesArgs): Promise<{ body: Uint8Array }> {
-    const record = await this.#log.findTopic(args.tenant, args.name);
+    const record = await this.#log.findTopic(args.key);
     if (record === null) throw new RequestError('topic_not_found', 'topic not found', 'topic');
     const ascending = args.order === 'asc';
     const page = await this.#log.read({
@@ -141,14 +144,11 @@ export class BrowseCalls {
       ? last !== undefined && last < page.lastSequence
       : last !== undefined && last > page.firstSequence;
     const next = last === undefined || !more ? null : last + (ascending ? 1 : -1);
-    return { body: browsePage(record.name, page.rows, next) };
+    return { body: browsePage(topicNameOf(args.key), page.rows, next) };
   }
 
-  async #deferred({
-    tenant,
-    ...page
-  }: Parameters<BrowsedLog['listDeferred']>[1] & TopicArgs): Promise<{ result: unknown }> {
-    const records = await this.#log.listDeferred(tenant, page);
+  async #deferred({ within, ...page }: DeferredArgs): Promise<{ result: unknown }> {
+    const records = await this.#log.listDeferred(within, page);
     const deferred = records.map((record) => ({
       id: record.id,
       topic: record.topic,
@@ -159,19 +159,15 @@ export class BrowseCalls {
     return { result: { deferred } };
   }
 
-  async #subscription({
-    tenant,
-    topic,
-    name,
-  }: TopicArgs & { topic: string }): Promise<{ result: unknown }> {
-    const found = await this.#log.findTopic(tenant, topic);
+  async #subscription({ key, name }: TopicArgs & { name: string }): Promise<{ result: unknown }> {
+    const found = await this.#log.findTopic(key);
     if (found === null) throw new RequestError('topic_not_found', 'topic not found', 'topic');
     const record = await this.#log.subscriptions.find(found.id, name);
     return { result: { subscriptions: record === null ? [] : await this.#withHeads([record]) } };
   }
 
-  async #subscriptionList({ tenant, ...page }: SubscriptionListArgs): Promise<{ result: unknown }> {
-    const records = await this.#log.subscriptions.list(tenant, page);
+  async #subscriptionList({ within, ...page }: SubscriptionListArgs): Promise<{ result: unknown }> {
+    const records = await this.#log.subscriptions.list(within, page);
     return { result: { subscriptions: await this.#withHeads(records) } };
   }
 
@@ -216,16 +212,16 @@ export class BrowseCalls {
     }
   }
 
-  async #find({ tenant, id }: { tenant: string; id: string }): Promise<{ result: unknown }> {
+  async #find({ tenant, id }: TenantArgs & { id: string }): Promise<{ result: unknown }> {
     const messageId = parseUuid(id);
     const found = messageId && (await this.#log.subscriptions.findMessage(tenant, messageId));
     if (found === null) return { result: { found: null } };
-    const { topic, topicId, row } = found;
-    return { result: { found: { topic, topicId, sequence: row.sequence } } };
+    const { key, topicId, row } = found;
+    return { result: { found: { key, topicId, sequence: row.sequence } } };
   }
 
   async #trace({
-    topic,
+    key,
     topicId,
     sequence,
     live,
@@ -233,7 +229,7 @@ export class BrowseCalls {
   }: TraceArgs): Promise<{ body: Uint8Array }> {
     const row = await this.#row(topicId, sequence);
     const trace = await this.#log.subscriptions.traceOf(topicId, sequence, page);
-    return { body: traceView({ topic, row, trace, live }) };
+    return { body: traceView({ topic: topicNameOf(key), row, trace, live }) };
   }
 
   async #row(topicId: number, sequence: number): Promise<LogRow> {

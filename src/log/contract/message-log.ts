@@ -5,6 +5,7 @@
  */
 import { type ErrorCode, RequestError } from '../../core/errors.js';
 import type { LogRow, Publication } from '../../core/message.js';
+import type { Tenant, TopicKey, Within } from '../../core/topic-key.js';
 import type { LogVitals } from './log-vitals.js';
 import type { SubscriptionStore } from './subscription-store.js';
 
@@ -18,8 +19,7 @@ export interface Retention {
 export interface TopicRecord {
   /** Unique for ever: a topic made again under its old name has another id. <= 2^53 - 1. */
   id: number;
-  tenant: string;
-  name: string;
+  key: TopicKey;
   /** Last committed sequence; 0: none yet. */
   lastSequence: number;
   /** First sequence that can still be read; lastSequence + 1 when nothing can. At least 1. */
@@ -113,7 +113,8 @@ export interface LogPage {
 }
 
 export interface DeferRequest {
-  tenant: string;
+  /** Whose the topic is. */
+  tenant: Tenant;
   topicId: number;
   publication: Publication;
   /** One of the two is 0. */
@@ -168,23 +169,22 @@ export interface MessageLog<A extends PendingAppend> {
    */
   commonUpTo(positions: readonly { topicId: number; epoch: string }[]): Promise<(number | null)[]>;
 
-  findTopic(tenant: string, name: string): Promise<TopicRecord | null>;
-  /** Those of the names that there are. */
-  findTopics(tenant: string, names: readonly string[]): Promise<Map<string, TopicRecord>>;
+  findTopic(key: TopicKey): Promise<TopicRecord | null>;
+  /** Those of the keys that there are; of any tenants. */
+  findTopics(keys: readonly TopicKey[]): Promise<Map<TopicKey, TopicRecord>>;
   /** The topic as it is now; `created` false when it was there. Rejects `topic_limit`. */
   createTopic(
-    tenant: string,
-    name: string,
+    key: TopicKey,
     retention: Retention | null,
   ): Promise<{ topic: TopicRecord; created: boolean }>;
   /** In name order (bytes), names > `after`, starting with `prefix`, at most `limit`. */
   listTopics(
-    tenant: string,
+    tenant: Tenant,
     page: { after: string; prefix: string; limit: number },
   ): Promise<TopicRecord[]>;
-  patchTopic(tenant: string, name: string, retention: Retention): Promise<TopicRecord | null>;
+  patchTopic(key: TopicKey, retention: Retention): Promise<TopicRecord | null>;
   /** The record as it was; null when there was none. Its messages are gone for readers at once. */
-  deleteTopic(tenant: string, name: string): Promise<TopicRecord | null>;
+  deleteTopic(key: TopicKey): Promise<TopicRecord | null>;
   /** Heads of living topics; a topic that is not in the answer was deleted. */
   heads(topicIds: readonly number[]): Promise<Map<number, TopicRecord>>;
 
@@ -205,12 +205,10 @@ export interface MessageLog<A extends PendingAppend> {
    * `dedupe_mismatch`, and `topic_busy` while a transaction that is not over has the key.
    */
   defer(request: DeferRequest): Promise<DeferOutcome>;
-  listDeferred(
-    tenant: string,
-    page: { topic: string | null; after: number; limit: number },
-  ): Promise<DeferredRecord[]>;
+  /** In id order, ids > `after`, at most `limit`. */
+  listDeferred(within: Within, page: { after: number; limit: number }): Promise<DeferredRecord[]>;
   /** 'released' only while the log remembers that it was (at least a minute). */
-  cancelDeferred(tenant: string, id: number): Promise<'cancelled' | 'released' | 'unknown'>;
+  cancelDeferred(tenant: Tenant, id: number): Promise<'cancelled' | 'released' | 'unknown'>;
 
-  totals(tenant: string): Promise<LogTotals>;
+  totals(tenant: Tenant): Promise<LogTotals>;
 }

@@ -8,6 +8,7 @@ import type { SequenceRange } from '../../core/ack-floor.js';
 import type { Ordering } from '../../core/cursor-ledger.js';
 import { RequestError } from '../../core/errors.js';
 import type { LogRow } from '../../core/message.js';
+import type { Tenant, TopicKey, Within } from '../../core/topic-key.js';
 
 /** What a durable subscription was made with; later subscribes take it over, PATCH changes it. */
 export interface SubscriptionSettings {
@@ -138,10 +139,9 @@ export interface DeadLetterRecord {
   redriven: boolean;
 }
 
-/** Which dead letters; every field narrows, null does not. Redriven ones only when named by id. */
+/** Which dead letters; what is not null narrows. Redriven ones only when named by id. */
 export interface DeadLetterFilter {
-  tenant: string;
-  topic: string | null;
+  within: Within;
   subscription: string | null;
   /** At most 1,000. */
   ids: readonly number[] | null;
@@ -151,6 +151,13 @@ export interface DeadLetterFilter {
 export interface TraceFailure extends FailureRecord {
   /** null: an ephemeral one. */
   subscription: string | null;
+}
+
+/** A message, and the topic that it is of. */
+export interface FoundMessage {
+  key: TopicKey;
+  topicId: number;
+  row: LogRow;
 }
 
 /** Names > `after`, at most `limit`. */
@@ -200,8 +207,8 @@ export interface SubscriptionStore {
   find(topicId: number, name: string): Promise<SubscriptionRecord | null>;
   /** By (topic name, name) in byte order after `after`, at most `limit`; of living topics. */
   list(
-    tenant: string,
-    page: { topic: string | null; after: { topic: string; name: string } | null; limit: number },
+    within: Within,
+    page: { after: { topic: string; name: string } | null; limit: number },
   ): Promise<SubscriptionRecord[]>;
   /** Those of them that are not held under that term any more. */
   lost(held: readonly HeldTerm[]): Promise<LostTerm[]>;
@@ -229,10 +236,10 @@ export interface SubscriptionStore {
   purgeDeadLetters(filter: DeadLetterFilter, limit: number): Promise<number>;
   /**
    * Marks them redriven and makes their delivery rows (no attempts, due at once) in one transaction;
-   * answers those of the ids that could be: not redriven already, subscription there. Those of an
-   * ephemeral subscription get no row, only the mark.
+   * answers those of the ids that could be: the tenant's, not redriven already, subscription there. Those
+   * of an ephemeral subscription get no row, only the mark.
    */
-  redrive(ids: readonly number[]): Promise<DeadLetterRecord[]>;
+  redrive(tenant: Tenant, ids: readonly number[]): Promise<DeadLetterRecord[]>;
   /** Those of these subscriptions that are given back and not settled, of each at least the first 10,000. */
   redriven(subscriptionIds: readonly number[]): Promise<RedrivenDelivery[]>;
   /** The copies of redriven messages, for those that the log no longer has. Ascending. */
@@ -242,10 +249,7 @@ export interface SubscriptionStore {
   ): Promise<LogRow[]>;
 
   /** A living topic's message by its id; null when the log has none. */
-  findMessage(
-    tenant: string,
-    messageId: Uint8Array,
-  ): Promise<{ topic: string; topicId: number; row: LogRow } | null>;
+  findMessage(tenant: Tenant, messageId: Uint8Array): Promise<FoundMessage | null>;
   /**
    * A page of the topic's durable subscriptions by name, each with its delivery row and dead letter of
    * the sequence; with the first page what sessions without a name gave up, the first 1,000 of it.

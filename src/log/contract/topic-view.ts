@@ -1,5 +1,6 @@
 /** A topic as the HTTP API gives it. */
 import { isoTime } from '../../core/time.js';
+import { topicNameOf } from '../../core/topic-key.js';
 import type { Retention, TopicRecord } from './message-log.js';
 
 export interface TopicView {
@@ -16,7 +17,7 @@ export interface TopicView {
 /** `subscribers`: known to its owner only. */
 export function topicView(record: TopicRecord, subscribers: number): TopicView {
   return {
-    name: record.name,
+    name: topicNameOf(record.key),
     subscriber_count: subscribers,
     message_count: record.lastSequence - record.firstSequence + 1,
     created_at: isoTime(record.createdAtMs),

@@ -5,6 +5,7 @@
 import type { Limits } from '../../core/limits.js';
 import type { LogRow } from '../../core/message.js';
 import { rowBytes } from '../../core/message.js';
+import { type Tenant, type TopicKey, tenantOf, topicNameOf } from '../../core/topic-key.js';
 import type {
   DeadLetterDraft,
   DeadLetterFilter,
@@ -22,8 +23,7 @@ export interface MemoryDeadLettersOptions {
 /** Whose: of a durable subscription, or of a session. */
 export interface DeadLetterOwner {
   topicId: number;
-  topic: string;
-  tenant: string;
+  key: TopicKey;
   subscription: string | null;
   subscriptionId: number | null;
   session: string | null;
@@ -37,7 +37,8 @@ interface KeyOwner {
 }
 
 interface KeptDeadLetter extends DeadLetterRecord {
-  tenant: string;
+  tenant: Tenant;
+  key: TopicKey;
 }
 
 export class MemoryDeadLetters {
@@ -78,6 +79,8 @@ export class MemoryDeadLetters {
     const letter: KeptDeadLetter = {
       ...owner,
       ...reasons,
+      tenant: tenantOf(owner.key),
+      topic: topicNameOf(owner.key),
       id: this.#nextId,
       row: copyOf(row),
       redrivenCount: 0,
@@ -134,10 +137,10 @@ export class MemoryDeadLetters {
     return purged;
   }
 
-  /** Marks it; null: it is not there, or marked already. */
-  redrive(id: number): DeadLetterRecord | null {
+  /** Marks it; null: the tenant has no such one, or it is marked already. */
+  redrive(tenant: Tenant, id: number): DeadLetterRecord | null {
     const letter = this.#byId.get(id);
-    if (letter === undefined || letter.redriven) return null;
+    if (letter?.tenant !== tenant || letter.redriven) return null;
     letter.redriven = true;
     return recordOf(letter);
   }
@@ -202,16 +205,15 @@ function keyOf(owner: KeyOwner, sequence: number): string {
 }
 
 function fitsFilter(filter: DeadLetterFilter): (letter: KeptDeadLetter) => boolean {
-  const { tenant, topic, subscription } = filter;
+  const { within, subscription } = filter;
   const ids = filter.ids === null ? null : new Set(filter.ids);
   return (letter) =>
-    letter.tenant === tenant &&
-    (topic === null || letter.topic === topic) &&
+    (within === letter.tenant || within === letter.key) &&
     (subscription === null || letter.subscription === subscription) &&
     (ids === null ? !letter.redriven : ids.has(letter.id));
 }
 
-function recordOf({ tenant: _, ...record }: KeptDeadLetter): DeadLetterRecord {
+function recordOf({ tenant: _, key: __, ...record }: KeptDeadLetter): DeadLetterRecord {
   return { ...record, row: { ...record.row } };
 }
 

@@ -14,6 +14,7 @@ import type { Limits } from '../../core/limits.js';
 import type { LogRow, Publication } from '../../core/message.js';
 import { rowBytes } from '../../core/message.js';
 import type { SharedCount } from '../../core/shared-count.js';
+import type { Tenant, TopicKey, Within } from '../../core/topic-key.js';
 import { makeUuidV7 } from '../../core/uuid.js';
 import type {
   DeferOutcome,
@@ -51,7 +52,7 @@ export interface MemoryLogOptions<A extends PendingAppend> {
   idBase: number;
   idStep: number;
   /** Of a tenant's topics in all workers; default: in this log alone. */
-  topicCount?: (tenant: string) => SharedCount;
+  topicCount?: (tenant: Tenant) => SharedCount;
   /** 1 to 20 of [0-9a-z], another at every start; default: time and chance. */
   bootNonce?: string;
   timers?: Timers;
@@ -121,38 +122,33 @@ export class MemoryLog<A extends PendingAppend> implements MessageLog<A> {
     );
   }
 
-  async findTopic(tenant: string, name: string): Promise<TopicRecord | null> {
-    return this.#topics.find(tenant, name)?.record() ?? null;
+  async findTopic(key: TopicKey): Promise<TopicRecord | null> {
+    return this.#topics.find(key)?.record() ?? null;
   }
 
-  async findTopics(tenant: string, names: readonly string[]): Promise<Map<string, TopicRecord>> {
-    const found = names.flatMap((name) => this.#topics.find(tenant, name)?.record() ?? []);
-    return new Map(found.map((record) => [record.name, record]));
+  async findTopics(keys: readonly TopicKey[]): Promise<Map<TopicKey, TopicRecord>> {
+    const found = keys.flatMap((key) => this.#topics.find(key)?.record() ?? []);
+    return new Map(found.map((record) => [record.key, record]));
   }
 
   async createTopic(
-    tenant: string,
-    name: string,
+    key: TopicKey,
     retention: Retention | null,
   ): Promise<{ topic: TopicRecord; created: boolean }> {
-    const found = this.#topics.find(tenant, name);
+    const found = this.#topics.find(key);
     if (found !== undefined) return { topic: found.record(), created: false };
-    return { topic: this.#topics.create(tenant, name, retention).record(), created: true };
+    return { topic: this.#topics.create(key, retention).record(), created: true };
   }
 
   async listTopics(
-    tenant: string,
+    tenant: Tenant,
     page: { after: string; prefix: string; limit: number },
   ): Promise<TopicRecord[]> {
     return this.#topics.list(tenant, page).map((topic) => topic.record());
   }
 
-  async patchTopic(
-    tenant: string,
-    name: string,
-    retention: Retention,
-  ): Promise<TopicRecord | null> {
-    const topic = this.#topics.find(tenant, name);
+  async patchTopic(key: TopicKey, retention: Retention): Promise<TopicRecord | null> {
+    const topic = this.#topics.find(key);
     if (topic === undefined) return null;
     topic.retention = { ...retention };
     topic.evictOver();
@@ -161,8 +157,8 @@ export class MemoryLog<A extends PendingAppend> implements MessageLog<A> {
     return topic.record();
   }
 
-  async deleteTopic(tenant: string, name: string): Promise<TopicRecord | null> {
-    const topic = this.#topics.find(tenant, name);
+  async deleteTopic(key: TopicKey): Promise<TopicRecord | null> {
+    const topic = this.#topics.find(key);
     if (topic === undefined) return null;
     this.flush();
     this.#topics.delete(topic);
@@ -218,21 +214,21 @@ export class MemoryLog<A extends PendingAppend> implements MessageLog<A> {
     if (first !== undefined) return { record: null, first };
     if (this.#isFull(rowBytes(request.publication))) throw logFull();
     if (this.#outbox.size >= this.#options.limits.memoryDeferredMax) throw tooManyDeferred();
-    return { record: this.#outbox.add(request, topic.name), first: null };
+    return { record: this.#outbox.add(request, topic.key), first: null };
   }
 
   async listDeferred(
-    tenant: string,
-    page: { topic: string | null; after: number; limit: number },
+    within: Within,
+    page: { after: number; limit: number },
   ): Promise<DeferredRecord[]> {
-    return this.#outbox.list(tenant, page);
+    return this.#outbox.list(within, page);
   }
 
-  async cancelDeferred(tenant: string, id: number): Promise<'cancelled' | 'released' | 'unknown'> {
+  async cancelDeferred(tenant: Tenant, id: number): Promise<'cancelled' | 'released' | 'unknown'> {
     return this.#outbox.cancel(tenant, id);
   }
 
-  async totals(tenant: string): Promise<LogTotals> {
+  async totals(tenant: Tenant): Promise<LogTotals> {
     let topics = 0;
     let messages = 0;
     for (const topic of this.#topics.ofTenant(tenant)) {

@@ -6,6 +6,7 @@ import type { Clock } from '../../core/clock.js';
 import type { Publication } from '../../core/message.js';
 import { rowBytes } from '../../core/message.js';
 import { MinHeap } from '../../core/min-heap.js';
+import { type Tenant, type TopicKey, topicNameOf, type Within } from '../../core/topic-key.js';
 import type { DeferRequest, DeferredRecord } from '../contract/message-log.js';
 
 const REMEMBER_MS = 120_000;
@@ -25,9 +26,9 @@ export interface Timers {
 
 export interface Deferred {
   id: number;
-  tenant: string;
+  tenant: Tenant;
   topicId: number;
-  topic: string;
+  key: TopicKey;
   publication: Publication;
   dueAtMs: number;
   createdAtMs: number;
@@ -51,7 +52,7 @@ export class MemoryOutbox {
   /** What waits, and some that were cancelled: see `#drop`. */
   readonly #due = new MinHeap<Deferred>();
   /** Id to the time it can be forgotten, oldest first. */
-  readonly #released = new Map<number, { tenant: string; until: number }>();
+  readonly #released = new Map<number, { tenant: Tenant; until: number }>();
   #nextId: number;
   #bytes = 0;
   #timer: NodeJS.Timeout | null = null;
@@ -72,7 +73,7 @@ export class MemoryOutbox {
     return this.#waiting.size;
   }
 
-  count(tenant: string): number {
+  count(tenant: Tenant): number {
     let count = 0;
     for (const deferred of this.#waiting.values()) if (deferred.tenant === tenant) count++;
     return count;
@@ -83,14 +84,15 @@ export class MemoryOutbox {
     return this.#byKey.get(keyOf(topicId, dedupeKey));
   }
 
-  add(request: DeferRequest, topic: string): DeferredRecord {
+  /** `key`: of the request's topic. */
+  add(request: DeferRequest, key: TopicKey): DeferredRecord {
     const now = this.#options.clock.now();
     const { publication } = request;
     const deferred: Deferred = {
       id: this.#nextId,
       tenant: request.tenant,
       topicId: request.topicId,
-      topic,
+      key,
       publication: { ...publication, payload: publication.payload.slice() },
       dueAtMs: Math.max(
         now,
@@ -110,20 +112,17 @@ export class MemoryOutbox {
   }
 
   /** In id order. */
-  list(
-    tenant: string,
-    page: { topic: string | null; after: number; limit: number },
-  ): DeferredRecord[] {
+  list(within: Within, page: { after: number; limit: number }): DeferredRecord[] {
     const records: DeferredRecord[] = [];
     for (const deferred of this.#waiting.values()) {
       if (records.length >= page.limit) break;
-      if (deferred.id <= page.after || deferred.tenant !== tenant) continue;
-      if (page.topic === null || page.topic === deferred.topic) records.push(recordOf(deferred));
+      if (deferred.id <= page.after) continue;
+      if (within === deferred.tenant || within === deferred.key) records.push(recordOf(deferred));
     }
     return records;
   }
 
-  cancel(tenant: string, id: number): 'cancelled' | 'released' | 'unknown' {
+  cancel(tenant: Tenant, id: number): 'cancelled' | 'released' | 'unknown' {
     const deferred = this.#waiting.get(id);
     if (deferred?.tenant === tenant) {
       this.#drop(deferred);
@@ -202,7 +201,7 @@ function keyOf(topicId: number, dedupeKey: string): string {
 function recordOf(deferred: Deferred): DeferredRecord {
   return {
     id: deferred.id,
-    topic: deferred.topic,
+    topic: topicNameOf(deferred.key),
     deliverAtMs: deferred.dueAtMs,
     createdAtMs: deferred.createdAtMs,
     bytes: deferred.publication.payload.length,

@@ -7,12 +7,20 @@ import { RequestError } from '../../core/errors.js';
 import { idTag, idTagOf } from '../../core/id-tag.js';
 import type { Limits } from '../../core/limits.js';
 import type { LogRow } from '../../core/message.js';
+import {
+  type Tenant,
+  type TopicKey,
+  tenantOf,
+  topicNameOf,
+  type Within,
+} from '../../core/topic-key.js';
 import { uuidTimeMs } from '../../core/uuid.js';
 import type {
   DeadLetterFilter,
   DeadLetterRecord,
   DeliveryRecord,
   EphemeralSave,
+  FoundMessage,
   HeldTerm,
   LostTerm,
   MissingMessage,
@@ -37,8 +45,7 @@ const CLOCKS_APART_MS = 600_000;
 /** What is read of the log's topics. */
 export interface TopicView {
   readonly id: number;
-  readonly tenant: string;
-  readonly name: string;
+  readonly key: TopicKey;
   readonly rows: HotRows;
 }
 
@@ -47,13 +54,13 @@ export interface MemorySubscriptionsOptions extends MemoryDeadLettersOptions {
   clock: Clock;
   topics: {
     byId(id: number): TopicView | undefined;
-    ofTenant(tenant: string): Iterable<TopicView>;
+    ofTenant(tenant: Tenant): Iterable<TopicView>;
   };
 }
 
 interface Kept {
   record: SubscriptionRecord;
-  tenant: string;
+  key: TopicKey;
   deliveries: Map<number, DeliveryRecord>;
 }
 
@@ -95,13 +102,13 @@ export class MemorySubscriptions implements SubscriptionStore {
   }
 
   async list(
-    tenant: string,
-    page: { topic: string | null; after: { topic: string; name: string } | null; limit: number },
+    within: Within,
+    page: { after: { topic: string; name: string } | null; limit: number },
   ): Promise<SubscriptionRecord[]> {
-    const { topic, after } = page;
+    const { after } = page;
     const found: SubscriptionRecord[] = [];
-    for (const { record, tenant: owner } of this.#byId.values()) {
-      if (owner !== tenant || (topic !== null && record.topic !== topic)) continue;
+    for (const { record, key } of this.#byId.values()) {
+      if (within !== key && within !== tenantOf(key)) continue;
       if (after === null || inOrder(after, record) < 0) found.push(record);
     }
     return structuredClone(found.sort(inOrder).slice(0, page.limit));
@@ -160,7 +167,7 @@ export class MemorySubscriptions implements SubscriptionStore {
     const { topicId, session } = save;
     const topic = this.#options.topics.byId(topicId);
     if (topic === undefined) return;
-    const names = { topic: topic.name, tenant: topic.tenant, subscription: null };
+    const names = { key: topic.key, subscription: null };
     const owner = { topicId, session, subscriptionId: null, ...names };
     this.#storeExceptions(owner, save).forEach(onMissing);
     for (const sequence of save.returned ?? []) this.#deadLetters.giveBack(owner, sequence);
@@ -181,10 +188,10 @@ export class MemorySubscriptions implements SubscriptionStore {
     return this.#deadLetters.purge(filter, limit);
   }
 
-  async redrive(ids: readonly number[]): Promise<DeadLetterRecord[]> {
+  async redrive(tenant: Tenant, ids: readonly number[]): Promise<DeadLetterRecord[]> {
     const redriven: DeadLetterRecord[] = [];
     for (const id of [...ids].sort((a, b) => a - b)) {
-      const letter = this.#deadLetters.redrive(id);
+      const letter = this.#deadLetters.redrive(tenant, id);
       if (letter === null) continue;
       const { sequence } = letter.row;
       const kept = this.#byId.get(letter.subscriptionId ?? 0);
@@ -209,18 +216,15 @@ export class MemorySubscriptions implements SubscriptionStore {
   }
 
   /** By the tag in the id its topics are found; then by its time, where it stands about. */
-  async findMessage(
-    tenant: string,
-    messageId: Uint8Array,
-  ): Promise<{ topic: string; topicId: number; row: LogRow } | null> {
+  async findMessage(tenant: Tenant, messageId: Uint8Array): Promise<FoundMessage | null> {
     const tag = idTagOf(messageId);
-    for (const { id, name, rows } of this.#options.topics.ofTenant(tenant)) {
+    for (const { id, key, rows } of this.#options.topics.ofTenant(tenant)) {
       if (idTag(id) !== tag) continue;
       const from = rows.sequenceAt(uuidTimeMs(messageId) - CLOCKS_APART_MS);
       for (let at = from; at <= rows.last; at++) {
         const row = rows.at(at);
         if (row === undefined || Buffer.compare(row.messageId, messageId) !== 0) continue;
-        return { topic: name, topicId: id, row };
+        return { key, topicId: id, row };
       }
     }
     return null;
@@ -267,7 +271,7 @@ export class MemorySubscriptions implements SubscriptionStore {
     const record: SubscriptionRecord = {
       id: this.#nextId,
       topicId,
-      topic: topic.name,
+      topic: topicNameOf(topic.key),
       name,
       settings: { ...settings },
       ackFloor: cursor,
@@ -277,7 +281,7 @@ export class MemorySubscriptions implements SubscriptionStore {
       paused: false,
       createdAtMs: this.#options.clock.now(),
     };
-    const kept: Kept = { record, tenant: topic.tenant, deliveries: new Map() };
+    const kept: Kept = { record, key: topic.key, deliveries: new Map() };
     this.#nextId += this.#options.idStep;
     this.#byId.set(record.id, kept);
     const names = this.#byTopic.get(topicId) ?? new Map<string, Kept>();
@@ -287,15 +291,15 @@ export class MemorySubscriptions implements SubscriptionStore {
 
   /** Answers what could not become a dead letter. */
   #store(kept: Kept, save: SubscriptionSave): number[] {
-    const { record, deliveries, tenant } = kept;
+    const { record, deliveries, key } = kept;
     const { ackFloor, settled, delivered, settings, paused } = save;
     Object.assign(record, { ackFloor, settled, delivered, settings, paused });
     if (save.dropDeliveries) deliveries.clear();
     for (const sequence of save.settledDeliveries) deliveries.delete(sequence);
     for (const { sequence } of save.deadLetters) deliveries.delete(sequence);
     for (const delivery of save.deliveries) deliveries.set(delivery.sequence, delivery);
-    const { id, topicId, topic, name } = record;
-    const owner = { topicId, topic, tenant, subscription: name, subscriptionId: id, session: null };
+    const { id, topicId, name } = record;
+    const owner = { topicId, key, subscription: name, subscriptionId: id, session: null };
     const missing = this.#storeExceptions(owner, save);
     for (const sequence of missing) deliveries.set(sequence, this.#redrivenRow(sequence));
     if (save.dropDeliveries) this.#deadLetters.returnRedriven(id, deliveries);

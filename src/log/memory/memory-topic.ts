@@ -4,6 +4,7 @@
  */
 import type { Limits } from '../../core/limits.js';
 import type { LogRow, Publication } from '../../core/message.js';
+import { type Tenant, type TopicKey, tenantOf, topicNameOf } from '../../core/topic-key.js';
 import { fingerprint } from '../contract/fingerprint.js';
 import type {
   FirstResult,
@@ -32,7 +33,8 @@ export type TopicLimits = Pick<
 
 export class MemoryTopic<A extends PendingAppend> {
   readonly id: number;
-  readonly tenant: string;
+  readonly key: TopicKey;
+  readonly tenant: Tenant;
   readonly name: string;
   readonly rows = new HotRows();
   /** Appends of the batch under way that have their sequence. */
@@ -50,15 +52,15 @@ export class MemoryTopic<A extends PendingAppend> {
 
   constructor(record: {
     id: number;
-    tenant: string;
-    name: string;
+    key: TopicKey;
     retention: Retention;
     createdAtMs: number;
     limits: TopicLimits;
   }) {
     this.id = record.id;
-    this.tenant = record.tenant;
-    this.name = record.name;
+    this.key = record.key;
+    this.tenant = tenantOf(record.key);
+    this.name = topicNameOf(record.key);
     this.retention = record.retention;
     this.#createdAtMs = record.createdAtMs;
     this.#limits = record.limits;
@@ -72,8 +74,7 @@ export class MemoryTopic<A extends PendingAppend> {
     const { rows } = this;
     return {
       id: this.id,
-      tenant: this.tenant,
-      name: this.name,
+      key: this.key,
       lastSequence: rows.last,
       firstSequence: rows.first,
       bytes: rows.bytes - 64 * rows.count,

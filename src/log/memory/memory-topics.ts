@@ -1,10 +1,11 @@
 /**
- * All topics of one in-memory log, by id and by name, and the memory they hold together.
+ * All topics of one in-memory log, by id and by key, and the memory they hold together.
  */
 
 import type { Clock } from '../../core/clock.js';
 import type { Limits } from '../../core/limits.js';
 import { SharedCount } from '../../core/shared-count.js';
+import { type Tenant, type TopicKey, tenantOf } from '../../core/topic-key.js';
 import { type PendingAppend, type Retention, topicLimit } from '../contract/message-log.js';
 import { MemoryTopic } from './memory-topic.js';
 
@@ -13,7 +14,7 @@ const NO_RETENTION: Retention = { hours: null, messages: null, bytes: null };
 export interface MemoryTopicsOptions {
   limits: Limits;
   /** Of a tenant's topics, those of other workers of the node included; absent: there are none. */
-  topicCount?: (tenant: string) => SharedCount;
+  topicCount?: (tenant: Tenant) => SharedCount;
   clock: Clock;
   idBase: number;
   idStep: number;
@@ -22,9 +23,9 @@ export interface MemoryTopicsOptions {
 export class MemoryTopics<A extends PendingAppend> {
   readonly #options: MemoryTopicsOptions;
   readonly #byId = new Map<number, MemoryTopic<A>>();
-  /** By tenant, then by name. */
-  readonly #byName = new Map<string, Map<string, MemoryTopic<A>>>();
-  readonly #counts = new Map<string, SharedCount>();
+  readonly #byKey = new Map<TopicKey, MemoryTopic<A>>();
+  readonly #byTenant = new Map<Tenant, Set<MemoryTopic<A>>>();
+  readonly #counts = new Map<Tenant, SharedCount>();
   #nextId: number;
   #capacity = 0;
   #dedupeBytes = 0;
@@ -38,47 +39,49 @@ export class MemoryTopics<A extends PendingAppend> {
     return this.#byId.get(id);
   }
 
-  find(tenant: string, name: string): MemoryTopic<A> | undefined {
-    return this.#byName.get(tenant)?.get(name);
+  find(key: TopicKey): MemoryTopic<A> | undefined {
+    return this.#byKey.get(key);
   }
 
   all(): Iterable<MemoryTopic<A>> {
     return this.#byId.values();
   }
 
-  ofTenant(tenant: string): Iterable<MemoryTopic<A>> {
-    return this.#byName.get(tenant)?.values() ?? [];
+  ofTenant(tenant: Tenant): Iterable<MemoryTopic<A>> {
+    return this.#byTenant.get(tenant) ?? [];
   }
 
   /** Throws `topic_limit`. */
-  create(tenant: string, name: string, retention: Retention | null): MemoryTopic<A> {
+  create(key: TopicKey, retention: Retention | null): MemoryTopic<A> {
     const { limits, clock, idStep } = this.#options;
-    const names = this.#byName.get(tenant) ?? new Map<string, MemoryTopic<A>>();
+    const tenant = tenantOf(key);
     const max = limits.topicsPerTenantMax;
     if (!this.#countOf(tenant).take(max)) throw topicLimit(max);
     const topic = new MemoryTopic<A>({
       id: this.#nextId,
-      tenant,
-      name,
+      key,
       retention: { ...(retention ?? NO_RETENTION) },
       createdAtMs: clock.now(),
       limits,
     });
     this.#nextId += idStep;
     this.#byId.set(topic.id, topic);
-    this.#byName.set(tenant, names.set(name, topic));
+    this.#byKey.set(key, topic);
+    const ofTenant = this.#byTenant.get(tenant) ?? new Set();
+    this.#byTenant.set(tenant, ofTenant.add(topic));
     return topic;
   }
 
   delete(topic: MemoryTopic<A>): void {
     if (!this.#byId.delete(topic.id)) return;
-    this.#byName.get(topic.tenant)?.delete(topic.name);
+    this.#byKey.delete(topic.key);
+    this.#byTenant.get(topic.tenant)?.delete(topic);
     this.#countOf(topic.tenant).giveBack();
     this.#capacity -= topic.countedCapacity;
     this.#dedupeBytes -= topic.countedDedupeBytes;
   }
 
-  #countOf(tenant: string): SharedCount {
+  #countOf(tenant: Tenant): SharedCount {
     const known = this.#counts.get(tenant);
     if (known !== undefined) return known;
     const count = this.#options.topicCount?.(tenant) ?? new SharedCount(SharedCount.memory(1), 0);
@@ -87,7 +90,7 @@ export class MemoryTopics<A extends PendingAppend> {
   }
 
   /** In name order: names are ASCII, so that of UTF-16 is that of bytes. */
-  list(tenant: string, page: { after: string; prefix: string; limit: number }): MemoryTopic<A>[] {
+  list(tenant: Tenant, page: { after: string; prefix: string; limit: number }): MemoryTopic<A>[] {
     const found: MemoryTopic<A>[] = [];
     for (const topic of this.ofTenant(tenant)) {
       if (topic.name > page.after && topic.name.startsWith(page.prefix)) found.push(topic);

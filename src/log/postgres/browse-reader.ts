@@ -25,11 +25,11 @@ export class BrowseReader {
     const messages = new MessageStore(pool);
     const outbox = new OutboxStore(pool);
     this.#calls = new BrowseCalls({
-      findTopic: (tenant, name) => topics.find(tenant, name),
+      findTopic: (key) => topics.find(key),
       listTopics: (tenant, page) => topics.list(tenant, page),
       heads: (ids) => topics.heads(ids),
       read: (range) => messages.read(range),
-      listDeferred: (tenant, page) => outbox.list(tenant, page),
+      listDeferred: (within, page) => outbox.list(within, page),
       totals: (tenant) => messages.totals(tenant),
       epochOf: async (topicId) => formatEpoch(topicId, await readIncarnation(pool)),
       // It saves nothing, so nothing of a save is refused.

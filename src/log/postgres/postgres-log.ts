@@ -7,6 +7,7 @@ import type { DatabaseClock } from '../../core/database-clock.js';
 import { describeDatabase } from '../../core/database-url.js';
 import { RequestError } from '../../core/errors.js';
 import type { Limits } from '../../core/limits.js';
+import type { Tenant, TopicKey, Within } from '../../core/topic-key.js';
 import { LogConfigurationError } from '../contract/log-configuration-error.js';
 import { faultOf, messageOf } from '../contract/log-errors.js';
 import { LOG_REFUSALS, refusalError } from '../contract/log-refusal.js';
@@ -67,7 +68,7 @@ export interface PostgresLogOptions<A extends PendingAppend> {
   /** LISTEN for publishes from SQL; else they are found by polling. */
   notify: boolean;
   /** Whether this worker appends to the topic. */
-  owns: (tenant: string, topic: string) => boolean;
+  owns: (key: TopicKey) => boolean;
   /** Something failed that is tried again, or was dropped. */
   onTrouble: (what: string, error: unknown) => void;
 }
@@ -244,35 +245,34 @@ export class PostgresLog<A extends PendingAppend> implements MessageLog<A> {
     this.#appends.writer.flush();
   }
 
-  findTopic(tenant: string, name: string): Promise<TopicRecord | null> {
-    return this.#ask(() => this.#topics.find(tenant, name));
+  findTopic(key: TopicKey): Promise<TopicRecord | null> {
+    return this.#ask(() => this.#topics.find(key));
   }
 
-  findTopics(tenant: string, names: readonly string[]): Promise<Map<string, TopicRecord>> {
-    return this.#ask(() => this.#topics.findAll(tenant, names));
+  findTopics(keys: readonly TopicKey[]): Promise<Map<TopicKey, TopicRecord>> {
+    return this.#ask(() => this.#topics.findAll(keys));
   }
 
   createTopic(
-    tenant: string,
-    name: string,
+    key: TopicKey,
     retention: Retention | null,
   ): Promise<{ topic: TopicRecord; created: boolean }> {
-    return this.#ask(() => this.#topics.create(tenant, name, retention));
+    return this.#ask(() => this.#topics.create(key, retention));
   }
 
   listTopics(
-    tenant: string,
+    tenant: Tenant,
     page: { after: string; prefix: string; limit: number },
   ): Promise<TopicRecord[]> {
     return this.#ask(() => this.#topics.list(tenant, page));
   }
 
-  patchTopic(tenant: string, name: string, retention: Retention): Promise<TopicRecord | null> {
-    return this.#ask(() => this.#topics.patch(tenant, name, retention));
+  patchTopic(key: TopicKey, retention: Retention): Promise<TopicRecord | null> {
+    return this.#ask(() => this.#topics.patch(key, retention));
   }
 
-  deleteTopic(tenant: string, name: string): Promise<TopicRecord | null> {
-    return this.#ask(() => this.#topics.delete(tenant, name));
+  deleteTopic(key: TopicKey): Promise<TopicRecord | null> {
+    return this.#ask(() => this.#topics.delete(key));
   }
 
   heads(topicIds: readonly number[]): Promise<Map<number, TopicRecord>> {
@@ -291,18 +291,15 @@ export class PostgresLog<A extends PendingAppend> implements MessageLog<A> {
     return this.#ask(() => this.#outbox.defer(request));
   }
 
-  listDeferred(
-    tenant: string,
-    page: { topic: string | null; after: number; limit: number },
-  ): Promise<DeferredRecord[]> {
-    return this.#ask(() => this.#outbox.list(tenant, page));
+  listDeferred(within: Within, page: { after: number; limit: number }): Promise<DeferredRecord[]> {
+    return this.#ask(() => this.#outbox.list(within, page));
   }
 
-  cancelDeferred(tenant: string, id: number): Promise<'cancelled' | 'released' | 'unknown'> {
+  cancelDeferred(tenant: Tenant, id: number): Promise<'cancelled' | 'released' | 'unknown'> {
     return this.#ask(() => this.#outbox.cancel(tenant, id));
   }
 
-  totals(tenant: string): Promise<LogTotals> {
+  totals(tenant: Tenant): Promise<LogTotals> {
     return this.#ask(() => this.#messages.totals(tenant));
   }
 

@@ -1,5 +1,6 @@
 /** A publish and what becomes of it: PUBLISH, answered by PUBLISHED, DEFERRED or FAILED. */
 import type { ContentType, Publication } from '../../core/message.js';
+import type { TopicKey } from '../../core/topic-key.js';
 import type { PackReader } from '../packing/pack-reader.js';
 import type { PackWriter } from '../packing/pack-writer.js';
 import { OP_DEFERRED, OP_PUBLISH, OP_PUBLISHED } from './opcodes.js';
@@ -8,7 +9,7 @@ import { OP_DEFERRED, OP_PUBLISH, OP_PUBLISHED } from './opcodes.js';
 /** A publish on its way; `request` is the acceptor's number for its answer. */
 export interface PublishOp extends Publication {
   request: number;
-  topic: string;
+  topic: TopicKey;
   /** Deferred until this many ms after its commit, by the database's clock; 0: not. */
   delayMs: number;
   /** Deferred until this Unix ms; 0: not. */
@@ -20,7 +21,7 @@ const PUBLISH_HAS_EXTRAS = 1;
 export function packPublish(
   to: PackWriter,
   request: number,
-  topic: string,
+  topic: TopicKey,
   publish: Omit<PublishOp, 'request' | 'topic'>,
 ): void {
   const extras =
@@ -56,7 +57,7 @@ export function readPublish(from: PackReader): PublishOp {
   const request = from.u32();
   const contentType = from.u8() as ContentType;
   const extras = from.u8() === PUBLISH_HAS_EXTRAS;
-  const topic = from.name();
+  const topic = from.topicKey();
   const payload = from.blob();
   return {
     request,

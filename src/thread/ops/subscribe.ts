@@ -2,6 +2,7 @@
  * The life of a subscription on the link: SUBSCRIBE and UNSUBSCRIBE with their answers, what a worker tells
  * of it unasked, and the end of a session.
  */
+import type { TopicKey } from '../../core/topic-key.js';
 import type { PackReader } from '../packing/pack-reader.js';
 import type { PackWriter } from '../packing/pack-writer.js';
 import type { Encoding } from './encoding.js';
@@ -22,7 +23,7 @@ export interface SubscribeOp {
   session: number;
   /** The acceptor's number of the subscription; unique on that acceptor while it runs. */
   subscription: number;
-  topic: string;
+  topic: TopicKey;
   encoding: Encoding;
   options: SubscribeOptions;
 }
@@ -66,7 +67,7 @@ export function readSubscribe(from: PackReader): SubscribeOp {
     session: from.u32(),
     subscription: from.u32(),
     encoding: from.u8() as Encoding,
-    topic: from.text(),
+    topic: from.topicKey(),
     options: JSON.parse(from.text()) as SubscribeOptions,
   };
 }
@@ -76,7 +77,7 @@ export interface UnsubscribeOp {
   request: number;
   session: number;
   subscription: number;
-  topic: string;
+  topic: TopicKey;
 }
 
 export function packUnsubscribe(to: PackWriter, op: UnsubscribeOp): void {
@@ -90,7 +91,7 @@ export function packUnsubscribe(to: PackWriter, op: UnsubscribeOp): void {
 export function readUnsubscribe(from: PackReader): UnsubscribeOp {
   const request = from.u32();
   const session = from.u32();
-  return { request, session, subscription: from.u32(), topic: from.text() };
+  return { request, session, subscription: from.u32(), topic: from.topicKey() };
 }
 
 // ---- SESSION_ENDED: no answer; all its subscriptions end ----

@@ -1,5 +1,6 @@
 /** Reading of what a PackWriter wrote: as it knows, so must the reader know which fields come. */
 import { NameCache } from '../../core/name-cache.js';
+import type { TopicKey } from '../../core/topic-key.js';
 import { LENGTH_BYTES } from './pack-writer.js';
 
 const names = new NameCache();
@@ -60,6 +61,11 @@ export class PackReader {
     const from = this.#at;
     this.#at += length;
     return names.find(this.#buffer, from, this.#at) ?? names.read(this.#buffer, from, this.#at);
+  }
+
+  /** A topic's key, which is packed as text: the writer's thread made it. */
+  topicKey(): TopicKey {
+    return this.name() as TopicKey;
   }
 
   bytes16(): Uint8Array {

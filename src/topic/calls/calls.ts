@@ -5,6 +5,7 @@
  */
 import type { Clock } from '../../core/clock.js';
 import { RequestError } from '../../core/errors.js';
+import type { Tenant, TopicKey } from '../../core/topic-key.js';
 import type { BrowseCalls } from '../../log/contract/browse-calls.js';
 import type { Browsed } from '../../log/contract/browsed.js';
 import type { MessageLog, Retention, TopicRecord } from '../../log/contract/message-log.js';
@@ -54,9 +55,9 @@ export interface CallsOptions {
 
 /** Arguments as the acceptor sends them: validated there. */
 interface CallArgs {
-  tenant: string;
-  name: string;
-  names: string[];
+  key: TopicKey;
+  keys: TopicKey[];
+  tenant: Tenant;
   id: number;
   retention: Retention | null;
 }
@@ -70,7 +71,7 @@ export class Calls {
     'topic.patch': (args) => this.#patch(args),
     'topic.delete': (args) => this.#delete(args),
     'topics.counts': async (args) => ({
-      counts: args.names.map((name) => this.#subscribers(args.tenant, name)),
+      counts: args.keys.map((key) => this.#subscribers(key)),
     }),
     'deferred.cancel': async (args) => ({
       outcome: await this.#log.cancelDeferred(args.tenant, args.id),
@@ -111,7 +112,7 @@ export class Calls {
   }
 
   async #create(args: CallArgs): Promise<unknown> {
-    const { topic, created } = await this.#log.createTopic(args.tenant, args.name, args.retention);
+    const { topic, created } = await this.#log.createTopic(args.key, args.retention);
     this.#options.topics.met(topic);
     return { topic: this.#topicJson(topic), created };
   }
@@ -119,12 +120,12 @@ export class Calls {
   async #patch(args: CallArgs): Promise<unknown> {
     if (args.retention === null)
       throw new RequestError('invalid_field', 'is required', 'retention');
-    const record = await this.#log.patchTopic(args.tenant, args.name, args.retention);
+    const record = await this.#log.patchTopic(args.key, args.retention);
     return { topic: this.#topicJson(record) };
   }
 
   async #delete(args: CallArgs): Promise<unknown> {
-    const record = await this.#log.deleteTopic(args.tenant, args.name);
+    const record = await this.#log.deleteTopic(args.key);
     if (record === null) return { deleted: false };
     const topic = this.#options.topics.byId(record.id);
     if (topic !== undefined) this.#options.onTopicGone(topic);
@@ -142,12 +143,12 @@ export class Calls {
     };
   }
 
-  #subscribers(tenant: string, name: string): number {
-    return this.#options.topics.known(tenant, name)?.subscriptions.size ?? 0;
+  #subscribers(key: TopicKey): number {
+    return this.#options.topics.known(key)?.subscriptions.size ?? 0;
   }
 
   #topicJson(record: TopicRecord | null): unknown {
     if (record === null) return null;
-    return topicView(record, this.#subscribers(record.tenant, record.name));
+    return topicView(record, this.#subscribers(record.key));
   }
 }

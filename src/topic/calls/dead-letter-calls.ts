@@ -4,6 +4,7 @@
  */
 import type { Clock } from '../../core/clock.js';
 import { isoTime } from '../../core/time.js';
+import type { Tenant, TopicKey } from '../../core/topic-key.js';
 import type { MessageLog } from '../../log/contract/message-log.js';
 import type { DeadLetterFilter, DeadLetterRecord } from '../../log/contract/subscription-store.js';
 import type { DeliveryView } from '../../log/contract/trace-view.js';
@@ -20,17 +21,17 @@ export interface DeadLetterCallsOptions {
   delivery: Delivery;
   clock: Clock;
   /** Whether this worker has the topic. */
-  owns: (tenant: string, topic: string) => boolean;
+  owns: (key: TopicKey) => boolean;
   onFailed: (error: unknown) => void;
 }
 
 type RedriveArgs = DeadLetterFilter & { job: string; limit: number; rate: number };
 type MatchArgs = Omit<RedriveArgs, 'job'>;
-type JobArgs = { job: string };
+type JobArgs = { tenant: Tenant; job: string };
 
 /** Of one message, in the subscriptions of a page by name. */
 interface LiveArgs {
-  topicId: number;
+  key: TopicKey;
   sequence: number;
   after: string;
   limit: number;
@@ -60,13 +61,13 @@ export class DeadLetterCalls {
       this.#jobs.match({ filter, limit }),
     'dead-letters.redrive': ({ job, limit, rate, ...filter }: RedriveArgs) =>
       this.#jobs.start({ job, filter, limit, rate }),
-    'job.get': async ({ job }: JobArgs) => ({ part: this.#jobs.find(job) }),
-    'job.cancel': async ({ job }: JobArgs) => {
-      this.#jobs.cancel(job);
-      return { part: this.#jobs.find(job) };
+    'job.get': async ({ tenant, job }: JobArgs) => ({ part: this.#jobs.find(tenant, job) }),
+    'job.cancel': async ({ tenant, job }: JobArgs) => {
+      this.#jobs.cancel(tenant, job);
+      return { part: this.#jobs.find(tenant, job) };
     },
-    'job.give-up': async ({ job }: JobArgs) => {
-      this.#jobs.giveUp(job);
+    'job.give-up': async ({ tenant, job }: JobArgs) => {
+      this.#jobs.giveUp(tenant, job);
       return {};
     },
     'message.live': async (args: LiveArgs) => this.#live(args),
@@ -116,8 +117,8 @@ export class DeadLetterCalls {
   }
 
   /** Of the subscriptions that are open here, by name. */
-  #live({ topicId, sequence, after, limit }: LiveArgs): unknown {
-    const topic = this.#options.topics.byId(topicId);
+  #live({ key, sequence, after, limit }: LiveArgs): unknown {
+    const topic = this.#options.topics.known(key);
     const open = topic === undefined ? [] : this.#options.delivery.durables.ofTopic(topic);
     const named = open.map((tracker) => ({ tracker, name: tracker.name ?? '' }));
     // A page has at most so many: no name of it comes behind the first so many that are open.

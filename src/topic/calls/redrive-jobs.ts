@@ -7,6 +7,7 @@
 import { backoffMs } from '../../core/backoff.js';
 import type { Clock } from '../../core/clock.js';
 import { RequestError } from '../../core/errors.js';
+import { keyWithin, type Tenant, type TopicKey, tenantOf, topicKey } from '../../core/topic-key.js';
 import type {
   DeadLetterFilter,
   DeadLetterRecord,
@@ -58,7 +59,7 @@ export interface RedriveJobsOptions {
   store: SubscriptionStore;
   clock: Clock;
   /** Whether this worker has the topic. */
-  owns: (tenant: string, topic: string) => boolean;
+  owns: (key: TopicKey) => boolean;
   /** Whether the session of an ephemeral subscription is still there. */
   isLive: (record: DeadLetterRecord) => boolean;
   /** How far its durable subscription has come: what is sought back before it comes by itself. */
@@ -70,6 +71,7 @@ export interface RedriveJobsOptions {
 
 export class RedriveJobs {
   readonly #options: RedriveJobsOptions;
+  /** By `nameOf`: a tenant has its own jobs, whatever it calls them. */
   readonly #jobs = new Map<string, RedriveJob>();
   /** Jobs that are not to start any more, the oldest first: `start` is still on its way, or never was. */
   readonly #givenUp = new Set<string>();
@@ -78,13 +80,14 @@ export class RedriveJobs {
     this.#options = options;
   }
 
-  find(job: string): RedriveJob | null {
-    return this.#jobs.get(job) ?? null;
+  /** The tenant's job; null: it has none of this name here. */
+  find(tenant: Tenant, job: string): RedriveJob | null {
+    return this.#jobs.get(nameOf(tenant, job)) ?? null;
   }
 
-  /** False: there is no such job here. What was given back stays given back. */
-  cancel(job: string): boolean {
-    const found = this.#jobs.get(job);
+  /** False: the tenant has no such job here. What was given back stays given back. */
+  cancel(tenant: Tenant, job: string): boolean {
+    const found = this.#jobs.get(nameOf(tenant, job));
     if (found?.state === 'running') found.state = 'cancelled';
     return found !== undefined;
   }
@@ -93,9 +96,9 @@ export class RedriveJobs {
    * Nobody will ever know of this job: it is cancelled, or does not start. Its start may still wait for
    * its turn or for the log, and comes behind this.
    */
-  giveUp(job: string): void {
-    if (this.cancel(job)) return;
-    this.#givenUp.add(job);
+  giveUp(tenant: Tenant, job: string): void {
+    if (this.cancel(tenant, job)) return;
+    this.#givenUp.add(nameOf(tenant, job));
     for (const oldest of this.#givenUp) {
       if (this.#givenUp.size <= REMEMBERED_MAX) break;
       this.#givenUp.delete(oldest);
@@ -115,19 +118,20 @@ export class RedriveJobs {
   /** Starts this worker's part, unless it was given up by then. Rejects `busy`. */
   async start(request: RedriveRequest): Promise<Matched> {
     const { filter, limit } = request;
+    const name = nameOf(tenantOf(filter.within), request.job);
     const { live, gone } = await this.#match(filter);
-    if (this.#givenUp.delete(request.job)) return { matched: 0, gone: 0 };
+    if (this.#givenUp.delete(name)) return { matched: 0, gone: 0 };
     // Those that nobody can take count as failed, so the job goes through them as well.
     const total = Math.min(limit, live + gone);
     if (total > 0 || this.#ownsTopic(filter)) {
       this.#checkRoom();
-      const job = this.#remember(request, total);
+      const job = this.#remember(name, total);
       this.#run(request, job)
         .catch((error: unknown) => {
           job.state = 'failed';
           this.#options.onFailed(error);
         })
-        .finally(() => this.#forgetLater(request.job));
+        .finally(() => this.#forgetLater(name));
     }
     return { matched: Math.min(limit, live), gone };
   }
@@ -142,8 +146,9 @@ export class RedriveJobs {
     );
   }
 
-  #ownsTopic({ tenant, topic }: DeadLetterFilter): boolean {
-    return topic !== null && this.#options.owns(tenant, topic);
+  #ownsTopic({ within }: DeadLetterFilter): boolean {
+    const key = keyWithin(within);
+    return key !== null && this.#options.owns(key);
   }
 
   async #match(filter: DeadLetterFilter): Promise<{ live: number; gone: number }> {
@@ -161,18 +166,18 @@ export class RedriveJobs {
     }
   }
 
-  #remember({ job }: RedriveRequest, total: number): RedriveJob {
+  #remember(name: string, total: number): RedriveJob {
     const made: RedriveJob = { state: 'running', done: 0, total, failed: 0 };
-    this.#jobs.set(job, made);
-    for (const [name, { state }] of this.#jobs) {
+    this.#jobs.set(name, made);
+    for (const [old, { state }] of this.#jobs) {
       if (this.#jobs.size <= REMEMBERED_MAX) break;
-      if (state !== 'running') this.#jobs.delete(name);
+      if (state !== 'running') this.#jobs.delete(old);
     }
     return made;
   }
 
-  #forgetLater(job: string): void {
-    setTimeout(() => this.#jobs.delete(job), REMEMBERED_MS).unref();
+  #forgetLater(name: string): void {
+    setTimeout(() => this.#jobs.delete(name), REMEMBERED_MS).unref();
   }
 
   async #run(request: RedriveRequest, job: RedriveJob): Promise<void> {
@@ -185,7 +190,7 @@ export class RedriveJobs {
       if (last === null) break;
       after = last;
       if (own.length === 0) continue;
-      await this.#redrive(filter.tenant, own, job);
+      await this.#redrive(tenantOf(filter.within), own, job);
       await new Promise((resolve) => setTimeout(resolve, (own.length / rate) * 1_000));
     }
     // What was purged, given back by others, or went with its topic or subscription meanwhile.
@@ -194,7 +199,7 @@ export class RedriveJobs {
   }
 
   async #redrive(
-    tenant: string,
+    tenant: Tenant,
     records: readonly DeadLetterRecord[],
     job: RedriveJob,
   ): Promise<void> {
@@ -223,16 +228,16 @@ export class RedriveJobs {
   }
 
   /** Those that are marked now. A repeat also finds those whose answer was lost with a connection. */
-  async #mark(tenant: string, ids: readonly number[]): Promise<DeadLetterRecord[]> {
+  async #mark(tenant: Tenant, ids: readonly number[]): Promise<DeadLetterRecord[]> {
     if (ids.length === 0) return [];
     const { store } = this.#options;
-    const filter = { tenant, topic: null, subscription: null, ids };
+    const filter = { within: tenant, subscription: null, ids };
     const page = { after: 0, limit: ids.length, bytesMax: Number.MAX_SAFE_INTEGER };
     let isRepeat = false;
     return this.#try(async () => {
       const known = isRepeat ? await store.listDeadLetters(filter, page) : [];
       isRepeat = true;
-      return [...known.filter(({ redriven }) => redriven), ...(await store.redrive(ids))];
+      return [...known.filter(({ redriven }) => redriven), ...(await store.redrive(tenant, ids))];
     });
   }
 
@@ -245,8 +250,9 @@ export class RedriveJobs {
     const { store, owns } = this.#options;
     const page = { after, limit, bytesMax: CHUNK_BYTES_MAX };
     const records = await this.#try(() => store.listDeadLetters(filter, page));
+    const tenant = tenantOf(filter.within);
     return {
-      own: records.filter(({ topic, redriven }) => owns(filter.tenant, topic) && !redriven),
+      own: records.filter(({ topic, redriven }) => owns(topicKey(tenant, topic)) && !redriven),
       last: records.at(-1)?.id ?? null,
     };
   }
@@ -267,4 +273,9 @@ export class RedriveJobs {
       }
     }
   }
+}
+
+/** A tenant's name has no NUL: two tenants' jobs never have the same. */
+function nameOf(tenant: Tenant, job: string): string {
+  return `${tenant}\0${job}`;
 }

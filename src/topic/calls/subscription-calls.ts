@@ -5,6 +5,7 @@
  */
 import type { Clock } from '../../core/clock.js';
 import { RequestError } from '../../core/errors.js';
+import type { TopicKey } from '../../core/topic-key.js';
 import type { MessageLog } from '../../log/contract/message-log.js';
 import {
   type SubscriptionState,
@@ -27,14 +28,11 @@ export interface SubscriptionCallsOptions {
   delivery: Delivery;
   subscribing: Subscribing;
   clock: Clock;
-  /** Whether this worker has the topic. */
-  owns: (tenant: string, topic: string) => boolean;
 }
 
 /** Arguments as the acceptor sends them: validated there. */
 interface SubscriptionArgs {
-  tenant: string;
-  topic: string;
+  key: TopicKey;
   subscription: string;
   ack_wait_ms: number | null;
   max_deliver: number | null;
@@ -80,9 +78,9 @@ export class SubscriptionCalls {
     });
   }
 
-  async #delete({ tenant, topic: name, subscription }: SubscriptionArgs): Promise<unknown> {
+  async #delete({ key, subscription }: SubscriptionArgs): Promise<unknown> {
     const { log, delivery, subscribing } = this.#options;
-    const topic = await this.#topic(tenant, name);
+    const topic = await this.#topic(key);
     const deleted = await log.subscriptions.delete(topic.id, subscription);
     const tracker = delivery.durables.held(topic.id, subscription);
     if (tracker !== undefined) subscribing.trackerLost(tracker, UNSUBSCRIBED_DELETED);
@@ -99,11 +97,11 @@ export class SubscriptionCalls {
 
   /** Takes it, changes it, and answers once that is stored. */
   async #change(
-    { tenant, topic: name, subscription }: SubscriptionArgs,
+    { key, subscription }: SubscriptionArgs,
     change: (tracker: Tracker) => Promise<void>,
   ): Promise<unknown> {
     const { log, delivery } = this.#options;
-    const topic = await this.#topic(tenant, name);
+    const topic = await this.#topic(key);
     const record = await log.subscriptions.find(topic.id, subscription);
     if (record === null) return { subscription: null };
     const { settings, delivered } = record;
@@ -123,8 +121,8 @@ export class SubscriptionCalls {
     });
   }
 
-  async #topic(tenant: string, name: string): Promise<Topic> {
-    const topic = await this.#options.topics.find(tenant, name);
+  async #topic(key: TopicKey): Promise<Topic> {
+    const topic = await this.#options.topics.find(key);
     if (topic !== null) return topic;
     throw new RequestError('topic_not_found', 'topic not found', 'topic');
   }

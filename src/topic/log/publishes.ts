@@ -43,8 +43,6 @@ export class PublishUnderWay implements PendingAppend {
 /** The place of a deferred publish that waits. */
 const NOT_IN_LOG = { sequence: 0, publishedAtMs: 0, messageId: new Uint8Array(16) };
 
-const DEFERS_LANE = 'defers';
-
 export interface PublishesOptions {
   log: MessageLog<PublishUnderWay>;
   topics: Topics;
@@ -61,6 +59,7 @@ export interface PublishesOptions {
 export class Publishes {
   readonly #options: PublishesOptions;
   readonly #waits: TopicWaits;
+  /** A lane for each tenant. */
   readonly #turns = new Turns(DEFER_TURNS);
 
   /** Deferred publishes with a dedupe key that are being taken in, the last of each key. */
@@ -69,17 +68,17 @@ export class Publishes {
   constructor(options: PublishesOptions) {
     this.#options = options;
     this.#waits = new TopicWaits({
-      find: (tenant, name) => options.topics.find(tenant, name),
+      find: (key) => options.topics.find(key),
       onFound: (topic, waiting) => this.#found(topic, waiting),
       onMissing: (error, waiting) => this.#missing(error, waiting),
     });
   }
 
   /** From PUBLISH. The caller flushes the log after the last of the turn. */
-  take(outlet: Outlet, tenant: string, op: PublishOp): void {
-    const topic = this.#options.topics.known(tenant, op.topic);
+  take(outlet: Outlet, op: PublishOp): void {
+    const topic = this.#options.topics.known(op.topic);
     if (topic !== undefined && !this.#waits.has(op.topic)) this.#append(outlet, topic, op);
-    else this.#waits.add({ outlet, tenant, op });
+    else this.#waits.add({ outlet, op });
   }
 
   committed(commit: TopicCommit<PublishUnderWay>): void {
@@ -118,9 +117,9 @@ export class Publishes {
       outlet.failed({ request: op.request, session: 0, code, detail, field: null });
       return;
     }
-    // Deleted elsewhere, and perhaps made again: its name is looked up before that is said.
+    // Deleted elsewhere, and perhaps made again: its key is looked up before that is said.
     this.#options.onTopicGone(topic);
-    this.#waits.add({ outlet, tenant: topic.tenant, op });
+    this.#waits.add({ outlet, op });
   }
 
   #append(outlet: Outlet, topic: Topic, op: PublishOp): void {
@@ -166,7 +165,7 @@ export class Publishes {
     const { delayMs, deliverAtMs } = op;
     const { tenant, id: topicId } = topic;
     const request = { tenant, topicId, publication: op, delayMs, deliverAtMs };
-    const deferred = this.#turns.run(DEFERS_LANE, () => this.#options.log.defer(request));
+    const deferred = this.#turns.run(tenant, () => this.#options.log.defer(request));
     return deferred.then(
       ({ record, first }) => {
         if (record !== null) {

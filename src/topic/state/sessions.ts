@@ -3,6 +3,7 @@
  * that was answered by the log after its session ended, and ends what a session leaves behind. Who has
  * nothing here and asks for nothing is forgotten.
  */
+import type { TopicKey } from '../../core/topic-key.js';
 import type { SubscribeOp, UnsubscribeOp } from '../../thread/ops/subscribe.js';
 import type { Outlet } from './outlet.js';
 import type { Subscription } from './subscription.js';
@@ -11,7 +12,6 @@ import { numberKey } from './topic.js';
 /** A subscribe or unsubscribe that is not answered. */
 export interface Ask {
   readonly outlet: Outlet;
-  readonly tenant: string;
   readonly op: SubscribeOp | UnsubscribeOp;
 }
 
@@ -24,7 +24,7 @@ export interface SessionEntry {
    * By topic: the first is under way, the others follow one after another. Null: nothing is asked. An
    * idle session is kept small.
    */
-  asks: Map<string, Ask[]> | null;
+  asks: Map<TopicKey, Ask[]> | null;
 }
 
 /** What ends with a session: what it has, and what it asked for and was not begun. */

@@ -6,6 +6,7 @@
 import type { Clock } from '../../core/clock.js';
 import { idTag } from '../../core/id-tag.js';
 import type { LogRow } from '../../core/message.js';
+import { type Tenant, type TopicKey, tenantOf, topicNameOf } from '../../core/topic-key.js';
 import type { TopicRecord } from '../../log/contract/message-log.js';
 import type { Encoding } from '../../thread/ops/encoding.js';
 import type { DeliveryCounts } from './delivery-counts.js';
@@ -23,7 +24,8 @@ const IDS_MAX = 2_048;
 export class Topic {
   /** Short number for the link; never used again by this thread. */
   readonly no: number;
-  readonly tenant: string;
+  readonly key: TopicKey;
+  readonly tenant: Tenant;
   readonly name: string;
   readonly id: number;
   readonly idTag: number;
@@ -58,8 +60,9 @@ export class Topic {
     this.clock = clock;
     this.counts = counts;
     this.no = no;
-    this.tenant = record.tenant;
-    this.name = record.name;
+    this.key = record.key;
+    this.tenant = tenantOf(record.key);
+    this.name = topicNameOf(record.key);
     this.id = record.id;
     this.idTag = idTag(record.id);
     this.epoch = epoch;

@@ -2,6 +2,7 @@
  * Subscribes and unsubscribes of a session for one topic, handled one after another in the order they
  * came. Those behind one that waits for the log wait in a list, without a promise of their own.
  */
+import type { TopicKey } from '../../core/topic-key.js';
 import type { Ask, SessionEntry, Sessions } from '../state/sessions.js';
 
 export interface AsksOptions {
@@ -32,13 +33,13 @@ export class Asks {
       return;
     }
     entry.asks ??= new Map();
-    const asks = [ask];
-    entry.asks.set(ask.op.topic, asks);
-    this.#follow(entry, asks, underWay).catch(this.#options.onBug);
+    entry.asks.set(ask.op.topic, [ask]);
+    this.#follow(entry, ask.op.topic, underWay).catch(this.#options.onBug);
   }
 
   /** Handles what comes behind `underWay`, until nothing does. */
-  async #follow(entry: SessionEntry, asks: Ask[], underWay: Promise<void>): Promise<void> {
+  async #follow(entry: SessionEntry, topic: TopicKey, underWay: Promise<void>): Promise<void> {
+    const asks = entry.asks?.get(topic) ?? [];
     await underWay;
     for (let at = 1; at < asks.length; at++) {
       const next = asks[at];
@@ -48,7 +49,7 @@ export class Asks {
       at = 0;
       await more;
     }
-    entry.asks?.delete(asks[0]?.op.topic ?? '');
+    entry.asks?.delete(topic);
     if (entry.asks?.size === 0) entry.asks = null;
     this.#options.sessions.forgetIdle(entry);
   }

@@ -41,7 +41,6 @@ export interface OpeningsOptions {
 /** A subscribe as it came. */
 interface Request {
   outlet: Outlet;
-  tenant: string;
   op: SubscribeOp;
 }
 
@@ -61,8 +60,8 @@ export class Openings {
   }
 
   /** Opens it and tells the session; rejects with RequestError, or with a bug. */
-  async open(entry: SessionEntry, { outlet, tenant, op }: Request): Promise<void> {
-    const topic = await this.#findOrCreate(tenant, op, entry);
+  async open(entry: SessionEntry, { outlet, op }: Request): Promise<void> {
+    const topic = await this.#findOrCreate(op, entry);
     checkOpen(entry);
     const record = await this.#options.heads.read(topic.id);
     if (record === null) {
@@ -227,15 +226,15 @@ export class Openings {
     return common;
   }
 
-  async #findOrCreate(tenant: string, op: SubscribeOp, entry: SessionEntry): Promise<Topic> {
-    const found = await this.#options.topics.find(tenant, op.topic);
+  async #findOrCreate(op: SubscribeOp, entry: SessionEntry): Promise<Topic> {
+    const found = await this.#options.topics.find(op.topic);
     if (found !== null) return found;
     checkOpen(entry);
     if (!op.options.create) throw topicNotFound();
     const { log, topics, turns } = this.#options;
     return turns.run(entry.key, async () => {
       checkOpen(entry);
-      return topics.met((await log.createTopic(tenant, op.topic, null)).topic);
+      return topics.met((await log.createTopic(op.topic, null)).topic);
     });
   }
 

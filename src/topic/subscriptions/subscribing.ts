@@ -111,12 +111,12 @@ export class Subscribing {
 
   /** Null: it is answered. */
   #handle(entry: SessionEntry, ask: Ask): Promise<void> | null {
-    const { outlet, tenant, op } = ask;
-    const topic = this.#options.topics.known(tenant, op.topic);
+    const { outlet, op } = ask;
+    const topic = this.#options.topics.known(op.topic);
     const known = topic?.subscriptionOf(outlet, op.subscription);
     if ('options' in op) {
       if (known === undefined) {
-        const opened = this.openings.open(entry, { outlet, tenant, op });
+        const opened = this.openings.open(entry, { outlet, op });
         return opened.catch((error: unknown) => this.#fail(outlet, op, error));
       }
       tellSubscribed(known, op.request, { cursor: 0, recovered: null, gap: null });

@@ -1,5 +1,6 @@
 // Goal: pages read by the cold pool are those the log itself gives, whatever is in them; errors
 // keep their code; a bounded number of reads is under way.
+
 import { MessageChannel } from 'node:worker_threads';
 import pg from 'pg';
 import t from 'tap';
@@ -12,9 +13,10 @@ import { packPage, unpackPage } from '../../../src/log/contract/packed-page.js';
 import { MessageStore } from '../../../src/log/postgres/store/message-store.js';
 import { TopicStore } from '../../../src/log/postgres/store/topic-store.js';
 import { migrate } from '../../../src/log/postgres/upkeep/migrations.js';
-import { rangeOf, TENANT } from '../../contract/message-log.js';
+import { rangeOf } from '../../contract/message-log.js';
 import { eventually } from '../../support/eventually.js';
 import { startPostgres } from '../../support/postgres.js';
+import { keyOf } from '../../support/tenants.js';
 
 const EMPTY: LogPage = { rows: [], firstSequence: 1, lastSequence: 0 };
 
@@ -102,7 +104,7 @@ t.test('the pool reads what the log has', async (t) => {
     await db.end();
     await server.stop();
   });
-  const { topic } = await new TopicStore({ db, limits: DEFAULT_LIMITS }).create(TENANT, 'c', null);
+  const { topic } = await new TopicStore({ db, limits: DEFAULT_LIMITS }).create(keyOf('c'), null);
   await db.query(
     `INSERT INTO conduit.messages SELECT $1::bigint, n, gen_random_uuid(), now(), NULL,
      CASE WHEN n % 2 = 0 THEN 'k' END, NULL, 0, decode(repeat('00ff', n % 500 + 1), 'hex')

@@ -2,8 +2,9 @@ import t from 'tap';
 import { crc32 } from '../../../src/core/crc32.js';
 import { HashRing } from '../../../src/core/hash-ring.js';
 import { TopicPlacement } from '../../../src/thread/placement.js';
+import { keyOf } from '../../support/tenants.js';
 
-const KEYS = Array.from({ length: 10_000 }, (_, i) => `default/topic-${i}.created`);
+const KEYS = Array.from({ length: 10_000 }, (_, i) => keyOf(`topic-${i}.created`));
 
 const placed = (members: string[]): Map<string, string | null> => {
   const ring = new HashRing(members);
@@ -47,8 +48,8 @@ t.test('placement gives every worker topics, and always the same', async (t) => 
   const two = new TopicPlacement(4);
   const seen = new Set<number>();
   for (const key of KEYS) {
-    const worker = one.workerOf('default', key);
-    t.equal(two.workerOf('default', key), worker);
+    const worker = one.workerOf(key);
+    t.equal(two.workerOf(key), worker);
     seen.add(worker);
   }
   t.same([...seen].sort(), [0, 1, 2, 3]);

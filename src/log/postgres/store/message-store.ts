@@ -6,6 +6,7 @@
  */
 import { RequestError } from '../../../core/errors.js';
 import type { ContentType, LogRow } from '../../../core/message.js';
+import type { Tenant } from '../../../core/topic-key.js';
 import { parseUuid } from '../../../core/uuid.js';
 import type { LogPage, LogTotals, ReadRange } from '../../contract/message-log.js';
 import type { Queryable } from '../session/queryable.js';
@@ -124,7 +125,7 @@ export class MessageStore {
   }
 
   /** Zeros for a tenant that does not exist. */
-  async totals(tenant: string): Promise<LogTotals> {
+  async totals(tenant: Tenant): Promise<LogTotals> {
     const { rows } = await this.#db.query<{ topics: string; messages: string; deferred: string }>(
       `WITH n AS (SELECT id FROM conduit.tenants WHERE name = $1)
        SELECT count(*) AS topics, coalesce(sum(last_sequence), 0) AS messages,

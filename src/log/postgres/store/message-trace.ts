@@ -2,11 +2,12 @@
  * What became of one message, in PostgreSQL: where it stands, which subscriptions have it, where it
  * failed. Keeps no state. Failures are kept for days; upkeep deletes the older ones.
  */
-import type { LogRow } from '../../../core/message.js';
+import { type Tenant, topicKey } from '../../../core/topic-key.js';
 import { formatUuid, uuidTimeMs } from '../../../core/uuid.js';
 import type {
   DeliveryRecord,
   FailureRecord,
+  FoundMessage,
   SubscriptionRecord,
   SubscriptionStore,
   TraceFailure,
@@ -21,7 +22,6 @@ import {
   DELIVERY_COLUMNS,
   deliveryOf,
   SUBSCRIPTION_COLUMNS,
-  storable,
   subscriptionOf,
 } from './subscription-rows.js';
 
@@ -86,10 +86,7 @@ export class MessageTrace {
    * Around the id's time first, then everywhere: whoever made it may have had another clock, and the append
    * may have waited.
    */
-  async find(
-    tenant: string,
-    messageId: Uint8Array,
-  ): Promise<{ topic: string; topicId: number; row: LogRow } | null> {
+  async find(tenant: Tenant, messageId: Uint8Array): Promise<FoundMessage | null> {
     return (
       (await this.#find(tenant, messageId, 'around')) ??
       (await this.#find(tenant, messageId, 'elsewhere'))
@@ -116,18 +113,19 @@ export class MessageTrace {
   }
 
   async #find(
-    tenant: string,
+    tenant: Tenant,
     messageId: Uint8Array,
     where: keyof typeof PUBLISHED,
-  ): Promise<{ topic: string; topicId: number; row: LogRow } | null> {
+  ): Promise<FoundMessage | null> {
     const madeAtMs = uuidTimeMs(messageId);
     const { rows } = await this.#db.query<StoredMessage & { topic_id: string; topic: string }>(
       FIND_SQL[where],
-      [storable(tenant), formatUuid(messageId), madeAtMs - DAY_MS, madeAtMs + DAY_MS],
+      [tenant, formatUuid(messageId), madeAtMs - DAY_MS, madeAtMs + DAY_MS],
     );
     const row = rows[0];
     if (row === undefined) return null;
-    return { topic: row.topic, topicId: Number(row.topic_id), row: decodeMessage(row) };
+    const key = topicKey(tenant, row.topic);
+    return { key, topicId: Number(row.topic_id), row: decodeMessage(row) };
   }
 
   /** One more than the page, if there is one. */

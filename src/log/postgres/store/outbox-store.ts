@@ -3,6 +3,7 @@
  * Keeps no state. outbox-release.ts moves them into the log.
  */
 import { RequestError } from '../../../core/errors.js';
+import { type Tenant, tenantOf, topicNameWithin, type Within } from '../../../core/topic-key.js';
 import { faultOf } from '../../contract/log-errors.js';
 import type {
   DeferOutcome,
@@ -13,6 +14,7 @@ import type {
 import { MISMATCH } from '../../contract/same-message.js';
 import type { Queryable } from '../session/queryable.js';
 import { areRepeats, type FirstRow, keptFirst } from './first-results.js';
+import { storable } from './subscription-rows.js';
 
 /** NOTIFY channel of conduit.publish: the payload is the id of a topic with something due. */
 export const OUTBOX_CHANNEL = 'conduit_outbox';
@@ -113,22 +115,19 @@ export class OutboxStore {
   }
 
   /** In id order, ids > `after`. */
-  async list(
-    tenant: string,
-    page: { topic: string | null; after: number; limit: number },
-  ): Promise<DeferredRecord[]> {
+  async list(within: Within, page: { after: number; limit: number }): Promise<DeferredRecord[]> {
     const { rows } = await this.#db.query<OutboxRow>(
       `SELECT ${COLUMNS} FROM conduit.outbox o JOIN conduit.topics t ON t.id = o.topic_id
        WHERE o.tenant_id = (SELECT id FROM conduit.tenants WHERE name = $1)
          AND ($2::text IS NULL OR t.name = $2) AND o.id > $3 AND t.deleted_at IS NULL
        ORDER BY o.id LIMIT $4`,
-      [tenant, page.topic, page.after, page.limit],
+      [tenantOf(within), storable(topicNameWithin(within)), page.after, page.limit],
     );
     return rows.map(recordOf);
   }
 
   /** Waits for a release of this row that is under way, and then answers `released`. */
-  async cancel(tenant: string, id: number): Promise<'cancelled' | 'released' | 'unknown'> {
+  async cancel(tenant: Tenant, id: number): Promise<'cancelled' | 'released' | 'unknown'> {
     if (!Number.isSafeInteger(id)) return 'unknown';
     const ofTenant = 'tenant_id = (SELECT id FROM conduit.tenants WHERE name = $1)';
     const gone = await this.#db.query(

@@ -3,6 +3,7 @@
  * state. Those of a topic or subscription that is gone are not seen; upkeep deletes them.
  */
 import type { LogRow } from '../../../core/message.js';
+import { type Tenant, tenantOf, topicNameWithin } from '../../../core/topic-key.js';
 import type {
   DeadLetterFilter,
   DeadLetterReason,
@@ -26,6 +27,9 @@ const OWNERS = `JOIN conduit.topics t ON t.id = d.topic_id
   LEFT JOIN conduit.subscriptions s ON s.id = d.subscription_id`;
 const LIVING = 't.deleted_at IS NULL AND (d.subscription_id IS NULL OR s.id IS NOT NULL)';
 
+/** Of topics `t`; $2: the tenant's name. */
+const OF_TENANT = 't.tenant_id = (SELECT id FROM conduit.tenants WHERE name = $2)';
+
 /**
  * Subscriptions are locked before dead letters, as a save does it. The rows that come back are those
  * that nobody marked in between.
@@ -33,10 +37,11 @@ const LIVING = 't.deleted_at IS NULL AND (d.subscription_id IS NULL OR s.id IS N
 const REDRIVE_SQL = `WITH owners AS MATERIALIZED (
     SELECT s.id FROM conduit.subscriptions s
     WHERE s.id IN (SELECT subscription_id FROM conduit.dead_letters WHERE id = ANY($1::bigint[]))
+      AND EXISTS (SELECT 1 FROM conduit.topics t WHERE t.id = s.topic_id AND ${OF_TENANT})
     ORDER BY s.id FOR NO KEY UPDATE),
   picked AS MATERIALIZED (
     SELECT d.id FROM conduit.dead_letters d
-    JOIN conduit.topics t ON t.id = d.topic_id AND t.deleted_at IS NULL
+    JOIN conduit.topics t ON t.id = d.topic_id AND t.deleted_at IS NULL AND ${OF_TENANT}
     WHERE d.id = ANY($1::bigint[]) AND d.redriven_at IS NULL
       AND (d.subscription_id IS NULL OR d.subscription_id IN (SELECT id FROM owners))
     ORDER BY d.id FOR NO KEY UPDATE OF d),
@@ -133,9 +138,9 @@ export class PostgresDeadLetters {
     return rowCount ?? 0;
   }
 
-  async redrive(ids: readonly number[]): Promise<DeadLetterRecord[]> {
+  async redrive(tenant: Tenant, ids: readonly number[]): Promise<DeadLetterRecord[]> {
     if (ids.length === 0) return [];
-    const { rows } = await this.#db.query<DeadLetterRow>(REDRIVE_SQL, [ids]);
+    const { rows } = await this.#db.query<DeadLetterRow>(REDRIVE_SQL, [ids, tenant]);
     return rows.map(recordOf);
   }
 
@@ -183,10 +188,11 @@ export class PostgresDeadLetters {
 
 /** FROM and WHERE of dead letters `d`: only what narrows is there, so that it finds its index. */
 function selection(filter: DeadLetterFilter): { from: string; values: unknown[] } {
-  const values: unknown[] = [storable(filter.tenant)];
+  const topic = topicNameWithin(filter.within);
+  const values: unknown[] = [tenantOf(filter.within)];
   const conditions = [LIVING, 't.tenant_id = (SELECT id FROM conduit.tenants WHERE name = $1)'];
-  if (filter.topic !== null) {
-    values.push(storable(filter.topic));
+  if (topic !== null) {
+    values.push(storable(topic));
     conditions.push(`d.topic_id = (SELECT x.id FROM conduit.topics x JOIN conduit.tenants n
       ON n.id = x.tenant_id WHERE n.name = $1 AND x.name = $${values.length}
       AND x.deleted_at IS NULL)`);

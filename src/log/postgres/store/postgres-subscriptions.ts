@@ -6,11 +6,13 @@
 import { RequestError } from '../../../core/errors.js';
 import { DEFAULT_LIMITS, type Limits } from '../../../core/limits.js';
 import type { LogRow } from '../../../core/message.js';
+import { type Tenant, tenantOf, topicNameWithin, type Within } from '../../../core/topic-key.js';
 import type {
   DeadLetterFilter,
   DeadLetterRecord,
   DeliveryRecord,
   EphemeralSave,
+  FoundMessage,
   HeldTerm,
   LostTerm,
   MissingMessage,
@@ -154,12 +156,12 @@ export class PostgresSubscriptions implements SubscriptionStore {
   }
 
   async list(
-    tenant: string,
-    page: { topic: string | null; after: { topic: string; name: string } | null; limit: number },
+    within: Within,
+    page: { after: { topic: string; name: string } | null; limit: number },
   ): Promise<SubscriptionRecord[]> {
     const { rows } = await this.#pool.query<SubscriptionRow>(LIST_SQL, [
-      storable(tenant),
-      storable(page.topic),
+      tenantOf(within),
+      storable(topicNameWithin(within)),
       // Cut and not replaced: what follows must sort behind it.
       page.after?.topic.split('\0', 1)[0] ?? '',
       page.after?.name.split('\0', 1)[0] ?? '',
@@ -253,8 +255,8 @@ export class PostgresSubscriptions implements SubscriptionStore {
     return this.#deadLetters.purge(filter, limit);
   }
 
-  redrive(ids: readonly number[]): Promise<DeadLetterRecord[]> {
-    return this.#deadLetters.redrive(ids);
+  redrive(tenant: Tenant, ids: readonly number[]): Promise<DeadLetterRecord[]> {
+    return this.#deadLetters.redrive(tenant, ids);
   }
 
   redriven(subscriptionIds: readonly number[]): Promise<RedrivenDelivery[]> {
@@ -268,10 +270,7 @@ export class PostgresSubscriptions implements SubscriptionStore {
     return this.#deadLetters.redrivenRows(of, sequences);
   }
 
-  findMessage(
-    tenant: string,
-    messageId: Uint8Array,
-  ): Promise<{ topic: string; topicId: number; row: LogRow } | null> {
+  findMessage(tenant: Tenant, messageId: Uint8Array): Promise<FoundMessage | null> {
     return this.#trace.find(tenant, messageId);
   }
 

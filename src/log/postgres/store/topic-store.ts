@@ -5,6 +5,14 @@
  */
 import { RequestError } from '../../../core/errors.js';
 import type { Limits } from '../../../core/limits.js';
+import {
+  asTenant,
+  type Tenant,
+  type TopicKey,
+  tenantOf,
+  topicKey,
+  topicNameOf,
+} from '../../../core/topic-key.js';
 import { isName } from '../../../core/topic-name.js';
 import { type Retention, type TopicRecord, topicLimit } from '../../contract/message-log.js';
 import type { Queryable } from '../session/queryable.js';
@@ -28,7 +36,11 @@ const COLUMNS = `t.id, n.name AS tenant, t.name, t.last_sequence, t.first_sequen
 const FROM_LIVING = `FROM conduit.topics t JOIN conduit.tenants n ON n.id = t.tenant_id
   WHERE t.deleted_at IS NULL`;
 
-const OF_NAME = 'n.name = $1 AND t.name = $2';
+/** `valuesOf` gives both. */
+const OF_KEY = 'n.name = $1 AND t.name = $2';
+
+const FIND_ALL_SQL = `SELECT ${COLUMNS} ${FROM_LIVING}
+  AND (n.name, t.name) IN (SELECT * FROM unnest($1::text[], $2::text[]))`;
 
 const LIVING_OF_TENANT = `SELECT count(*) FROM conduit.topics x
   WHERE x.tenant_id = n.id AND x.deleted_at IS NULL`;
@@ -43,8 +55,7 @@ const INSERT_SQL = `WITH t AS (
   SELECT ${COLUMNS} FROM t JOIN conduit.tenants n ON n.id = t.tenant_id`;
 
 interface NewTopic {
-  tenant: string;
-  name: string;
+  key: TopicKey;
   retention: Retention | null;
 }
 
@@ -77,23 +88,28 @@ export class TopicStore {
     this.#limits = options.limits;
   }
 
-  async find(tenant: string, name: string): Promise<TopicRecord | null> {
-    if (!isName(name, this.#limits.topicNameBytesMax)) return null;
+  async find(key: TopicKey): Promise<TopicRecord | null> {
+    if (!this.#isPossible(key)) return null;
     const { rows } = await this.#db.query<TopicRow>(
-      `SELECT ${COLUMNS} ${FROM_LIVING} AND ${OF_NAME}`,
-      [tenant, name],
+      `SELECT ${COLUMNS} ${FROM_LIVING} AND ${OF_KEY}`,
+      valuesOf(key),
     );
     return oneRecord(rows);
   }
 
-  async findAll(tenant: string, names: readonly string[]): Promise<Map<string, TopicRecord>> {
-    const possible = names.filter((name) => isName(name, this.#limits.topicNameBytesMax));
+  async findAll(keys: readonly TopicKey[]): Promise<Map<TopicKey, TopicRecord>> {
+    const possible = keys.filter((key) => this.#isPossible(key));
     if (possible.length === 0) return new Map();
-    const { rows } = await this.#db.query<TopicRow>(
-      `SELECT ${COLUMNS} ${FROM_LIVING} AND n.name = $1 AND t.name = ANY($2::text[])`,
-      [tenant, possible],
-    );
-    return new Map(rows.map((row) => [row.name, recordOf(row)]));
+    const { rows } = await this.#db.query<TopicRow>(FIND_ALL_SQL, [
+      possible.map(tenantOf),
+      possible.map(topicNameOf),
+    ]);
+    return new Map(rows.map(recordOf).map((record) => [record.key, record]));
+  }
+
+  /** PostgreSQL refuses some texts; none of them is a name. */
+  #isPossible(key: TopicKey): boolean {
+    return isName(topicNameOf(key), this.#limits.topicNameBytesMax);
   }
 
   /**
@@ -101,23 +117,22 @@ export class TopicStore {
    * for a tenant that does not exist.
    */
   async create(
-    tenant: string,
-    name: string,
+    key: TopicKey,
     retention: Retention | null,
   ): Promise<{ topic: TopicRecord; created: boolean }> {
     for (let turn = 0; turn < CREATE_TURNS; turn++) {
-      const found = await this.find(tenant, name);
+      const found = await this.find(key);
       if (found !== null) return { topic: found, created: false };
-      const topic = await this.#insert({ tenant, name, retention });
+      const topic = await this.#insert({ key, retention });
       if (topic !== null) return { topic, created: true };
-      await this.#checkRoom(tenant);
+      await this.#checkRoom(tenantOf(key));
     }
-    throw new RequestError('topic_busy', `${name} is made and deleted again and again`);
+    throw new RequestError('topic_busy', `${topicNameOf(key)} is made and deleted again and again`);
   }
 
   /** In byte order of the names. `after` and `prefix` may be any text. */
   async list(
-    tenant: string,
+    tenant: Tenant,
     page: { after: string; prefix: string; limit: number },
   ): Promise<TopicRecord[]> {
     const { after, prefix } = page;
@@ -133,26 +148,26 @@ export class TopicStore {
   }
 
   /** Replaces all three bounds. Null: no such topic. */
-  async patch(tenant: string, name: string, retention: Retention): Promise<TopicRecord | null> {
+  async patch(key: TopicKey, retention: Retention): Promise<TopicRecord | null> {
     const { rows } = await this.#db.query<TopicRow>(
       `UPDATE conduit.topics t
        SET retention_hours = $3, retention_messages = $4, retention_bytes = $5
        FROM conduit.tenants n
-       WHERE n.id = t.tenant_id AND t.deleted_at IS NULL AND ${OF_NAME} RETURNING ${COLUMNS}`,
-      [tenant, name, retention.hours, retention.messages, retention.bytes],
+       WHERE n.id = t.tenant_id AND t.deleted_at IS NULL AND ${OF_KEY} RETURNING ${COLUMNS}`,
+      [...valuesOf(key), retention.hours, retention.messages, retention.bytes],
     );
     return oneRecord(rows);
   }
 
   /** Leaves a tombstone and tells the other nodes. The record as it was; null: no such topic. */
-  async delete(tenant: string, name: string): Promise<TopicRecord | null> {
+  async delete(key: TopicKey): Promise<TopicRecord | null> {
     const { rows } = await this.#db.query<TopicRow>(
       `WITH gone AS (
          UPDATE conduit.topics t SET deleted_at = clock_timestamp()
          FROM conduit.tenants n
-         WHERE n.id = t.tenant_id AND t.deleted_at IS NULL AND ${OF_NAME} RETURNING ${COLUMNS})
+         WHERE n.id = t.tenant_id AND t.deleted_at IS NULL AND ${OF_KEY} RETURNING ${COLUMNS})
        SELECT gone.*, pg_notify('${TOPICS_CHANNEL}', gone.id::text) FROM gone`,
-      [tenant, name],
+      valuesOf(key),
     );
     return oneRecord(rows);
   }
@@ -171,12 +186,12 @@ export class TopicStore {
     const inserted = await insertBelow(this.#db, topic, max - IN_TURN_BELOW);
     if (inserted !== null) return inserted;
     return inTransaction(this.#db, async (session) => {
-      await session.query(TOPICS_TURN_SQL, [topic.tenant]);
+      await session.query(TOPICS_TURN_SQL, [tenantOf(topic.key)]);
       return insertBelow(session, topic, max);
     });
   }
 
-  async #checkRoom(tenant: string): Promise<void> {
+  async #checkRoom(tenant: Tenant): Promise<void> {
     const { rows } = await this.#db.query<{ topics: string }>(
       `SELECT (${LIVING_OF_TENANT}) AS topics FROM conduit.tenants n WHERE n.name = $1`,
       [tenant],
@@ -191,12 +206,16 @@ export class TopicStore {
 /** With fewer topics than `below` so far. */
 async function insertBelow(
   db: Queryable,
-  { tenant, name, retention }: NewTopic,
+  { key, retention }: NewTopic,
   below: number,
 ): Promise<TopicRecord | null> {
   const { hours = null, messages = null, bytes = null } = retention ?? {};
-  const values = [tenant, name, hours, messages, bytes, below];
+  const values = [...valuesOf(key), hours, messages, bytes, below];
   return oneRecord((await db.query<TopicRow>(INSERT_SQL, values)).rows);
+}
+
+function valuesOf(key: TopicKey): [tenant: string, name: string] {
+  return [tenantOf(key), topicNameOf(key)];
 }
 
 function oneRecord(rows: readonly TopicRow[]): TopicRecord | null {
@@ -207,8 +226,7 @@ function oneRecord(rows: readonly TopicRow[]): TopicRecord | null {
 function recordOf(row: TopicRow): TopicRecord {
   return {
     id: Number(row.id),
-    tenant: row.tenant,
-    name: row.name,
+    key: topicKey(asTenant(row.tenant), row.name),
     lastSequence: Number(row.last_sequence),
     firstSequence: Number(row.first_sequence),
     bytes: Number(row.bytes),

@@ -5,6 +5,7 @@
  */
 import type { Clock } from '../../../core/clock.js';
 import type { LogRow } from '../../../core/message.js';
+import { asTenant, type TopicKey, topicKey } from '../../../core/topic-key.js';
 import { ReleaseWatch } from '../../contract/log-vitals.js';
 import type { Queryable } from '../session/queryable.js';
 import type { ReleaseOutcome } from './release-batch.js';
@@ -48,7 +49,7 @@ export interface OutboxReleaseOptions {
   clock: Clock;
   dedupeWindowMs: number;
   /** Whether this worker appends to the topic. */
-  owns: (tenant: string, topic: string) => boolean;
+  owns: (key: TopicKey) => boolean;
   /** Committed, in sequence order. */
   onReleased: (topicId: number, rows: LogRow[]) => void;
   /** A COMMIT's answer was lost: rows may have been appended. */
@@ -152,7 +153,7 @@ export class OutboxRelease {
 
   /** What is left of a topic that is gone is everybody's. */
   #isOurs({ tenant, name }: DueTopic): boolean {
-    return tenant === null || name === null || this.#options.owns(tenant, name);
+    return tenant === null || name === null || this.#options.owns(topicKey(asTenant(tenant), name));
   }
 
   async #releaseTopic(client: Queryable, topicId: number): Promise<number> {

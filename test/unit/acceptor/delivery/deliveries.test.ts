@@ -1,5 +1,6 @@
 // Goal: what fails while one receiver is served ends that receiver; the others get theirs, and what
 // concerns nobody in particular is thrown on.
+
 import uWS from 'uWebSockets.js';
 import t from 'tap';
 import { Deliveries } from '../../../../src/acceptor/delivery/deliveries.js';
@@ -11,6 +12,7 @@ import {
 } from '../../../../src/acceptor/delivery/receiver.js';
 import { Guard } from '../../../../src/acceptor/http/guard.js';
 import { systemClock } from '../../../../src/core/clock.js';
+import { ANYONE } from '../../../../src/core/principal.js';
 import { packDeliver, packJoin } from '../../../../src/thread/ops/deliver.js';
 import { packGive } from '../../../../src/thread/ops/give.js';
 import { packCaughtUp, packSubscribed } from '../../../../src/thread/ops/subscribe.js';
@@ -27,6 +29,7 @@ const FRAME = Buffer.from('{"type":"message","sequence":1}');
 class Taker implements Receiver {
   readonly number: number;
   readonly kind = KIND_SSE;
+  readonly principal = ANYONE;
   readonly subscriptions = new Map<string, ReceiverSubscription>();
   readonly links = [];
   readonly isGone = false;

@@ -4,6 +4,7 @@ import type { WebSocket } from 'uWebSockets.js';
 import t from 'tap';
 import { KIND_JSON } from '../../../../src/acceptor/delivery/receiver.js';
 import { Session, type SocketData } from '../../../../src/acceptor/session/session.js';
+import { ANYONE } from '../../../../src/core/principal.js';
 
 /** Nothing here is sent: it needs no socket. */
 const newSession = (): Session => {
@@ -14,7 +15,8 @@ const newSession = (): Session => {
     lags: () => undefined,
     ending: () => undefined,
   };
-  return new Session(1, KIND_JSON, {} as WebSocket<SocketData>, keeper);
+  const data: SocketData = { session: null, kind: KIND_JSON, principal: ANYONE };
+  return new Session(1, data, {} as WebSocket<SocketData>, keeper);
 };
 
 t.test('a subscription has its number until the last subscribe of it is answered', async (t) => {

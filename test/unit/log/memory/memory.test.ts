@@ -1,5 +1,6 @@
 // Goal: the in-memory log stays within its bounds of messages, bytes and memory, keeps the newest,
 // and appends in about a microsecond.
+
 import t from 'tap';
 import type { Clock } from '../../../../src/core/clock.js';
 import type { Limits } from '../../../../src/core/limits.js';
@@ -7,9 +8,10 @@ import { DEFAULT_LIMITS } from '../../../../src/core/limits.js';
 import type { LogSink } from '../../../../src/log/contract/message-log.js';
 import { HotRows } from '../../../../src/log/memory/hot-rows.js';
 import { MemoryLog } from '../../../../src/log/memory/memory-log.js';
-import { rangeOf, TENANT, text } from '../../../contract/message-log.js';
+import { rangeOf, text } from '../../../contract/message-log.js';
 import { RecordingSink, TestAppend } from '../../../contract/recording-sink.js';
 import { eventually } from '../../../support/eventually.js';
+import { keyOf, TENANT } from '../../../support/tenants.js';
 
 const HOUR_MS = 3_600_000;
 const MIB = 1024 * 1024;
@@ -58,7 +60,7 @@ function open(
 }
 
 async function topicOf(log: MemoryLog<TestAppend>, name: string): Promise<number> {
-  return (await log.createTopic(TENANT, name, null)).topic.id;
+  return (await log.createTopic(keyOf(name), null)).topic.id;
 }
 
 function fill(log: MemoryLog<TestAppend>, topicId: number, count: number, bytes: number): void {
@@ -116,7 +118,7 @@ t.test('a topic keeps its newest messages by count, bytes and hours', async (t) 
   const large = await topicOf(log, 'large');
   fill(log, large, 100, 64 * 1024);
   t.same(await firstAndCount(log, large), [86, 15]);
-  await log.patchTopic(TENANT, 'small', { hours: null, messages: 3, bytes: null });
+  await log.patchTopic(keyOf('small'), { hours: null, messages: 3, bytes: null });
   t.same(await firstAndCount(log, small), [2_498, 3]);
   clock.nowMs += HOUR_MS;
   fill(log, large, 1, 10);

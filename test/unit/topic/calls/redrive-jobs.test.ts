@@ -1,7 +1,9 @@
 // Goal: a redrive job starts only when it is asked to, says what really happened when the log's answer was
 // lost, and jobs are bounded.
+
 import t from 'tap';
 import { systemClock } from '../../../../src/core/clock.js';
+import type { Tenant } from '../../../../src/core/topic-key.js';
 import type {
   DeadLetterRecord,
   SubscriptionStore,
@@ -17,6 +19,7 @@ import {
 } from '../../../contract/subscription-store.js';
 import { eventually } from '../../../support/eventually.js';
 import { openMemoryStore } from '../../../support/memory-log.js';
+import { TENANT } from '../../../support/tenants.js';
 
 const RUNNING_MAX = 100;
 
@@ -59,8 +62,8 @@ t.test('an answer that was lost after the marking is made up for', async (t) => 
     get(target, name) {
       const method: unknown = Reflect.get(target, name);
       if (name !== 'redrive') return typeof method === 'function' ? method.bind(target) : method;
-      return async (ids: readonly number[]) => {
-        const marked = await target.redrive(ids);
+      return async (tenant: Tenant, ids: readonly number[]) => {
+        const marked = await target.redrive(tenant, ids);
         if (lost++ === 0) throw new Error('the connection was lost');
         return marked;
       };
@@ -69,8 +72,8 @@ t.test('an answer that was lost after the marking is made up for', async (t) => 
   const given: DeadLetterRecord[] = [];
   const jobs = jobsOn(store, given);
   await jobs.start({ job: 'a', filter, limit: 10, rate: 1_000 });
-  await eventually(() => jobs.find('a')?.state === 'done');
-  t.same(jobs.find('a'), { state: 'done', done: 3, total: 3, failed: 0 });
+  await eventually(() => jobs.find(TENANT, 'a')?.state === 'done');
+  t.same(jobs.find(TENANT, 'a'), { state: 'done', done: 3, total: 3, failed: 0 });
   t.same(
     given.map(({ row }) => row.sequence),
     [1, 2, 3],
@@ -85,11 +88,11 @@ t.test('so many run at a time, no more', async (t) => {
   for (const job of names) await jobs.start({ job, filter, limit: 2, rate: 1 });
   const more = { job: 'more', filter: { ...filter, subscription: null }, limit: 2, rate: 1 };
   await t.rejects(jobs.start(more), { code: 'busy' });
-  t.equal(jobs.find('more'), null);
-  for (const job of names) jobs.cancel(job);
+  t.equal(jobs.find(TENANT, 'more'), null);
+  for (const job of names) jobs.cancel(TENANT, job);
   await jobs.start(more);
-  t.not(jobs.find('more'), null);
-  jobs.cancel('more');
+  t.not(jobs.find(TENANT, 'more'), null);
+  jobs.cancel(TENANT, 'more');
 });
 
 t.test('a job that was given up while its start was on its way does not run', async (t) => {
@@ -115,25 +118,25 @@ t.test('a job that was given up while its start was on its way does not run', as
   });
   const jobs = jobsOn(store);
   const pace = { filter, limit: 10, rate: 1_000 };
-  jobs.giveUp('before');
+  jobs.giveUp(TENANT, 'before');
   const starts = ['before', 'during', 'other'].map((job) => jobs.start({ job, ...pace }));
   await eventually(() => waiting === starts.length);
-  jobs.giveUp('during');
+  jobs.giveUp(TENANT, 'during');
   answer();
   t.same(await Promise.all(starts), [
     { matched: 0, gone: 0 },
     { matched: 0, gone: 0 },
     { matched: 2, gone: 0 },
   ]);
-  t.equal(jobs.find('before'), null);
-  t.equal(jobs.find('during'), null);
-  await eventually(() => jobs.find('other')?.state === 'done');
+  t.equal(jobs.find(TENANT, 'before'), null);
+  t.equal(jobs.find(TENANT, 'during'), null);
+  await eventually(() => jobs.find(TENANT, 'other')?.state === 'done');
 });
 
 t.test('a job that runs ends when it is given up', async (t) => {
   const { filter } = await topicOfLetters(2);
   const jobs = jobsOn(open.store);
   await jobs.start({ job: 'running', filter, limit: 10, rate: 1 });
-  jobs.giveUp('running');
-  t.match(jobs.find('running'), { state: 'cancelled' });
+  jobs.giveUp(TENANT, 'running');
+  t.match(jobs.find(TENANT, 'running'), { state: 'cancelled' });
 });

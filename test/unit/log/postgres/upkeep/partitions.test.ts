@@ -1,5 +1,6 @@
 // Goal: leaves are made ahead once by any number of nodes and dropped when wholly past retention,
 // without waiting for readers or losing what is to be kept; retention moves first_sequence.
+
 import pg from 'pg';
 import t from 'tap';
 import { systemClock } from '../../../../../src/core/clock.js';
@@ -14,8 +15,9 @@ import {
   purgeDedupe,
 } from '../../../../../src/log/postgres/upkeep/retention.js';
 import { Upkeep } from '../../../../../src/log/postgres/upkeep/upkeep.js';
-import { rangeOf, TENANT } from '../../../../contract/message-log.js';
+import { rangeOf } from '../../../../contract/message-log.js';
 import { startPostgres } from '../../../../support/postgres.js';
+import { keyOf } from '../../../../support/tenants.js';
 
 const server = await startPostgres();
 await migrate(server.url);
@@ -47,7 +49,7 @@ async function leaves(): Promise<string[]> {
 
 /** A topic with `count` messages of 100 bytes: half of them `daysAgo`, the rest now. */
 async function filled(name: string, count: number, daysAgo: number): Promise<number> {
-  const { topic } = await topics.create(TENANT, name, null);
+  const { topic } = await topics.create(keyOf(name), null);
   await pool.query(`SELECT conduit.make_leaf((now() AT TIME ZONE 'UTC')::date - $1::int)`, [
     daysAgo,
   ]);
@@ -131,9 +133,9 @@ t.test('retention moves the first sequence by hours, messages and bytes', async 
   const byNode = await filled('keep.node', 10, 5);
   const all = await filled('keep.all', 10, 2);
   const none = { hours: null, messages: null, bytes: null };
-  await topics.patch(TENANT, 'keep.hours', { ...none, hours: 24 });
-  await topics.patch(TENANT, 'keep.messages', { ...none, messages: 3 });
-  await topics.patch(TENANT, 'keep.bytes', { ...none, bytes: 450 });
+  await topics.patch(keyOf('keep.hours'), { ...none, hours: 24 });
+  await topics.patch(keyOf('keep.messages'), { ...none, messages: 3 });
+  await topics.patch(keyOf('keep.bytes'), { ...none, bytes: 450 });
   t.equal(await applyRetention(session, 100), 4);
   t.same(await firstOf(byHours), { first: 6, bytes: 500 });
   t.same(await firstOf(byMessages), { first: 8, bytes: 300 });
@@ -151,7 +153,7 @@ t.test('retention moves the first sequence by hours, messages and bytes', async 
 
 t.test('a topic whose row is held is left to the next turn', async (t) => {
   const id = await filled('keep.held', 10, 2);
-  await topics.patch(TENANT, 'keep.held', { hours: 24, messages: null, bytes: null });
+  await topics.patch(keyOf('keep.held'), { hours: 24, messages: null, bytes: null });
   const holder = await connect();
   await holder.query('BEGIN');
   await holder.query('SELECT FROM conduit.topics WHERE id = $1 FOR NO KEY UPDATE', [id]);
@@ -176,7 +178,7 @@ t.test('expired dedupe keys go, others stay', async (t) => {
 t.test('of workers that ask in the same minute one does the work', async (t) => {
   await pool.query("UPDATE conduit.upkeep SET ran_at = '-infinity'");
   const id = await filled('keep.turn', 10, 2);
-  await topics.patch(TENANT, 'keep.turn', { hours: 24, messages: null, bytes: null });
+  await topics.patch(keyOf('keep.turn'), { hours: 24, messages: null, bytes: null });
   const trouble: unknown[] = [];
   const workers = Array.from(
     { length: 3 },
@@ -191,7 +193,7 @@ t.test('of workers that ask in the same minute one does the work', async (t) => 
   await Promise.all(workers.map((worker) => worker.start()));
   await Promise.all(workers.map((worker) => worker.turn()));
   t.same(await firstOf(id), { first: 6, bytes: 500 });
-  await topics.patch(TENANT, 'keep.turn', { hours: null, messages: 1, bytes: null });
+  await topics.patch(keyOf('keep.turn'), { hours: null, messages: 1, bytes: null });
   await Promise.all(workers.map((worker) => worker.turn()));
   t.same(await firstOf(id), { first: 6, bytes: 500 }, 'not twice a minute');
   await Promise.all(workers.map((worker) => worker.stop()));

@@ -1,0 +1,15 @@
+/** Two tenants, as principals of them; and the keys of the one that every request has by itself. */
+import { ANYONE, Principal, SCOPES } from '../../src/core/principal.js';
+import { asTenant, type TopicKey } from '../../src/core/topic-key.js';
+
+export const TENANT = ANYONE.tenant;
+/** Whose things nobody of TENANT may see; a database has to be told of it (see addTenant). */
+export const OTHER = new Principal(asTenant('other'), SCOPES);
+
+/** A tenant that no database knows. */
+export const NOBODY = new Principal(asTenant('nobody'), SCOPES);
+
+/** Of TENANT's topic of this name. */
+export function keyOf(name: string): TopicKey {
+  return ANYONE.keyOf(name);
+}
