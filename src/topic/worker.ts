@@ -30,6 +30,7 @@ import { LocalOutlet } from './delivery/local-outlet.js';
 import { Verdicts } from './delivery/verdicts.js';
 import { FoldedReads } from './log/folded-reads.js';
 import { HeadCheck } from './log/head-check.js';
+import { PageReads } from './log/page-reads.js';
 import type { PublishUnderWay } from './log/publishes.js';
 import { Publishes } from './log/publishes.js';
 import type { Unsaved } from './log/saves.js';
@@ -115,7 +116,7 @@ export class Worker implements LogSink<PublishUnderWay> {
     });
     this.#commits = new Commits({
       feeder: this.#delivery.feeder,
-      read: (range) => log.read(range),
+      reads: new PageReads({ read: (range) => log.read(range), clock }),
       onRepairFailed: (topic, error) => onTrouble(`gap of ${topic.name}`, error),
     });
     this.#subscribing = new Subscribing({

@@ -37,6 +37,7 @@ import { Feeder } from '../../src/topic/delivery/feeder.js';
 import { Giver } from '../../src/topic/delivery/giver.js';
 import { LocalOutlet } from '../../src/topic/delivery/local-outlet.js';
 import { Verdicts } from '../../src/topic/delivery/verdicts.js';
+import { PageReads } from '../../src/topic/log/page-reads.js';
 import { Saves } from '../../src/topic/log/saves.js';
 import { newDeliveryCounts } from '../../src/topic/state/delivery-counts.js';
 import { HotCacheBudget } from '../../src/topic/state/hot-cache.js';
@@ -214,9 +215,9 @@ class World {
   readonly #answers: (() => void)[] = [];
 
   constructor(windows: readonly (number | null)[]) {
-    const read = (range: ReadRange): Promise<LogPage> => this.#read(range);
-    this.#feeder = new Feeder({ read, clock, onReadFailed: bug, onShared: bug });
-    this.#commits = new Commits({ feeder: this.#feeder, read, onRepairFailed: bug });
+    const reads = new PageReads({ read: (range) => this.#read(range), clock });
+    this.#feeder = new Feeder({ reads, clock, onReadFailed: bug, onShared: bug });
+    this.#commits = new Commits({ feeder: this.#feeder, reads, onRepairFailed: bug });
     const budget = new HotCacheBudget(40_000);
     const counts = newDeliveryCounts();
     const topics = new Topics({
@@ -231,7 +232,7 @@ class World {
       ...{ createdAtMs: 0, lastPublishedAtMs: 0 },
       retention: { hours: null, messages: null, bytes: null },
     });
-    this.#verdicts = this.#makeVerdicts(topics, read);
+    this.#verdicts = this.#makeVerdicts(topics, reads);
     this.#acceptor = new ModelAcceptor(windows);
     const { port } = this.#acceptor;
     const handler = { handle: bug, endTurn: bug };
@@ -244,10 +245,10 @@ class World {
     });
   }
 
-  #makeVerdicts(topics: Topics, read: (range: ReadRange) => Promise<LogPage>): Verdicts {
+  #makeVerdicts(topics: Topics, reads: PageReads): Verdicts {
     const feeder = this.#feeder;
     const giver = new Giver({
-      ...{ feeder, clock, read, redrivenRows: async () => [], onReadFailed: bug },
+      ...{ feeder, clock, reads, redrivenRows: async () => [], onReadFailed: bug },
       onGiven: () => undefined,
     });
     // Nothing fails here, so nothing is stored.

@@ -5,6 +5,7 @@
  */
 import type { LogRow } from '../../core/message.js';
 import type { LogPage, ReadRange } from '../../log/contract/message-log.js';
+import type { PageReads } from '../log/page-reads.js';
 import { cutChunks } from '../state/chunk.js';
 import type { Topic } from '../state/topic.js';
 import type { Feeder } from './feeder.js';
@@ -16,11 +17,10 @@ const REPAIR_ROWS_MAX = 1_000;
 const REPAIR_BYTES_MAX = 1024 * 1024;
 /** A head that runs ahead is often our own commit whose answer is on its way. */
 const HEAD_GRACE_MS = 10;
-const REPAIR_RETRY_MS = 250;
 
 export interface CommitsOptions {
   feeder: Feeder;
-  read: (range: ReadRange) => Promise<LogPage>;
+  reads: PageReads;
   onRepairFailed: (topic: Topic, error: unknown) => void;
 }
 
@@ -93,26 +93,18 @@ export class Commits {
   }
 
   #readNext(topic: Topic): void {
-    const done = topic.head >= topic.repairUpTo || topic.subscriptions.size === 0;
-    if (done) {
-      topic.repairUpTo = 0;
-      return;
-    }
-    const range: ReadRange = {
-      topicId: topic.id,
-      fromSequence: topic.head + 1,
-      toSequence: topic.repairUpTo,
-      rowsMax: REPAIR_ROWS_MAX,
-      bytesMax: REPAIR_BYTES_MAX,
-      order: 'asc',
-    };
-    this.#options.read(range).then(
-      (page) => this.#repaired(topic, range, page),
-      (error: unknown) => {
-        this.#options.onRepairFailed(topic, error);
-        setTimeout(() => this.#readNext(topic), REPAIR_RETRY_MS);
+    this.#options.reads.want({
+      range: () => {
+        const range = missingRange(topic);
+        if (range === null) topic.repairUpTo = 0;
+        return range;
       },
-    );
+      onPage: (page, range) => {
+        this.#repaired(topic, range, page);
+        return 'taken';
+      },
+      onFailed: (error) => this.#options.onRepairFailed(topic, error),
+    });
   }
 
   #repaired(topic: Topic, range: ReadRange, page: LogPage): void {
@@ -133,4 +125,11 @@ export class Commits {
     topic.cache.clear();
     topic.head = upTo;
   }
+}
+
+/** Null: nothing is missing, or nobody is there who would miss it. */
+function missingRange({ id, head, repairUpTo, subscriptions }: Topic): ReadRange | null {
+  if (head >= repairUpTo || subscriptions.size === 0) return null;
+  const range = { topicId: id, fromSequence: head + 1, toSequence: repairUpTo };
+  return { ...range, rowsMax: REPAIR_ROWS_MAX, bytesMax: REPAIR_BYTES_MAX, order: 'asc' };
 }

@@ -8,6 +8,7 @@ import type { LogRow } from '../../core/message.js';
 import { rangesOf } from '../../core/sequence-ranges.js';
 import type { LogPage, ReadRange } from '../../log/contract/message-log.js';
 import type { SubscriptionStore } from '../../log/contract/subscription-store.js';
+import { PageReads } from '../log/page-reads.js';
 import { RedrivenCheck } from '../log/redriven-check.js';
 import { Saves } from '../log/saves.js';
 import { Durables } from '../state/durables.js';
@@ -41,8 +42,9 @@ export interface Delivery {
 
 export function buildDelivery(options: DeliveryOptions): Delivery {
   const { clock, limits, store, read, onLost, onTrouble } = options;
+  const reads = new PageReads({ read, clock });
   const feeder: Feeder = new Feeder({
-    read,
+    reads,
     clock,
     onReadFailed: (topic, error) => onTrouble(`catch-up of ${topic.name}`, error),
     onShared: (tracker) => giver.give(tracker),
@@ -50,7 +52,7 @@ export function buildDelivery(options: DeliveryOptions): Delivery {
   const giver: Giver = new Giver({
     feeder,
     clock,
-    read,
+    reads,
     redrivenRows: (tracker, sequences) => redrivenRows(store, tracker, sequences),
     onReadFailed: ({ topic }, error) => onTrouble(`redelivery of ${topic.name}`, error),
     onGiven: (tracker) => {

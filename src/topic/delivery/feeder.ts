@@ -4,13 +4,13 @@
  * window, credit, an answer) and is called again when that comes. Nothing waits inside.
  */
 import type { Clock } from '../../core/clock.js';
-import type { LogPage, ReadRange } from '../../log/contract/message-log.js';
 import type { Gap } from '../../thread/ops/gap.js';
+import type { PageReads } from '../log/page-reads.js';
 import type { Chunk, FrameContext } from '../state/chunk.js';
 import { CHUNK_BYTES_MAX, chunkFrames, cutChunks, rowFrames } from '../state/chunk.js';
 import type { Group } from '../state/group.js';
 import type { Outlet } from '../state/outlet.js';
-import { PAGE_ROWS_MAX, Pager } from '../state/pager.js';
+import { type FeedPage, PAGE_ROWS_MAX, Pager } from '../state/pager.js';
 import type { Page, Subscription } from '../state/subscription.js';
 import type { Topic } from '../state/topic.js';
 import type { Tracker } from '../state/tracker.js';
@@ -19,14 +19,9 @@ import { gapEnd } from './gap.js';
 /** With less room than this in the window, a read of the log waits for more acks, this long at most. */
 const PAGE_ROOM_MIN = 64;
 const TRICKLE_MS = 5;
-/** After a read that failed. */
-const READ_RETRY_MS = 250;
-
-/** `missingUpTo`: see gap.ts; from - 1 when nothing is missing. */
-type PageHandler = (page: LogPage, missingUpTo: number) => void;
 
 export interface FeederOptions {
-  read: (range: ReadRange) => Promise<LogPage>;
+  reads: PageReads;
   clock: Clock;
   /** A read failed; it is tried again. */
   onReadFailed: (topic: Topic, error: unknown) => void;
@@ -43,7 +38,7 @@ export class Feeder {
   constructor(options: FeederOptions) {
     this.#options = options;
     this.#pager = new Pager({
-      readPage: (topic, from, rowsMax, then) => this.readPage(topic, from, rowsMax, then),
+      readPage: (page) => this.#readPage(page),
       onArrived: (subscription) => {
         if (subscription.page !== 'reading') return;
         subscription.page = 'none';
@@ -175,12 +170,16 @@ export class Feeder {
   #readForGroup(topic: Topic, group: Group): void {
     group.reading = true;
     const from = group.cursor + 1;
-    this.readPage(topic, from, PAGE_ROWS_MAX, (page, missingUpTo) => {
-      group.reading = false;
-      if (group.size === 0 || !topic.groups.includes(group)) return;
-      this.#passGap(group, missingUpTo);
-      for (const chunk of cutChunks(page.rows)) this.#sendToGroup(topic, group, chunk);
-      this.headMoved(topic);
+    this.#readPage({
+      ...{ topic, from, rowsMax: PAGE_ROWS_MAX },
+      isWanted: () => topic.subscriptions.size > 0,
+      onPage: ({ rows }, missingUpTo) => {
+        group.reading = false;
+        if (group.size === 0 || !topic.groups.includes(group)) return;
+        this.#passGap(group, missingUpTo);
+        for (const chunk of cutChunks(rows)) this.#sendToGroup(topic, group, chunk);
+        this.headMoved(topic);
+      },
     });
   }
 
@@ -328,32 +327,21 @@ export class Feeder {
     return isAlone ? context : { ...context, subscription: tracker?.name ?? null };
   }
 
-  /** Reads until it works or the topic has no subscription left. */
-  readPage(topic: Topic, from: number, rowsMax: number, then: PageHandler): void {
-    const range: ReadRange = {
-      topicId: topic.id,
-      fromSequence: from,
-      toSequence: topic.head,
-      rowsMax,
-      bytesMax: CHUNK_BYTES_MAX,
-      order: 'asc',
-    };
-    const again = (): void => {
-      setTimeout(() => {
-        if (topic.subscriptions.size > 0) this.readPage(topic, from, rowsMax, then);
-      }, READ_RETRY_MS);
-    };
-    this.#options.read(range).then(
-      (page) => {
+  #readPage({ topic, from, rowsMax, isWanted, onPage }: FeedPage): void {
+    this.#options.reads.want({
+      range: () => {
+        if (!isWanted()) return null;
+        const range = { topicId: topic.id, fromSequence: from, toSequence: topic.head };
+        return { ...range, rowsMax, bytesMax: CHUNK_BYTES_MAX, order: 'asc' };
+      },
+      onPage: (page, range) => {
         const missingUpTo = gapEnd(range, page);
-        if (page.rows.length === 0 && missingUpTo < from) again();
-        else then(page, missingUpTo);
+        if (page.rows.length === 0 && missingUpTo < from) return 'again';
+        onPage(page, missingUpTo);
+        return 'taken';
       },
-      (error: unknown) => {
-        this.#options.onReadFailed(topic, error);
-        again();
-      },
-    );
+      onFailed: (error) => this.#options.onReadFailed(topic, error),
+    });
   }
 
   /** Goes on once the link has deliver credit again. */

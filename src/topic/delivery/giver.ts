@@ -8,24 +8,20 @@ import type { Entry } from '../../core/cursor-entry.js';
 import { mayTake, roomOf } from '../../core/look-ahead.js';
 import type { LogRow } from '../../core/message.js';
 import { rowBytes } from '../../core/message.js';
-import { rangesOf } from '../../core/sequence-ranges.js';
-import type { LogPage, ReadRange } from '../../log/contract/message-log.js';
 import { encodeDeliveries, type MessageDelivery } from '../../wire/server-frame.js';
 import { CHUNK_BYTES_MAX, CHUNK_ROWS_MAX } from '../state/chunk.js';
 import type { Subscription } from '../state/subscription.js';
 import type { Tracker } from '../state/tracker.js';
-import type { Feeder } from './feeder.js';
+import {
+  isFed,
+  nextRows,
+  READY_MAX,
+  TrackerRows,
+  type TrackerRowsOptions,
+} from './tracker-rows.js';
 
-const READ_ROWS_MAX = 256;
-const READ_RETRY_MS = 250;
-
-export interface GiverOptions {
-  feeder: Feeder;
+export interface GiverOptions extends Omit<TrackerRowsOptions, 'onRead'> {
   clock: Clock;
-  read: (range: ReadRange) => Promise<LogPage>;
-  /** Copies of redriven messages that the log no longer has. */
-  redrivenRows: (tracker: Tracker, sequences: readonly number[]) => Promise<LogRow[]>;
-  onReadFailed: (tracker: Tracker, error: unknown) => void;
   /** Something is held that has a deadline, or the cursor changed. */
   onGiven: (tracker: Tracker) => void;
 }
@@ -40,10 +36,12 @@ interface Batch {
 
 export class Giver {
   readonly #options: GiverOptions;
+  readonly #rows: TrackerRows;
   readonly #later = new Set<Tracker>();
 
   constructor(options: GiverOptions) {
     this.#options = options;
+    this.#rows = new TrackerRows({ ...options, onRead: (tracker) => this.give(tracker) });
   }
 
   /** At the end of the turn: many acks of a turn make room together. */
@@ -60,7 +58,7 @@ export class Giver {
 
   /** Gives what can be given now. */
   give(tracker: Tracker): void {
-    if (tracker.state !== 'fed' || tracker.reading || tracker.subscriptions.size === 0) return;
+    if (tracker.reading || !isFed(tracker)) return;
     if (!this.#giveReady(tracker)) return;
     if (tracker.cursor.sole === null) this.#giveNew(tracker);
     else if (tracker.sole !== null) this.#options.feeder.pump(tracker.sole);
@@ -91,7 +89,7 @@ export class Giver {
   /** False: something that is ready could not be given yet, so nothing new may be. */
   #giveReady(tracker: Tracker): boolean {
     for (;;) {
-      const entries = tracker.cursor.readyEntries(READ_ROWS_MAX);
+      const entries = tracker.cursor.readyEntries(READY_MAX);
       if (entries.length === 0) {
         tracker.rows.clear();
         return true;
@@ -101,9 +99,7 @@ export class Giver {
       const handled = this.#handleReady(tracker, entries, batches);
       this.#send(tracker, batches);
       if (handled > 0) continue;
-      if (!entries.some((entry) => this.#rowOf(tracker, entry.sequence) === undefined))
-        return false;
-      this.#readReady(tracker, entries);
+      this.#rows.readReady(tracker);
       return false;
     }
   }
@@ -114,7 +110,7 @@ export class Giver {
     const nowMs = this.#options.clock.monotonic();
     let handled = 0;
     for (const entry of entries) {
-      const row = this.#rowOf(tracker, entry.sequence);
+      const row = tracker.rowOf(entry.sequence);
       if (row === undefined) break;
       // Whoever gives a dead letter back wants it delivered: its time to live does not count again.
       if (!entry.redriven && this.#isExpired(tracker, row)) {
@@ -138,7 +134,7 @@ export class Giver {
       if (!mayTake(cursor, tracker.parkedMax)) return;
       const rows = nextRows(tracker);
       if (rows === null) {
-        this.#readNew(tracker);
+        this.#rows.readNew(tracker);
         return;
       }
       const before = cursor.delivered;
@@ -216,86 +212,10 @@ export class Giver {
     this.#options.onGiven(tracker);
   }
 
-  #rowOf(tracker: Tracker, sequence: number): LogRow | undefined {
-    const chunk = tracker.topic.cache.find(sequence);
-    return chunk?.rows[sequence - chunk.first] ?? tracker.rows.get(sequence);
-  }
-
   #isExpired({ topic }: Tracker, row: LogRow): boolean {
     if (row.expiresAtMs === 0 || row.expiresAtMs > this.#options.clock.now()) return false;
     topic.counts.expired++;
     return true;
-  }
-
-  /** Reads rows of ready entries, from the first that is missing on. */
-  #readReady(tracker: Tracker, entries: readonly Entry[]): void {
-    const missing = entries.filter((one) => this.#rowOf(tracker, one.sequence) === undefined);
-    const from = missing[0]?.sequence ?? 0;
-    const wanted = missing.filter(({ sequence }) => sequence < from + READ_ROWS_MAX);
-    const to = wanted.at(-1)?.sequence ?? from;
-    this.#read(tracker, from, to, async (page) => {
-      // A page may end before its range does.
-      const readUpTo =
-        page.rows.length === 0 ? to : Math.max(from, page.rows.at(-1)?.sequence ?? to);
-      const rows = new Map(page.rows.map((row) => [row.sequence, row]));
-      const gone: Entry[] = [];
-      for (const entry of wanted) {
-        const row = rows.get(entry.sequence);
-        if (row !== undefined) tracker.rows.set(entry.sequence, row);
-        else if (entry.sequence <= Math.max(readUpTo, page.firstSequence - 1)) gone.push(entry);
-      }
-      await this.#recover(tracker, gone);
-    });
-  }
-
-  /** What the log no longer has is told as a gap, save for redriven ones: they have a copy. */
-  async #recover(tracker: Tracker, gone: readonly Entry[]): Promise<void> {
-    const redriven = gone.filter((entry) => entry.redriven).map((entry) => entry.sequence);
-    const rows = redriven.length === 0 ? [] : await this.#options.redrivenRows(tracker, redriven);
-    for (const row of rows) tracker.rows.set(row.sequence, row);
-    const missing: number[] = [];
-    for (const entry of gone) {
-      if (entry.state === 'gone' || tracker.rows.has(entry.sequence)) continue;
-      tracker.cursor.skip(entry.sequence);
-      missing.push(entry.sequence);
-    }
-    for (const [from, to] of rangesOf(missing)) {
-      const gap = { from, to, reason: 'retention' };
-      for (const one of tracker.subscriptions) this.#options.feeder.tellMissing(one, gap);
-    }
-  }
-
-  #readNew(tracker: Tracker): void {
-    const from = tracker.cursor.delivered + 1;
-    const to = Math.min(tracker.topic.head, from + READ_ROWS_MAX - 1);
-    this.#read(tracker, from, to, async (page) => {
-      const first = page.rows[0]?.sequence ?? Math.min(to, page.lastSequence) + 1;
-      if (first > from) this.#options.feeder.tellTrackerGap(tracker, first - 1);
-      tracker.ahead = page.rows;
-    });
-  }
-
-  #read(tracker: Tracker, from: number, to: number, then: (page: LogPage) => Promise<void>): void {
-    tracker.reading = true;
-    const range: ReadRange = {
-      topicId: tracker.topic.id,
-      fromSequence: from,
-      toSequence: to,
-      rowsMax: READ_ROWS_MAX,
-      bytesMax: CHUNK_BYTES_MAX,
-      order: 'asc',
-    };
-    const goOn = (): void => {
-      tracker.reading = false;
-      this.give(tracker);
-    };
-    this.#options
-      .read(range)
-      .then((page) => (tracker.state === 'ended' ? undefined : then(page)))
-      .then(goOn, (error: unknown) => {
-        this.#options.onReadFailed(tracker, error);
-        setTimeout(goOn, READ_RETRY_MS);
-      });
   }
 }
 
@@ -319,14 +239,4 @@ function firstParked({ cursor }: Tracker): number {
   if (cursor.parked === 0) return Number.POSITIVE_INFINITY;
   const parked = cursor.entries().filter(({ state }) => state === 'parked');
   return parked.reduce((least, { sequence }) => Math.min(least, sequence), Infinity);
-}
-
-/** Rows that follow what was delivered; null: they must be read. */
-function nextRows(tracker: Tracker): readonly LogRow[] | null {
-  const next = tracker.cursor.delivered + 1;
-  const chunk = tracker.topic.cache.find(next);
-  if (chunk !== undefined) return chunk.rows.slice(next - chunk.first);
-  const at = tracker.ahead.findIndex((row) => row.sequence === next);
-  tracker.ahead = at < 0 ? [] : tracker.ahead.slice(at);
-  return at < 0 ? null : tracker.ahead;
 }

@@ -207,7 +207,7 @@ export class Saves {
     const deadLetters = changes.deadLetters.map(
       (one): DeadLetterDraft => ({
         ...one,
-        ...rowOf(tracker, one.sequence),
+        ...atHand(tracker.rowOf(one.sequence)),
         firstFailedAtMs: Math.round(one.firstFailedAtMs + wallMs),
         lastFailedAtMs: Math.round(one.lastFailedAtMs + wallMs),
       }),
@@ -340,9 +340,7 @@ function hasFailures({ cursor }: Tracker): boolean {
 }
 
 /** The message of a delivery that was given up, if it is still at hand. */
-function rowOf({ topic, rows }: Tracker, sequence: number): { row?: LogRow } {
-  const chunk = topic.cache.find(sequence);
-  const row = chunk?.rows[sequence - chunk.first] ?? rows.get(sequence);
+function atHand(row: LogRow | undefined): { row?: LogRow } {
   return row === undefined ? {} : { row };
 }
 

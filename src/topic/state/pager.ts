@@ -21,16 +21,19 @@ export interface RowsAhead {
   readonly missingUpTo: number;
 }
 
-/** Reads until it works; see Feeder. */
-export type ReadPage = (
-  topic: Topic,
-  from: number,
-  rowsMax: number,
-  then: (page: LogPage, missingUpTo: number) => void,
-) => void;
+/** A page of a topic for whoever is fed from it. */
+export interface FeedPage {
+  topic: Topic;
+  from: number;
+  rowsMax: number;
+  /** It is read until it is there, or this is false. */
+  isWanted: () => boolean;
+  /** `missingUpTo`: see gap.ts; from - 1 when nothing is missing. */
+  onPage: (page: LogPage, missingUpTo: number) => void;
+}
 
 export interface PagerOptions {
-  readPage: ReadPage;
+  readPage: (page: FeedPage) => void;
   /** What was asked for is there to be taken. */
   onArrived: (subscription: Subscription) => void;
 }
@@ -85,11 +88,16 @@ export class Pager {
   #read(subscription: Subscription, from: number, rowsMax: number): void {
     const asked: RowsAhead = { from, rows: null, missingUpTo: from - 1 };
     subscription.ahead = asked;
-    this.#options.readPage(subscription.topic, from, rowsMax, ({ rows }, missingUpTo) => {
-      // Another read may have been asked for since.
-      if (subscription.ahead !== asked || subscription.state === 'ended') return;
-      subscription.ahead = { from, rows, missingUpTo };
-      this.#options.onArrived(subscription);
+    // Another read may have been asked for since.
+    const isWanted = (): boolean => subscription.ahead === asked && subscription.state !== 'ended';
+    const { topic } = subscription;
+    this.#options.readPage({
+      ...{ topic, from, rowsMax, isWanted },
+      onPage: ({ rows }, missingUpTo) => {
+        if (!isWanted()) return;
+        subscription.ahead = { from, rows, missingUpTo };
+        this.#options.onArrived(subscription);
+      },
     });
   }
 }

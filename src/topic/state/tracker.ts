@@ -91,6 +91,12 @@ export class Tracker {
     return undefined;
   }
 
+  /** A message that is at hand; undefined: the log must be read for it. */
+  rowOf(sequence: number): LogRow | undefined {
+    const chunk = this.topic.cache.find(sequence);
+    return chunk?.rows[sequence - chunk.first] ?? this.rows.get(sequence);
+  }
+
   /** Goes on after `sequence` with nothing in flight. */
   seek(sequence: number): void {
     this.cursor.seek(sequence);
