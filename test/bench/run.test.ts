@@ -43,7 +43,7 @@ const folder = mkdtempSync(path.join(tmpdir(), 'bench-'));
 t.test('every scenario measures Conduit, and the reports are written', async (t) => {
   const results = path.join(folder, 'quick');
   const recorded = path.join(folder, 'recorded.json');
-  const args = ['--quick', '--seconds', '0.3', '--record'];
+  const args = ['--quick', '--seconds', '0.6', '--record'];
   const { code, stdout, stderr } = await bench(
     ...args,
     '--results',
@@ -81,7 +81,7 @@ t.test('--quick names what fell, and ends with 1', async (t) => {
   const recorded = path.join(folder, 'doctored.json');
   const ratios = { 'publish/memory': 1_000, 'publish/durable': 0.000_1 };
   writeFileSync(recorded, JSON.stringify({ quick: ratios, full: {} }));
-  const args = ['--quick', '--only', 'publish', '--seconds', '0.2', '--results', folder];
+  const args = ['--quick', '--only', 'publish', '--seconds', '0.4', '--results', folder];
   const { code, stdout } = await bench(...args, '--recorded', recorded);
   t.equal(code, 1);
   t.match(
