@@ -10,7 +10,6 @@ import type { Config } from './config/config.js';
 import { heldMemoryWarnings, machineBytes } from './config/held-memory.js';
 import { openToAll } from './config/warnings.js';
 import { describeDatabase } from './core/database-url.js';
-import type { BrowseAsk } from './log/contract/browsed.js';
 import type { ReadRange } from './log/contract/message-log.js';
 import { connectionTrouble } from './log/postgres/session/connection-budget.js';
 import { createLogger, type Logger } from './observe/logger.js';
@@ -23,6 +22,7 @@ import { NodeThreads } from './supervisor/node-threads.js';
 import { Patience } from './supervisor/patience.js';
 import { claimPort } from './supervisor/port-claim.js';
 import { StartRefused } from './supervisor/start-refused.js';
+import type { BrowseCall, CallAsk } from './thread/calls.js';
 
 export interface NodeOptions {
   config: Config;
@@ -106,7 +106,7 @@ function openPools({ nodeId }: Config, databaseUrl: string, logger: Logger): Poo
     ...{ task: 'read-page', databaseUrl },
     applicationName: `${applicationName}/cold`,
   });
-  const browse = new ColdPool<BrowseAsk>({
+  const browse = new ColdPool<CallAsk<BrowseCall>>({
     ...{ task: 'browse', databaseUrl },
     applicationName: `${applicationName}/browse`,
   });
@@ -118,7 +118,7 @@ function openPools({ nodeId }: Config, databaseUrl: string, logger: Logger): Poo
     openPort: (kind) => {
       const { port1, port2 } = new MessageChannel();
       if (kind === 'worker') serveCold(port1, (range: ReadRange) => cold.run(range), onFault);
-      else serveCold(port1, (ask: BrowseAsk) => browse.run(ask), onFault);
+      else serveCold(port1, (ask: CallAsk<BrowseCall>) => browse.run(ask), onFault);
       return port2;
     },
     stop: async () => {

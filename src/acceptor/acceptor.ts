@@ -14,6 +14,7 @@ import {
   UNSUBSCRIBED_TAKEN_OVER,
   UNSUBSCRIBED_TOPIC_DELETED,
 } from '../thread/ops/subscribe.js';
+import { nodeView } from '../wire/views/health-view.js';
 import { Deliveries } from './delivery/deliveries.js';
 import { Bodies } from './http/bodies.js';
 import { Callers } from './http/callers.js';
@@ -299,7 +300,7 @@ export class Acceptor {
       { path: '/livez', methods: { get: (e) => system.live(e) } },
       { path: '/readyz', methods: { get: (e) => system.ready(e) } },
       { path: '/ws', methods: { get: upgradeRequired } },
-      { path: '/', methods: { get: (e) => e.json(200, { name: 'conduit', node: config.nodeId }) } },
+      { path: '/', methods: { get: (e) => e.json(200, nodeView(config.nodeId)) } },
     ];
   }
 }

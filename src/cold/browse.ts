@@ -3,14 +3,15 @@
  * thread of piscina, on database connections of that thread.
  */
 import { workerData } from 'piscina';
-import { type BrowseAsk, packBrowsed } from '../log/contract/browsed.js';
 import { BrowseReader } from '../log/postgres/browse-reader.js';
 import type { ReaderOptions } from '../log/postgres/reader-pool.js';
+import { packAnswer } from '../thread/call-text.js';
+import type { BrowseCall, CallAsk } from '../thread/calls.js';
 import type { PoolResult } from '../thread/pool-port.js';
 import { taskResult } from './task-result.js';
 
 const reader = new BrowseReader(workerData as ReaderOptions);
 
-export default function browse(ask: BrowseAsk): Promise<PoolResult> {
-  return taskResult(async () => packBrowsed(await reader.run(ask)));
+export default function browse(ask: CallAsk<BrowseCall>): Promise<PoolResult> {
+  return taskResult(async () => packAnswer(await reader.run(ask)));
 }

@@ -147,7 +147,7 @@ export class Operations {
   }
 
   #call(outlet: Outlet, op: CallOp): void {
-    this.#options.calls.run(op.method, op.args).then(
+    this.#options.calls.run(op).then(
       ({ result, body }) => {
         outlet.reply({ request: op.request, result, body });
       },

@@ -7,23 +7,23 @@ import type { Config } from '../config/config.js';
 import type { Clock } from '../core/clock.js';
 import type { ErrorCode } from '../core/errors.js';
 import { RequestError } from '../core/errors.js';
+import type { LogState } from '../core/log-figures.js';
 import type { LogRow } from '../core/message.js';
 import type { TopicKey } from '../core/topic-key.js';
+import type { TopicRecord } from '../core/topic-record.js';
 import { BrowseCalls } from '../log/contract/browse-calls.js';
 import type {
   FirstResult,
   LogPage,
   LogSink,
-  LogState,
   MessageLog,
   ReadRange,
   TopicCommit,
-  TopicRecord,
 } from '../log/contract/message-log.js';
 import { UNSUBSCRIBED_DELETED, UNSUBSCRIBED_TAKEN_OVER } from '../thread/ops/subscribe.js';
 import { Calls } from './calls/calls.js';
-import { DeadLetterCalls } from './calls/dead-letter-calls.js';
-import { SubscriptionCalls } from './calls/subscription-calls.js';
+import { DeadLetterCalls, type DeadLetterHandlers } from './calls/dead-letter-calls.js';
+import { SubscriptionCalls, type SubscriptionHandlers } from './calls/subscription-calls.js';
 import { Commits } from './delivery/commits.js';
 import { buildDelivery, type Delivery } from './delivery/delivery.js';
 import { LocalOutlet } from './delivery/local-outlet.js';
@@ -171,7 +171,7 @@ export class Worker implements LogSink<PublishUnderWay> {
     });
   }
 
-  #subscriptionMethods(): SubscriptionCalls['methods'] {
+  #subscriptionHandlers(): SubscriptionHandlers {
     const { clock } = this.#options;
     return new SubscriptionCalls({
       log: this.#log,
@@ -179,10 +179,10 @@ export class Worker implements LogSink<PublishUnderWay> {
       delivery: this.#delivery,
       subscribing: this.#subscribing,
       clock,
-    }).methods;
+    }).handlers;
   }
 
-  #deadLetterMethods(): DeadLetterCalls['methods'] {
+  #deadLetterHandlers(): DeadLetterHandlers {
     const { clock, owns, onTrouble } = this.#options;
     return new DeadLetterCalls({
       log: this.#log,
@@ -191,7 +191,7 @@ export class Worker implements LogSink<PublishUnderWay> {
       clock,
       owns,
       onFailed: (error) => onTrouble('redriving dead letters', error),
-    }).methods;
+    }).handlers;
   }
 
   #makeCalls(published: Rate): Calls {
@@ -206,11 +206,11 @@ export class Worker implements LogSink<PublishUnderWay> {
       onTopicGone: (topic) => this.#subscribing.topicGone(topic),
       headsMs: () => this.#headCheck.sinceMs,
       gauges: () => ({
-        hot_cache_bytes: this.#budget.bytes,
-        gaps_repaired: this.#commits.gapsRepaired,
+        hotCacheBytes: this.#budget.bytes,
+        gapsRepaired: this.#commits.gapsRepaired,
         ...this.#counts,
       }),
-      others: { ...this.#subscriptionMethods(), ...this.#deadLetterMethods() },
+      others: { ...this.#subscriptionHandlers(), ...this.#deadLetterHandlers() },
     });
   }
 

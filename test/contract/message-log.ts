@@ -6,7 +6,8 @@
 
 import type { Test } from 'tap';
 import type { Limits } from '../../src/core/limits.js';
-import type { MessageLog, ReadRange, TopicRecord } from '../../src/log/contract/message-log.js';
+import type { TopicRecord } from '../../src/core/topic-record.js';
+import type { MessageLog, ReadRange } from '../../src/log/contract/message-log.js';
 import { eventually } from '../support/eventually.js';
 import { keyOf } from '../support/tenants.js';
 import { DEFERRED } from './message-log-deferred.js';

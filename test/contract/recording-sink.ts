@@ -5,12 +5,12 @@
 import assert from 'node:assert/strict';
 import type { ErrorCode } from '../../src/core/errors.js';
 import { idTag } from '../../src/core/id-tag.js';
+import type { LogState } from '../../src/core/log-figures.js';
 import type { LogRow, Publication } from '../../src/core/message.js';
 import { makeUuidV7 } from '../../src/core/uuid.js';
 import type {
   FirstResult,
   LogSink,
-  LogState,
   PendingAppend,
   TopicCommit,
 } from '../../src/log/contract/message-log.js';

@@ -1,7 +1,7 @@
 /** The subscription store's suite, its part on dead letters that are given back. */
 
-import type { TopicRecord } from '../../src/log/contract/message-log.js';
-import type { SubscriptionRecord } from '../../src/log/contract/subscription-store.js';
+import type { SubscriptionRecord } from '../../src/core/subscription-record.js';
+import type { TopicRecord } from '../../src/core/topic-record.js';
 import { TENANT } from '../support/tenants.js';
 import type { OpenStore, StoreParts } from './subscription-store.js';
 import {

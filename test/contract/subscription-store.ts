@@ -5,18 +5,19 @@
  */
 
 import type { Test } from 'tap';
+import type { DeadLetterFilter, DeadLetterRecord } from '../../src/core/dead-letter-record.js';
 import type { Limits } from '../../src/core/limits.js';
+import type {
+  DeliveryRecord,
+  SubscriptionRecord,
+  SubscriptionSettings,
+} from '../../src/core/subscription-record.js';
 import { topicNameOf } from '../../src/core/topic-key.js';
-import type { TopicRecord } from '../../src/log/contract/message-log.js';
+import type { TopicRecord } from '../../src/core/topic-record.js';
+import type { FailureRecord } from '../../src/core/trace-record.js';
 import type {
   DeadLetterDraft,
-  DeadLetterFilter,
-  DeadLetterRecord,
-  DeliveryRecord,
-  FailureRecord,
-  SubscriptionRecord,
   SubscriptionSave,
-  SubscriptionSettings,
   SubscriptionStore,
 } from '../../src/log/contract/subscription-store.js';
 import { NOBODY, TENANT } from '../support/tenants.js';

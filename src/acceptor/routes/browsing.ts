@@ -5,7 +5,8 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { Limits } from '../../core/limits.js';
 import type { TopicKey } from '../../core/topic-key.js';
-import { type BrowseAsk, type Browsed, unpackBrowsed } from '../../log/contract/browsed.js';
+import { readAnswer, unpackAnswer } from '../../thread/call-text.js';
+import type { BrowseCall, CallArgs, CallAsk, CallResult } from '../../thread/calls.js';
 import { PoolPort } from '../../thread/pool-port.js';
 import type { Workers } from '../workers/workers.js';
 
@@ -13,15 +14,9 @@ import type { Workers } from '../workers/workers.js';
 const UNDER_WAY_MAX = 4;
 const ANSWER_MS = 10_000;
 
-export interface Answer<T> {
-  result: T;
-  /** To be sent as it is; may be empty. */
-  body: Uint8Array;
-}
-
 export class Browsing {
   readonly #workers: Workers;
-  readonly #pool: PoolPort<BrowseAsk> | null;
+  readonly #pool: PoolPort<CallAsk<BrowseCall>> | null;
 
   /** `port`: of the pool; null in memory. */
   constructor(workers: Workers, port: MessagePort | null, limits: Limits) {
@@ -31,26 +26,23 @@ export class Browsing {
       waitingMax: limits.browseWaitingMax,
       answerMs: ANSWER_MS,
     };
-    this.#pool = port === null ? null : new PoolPort<BrowseAsk>(port, bounds);
+    this.#pool = port === null ? null : new PoolPort<CallAsk<BrowseCall>>(port, bounds);
   }
 
-  /** All that `args` reach: one answer from the pool, or one of each worker. Rejects with RequestError. */
-  all<T>(method: string, args: Record<string, unknown>): Promise<Answer<T>[]> {
-    const ask = { method, args };
-    const { count } = this.#workers;
-    const sources =
-      this.#pool === null
-        ? Array.from({ length: count }, (_, index) => this.#atWorker(index, ask))
-        : [this.#inPool(this.#pool, ask)];
-    return Promise.all(sources.map(async (source) => answerOf<T>(await source)));
+  /** One answer from the pool, or in memory one from each worker. Rejects with RequestError. */
+  async all<M extends BrowseCall>(method: M, args: CallArgs<M>): Promise<CallResult<M>[]> {
+    if (this.#pool === null) return this.#workers.callAll(method, args);
+    return [await this.#inPool(this.#pool, { method, args })];
   }
 
-  /** Of one topic. Rejects with RequestError. */
-  async of<T>(key: TopicKey, method: string, args: Record<string, unknown>): Promise<Answer<T>> {
-    const ask = { method, args: { ...args, key } };
-    if (this.#pool !== null) return answerOf<T>(await this.#inPool(this.#pool, ask));
-    const owner = this.#workers.ownerOf(key);
-    return answerOf<T>(await this.#workers.ask(owner, ask.method, ask.args));
+  /** Of one topic, which in memory its owner has. Rejects with RequestError. */
+  async of<M extends BrowseCall>(
+    owned: TopicKey,
+    method: M,
+    args: CallArgs<M>,
+  ): Promise<CallResult<M>> {
+    if (this.#pool !== null) return this.#inPool(this.#pool, { method, args });
+    return this.#workers.call(this.#workers.ownerOf(owned), method, args);
   }
 
   /** Requests that wait for an answer of the pool. */
@@ -62,15 +54,10 @@ export class Browsing {
     this.#pool?.close();
   }
 
-  async #inPool(pool: PoolPort<BrowseAsk>, ask: BrowseAsk): Promise<Browsed> {
-    return unpackBrowsed(await pool.ask(ask));
+  async #inPool<M extends BrowseCall>(
+    pool: PoolPort<CallAsk<BrowseCall>>,
+    ask: CallAsk<M>,
+  ): Promise<CallResult<M>> {
+    return readAnswer<M>(unpackAnswer(await pool.ask(ask)));
   }
-
-  async #atWorker(index: number, { method, args }: BrowseAsk): Promise<Browsed> {
-    return this.#workers.ask(this.#workers.byIndex(index), method, args);
-  }
-}
-
-function answerOf<T>({ result, body }: Browsed): Answer<T> {
-  return { result: JSON.parse(result) as T, body };
 }

@@ -6,6 +6,7 @@ import type { HttpRequest } from 'uWebSockets.js';
 import { RequestError } from '../../core/errors.js';
 import type { Limits } from '../../core/limits.js';
 import type { TopicKey } from '../../core/topic-key.js';
+import type { CallArgs, CallResult, WorkerCall } from '../../thread/calls.js';
 import { parseJsonBody } from '../../wire/json-body.js';
 import type { Bodies } from '../http/bodies.js';
 import { bodyType } from '../http/body-type.js';
@@ -41,24 +42,23 @@ export class Control {
   }
 
   /** Asks the owner of a topic. Rejects with RequestError. */
-  async call<T>(key: TopicKey, method: string, args: Record<string, unknown>): Promise<T> {
-    const link = this.workers.ownerOf(key);
-    const text = await this.workers.call(link, method, { ...args, key });
-    return JSON.parse(text) as T;
+  async call<M extends WorkerCall>(
+    owned: TopicKey,
+    method: M,
+    args: CallArgs<M>,
+  ): Promise<CallResult<M>> {
+    return this.workers.call(this.workers.ownerOf(owned), method, args);
   }
 
   /** Asks every worker, for what only owners know. */
-  askAll<T>(method: string, args: Record<string, unknown>): Promise<T[]> {
-    return this.#ask(
-      Array.from({ length: this.workers.count }, (_, i) => i),
-      method,
-      args,
-    );
+  askAll<M extends WorkerCall>(method: M, args: CallArgs<M>): Promise<CallResult<M>[]> {
+    return this.workers.callAll(method, args);
   }
 
   /** Asks one worker where it speaks for a shared database; in memory all. */
-  ask<T>(method: string, args: Record<string, unknown>): Promise<T[]> {
-    return this.inMemory ? this.askAll(method, args) : this.#ask([0], method, args);
+  async ask<M extends WorkerCall>(method: M, args: CallArgs<M>): Promise<CallResult<M>[]> {
+    if (this.inMemory) return this.askAll(method, args);
+    return [await this.workers.call(this.workers.byIndex(0), method, args)];
   }
 
   /** Runs the handler; what it throws is the answer. */
@@ -81,15 +81,6 @@ export class Control {
     const bound = { bytesMax: this.limits[limit], name };
     this.#bodies.read(exchange, bound, (bytes) =>
       this.run(exchange, use.bind(null, parseJsonBody(bytes, this.limits.depthMax))),
-    );
-  }
-
-  #ask<T>(indexes: readonly number[], method: string, args: Record<string, unknown>): Promise<T[]> {
-    const { workers } = this;
-    return Promise.all(
-      indexes.map(
-        async (i) => JSON.parse(await workers.call(workers.byIndex(i), method, args)) as T,
-      ),
     );
   }
 }

@@ -3,21 +3,27 @@
  * message. Lists come from the store; redriving is the work of the topics' owners, each doing its part of
  * a job that the acceptor names.
  */
+import type { DeadLetterFilter } from '../../core/dead-letter-record.js';
 import { RequestError } from '../../core/errors.js';
 import type { Principal } from '../../core/principal.js';
-import type { TopicKey } from '../../core/topic-key.js';
+import type { RedriveJob } from '../../core/redrive-job.js';
 import { checkTopicName, isName } from '../../core/topic-name.js';
 import { formatUuid, makeUuidV7, parseUuid } from '../../core/uuid.js';
+import { deadLetterPageView, purgedView } from '../../wire/views/dead-letter-view.js';
+import {
+  redriveJobView,
+  type StartedJobView,
+  startedJobView,
+} from '../../wire/views/redrive-job-view.js';
 import type { Exchange } from '../http/exchange.js';
 import { PacedWriter } from '../http/paced-writer.js';
 import { Query } from '../http/query.js';
 import type { Route, RouteHandler } from '../http/router.js';
 import { type Body, idsOf, integerOf, knownFields, textOf } from './body-fields.js';
 import type { Control } from './control.js';
-import { type LetterFilter, letterPage } from './letter-pages.js';
+import { letterPage } from './letter-pages.js';
 
 const NDJSON = 'application/x-ndjson';
-const LIST_START = Buffer.from('{"dead_letters":[');
 const IDS_MAX = 1_000;
 /** Of one acceptor; each holds a page for as long as its client takes to read it. */
 const EXPORTS_MAX = 16;
@@ -25,14 +31,6 @@ const REDRIVE_MAX = 10_000_000;
 const RATE_MAX = 100_000;
 const RATE_DEFAULT = 1_000;
 const SEQUENCE_MAX = Number.MAX_SAFE_INTEGER;
-
-/** One worker's part of a job. */
-interface JobPart {
-  state: 'running' | 'done' | 'cancelled' | 'failed';
-  done: number;
-  total: number;
-  failed: number;
-}
 
 /** What narrows; null does not. */
 interface Names {
@@ -83,9 +81,8 @@ class DeadLetterRoutes {
     }
     this.#control.run(exchange, async () => {
       const range = { after, limit: limit ?? limits.pageItemsMax, lines: false };
-      const { body, next } = await letterPage(this.#control.browsing, filter, range);
-      const end = next === null ? ']}' : `],"next":${next}}`;
-      exchange.reply(200, Buffer.concat([LIST_START, body, Buffer.from(end)]));
+      const { texts, next } = await letterPage(this.#control.browsing, filter, range);
+      exchange.reply(200, deadLetterPageView(texts, next));
     });
   };
 
@@ -93,8 +90,8 @@ class DeadLetterRoutes {
     const filter = this.#filter(exchange.principal, ANY, [idOf(segment)]);
     this.#control.run(exchange, async () => {
       const range = { after: 0, limit: 1, lines: false };
-      const { count, body } = await letterPage(this.#control.browsing, filter, range);
-      exchange.reply(200, found(count === 0 ? undefined : body));
+      const { texts } = await letterPage(this.#control.browsing, filter, range);
+      exchange.reply(200, found(texts[0]));
     });
   };
 
@@ -113,7 +110,7 @@ class DeadLetterRoutes {
       async (body) => {
         knownFields(body, ['ids', 'topic', 'subscription']);
         const filter = this.#filterOf(exchange.principal, body, 'topic');
-        exchange.json(200, { purged: await this.#purge(filter) });
+        exchange.json(200, purgedView(await this.#purge(filter)));
       },
       'publishBodyBytesMax',
     );
@@ -137,11 +134,7 @@ class DeadLetterRoutes {
   readonly job: RouteHandler = (exchange, _req, job) => {
     this.#control.run(exchange, async () => {
       const parts = await this.#parts(exchange.principal, 'job.get', job);
-      const state = STATES.find((one) => parts.some((part) => part.state === one));
-      const [done, total, failed] = (['done', 'total', 'failed'] as const).map((name) =>
-        sum(parts.map((part) => part[name])),
-      );
-      exchange.json(200, { job_id: job, state, done, total, failed });
+      exchange.json(200, redriveJobView(job, wholeOf(parts)));
     });
   };
 
@@ -168,12 +161,11 @@ class DeadLetterRoutes {
   /** Every worker is asked first what it has: a job that is refused starts nowhere. */
   async #startJob(
     { tenant }: Principal,
-    filter: LetterFilter,
+    filter: DeadLetterFilter,
     pace: { limit: number; rate: number },
-  ): Promise<object> {
-    type Part = { matched: number; gone: number };
-    const args = { ...filter, ...pace };
-    const found = await this.#control.askAll<Part>('dead-letters.match', args);
+  ): Promise<StartedJobView> {
+    const { limit } = pace;
+    const found = await this.#control.askAll('dead-letters.match', { ...filter, limit });
     const gone = sum(found.map((part) => part.gone));
     if (sum(found.map((part) => part.matched)) === 0) {
       const detail = 'their sessions have ended, and their subscriptions with them';
@@ -182,8 +174,9 @@ class DeadLetterRoutes {
     }
     const job = formatUuid(makeUuidV7(Date.now(), 0));
     try {
-      const parts = await this.#control.askAll<Part>('dead-letters.redrive', { ...args, job });
-      return { job_id: job, matched: sum(parts.map((part) => part.matched)) };
+      const args = { ...filter, ...pace, job };
+      const parts = await this.#control.askAll('dead-letters.redrive', args);
+      return startedJobView(job, sum(parts.map((part) => part.matched)));
     } catch (error) {
       // Sent to all who are there; one that is not has no part of the job. The first error is the answer.
       this.#control.askAll('job.give-up', { tenant, job }).catch(() => undefined);
@@ -197,35 +190,36 @@ class DeadLetterRoutes {
     id: string,
     page: { after: string; limit: number },
   ): Promise<Uint8Array> {
-    type Found = { key: TopicKey; topicId: number; sequence: number };
     const { browsing } = this.#control;
-    const answers = await browsing.all<{ found: Found | null }>('message.find', { tenant, id });
-    const message = answers.find(({ result }) => result.found !== null)?.result.found;
+    const answers = await browsing.all('message.find', { tenant, id });
+    const message = answers.find((answer) => answer.found !== null)?.found;
     if (message == null) throw new RequestError('message_not_found', 'no such message', 'id');
     const { key } = message;
     const of = { ...message, ...page };
-    const { live } = await this.#control.call<{ live: object }>(key, 'message.live', of);
-    const { body } = await browsing.of<null>(key, 'message.trace', { ...of, live });
+    const { open } = await this.#control.call(key, 'message.live', of);
+    const { body } = await browsing.of(key, 'message.trace', { ...of, open });
     return body;
   }
 
-  async #parts({ tenant }: Principal, method: string, job: string): Promise<JobPart[]> {
-    const args = { tenant, job };
-    const answers = await this.#control.askAll<{ part: JobPart | null }>(method, args);
+  async #parts(
+    { tenant }: Principal,
+    method: 'job.get' | 'job.cancel',
+    job: string,
+  ): Promise<RedriveJob[]> {
+    const answers = await this.#control.askAll(method, { tenant, job });
     const parts = answers.flatMap((answer) => answer.part ?? []);
     if (parts.length > 0) return parts;
     throw new RequestError('job_not_found', 'no such job here, or it ended long ago', 'id');
   }
 
-  async #purge(filter: LetterFilter): Promise<number> {
+  async #purge(filter: DeadLetterFilter): Promise<number> {
     const { browsing } = this.#control;
-    type Purged = { purged: number; more: boolean };
     let purged = 0;
     // Each ask takes its turn with those of others.
     for (let more = true; more; ) {
-      const answers = await browsing.all<Purged>('dead-letters.purge', { ...filter });
-      purged += sum(answers.map(({ result }) => result.purged));
-      more = answers.some(({ result }) => result.more);
+      const answers = await browsing.all('dead-letters.purge', filter);
+      purged += sum(answers.map((answer) => answer.purged));
+      more = answers.some((answer) => answer.more);
     }
     return purged;
   }
@@ -233,7 +227,7 @@ class DeadLetterRoutes {
   /** One dead letter a line, page by page at the client's pace. */
   async #export(
     exchange: Exchange,
-    filter: LetterFilter,
+    filter: DeadLetterFilter,
     { after, limit }: { after: number; limit: number | null },
   ): Promise<void> {
     const { browsing } = this.#control;
@@ -243,8 +237,8 @@ class DeadLetterRoutes {
     if (!exchange.isOpen) return;
     const writing = new PacedWriter(exchange, NDJSON);
     while (exchange.isOpen) {
-      left -= page.count;
-      const isOpen = await writing.write(page.body);
+      left -= page.texts.length;
+      const isOpen = await writing.write(Buffer.concat(page.texts));
       if (!isOpen || page.next === null || left <= 0) break;
       const range = { after: page.next, limit: Math.min(left, IDS_MAX), lines };
       page = await letterPage(browsing, filter, range);
@@ -253,7 +247,7 @@ class DeadLetterRoutes {
   }
 
   /** Either ids, or what `upTo` asks for: a topic, or a topic and a subscription. */
-  #filterOf(principal: Principal, body: Body, upTo: 'topic' | 'subscription'): LetterFilter {
+  #filterOf(principal: Principal, body: Body, upTo: 'topic' | 'subscription'): DeadLetterFilter {
     const ids = idsOf(body, 'ids', IDS_MAX);
     const topic = textOf(body, 'topic');
     const subscription = textOf(body, 'subscription');
@@ -272,7 +266,7 @@ class DeadLetterRoutes {
     principal: Principal,
     { topic, subscription }: Names,
     ids: number[] | null,
-  ): LetterFilter {
+  ): DeadLetterFilter {
     const { limits } = this.#control;
     if (topic !== null) checkTopicName(topic, limits);
     if (subscription !== null && !isName(subscription, limits.topicNameBytesMax)) {
@@ -280,6 +274,13 @@ class DeadLetterRoutes {
     }
     return { within: principal.within(topic), subscription, ids };
   }
+}
+
+/** Of a job that has a part at each worker. */
+function wholeOf(parts: readonly RedriveJob[]): RedriveJob {
+  const total = (of: 'done' | 'total' | 'failed'): number => sum(parts.map((part) => part[of]));
+  const state = STATES.find((one) => parts.some((part) => part.state === one)) ?? 'done';
+  return { state, done: total('done'), total: total('total'), failed: total('failed') };
 }
 
 function idOf(segment: string): number {

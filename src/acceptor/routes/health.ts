@@ -3,19 +3,13 @@
  * why. `publish`: what a publish needs now. `later`: what acknowledged publishers rely on to move by
  * itself. Pure.
  */
-import type { LogVitals } from '../../log/contract/log-vitals.js';
-
-/** Of one worker. */
-export interface WorkerHealth {
-  log: { mode: string; state: string };
-  /** Since it last looked at its topics in the log, by the sessions that a publish needs; null: never. */
-  heads_ms: number | null;
-  vitals: LogVitals | null;
-}
+import type { LogState } from '../../core/log-figures.js';
+import type { WorkerHealth } from '../../core/worker-figures.js';
+import type { HealthChecks } from '../../wire/views/health-view.js';
 
 export interface Checks {
-  publish: Record<string, string>;
-  later: Record<string, string>;
+  publish: HealthChecks;
+  later: HealthChecks;
 }
 
 /** It looks every second. */
@@ -26,7 +20,7 @@ const STUCK_MS_MAX = 30_000;
 /** It runs every minute. */
 const UPKEEP_MS_MAX = 300_000;
 
-const LOG_TROUBLE: Readonly<Record<string, string>> = {
+const LOG_TROUBLE: Readonly<Record<Exclude<LogState, 'open'>, string>> = {
   connecting: 'the log is being connected to',
   lost: 'the log cannot be reached',
   read_only: 'the database is read-only',
@@ -46,22 +40,14 @@ export function checksOf(workers: readonly WorkerHealth[]): Checks {
   };
 }
 
-/** As GET /api/health shows a worker; ages in ms. */
-export function workerView({ log, heads_ms, vitals }: WorkerHealth): object {
-  if (vitals === null) return { log, heads_ms };
-  const { releaseMs, dueMs, stuckMs, upkeepMs, listening } = vitals;
-  const outbox = { looked_ms: releaseMs, oldest_due_ms: dueMs, stuck_ms: stuckMs, listening };
-  return { log, heads_ms, outbox, upkeep_ms: upkeepMs };
-}
-
 function logTrouble({ log }: WorkerHealth): string | null {
-  return log.state === 'open' ? null : (LOG_TROUBLE[log.state] ?? 'not open');
+  return log.state === 'open' ? null : LOG_TROUBLE[log.state];
 }
 
-function topicsTrouble({ vitals, heads_ms }: WorkerHealth): string | null {
-  if (vitals === null || (heads_ms !== null && heads_ms < HEADS_MS_MAX)) return null;
-  if (heads_ms === null) return 'topics could not be looked up yet';
-  return `topics could not be looked up for ${seconds(heads_ms)}`;
+function topicsTrouble({ vitals, headsMs }: WorkerHealth): string | null {
+  if (vitals === null || (headsMs !== null && headsMs < HEADS_MS_MAX)) return null;
+  if (headsMs === null) return 'topics could not be looked up yet';
+  return `topics could not be looked up for ${seconds(headsMs)}`;
 }
 
 function outboxTrouble({ vitals }: WorkerHealth): string | null {

@@ -2,8 +2,6 @@
 import type { HttpRequest } from 'uWebSockets.js';
 import { ERRORS, RequestError } from '../../core/errors.js';
 import type { Limits } from '../../core/limits.js';
-import { isoTime } from '../../core/time.js';
-import { formatUuid } from '../../core/uuid.js';
 import type { AcceptorLinkEnd } from '../../thread/link.js';
 import type { FailedOp } from '../../thread/ops/failed.js';
 import type { DeferredOp, PublishedOp } from '../../thread/ops/publish.js';
@@ -18,9 +16,10 @@ import {
   isDedupeKey,
 } from '../../wire/publish.js';
 import { publishedJson, publishedMsgpack } from '../../wire/result.js';
+import { batchItemView, batchView } from '../../wire/views/batch-view.js';
+import { deferredPublishView } from '../../wire/views/deferred-view.js';
 import type { Bodies } from '../http/bodies.js';
 import { bodyType } from '../http/body-type.js';
-import { deferredAnswer } from '../http/deferred-answer.js';
 import { type Exchange, faultOfOurs } from '../http/exchange.js';
 import { IDEMPOTENCY_KEY, JSON_TYPE, MSGPACK_TYPE } from '../http/header-bytes.js';
 import type { Publishing } from '../workers/publishing.js';
@@ -152,7 +151,7 @@ class HttpPublish extends Waiting {
   }
 
   override deferred(op: DeferredOp): void {
-    this.#exchange.json(202, deferredAnswer(op, this.#topic));
+    this.#exchange.json(202, deferredPublishView(op, this.#topic));
   }
 
   override failed(failure: Failure): void {
@@ -212,7 +211,7 @@ class Batch {
     if (common) this.#exchange.failWith(failure);
     else if (this.#stored === 0 && failure !== null && ERRORS[failure.code].status >= 500) {
       this.#exchange.failWith(failure);
-    } else this.#exchange.reply(200, `{"results":[${this.#results.join(',')}]}`);
+    } else this.#exchange.reply(200, batchView(this.#results));
   }
 
   #allFailedAs(failure: Failure): boolean {
@@ -234,17 +233,11 @@ class BatchItemWaiting extends Waiting {
   }
 
   override published(op: PublishedOp): void {
-    const duplicate = op.duplicate ? ',"duplicate":true' : '';
-    const id = formatUuid(op.messageId);
-    const place = `"sequence":${op.sequence},"published_at":"${isoTime(op.publishedAtMs)}"`;
-    this.#batch.stored(
-      this.#index,
-      `{"message_id":"${id}","topic":"${this.#topic}",${place}${duplicate}}`,
-    );
+    this.#batch.stored(this.#index, batchItemView(this.#topic, op));
   }
 
   override deferred(op: DeferredOp): void {
-    this.#batch.stored(this.#index, JSON.stringify(deferredAnswer(op, this.#topic)));
+    this.#batch.stored(this.#index, JSON.stringify(deferredPublishView(op, this.#topic)));
   }
 
   override failed(failure: Failure): void {

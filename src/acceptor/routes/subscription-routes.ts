@@ -2,34 +2,22 @@
 import type { HttpRequest } from 'uWebSockets.js';
 import { RequestError } from '../../core/errors.js';
 import { LIMITS } from '../../core/limits.js';
+import type { SubscriptionSummary } from '../../core/subscription-record.js';
 import type { TopicKey } from '../../core/topic-key.js';
 import { checkTopicName, isName, nameRule } from '../../core/topic-name.js';
-import {
-  type SubscriptionState,
-  type SubscriptionView,
-  withHead,
-} from '../../log/contract/subscription-view.js';
+import type { CallResult } from '../../thread/calls.js';
+import { subscriptionPageView, subscriptionView } from '../../wire/views/subscription-view.js';
 import type { Exchange } from '../http/exchange.js';
 import { Query, topicOf } from '../http/query.js';
 import type { Route, RouteHandler } from '../http/router.js';
 import { integerOf, knownFields, positionOf } from './body-fields.js';
 import type { Control } from './control.js';
 
-/** As the log gives it: without what the workers know better. */
-interface Stored {
-  topicId: number;
-  head: number;
-  view: SubscriptionView;
-}
-
 /** Which durable subscription. */
 interface Target {
   key: TopicKey;
   subscription: string;
 }
-
-type Page = { subscriptions: Stored[] };
-type Answer = { subscription: SubscriptionView | null };
 
 export function subscriptionRoutes(control: Control): Route[] {
   const routes = new SubscriptionRoutes(control);
@@ -62,37 +50,33 @@ class SubscriptionRoutes {
       await this.#control.askAll('subscription.flush', {});
       const { browsing } = this.#control;
       const args = { within: exchange.principal.within(topic), limit, after };
-      const pages = await browsing.all<Page>('subscription.list', args);
-      const stored = pages.flatMap(({ result }) => result.subscriptions).sort(byName);
-      const subscriptions = await this.#alive(stored.slice(0, limit));
-      const last = subscriptions.length === limit ? subscriptions.at(-1) : undefined;
-      const next = last === undefined ? undefined : `${last.topic}/${last.name}`;
-      exchange.json(200, { subscriptions, next });
+      const pages = await browsing.all('subscription.list', args);
+      const stored = pages.flatMap(({ subscriptions }) => subscriptions).sort(byName);
+      const known = await this.#alive(stored.slice(0, limit));
+      exchange.json(200, subscriptionPageView(known, limit));
     });
   }
 
   readonly get: RouteHandler = (exchange, _req, topic, name) => {
-    const { key, subscription } = this.#target(exchange, topic, name);
+    const target = this.#target(exchange, topic, name);
     this.#control.run(exchange, async () => {
-      await this.#control.call(key, 'subscription.flush', {});
+      await this.#control.call(target.key, 'subscription.flush', {});
       const { browsing } = this.#control;
-      const args = { name: subscription };
-      const { result } = await browsing.of<Page>(key, 'subscription.get', args);
-      const [one] = await this.#alive(result.subscriptions);
+      const { subscription } = await browsing.of(target.key, 'subscription.get', target);
+      const [one] = subscription === null ? [] : await this.#alive([subscription]);
       if (one === undefined) throw notFound();
-      exchange.json(200, one);
+      exchange.json(200, subscriptionView(one));
     });
   };
 
   /** With what the workers know of those that they have open. */
-  async #alive(stored: readonly Stored[]): Promise<SubscriptionView[]> {
-    const of = stored.map(({ topicId, view }) => ({ topicId, name: view.name }));
-    type Live = { live: (SubscriptionState | null)[] };
-    const known =
-      of.length === 0 ? [] : await this.#control.askAll<Live>('subscription.live', { of });
-    return stored.map(({ view, head }, n) => {
-      const live = known.find((one) => one.live[n] != null)?.live[n];
-      return withHead({ ...view, ...live }, head);
+  async #alive(stored: readonly SubscriptionSummary[]): Promise<SubscriptionSummary[]> {
+    if (stored.length === 0) return [];
+    const of = stored.map(({ topicId, name }) => ({ topicId, name }));
+    const known = await this.#control.askAll('subscription.live', { of });
+    return stored.map((summary, n) => {
+      const live = known.find(({ standings }) => standings[n] != null)?.standings[n];
+      return { ...summary, ...live };
     });
   }
 
@@ -100,20 +84,17 @@ class SubscriptionRoutes {
     const target = this.#target(exchange, topic, name);
     this.#control.withBody(exchange, req, async (body) => {
       knownFields(body, ['ack_wait_ms', 'max_deliver']);
-      const changes = {
-        ack_wait_ms: integerOf(body, 'ack_wait_ms', LIMITS.ackWaitMs),
-        max_deliver: integerOf(body, 'max_deliver', LIMITS.maxDeliver),
-      };
-      this.#ask(exchange, 'subscription.patch', target, changes);
+      const ackWaitMs = integerOf(body, 'ack_wait_ms', LIMITS.ackWaitMs);
+      const maxDeliver = integerOf(body, 'max_deliver', LIMITS.maxDeliver);
+      const args = { ...target, ackWaitMs, maxDeliver };
+      answer(exchange, await this.#control.call(target.key, 'subscription.patch', args));
     });
   };
 
   readonly delete: RouteHandler = (exchange, _req, segment, second) => {
-    const { key, subscription } = this.#target(exchange, segment, second);
+    const target = this.#target(exchange, segment, second);
     this.#control.run(exchange, async () => {
-      type Deleted = { deleted: boolean };
-      const args = { subscription };
-      const { deleted } = await this.#control.call<Deleted>(key, 'subscription.delete', args);
+      const { deleted } = await this.#control.call(target.key, 'subscription.delete', target);
       if (!deleted) throw notFound();
       exchange.noContent();
     });
@@ -122,31 +103,24 @@ class SubscriptionRoutes {
   readonly seek: RouteHandler = (exchange, req, topic, name) => {
     const target = this.#target(exchange, topic, name);
     this.#control.withBody(exchange, req, async (body) => {
-      this.#ask(exchange, 'subscription.seek', target, { start: positionOf(body) });
+      const args = { ...target, start: positionOf(body) };
+      answer(exchange, await this.#control.call(target.key, 'subscription.seek', args));
     });
   };
 
   readonly pause: RouteHandler = (exchange, _req, topic, name) => {
-    this.#ask(exchange, 'subscription.pause', this.#target(exchange, topic, name), {});
+    const target = this.#target(exchange, topic, name);
+    this.#control.run(exchange, async () => {
+      answer(exchange, await this.#control.call(target.key, 'subscription.pause', target));
+    });
   };
 
   readonly resume: RouteHandler = (exchange, _req, topic, name) => {
-    this.#ask(exchange, 'subscription.resume', this.#target(exchange, topic, name), {});
-  };
-
-  #ask(
-    exchange: Exchange,
-    method: string,
-    { key, subscription: name }: Target,
-    more: Record<string, unknown>,
-  ): void {
+    const target = this.#target(exchange, topic, name);
     this.#control.run(exchange, async () => {
-      const args = { ...more, subscription: name };
-      const { subscription } = await this.#control.call<Answer>(key, method, args);
-      if (subscription === null) throw notFound();
-      exchange.json(200, subscription);
+      answer(exchange, await this.#control.call(target.key, 'subscription.resume', target));
     });
-  }
+  };
 
   #target(exchange: Exchange, segment: string, second: string): Target {
     const { limits } = this.#control;
@@ -179,7 +153,12 @@ function notFound(): RequestError {
   return new RequestError('subscription_not_found', detail, 'subscription');
 }
 
-function byName({ view: a }: Stored, { view: b }: Stored): number {
+function answer(exchange: Exchange, { subscription }: CallResult<'subscription.patch'>): void {
+  if (subscription === null) throw notFound();
+  exchange.json(200, subscriptionView(subscription));
+}
+
+function byName(a: SubscriptionSummary, b: SubscriptionSummary): number {
   if (a.topic !== b.topic) return a.topic < b.topic ? -1 : 1;
   return a.name < b.name ? -1 : 1;
 }

@@ -4,16 +4,13 @@ import { RequestError } from '../../core/errors.js';
 import type { Principal } from '../../core/principal.js';
 import type { TopicKey } from '../../core/topic-key.js';
 import { checkTopicName } from '../../core/topic-name.js';
+import type { OwnedTopic } from '../../core/topic-record.js';
+import { deferredPageView } from '../../wire/views/deferred-view.js';
+import { topicPageView, topicPositionView, topicView } from '../../wire/views/topic-view.js';
 import type { Exchange } from '../http/exchange.js';
 import { Query, topicOf } from '../http/query.js';
 import type { Control } from './control.js';
 import { type RetentionFields, readRetention } from './retention-fields.js';
-
-/** A topic as the workers give it and clients get it. */
-interface TopicJson {
-  name: string;
-  subscriber_count: number;
-}
 
 const SEQUENCE_MAX = Number.MAX_SAFE_INTEGER;
 
@@ -27,12 +24,11 @@ export class TopicRoutes {
   create(exchange: Exchange, req: HttpRequest): void {
     this.#control.withBody(exchange, req, async (body) => {
       const { name, retention } = this.#readTopic(body);
-      type Created = { topic: TopicJson; created: boolean };
       const key = exchange.principal.keyOf(name);
-      const answer = await this.#control.call<Created>(key, 'topic.create', { retention });
+      const answer = await this.#control.call(key, 'topic.create', { key, retention });
       if (!answer.created)
         throw new RequestError('topic_exists', `the topic ${name} exists`, 'name');
-      exchange.json(201, answer.topic);
+      exchange.json(201, topicView(answer));
     });
   }
 
@@ -46,19 +42,17 @@ export class TopicRoutes {
     };
     this.#control.run(exchange, async () => {
       const topics = await this.#listTopics(exchange.principal, page);
-      const next = topics.length === page.limit ? topics.at(-1)?.name : undefined;
-      exchange.json(200, { topics, next });
+      exchange.json(200, topicPageView(topics, page.limit));
     });
   }
 
   get(exchange: Exchange, _req: HttpRequest, segment: string): void {
-    const { browsing, workers } = this.#control;
+    const { browsing } = this.#control;
     const key = this.#keyOf(exchange, segment);
     this.#control.run(exchange, async () => {
-      const { result } = await browsing.of<{ topic: TopicJson | null }>(key, 'topic.get', {});
-      const topics = [found(result.topic)];
-      await this.#count(exchange.principal, topics, [workers.indexOf(key)]);
-      exchange.json(200, topics[0]);
+      const record = found((await browsing.of(key, 'topic.get', { key })).record);
+      const answer = await this.#control.call(key, 'topics.counts', { keys: [key] });
+      exchange.json(200, topicView({ record, subscribers: answer.counts[0] ?? 0 }));
     });
   }
 
@@ -67,17 +61,15 @@ export class TopicRoutes {
     this.#control.withBody(exchange, req, async (body) => {
       const retention = readRetention(body['retention'], this.#control.limits);
       if (retention === null) throw new RequestError('invalid_field', 'is required', 'retention');
-      const args = { retention };
-      type Patched = { topic: TopicJson | null };
-      const { topic } = await this.#control.call<Patched>(key, 'topic.patch', args);
-      exchange.json(200, found(topic));
+      const { topic } = await this.#control.call(key, 'topic.patch', { key, retention });
+      exchange.json(200, topicView(found(topic)));
     });
   }
 
   delete(exchange: Exchange, _req: HttpRequest, segment: string): void {
     const key = this.#keyOf(exchange, segment);
     this.#control.run(exchange, async () => {
-      const { deleted } = await this.#control.call<{ deleted: boolean }>(key, 'topic.delete', {});
+      const { deleted } = await this.#control.call(key, 'topic.delete', { key });
       found(deleted ? key : null);
       exchange.noContent();
     });
@@ -87,8 +79,8 @@ export class TopicRoutes {
     const { browsing } = this.#control;
     const key = this.#keyOf(exchange, segment);
     this.#control.run(exchange, async () => {
-      const { result } = await browsing.of<{ position: unknown }>(key, 'topic.position', {});
-      exchange.json(200, found(result.position));
+      const { position } = await browsing.of(key, 'topic.position', { key });
+      exchange.json(200, topicPositionView(found(position)));
     });
   }
 
@@ -97,12 +89,13 @@ export class TopicRoutes {
     const key = this.#keyOf(exchange, segment);
     const query = new Query(req.getQuery() ?? '', ['from_sequence', 'limit', 'order']);
     const args = {
-      from_sequence: query.integer('from_sequence', 1, SEQUENCE_MAX),
+      key,
+      fromSequence: query.integer('from_sequence', 1, SEQUENCE_MAX),
       limit: query.integer('limit', 1, limits.pageItemsMax) ?? limits.pageItemsMax,
       order: query.oneOf('order', ['asc', 'desc'], 'asc'),
     };
     this.#control.run(exchange, async () => {
-      const { body } = await browsing.of<null>(key, 'topic.messages', args);
+      const { body } = await browsing.of(key, 'topic.messages', args);
       exchange.reply(200, body);
     });
   }
@@ -117,11 +110,9 @@ export class TopicRoutes {
     this.#control.run(exchange, async () => {
       const args = { within: exchange.principal.within(topic), after, limit };
       const { browsing } = this.#control;
-      const pages = await browsing.all<{ deferred: { id: number }[] }>('deferred.list', args);
-      const all = pages.flatMap(({ result }) => result.deferred).sort((a, b) => a.id - b.id);
-      const deferred = all.slice(0, limit);
-      const next = deferred.length === limit ? deferred.at(-1)?.id : undefined;
-      exchange.json(200, { deferred, next });
+      const pages = await browsing.all('deferred.list', args);
+      const all = pages.flatMap(({ records }) => records).sort((a, b) => a.id - b.id);
+      exchange.json(200, deferredPageView(all.slice(0, limit), limit));
     });
   }
 
@@ -132,7 +123,7 @@ export class TopicRoutes {
     this.#control.run(exchange, async () => {
       const { tenant } = exchange.principal;
       const args = { tenant, id: Number(segment) };
-      const answers = await this.#control.ask<{ outcome: string }>('deferred.cancel', args);
+      const answers = await this.#control.ask('deferred.cancel', args);
       const outcomes = answers.map((answer) => answer.outcome);
       if (outcomes.includes('cancelled')) exchange.noContent();
       else if (outcomes.includes('released')) {
@@ -141,36 +132,22 @@ export class TopicRoutes {
     });
   }
 
+  /** With the subscriber counts, which only the owners know: every worker is asked. */
   async #listTopics(
-    principal: Principal,
+    { tenant }: Principal,
     page: { limit: number; after: string; prefix: string },
-  ): Promise<TopicJson[]> {
-    const { browsing, workers } = this.#control;
-    const args = { ...page, tenant: principal.tenant };
-    const pages = await browsing.all<{ topics: TopicJson[] }>('topics.list', args);
-    const topics = pages
-      .flatMap(({ result }) => result.topics)
-      .sort((a, b) => (a.name < b.name ? -1 : 1))
+  ): Promise<OwnedTopic[]> {
+    const pages = await this.#control.browsing.all('topics.list', { ...page, tenant });
+    const records = pages
+      .flatMap((one) => one.records)
+      .sort((a, b) => (a.key < b.key ? -1 : 1))
       .slice(0, page.limit);
-    await this.#count(principal, topics, Array.from({ length: workers.count }).keys());
-    return topics;
-  }
-
-  /** Puts in the subscriber counts, which only the owners know: these workers are asked. */
-  async #count(
-    principal: Principal,
-    topics: TopicJson[],
-    indexes: Iterable<number>,
-  ): Promise<void> {
-    const { workers } = this.#control;
-    const keys = topics.map((topic) => principal.keyOf(topic.name));
-    for (const index of indexes) {
-      const text = await workers.call(workers.byIndex(index), 'topics.counts', { keys });
-      const { counts } = JSON.parse(text) as { counts: number[] };
-      topics.forEach((topic, i) => {
-        topic.subscriber_count += counts[i] ?? 0;
-      });
-    }
+    const keys = records.map(({ key }) => key);
+    const answers = await this.#control.askAll('topics.counts', { keys });
+    return records.map((record, n) => {
+      const subscribers = answers.reduce((sum, { counts }) => sum + (counts[n] ?? 0), 0);
+      return { record, subscribers };
+    });
   }
 
   #keyOf(exchange: Exchange, segment: string): TopicKey {

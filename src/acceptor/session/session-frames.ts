@@ -18,8 +18,8 @@ import {
 import { errorFrame } from '../../wire/problem.js';
 import { publishedFrame } from '../../wire/result.js';
 import { WIRE_JSON, WIRE_MSGPACK } from '../../wire/server-frame.js';
+import { deferredPublishView } from '../../wire/views/deferred-view.js';
 import { KIND_MSGPACK, KIND_SEED, subscriptionKey } from '../delivery/receiver.js';
-import { deferredAnswer } from '../http/deferred-answer.js';
 import type { Publishing } from '../workers/publishing.js';
 import { Waiting } from '../workers/requests.js';
 import type { Workers } from '../workers/workers.js';
@@ -261,7 +261,7 @@ class FramePublish extends Waiting {
     this.#session.sendFrame({
       type: 'published',
       ref: this.ref,
-      ...deferredAnswer(op, this.topic),
+      ...deferredPublishView(op, this.topic),
     });
   }
 

@@ -7,7 +7,8 @@
 import { RequestError } from '../../core/errors.js';
 import type { Limits } from '../../core/limits.js';
 import type { TopicKey } from '../../core/topic-key.js';
-import type { Browsed } from '../../log/contract/browsed.js';
+import { type AnswerText, readAnswer, writeArgs } from '../../thread/call-text.js';
+import type { CallArgs, CallName, CallResult } from '../../thread/calls.js';
 import type { WorkerLink } from '../../thread/control.js';
 import { AcceptorLinkEnd } from '../../thread/link.js';
 import { readAckCredit, readAcked } from '../../thread/ops/acknowledge.js';
@@ -124,17 +125,23 @@ export class Workers {
     for (const link of this.#links) link?.close();
   }
 
-  /** A control request; resolves with the result's JSON text, rejects with RequestError. */
-  async call(
+  /** A control request; rejects with RequestError. */
+  async call<M extends CallName>(
     link: AcceptorLinkEnd,
-    method: string,
-    args: Record<string, unknown>,
-  ): Promise<string> {
-    return (await this.ask(link, method, args)).result;
+    method: M,
+    args: CallArgs<M>,
+  ): Promise<CallResult<M>> {
+    return readAnswer<M>(await this.#ask(link, method, writeArgs<M>(args)));
   }
 
-  /** The same, for what has bytes beside its result. */
-  ask(link: AcceptorLinkEnd, method: string, args: Record<string, unknown>): Promise<Browsed> {
+  /** The same of every worker. Those that are there are asked also where one is not, which rejects. */
+  callAll<M extends CallName>(method: M, args: CallArgs<M>): Promise<CallResult<M>[]> {
+    return Promise.all(
+      this.#links.map(async (_, index) => this.call(this.byIndex(index), method, args)),
+    );
+  }
+
+  #ask(link: AcceptorLinkEnd, method: CallName, args: string): Promise<AnswerText> {
     return new Promise((resolve, reject) => {
       const call = new Call(link, resolve, reject);
       const request = this.requests.add(call);
@@ -143,7 +150,7 @@ export class Workers {
         call.timer = null;
         reject(new RequestError('log_unavailable', `no answer within ${CALL_TIMEOUT_MS} ms`));
       }, CALL_TIMEOUT_MS);
-      packCall(link.writer, { request, method, args: JSON.stringify(args) });
+      packCall(link.writer, { request, method, args });
       link.scheduleFlush();
     });
   }
@@ -212,12 +219,12 @@ const tellAcked = (waiting: Waiting): void => waiting.acked();
 class Call extends Waiting {
   /** Null: it was answered. */
   timer: NodeJS.Timeout | null = null;
-  readonly #resolve: (reply: Browsed) => void;
+  readonly #resolve: (reply: AnswerText) => void;
   readonly #reject: (error: RequestError) => void;
 
   constructor(
     link: AcceptorLinkEnd,
-    resolve: (reply: Browsed) => void,
+    resolve: (reply: AnswerText) => void,
     reject: (error: RequestError) => void,
   ) {
     super(link, -1);

@@ -3,19 +3,7 @@
  * monotonic clock.
  */
 import type { Clock } from '../../core/clock.js';
-
-export interface LogVitals {
-  /** Since what is due was last looked for. */
-  releaseMs: number;
-  /** How long the oldest due row of the outbox waits; 0: nothing is due. */
-  dueMs: number;
-  /** How long nothing due has moved, that row being the oldest; 0: nothing is due. */
-  stuckMs: number;
-  /** Since upkeep last ran without a fault, here or at another node. */
-  upkeepMs: number;
-  /** Whether news of other writers comes at once; else they are found by looking. */
-  listening: 'yes' | 'no' | 'off';
-}
+import type { LogVitals } from '../../core/log-figures.js';
 
 /** The oldest due row, as the database saw it. */
 export interface OldestDue {

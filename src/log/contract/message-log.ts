@@ -3,34 +3,13 @@
  * worker thread owns one instance. Variants: memory-log.ts, postgres-log.ts; test/contract runs one
  * suite against both. Payloads go in and come out byte for byte.
  */
+import type { DeferredRecord } from '../../core/deferred-record.js';
 import { type ErrorCode, RequestError } from '../../core/errors.js';
+import type { LogState, LogTotals, LogVitals } from '../../core/log-figures.js';
 import type { LogRow, Publication } from '../../core/message.js';
 import type { Tenant, TopicKey, Within } from '../../core/topic-key.js';
-import type { LogVitals } from './log-vitals.js';
+import type { Retention, TopicRecord } from '../../core/topic-record.js';
 import type { SubscriptionStore } from './subscription-store.js';
-
-/** How long a topic keeps messages; null: no bound of this kind but the node's own. */
-export interface Retention {
-  hours: number | null;
-  messages: number | null;
-  bytes: number | null;
-}
-
-export interface TopicRecord {
-  /** Unique for ever: a topic made again under its old name has another id. <= 2^53 - 1. */
-  id: number;
-  key: TopicKey;
-  /** Last committed sequence; 0: none yet. */
-  lastSequence: number;
-  /** First sequence that can still be read; lastSequence + 1 when nothing can. At least 1. */
-  firstSequence: number;
-  /** Payload bytes that can still be read, about. */
-  bytes: number;
-  createdAtMs: number;
-  /** Unix ms of the last message; 0: none yet. */
-  lastPublishedAtMs: number;
-  retention: Retention;
-}
 
 /** A message on its way into the log. The caller's own object comes back through the sink. */
 export interface PendingAppend {
@@ -59,19 +38,6 @@ export interface FirstResult {
   /** What its publisher was answered, when it was deferred. */
   deferred: { id: number; deliverAtMs: number } | null;
 }
-
-/** `full`: appends are tried, and refused for want of room on the database's disk. */
-export type LogState =
-  | 'connecting'
-  | 'open'
-  | 'read_only'
-  | 'full'
-  /** A part of the schema is missing. */
-  | 'incomplete'
-  /** The role may not use it. */
-  | 'denied'
-  | 'lost'
-  | 'closed';
 
 /**
  * Where outcomes go. Given at construction; called from the log's own turns, never from inside
@@ -126,22 +92,6 @@ export interface DeferRequest {
 export type DeferOutcome =
   | { record: DeferredRecord; first: null }
   | { record: null; first: FirstResult };
-
-export interface DeferredRecord {
-  id: number;
-  topic: string;
-  deliverAtMs: number;
-  createdAtMs: number;
-  /** Bytes of the payload. */
-  bytes: number;
-}
-
-export interface LogTotals {
-  topics: number;
-  /** Messages ever committed to living topics. */
-  messages: number;
-  deferred: number;
-}
 
 export function topicLimit(max: number): RequestError {
   return new RequestError('topic_limit', `the tenant has ${max} topics (TOPICS_PER_TENANT_MAX)`);

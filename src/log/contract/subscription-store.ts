@@ -5,55 +5,20 @@
  * suite against both. A delivery that goes well never makes a row.
  */
 import type { SequenceRange } from '../../core/ack-floor.js';
-import type { Ordering } from '../../core/cursor-ledger.js';
+import type {
+  DeadLetterFilter,
+  DeadLetterReason,
+  DeadLetterRecord,
+} from '../../core/dead-letter-record.js';
 import { RequestError } from '../../core/errors.js';
 import type { LogRow } from '../../core/message.js';
+import type {
+  DeliveryRecord,
+  SubscriptionRecord,
+  SubscriptionSettings,
+} from '../../core/subscription-record.js';
 import type { Tenant, TopicKey, Within } from '../../core/topic-key.js';
-
-/** What a durable subscription was made with; later subscribes take it over, PATCH changes it. */
-export interface SubscriptionSettings {
-  /** First step of the redelivery back-off, ms. */
-  ackWaitMs: number;
-  /** Attempts, the first included, before the dead letter. */
-  maxDeliver: number;
-  ordering: Ordering;
-}
-
-export interface SubscriptionRecord {
-  /** Unique for ever, <= 2^53 - 1. */
-  id: number;
-  topicId: number;
-  topic: string;
-  /** Unique in its topic. */
-  name: string;
-  settings: SubscriptionSettings;
-  /** All up to here are settled. */
-  ackFloor: number;
-  /** Settled above the floor: ascending, disjoint, not adjacent. */
-  settled: SequenceRange[];
-  /** Last sequence that was sent for the first time. */
-  delivered: number;
-  /** Grows with every `take`: what was saved under an older one is refused. */
-  term: number;
-  paused: boolean;
-  createdAtMs: number;
-}
-
-/** A delivery that is not the ordinary first one: failed before, or redriven. */
-export interface DeliveryRecord {
-  sequence: number;
-  /** Attempts that have failed; 0: none (redriven). */
-  attempts: number;
-  /** Unix ms of the next attempt. */
-  dueAtMs: number;
-  /** Unix ms; 0: has not failed. */
-  firstFailedAtMs: number;
-  lastError: string | null;
-  /** It stands in the dead letters until it is settled. */
-  redriven: boolean;
-}
-
-export type DeadLetterReason = 'max_deliver' | 'rejected';
+import type { FailureRecord, TraceRecord } from '../../core/trace-record.js';
 
 /** A message given up: stored with a copy of what the log has. */
 export interface DeadLetterDraft {
@@ -72,18 +37,6 @@ export interface MissingMessage {
   /** Of its durable subscription. */
   id: number;
   sequence: number;
-}
-
-/** One failed attempt, for the message's trace. */
-export interface FailureRecord {
-  sequence: number;
-  attempt: number;
-  atMs: number;
-  outcome: 'ack_wait' | 'nack' | 'disconnect' | 'rejected';
-  /** What the subscriber said; at most 1,024 characters. */
-  reason: string | null;
-  /** Which session had it: opaque text. */
-  session: string;
 }
 
 /** What changed in one subscription since its last save: stored whole or not at all. */
@@ -118,39 +71,6 @@ export interface EphemeralSave {
   settledDeliveries: number[];
   /** Sequences of redriven dead letters that the session did not settle: dead letters again. */
   returned?: readonly number[];
-}
-
-export interface DeadLetterRecord {
-  id: number;
-  topicId: number;
-  topic: string;
-  /** null: of an ephemeral subscription; its session then. */
-  subscription: string | null;
-  subscriptionId: number | null;
-  session: string | null;
-  row: LogRow;
-  reason: DeadLetterReason;
-  attempts: number;
-  firstFailedAtMs: number;
-  lastFailedAtMs: number;
-  lastError: string | null;
-  redrivenCount: number;
-  /** Given back to its subscription and not settled there yet. */
-  redriven: boolean;
-}
-
-/** Which dead letters; what is not null narrows. Redriven ones only when named by id. */
-export interface DeadLetterFilter {
-  within: Within;
-  subscription: string | null;
-  /** At most 1,000. */
-  ids: readonly number[] | null;
-}
-
-/** A row of the trace that is not derived from a cursor. */
-export interface TraceFailure extends FailureRecord {
-  /** null: an ephemeral one. */
-  subscription: string | null;
 }
 
 /** A message, and the topic that it is of. */
@@ -254,16 +174,5 @@ export interface SubscriptionStore {
    * A page of the topic's durable subscriptions by name, each with its delivery row and dead letter of
    * the sequence; with the first page what sessions without a name gave up, the first 1,000 of it.
    */
-  traceOf(
-    topicId: number,
-    sequence: number,
-    page?: TracePage,
-  ): Promise<{
-    subscriptions: { record: SubscriptionRecord; delivery: DeliveryRecord | null }[];
-    deadLetters: DeadLetterRecord[];
-    /** Oldest first, at most 1,000. */
-    failures: TraceFailure[];
-    /** The last name of the page when there are more. */
-    next: string | null;
-  }>;
+  traceOf(topicId: number, sequence: number, page?: TracePage): Promise<TraceRecord>;
 }

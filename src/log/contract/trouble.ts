@@ -1,9 +1,9 @@
 /** What failed and is tried again, in words for the operator: by its kind, its cause in one line. */
 import { RequestError } from '../../core/errors.js';
+import type { LogState } from '../../core/log-figures.js';
 import type { Trouble } from '../../observe/outages.js';
 import type { Fault } from './log-errors.js';
 import { faultOf, messageOf } from './log-errors.js';
-import type { LogState } from './message-log.js';
 
 const AWAY = 'PostgreSQL cannot be reached';
 const FULL = 'the disk of PostgreSQL is full';

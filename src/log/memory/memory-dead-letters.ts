@@ -2,16 +2,12 @@
  * Dead letters of the in-memory log: copies of their own, in id order, bounded by count and bytes.
  * Past a bound the oldest go first, and are counted.
  */
+import type { DeadLetterFilter, DeadLetterRecord } from '../../core/dead-letter-record.js';
 import type { Limits } from '../../core/limits.js';
 import type { LogRow } from '../../core/message.js';
 import { rowBytes } from '../../core/message.js';
 import { type Tenant, type TopicKey, tenantOf, topicNameOf } from '../../core/topic-key.js';
-import type {
-  DeadLetterDraft,
-  DeadLetterFilter,
-  DeadLetterRecord,
-  SubscriptionStore,
-} from '../contract/subscription-store.js';
+import type { DeadLetterDraft, SubscriptionStore } from '../contract/subscription-store.js';
 
 export interface MemoryDeadLettersOptions {
   limits: Pick<Limits, 'memoryDeadLettersMax' | 'memoryDeadLetterBytesMax'>;

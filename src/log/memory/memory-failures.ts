@@ -1,5 +1,5 @@
 /** The history of failures in memory: the newest FAILURES_MAX of all topics, each once. Pure. */
-import type { FailureRecord } from '../contract/subscription-store.js';
+import type { FailureRecord } from '../../core/trace-record.js';
 
 const FAILURES_MAX = 10_000;
 

@@ -6,30 +6,28 @@
  * is refused, `log_full`.
  */
 import type { Clock } from '../../core/clock.js';
+import type { DeferredRecord } from '../../core/deferred-record.js';
 import { formatEpoch } from '../../core/epoch.js';
 import type { ErrorCode } from '../../core/errors.js';
 import { RequestError } from '../../core/errors.js';
 import { idTag } from '../../core/id-tag.js';
 import type { Limits } from '../../core/limits.js';
+import type { LogState, LogTotals } from '../../core/log-figures.js';
 import type { LogRow, Publication } from '../../core/message.js';
 import { rowBytes } from '../../core/message.js';
 import type { SharedCount } from '../../core/shared-count.js';
 import type { Tenant, TopicKey, Within } from '../../core/topic-key.js';
+import type { Retention, TopicRecord } from '../../core/topic-record.js';
 import { makeUuidV7 } from '../../core/uuid.js';
 import type {
   DeferOutcome,
   DeferRequest,
-  DeferredRecord,
   FirstResult,
   LogPage,
   LogSink,
-  LogState,
-  LogTotals,
   MessageLog,
   PendingAppend,
   ReadRange,
-  Retention,
-  TopicRecord,
 } from '../contract/message-log.js';
 import { isSameMessage, MISMATCH } from '../contract/same-message.js';
 import type { Deferred, Timers } from './memory-outbox.js';

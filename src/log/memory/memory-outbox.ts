@@ -3,11 +3,12 @@
  * earliest. Remembers for a while which ids were released.
  */
 import type { Clock } from '../../core/clock.js';
+import type { DeferredRecord } from '../../core/deferred-record.js';
 import type { Publication } from '../../core/message.js';
 import { rowBytes } from '../../core/message.js';
 import { MinHeap } from '../../core/min-heap.js';
 import { type Tenant, type TopicKey, topicNameOf, type Within } from '../../core/topic-key.js';
-import type { DeferRequest, DeferredRecord } from '../contract/message-log.js';
+import type { DeferRequest } from '../contract/message-log.js';
 
 const REMEMBER_MS = 120_000;
 /** Beyond this setTimeout would fire at once; the timer is then set again. */

@@ -3,10 +3,16 @@
  * done within the call, so a save is whole whatever follows. Reads messages of the log beside it.
  */
 import type { Clock } from '../../core/clock.js';
+import type { DeadLetterFilter, DeadLetterRecord } from '../../core/dead-letter-record.js';
 import { RequestError } from '../../core/errors.js';
 import { idTag, idTagOf } from '../../core/id-tag.js';
 import type { Limits } from '../../core/limits.js';
 import type { LogRow } from '../../core/message.js';
+import type {
+  DeliveryRecord,
+  SubscriptionRecord,
+  SubscriptionSettings,
+} from '../../core/subscription-record.js';
 import {
   type Tenant,
   type TopicKey,
@@ -16,18 +22,13 @@ import {
 } from '../../core/topic-key.js';
 import { uuidTimeMs } from '../../core/uuid.js';
 import type {
-  DeadLetterFilter,
-  DeadLetterRecord,
-  DeliveryRecord,
   EphemeralSave,
   FoundMessage,
   HeldTerm,
   LostTerm,
   MissingMessage,
   RedrivenDelivery,
-  SubscriptionRecord,
   SubscriptionSave,
-  SubscriptionSettings,
   SubscriptionStore,
 } from '../contract/subscription-store.js';
 import { durableLimit, FIRST_TRACE_PAGE } from '../contract/subscription-store.js';

@@ -5,15 +5,9 @@
 import type { Limits } from '../../core/limits.js';
 import type { LogRow, Publication } from '../../core/message.js';
 import { type Tenant, type TopicKey, tenantOf, topicNameOf } from '../../core/topic-key.js';
+import type { Retention, TopicRecord } from '../../core/topic-record.js';
 import { fingerprint } from '../contract/fingerprint.js';
-import type {
-  FirstResult,
-  LogPage,
-  PendingAppend,
-  ReadRange,
-  Retention,
-  TopicRecord,
-} from '../contract/message-log.js';
+import type { FirstResult, LogPage, PendingAppend, ReadRange } from '../contract/message-log.js';
 import { isSameMessage } from '../contract/same-message.js';
 import { HotRows } from './hot-rows.js';
 

@@ -6,7 +6,8 @@ import type { Clock } from '../../core/clock.js';
 import type { Limits } from '../../core/limits.js';
 import { SharedCount } from '../../core/shared-count.js';
 import { type Tenant, type TopicKey, tenantOf } from '../../core/topic-key.js';
-import { type PendingAppend, type Retention, topicLimit } from '../contract/message-log.js';
+import type { Retention } from '../../core/topic-record.js';
+import { type PendingAppend, topicLimit } from '../contract/message-log.js';
 import { MemoryTopic } from './memory-topic.js';
 
 const NO_RETENTION: Retention = { hours: null, messages: null, bytes: null };

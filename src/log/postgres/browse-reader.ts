@@ -4,8 +4,9 @@
  */
 import { formatEpoch } from '../../core/epoch.js';
 import { DEFAULT_LIMITS } from '../../core/limits.js';
+import type { AnswerText } from '../../thread/call-text.js';
+import type { BrowseCall, CallAsk } from '../../thread/calls.js';
 import { BrowseCalls } from '../contract/browse-calls.js';
-import type { BrowseAsk, Browsed } from '../contract/browsed.js';
 import { type ReaderOptions, ReaderPool } from './reader-pool.js';
 import { readIncarnation } from './session/incarnation.js';
 import { MessageStore } from './store/message-store.js';
@@ -38,7 +39,7 @@ export class BrowseReader {
   }
 
   /** Rejects as the pool does. */
-  run(ask: BrowseAsk): Promise<Browsed> {
+  run(ask: CallAsk<BrowseCall>): Promise<AnswerText> {
     return this.#pool.ask(() => this.#calls.run(ask));
   }
 

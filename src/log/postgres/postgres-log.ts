@@ -5,26 +5,23 @@
  */
 import type { DatabaseClock } from '../../core/database-clock.js';
 import { describeDatabase } from '../../core/database-url.js';
+import type { DeferredRecord } from '../../core/deferred-record.js';
 import { RequestError } from '../../core/errors.js';
 import type { Limits } from '../../core/limits.js';
+import type { LogState, LogTotals, LogVitals } from '../../core/log-figures.js';
 import type { Tenant, TopicKey, Within } from '../../core/topic-key.js';
+import type { Retention, TopicRecord } from '../../core/topic-record.js';
 import { LogConfigurationError } from '../contract/log-configuration-error.js';
 import { faultOf, messageOf } from '../contract/log-errors.js';
 import { LOG_REFUSALS, refusalError } from '../contract/log-refusal.js';
-import type { LogVitals } from '../contract/log-vitals.js';
 import type {
   DeferOutcome,
   DeferRequest,
-  DeferredRecord,
   LogPage,
   LogSink,
-  LogState,
-  LogTotals,
   MessageLog,
   PendingAppend,
   ReadRange,
-  Retention,
-  TopicRecord,
 } from '../contract/message-log.js';
 import type { SubscriptionStore } from '../contract/subscription-store.js';
 import type { AppendParts } from './append/append-parts.js';

@@ -1,4 +1,5 @@
 /** A publish and what becomes of it: PUBLISH, answered by PUBLISHED, DEFERRED or FAILED. */
+import type { DeferredPublish } from '../../core/deferred-record.js';
 import type { ContentType, Publication } from '../../core/message.js';
 import type { TopicKey } from '../../core/topic-key.js';
 import type { PackReader } from '../packing/pack-reader.js';
@@ -109,17 +110,8 @@ export function readPublished(from: PackReader): PublishedOp {
 }
 
 // ---- DEFERRED: a deferred publish is in the outbox, or repeats one that was ----
-export interface DeferredOp {
+export interface DeferredOp extends DeferredPublish {
   request: number;
-  /** It repeats the first one under its dedupe key, which this is the answer of. */
-  duplicate: boolean;
-  deferredId: number;
-  deliverAtMs: number;
-  /** Where a repeated one is in the log by now; 0: it still waits. */
-  sequence: number;
-  publishedAtMs: number;
-  /** 16 bytes; zeros while it waits. */
-  messageId: Uint8Array;
 }
 
 export function packDeferred(to: PackWriter, op: DeferredOp): void {

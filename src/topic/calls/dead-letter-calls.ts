@@ -3,11 +3,11 @@
  * topic can answer: redrive, jobs, and how it stands in the subscriptions that are open here.
  */
 import type { Clock } from '../../core/clock.js';
-import { isoTime } from '../../core/time.js';
-import type { Tenant, TopicKey } from '../../core/topic-key.js';
+import type { DeadLetterRecord } from '../../core/dead-letter-record.js';
+import type { TopicKey } from '../../core/topic-key.js';
+import type { DeliveryStanding } from '../../core/trace-record.js';
 import type { MessageLog } from '../../log/contract/message-log.js';
-import type { DeadLetterFilter, DeadLetterRecord } from '../../log/contract/subscription-store.js';
-import type { DeliveryView } from '../../log/contract/trace-view.js';
+import type { CallArgs, CallHandlers, CallResult, WorkerCall } from '../../thread/calls.js';
 import type { Delivery } from '../delivery/delivery.js';
 import type { PublishUnderWay } from '../log/publishes.js';
 import { addRedriven } from '../state/durables.js';
@@ -25,17 +25,9 @@ export interface DeadLetterCallsOptions {
   onFailed: (error: unknown) => void;
 }
 
-type RedriveArgs = DeadLetterFilter & { job: string; limit: number; rate: number };
-type MatchArgs = Omit<RedriveArgs, 'job'>;
-type JobArgs = { tenant: Tenant; job: string };
-
-/** Of one message, in the subscriptions of a page by name. */
-interface LiveArgs {
-  key: TopicKey;
-  sequence: number;
-  after: string;
-  limit: number;
-}
+export type DeadLetterHandlers = CallHandlers<
+  Extract<WorkerCall, `dead-letters.${string}` | `job.${string}` | `message.${string}`>
+>;
 
 export class DeadLetterCalls {
   readonly #options: DeadLetterCallsOptions;
@@ -55,22 +47,20 @@ export class DeadLetterCalls {
     });
   }
 
-  /** By name; each rejects with RequestError. */
-  readonly methods: Readonly<Record<string, (args: never) => Promise<unknown>>> = {
-    'dead-letters.match': ({ limit, rate: _, ...filter }: MatchArgs) =>
-      this.#jobs.match({ filter, limit }),
-    'dead-letters.redrive': ({ job, limit, rate, ...filter }: RedriveArgs) =>
+  readonly handlers: DeadLetterHandlers = {
+    'dead-letters.match': ({ limit, ...filter }) => this.#jobs.match({ filter, limit }),
+    'dead-letters.redrive': ({ job, limit, rate, ...filter }) =>
       this.#jobs.start({ job, filter, limit, rate }),
-    'job.get': async ({ tenant, job }: JobArgs) => ({ part: this.#jobs.find(tenant, job) }),
-    'job.cancel': async ({ tenant, job }: JobArgs) => {
+    'job.get': async ({ tenant, job }) => ({ part: this.#jobs.find(tenant, job) }),
+    'job.cancel': async ({ tenant, job }) => {
       this.#jobs.cancel(tenant, job);
       return { part: this.#jobs.find(tenant, job) };
     },
-    'job.give-up': async ({ tenant, job }: JobArgs) => {
+    'job.give-up': async ({ tenant, job }) => {
       this.#jobs.giveUp(tenant, job);
       return {};
     },
-    'message.live': async (args: LiveArgs) => this.#live(args),
+    'message.live': async (args) => this.#live(args),
   };
 
   #liveTracker({ topicId, session }: DeadLetterRecord): Tracker | null {
@@ -116,39 +106,38 @@ export class DeadLetterCalls {
     await this.#options.log.subscriptions.saveEphemeral({ ...of, ...nothing, returned });
   }
 
-  /** Of the subscriptions that are open here, by name. */
-  #live({ key, sequence, after, limit }: LiveArgs): unknown {
+  #live(args: CallArgs<'message.live'>): CallResult<'message.live'> {
+    const { key, sequence, after, limit } = args;
     const topic = this.#options.topics.known(key);
-    const open = topic === undefined ? [] : this.#options.delivery.durables.ofTopic(topic);
-    const named = open.map((tracker) => ({ tracker, name: tracker.name ?? '' }));
+    const held = topic === undefined ? [] : this.#options.delivery.durables.ofTopic(topic);
+    const named = held.map((tracker) => ({ tracker, name: tracker.name ?? '' }));
     // A page has at most so many: no name of it comes behind the first so many that are open.
     const page = named
       .filter(({ name }) => name > after)
       .sort((a, b) => (a.name < b.name ? -1 : 1))
       .slice(0, limit);
-    const views = page.map(({ tracker, name }) => [name, this.#liveJson(name, tracker, sequence)]);
-    return { live: Object.fromEntries(views) };
+    const open = page.map(
+      ({ tracker, name }) => [name, this.#standing(tracker, sequence)] as const,
+    );
+    return { open: Object.fromEntries(open) };
   }
 
-  #liveJson(subscription: string, tracker: Tracker, sequence: number): DeliveryView {
+  #standing(tracker: Tracker, sequence: number): DeliveryStanding {
     const { clock } = this.#options;
     tracker.sync(clock.monotonic());
     const { cursor } = tracker;
     const entry = cursor.entry(sequence);
     if (entry === undefined) {
-      if (sequence > cursor.delivered) return { subscription, state: 'pending' };
-      if (cursor.isSettled(sequence)) return { subscription, state: 'acked' };
-      const session = tracker.sole?.sessionName;
-      return { subscription, state: 'in_flight', attempt: 1, session };
+      if (sequence > cursor.delivered) return { state: 'pending' };
+      if (cursor.isSettled(sequence)) return { state: 'acked' };
+      return { state: 'in_flight', attempt: 1, session: tracker.sole?.sessionName };
     }
-    const { attempts, lastError: last_error, member } = entry;
-    if (member !== null) {
-      const session = member.name;
-      return { subscription, state: 'in_flight', attempt: attempts + 1, session, last_error };
-    }
-    if (entry.state === 'parked' && attempts === 0) return { subscription, state: 'pending' };
+    const { attempts, lastError, member } = entry;
+    const attempt = attempts + 1;
+    if (member !== null) return { state: 'in_flight', attempt, session: member.name, lastError };
+    if (entry.state === 'parked' && attempts === 0) return { state: 'pending' };
     const dueInMs = entry.state === 'waiting' ? entry.dueAtMs - clock.monotonic() : 0;
-    const next_attempt_at = isoTime(Math.round(clock.now() + Math.max(0, dueInMs)));
-    return { subscription, state: 'waiting', attempt: attempts + 1, next_attempt_at, last_error };
+    const atMs = Math.round(clock.now() + Math.max(0, dueInMs));
+    return { state: 'waiting', next: { attempt, atMs, lastError } };
   }
 }

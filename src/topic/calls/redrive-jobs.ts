@@ -6,13 +6,11 @@
  */
 import { backoffMs } from '../../core/backoff.js';
 import type { Clock } from '../../core/clock.js';
+import type { DeadLetterFilter, DeadLetterRecord } from '../../core/dead-letter-record.js';
 import { RequestError } from '../../core/errors.js';
+import type { RedriveJob, RedriveMatch } from '../../core/redrive-job.js';
 import { keyWithin, type Tenant, type TopicKey, tenantOf, topicKey } from '../../core/topic-key.js';
-import type {
-  DeadLetterFilter,
-  DeadLetterRecord,
-  SubscriptionStore,
-} from '../../log/contract/subscription-store.js';
+import type { SubscriptionStore } from '../../log/contract/subscription-store.js';
 
 const CHUNK_MAX = 100;
 const CHUNK_BYTES_MAX = 4 * 1024 * 1024;
@@ -25,21 +23,6 @@ const RUNNING_MAX = 100;
 const RETRY = { firstMs: 200, capMs: 5_000 };
 const TRIES_MAX = 20;
 
-export type JobState = 'running' | 'done' | 'cancelled' | 'failed';
-
-export interface RedriveJob {
-  state: JobState;
-  /** Given back. */
-  done: number;
-  /** Matched when it began. */
-  total: number;
-  /**
-   * Matched, but their subscription is gone or has yet to come to the message, or they are not dead
-   * letters any more.
-   */
-  failed: number;
-}
-
 export interface RedriveRequest {
   job: string;
   filter: DeadLetterFilter;
@@ -47,12 +30,6 @@ export interface RedriveRequest {
   limit: number;
   /** So many in a second. */
   rate: number;
-}
-
-/** Of one worker. */
-export interface Matched {
-  matched: number;
-  gone: number;
 }
 
 export interface RedriveJobsOptions {
@@ -109,14 +86,14 @@ export class RedriveJobs {
    * What a job would find here; starts nothing. `gone`: matched, but nobody is there to take them.
    * Rejects `busy` when no more jobs may run.
    */
-  async match({ filter, limit }: Pick<RedriveRequest, 'filter' | 'limit'>): Promise<Matched> {
+  async match({ filter, limit }: Pick<RedriveRequest, 'filter' | 'limit'>): Promise<RedriveMatch> {
     const { live, gone } = await this.#match(filter);
     if (live + gone > 0) this.#checkRoom();
     return { matched: Math.min(limit, live), gone };
   }
 
   /** Starts this worker's part, unless it was given up by then. Rejects `busy`. */
-  async start(request: RedriveRequest): Promise<Matched> {
+  async start(request: RedriveRequest): Promise<RedriveMatch> {
     const { filter, limit } = request;
     const name = nameOf(tenantOf(filter.within), request.job);
     const { live, gone } = await this.#match(filter);

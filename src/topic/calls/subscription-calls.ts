@@ -5,15 +5,10 @@
  */
 import type { Clock } from '../../core/clock.js';
 import { RequestError } from '../../core/errors.js';
+import { type SubscriptionStanding, summaryOf } from '../../core/subscription-record.js';
 import type { TopicKey } from '../../core/topic-key.js';
 import type { MessageLog } from '../../log/contract/message-log.js';
-import {
-  type SubscriptionState,
-  settingsView,
-  subscriptionView,
-  withHead,
-} from '../../log/contract/subscription-view.js';
-import type { SubscribeOptions } from '../../thread/ops/subscribe.js';
+import type { CallArgs, CallHandlers, CallResult, WorkerCall } from '../../thread/calls.js';
 import { UNSUBSCRIBED_DELETED } from '../../thread/ops/subscribe.js';
 import type { Delivery } from '../delivery/delivery.js';
 import type { PublishUnderWay } from '../log/publishes.js';
@@ -30,18 +25,9 @@ export interface SubscriptionCallsOptions {
   clock: Clock;
 }
 
-/** Arguments as the acceptor sends them: validated there. */
-interface SubscriptionArgs {
-  key: TopicKey;
-  subscription: string;
-  ack_wait_ms: number | null;
-  max_deliver: number | null;
-  start: SubscribeOptions['start'];
-}
+export type SubscriptionHandlers = CallHandlers<Extract<WorkerCall, `subscription.${string}`>>;
 
-interface LiveArgs {
-  of: { topicId: number; name: string }[];
-}
+type Changed = CallResult<'subscription.patch'>;
 
 export class SubscriptionCalls {
   readonly #options: SubscriptionCallsOptions;
@@ -50,35 +36,37 @@ export class SubscriptionCalls {
     this.#options = options;
   }
 
-  /** By name; each rejects with RequestError, `topic_not_found` where there is no such topic. */
-  readonly methods: Readonly<Record<string, (args: never) => Promise<unknown>>> = {
+  readonly handlers: SubscriptionHandlers = {
     'subscription.flush': async () => {
       await this.#options.delivery.saves.flush();
       return {};
     },
-    'subscription.live': async ({ of }: LiveArgs) => ({
-      live: of.map(({ topicId, name }) => this.#live(topicId, name)),
+    'subscription.live': async ({ of }) => ({
+      standings: of.map(({ topicId, name }) => this.#live(topicId, name)),
     }),
-    'subscription.patch': (args: SubscriptionArgs) => this.#patch(args),
-    'subscription.delete': (args: SubscriptionArgs) => this.#delete(args),
-    'subscription.seek': (args: SubscriptionArgs) => this.#seek(args),
-    'subscription.pause': (args: SubscriptionArgs) =>
+    'subscription.patch': (args) => this.#patch(args),
+    'subscription.delete': (args) => this.#delete(args),
+    'subscription.seek': (args) => this.#seek(args),
+    'subscription.pause': (args) =>
       this.#change(args, async (tracker) => this.#options.delivery.attachments.pause(tracker)),
-    'subscription.resume': (args: SubscriptionArgs) =>
+    'subscription.resume': (args) =>
       this.#change(args, async (tracker) => this.#options.delivery.attachments.resume(tracker)),
   };
 
-  #patch(args: SubscriptionArgs): Promise<unknown> {
+  #patch(args: CallArgs<'subscription.patch'>): Promise<Changed> {
     return this.#change(args, async ({ cursor }) => {
       const { rule } = cursor;
       cursor.rule = {
-        ackWaitMs: args.ack_wait_ms ?? rule.ackWaitMs,
-        maxDeliver: args.max_deliver ?? rule.maxDeliver,
+        ackWaitMs: args.ackWaitMs ?? rule.ackWaitMs,
+        maxDeliver: args.maxDeliver ?? rule.maxDeliver,
       };
     });
   }
 
-  async #delete({ key, subscription }: SubscriptionArgs): Promise<unknown> {
+  async #delete({
+    key,
+    subscription,
+  }: CallArgs<'subscription.delete'>): Promise<CallResult<'subscription.delete'>> {
     const { log, delivery, subscribing } = this.#options;
     const topic = await this.#topic(key);
     const deleted = await log.subscriptions.delete(topic.id, subscription);
@@ -87,7 +75,7 @@ export class SubscriptionCalls {
     return { deleted };
   }
 
-  #seek(args: SubscriptionArgs): Promise<unknown> {
+  #seek(args: CallArgs<'subscription.seek'>): Promise<Changed> {
     const { delivery, subscribing } = this.#options;
     return this.#change(args, async (tracker) => {
       const position = await subscribing.openings.position(tracker.topic, args.start);
@@ -97,9 +85,9 @@ export class SubscriptionCalls {
 
   /** Takes it, changes it, and answers once that is stored. */
   async #change(
-    { key, subscription }: SubscriptionArgs,
+    { key, subscription }: CallArgs<'subscription.pause'>,
     change: (tracker: Tracker) => Promise<void>,
-  ): Promise<unknown> {
+  ): Promise<Changed> {
     const { log, delivery } = this.#options;
     const topic = await this.#topic(key);
     const record = await log.subscriptions.find(topic.id, subscription);
@@ -116,8 +104,7 @@ export class SubscriptionCalls {
       }
       const heads = await log.heads([topic.id]);
       const head = heads.get(topic.id)?.lastSequence ?? topic.head;
-      const view = { ...subscriptionView(record), ...this.#state(tracker) };
-      return { subscription: withHead(view, head) };
+      return { subscription: { ...summaryOf(record, head), ...this.#standing(tracker) } };
     });
   }
 
@@ -128,28 +115,24 @@ export class SubscriptionCalls {
   }
 
   /** null: it is not open here, and the store knows all of it. */
-  #live(topicId: number, name: string): SubscriptionState | null {
+  #live(topicId: number, name: string): SubscriptionStanding | null {
     const tracker = this.#options.delivery.durables.held(topicId, name);
-    return tracker === undefined ? null : this.#state(tracker);
+    return tracker === undefined ? null : this.#standing(tracker);
   }
 
-  #state(tracker: Tracker): SubscriptionState {
+  #standing(tracker: Tracker): SubscriptionStanding {
     const nowMs = this.#options.clock.monotonic();
     tracker.sync(nowMs);
     const { cursor, state } = tracker;
     const sentAtMs = tracker.oldestSentAtMs();
-    const stored = {
-      ackFloor: cursor.floor,
-      settled: cursor.settledRanges,
-      delivered: cursor.delivered,
+    return {
       settings: { ...cursor.rule, ordering: cursor.ordering },
       paused: state === 'paused',
-    };
-    return {
-      ...settingsView(stored),
-      in_flight: cursor.inFlight,
+      ackFloor: cursor.floor,
+      delivered: cursor.delivered,
+      inFlight: cursor.inFlight,
       parked: cursor.parked,
-      oldest_unacked_ms: sentAtMs === null ? null : Math.max(0, Math.round(nowMs - sentAtMs)),
+      oldestUnackedMs: sentAtMs === null ? null : Math.max(0, Math.round(nowMs - sentAtMs)),
       sessions: tracker.subscriptions.size,
     };
   }

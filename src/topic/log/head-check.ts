@@ -5,7 +5,8 @@
  * and subscriptions that were taken over or deleted there, also while nothing is delivered.
  */
 import type { Clock } from '../../core/clock.js';
-import type { LogState, TopicRecord } from '../../log/contract/message-log.js';
+import type { LogState } from '../../core/log-figures.js';
+import type { TopicRecord } from '../../core/topic-record.js';
 import type { LostTerm, SubscriptionStore } from '../../log/contract/subscription-store.js';
 import type { Durables } from '../state/durables.js';
 import type { Topic } from '../state/topic.js';

@@ -9,11 +9,11 @@ import type { Clock } from '../../core/clock.js';
 import type { Entry } from '../../core/cursor-entry.js';
 import { RequestError } from '../../core/errors.js';
 import type { LogRow } from '../../core/message.js';
+import type { DeliveryRecord } from '../../core/subscription-record.js';
+import type { FailureRecord } from '../../core/trace-record.js';
 import type {
   DeadLetterDraft,
-  DeliveryRecord,
   EphemeralSave,
-  FailureRecord,
   MissingMessage,
   SubscriptionSave,
   SubscriptionStore,
@@ -307,7 +307,7 @@ export class Saves {
       tracker.saves++;
       const isLost = durable !== null && lost.has(durable.id);
       const given = (durable ?? ephemeral)?.deadLetters.length ?? 0;
-      if (!isLost) tracker.topic.counts.dead_lettered += given - missing.length;
+      if (!isLost) tracker.topic.counts.deadLettered += given - missing.length;
       for (const { outlet, request } of answers) {
         if (isLost) refuse(outlet, request);
         else outlet.acked(request);

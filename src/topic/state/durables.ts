@@ -4,14 +4,14 @@
  */
 import type { Clock } from '../../core/clock.js';
 import { newEntry } from '../../core/cursor-entry.js';
+import type { DeadLetterRecord } from '../../core/dead-letter-record.js';
 import type { Limits } from '../../core/limits.js';
 import type {
-  DeadLetterRecord,
   DeliveryRecord,
   SubscriptionRecord,
   SubscriptionSettings,
-  SubscriptionStore,
-} from '../../log/contract/subscription-store.js';
+} from '../../core/subscription-record.js';
+import type { SubscriptionStore } from '../../log/contract/subscription-store.js';
 import type { Topic } from './topic.js';
 import { Tracker } from './tracker.js';
 

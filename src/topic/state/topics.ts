@@ -4,8 +4,8 @@
  */
 import type { Clock } from '../../core/clock.js';
 import type { TopicKey } from '../../core/topic-key.js';
-import type { TopicRecord } from '../../log/contract/message-log.js';
-import type { DeliveryCounts } from './delivery-counts.js';
+import type { TopicRecord } from '../../core/topic-record.js';
+import type { DeliveryCounts } from '../../core/worker-figures.js';
 import type { HotCacheBudget } from './hot-cache.js';
 import { Topic } from './topic.js';
 

@@ -5,7 +5,8 @@
 import type { Clock } from '../../core/clock.js';
 import { RequestError } from '../../core/errors.js';
 import type { Limits } from '../../core/limits.js';
-import type { MessageLog, TopicRecord } from '../../log/contract/message-log.js';
+import type { TopicRecord } from '../../core/topic-record.js';
+import type { MessageLog } from '../../log/contract/message-log.js';
 import type { SubscribeOp, SubscribeOptions } from '../../thread/ops/subscribe.js';
 import type { Commits } from '../delivery/commits.js';
 import type { Delivery } from '../delivery/delivery.js';

@@ -3,7 +3,7 @@
  * stand on. How one is opened is in openings.ts, in which order asks are handled in asks.ts.
  */
 import { RequestError } from '../../core/errors.js';
-import type { TopicRecord } from '../../log/contract/message-log.js';
+import type { TopicRecord } from '../../core/topic-record.js';
 import { failureOf } from '../../thread/ops/failed.js';
 import type { SessionEndedOp } from '../../thread/ops/subscribe.js';
 import {

@@ -3,7 +3,8 @@
  * Whoever calls these holds a transaction, save for `storeCursors`, which alone is one.
  */
 
-import type { DeliveryRecord, SubscriptionSave } from '../../contract/subscription-store.js';
+import type { DeliveryRecord } from '../../../core/subscription-record.js';
+import type { SubscriptionSave } from '../../contract/subscription-store.js';
 import type { Queryable } from '../session/queryable.js';
 import type { RowKind, StoreRows } from './refused-data.js';
 import { withinTime, withoutText } from './refused-data.js';

@@ -3,7 +3,8 @@
  * comes this way: it is copied within the database. Whoever calls these holds a transaction.
  */
 
-import type { DeadLetterDraft, FailureRecord } from '../../contract/subscription-store.js';
+import type { FailureRecord } from '../../../core/trace-record.js';
+import type { DeadLetterDraft } from '../../contract/subscription-store.js';
 import type { Queryable } from '../session/queryable.js';
 import type { StoreRows } from './refused-data.js';
 import { withinTime, withoutText } from './refused-data.js';

@@ -5,10 +5,11 @@
  * has.
  */
 import { RequestError } from '../../../core/errors.js';
+import type { LogTotals } from '../../../core/log-figures.js';
 import type { ContentType, LogRow } from '../../../core/message.js';
 import type { Tenant } from '../../../core/topic-key.js';
 import { parseUuid } from '../../../core/uuid.js';
-import type { LogPage, LogTotals, ReadRange } from '../../contract/message-log.js';
+import type { LogPage, ReadRange } from '../../contract/message-log.js';
 import type { Queryable } from '../session/queryable.js';
 
 /** PostgreSQL's bigint cannot hold Infinity. */

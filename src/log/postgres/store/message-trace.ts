@@ -2,15 +2,13 @@
  * What became of one message, in PostgreSQL: where it stands, which subscriptions have it, where it
  * failed. Keeps no state. Failures are kept for days; upkeep deletes the older ones.
  */
+import type { DeliveryRecord, SubscriptionRecord } from '../../../core/subscription-record.js';
 import { type Tenant, topicKey } from '../../../core/topic-key.js';
+import type { FailureRecord, TraceFailure } from '../../../core/trace-record.js';
 import { formatUuid, uuidTimeMs } from '../../../core/uuid.js';
 import type {
-  DeliveryRecord,
-  FailureRecord,
   FoundMessage,
-  SubscriptionRecord,
   SubscriptionStore,
-  TraceFailure,
   TracePage,
 } from '../../contract/subscription-store.js';
 import type { Queryable } from '../session/queryable.js';

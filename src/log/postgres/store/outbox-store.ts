@@ -2,15 +2,11 @@
  * What waits to be appended, in PostgreSQL: rows of conduit.outbox, as users of the API see them.
  * Keeps no state. outbox-release.ts moves them into the log.
  */
+import type { DeferredRecord } from '../../../core/deferred-record.js';
 import { RequestError } from '../../../core/errors.js';
 import { type Tenant, tenantOf, topicNameWithin, type Within } from '../../../core/topic-key.js';
 import { faultOf } from '../../contract/log-errors.js';
-import type {
-  DeferOutcome,
-  DeferRequest,
-  DeferredRecord,
-  FirstResult,
-} from '../../contract/message-log.js';
+import type { DeferOutcome, DeferRequest, FirstResult } from '../../contract/message-log.js';
 import { MISMATCH } from '../../contract/same-message.js';
 import type { Queryable } from '../session/queryable.js';
 import { areRepeats, type FirstRow, keptFirst } from './first-results.js';

@@ -2,15 +2,14 @@
  * Dead letters in PostgreSQL: rows of conduit.dead_letters, as users of the API see them. Keeps no
  * state. Those of a topic or subscription that is gone are not seen; upkeep deletes them.
  */
-import type { LogRow } from '../../../core/message.js';
-import { type Tenant, tenantOf, topicNameWithin } from '../../../core/topic-key.js';
 import type {
   DeadLetterFilter,
   DeadLetterReason,
   DeadLetterRecord,
-  RedrivenDelivery,
-  SubscriptionStore,
-} from '../../contract/subscription-store.js';
+} from '../../../core/dead-letter-record.js';
+import type { LogRow } from '../../../core/message.js';
+import { type Tenant, tenantOf, topicNameWithin } from '../../../core/topic-key.js';
+import type { RedrivenDelivery, SubscriptionStore } from '../../contract/subscription-store.js';
 import type { Queryable } from '../session/queryable.js';
 import type { StoredMessage } from './message-store.js';
 import { decodeMessage, messageColumns } from './message-store.js';

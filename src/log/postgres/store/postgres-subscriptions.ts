@@ -3,23 +3,24 @@
  * subscription leaves behind when it is deleted is out of reach at once (every read joins what
  * lives) and deleted by upkeep.
  */
+import type { DeadLetterFilter, DeadLetterRecord } from '../../../core/dead-letter-record.js';
 import { RequestError } from '../../../core/errors.js';
 import { DEFAULT_LIMITS, type Limits } from '../../../core/limits.js';
 import type { LogRow } from '../../../core/message.js';
+import type {
+  DeliveryRecord,
+  SubscriptionRecord,
+  SubscriptionSettings,
+} from '../../../core/subscription-record.js';
 import { type Tenant, tenantOf, topicNameWithin, type Within } from '../../../core/topic-key.js';
 import type {
-  DeadLetterFilter,
-  DeadLetterRecord,
-  DeliveryRecord,
   EphemeralSave,
   FoundMessage,
   HeldTerm,
   LostTerm,
   MissingMessage,
   RedrivenDelivery,
-  SubscriptionRecord,
   SubscriptionSave,
-  SubscriptionSettings,
   SubscriptionStore,
 } from '../../contract/subscription-store.js';
 import { durableLimit, FIRST_TRACE_PAGE } from '../../contract/subscription-store.js';

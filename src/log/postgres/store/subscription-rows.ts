@@ -4,7 +4,7 @@
  */
 import type { SequenceRange } from '../../../core/ack-floor.js';
 import type { Ordering } from '../../../core/cursor-ledger.js';
-import type { DeliveryRecord, SubscriptionRecord } from '../../contract/subscription-store.js';
+import type { DeliveryRecord, SubscriptionRecord } from '../../../core/subscription-record.js';
 
 /** Of conduit.subscriptions `s`, and its topic `t`. */
 export const SUBSCRIPTION_COLUMNS = `s.id, s.topic_id, t.name AS topic, s.name, s.ack_wait_ms,

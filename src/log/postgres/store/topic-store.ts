@@ -14,7 +14,8 @@ import {
   topicNameOf,
 } from '../../../core/topic-key.js';
 import { isName } from '../../../core/topic-name.js';
-import { type Retention, type TopicRecord, topicLimit } from '../../contract/message-log.js';
+import type { Retention, TopicRecord } from '../../../core/topic-record.js';
+import { topicLimit } from '../../contract/message-log.js';
 import type { Queryable } from '../session/queryable.js';
 import type { SessionPool } from '../session/transaction.js';
 import { inTransaction } from '../session/transaction.js';

@@ -2,9 +2,9 @@
  * Whether the log takes appends now, and why not: what its sessions and PostgreSQL's errors say. Where the
  * database refuses them it is looked at every second, so that it is known when that is over.
  */
+import type { LogState } from '../../../core/log-figures.js';
 import type { LogRefusal } from '../../contract/log-refusal.js';
 import { LOG_READ_ONLY, LOG_UNREACHABLE } from '../../contract/log-refusal.js';
-import type { LogState } from '../../contract/message-log.js';
 import type { SchemaState } from './schema-check.js';
 
 const LOOK_MS = 1_000;

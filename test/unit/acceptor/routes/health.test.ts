@@ -1,7 +1,9 @@
 // Goal: health names what does not move, in words, and readiness only what a publish needs.
+
 import t from 'tap';
-import { checksOf, type WorkerHealth } from '../../../../src/acceptor/routes/health.js';
-import type { LogVitals } from '../../../../src/log/contract/log-vitals.js';
+import { checksOf } from '../../../../src/acceptor/routes/health.js';
+import type { LogState, LogVitals } from '../../../../src/core/log-figures.js';
+import type { WorkerHealth } from '../../../../src/core/worker-figures.js';
 import { ReleaseWatch } from '../../../../src/log/contract/log-vitals.js';
 
 const WELL: LogVitals = {
@@ -13,25 +15,25 @@ const WELL: LogVitals = {
 };
 
 function worker(vitals: Partial<LogVitals>, more: Partial<WorkerHealth> = {}): WorkerHealth {
-  const log = { mode: 'postgres', state: 'open' };
-  return { log, heads_ms: 900, vitals: { ...WELL, ...vitals }, ...more };
+  const log = { mode: 'postgres', state: 'open' } as const;
+  return { log, headsMs: 900, vitals: { ...WELL, ...vitals }, ...more };
 }
 
 const FINE = { publish: { log: 'ok', topics: 'ok' }, later: { outbox: 'ok', upkeep: 'ok' } };
 const inMemory: WorkerHealth = {
   log: { mode: 'memory', state: 'open' },
-  heads_ms: null,
+  headsMs: null,
   vitals: null,
 };
-const inState = (state: string): WorkerHealth => worker({}, { log: { mode: 'postgres', state } });
+const inState = (state: LogState): WorkerHealth => worker({}, { log: { mode: 'postgres', state } });
 
 const CASES: [string, WorkerHealth, Record<string, RegExp>][] = [
   ['all is well', worker({}), {}],
   ['in memory nothing has to move', inMemory, {}],
   ['the log is away', inState('lost'), { log: /cannot be reached/ }],
   ['the disk is full', inState('full'), { log: /disk .* full/ }],
-  ['nothing was looked up yet', worker({}, { heads_ms: null }), { topics: /yet/ }],
-  ['nothing is looked up', worker({}, { heads_ms: 7_400 }), { topics: /for 7 s/ }],
+  ['nothing was looked up yet', worker({}, { headsMs: null }), { topics: /yet/ }],
+  ['nothing is looked up', worker({}, { headsMs: 7_400 }), { topics: /for 7 s/ }],
   ['the release hangs', worker({ releaseMs: 12_000 }), { outbox: /12 s/ }],
   ['a message is late while others move', worker({ dueMs: 99_000, stuckMs: 400 }), {}],
   ['nothing due moves', worker({ dueMs: 45_000, stuckMs: 31_000 }), { outbox: /45 s.* 31 s/ }],

@@ -3,11 +3,9 @@
 
 import t from 'tap';
 import { systemClock } from '../../../../src/core/clock.js';
+import type { DeadLetterRecord } from '../../../../src/core/dead-letter-record.js';
 import type { Tenant } from '../../../../src/core/topic-key.js';
-import type {
-  DeadLetterRecord,
-  SubscriptionStore,
-} from '../../../../src/log/contract/subscription-store.js';
+import type { SubscriptionStore } from '../../../../src/log/contract/subscription-store.js';
 import { RedriveJobs } from '../../../../src/topic/calls/redrive-jobs.js';
 import {
   filterOf,

@@ -83,8 +83,8 @@ t.test('a save that is repeated counts what is missing once', async (t) => {
   for (const one of [gone, there]) saves.changed(one);
   await saves.flush();
   t.same(missing, [[gone, [1]]]);
-  t.equal(gone.topic.counts.dead_lettered, 0);
-  t.equal(there.topic.counts.dead_lettered, 1);
+  t.equal(gone.topic.counts.deadLettered, 0);
+  t.equal(there.topic.counts.deadLettered, 1);
   t.same(await saves.close(1_000), { cursors: 0, acks: 0 });
 });
 
@@ -95,7 +95,7 @@ t.test('dead letters that are refused are not counted, and their session is told
   const refused = await rejectedOf('ephemeral', 1);
   saves.changed(refused);
   await saves.flush();
-  t.equal(refused.topic.counts.dead_lettered, 0);
+  t.equal(refused.topic.counts.deadLettered, 0);
   t.same(missing, [[refused, [1]]]);
   t.same(lost, []);
 });
@@ -109,7 +109,7 @@ t.test('what was refused is not left unsaved by a stop', async (t) => {
   await saves.flush();
   t.same(lost, [refused]);
   t.same(missing, []);
-  t.equal(refused.topic.counts.dead_lettered, 0);
+  t.equal(refused.topic.counts.deadLettered, 0);
   t.same(await saves.close(1_000), { cursors: 0, acks: 0 });
 });
 

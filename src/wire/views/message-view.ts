@@ -1,22 +1,29 @@
-/** Messages as the HTTP API gives them: JSON text, payloads byte for byte. */
-import { CONTENT_JSON, type LogRow } from '../core/message.js';
-import { isoTime } from '../core/time.js';
-import { formatUuid } from '../core/uuid.js';
-import { ByteWriter } from './byte-writer.js';
-import { writeMsgpackAsJson } from './transcode-to-json.js';
+/**
+ * Messages as clients see them: JSON text, written where they are read, since payloads go into it byte for
+ * byte.
+ */
+import { CONTENT_JSON, type LogRow } from '../../core/message.js';
+import { isoTime } from '../../core/time.js';
+import { formatUuid } from '../../core/uuid.js';
+import { ByteWriter } from '../byte-writer.js';
+import { writeMsgpackAsJson } from '../transcode-to-json.js';
 
 /** What a message has beside its payload, about. */
 const ROW_BYTES = 512;
+
+/** Of one topic, in order. */
+export interface MessagePage {
+  topic: string;
+  rows: readonly LogRow[];
+  /** What to go on from; null: that was all. */
+  next: number | null;
+}
 
 /**
  * JSON text of {messages, next?}: messages of {message_id, topic, payload, published_at, sequence, key?,
  * headers?}.
  */
-export function browsePage(
-  topic: string,
-  rows: readonly LogRow[],
-  next: number | null,
-): Uint8Array {
+export function messagePageView({ topic, rows, next }: MessagePage): Uint8Array {
   const writer = new ByteWriter();
   // Grown step by step, a page of 4 MiB would leave four times its size behind.
   writer.reserve(rows.reduce((sum, row) => sum + row.payload.length + ROW_BYTES, 0));
@@ -30,22 +37,13 @@ export function browsePage(
 }
 
 /** JSON text of one such message, with the fields of `more` after its own. */
-export function browseMessage(
-  topic: string,
-  row: LogRow,
-  more: Record<string, unknown>,
-): Uint8Array {
+export function messageView(topic: string, row: LogRow, more: object): Uint8Array {
   const writer = new ByteWriter();
   writeMessage(writer, topic, row, more);
   return writer.take();
 }
 
-function writeMessage(
-  writer: ByteWriter,
-  topic: string,
-  row: LogRow,
-  more: Record<string, unknown> | null,
-): void {
+function writeMessage(writer: ByteWriter, topic: string, row: LogRow, more: object | null): void {
   const id = formatUuid(row.messageId);
   writer.utf8(`{"message_id":"${id}","topic":"${topic}","payload":`);
   if (row.contentType === CONTENT_JSON) writer.bytes(row.payload);

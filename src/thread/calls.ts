@@ -1,0 +1,205 @@
+/**
+ * What an acceptor asks of a topic worker (CALL) and of the browsing pool: one row a method, which the
+ * compiler holds both ends to. Whoever asks names a row, and its arguments and answer are of that row's
+ * types; whoever answers has a handler for each row of its kind, and for nothing else.
+ * Arguments were checked where they entered the process. Whose they are stands in `key`, `within` or
+ * `tenant`, which the principal made that asks (core/principal.ts). Times are Unix ms.
+ */
+import type { DeadLetterFilter } from '../core/dead-letter-record.js';
+import type { DeferredRecord } from '../core/deferred-record.js';
+import type { LogTotals } from '../core/log-figures.js';
+import type { RedriveJob, RedriveMatch } from '../core/redrive-job.js';
+import type { SubscriptionStanding, SubscriptionSummary } from '../core/subscription-record.js';
+import type { Tenant, TopicKey, Within } from '../core/topic-key.js';
+import type { OwnedTopic, Retention, TopicPosition, TopicRecord } from '../core/topic-record.js';
+import type { DeliveryStanding } from '../core/trace-record.js';
+import type { WorkerHealth, WorkerStats } from '../core/worker-figures.js';
+import type { SubscribeOptions } from './ops/subscribe.js';
+
+/**
+ * `worker`: at once. `log`: a worker too, which asks the pool of the log for it, a few at a time. `browsing`:
+ * the browsing pool; in memory a worker, at once.
+ */
+type Answerer = 'worker' | 'log' | 'browsing';
+
+interface Row<By extends Answerer, Args, Result> {
+  readonly by: By;
+  /** Known to the compiler alone. */
+  readonly types?: { args: Args; result: Result };
+}
+
+const worker = <Args, Result>(): Row<'worker', Args, Result> => ({ by: 'worker' });
+const log = <Args, Result>(): Row<'log', Args, Result> => ({ by: 'log' });
+const browsing = <Args, Result>(): Row<'browsing', Args, Result> => ({ by: 'browsing' });
+
+interface OfTopic {
+  key: TopicKey;
+}
+
+interface OfSubscription extends OfTopic {
+  subscription: string;
+}
+
+interface OfTenant {
+  tenant: Tenant;
+}
+
+interface OfJob extends OfTenant {
+  job: string;
+}
+
+/** Ids > `after`, at most `limit`. */
+interface IdPage {
+  after: number;
+  limit: number;
+}
+
+/** Names > `after`, at most `limit`. */
+interface NamePage {
+  after: string;
+  limit: number;
+}
+
+/** What is changed is null where there is no such subscription. */
+interface ChangedSubscription {
+  subscription: SubscriptionSummary | null;
+}
+
+/** Texts of dead letters, one behind the other in `body`: their ids, and where in it each ends. */
+export interface LetterTexts {
+  ids: number[];
+  ends: number[];
+  /** There are more of them. */
+  more: boolean;
+  body: Uint8Array;
+}
+
+/** JSON text that is to be sent as it is: bytes that nobody on the way looks into. */
+export interface CallText {
+  body: Uint8Array;
+}
+
+export const CALLS = {
+  'topic.create': log<
+    OfTopic & { retention: Retention | null },
+    OwnedTopic & { created: boolean }
+  >(),
+  'topic.patch': log<OfTopic & { retention: Retention }, { topic: OwnedTopic | null }>(),
+  'topic.delete': log<OfTopic, { deleted: boolean }>(),
+  /** Of each its subscriptions here; 0 of one that this worker does not own. */
+  'topics.counts': worker<{ keys: TopicKey[] }, { counts: number[] }>(),
+  'topic.get': browsing<OfTopic, { record: TopicRecord | null }>(),
+  'topic.position': browsing<OfTopic, { position: TopicPosition | null }>(),
+  /** `fromSequence` null: from the end that `order` begins with. Rejects `topic_not_found`. */
+  'topic.messages': browsing<
+    OfTopic & { fromSequence: number | null; limit: number; order: 'asc' | 'desc' },
+    CallText
+  >(),
+  'topics.list': browsing<OfTenant & NamePage & { prefix: string }, { records: TopicRecord[] }>(),
+
+  'deferred.cancel': log<
+    OfTenant & { id: number },
+    { outcome: 'cancelled' | 'released' | 'unknown' }
+  >(),
+  'deferred.list': browsing<{ within: Within } & IdPage, { records: DeferredRecord[] }>(),
+
+  /** Stores what was not stored yet of all subscriptions that are open here. */
+  'subscription.flush': worker<object, object>(),
+  /** null: it is not open here, and the store knows all of it. */
+  'subscription.live': worker<
+    { of: { topicId: number; name: string }[] },
+    { standings: (SubscriptionStanding | null)[] }
+  >(),
+  /** null stays as it is. These five reject `topic_not_found`. */
+  'subscription.patch': log<
+    OfSubscription & { ackWaitMs: number | null; maxDeliver: number | null },
+    ChangedSubscription
+  >(),
+  'subscription.delete': log<OfSubscription, { deleted: boolean }>(),
+  'subscription.seek': log<
+    OfSubscription & { start: SubscribeOptions['start'] },
+    ChangedSubscription
+  >(),
+  'subscription.pause': log<OfSubscription, ChangedSubscription>(),
+  'subscription.resume': log<OfSubscription, ChangedSubscription>(),
+  /** As it is stored. Rejects `topic_not_found`. */
+  'subscription.get': browsing<OfSubscription, ChangedSubscription>(),
+  'subscription.list': browsing<
+    { within: Within; after: { topic: string; name: string } | null; limit: number },
+    { subscriptions: SubscriptionSummary[] }
+  >(),
+
+  /** What a job would find here; starts nothing. Rejects `busy`. */
+  'dead-letters.match': log<DeadLetterFilter & { limit: number }, RedriveMatch>(),
+  /** Starts this worker's part, at most `limit` of them, `rate` in a second. Rejects `busy`. */
+  'dead-letters.redrive': log<
+    DeadLetterFilter & { job: string; limit: number; rate: number },
+    RedriveMatch
+  >(),
+  /** `lines`: each text is a line. */
+  'dead-letters.list': browsing<DeadLetterFilter & IdPage & { lines: boolean }, LetterTexts>(),
+  /** `more`: there may be more; to be asked again. */
+  'dead-letters.purge': browsing<DeadLetterFilter, { purged: number; more: boolean }>(),
+  'job.get': worker<OfJob, { part: RedriveJob | null }>(),
+  'job.cancel': worker<OfJob, { part: RedriveJob | null }>(),
+  /** It is cancelled, or does not start. */
+  'job.give-up': worker<OfJob, object>(),
+
+  'message.find': browsing<
+    OfTenant & { id: string },
+    { found: { key: TopicKey; topicId: number; sequence: number } | null }
+  >(),
+  /** How the message stands in those subscriptions of a page that are open here, by name. */
+  'message.live': worker<
+    OfTopic & NamePage & { sequence: number },
+    { open: Record<string, DeliveryStanding> }
+  >(),
+  'message.trace': browsing<
+    OfTopic &
+      NamePage & { topicId: number; sequence: number; open: Record<string, DeliveryStanding> },
+    CallText
+  >(),
+
+  stats: worker<object, WorkerStats>(),
+  health: worker<object, WorkerHealth>(),
+  'log.totals': browsing<OfTenant, LogTotals>(),
+};
+
+export type CallName = keyof typeof CALLS;
+
+type CallTypes = { [M in CallName]: NonNullable<(typeof CALLS)[M]['types']> };
+export type CallArgs<M extends CallName> = CallTypes[M]['args'];
+export type CallResult<M extends CallName> = CallTypes[M]['result'];
+
+type AnsweredBy<By extends Answerer> = {
+  [M in CallName]: (typeof CALLS)[M]['by'] extends By ? M : never;
+}[CallName];
+export type WorkerCall = AnsweredBy<'worker' | 'log'>;
+export type BrowseCall = AnsweredBy<'browsing'>;
+
+/** Each rejects with RequestError, or with a bug. */
+export type CallHandlers<M extends CallName> = {
+  readonly [K in M]: (args: CallTypes[K]['args']) => Promise<CallTypes[K]['result']>;
+};
+
+export interface CallAsk<M extends CallName> {
+  method: M;
+  args: CallArgs<M>;
+}
+
+export function isBrowseCall(method: CallName): method is BrowseCall {
+  return CALLS[method].by === 'browsing';
+}
+
+/** Throws for what is no row: the two ends are of one version, so it is a bug. */
+export function callNamed(method: string): CallName {
+  if (Object.hasOwn(CALLS, method)) return method as CallName;
+  throw new Error(`no such call: ${method}`);
+}
+
+export function answerCall<M extends CallName>(
+  handlers: CallHandlers<M>,
+  { method, args }: CallAsk<M>,
+): Promise<CallResult<M>> {
+  return handlers[method](args);
+}

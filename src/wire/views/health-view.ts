@@ -1,0 +1,79 @@
+/** A node and how it is, as operators and load balancers see it. */
+import type { LogState } from '../../core/log-figures.js';
+import type { WorkerHealth } from '../../core/worker-figures.js';
+
+/** 'ok', or what is wrong, by what was looked at. */
+export type HealthChecks = Readonly<Record<string, string>>;
+
+export interface NodeHealth {
+  checks: HealthChecks;
+  mode: 'memory' | 'postgres';
+  version: string;
+  node: string;
+  workers: readonly WorkerHealth[];
+}
+
+export interface HealthView {
+  status: 'ok' | 'degraded';
+  checks: HealthChecks;
+  durability: 'memory' | 'durable';
+  /** Left out where messages are durable. */
+  warning?: string;
+  version: string;
+  node: string;
+  workers: WorkerHealthView[];
+}
+
+/** Ages in ms. */
+export interface WorkerHealthView {
+  log: { mode: string; state: LogState };
+  heads_ms: number | null;
+  /** These two are left out where nothing has to move by itself. */
+  outbox?: { looked_ms: number; oldest_due_ms: number; stuck_ms: number; listening: string };
+  upkeep_ms?: number;
+}
+
+export interface ReadyView {
+  status: 'ready' | 'not ready';
+  checks: HealthChecks;
+}
+
+export interface NodeView {
+  name: 'conduit';
+  node: string;
+}
+
+export const LIVE_VIEW = { status: 'ok' } as const;
+
+export function isWell(checks: HealthChecks): boolean {
+  return Object.values(checks).every((state) => state === 'ok');
+}
+
+export function healthView({ checks, mode, version, node, workers }: NodeHealth): HealthView {
+  const inMemory = mode === 'memory';
+  return {
+    status: isWell(checks) ? 'ok' : 'degraded',
+    checks,
+    durability: inMemory ? 'memory' : 'durable',
+    ...(inMemory ? { warning: 'messages are in memory: nothing survives a restart' } : {}),
+    version,
+    node,
+    workers: workers.map(workerHealthView),
+  };
+}
+
+export function workerHealthView({ log, headsMs, vitals }: WorkerHealth): WorkerHealthView {
+  const seen = { log: { mode: log.mode, state: log.state }, heads_ms: headsMs };
+  if (vitals === null) return seen;
+  const { releaseMs, dueMs, stuckMs, upkeepMs, listening } = vitals;
+  const outbox = { looked_ms: releaseMs, oldest_due_ms: dueMs, stuck_ms: stuckMs, listening };
+  return { ...seen, outbox, upkeep_ms: upkeepMs };
+}
+
+export function readyView(checks: HealthChecks): ReadyView {
+  return { status: isWell(checks) ? 'ready' : 'not ready', checks };
+}
+
+export function nodeView(node: string): NodeView {
+  return { name: 'conduit', node };
+}
