@@ -2,9 +2,11 @@
  * The acceptor: one per thread. Puts the pieces of this folder together around one uWS App, and lives
  * through listen, drain and stop. No logic of its own.
  */
+
 import uWS, { type us_listen_socket } from 'uWebSockets.js';
 import type { Clock } from '../core/clock.js';
 import { RequestError } from '../core/errors.js';
+import { AcceptorCounts } from '../thread/acceptor-counts.js';
 import type { AcceptorStart, FromThread, LeftOver, WorkerLink } from '../thread/control.js';
 import type { AcceptorLinkEnd } from '../thread/link.js';
 import type { FailedOp } from '../thread/ops/failed.js';
@@ -19,6 +21,7 @@ import { Deliveries } from './delivery/deliveries.js';
 import { Bodies } from './http/bodies.js';
 import { Callers } from './http/callers.js';
 import { Guard } from './http/guard.js';
+import { PacedAnswers } from './http/paced-answers.js';
 import { mountRoutes, type Route } from './http/router.js';
 import { Browsing } from './routes/browsing.js';
 import { Control } from './routes/control.js';
@@ -66,6 +69,7 @@ export class Acceptor {
   readonly #topics: TopicRoutes;
   readonly #publishes: PublishRoutes;
   readonly #bodies: Bodies;
+  readonly #answers: PacedAnswers;
   #listening: us_listen_socket | null = null;
   #state: 'open' | 'stopped' = 'open';
 
@@ -79,7 +83,9 @@ export class Acceptor {
     this.#drainMs = start.config.limits.shutdownTimeoutMs * DRAIN_SHARE;
     const guard = new Guard((where, stack) => tell({ type: 'handler-fault', where, stack }));
     const onFault = (error: unknown): void => guard.caught('request', error);
-    const callers = new Callers(config);
+    const counts = new AcceptorCounts(start.counts, start.index);
+    this.#answers = new PacedAnswers({ limits, clock, guard, count: counts.unreadAnswerBytes });
+    const parts = { callers: new Callers(config), answers: this.#answers };
     const bodies = new Bodies({ clock, onFault });
     this.#bodies = bodies;
     this.#workers = new Workers(config.workers, limits, guard);
@@ -102,7 +108,8 @@ export class Acceptor {
       config,
       clock,
       guard,
-      callers,
+      parts,
+      count: counts.sessions,
       onMessage: (session, message, isBinary) => frames.receive(session, message, isBinary),
       onEnded: (session, abrupt) => this.#subscriptions.receiverEnded(session, abrupt),
     });
@@ -117,6 +124,7 @@ export class Acceptor {
       deliveries: () => this.#deliveries,
       limits,
       clock,
+      count: counts.streams,
     });
     const browsing = new Browsing(this.#workers, start.browse, limits);
     this.#browsing = browsing;
@@ -133,13 +141,12 @@ export class Acceptor {
       version,
       nodeId: config.nodeId,
       startedAtMs,
-      sessions: () => this.#sessions.size,
-      streams: () => this.#streams.size,
+      counts,
     });
     this.#topics = new TopicRoutes(this.#control);
     this.#publishes = new PublishRoutes({ publishing: this.#publishing, limits, bodies });
     this.#sessions.mount(this.#app);
-    mountRoutes(this.#app, this.#routes(), { guard, callers });
+    mountRoutes(this.#app, this.#routes(), { guard, parts });
   }
 
   /** Links a worker, or the thread that took its place. */
@@ -185,6 +192,7 @@ export class Acceptor {
     this.#sessions.close();
     this.#streams.close();
     this.#bodies.close();
+    this.#answers.close();
     if (this.#listening !== null) uWS.us_listen_socket_close(this.#listening);
     this.#app.close();
     this.#workers.closeAll();

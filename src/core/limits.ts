@@ -1,5 +1,5 @@
 /**
- * Every bound of the product, by name, with its default and its hard range. config/ makes an
+ * Every bound of the product that can be set, by name, with its default and its hard range. config/ makes an
  * environment variable of each (the name in UPPER_SNAKE, its unit included), and whoever enforces a
  * bound names it in the error. Units are the last word of each name.
  */
@@ -57,6 +57,13 @@ export const LIMITS = {
     max: 10_000,
     text: 'Reads of the HTTP API that wait for the browsing pool, of one acceptor.',
   },
+  unreadAnswerBytesMax: {
+    default: 64 * MIB,
+    min: 1 * MIB,
+    max: 16_384 * MIB,
+    text: 'Answers over 64 KiB that clients of one acceptor have yet to read.',
+  },
+  exportsMax: { default: 16, min: 1, max: 1_000, text: 'Exports of one acceptor under way.' },
   pageItemsMax: { default: 1_000, min: 1, max: 10_000, text: 'Items in one page of a list.' },
   subscriptionsPerSessionMax: {
     default: 128,

@@ -10,6 +10,7 @@ import { SharedCount } from '../core/shared-count.js';
 import { messageOf } from '../log/contract/log-errors.js';
 import type { Logger } from '../observe/logger.js';
 import { Outages } from '../observe/outages.js';
+import { AcceptorCounts, type AcceptorCountsMemory } from '../thread/acceptor-counts.js';
 import type { AcceptorStart, FromThread, LeftOver, WorkerStart } from '../thread/control.js';
 import { processMs } from '../thread/control.js';
 import { WORKER_HEAP } from './heap-growth.js';
@@ -60,6 +61,7 @@ export class NodeThreads {
   readonly #startedAtMs = processMs();
   readonly #outages: Outages;
   readonly #topicCount: SharedArrayBuffer | null;
+  readonly #counts: AcceptorCountsMemory;
   readonly #left: LeftOver[] = [];
   #state: 'starting' | 'running' | 'stopping' = 'starting';
   #waits: Wait[] = [];
@@ -71,6 +73,7 @@ export class NodeThreads {
     const { workers, databaseUrl } = options.config;
     this.#topicCount = databaseUrl === null ? SharedCount.memory(workers) : null;
     this.#workers = makeSeats('worker', workers);
+    this.#counts = AcceptorCounts.memory(options.config.acceptors);
     this.#acceptors = makeSeats('acceptor', options.config.acceptors);
     this.#outages = new Outages({
       clock: systemClock,
@@ -147,8 +150,8 @@ export class NodeThreads {
       const topicCount = this.#topicCount;
       return { kind, config, index, generation, links: [], cold: pool, topicCount };
     }
-    const startedAtMs = this.#startedAtMs;
-    return { kind, config, index, generation, links: [], browse: pool, startedAtMs, version };
+    const of = { config, version, counts: this.#counts, startedAtMs: this.#startedAtMs };
+    return { ...of, kind, index, generation, links: [], browse: pool };
   }
 
   #heard(seat: Seat, message: FromThread): void {

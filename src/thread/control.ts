@@ -5,6 +5,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { Config } from '../config/config.js';
 import type { Trouble } from '../observe/outages.js';
+import type { AcceptorCountsMemory } from './acceptor-counts.js';
 
 /** workerData of a topic worker thread. */
 export interface WorkerStart {
@@ -37,6 +38,7 @@ export interface AcceptorStart {
   links: WorkerLink[];
   /** Port of the browsing pool; null in memory. */
   browse: MessagePort | null;
+  counts: AcceptorCountsMemory;
   /** When the node started, by `processMs`. */
   startedAtMs: number;
   version: string;

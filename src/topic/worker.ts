@@ -11,6 +11,7 @@ import type { LogState } from '../core/log-figures.js';
 import type { LogRow } from '../core/message.js';
 import type { TopicKey } from '../core/topic-key.js';
 import type { TopicRecord } from '../core/topic-record.js';
+import { CALL_TURNS, SESSION_TURNS, Turns } from '../core/turns.js';
 import { BrowseCalls } from '../log/contract/browse-calls.js';
 import type {
   FirstResult,
@@ -34,7 +35,6 @@ import { PageReads } from './log/page-reads.js';
 import type { PublishUnderWay } from './log/publishes.js';
 import { Publishes } from './log/publishes.js';
 import type { Unsaved } from './log/saves.js';
-import { CALL_TURNS, SESSION_TURNS, Turns } from './log/turns.js';
 import { Operations } from './operations.js';
 import { newDeliveryCounts } from './state/delivery-counts.js';
 import { HotCacheBudget } from './state/hot-cache.js';

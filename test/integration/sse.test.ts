@@ -185,8 +185,8 @@ t.test('what is wrong in the URL is 400 and named, a missing topic 404', async (
   }
 });
 
-t.test('streams and sessions share SESSIONS_MAX, and are counted', async (t) => {
-  const small = await startNode({ SESSIONS_MAX: '5' });
+t.test('streams and sessions of all acceptors share SESSIONS_MAX, and are counted', async (t) => {
+  const small = await startNode({ SESSIONS_MAX: '5', ACCEPTORS: '2' });
   t.teardown(() => small.kill9());
   const url = await makeTopic('few', 1, small);
   const streams: EventStream[] = [];

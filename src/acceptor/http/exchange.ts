@@ -11,6 +11,7 @@ import { formatUuid, makeUuidV7 } from '../../core/uuid.js';
 import { problemBody, retryAfterSeconds } from '../../wire/problem.js';
 import type { Callers } from './callers.js';
 import { CONNECTION, CONTENT_LENGTH, CONTENT_TYPE_OUT, JSON_TYPE, ORIGIN } from './header-bytes.js';
+import { LONG_ANSWER_BYTES, type PacedAnswers } from './paced-answers.js';
 
 const STATUS: Readonly<Record<number, string>> = {
   201: '201 Created',
@@ -37,6 +38,12 @@ const PROBLEM_TYPE = 'application/problem+json';
 /** Extra headers of an answer, name then value, in turn. */
 export type HeaderList = readonly string[];
 
+/** Of the acceptor, for all of its exchanges. */
+export interface ExchangeParts {
+  callers: Callers;
+  answers: PacedAnswers;
+}
+
 export class Exchange {
   readonly res: HttpResponse;
   /** As sent, digits; '' when it has none. */
@@ -45,7 +52,9 @@ export class Exchange {
   readonly origin: string;
   /** Who asks. */
   readonly principal: Principal;
-  readonly #callers: Callers;
+  /** Whether something has been stored by the time of its answer. */
+  kind: 'reads' | 'writes' = 'reads';
+  readonly #parts: ExchangeParts;
   readonly #withBody: boolean;
   /** The client asked for it: what stands behind this request is none. */
   readonly #closes: boolean;
@@ -53,12 +62,12 @@ export class Exchange {
   #onGone: (() => void) | null = null;
 
   /** `withBody` false: the request is a HEAD. */
-  constructor(res: HttpResponse, req: HttpRequest, callers: Callers, withBody = true) {
+  constructor(res: HttpResponse, req: HttpRequest, parts: ExchangeParts, withBody = true) {
     this.res = res;
     this.contentLength = req.getHeader(CONTENT_LENGTH);
     this.origin = req.getHeader(ORIGIN);
-    this.principal = callers.principal;
-    this.#callers = callers;
+    this.principal = parts.callers.principal;
+    this.#parts = parts;
     this.#withBody = withBody;
     const connection = req.getHeader(CONNECTION);
     this.#closes = connection.length === CLOSE.length && connection.toLowerCase() === CLOSE;
@@ -85,12 +94,34 @@ export class Exchange {
     type: string | Uint8Array = JSON_TYPE,
     headers: HeaderList | null = null,
   ): void {
+    if (body.length > LONG_ANSWER_BYTES && this.#withBody) {
+      const bytes = typeof body === 'string' ? Buffer.from(body) : body;
+      this.#replyLong(bytes, () => this.#head(status, type, headers));
+      return;
+    }
     if (!this.#mayAnswer()) return;
     if (!this.#closes) this.#send(status, body, type, headers);
     else {
       const kept = typeof body === 'string' ? body : Buffer.from(body);
       this.#afterSegment(() => this.#send(status, kept, type, headers));
     }
+  }
+
+  /** At the pace of the client. */
+  #replyLong(body: Uint8Array, head: () => void): void {
+    const { answers } = this.#parts;
+    if (this.isOpen && !answers.hasRoom(body.length, this.kind)) {
+      const detail = 'too many answers wait for clients that do not read (UNREAD_ANSWER_BYTES_MAX)';
+      const code = this.kind === 'writes' ? 'outcome_unknown' : 'busy';
+      this.fail(new RequestError(code, detail));
+      return;
+    }
+    if (!this.#mayAnswer()) return;
+    const send = (): void => {
+      this.#onGone = answers.send(this.res, body, head);
+    };
+    if (this.#closes) this.#afterSegment(send);
+    else send();
   }
 
   #send(
@@ -233,7 +264,7 @@ export class Exchange {
       }
     }
     if (this.origin === '') return;
-    const shared = this.#callers.shareWith(this.origin);
+    const shared = this.#parts.callers.shareWith(this.origin);
     if (shared !== '*') this.res.writeHeader('Vary', 'Origin');
     if (shared === null) return;
     this.res.writeHeader('Access-Control-Allow-Origin', shared);

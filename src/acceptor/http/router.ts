@@ -5,8 +5,8 @@
 import type { HttpRequest, HttpResponse, TemplatedApp } from 'uWebSockets.js';
 import { RequestError } from '../../core/errors.js';
 import { isRefused } from './admission.js';
-import type { Asked, Callers } from './callers.js';
-import { Exchange, faultOfOurs } from './exchange.js';
+import type { Asked } from './callers.js';
+import { Exchange, type ExchangeParts, faultOfOurs } from './exchange.js';
 import type { Guard } from './guard.js';
 
 /** `segment`, `second`: the path's parameters; '' when it has none. */
@@ -28,8 +28,9 @@ const PREFLIGHT_MAX_AGE_S = '600';
 export function mountRoutes(
   app: TemplatedApp,
   routes: readonly Route[],
-  { guard, callers }: { guard: Guard; callers: Callers },
+  { guard, parts }: { guard: Guard; parts: ExchangeParts },
 ): void {
+  const { callers } = parts;
   for (const { path, methods } of routes) {
     const allow = allowed(methods);
     const segments = path.split(':').length - 1;
@@ -39,7 +40,7 @@ export function mountRoutes(
         const segment = segments > 0 ? (req.getParameter(0) ?? '') : '';
         const second = segments > 1 ? (req.getParameter(1) ?? '') : '';
         const withBody = method !== 'get' || req.getMethod() !== 'head';
-        const exchange = new Exchange(res, req, callers, withBody);
+        const exchange = new Exchange(res, req, parts, withBody);
         if (isRefused(exchange, req, { callers, asked })) return;
         try {
           run(exchange, req, segment, second);
@@ -53,7 +54,7 @@ export function mountRoutes(
     app.any(
       path,
       guard.http(path, (res, req) => {
-        const exchange = new Exchange(res, req, callers, req.getMethod() !== 'head');
+        const exchange = new Exchange(res, req, parts, req.getMethod() !== 'head');
         if (isRefused(exchange, req, { callers, asked: 'anyone' })) return;
         if (req.getMethod() === 'options') exchange.noContent(preflight(allow));
         else {
@@ -66,7 +67,7 @@ export function mountRoutes(
   app.any(
     '/*',
     guard.http('/*', (res, req) => {
-      const exchange = new Exchange(res, req, callers, req.getMethod() !== 'head');
+      const exchange = new Exchange(res, req, parts, req.getMethod() !== 'head');
       if (isRefused(exchange, req, { callers, asked: 'anyone' })) return;
       exchange.fail(new RequestError('not_found', 'there is no such path'));
     }),

@@ -1,22 +1,26 @@
 /**
  * Where the HTTP API's reads of the log go: to the browsing pool's threads and connections, or in memory to
- * the workers, each of which has topics of its own. What waits for the pool is bounded.
+ * the workers, each of which has topics of its own. A few are under way at a time, since each may bring a
+ * page of megabytes; what waits is bounded.
  */
 import type { MessagePort } from 'node:worker_threads';
 import type { Limits } from '../../core/limits.js';
 import type { TopicKey } from '../../core/topic-key.js';
+import { Turns } from '../../core/turns.js';
 import { readAnswer, unpackAnswer } from '../../thread/call-text.js';
 import type { BrowseCall, CallArgs, CallAsk, CallResult } from '../../thread/calls.js';
 import { PoolPort } from '../../thread/pool-port.js';
 import type { Workers } from '../workers/workers.js';
 
-/** With the pool; the others wait here, where their number is bounded and their time runs out. */
+/** With the pool, or the workers; the others wait here, where their number is bounded and their time runs out. */
 const UNDER_WAY_MAX = 4;
 const ANSWER_MS = 10_000;
 
 export class Browsing {
   readonly #workers: Workers;
   readonly #pool: PoolPort<CallAsk<BrowseCall>> | null;
+  /** In memory. */
+  readonly #turns: Turns;
 
   /** `port`: of the pool; null in memory. */
   constructor(workers: Workers, port: MessagePort | null, limits: Limits) {
@@ -26,12 +30,15 @@ export class Browsing {
       waitingMax: limits.browseWaitingMax,
       answerMs: ANSWER_MS,
     };
+    this.#turns = new Turns({ atOnce: UNDER_WAY_MAX, waitingMax: limits.browseWaitingMax });
     this.#pool = port === null ? null : new PoolPort<CallAsk<BrowseCall>>(port, bounds);
   }
 
   /** One answer from the pool, or in memory one from each worker. Rejects with RequestError. */
   async all<M extends BrowseCall>(method: M, args: CallArgs<M>): Promise<CallResult<M>[]> {
-    if (this.#pool === null) return this.#workers.callAll(method, args);
+    if (this.#pool === null) {
+      return this.#turns.run('read', () => this.#workers.callAll(method, args));
+    }
     return [await this.#inPool(this.#pool, { method, args })];
   }
 
@@ -42,7 +49,9 @@ export class Browsing {
     args: CallArgs<M>,
   ): Promise<CallResult<M>> {
     if (this.#pool !== null) return this.#inPool(this.#pool, { method, args });
-    return this.#workers.call(this.#workers.ownerOf(owned), method, args);
+    return this.#turns.run('read', () =>
+      this.#workers.call(this.#workers.ownerOf(owned), method, args),
+    );
   }
 
   /** Requests that wait for an answer of the pool. */

@@ -25,8 +25,6 @@ import { letterPage } from './letter-pages.js';
 
 const NDJSON = 'application/x-ndjson';
 const IDS_MAX = 1_000;
-/** Of one acceptor; each holds a page for as long as its client takes to read it. */
-const EXPORTS_MAX = 16;
 const REDRIVE_MAX = 10_000_000;
 const RATE_MAX = 100_000;
 const RATE_DEFAULT = 1_000;
@@ -70,8 +68,9 @@ class DeadLetterRoutes {
     const limit = query.integer('limit', 1, limits.pageItemsMax);
     const after = query.integer('after', 0, SEQUENCE_MAX) ?? 0;
     if (req.getHeader('accept').includes(NDJSON)) {
-      if (this.#exports >= EXPORTS_MAX) {
-        throw new RequestError('busy', `${EXPORTS_MAX} exports are under way; try again later`);
+      if (this.#exports >= limits.exportsMax) {
+        const detail = `${limits.exportsMax} exports are under way (EXPORTS_MAX); try again later`;
+        throw new RequestError('busy', detail);
       }
       this.#exports++;
       const done = (): void => void this.#exports--;

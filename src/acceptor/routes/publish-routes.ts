@@ -74,6 +74,7 @@ export class PublishRoutes {
 
   #sendBatch(exchange: Exchange, items: BatchItem[], idempotencyKey: string | null): void {
     const { publishing } = this.#options;
+    exchange.kind = 'writes';
     const batch = new Batch(exchange, items.length);
     items.forEach((item, index) => {
       if (item instanceof RequestError) {

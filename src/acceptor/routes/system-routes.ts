@@ -1,5 +1,6 @@
 /** /api/stats, /api/health, /livez, /readyz: what operators and load balancers ask. */
 import type { WorkerHealth } from '../../core/worker-figures.js';
+import type { AcceptorCounts } from '../../thread/acceptor-counts.js';
 import { processMs } from '../../thread/control.js';
 import {
   type HealthChecks,
@@ -18,9 +19,7 @@ export interface SystemRoutesOptions {
   version: string;
   nodeId: string;
   startedAtMs: number;
-  /** Sessions of this acceptor, SSE streams included, and these alone. */
-  sessions: () => number;
-  streams: () => number;
+  counts: AcceptorCounts;
 }
 
 export class SystemRoutes {
@@ -58,13 +57,18 @@ export class SystemRoutes {
   }
 
   stats(exchange: Exchange): void {
-    const { control, startedAtMs, sessions, streams } = this.#options;
+    const { control, startedAtMs, counts } = this.#options;
     control.run(exchange, async () => {
       const { tenant } = exchange.principal;
       const workers = await control.askAll('stats', {});
       const logs = await control.browsing.all('log.totals', { tenant });
       const stats = { workers, logs, uptimeMs: processMs() - startedAtMs };
-      exchange.json(200, statsView({ ...stats, sessions: sessions(), streams: streams() }));
+      const ofAcceptors = {
+        sessions: counts.sessions.total,
+        streams: counts.streams.total,
+        unreadAnswerBytes: counts.unreadAnswerBytes.total,
+      };
+      exchange.json(200, statsView({ ...stats, ...ofAcceptors }));
     });
   }
 

@@ -2,6 +2,7 @@
  * All WebSocket sessions of this acceptor: upgrade, open, close, drain, the deadlines. What a frame asks
  * for is in session-frames.ts.
  */
+
 import type {
   HttpRequest,
   HttpResponse,
@@ -13,6 +14,7 @@ import type { Config } from '../../config/config.js';
 import type { Clock } from '../../core/clock.js';
 import { CLOSE, RequestError } from '../../core/errors.js';
 import { WS_MESSAGE_TIMES_MAX } from '../../core/limits.js';
+import type { SharedCount } from '../../core/shared-count.js';
 import type { Deliveries } from '../delivery/deliveries.js';
 import {
   KIND_JSON,
@@ -22,8 +24,7 @@ import {
   type Receiver,
 } from '../delivery/receiver.js';
 import { isRefused } from '../http/admission.js';
-import type { Callers } from '../http/callers.js';
-import { Exchange } from '../http/exchange.js';
+import { Exchange, type ExchangeParts } from '../http/exchange.js';
 import type { Guard, Subject } from '../http/guard.js';
 import { Rounds } from './rounds.js';
 import { Session, type SessionKeeper, type SocketData } from './session.js';
@@ -53,7 +54,9 @@ export interface SessionsOptions {
   config: Config;
   clock: Clock;
   guard: Guard;
-  callers: Callers;
+  parts: ExchangeParts;
+  /** Of the whole node, SSE streams included. */
+  count: SharedCount;
   onMessage: (session: Session, message: ArrayBuffer, isBinary: boolean) => void;
   /** `abrupt`: without a close frame. */
   onEnded: (session: Session, abrupt: boolean) => void;
@@ -93,19 +96,14 @@ export class Sessions implements SessionKeeper {
     this.#deliveries = deliveries;
   }
 
-  /** SSE streams included. Those that are being closed do not count; they do towards SESSIONS_MAX. */
-  get size(): number {
-    return this.#receivers.size;
-  }
-
-  /** Throws RequestError session_limit when this acceptor has its share of them. */
+  /** Throws RequestError session_limit when the node has as many as it may have. */
   checkRoom(): void {
     if (this.#isFull) throw new RequestError('session_limit', FULL);
   }
 
   get #isFull(): boolean {
-    const { limits, acceptors } = this.#options.config;
-    return this.size + this.#leaving.size >= Math.ceil(limits.sessionsMax / acceptors);
+    const { count, config } = this.#options;
+    return count.total + this.#leaving.size >= config.limits.sessionsMax;
   }
 
   receiver(number: number): Receiver | undefined {
@@ -124,10 +122,11 @@ export class Sessions implements SessionKeeper {
 
   add(receiver: Receiver): void {
     this.#receivers.set(receiver.number, receiver);
+    this.#options.count.add(1);
   }
 
   remove(receiver: Receiver): void {
-    this.#receivers.delete(receiver.number);
+    if (this.#receivers.delete(receiver.number)) this.#options.count.giveBack();
   }
 
   mount(app: TemplatedApp): void {
@@ -195,9 +194,9 @@ export class Sessions implements SessionKeeper {
   }
 
   #upgrade(res: HttpResponse, req: HttpRequest, context: us_socket_context_t): void {
-    const { callers } = this.#options;
-    const exchange = new Exchange(res, req, callers);
-    if (isRefused(exchange, req, { callers, asked: 'page' })) return;
+    const { parts } = this.#options;
+    const exchange = new Exchange(res, req, parts);
+    if (isRefused(exchange, req, { callers: parts.callers, asked: 'page' })) return;
     const refusal = this.#refusal(req);
     if (refusal !== null) {
       exchange.failWith(refusal);

@@ -2,10 +2,12 @@
  * Server-sent events: GET /api/topics/:name/events. The streams of this acceptor, from request to end.
  * They count as sessions do, are pinged, and end when they take nothing, or when the node drains.
  */
+
 import type { HttpRequest } from 'uWebSockets.js';
 import type { Clock } from '../../core/clock.js';
 import { ERRORS, type ErrorCode, RequestError } from '../../core/errors.js';
 import type { Limits } from '../../core/limits.js';
+import type { SharedCount } from '../../core/shared-count.js';
 import type { SubscribedOp, SubscribeOptions } from '../../thread/ops/subscribe.js';
 import type { Deliveries } from '../delivery/deliveries.js';
 import type { ReceiverSubscription } from '../delivery/receiver.js';
@@ -39,6 +41,8 @@ export interface StreamsOptions {
   deliveries: () => Deliveries;
   limits: Limits;
   clock: Clock;
+  /** Those of the whole node that are open. */
+  count: SharedCount;
 }
 
 /** One stream that is being opened. */
@@ -62,11 +66,6 @@ export class Streams {
     this.#toPing = new Rounds(this.#open, options.limits.pingIntervalS * 1_000);
     this.#sweptAtMs = options.clock.monotonic();
     this.#sweeper = setInterval(() => this.#sweep(), SWEEP_MS);
-  }
-
-  /** Those that are open. */
-  get size(): number {
-    return this.#open.size;
   }
 
   /** The route. */
@@ -146,6 +145,7 @@ export class Streams {
   ): void {
     if (!stream.start(subscription)) return;
     this.#open.add(stream);
+    this.#options.count.add(1);
     const head = subscription.lastSequence;
     const { start, kind } = asked;
     if (op.gap !== null) stream.gap(topic, op.gap);
@@ -165,7 +165,7 @@ export class Streams {
 
   #ended(stream: Stream): void {
     stream.state = 'closed';
-    this.#open.delete(stream);
+    if (this.#open.delete(stream)) this.#options.count.giveBack();
     const { sessions, subscriptions, guard } = this.#options;
     sessions.remove(stream);
     guard.run('end of a stream', stream, () => subscriptions.receiverEnded(stream, false));

@@ -7,6 +7,7 @@ import type { Clock } from '../../core/clock.js';
 import { RequestError } from '../../core/errors.js';
 import type { TopicKey } from '../../core/topic-key.js';
 import type { OwnedTopic, TopicRecord } from '../../core/topic-record.js';
+import type { Turns } from '../../core/turns.js';
 import type { WorkerStats } from '../../core/worker-figures.js';
 import type { BrowseCalls } from '../../log/contract/browse-calls.js';
 import type { MessageLog } from '../../log/contract/message-log.js';
@@ -24,7 +25,6 @@ import {
 } from '../../thread/calls.js';
 import type { CallOp } from '../../thread/ops/call.js';
 import type { PublishUnderWay } from '../log/publishes.js';
-import type { Turns } from '../log/turns.js';
 import type { Rate } from '../state/rate.js';
 import type { Topic } from '../state/topic.js';
 import type { Topics } from '../state/topics.js';

@@ -7,6 +7,7 @@ import type { ErrorCode } from '../../core/errors.js';
 import { RequestError } from '../../core/errors.js';
 import type { Limits } from '../../core/limits.js';
 import type { LogRow } from '../../core/message.js';
+import { DEFER_TURNS, Turns } from '../../core/turns.js';
 import { makeUuidV7 } from '../../core/uuid.js';
 import type {
   FirstResult,
@@ -21,7 +22,6 @@ import type { Rate } from '../state/rate.js';
 import type { Topic } from '../state/topic.js';
 import type { Topics } from '../state/topics.js';
 import { TopicWaits, type WaitingPublish } from './topic-waits.js';
-import { DEFER_TURNS, Turns } from './turns.js';
 
 /** One publish between PUBLISH and its answer; it is what the log gives back. */
 export class PublishUnderWay implements PendingAppend {

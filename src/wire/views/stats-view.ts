@@ -2,15 +2,16 @@
 import type { LogTotals } from '../../core/log-figures.js';
 import type { WorkerStats } from '../../core/worker-figures.js';
 
-/** What the workers of a node, its log and this acceptor have. */
+/** What the workers of a node, its log and its acceptors have. */
 export interface NodeStats {
   workers: readonly WorkerStats[];
   /** One of the database, or in memory one of each worker. */
   logs: readonly LogTotals[];
   uptimeMs: number;
-  /** Of this acceptor alone, streams included. */
+  /** Streams included. */
   sessions: number;
   streams: number;
+  unreadAnswerBytes: number;
 }
 
 export interface StatsView {
@@ -22,6 +23,7 @@ export interface StatsView {
   deferred_messages: number;
   sessions: number;
   streams: number;
+  unread_answer_bytes: number;
   hot_cache_bytes: number;
   gaps_repaired: number;
   redelivered: number;
@@ -32,7 +34,7 @@ export interface StatsView {
 }
 
 export function statsView(stats: NodeStats): StatsView {
-  const { uptimeMs, sessions, streams } = stats;
+  const { uptimeMs, sessions, streams, unreadAnswerBytes } = stats;
   const workers = (of: keyof WorkerStats): number => sum(stats.workers.map((one) => one[of]));
   const logs = (of: keyof LogTotals): number => sum(stats.logs.map((one) => one[of]));
   return {
@@ -44,6 +46,7 @@ export function statsView(stats: NodeStats): StatsView {
     deferred_messages: logs('deferred'),
     sessions,
     streams,
+    unread_answer_bytes: unreadAnswerBytes,
     hot_cache_bytes: workers('hotCacheBytes'),
     gaps_repaired: workers('gapsRepaired'),
     redelivered: workers('redelivered'),

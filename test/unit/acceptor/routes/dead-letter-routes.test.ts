@@ -7,6 +7,7 @@ import t from 'tap';
 import { Bodies } from '../../../../src/acceptor/http/bodies.js';
 import { Callers } from '../../../../src/acceptor/http/callers.js';
 import { Guard } from '../../../../src/acceptor/http/guard.js';
+import { PacedAnswers } from '../../../../src/acceptor/http/paced-answers.js';
 import { mountRoutes } from '../../../../src/acceptor/http/router.js';
 import { Browsing } from '../../../../src/acceptor/routes/browsing.js';
 import { Control } from '../../../../src/acceptor/routes/control.js';
@@ -14,6 +15,7 @@ import { deadLetterRoutes } from '../../../../src/acceptor/routes/dead-letter-ro
 import { Workers } from '../../../../src/acceptor/workers/workers.js';
 import { loadConfig } from '../../../../src/config/load-config.js';
 import { systemClock } from '../../../../src/core/clock.js';
+import { SharedCount } from '../../../../src/core/shared-count.js';
 import { WorkerLinkEnd } from '../../../../src/thread/link.js';
 import type { CallOp } from '../../../../src/thread/ops/call.js';
 import { packReply, readCall } from '../../../../src/thread/ops/call.js';
@@ -29,7 +31,9 @@ async function rig(onCall: (worker: number, call: CallOp) => void) {
   const { config } = loadConfig({});
   const { limits } = config;
   const guard = new Guard((where, stack) => t.fail(`${where}: ${stack}`));
-  const callers = new Callers(config);
+  const count = new SharedCount(SharedCount.memory(1), 0);
+  const answers = new PacedAnswers({ limits, guard, clock: systemClock, count });
+  const parts = { callers: new Callers(config), answers };
   const workers = new Workers(2, limits, guard);
   const ends = [0, 1].map((worker) => {
     const { port1, port2 } = new MessageChannel();
@@ -45,13 +49,14 @@ async function rig(onCall: (worker: number, call: CallOp) => void) {
   const browsing = new Browsing(workers, null, limits);
   const of = { workers, limits, browsing, bodies, onFault };
   const app = uWS.App();
-  mountRoutes(app, deadLetterRoutes(new Control({ ...of, inMemory: true })), { guard, callers });
+  mountRoutes(app, deadLetterRoutes(new Control({ ...of, inMemory: true })), { guard, parts });
   const port = await freePort();
   const socket = await new Promise<uWS.us_listen_socket | false>((resolve) =>
     app.listen('127.0.0.1', port, resolve),
   );
   t.teardown(() => {
     bodies.close();
+    answers.close();
     workers.closeAll();
     for (const end of ends) end.close();
     if (socket !== false) uWS.us_listen_socket_close(socket);

@@ -7,11 +7,13 @@ import t from 'tap';
 import WebSocket from 'ws';
 import { Callers } from '../../../../src/acceptor/http/callers.js';
 import { Guard } from '../../../../src/acceptor/http/guard.js';
+import { PacedAnswers } from '../../../../src/acceptor/http/paced-answers.js';
 import type { Session } from '../../../../src/acceptor/session/session.js';
 import { Sessions } from '../../../../src/acceptor/session/sessions.js';
 import { loadConfig } from '../../../../src/config/load-config.js';
 import { type Clock, systemClock } from '../../../../src/core/clock.js';
 import { CLOSE } from '../../../../src/core/errors.js';
+import { SharedCount } from '../../../../src/core/shared-count.js';
 import { eventually } from '../../../support/eventually.js';
 import { freePort } from '../../../support/free-port.js';
 
@@ -29,9 +31,13 @@ async function rig(act: Act, env: Record<string, string> = {}, clock: Clock = sy
   const ended: { session: Session; abrupt: boolean }[] = [];
   const { config } = loadConfig({ SEND_BUFFER_BYTES_MAX: String(BUFFER), ...env });
   const guard = new Guard((where) => faults.push(where));
+  const count = new SharedCount(SharedCount.memory(1), 0);
+  const held = new SharedCount(SharedCount.memory(1), 0);
+  const answers = new PacedAnswers({ limits: config.limits, guard, clock, count: held });
   const sessions = new Sessions({
     config,
-    callers: new Callers(config),
+    parts: { callers: new Callers(config), answers },
+    count,
     clock,
     guard,
     onMessage: (session, message) => act(session, Buffer.from(message).toString()),
@@ -44,6 +50,7 @@ async function rig(act: Act, env: Record<string, string> = {}, clock: Clock = sy
     app.listen('127.0.0.1', port, resolve),
   );
   t.teardown(() => {
+    answers.close();
     sessions.close();
     if (socket !== false) uWS.us_listen_socket_close(socket);
     app.close();
@@ -53,7 +60,7 @@ async function rig(act: Act, env: Record<string, string> = {}, clock: Clock = sy
     await once(client.socket, 'open');
     return client;
   };
-  return { sessions, faults, ended, connect };
+  return { sessions, count, faults, ended, connect };
 }
 
 class Client {
@@ -74,7 +81,7 @@ const disconnects = (client: Client): string[] =>
   client.frames.filter((frame) => frame.startsWith('{"type":"disconnect"'));
 
 t.test('what throws ends its session with 1011, and no other', async (t) => {
-  const { sessions, faults, ended, connect } = await rig((_session, text) => {
+  const { count, faults, ended, connect } = await rig((_session, text) => {
     if (text === 'bug') throw new RangeError('a bug');
   });
   const [bad, good] = [await connect(JSON_V1), await connect(JSON_V1)];
@@ -88,12 +95,12 @@ t.test('what throws ends its session with 1011, and no other', async (t) => {
     ended.map(({ abrupt }) => abrupt),
     [false],
   );
-  t.equal(sessions.size, 1);
+  t.equal(count.total, 1);
   t.equal(good.closed, null);
 });
 
 t.test('ended several times, also from within its own end, it ends once', async (t) => {
-  const { sessions, ended, connect } = await rig((session) => {
+  const { count, ended, connect } = await rig((session) => {
     session.sendFrame({ type: 'answer' });
     session.end(CLOSE.badRequest);
     session.end(CLOSE.slow);
@@ -108,11 +115,11 @@ t.test('ended several times, also from within its own end, it ends once', async 
   t.same(client.frames.length, 2, 'what it was owed, and why it ends');
   t.equal(client.frames[0], '{"type":"answer"}');
   t.equal(ended.length, 1);
-  t.equal(sessions.size, 0);
+  t.equal(count.total, 0);
 });
 
 t.test('answers that are not read end the session; it is told once it reads', async (t) => {
-  const { sessions, faults, ended, connect } = await rig((session) => {
+  const { sessions, count, faults, ended, connect } = await rig((session) => {
     for (let i = 0; i < MUCH; i++) session.sendFrame({ type: 'answer', LARGE });
   });
   const client = await connect(JSON_V1);
@@ -120,13 +127,13 @@ t.test('answers that are not read end the session; it is told once it reads', as
   client.socket.send('much');
   await eventually(() => ended.length === 1);
   t.equal(ended[0]?.session.state, 'closing');
-  t.equal(sessions.size, 0);
+  t.equal(count.total, 0);
   t.equal(sessions.receivers().next().done, true, 'it is released at once');
   client.socket.resume();
   await eventually(() => client.closed !== null);
   t.equal(client.closed, 4008);
   t.match(disconnects(client), [/"code":4008,"reason":"answers are not read"/]);
-  await eventually(() => sessions.size === 0);
+  await eventually(() => count.total === 0);
   t.same(faults, []);
   t.equal(ended.length, 1);
 });
@@ -213,7 +220,7 @@ t.test('one that never reads again is closed all the same', async (t) => {
 });
 
 t.test('one whose socket is gone already is ended without a fault', async (t) => {
-  const { sessions, faults, ended, connect } = await rig((session) => {
+  const { count, faults, ended, connect } = await rig((session) => {
     session.sendFrame({ type: 'answer' });
     session.terminate();
     session.terminate();
@@ -224,7 +231,7 @@ t.test('one whose socket is gone already is ended without a fault', async (t) =>
   client.socket.send('now');
   await eventually(() => client.closed !== null);
   t.same(faults, []);
-  t.equal(sessions.size, 0);
+  t.equal(count.total, 0);
   t.equal(ended.length, 1);
 });
 

@@ -8,12 +8,14 @@ import { Deliveries } from '../../../../src/acceptor/delivery/deliveries.js';
 import { Callers } from '../../../../src/acceptor/http/callers.js';
 import { Exchange } from '../../../../src/acceptor/http/exchange.js';
 import { Guard } from '../../../../src/acceptor/http/guard.js';
+import { PacedAnswers } from '../../../../src/acceptor/http/paced-answers.js';
 import { Sessions } from '../../../../src/acceptor/session/sessions.js';
 import { Streams } from '../../../../src/acceptor/session/streams.js';
 import { Subscriptions } from '../../../../src/acceptor/session/subscriptions.js';
 import { Workers } from '../../../../src/acceptor/workers/workers.js';
 import { loadConfig } from '../../../../src/config/load-config.js';
 import { systemClock } from '../../../../src/core/clock.js';
+import { AcceptorCounts } from '../../../../src/thread/acceptor-counts.js';
 import type { SubscribeOp } from '../../../../src/thread/ops/subscribe.js';
 import { EventStream } from '../../../support/event-stream.js';
 import { eventually } from '../../../support/eventually.js';
@@ -27,7 +29,12 @@ async function rig(env: Record<string, string> = {}) {
   const guard = new Guard((_where, stack) => faults.push(stack.split('\n')[0] ?? ''));
   const app = uWS.App().ws('/ws', {});
   const callers = new Callers(config);
-  const common = { guard, clock: systemClock, limits, config, callers };
+  const counts = new AcceptorCounts(AcceptorCounts.memory(1), 0);
+  const answers = new PacedAnswers({
+    ...{ limits, guard, clock: systemClock, count: counts.unreadAnswerBytes },
+  });
+  const parts = { callers, answers };
+  const common = { guard, clock: systemClock, limits, config, parts, count: counts.sessions };
   const workers = new Workers(1, limits, guard);
   const onMessage = (): void => undefined;
   const sessions = new Sessions({ ...common, onMessage, onEnded: () => undefined });
@@ -44,11 +51,17 @@ async function rig(env: Record<string, string> = {}) {
     onTurnEnd: () => undefined,
   });
   workers.sink = deliveries;
-  const streams = new Streams({ ...common, sessions, subscriptions, deliveries: () => deliveries });
+  const streams = new Streams({
+    ...common,
+    count: counts.streams,
+    sessions,
+    subscriptions,
+    deliveries: () => deliveries,
+  });
   app.get(
     '/:topic',
     guard.http('stream', (res, req) => {
-      streams.open(new Exchange(res, req, callers), req, req.getParameter(0) ?? '');
+      streams.open(new Exchange(res, req, parts), req, req.getParameter(0) ?? '');
     }),
   );
   const port = await freePort();
@@ -57,6 +70,7 @@ async function rig(env: Record<string, string> = {}) {
   );
   const started: ScriptedWorker[] = [];
   t.teardown(() => {
+    answers.close();
     sessions.close();
     streams.close();
     workers.closeAll();
@@ -71,7 +85,7 @@ async function rig(env: Record<string, string> = {}) {
     workers.connect({ worker: 0, generation: started.length, port: worker.port });
     return worker;
   };
-  return { faults, sessions, startWorker, url: `http://127.0.0.1:${port}/a` };
+  return { faults, counts, sessions, startWorker, url: `http://127.0.0.1:${port}/a` };
 }
 
 /** The first SUBSCRIBE of a session other than `than`. */
@@ -83,7 +97,7 @@ async function subscribeTo(worker: ScriptedWorker, than?: SubscribeOp): Promise<
 }
 
 t.test('one that leaves before its answer comes asks for nothing more', async (t) => {
-  const { faults, sessions, startWorker, url } = await rig();
+  const { faults, counts, startWorker, url } = await rig();
   const worker = startWorker();
   const leaving = new AbortController();
   const headers = { 'last-event-id': 'e:9' };
@@ -102,7 +116,7 @@ t.test('one that leaves before its answer comes asks for nothing more', async (t
   await eventually(() => worker.ended.includes(second.session));
   t.same(worker.subscribes, [asked, second]);
   t.same(worker.ended, [asked.session, second.session], 'each end is told once');
-  t.equal(sessions.size, 0);
+  t.equal(counts.sessions.total, 0);
   t.same(faults, []);
 });
 
@@ -154,18 +168,18 @@ t.test('while the new worker cannot serve it, it is asked again, and goes on the
 });
 
 t.test('a fault while it is being opened is answered 500, and its place is free', async (t) => {
-  const { faults, sessions, startWorker, url } = await rig();
+  const { faults, counts, startWorker, url } = await rig();
   const worker = startWorker();
   const opening = fetch(url);
   const asked = await subscribeTo(worker);
-  t.equal(sessions.size, 1);
+  t.equal(counts.sessions.total, 1);
   worker.answerWrongly(asked);
   const answer = await opening;
   t.equal(answer.status, 500);
   await answer.text();
   await eventually(() => worker.ended.length === 1);
   t.same(worker.ended, [asked.session]);
-  t.equal(sessions.size, 0);
+  t.equal(counts.sessions.total, 0);
   t.same(faults, ['Error: ACKED for a SubscribeWaiting']);
 });
 

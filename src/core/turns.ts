@@ -3,7 +3,7 @@
  * lane in turn. So the thousand requests of one session do not hold up the one of another, and what is
  * read and saved for all finds the pool free.
  */
-import { RequestError } from '../../core/errors.js';
+import { RequestError } from './errors.js';
 
 export interface TurnsOptions {
   /** Under way at the same time. */

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { Turns } from '../../../../src/topic/log/turns.js';
+import { Turns } from '../../../src/core/turns.js';
 
 /** Tasks that end when they are told to, and the order in which they began. */
 class Tasks {
