@@ -78,7 +78,7 @@ export class Acceptor {
   constructor(start: AcceptorStart, clock: Clock, tell: (message: FromThread) => void) {
     this.#start = start;
     const { config, version, startedAtMs } = start;
-    const { limits } = config;
+    const { limits, nodeId } = config;
     const inMemory = config.databaseUrl === null;
     this.#drainMs = start.config.limits.shutdownTimeoutMs * DRAIN_SHARE;
     const guard = new Guard((where, stack) => tell({ type: 'handler-fault', where, stack }));
@@ -128,21 +128,10 @@ export class Acceptor {
     });
     const browsing = new Browsing(this.#workers, start.browse, limits);
     this.#browsing = browsing;
-    this.#control = new Control({
-      workers: this.#workers,
-      limits,
-      inMemory,
-      browsing,
-      bodies,
-      onFault,
-    });
-    this.#system = new SystemRoutes({
-      control: this.#control,
-      version,
-      nodeId: config.nodeId,
-      startedAtMs,
-      counts,
-    });
+    const of = { workers: this.#workers, limits, browsing, bodies, onFault };
+    const control = new Control({ ...of, inMemory });
+    this.#control = control;
+    this.#system = new SystemRoutes({ control, version, nodeId, startedAtMs, counts });
     this.#topics = new TopicRoutes(this.#control);
     this.#publishes = new PublishRoutes({ publishing: this.#publishing, limits, bodies });
     this.#sessions.mount(this.#app);

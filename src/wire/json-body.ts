@@ -20,10 +20,16 @@ import {
 import { asBuffer } from './value-reader.js';
 
 const FIELD_CHARS_MAX = 60;
+const MINUS = 0x2d;
+const DIGIT_0 = 0x30;
+const DIGIT_9 = 0x39;
+const NUMBER_CHARS_MAX = 40;
+const NUMBER_BYTES = Buffer.from('-+.0123456789eE');
 
 /**
  * A member's value may nest to `depthMax`. Throws RequestError: empty_body, invalid_utf8, invalid_json,
- * body_must_be_object, too_deep, duplicate_key.
+ * body_must_be_object, too_deep, duplicate_key; invalid_field for a number that JSON.parse would round to
+ * another integer.
  */
 export function parseJsonBody(body: Uint8Array, depthMax: number): Record<string, unknown> {
   const bytes = asBuffer(body);
@@ -33,7 +39,7 @@ export function parseJsonBody(body: Uint8Array, depthMax: number): Record<string
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new RequestError('body_must_be_object', 'the body must be a JSON object');
   }
-  refuseRepeatedMembers(bytes, depthMax);
+  checkMembers(bytes, depthMax);
   return value as Record<string, unknown>;
 }
 
@@ -53,8 +59,8 @@ interface Level {
   name: string;
 }
 
-/** Throws too_deep, or duplicate_key with the member's path. `bytes`: valid JSON. */
-function refuseRepeatedMembers(bytes: Buffer, depthMax: number): void {
+/** Throws too_deep, or with the member's path duplicate_key or invalid_field. `bytes`: valid JSON. */
+function checkMembers(bytes: Buffer, depthMax: number): void {
   const levels: Level[] = [];
   for (let at = 0; at < bytes.length; ) {
     const byte = bytes[at];
@@ -63,6 +69,10 @@ function refuseRepeatedMembers(bytes: Buffer, depthMax: number): void {
       if (levels.length > depthMax) throw tooDeep(depthMax, at);
       levels.push({ names: null, name: '' });
     } else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) levels.pop();
+    if (isNumberByte(byte)) {
+      at = checkNumber(bytes, at, levels);
+      continue;
+    }
     if (byte !== QUOTE) {
       at++;
       continue;
@@ -81,8 +91,41 @@ function nameMember(levels: readonly Level[], name: string): void {
   level.name = name;
   level.names ??= new Set();
   if (level.names.has(name)) {
-    const path = levels.map((one) => one.name).filter((one) => one !== '');
-    throw duplicateKey(path.join('.').slice(0, FIELD_CHARS_MAX));
+    throw duplicateKey(pathOf(levels));
   }
   level.names.add(name);
+}
+
+function pathOf(levels: readonly Level[]): string {
+  const path = levels.map((one) => one.name).filter((one) => one !== '');
+  return path.join('.').slice(0, FIELD_CHARS_MAX);
+}
+
+/** A number begins with it. */
+function isNumberByte(byte: number | undefined): boolean {
+  return byte === MINUS || (byte !== undefined && byte >= DIGIT_0 && byte <= DIGIT_9);
+}
+
+/** Gives where the number that begins at `from` ends. */
+function checkNumber(bytes: Buffer, from: number, levels: readonly Level[]): number {
+  let to = from;
+  while (NUMBER_BYTES.includes(bytes[to] ?? 0)) to++;
+  if (to - from <= NUMBER_CHARS_MAX && isKept(bytes.toString('latin1', from, to))) return to;
+  const detail = `takes numbers of at most ${NUMBER_CHARS_MAX} characters, between -2^53 and 2^53`;
+  throw new RequestError('invalid_field', detail, pathOf(levels));
+}
+
+/** Whether JSON.parse makes no other integer of it, nor one of what is none. */
+function isKept(text: string): boolean {
+  const value = Number(text);
+  if (!Number.isInteger(value)) return Number.isFinite(value);
+  return Number.isSafeInteger(value) && isWhole(text);
+}
+
+function isWhole(text: string): boolean {
+  const [mantissa = '', exponent = '0'] = text.toLowerCase().split('e');
+  const [whole = '', fraction = ''] = mantissa.replace('-', '').split('.');
+  const digits = whole + fraction;
+  const kept = digits.replace(/0+$/, '');
+  return kept === '' || Number(exponent) - fraction.length + digits.length - kept.length >= 0;
 }

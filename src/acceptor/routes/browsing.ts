@@ -12,7 +12,7 @@ import type { BrowseCall, CallArgs, CallAsk, CallResult } from '../../thread/cal
 import { PoolPort } from '../../thread/pool-port.js';
 import type { Workers } from '../workers/workers.js';
 
-/** With the pool, or the workers; the others wait here, where their number is bounded and their time runs out. */
+/** With the pool, or the workers; the others wait here, bounded in number and in time. */
 const UNDER_WAY_MAX = 4;
 const ANSWER_MS = 10_000;
 
