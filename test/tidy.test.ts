@@ -77,6 +77,11 @@ const VENDORS: Readonly<Record<string, readonly string[]>> = {
 /** Entries of threads, which have a parent port. */
 const THREAD_ENTRIES = ['src/acceptor/acceptor-thread.ts', 'src/topic/worker-thread.ts'];
 
+/** Rooms whose files are private but for these: the rest of the folder asks them. */
+const OWNED: Readonly<Record<string, readonly string[]>> = {
+  'topic/delivery': ['delivery.ts', 'local-outlet.ts'],
+};
+
 /** What of the link only the local outlet may know, in src/topic. */
 const OUTLET = 'src/topic/delivery/local-outlet.ts';
 const LINK_FILES = ['src/thread/link.ts', 'src/thread/packing/pack-writer.ts'];
@@ -107,6 +112,7 @@ const RULES: Readonly<Record<string, () => string[]>> = {
   'types between threads are not taken on trust': trustedTypes,
   'a limit is named as the operator sets it': limitsInWords,
   'topic code speaks to an outlet, which alone packs': packingTopics,
+  'a room with an owner is entered by it': enteredRooms,
 };
 
 t.test('the sources are found', async (t) => {
@@ -275,6 +281,21 @@ function limitsInWords(): string[] {
   return sources.flatMap((source) =>
     nodes(source, (node) => isText(node) && / /.test(node.text) && names.test(node.text)),
   );
+}
+
+function enteredRooms(): string[] {
+  return Object.entries(OWNED).flatMap(([room, doors]) => {
+    const inside = `src/${room}/`;
+    const isPrivate = (file: string): boolean =>
+      file.startsWith(inside) && !doors.includes(file.slice(inside.length));
+    return sources
+      .filter(({ path: file }) => !file.startsWith(inside))
+      .flatMap(({ path: file, imports }) =>
+        imports
+          .filter(({ target }) => isPrivate(target))
+          .map(({ target }) => `${file} imports ${target}`),
+      );
+  });
 }
 
 function packingTopics(): string[] {

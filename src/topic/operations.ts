@@ -6,15 +6,9 @@ import { RequestError } from '../core/errors.js';
 import type { MessageLog } from '../log/contract/message-log.js';
 import { readAck, readVerdict } from '../thread/ops/acknowledge.js';
 import { type CallOp, readCall } from '../thread/ops/call.js';
-import {
-  type DrainedOp,
-  type LeftOp,
-  readCredit,
-  readDrained,
-  readLeft,
-} from '../thread/ops/deliver.js';
+import { readCredit, readDrained, readLeft } from '../thread/ops/deliver.js';
 import { failureOf } from '../thread/ops/failed.js';
-import { type GivenOp, type ProbedOp, readGiven, readProbed } from '../thread/ops/give.js';
+import { readGiven, readProbed } from '../thread/ops/give.js';
 import {
   OP_ACK,
   OP_CALL,
@@ -34,19 +28,14 @@ import { readSessionEnded, readSubscribe, readUnsubscribe } from '../thread/ops/
 import type { PackReader } from '../thread/packing/pack-reader.js';
 import type { Calls } from './calls/calls.js';
 import type { Delivery } from './delivery/delivery.js';
-import type { Verdicts } from './delivery/verdicts.js';
 import type { Publishes, PublishUnderWay } from './log/publishes.js';
 import type { Outlet } from './state/outlet.js';
-import type { Subscription } from './state/subscription.js';
-import type { Topics } from './state/topics.js';
 import type { Subscribing } from './subscriptions/subscribing.js';
 
 export interface OperationsOptions {
   log: MessageLog<PublishUnderWay>;
-  topics: Topics;
   publishes: Publishes;
   subscribing: Subscribing;
-  verdicts: Verdicts;
   delivery: Delivery;
   calls: Calls;
   /** A bug: the thread must end. */
@@ -63,33 +52,33 @@ export class Operations {
   }
 
   handle(outlet: Outlet, op: number, reader: PackReader): void {
-    const { publishes, subscribing, verdicts, delivery } = this.#options;
+    const { publishes, subscribing, delivery } = this.#options;
     switch (op) {
       case OP_PUBLISH:
         publishes.take(outlet, readPublish(reader));
         return;
       case OP_ACK:
         this.#acksHandled++;
-        verdicts.ack(outlet, readAck(reader));
+        delivery.ack(outlet, readAck(reader));
         return;
       case OP_VERDICT:
         this.#acksHandled++;
-        verdicts.take(outlet, readVerdict(reader));
+        delivery.verdict(outlet, readVerdict(reader));
         return;
       case OP_GIVEN:
-        this.#given(outlet, readGiven(reader));
+        delivery.given(outlet, readGiven(reader));
         return;
       case OP_PROBED:
-        this.#probed(outlet, readProbed(reader));
+        delivery.probed(outlet, readProbed(reader));
         return;
       case OP_CREDIT:
-        if (outlet.creditReturned(readCredit(reader))) delivery.feeder.creditReturned(outlet);
+        delivery.credited(outlet, readCredit(reader));
         return;
       case OP_DRAINED:
-        this.#drained(outlet, readDrained(reader));
+        delivery.drained(outlet, readDrained(reader));
         return;
       case OP_LEFT:
-        this.#left(outlet, readLeft(reader));
+        delivery.left(outlet, readLeft(reader));
         return;
       case OP_SUBSCRIBE:
         subscribing.ask({ outlet, op: readSubscribe(reader) });
@@ -113,37 +102,8 @@ export class Operations {
       outlet.acksHandled(this.#acksHandled);
       this.#acksHandled = 0;
     }
-    this.#options.delivery.giver.endTurn();
+    this.#options.delivery.endTurn();
     this.#options.log.flush();
-  }
-
-  #drained(outlet: Outlet, op: DrainedOp): void {
-    const subscription = this.#find(outlet, op);
-    if (subscription === undefined) return;
-    this.#options.delivery.feeder.drained(subscription);
-    if (subscription.tracker !== null) this.#options.delivery.giver.later(subscription.tracker);
-  }
-
-  #given(outlet: Outlet, op: GivenOp): void {
-    const subscription = this.#find(outlet, op);
-    if (subscription !== undefined) this.#options.delivery.giver.given(subscription, op.taken);
-  }
-
-  #probed(outlet: Outlet, op: ProbedOp): void {
-    const subscription = this.#find(outlet, op);
-    if (subscription !== undefined)
-      this.#options.delivery.deadlines.probed(subscription, op.wasEmpty);
-  }
-
-  #left(outlet: Outlet, op: LeftOp): void {
-    const subscription = this.#find(outlet, op);
-    if (subscription === undefined) return;
-    this.#options.delivery.feeder.left(subscription, op.lastSequence);
-    if (subscription.tracker !== null) this.#options.delivery.giver.later(subscription.tracker);
-  }
-
-  #find(outlet: Outlet, op: { subscription: number; topicNo: number }): Subscription | undefined {
-    return this.#options.topics.byNo(op.topicNo)?.subscriptionOf(outlet, op.subscription);
   }
 
   #call(outlet: Outlet, op: CallOp): void {

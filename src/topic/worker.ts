@@ -25,13 +25,10 @@ import { UNSUBSCRIBED_DELETED, UNSUBSCRIBED_TAKEN_OVER } from '../thread/ops/sub
 import { Calls } from './calls/calls.js';
 import { DeadLetterCalls, type DeadLetterHandlers } from './calls/dead-letter-calls.js';
 import { SubscriptionCalls, type SubscriptionHandlers } from './calls/subscription-calls.js';
-import { Commits } from './delivery/commits.js';
-import { buildDelivery, type Delivery } from './delivery/delivery.js';
+import { Delivery } from './delivery/delivery.js';
 import { LocalOutlet } from './delivery/local-outlet.js';
-import { Verdicts } from './delivery/verdicts.js';
 import { FoldedReads } from './log/folded-reads.js';
 import { HeadCheck } from './log/head-check.js';
-import { PageReads } from './log/page-reads.js';
 import type { PublishUnderWay } from './log/publishes.js';
 import { Publishes } from './log/publishes.js';
 import type { Unsaved } from './log/saves.js';
@@ -75,7 +72,6 @@ export class Worker implements LogSink<PublishUnderWay> {
   readonly #log: MessageLog<PublishUnderWay>;
   readonly #topics: Topics;
   readonly #delivery: Delivery;
-  readonly #commits: Commits;
   readonly #publishes: Publishes;
   readonly #subscribing: Subscribing;
   readonly #operations: Operations;
@@ -106,18 +102,15 @@ export class Worker implements LogSink<PublishUnderWay> {
       clock,
       counts: this.#counts,
     });
-    this.#delivery = buildDelivery({
+    this.#delivery = new Delivery({
       clock,
       limits: config.limits,
+      topics: this.#topics,
       store: log.subscriptions,
       read: options.coldRead ?? ((range) => log.read(range)),
+      readNewest: (range) => log.read(range),
       onLost: (tracker) => this.#subscribing.trackerLost(tracker, UNSUBSCRIBED_TAKEN_OVER),
       onTrouble,
-    });
-    this.#commits = new Commits({
-      feeder: this.#delivery.feeder,
-      reads: new PageReads({ read: (range) => log.read(range), clock }),
-      onRepairFailed: (topic, error) => onTrouble(`gap of ${topic.name}`, error),
     });
     this.#subscribing = new Subscribing({
       log,
@@ -125,7 +118,6 @@ export class Worker implements LogSink<PublishUnderWay> {
       sessions: new Sessions(),
       heads,
       turns: new Turns(SESSION_TURNS),
-      commits: this.#commits,
       delivery: this.#delivery,
       clock,
       limits: config.limits,
@@ -138,16 +130,14 @@ export class Worker implements LogSink<PublishUnderWay> {
       clock,
       limits: config.limits,
       published,
-      onCommitted: (topic, rows) => this.#commits.accept(topic, rows),
+      onCommitted: (topic, rows) => this.#delivery.accept(topic, rows),
       onTopicGone: (topic) => this.#subscribing.topicGone(topic),
       onBug,
     });
     this.#operations = new Operations({
       log,
-      topics: this.#topics,
       publishes: this.#publishes,
       subscribing: this.#subscribing,
-      verdicts: new Verdicts({ topics: this.#topics, clock, ...this.#delivery }),
       delivery: this.#delivery,
       calls: this.#makeCalls(published),
       onBug,
@@ -162,10 +152,10 @@ export class Worker implements LogSink<PublishUnderWay> {
       onWell,
       log: this.#log,
       topics: this.#topics,
-      durables: this.#delivery.durables,
+      held: () => this.#delivery.allHeld(),
       onLost: (tracker, why) => this.#subscribing.trackerLost(tracker, LOST_REASONS[why]),
-      redriven: () => this.#delivery.redrivenCheck.check(),
-      onHead: (topic, record) => this.#commits.headSeen(topic, record.lastSequence),
+      redriven: () => this.#delivery.checkRedriven(),
+      onHead: (topic, record) => this.#delivery.headSeen(topic, record.lastSequence),
       onGone: (topic) => this.#subscribing.topicGone(topic),
       onFailed,
     });
@@ -207,7 +197,7 @@ export class Worker implements LogSink<PublishUnderWay> {
       headsMs: () => this.#headCheck.sinceMs,
       gauges: () => ({
         hotCacheBytes: this.#budget.bytes,
-        gapsRepaired: this.#commits.gapsRepaired,
+        gapsRepaired: this.#delivery.gapsRepaired,
         ...this.#counts,
       }),
       others: { ...this.#subscriptionHandlers(), ...this.#deadLetterHandlers() },
@@ -222,9 +212,8 @@ export class Worker implements LogSink<PublishUnderWay> {
 
   async stop(): Promise<void> {
     this.#headCheck.stop();
-    this.#delivery.deadlines.stop();
     const { config, onUnsaved } = this.#options;
-    onUnsaved(await this.#delivery.saves.close(config.limits.shutdownTimeoutMs));
+    onUnsaved(await this.#delivery.stop(config.limits.shutdownTimeoutMs));
     await this.#log.close();
     // What close answered is posted before the ports end.
     await new Promise((resolve) => setImmediate(resolve));
@@ -257,7 +246,7 @@ export class Worker implements LogSink<PublishUnderWay> {
 
   released(topicId: number, rows: LogRow[]): void {
     const topic = this.#topics.byId(topicId);
-    if (topic !== undefined) this.#commits.accept(topic, rows);
+    if (topic !== undefined) this.#delivery.accept(topic, rows);
   }
 
   headsMoved(): void {

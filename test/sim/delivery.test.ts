@@ -31,14 +31,8 @@ import {
 } from '../../src/thread/ops/opcodes.js';
 import { readCaughtUp } from '../../src/thread/ops/subscribe.js';
 import { PackReader } from '../../src/thread/packing/pack-reader.js';
-import { Commits } from '../../src/topic/delivery/commits.js';
-import { Deadlines } from '../../src/topic/delivery/deadlines.js';
-import { Feeder } from '../../src/topic/delivery/feeder.js';
-import { Giver } from '../../src/topic/delivery/giver.js';
+import { Delivery } from '../../src/topic/delivery/delivery.js';
 import { LocalOutlet } from '../../src/topic/delivery/local-outlet.js';
-import { Verdicts } from '../../src/topic/delivery/verdicts.js';
-import { PageReads } from '../../src/topic/log/page-reads.js';
-import { Saves } from '../../src/topic/log/saves.js';
 import { newDeliveryCounts } from '../../src/topic/state/delivery-counts.js';
 import { HotCacheBudget } from '../../src/topic/state/hot-cache.js';
 import { Subscription } from '../../src/topic/state/subscription.js';
@@ -205,19 +199,13 @@ function bug(what: unknown): never {
 /** One topic with its worker's pieces, one acceptor's model, and what is on its way between them. */
 class World {
   readonly #log: LogRow[] = [row(1), row(2), row(3)];
-  readonly #feeder: Feeder;
-  readonly #commits: Commits;
-  readonly #verdicts: Verdicts;
-  readonly #deadlines = new Deadlines({ clock, onWoken: () => undefined });
+  readonly #delivery: Delivery;
   readonly #topic: Topic;
   readonly #outlet: LocalOutlet;
   readonly #acceptor: ModelAcceptor;
   readonly #answers: (() => void)[] = [];
 
   constructor(windows: readonly (number | null)[]) {
-    const reads = new PageReads({ read: (range) => this.#read(range), clock });
-    this.#feeder = new Feeder({ reads, clock, onReadFailed: bug, onShared: bug });
-    this.#commits = new Commits({ feeder: this.#feeder, reads, onRepairFailed: bug });
     const budget = new HotCacheBudget(40_000);
     const counts = newDeliveryCounts();
     const topics = new Topics({
@@ -232,7 +220,12 @@ class World {
       ...{ createdAtMs: 0, lastPublishedAtMs: 0 },
       retention: { hours: null, messages: null, bytes: null },
     });
-    this.#verdicts = this.#makeVerdicts(topics, reads);
+    const read = (range: ReadRange): Promise<LogPage> => this.#read(range);
+    this.#delivery = new Delivery({
+      ...{ clock, limits: LIMITS, topics, read, readNewest: read, onLost: bug, onTrouble: bug },
+      // Nothing fails here, so nothing is stored.
+      store: {} as SubscriptionStore,
+    });
     this.#acceptor = new ModelAcceptor(windows);
     const { port } = this.#acceptor;
     const handler = { handle: bug, endTurn: bug };
@@ -245,19 +238,6 @@ class World {
     });
   }
 
-  #makeVerdicts(topics: Topics, reads: PageReads): Verdicts {
-    const feeder = this.#feeder;
-    const giver = new Giver({
-      ...{ feeder, clock, reads, redrivenRows: async () => [], onReadFailed: bug },
-      onGiven: () => undefined,
-    });
-    // Nothing fails here, so nothing is stored.
-    const store = {} as SubscriptionStore;
-    const events = { onLost: bug, onMissing: bug, onStored: bug, onFailed: bug, onBug: bug };
-    const saves = new Saves({ store, clock, ...events });
-    return new Verdicts({ topics, feeder, giver, deadlines: this.#deadlines, saves, clock });
-  }
-
   async step(one: Step): Promise<void> {
     if (one.do === 'settle') await this.#settle();
     else this.#run(one);
@@ -268,7 +248,7 @@ class World {
   async heal(): Promise<void> {
     const { sessions } = this.#acceptor;
     for (let round = 0; round < 2_000; round++) {
-      this.#commits.headSeen(this.#topic, this.#log.length);
+      this.#delivery.headSeen(this.#topic, this.#log.length);
       sessions.forEach((_, session) => {
         this.#acceptor.drain(session);
       });
@@ -277,6 +257,10 @@ class World {
       if (sessions.every((session) => session.got === this.#log.length)) return;
       if (round > 20) await new Promise((resolve) => setTimeout(resolve, 1));
     }
+  }
+
+  async stop(): Promise<void> {
+    await this.#delivery.stop(0);
   }
 
   faults(): string[] {
@@ -299,10 +283,9 @@ class World {
       ...{ ack: 'explicit', maxInFlight, inFlightMaxDefault: 256, delivered: 0 },
       ...{ tracker, origin: 's' },
     });
-    tracker.subscriptions.add(subscription);
-    if (subscription.member !== null) tracker.cursor.attach(subscription.member);
     this.#topic.remember(subscription);
-    this.#feeder.pump(subscription);
+    const subscriptions = new Set([subscription]);
+    this.#delivery.open(subscription, { key: session, state: 'open', subscriptions, asks: null });
   }
 
   async #read(range: ReadRange): Promise<LogPage> {
@@ -317,10 +300,10 @@ class World {
   }
 
   #answered(op: 'left' | 'drained', session: number, lastSequence: number): void {
-    const subscription = this.#topic.subscriptionOf(this.#outlet, session);
-    if (subscription === undefined) return;
-    if (op === 'left') this.#feeder.left(subscription, lastSequence);
-    else this.#feeder.drained(subscription);
+    const of = { subscription: session, topicNo: this.#topic.no };
+    if (op === 'left') this.#delivery.left(this.#outlet, { ...of, lastSequence });
+    else this.#delivery.drained(this.#outlet, of);
+    this.#delivery.endTurn();
   }
 
   #run(one: Step): void {
@@ -328,7 +311,7 @@ class World {
     if (one.do === 'commit' || one.do === 'foreign') {
       const rows = Array.from({ length: one.n + 1 }, (_, i) => row(this.#log.length + 1 + i));
       this.#log.push(...rows);
-      if (one.do === 'commit') this.#commits.accept(this.#topic, rows);
+      if (one.do === 'commit') this.#delivery.accept(this.#topic, rows);
     } else if (one.do === 'deliver') {
       for (const packed of inbox.splice(0, one.n + 1)) this.#acceptor.handle(packed);
     } else if (one.do === 'answer') {
@@ -360,7 +343,7 @@ class World {
     const session = this.#acceptor.sessions[index];
     if (session === undefined || session.window === null) return;
     session.acked = session.got;
-    this.#verdicts.ack(this.#outlet, {
+    this.#delivery.ack(this.#outlet, {
       ...{
         request: 0,
         session: index,
@@ -375,7 +358,7 @@ class World {
   #returnCredit(): void {
     const bytes = this.#acceptor.credit;
     this.#acceptor.credit = 0;
-    if (this.#outlet.creditReturned(bytes)) this.#feeder.creditReturned(this.#outlet);
+    this.#delivery.credited(this.#outlet, bytes);
   }
 }
 
@@ -405,6 +388,7 @@ t.test('first deliveries are in order, without gaps, and complete', async () => 
       const world = new World(sizes);
       for (const one of steps) await world.step(one);
       await world.heal();
+      await world.stop();
       const faults = world.faults();
       if (faults.length > 0) throw new Error(faults.join('; '));
     }),

@@ -10,7 +10,6 @@ import type { MessageLog } from '../../log/contract/message-log.js';
 import type { CallArgs, CallHandlers, CallResult, WorkerCall } from '../../thread/calls.js';
 import type { Delivery } from '../delivery/delivery.js';
 import type { PublishUnderWay } from '../log/publishes.js';
-import { addRedriven } from '../state/durables.js';
 import type { Topics } from '../state/topics.js';
 import type { Tracker } from '../state/tracker.js';
 import { RedriveJobs } from './redrive-jobs.js';
@@ -74,7 +73,7 @@ export class DeadLetterCalls {
   async #deliveredOf({ topicId, subscription }: DeadLetterRecord): Promise<number> {
     const { delivery, log, clock } = this.#options;
     const name = subscription ?? '';
-    const tracker = delivery.durables.held(topicId, name);
+    const tracker = delivery.held(topicId, name);
     tracker?.sync(clock.monotonic());
     if (tracker !== undefined) return tracker.cursor.delivered;
     const record = await log.subscriptions.find(topicId, name);
@@ -86,8 +85,7 @@ export class DeadLetterCalls {
     const { delivery } = this.#options;
     const { sequence } = record.row;
     if (record.subscription !== null) {
-      const tracker = await delivery.durables.redriven(record);
-      if (tracker !== null) delivery.giver.give(tracker);
+      await delivery.redriven(record);
       return true;
     }
     const tracker = this.#liveTracker(record);
@@ -95,7 +93,7 @@ export class DeadLetterCalls {
       await this.#giveBack(record);
       return false;
     }
-    if (addRedriven(tracker, sequence)) delivery.giver.give(tracker);
+    delivery.giveAgain(tracker, sequence);
     return true;
   }
 
@@ -109,7 +107,7 @@ export class DeadLetterCalls {
   #live(args: CallArgs<'message.live'>): CallResult<'message.live'> {
     const { key, sequence, after, limit } = args;
     const topic = this.#options.topics.known(key);
-    const held = topic === undefined ? [] : this.#options.delivery.durables.ofTopic(topic);
+    const held = topic === undefined ? [] : this.#options.delivery.heldOf(topic);
     const named = held.map((tracker) => ({ tracker, name: tracker.name ?? '' }));
     // A page has at most so many: no name of it comes behind the first so many that are open.
     const page = named

@@ -38,7 +38,7 @@ export class SubscriptionCalls {
 
   readonly handlers: SubscriptionHandlers = {
     'subscription.flush': async () => {
-      await this.#options.delivery.saves.flush();
+      await this.#options.delivery.saved();
       return {};
     },
     'subscription.live': async ({ of }) => ({
@@ -48,9 +48,9 @@ export class SubscriptionCalls {
     'subscription.delete': (args) => this.#delete(args),
     'subscription.seek': (args) => this.#seek(args),
     'subscription.pause': (args) =>
-      this.#change(args, async (tracker) => this.#options.delivery.attachments.pause(tracker)),
+      this.#change(args, async (tracker) => this.#options.delivery.pause(tracker)),
     'subscription.resume': (args) =>
-      this.#change(args, async (tracker) => this.#options.delivery.attachments.resume(tracker)),
+      this.#change(args, async (tracker) => this.#options.delivery.resume(tracker)),
   };
 
   #patch(args: CallArgs<'subscription.patch'>): Promise<Changed> {
@@ -70,7 +70,7 @@ export class SubscriptionCalls {
     const { log, delivery, subscribing } = this.#options;
     const topic = await this.#topic(key);
     const deleted = await log.subscriptions.delete(topic.id, subscription);
-    const tracker = delivery.durables.held(topic.id, subscription);
+    const tracker = delivery.held(topic.id, subscription);
     if (tracker !== undefined) subscribing.trackerLost(tracker, UNSUBSCRIBED_DELETED);
     return { deleted };
   }
@@ -79,7 +79,7 @@ export class SubscriptionCalls {
     const { delivery, subscribing } = this.#options;
     return this.#change(args, async (tracker) => {
       const position = await subscribing.openings.position(tracker.topic, args.start);
-      delivery.attachments.seek(tracker, position.cursor);
+      delivery.seek(tracker, position.cursor);
     });
   }
 
@@ -94,11 +94,11 @@ export class SubscriptionCalls {
     if (record === null) return { subscription: null };
     const { settings, delivered } = record;
     const initial = { settings, cursor: delivered };
-    return delivery.durables.with(topic, subscription, initial, async (tracker) => {
+    return delivery.use({ topic, name: subscription }, initial, async (tracker) => {
       await change(tracker);
       tracker.cursor.changes.moved = true;
-      delivery.saves.changed(tracker);
-      await delivery.saves.flush();
+      delivery.changed(tracker);
+      await delivery.saved();
       if (tracker.state === 'ended') {
         throw new RequestError('busy', 'the subscription was taken over meanwhile', 'subscription');
       }
@@ -116,7 +116,7 @@ export class SubscriptionCalls {
 
   /** null: it is not open here, and the store knows all of it. */
   #live(topicId: number, name: string): SubscriptionStanding | null {
-    const tracker = this.#options.delivery.durables.held(topicId, name);
+    const tracker = this.#options.delivery.held(topicId, name);
     return tracker === undefined ? null : this.#standing(tracker);
   }
 

@@ -3,6 +3,7 @@
  * who is fed by pages and groups, and whose messages are given one by one.
  */
 import type { Clock } from '../../core/clock.js';
+import type { Gap } from '../../thread/ops/gap.js';
 import type { Saves } from '../log/saves.js';
 import type { Durables } from '../state/durables.js';
 import type { SessionEntry } from '../state/sessions.js';
@@ -105,8 +106,12 @@ export class Attachments {
   }
 
   /** What was sent above `upTo` is no more: other messages have, or will have, those sequences. */
-  fallBack(topic: Topic, upTo: number): void {
-    const { saves, durables } = this.#options;
+  fallBack(topic: Topic, upTo: number, gap: Gap | null): void {
+    const { saves, durables, feeder } = this.#options;
+    for (const subscription of topic.subscriptions.values()) {
+      subscription.group?.leave(subscription);
+      feeder.tellEpoch(subscription, upTo, gap);
+    }
     // Also those without a session that are held for a save: whoever joins them goes on from where they are.
     const trackers = new Set(durables.ofTopic(topic));
     for (const subscription of topic.subscriptions.values()) {
@@ -114,7 +119,7 @@ export class Attachments {
       if (tracker !== null) trackers.add(tracker);
       else {
         subscription.seek(Math.min(subscription.delivered, upTo));
-        this.#options.feeder.pump(subscription);
+        feeder.pump(subscription);
       }
     }
     for (const tracker of trackers) {

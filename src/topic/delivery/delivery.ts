@@ -1,91 +1,296 @@
 /**
- * The pieces that bring messages to sessions, put together: who is fed how, what comes again and when,
- * and what of it is stored. Each knows the others only by what it needs of them.
+ * What brings messages to sessions: who is fed how, what comes again and when, and what of it is stored.
+ * Its pieces know each other by what they need; whoever is outside this folder knows only the verbs here.
  */
 import type { Clock } from '../../core/clock.js';
+import type { DeadLetterRecord } from '../../core/dead-letter-record.js';
 import type { Limits } from '../../core/limits.js';
 import type { LogRow } from '../../core/message.js';
 import { rangesOf } from '../../core/sequence-ranges.js';
 import type { LogPage, ReadRange } from '../../log/contract/message-log.js';
 import type { SubscriptionStore } from '../../log/contract/subscription-store.js';
+import type { AckOp, VerdictOp } from '../../thread/ops/acknowledge.js';
+import type { DrainedOp, LeftOp } from '../../thread/ops/deliver.js';
+import type { Gap } from '../../thread/ops/gap.js';
+import type { GivenOp, ProbedOp } from '../../thread/ops/give.js';
 import { PageReads } from '../log/page-reads.js';
 import { RedrivenCheck } from '../log/redriven-check.js';
-import { Saves } from '../log/saves.js';
-import { Durables } from '../state/durables.js';
+import { Saves, type Unsaved } from '../log/saves.js';
+import { addRedriven, Durables, type InitialSubscription } from '../state/durables.js';
+import type { Outlet } from '../state/outlet.js';
+import type { SessionEntry } from '../state/sessions.js';
+import type { Subscription } from '../state/subscription.js';
+import type { Topic } from '../state/topic.js';
+import type { Topics } from '../state/topics.js';
 import type { Tracker } from '../state/tracker.js';
 import { Attachments } from './attachments.js';
+import { Commits } from './commits.js';
 import { Deadlines } from './deadlines.js';
 import { Feeder } from './feeder.js';
 import { Giver } from './giver.js';
+import { Verdicts } from './verdicts.js';
 
 export interface DeliveryOptions {
   clock: Clock;
   limits: Limits;
+  topics: Topics;
   store: SubscriptionStore;
-  /** Pages of the log. */
+  /** Pages of the log for those who catch up. */
   read: (range: ReadRange) => Promise<LogPage>;
+  /** The same for what others wrote a moment ago. */
+  readNewest: (range: ReadRange) => Promise<LogPage>;
   /** Another node or worker has taken a durable subscription over, or it was deleted. */
   onLost: (tracker: Tracker) => void;
   /** Something failed that is tried again. */
   onTrouble: (what: string, error: unknown) => void;
 }
 
-export interface Delivery {
-  readonly feeder: Feeder;
-  readonly giver: Giver;
-  readonly deadlines: Deadlines;
-  readonly saves: Saves;
-  readonly durables: Durables;
-  readonly attachments: Attachments;
-  readonly redrivenCheck: RedrivenCheck;
-}
+export class Delivery {
+  readonly #topics: Topics;
+  readonly #reads: readonly PageReads[];
+  readonly #feeder: Feeder;
+  readonly #commits: Commits;
+  readonly #giver: Giver;
+  readonly #deadlines: Deadlines;
+  readonly #durables: Durables;
+  readonly #saves: Saves;
+  readonly #attachments: Attachments;
+  readonly #verdicts: Verdicts;
+  readonly #redrivenCheck: RedrivenCheck;
 
-export function buildDelivery(options: DeliveryOptions): Delivery {
-  const { clock, limits, store, read, onLost, onTrouble } = options;
-  const reads = new PageReads({ read, clock });
-  const feeder: Feeder = new Feeder({
-    reads,
-    clock,
-    onReadFailed: (topic, error) => onTrouble(`catch-up of ${topic.name}`, error),
-    onShared: (tracker) => giver.give(tracker),
-  });
-  const giver: Giver = new Giver({
-    feeder,
-    clock,
-    reads,
-    redrivenRows: (tracker, sequences) => redrivenRows(store, tracker, sequences),
-    onReadFailed: ({ topic }, error) => onTrouble(`redelivery of ${topic.name}`, error),
-    onGiven: (tracker) => {
-      deadlines.schedule(tracker);
-      saves.changed(tracker);
-    },
-  });
-  const deadlines: Deadlines = new Deadlines({
-    clock,
-    onWoken: (tracker) => {
-      saves.changed(tracker);
-      giver.give(tracker);
-    },
-  });
-  const durables: Durables = new Durables({ store, clock, limits });
-  const saves: Saves = new Saves({
-    store,
-    clock,
-    onLost,
-    onMissing: (tracker, sequences) => {
-      if (tellMissing(feeder, tracker, sequences)) saves.changed(tracker);
-    },
-    onStored: (tracker) => durables.giveUp(tracker),
-    onFailed: (error) => onTrouble('saving cursors', error),
-  });
-  const attachments = new Attachments({ feeder, giver, deadlines, saves, durables, clock });
-  const redrivenCheck = new RedrivenCheck({
-    clock,
-    held: () => durables.all(),
-    read: (ids) => store.redriven(ids),
-    onAdded: (tracker) => giver.give(tracker),
-  });
-  return { feeder, giver, deadlines, saves, durables, attachments, redrivenCheck };
+  constructor(options: DeliveryOptions) {
+    const { clock, limits, topics, store, onLost, onTrouble } = options;
+    const reads = new PageReads({ read: options.read, clock });
+    const repairs = new PageReads({ read: options.readNewest, clock });
+    const feeder = new Feeder({
+      ...{ reads, clock },
+      onReadFailed: (topic, error) => onTrouble(`catch-up of ${topic.name}`, error),
+      onShared: (tracker) => this.#giver.give(tracker),
+    });
+    const giver = new Giver({
+      ...{ feeder, clock, reads },
+      redrivenRows: (tracker, sequences) => redrivenRows(store, tracker, sequences),
+      onReadFailed: ({ topic }, error) => onTrouble(`redelivery of ${topic.name}`, error),
+      onGiven: (tracker) => {
+        this.#deadlines.schedule(tracker);
+        this.#saves.changed(tracker);
+      },
+    });
+    const deadlines = new Deadlines({
+      clock,
+      onWoken: (tracker) => {
+        this.#saves.changed(tracker);
+        giver.give(tracker);
+      },
+    });
+    const durables = new Durables({ store, clock, limits });
+    const saves = new Saves({
+      ...{ store, clock, onLost },
+      onMissing: (tracker, sequences) => this.#missing(tracker, sequences),
+      onStored: (tracker) => durables.giveUp(tracker),
+      onFailed: (error) => onTrouble('saving cursors', error),
+    });
+    this.#topics = topics;
+    this.#reads = [reads, repairs];
+    this.#feeder = feeder;
+    this.#commits = new Commits({
+      ...{ feeder, reads: repairs },
+      onRepairFailed: (topic, error) => onTrouble(`gap of ${topic.name}`, error),
+    });
+    this.#giver = giver;
+    this.#deadlines = deadlines;
+    this.#durables = durables;
+    this.#saves = saves;
+    this.#attachments = new Attachments({ feeder, giver, deadlines, saves, durables, clock });
+    this.#verdicts = new Verdicts({ topics, feeder, giver, deadlines, saves, clock });
+    this.#redrivenCheck = new RedrivenCheck({
+      clock,
+      held: () => durables.all(),
+      read: (ids) => store.redriven(ids),
+      onAdded: (tracker) => giver.give(tracker),
+    });
+  }
+
+  /** Stores what has changed; then nothing is given, read or looked at any more. */
+  stop(shutdownMs: number): Promise<Unsaved> {
+    this.#deadlines.stop();
+    for (const reads of this.#reads) reads.stop();
+    return this.#saves.close(shutdownMs);
+  }
+
+  // ---- what was committed ----
+
+  /** Consecutive committed rows of one topic, from any source, in any order of calls. */
+  accept(topic: Topic, rows: readonly LogRow[]): void {
+    this.#commits.accept(topic, rows);
+  }
+
+  /** The log's head was read as `lastSequence`: what fan-out has not seen by then is read. */
+  headSeen(topic: Topic, lastSequence: number): void {
+    this.#commits.headSeen(topic, lastSequence);
+  }
+
+  /** Gaps read from the log so far. */
+  get gapsRepaired(): number {
+    return this.#commits.gapsRepaired;
+  }
+
+  // ---- what an acceptor says of what it was handed ----
+
+  ack(outlet: Outlet, op: AckOp): void {
+    this.#verdicts.ack(outlet, op);
+  }
+
+  verdict(outlet: Outlet, op: VerdictOp): void {
+    this.#verdicts.take(outlet, op);
+  }
+
+  given(outlet: Outlet, op: GivenOp): void {
+    const subscription = this.#find(outlet, op);
+    if (subscription !== undefined) this.#giver.given(subscription, op.taken);
+  }
+
+  probed(outlet: Outlet, op: ProbedOp): void {
+    const subscription = this.#find(outlet, op);
+    if (subscription !== undefined) this.#deadlines.probed(subscription, op.wasEmpty);
+  }
+
+  drained(outlet: Outlet, op: DrainedOp): void {
+    const subscription = this.#find(outlet, op);
+    if (subscription === undefined) return;
+    this.#feeder.drained(subscription);
+    if (subscription.tracker !== null) this.#giver.later(subscription.tracker);
+  }
+
+  left(outlet: Outlet, op: LeftOp): void {
+    const subscription = this.#find(outlet, op);
+    if (subscription === undefined) return;
+    this.#feeder.left(subscription, op.lastSequence);
+    if (subscription.tracker !== null) this.#giver.later(subscription.tracker);
+  }
+
+  /** So many bytes reached their sockets. */
+  credited(outlet: Outlet, bytes: number): void {
+    if (outlet.creditReturned(bytes)) this.#feeder.creditReturned(outlet);
+  }
+
+  /** All that came together was handled. */
+  endTurn(): void {
+    this.#giver.endTurn();
+  }
+
+  /** The acceptor is gone; its subscriptions were closed. */
+  outletClosed(outlet: Outlet): void {
+    this.#feeder.outletClosed(outlet);
+  }
+
+  // ---- sessions come and go ----
+
+  /** A new subscription of a session; `entry` has it already. */
+  open(subscription: Subscription, entry: SessionEntry): void {
+    this.#attachments.attach(subscription, entry);
+  }
+
+  /** Ends a subscription's part in everything; the caller tells whoever must be told. */
+  close(subscription: Subscription, end: 'clean' | 'abrupt'): void {
+    this.#attachments.detach(subscription, end);
+  }
+
+  /**
+   * Another incarnation of the log goes on after `upTo`: what was sent above it is no more. All are told;
+   * `gap` null: nobody misses anything.
+   */
+  fallBack(topic: Topic, upTo: number, gap: Gap | null): void {
+    this.#attachments.fallBack(topic, upTo, gap);
+  }
+
+  // ---- durable subscriptions ----
+
+  /** Undefined: nobody here has a session with it. */
+  held(topicId: number, name: string): Tracker | undefined {
+    return this.#durables.held(topicId, name);
+  }
+
+  heldOf(topic: Topic): Tracker[] {
+    return this.#durables.ofTopic(topic);
+  }
+
+  allHeld(): Iterable<Tracker> {
+    return this.#durables.all();
+  }
+
+  /** See Durables.with. */
+  use<T>(
+    { topic, name }: { topic: Topic; name: string },
+    initial: InitialSubscription,
+    use: (tracker: Tracker) => Promise<T>,
+  ): Promise<T> {
+    return this.#durables.with(topic, name, initial, use);
+  }
+
+  /** It is not this worker's any more; the caller closes its subscriptions. */
+  lose(tracker: Tracker): void {
+    this.#durables.end(tracker);
+  }
+
+  pause(tracker: Tracker): void {
+    this.#attachments.pause(tracker);
+  }
+
+  resume(tracker: Tracker): void {
+    this.#attachments.resume(tracker);
+  }
+
+  /** Goes on after `sequence` with nothing in flight. */
+  seek(tracker: Tracker, sequence: number): void {
+    this.#attachments.seek(tracker, sequence);
+  }
+
+  /** Something of it is to be saved. */
+  changed(tracker: Tracker): void {
+    this.#saves.changed(tracker);
+  }
+
+  /** Resolves once everything that had changed by now is stored, or was refused. */
+  saved(): Promise<void> {
+    return this.#saves.flush();
+  }
+
+  // ---- dead letters that were given back ----
+
+  /** To a durable subscription, which may not be open here. */
+  async redriven(record: DeadLetterRecord): Promise<void> {
+    const tracker = await this.#durables.redriven(record);
+    if (tracker !== null) this.#giver.give(tracker);
+  }
+
+  /** To a subscription that ends with its session. */
+  giveAgain(tracker: Tracker, sequence: number): void {
+    if (addRedriven(tracker, sequence)) this.#giver.give(tracker);
+  }
+
+  /** Takes in what other nodes gave back to those that are held here. */
+  checkRedriven(): Promise<void> {
+    return this.#redrivenCheck.check();
+  }
+
+  #find(outlet: Outlet, op: { subscription: number; topicNo: number }): Subscription | undefined {
+    return this.#topics.byNo(op.topicNo)?.subscriptionOf(outlet, op.subscription);
+  }
+
+  /** The sessions there are told what they will not get; with nobody there the next one is. */
+  #missing(tracker: Tracker, sequences: readonly number[]): void {
+    const { subscriptions, cursor, durable } = tracker;
+    if (subscriptions.size === 0) return;
+    for (const [from, to] of rangesOf(sequences)) {
+      const gap = { from, to, reason: 'retention' };
+      for (const one of subscriptions) this.#feeder.tellMissing(one, gap);
+    }
+    if (durable === null) return;
+    // What is owed in their place goes with the next save.
+    cursor.changes.settled.push(...sequences);
+    this.#saves.changed(tracker);
+  }
 }
 
 /** Copies that the dead letters keep of messages that are being redriven. */
@@ -96,16 +301,4 @@ function redrivenRows(
 ): Promise<LogRow[]> {
   if (durable !== null) return store.redrivenRows({ subscriptionId: durable.id }, sequences);
   return store.redrivenRows({ topicId: topic.id, session }, sequences);
-}
-
-/** The sessions there are told what they will not get; with nobody there the next one is. */
-function tellMissing(feeder: Feeder, tracker: Tracker, sequences: readonly number[]): boolean {
-  const { subscriptions, cursor, durable } = tracker;
-  if (subscriptions.size === 0) return false;
-  for (const [from, to] of rangesOf(sequences)) {
-    for (const one of subscriptions) feeder.tellMissing(one, { from, to, reason: 'retention' });
-  }
-  // What is owed in their place goes with the next save.
-  if (durable !== null) cursor.changes.settled.push(...sequences);
-  return durable !== null;
 }

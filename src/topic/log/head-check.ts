@@ -8,7 +8,6 @@ import type { Clock } from '../../core/clock.js';
 import type { LogState } from '../../core/log-figures.js';
 import type { TopicRecord } from '../../core/topic-record.js';
 import type { LostTerm, SubscriptionStore } from '../../log/contract/subscription-store.js';
-import type { Durables } from '../state/durables.js';
 import type { Topic } from '../state/topic.js';
 import type { Topics } from '../state/topics.js';
 import type { Tracker } from '../state/tracker.js';
@@ -29,7 +28,8 @@ export interface HeadCheckOptions {
   clock: Clock;
   log: HeadLog;
   topics: Topics;
-  durables: Durables;
+  /** The durable subscriptions that are held here. */
+  held: () => Iterable<Tracker>;
   onLost: (tracker: Tracker, why: LostTerm['why']) => void;
   /** Takes in what other nodes gave back to those that are held here. */
   redriven: () => Promise<void>;
@@ -97,7 +97,7 @@ export class HeadCheck {
   async #checkTerms(): Promise<void> {
     const { subscriptions } = this.#options.log;
     const held = new Map<number, Tracker>();
-    for (const tracker of this.#options.durables.all()) {
+    for (const tracker of this.#options.held()) {
       if (tracker.durable !== null) held.set(tracker.durable.id, tracker);
     }
     const terms = [...held.values()].flatMap(({ durable }) => durable ?? []);

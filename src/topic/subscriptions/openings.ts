@@ -9,7 +9,6 @@ import type { TopicRecord } from '../../core/topic-record.js';
 import type { Turns } from '../../core/turns.js';
 import type { MessageLog } from '../../log/contract/message-log.js';
 import type { SubscribeOp, SubscribeOptions } from '../../thread/ops/subscribe.js';
-import type { Commits } from '../delivery/commits.js';
 import type { Delivery } from '../delivery/delivery.js';
 import type { FoldedReads } from '../log/folded-reads.js';
 import type { PublishUnderWay } from '../log/publishes.js';
@@ -28,7 +27,6 @@ export interface OpeningsOptions {
   heads: FoldedReads<number, TopicRecord>;
   /** For what is asked of the log for one session alone; its lane is the session. */
   turns: Turns;
-  commits: Commits;
   delivery: Delivery;
   clock: Clock;
   limits: Limits;
@@ -71,7 +69,7 @@ export class Openings {
     }
     const opening = { topic, record, op, entry };
     this.#checkWanted(opening);
-    this.#options.commits.headSeen(topic, record.lastSequence);
+    this.#options.delivery.headSeen(topic, record.lastSequence);
     if (op.options.name === null) await this.#openEphemeral(outlet, opening);
     else await this.#openNamed(outlet, op.options.name, opening);
   }
@@ -107,7 +105,7 @@ export class Openings {
 
   /** One that somebody has open needs nothing of the log. */
   #openNamed(outlet: Outlet, name: string, opening: Opening): Promise<void> {
-    const isHeld = this.#options.delivery.durables.held(opening.topic.id, name) !== undefined;
+    const isHeld = this.#options.delivery.held(opening.topic.id, name) !== undefined;
     const open = (): Promise<void> => this.#openDurable(outlet, name, opening);
     return isHeld ? open() : this.#inTurn(opening, open);
   }
@@ -122,19 +120,18 @@ export class Openings {
 
   /** `start` and the settings count when it is made; later it goes on from its cursor. */
   async #openDurable(outlet: Outlet, name: string, opening: Opening): Promise<void> {
-    const { log } = this.#options;
-    const { durables } = this.#options.delivery;
+    const { log, delivery } = this.#options;
     const { topic, op, record } = opening;
     const { exclusive } = op.options;
     const isThere =
-      durables.held(topic.id, name) !== undefined ||
+      delivery.held(topic.id, name) !== undefined ||
       (await log.subscriptions.find(topic.id, name)) !== null;
     this.#checkWanted(opening);
     const initial = isThere ? null : await this.#start(opening);
     this.#checkWanted(opening);
     const settings = { ...this.#settings(op), ordering: op.options.ordering };
     const cursor = initial?.cursor ?? Math.max(topic.head, record.lastSequence);
-    await durables.with(topic, name, { settings, cursor }, async (tracker) => {
+    await delivery.use({ topic, name }, { settings, cursor }, async (tracker) => {
       this.#checkWanted(opening);
       if (tracker.state === 'ended') {
         throw new RequestError('busy', 'the subscription is being taken over', 'subscription');
@@ -158,8 +155,7 @@ export class Openings {
     tracker: Tracker | null,
     answer: StartAnswer,
   ): void {
-    const { limits, origin } = this.#options;
-    const { attachments } = this.#options.delivery;
+    const { limits, origin, delivery } = this.#options;
     const subscription = new Subscription({
       outlet,
       session: op.session,
@@ -181,7 +177,7 @@ export class Openings {
     topic.remember(subscription);
     entry.subscriptions.add(subscription);
     tellSubscribed(subscription, op.request, answer, head);
-    attachments.attach(subscription, entry);
+    delivery.open(subscription, entry);
   }
 
   #settings({ options }: SubscribeOp): { ackWaitMs: number; maxDeliver: number } {

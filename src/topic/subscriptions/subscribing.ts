@@ -56,25 +56,23 @@ export class Subscribing {
   sessionEnded(outlet: Outlet, { session, abrupt }: SessionEndedOp): void {
     const { subscriptions, asks } = this.#options.sessions.end(outlet, session);
     for (const one of subscriptions) {
-      this.#options.delivery.attachments.detach(one, abrupt ? 'abrupt' : 'clean');
+      this.#options.delivery.close(one, abrupt ? 'abrupt' : 'clean');
     }
     for (const { op } of asks) this.#fail(outlet, op, sessionGone());
   }
 
   /** The acceptor's thread is gone. */
   outletClosed(outlet: Outlet): void {
-    const { sessions } = this.#options;
-    const { attachments, feeder } = this.#options.delivery;
-    for (const ended of sessions.endAll(outlet)) attachments.detach(ended, 'clean');
-    feeder.outletClosed(outlet);
+    const { sessions, delivery } = this.#options;
+    for (const ended of sessions.endAll(outlet)) delivery.close(ended, 'clean');
+    delivery.outletClosed(outlet);
   }
 
   /** The topic was deleted, here or elsewhere: its subscriptions are told and end. */
   topicGone(topic: Topic): void {
-    const { topics } = this.#options;
-    const { durables } = this.#options.delivery;
+    const { topics, delivery } = this.#options;
     topics.forget(topic);
-    for (const tracker of durables.ofTopic(topic)) durables.end(tracker);
+    for (const tracker of delivery.heldOf(topic)) delivery.lose(tracker);
     const told = { request: 0, reason: UNSUBSCRIBED_TOPIC_DELETED };
     for (const subscription of [...topic.subscriptions.values()]) {
       this.#end(subscription, 'clean', told);
@@ -83,7 +81,7 @@ export class Subscribing {
 
   /** A durable subscription that is not this worker's any more: its sessions are told why and end. */
   trackerLost(tracker: Tracker, reason: number): void {
-    this.#options.delivery.durables.end(tracker);
+    this.#options.delivery.lose(tracker);
     for (const subscription of [...tracker.subscriptions]) {
       this.#end(subscription, 'clean', { request: 0, reason });
     }
@@ -102,11 +100,7 @@ export class Subscribing {
     const lostUpTo = topic.head;
     topic.head = head;
     const gap = lostUpTo <= upTo ? null : { from: upTo + 1, to: lostUpTo, reason: 'failover' };
-    for (const subscription of topic.subscriptions.values()) {
-      subscription.group?.leave(subscription);
-      this.#options.delivery.feeder.tellEpoch(subscription, upTo, gap);
-    }
-    this.#options.delivery.attachments.fallBack(topic, upTo);
+    this.#options.delivery.fallBack(topic, upTo, gap);
   }
 
   /** Null: it is answered. */
@@ -135,12 +129,11 @@ export class Subscribing {
     told: { request: number; reason: number },
   ): void {
     const { outlet, session, number, topic } = subscription;
-    const { sessions } = this.#options;
-    const { attachments } = this.#options.delivery;
+    const { sessions, delivery } = this.#options;
     const entry = sessions.entry(outlet, session);
     entry.subscriptions.delete(subscription);
     sessions.forgetIdle(entry);
-    attachments.detach(subscription, end);
+    delivery.close(subscription, end);
     outlet.unsubscribed({ ...told, subscription: number, topicNo: topic.no });
   }
 

@@ -7,13 +7,14 @@ import { DEFAULT_LIMITS } from '../../../../src/core/limits.js';
 import type { SubscriptionStore } from '../../../../src/log/contract/subscription-store.js';
 import type { LinkPort } from '../../../../src/thread/link.js';
 import { ENCODING_JSON } from '../../../../src/thread/ops/encoding.js';
-import { buildDelivery, type Delivery } from '../../../../src/topic/delivery/delivery.js';
+import { Delivery } from '../../../../src/topic/delivery/delivery.js';
 import { LocalOutlet } from '../../../../src/topic/delivery/local-outlet.js';
 import { newDeliveryCounts } from '../../../../src/topic/state/delivery-counts.js';
 import { HotCacheBudget } from '../../../../src/topic/state/hot-cache.js';
 import type { SessionEntry } from '../../../../src/topic/state/sessions.js';
 import { Subscription } from '../../../../src/topic/state/subscription.js';
-import { Topic } from '../../../../src/topic/state/topic.js';
+import type { Topic } from '../../../../src/topic/state/topic.js';
+import { Topics } from '../../../../src/topic/state/topics.js';
 import type { Tracker } from '../../../../src/topic/state/tracker.js';
 import { SETTINGS, topicWith } from '../../../contract/subscription-store.js';
 import { eventually } from '../../../support/eventually.js';
@@ -39,26 +40,27 @@ async function topicOf(
 ): Promise<{ topic: Topic; delivery: Delivery }> {
   const record = await topicWith(open, count);
   const [now] = (await log.heads([record.id])).values();
-  const topic = new Topic(record.id, now ?? record, log.epochOf(record.id), {
+  const topics = new Topics({
+    find: async () => null,
+    epochOf: (topicId) => log.epochOf(topicId),
     budget: new HotCacheBudget(DEFAULT_LIMITS.hotCacheBytesMax),
     clock: systemClock,
     counts: newDeliveryCounts(),
   });
-  const delivery = buildDelivery({
-    ...{ clock: systemClock, limits: DEFAULT_LIMITS, store },
+  const topic = topics.met(now ?? record);
+  const delivery = new Delivery({
+    ...{ clock: systemClock, limits: DEFAULT_LIMITS, topics, store },
     read: (range) => log.read(range),
+    readNewest: (range) => log.read(range),
     onLost: () => t.fail('lost'),
     onTrouble: () => undefined,
   });
-  t.teardown(async () => {
-    delivery.deadlines.stop();
-    await delivery.saves.close(1_000);
-  });
+  t.teardown(() => delivery.stop(1_000));
   return { topic, delivery };
 }
 
 /** Session `number` joins the durable subscription. */
-function join({ attachments }: Delivery, tracker: Tracker, number: number): Subscription {
+function join(delivery: Delivery, tracker: Tracker, number: number): Subscription {
   const { topic } = tracker;
   const subscription = new Subscription({
     ...{ outlet, session: number, number, topic, encoding: ENCODING_JSON, tracker, origin: 's' },
@@ -68,19 +70,18 @@ function join({ attachments }: Delivery, tracker: Tracker, number: number): Subs
   topic.remember(subscription);
   const subscriptions = new Set([subscription]);
   const entry: SessionEntry = { key: number, state: 'open', subscriptions, asks: null };
-  attachments.attach(subscription, entry);
+  delivery.open(subscription, entry);
   return subscription;
 }
 
 t.test('one that was taken over or deleted is given nothing more by its topic', async (t) => {
   const { topic, delivery } = await topicOf(t, 3);
-  const { attachments, durables } = delivery;
   const initial = { settings: SETTINGS, cursor: 0 };
-  await durables.with(topic, 'ended', initial, async (tracker) => {
+  await delivery.use({ topic, name: 'ended' }, initial, async (tracker) => {
     const sessions = [join(delivery, tracker, 1), join(delivery, tracker, 2)];
     t.same([...topic.shared], [tracker]);
-    durables.end(tracker);
-    for (const one of sessions) attachments.detach(one, 'clean');
+    delivery.lose(tracker);
+    for (const one of sessions) delivery.close(one, 'clean');
     t.equal(topic.shared.size, 0);
   });
 });
@@ -110,25 +111,28 @@ function failingStore(): { store: SubscriptionStore; asked: number[][]; works: (
 t.test('one that is held for a save alone falls back with the log', async (t) => {
   const { store, asked, works } = failingStore();
   const { topic, delivery } = await topicOf(t, 6, store);
-  const { attachments, durables, saves } = delivery;
-  await durables.with(topic, 'held', { settings: SETTINGS, cursor: 0 }, async (tracker) => {
-    const session = join(delivery, tracker, 1);
-    await eventually(() => session.delivered === 6);
-    tracker.sync(systemClock.monotonic());
-    const { member } = session;
-    if (member !== null) tracker.cursor.settleUpTo(member, 6, systemClock.monotonic());
-    t.equal(tracker.cursor.floor, 6);
-    attachments.detach(session, 'clean');
-  });
+  await delivery.use(
+    { topic, name: 'held' },
+    { settings: SETTINGS, cursor: 0 },
+    async (tracker) => {
+      const session = join(delivery, tracker, 1);
+      await eventually(() => session.delivered === 6);
+      tracker.sync(systemClock.monotonic());
+      const { member } = session;
+      if (member !== null) tracker.cursor.settleUpTo(member, 6, systemClock.monotonic());
+      t.equal(tracker.cursor.floor, 6);
+      delivery.close(session, 'clean');
+    },
+  );
   await eventually(() => asked.length > 0);
   t.same(asked[0], [6, 6]);
-  attachments.fallBack(topic, 3);
+  delivery.fallBack(topic, 3, null);
   asked.length = 0;
   works();
-  await saves.flush();
+  await delivery.saved();
   t.ok(asked.length > 0);
   for (const place of asked) t.same(place, [3, 3], 'nothing says that it has gone past 3');
   const stored = await store.find(topic.id, 'held');
   t.match(stored, { ackFloor: 3, delivered: 3 });
-  t.equal(durables.held(topic.id, 'held'), undefined, 'and is given up then');
+  t.equal(delivery.held(topic.id, 'held'), undefined, 'and is given up then');
 });
