@@ -9,7 +9,7 @@ import { migrate } from '../../src/log/postgres/upkeep/migrations.js';
 import { eventually } from '../support/eventually.js';
 import { startPostgres } from '../support/postgres.js';
 import { openPostgresLog } from '../support/postgres-log.js';
-import { keyOf } from '../support/tenants.js';
+import { addOther, keyOf } from '../support/tenants.js';
 import { suite } from './message-log.js';
 import { storeSuite } from './subscription-store.js';
 
@@ -62,6 +62,7 @@ async function makeHostile(): Promise<string> {
     await admin.query(`ALTER ${whose} SET ${name} = ${value}`);
   }
   await migrate(guest);
+  await addOther(guest);
   return guest;
 }
 

@@ -11,6 +11,7 @@ import type { MessageLog, ReadRange } from '../../src/log/contract/message-log.j
 import { eventually } from '../support/eventually.js';
 import { keyOf } from '../support/tenants.js';
 import { DEFERRED } from './message-log-deferred.js';
+import { TENANTS } from './message-log-tenants.js';
 import { TOPICS } from './message-log-topics.js';
 import type { Outcome, RecordingSink } from './recording-sink.js';
 import { TestAppend } from './recording-sink.js';
@@ -20,7 +21,7 @@ export interface OpenLog {
   sink: RecordingSink;
 }
 
-/** An open log; the suite closes it. */
+/** An open log, whose database knows the tenant OTHER; the suite closes it. */
 export type Factory = (limits?: Partial<Limits>) => Promise<OpenLog>;
 
 /** Sentences of behaviour, each with its test. */
@@ -60,6 +61,7 @@ export function rangeOf(topicId: number, range: Partial<ReadRange> = {}): ReadRa
 
 export function suite(t: Test, factory: Factory): void {
   t.test('topics', (t) => run(t, factory, TOPICS));
+  t.test('tenants', (t) => run(t, factory, TENANTS));
   t.test('append', (t) => run(t, factory, APPEND));
   t.test('dedupe', (t) => run(t, factory, DEDUPE, { dedupeWindowMs: 400 }));
   t.test('read', (t) => run(t, factory, READ));

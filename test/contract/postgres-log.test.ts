@@ -6,12 +6,14 @@ import { DEFAULT_LIMITS } from '../../src/core/limits.js';
 import { PostgresLog } from '../../src/log/postgres/postgres-log.js';
 import { migrate } from '../../src/log/postgres/upkeep/migrations.js';
 import { startPostgres } from '../support/postgres.js';
+import { addOther } from '../support/tenants.js';
 import { suite } from './message-log.js';
 import type { TestAppend } from './recording-sink.js';
 import { RecordingSink } from './recording-sink.js';
 
 const server = await startPostgres();
 await migrate(server.url);
+await addOther(server.url);
 // Before the suite's own teardowns are added: tap runs them last first.
 t.teardown(() => server.stop());
 

@@ -16,7 +16,7 @@ import {
 } from '../../src/log/postgres/upkeep/subscription-purge.js';
 import { startPostgres } from '../support/postgres.js';
 import { openPostgresLog } from '../support/postgres-log.js';
-import { TENANT } from '../support/tenants.js';
+import { addOther, TENANT } from '../support/tenants.js';
 import { put, text } from './message-log.js';
 import { TestAppend } from './recording-sink.js';
 import type { OpenStore } from './subscription-store.js';
@@ -37,6 +37,7 @@ import {
 const HOUR_MS = 3_600_000;
 const server = await startPostgres();
 await migrate(server.url);
+await addOther(server.url);
 // Before the suite's own teardowns are added: tap runs them last first.
 t.teardown(() => server.stop());
 const client = new pg.Client({ connectionString: server.url });

@@ -26,6 +26,7 @@ import { newTopic, put, text } from './message-log.js';
 import { TestAppend } from './recording-sink.js';
 import { DEAD_LETTERS } from './subscription-store-dead-letters.js';
 import { REDRIVE } from './subscription-store-redrive.js';
+import { TENANTS } from './subscription-store-tenants.js';
 import { TRACE } from './subscription-store-trace.js';
 
 export interface OpenStore extends OpenLog {
@@ -56,7 +57,10 @@ export const PAST_MS = 1_700_000_000_123;
 export async function storeSuite(t: Test, factory: StoreFactory): Promise<void> {
   const open = await factory();
   t.teardown(() => open.log.close());
-  const sections = { cursors: CURSORS, deadLetters: DEAD_LETTERS, redrive: REDRIVE, trace: TRACE };
+  const sections = {
+    ...{ cursors: CURSORS, deadLetters: DEAD_LETTERS, redrive: REDRIVE, trace: TRACE },
+    tenants: TENANTS,
+  };
   for (const [section, parts] of Object.entries(sections)) {
     t.test(section, async (t) => {
       for (const [name, part] of Object.entries(parts)) t.test(name, (t) => part(t, open, factory));

