@@ -37,7 +37,7 @@ import { newDeliveryCounts } from './state/delivery-counts.js';
 import { HotCacheBudget } from './state/hot-cache.js';
 import { Rate } from './state/rate.js';
 import { Sessions } from './state/sessions.js';
-import type { Topic } from './state/topic.js';
+import type { Topic } from './state/subscription.js';
 import { Topics } from './state/topics.js';
 import { Subscribing } from './subscriptions/subscribing.js';
 

@@ -35,10 +35,9 @@ import { Delivery } from '../../src/topic/delivery/delivery.js';
 import { LocalOutlet } from '../../src/topic/delivery/local-outlet.js';
 import { newDeliveryCounts } from '../../src/topic/state/delivery-counts.js';
 import { HotCacheBudget } from '../../src/topic/state/hot-cache.js';
-import { Subscription } from '../../src/topic/state/subscription.js';
-import type { Topic } from '../../src/topic/state/topic.js';
+import { Subscription, type Topic } from '../../src/topic/state/subscription.js';
 import { Topics } from '../../src/topic/state/topics.js';
-import { Tracker } from '../../src/topic/state/tracker.js';
+import { TrackerOf } from '../../src/topic/state/tracker.js';
 import { keyOf } from '../support/tenants.js';
 
 const SESSIONS = 4;
@@ -275,7 +274,7 @@ class World {
     const topic = this.#topic;
     const rule = { ackWaitMs: 1_000, maxDeliver: 5 };
     const { random } = clock;
-    const tracker = new Tracker({
+    const tracker = new TrackerOf({
       ...{ topic, durable: null, rule, ordering: 'none', parkedMax: 1, random, ackFloor: 0 },
     });
     const subscription = new Subscription({

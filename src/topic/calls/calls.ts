@@ -26,7 +26,7 @@ import {
 import type { CallOp } from '../../thread/ops/call.js';
 import type { PublishUnderWay } from '../log/publishes.js';
 import type { Rate } from '../state/rate.js';
-import type { Topic } from '../state/topic.js';
+import type { Topic } from '../state/subscription.js';
 import type { Topics } from '../state/topics.js';
 import type { DeadLetterHandlers } from './dead-letter-calls.js';
 import type { SubscriptionHandlers } from './subscription-calls.js';

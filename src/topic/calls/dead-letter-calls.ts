@@ -10,8 +10,8 @@ import type { MessageLog } from '../../log/contract/message-log.js';
 import type { CallArgs, CallHandlers, CallResult, WorkerCall } from '../../thread/calls.js';
 import type { Delivery } from '../delivery/delivery.js';
 import type { PublishUnderWay } from '../log/publishes.js';
+import type { Tracker } from '../state/subscription.js';
 import type { Topics } from '../state/topics.js';
-import type { Tracker } from '../state/tracker.js';
 import { RedriveJobs } from './redrive-jobs.js';
 
 export interface DeadLetterCallsOptions {

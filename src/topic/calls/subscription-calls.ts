@@ -12,9 +12,8 @@ import type { CallArgs, CallHandlers, CallResult, WorkerCall } from '../../threa
 import { UNSUBSCRIBED_DELETED } from '../../thread/ops/subscribe.js';
 import type { Delivery } from '../delivery/delivery.js';
 import type { PublishUnderWay } from '../log/publishes.js';
-import type { Topic } from '../state/topic.js';
+import type { Topic, Tracker } from '../state/subscription.js';
 import type { Topics } from '../state/topics.js';
-import type { Tracker } from '../state/tracker.js';
 import type { Subscribing } from '../subscriptions/subscribing.js';
 
 export interface SubscriptionCallsOptions {

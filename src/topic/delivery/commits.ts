@@ -7,7 +7,7 @@ import type { LogRow } from '../../core/message.js';
 import type { LogPage, ReadRange } from '../../log/contract/message-log.js';
 import type { PageReads } from '../log/page-reads.js';
 import { cutChunks } from '../state/chunk.js';
-import type { Topic } from '../state/topic.js';
+import type { Topic } from '../state/subscription.js';
 import type { Feeder } from './feeder.js';
 import { gapEnd } from './gap.js';
 

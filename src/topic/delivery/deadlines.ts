@@ -4,8 +4,7 @@
  */
 import type { Clock } from '../../core/clock.js';
 import { MinHeap } from '../../core/min-heap.js';
-import type { Subscription } from '../state/subscription.js';
-import type { Tracker } from '../state/tracker.js';
+import type { Subscription, Tracker } from '../state/subscription.js';
 
 /** Looks are this far apart at least. */
 const TICK_MS = 10;

@@ -10,11 +10,9 @@ import type { Chunk, FrameContext } from '../state/chunk.js';
 import { CHUNK_BYTES_MAX, chunkFrames, cutChunks, rowFrames } from '../state/chunk.js';
 import type { Group } from '../state/group.js';
 import type { Outlet } from '../state/outlet.js';
-import { type FeedPage, PAGE_ROWS_MAX, Pager } from '../state/pager.js';
-import type { Page, Subscription } from '../state/subscription.js';
-import type { Topic } from '../state/topic.js';
-import type { Tracker } from '../state/tracker.js';
+import type { Page, Subscription, Topic, Tracker } from '../state/subscription.js';
 import { gapEnd } from './gap.js';
+import { type FeedPage, PAGE_ROWS_MAX, Pager } from './pager.js';
 
 /** With less room than this in the window, a read of the log waits for more acks, this long at most. */
 const PAGE_ROOM_MIN = 64;
@@ -113,7 +111,7 @@ export class Feeder {
     this.#stalled.delete(outlet);
   }
 
-  #pumpGroup(topic: Topic, group: Group): void {
+  #pumpGroup(topic: Topic, group: Group<Subscription>): void {
     while (group.size > 0 && group.cursor < topic.head && !group.reading) {
       if (!group.outlet.hasCredit) {
         this.stall(group.outlet, topic);
@@ -129,7 +127,7 @@ export class Feeder {
   }
 
   /** Sends what of the chunk the group does not have; members without room leave first. */
-  #sendToGroup(topic: Topic, group: Group, chunk: Chunk): void {
+  #sendToGroup(topic: Topic, group: Group<Subscription>, chunk: Chunk): void {
     const full = group.leaveFull(chunk.last);
     if (group.size > 0) {
       const context = this.#frameContext(topic, group.encoding);
@@ -155,7 +153,7 @@ export class Feeder {
   }
 
   /** What had expired was not sent, so nobody will acknowledge it. Rare: it is done member by member. */
-  #skipExpired(topic: Topic, group: Group, chunk: Chunk): void {
+  #skipExpired(topic: Topic, group: Group<Subscription>, chunk: Chunk): void {
     const wallMs = this.#options.clock.now();
     const expired = chunk.rows.filter((row) => row.expiresAtMs !== 0 && row.expiresAtMs <= wallMs);
     if (expired.length === 0) return;
@@ -167,7 +165,7 @@ export class Feeder {
     }
   }
 
-  #readForGroup(topic: Topic, group: Group): void {
+  #readForGroup(topic: Topic, group: Group<Subscription>): void {
     group.reading = true;
     const from = group.cursor + 1;
     this.#readPage({
@@ -184,7 +182,7 @@ export class Feeder {
   }
 
   /** The log no longer has what the group needs next: all members are told, and go on after it. */
-  #passGap(group: Group, upTo: number): void {
+  #passGap(group: Group<Subscription>, upTo: number): void {
     if (upTo <= group.cursor) return;
     for (const member of group.members()) this.tellGap(member, upTo);
     group.cursor = upTo;
@@ -273,7 +271,7 @@ export class Feeder {
     this.tellCaughtUp(subscription);
     const group = topic.groupOf(subscription.outlet, subscription.encoding);
     const fits = group.cursor === subscription.delivered && !group.reading;
-    if (fits && subscription.isAlone) group.join(subscription);
+    if (fits && subscription.isAlone) subscription.enter(group);
     else topic.atHead.add(subscription);
   }
 

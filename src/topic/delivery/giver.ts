@@ -10,8 +10,7 @@ import type { LogRow } from '../../core/message.js';
 import { rowBytes } from '../../core/message.js';
 import { encodeDeliveries, type MessageDelivery } from '../../wire/server-frame.js';
 import { CHUNK_BYTES_MAX, CHUNK_ROWS_MAX } from '../state/chunk.js';
-import type { Subscription } from '../state/subscription.js';
-import type { Tracker } from '../state/tracker.js';
+import type { Subscription, Tracker } from '../state/subscription.js';
 import {
   isFed,
   nextRows,

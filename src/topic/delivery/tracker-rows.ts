@@ -9,7 +9,7 @@ import { rangesOf } from '../../core/sequence-ranges.js';
 import type { LogPage, ReadRange } from '../../log/contract/message-log.js';
 import type { PageOutcome, PageReads } from '../log/page-reads.js';
 import { CHUNK_BYTES_MAX } from '../state/chunk.js';
-import type { Tracker } from '../state/tracker.js';
+import type { Tracker } from '../state/subscription.js';
 import type { Feeder } from './feeder.js';
 
 /** Entries looked at, and rows of a read. */

@@ -8,9 +8,8 @@ import type { Clock } from '../../core/clock.js';
 import type { LogState } from '../../core/log-figures.js';
 import type { TopicRecord } from '../../core/topic-record.js';
 import type { LostTerm, SubscriptionStore } from '../../log/contract/subscription-store.js';
-import type { Topic } from '../state/topic.js';
+import type { Topic, Tracker } from '../state/subscription.js';
 import type { Topics } from '../state/topics.js';
-import type { Tracker } from '../state/tracker.js';
 
 const PERIOD_MS = 1_000;
 /** Of topics in one query. */

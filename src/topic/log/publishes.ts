@@ -19,7 +19,7 @@ import { failureOf } from '../../thread/ops/failed.js';
 import type { PublishOp } from '../../thread/ops/publish.js';
 import type { Outlet } from '../state/outlet.js';
 import type { Rate } from '../state/rate.js';
-import type { Topic } from '../state/topic.js';
+import type { Topic } from '../state/subscription.js';
 import type { Topics } from '../state/topics.js';
 import { TopicWaits, type WaitingPublish } from './topic-waits.js';
 

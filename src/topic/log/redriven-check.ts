@@ -5,7 +5,7 @@
 import type { Clock } from '../../core/clock.js';
 import type { RedrivenDelivery } from '../../log/contract/subscription-store.js';
 import { addRedriven } from '../state/durables.js';
-import type { Tracker } from '../state/tracker.js';
+import type { Tracker } from '../state/subscription.js';
 
 /** Of subscriptions in one query. */
 const HELD_MAX = 10_000;

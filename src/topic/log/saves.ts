@@ -19,7 +19,7 @@ import type {
   SubscriptionStore,
 } from '../../log/contract/subscription-store.js';
 import type { Outlet } from '../state/outlet.js';
-import type { Tracker } from '../state/tracker.js';
+import type { Tracker } from '../state/subscription.js';
 
 const SAVE_INTERVAL_MS = 250;
 /**

@@ -6,7 +6,7 @@
 import type { TopicKey } from '../../core/topic-key.js';
 import type { PublishOp } from '../../thread/ops/publish.js';
 import type { Outlet } from '../state/outlet.js';
-import type { Topic } from '../state/topic.js';
+import type { Topic } from '../state/subscription.js';
 
 export interface WaitingPublish {
   outlet: Outlet;

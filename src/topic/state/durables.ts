@@ -12,8 +12,8 @@ import type {
   SubscriptionSettings,
 } from '../../core/subscription-record.js';
 import type { SubscriptionStore } from '../../log/contract/subscription-store.js';
-import type { Topic } from './topic.js';
-import { Tracker } from './tracker.js';
+import type { Topic, Tracker } from './subscription.js';
+import { TrackerOf } from './tracker.js';
 
 export interface DurablesOptions {
   store: SubscriptionStore;
@@ -117,7 +117,7 @@ export class Durables {
   ): Tracker {
     const { clock, limits } = this.#options;
     const { id, name, term, createdAtMs, settings, ackFloor, settled, delivered } = record;
-    const tracker = new Tracker({
+    const tracker = new TrackerOf({
       topic,
       durable: { id, name, term, createdAtMs },
       rule: settings,

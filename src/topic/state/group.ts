@@ -7,9 +7,20 @@ import { MinHeap } from '../../core/min-heap.js';
 import { SendTimes } from '../../core/send-times.js';
 import type { Encoding } from '../../thread/ops/encoding.js';
 import type { Outlet } from './outlet.js';
-import type { Subscription } from './subscription.js';
 
-export class Group {
+/** What a group knows of a subscription in it. */
+export interface GroupMember {
+  /** The acceptor's number of it. */
+  readonly number: number;
+  /** See thread/ops/deliver.ts. */
+  readonly round: number;
+  /** Last sequence the window admits now; Infinity without a window. */
+  readonly fullAt: number;
+  /** It is out; the group's cursor stood there. */
+  leftGroup(cursor: number): void;
+}
+
+export class Group<M extends GroupMember> {
   readonly outlet: Outlet;
   readonly topicNo: number;
   readonly encoding: Encoding;
@@ -19,9 +30,9 @@ export class Group {
   reading = false;
   /** When what was packed for it was. */
   readonly sendTimes = new SendTimes();
-  readonly #members = new Set<Subscription>();
+  readonly #members = new Set<M>();
   /** By the sequence at which the window was full when pushed; checked again when popped. */
-  #windows = new MinHeap<Subscription>();
+  #windows = new MinHeap<M>();
 
   constructor(options: {
     outlet: Outlet;
@@ -40,54 +51,48 @@ export class Group {
   }
 
   /** A copy: members may be removed while it is walked. */
-  members(): Subscription[] {
+  members(): M[] {
     return [...this.#members];
   }
 
-  join(subscription: Subscription): void {
-    subscription.state = 'group';
-    subscription.group = this;
-    this.#members.add(subscription);
-    this.windowOpened(subscription);
-    this.outlet.join({
-      subscription: subscription.number,
-      topicNo: this.topicNo,
-      round: subscription.round,
-    });
+  /** To be called by the member, see Subscription.enter. */
+  join(member: M): void {
+    this.#members.add(member);
+    this.windowOpened(member);
+    const { number: subscription, round } = member;
+    this.outlet.join({ subscription, topicNo: this.topicNo, round });
   }
 
   /** Takes it out because the worker wants so: the acceptor is told. Its cursor is the group's. */
-  leave(subscription: Subscription): void {
-    this.remove(subscription);
-    this.outlet.leave({ subscription: subscription.number, topicNo: this.topicNo });
+  leave(member: M): void {
+    this.remove(member);
+    this.outlet.leave({ subscription: member.number, topicNo: this.topicNo });
   }
 
   /** Takes it out because the acceptor already has. */
-  remove(subscription: Subscription): void {
-    if (!this.#members.delete(subscription)) return;
-    subscription.leftGroup(this.cursor);
-    subscription.group = null;
-    subscription.state = 'paging';
+  remove(member: M): void {
+    if (!this.#members.delete(member)) return;
+    member.leftGroup(this.cursor);
     if (this.#members.size === 0) this.#windows = new MinHeap();
   }
 
   /** A member has a window from now on. */
-  windowOpened(subscription: Subscription): void {
-    const { fullAt } = subscription;
-    if (fullAt !== Number.POSITIVE_INFINITY) this.#windows.push(fullAt, subscription);
+  windowOpened(member: M): void {
+    const { fullAt } = member;
+    if (fullAt !== Number.POSITIVE_INFINITY) this.#windows.push(fullAt, member);
   }
 
   /** Takes out, and gives, the members whose windows do not admit everything up to `sequence`. */
-  leaveFull(sequence: number): Subscription[] {
-    const full: Subscription[] = [];
+  leaveFull(sequence: number): M[] {
+    const full: M[] = [];
     while (this.#windows.minKey < sequence) {
-      const subscription = this.#windows.pop();
-      if (subscription === undefined || !this.#members.has(subscription)) continue;
-      if (subscription.fullAt >= sequence) {
-        this.#windows.push(subscription.fullAt, subscription);
+      const member = this.#windows.pop();
+      if (member === undefined || !this.#members.has(member)) continue;
+      if (member.fullAt >= sequence) {
+        this.#windows.push(member.fullAt, member);
       } else {
-        this.leave(subscription);
-        full.push(subscription);
+        this.leave(member);
+        full.push(member);
       }
     }
     return full;

@@ -13,19 +13,31 @@ import type { Encoding } from '../../thread/ops/encoding.js';
 import { DeliveryIds } from './delivery-ids.js';
 import type { Group } from './group.js';
 import type { Outlet } from './outlet.js';
-import type { RowsAhead } from './pager.js';
-import type { Topic } from './topic.js';
-import type { Tracker } from './tracker.js';
+import type { TopicOf } from './topic.js';
+import type { Participant, TrackerOf } from './tracker.js';
 
 /** Deliveries a session without a window has tracked: they are redelivered, and its first ack finds them. */
 export const TRACKED_MAX = 256;
 /** Ids remembered of pages: above the largest window, so that none in flight is forgotten. */
 const PAGE_IDS_MAX = 1_280;
 
+/** A topic, and what is tracked of it, as all but their own files know them. */
+export type Topic = TopicOf<Subscription, Tracker>;
+export type Tracker = TrackerOf<Subscription>;
+
 export type SubscriptionState = 'group' | 'paging' | 'refused' | 'shared' | 'ended';
 
 /** Where a page under way stands: none, asked of the log, or sent and not answered by DRAINED. */
 export type PageState = 'none' | 'reading' | 'sent';
+
+/** Consecutive rows of the log, read or being read. */
+export interface RowsAhead {
+  readonly from: number;
+  /** null: the read is under way. */
+  readonly rows: readonly LogRow[] | null;
+  /** See delivery/gap.ts; from - 1: nothing is missing. */
+  readonly missingUpTo: number;
+}
 
 /** Consecutive rows on their way to one session. */
 export interface Page {
@@ -62,7 +74,7 @@ export interface Judge {
   readonly member: Member;
 }
 
-export class Subscription {
+export class Subscription implements Participant {
   readonly outlet: Outlet;
   readonly session: number;
   readonly number: number;
@@ -77,7 +89,7 @@ export class Subscription {
   /** See thread/ops/deliver.ts. */
   round = 0;
   /** The group it is in; null in every other state. */
-  group: Group | null = null;
+  group: Group<Subscription> | null = null;
   /** What was read of the log beyond what it was sent. */
   ahead: RowsAhead | null = null;
   /** It has waited for more acks before the next page. */
@@ -196,10 +208,25 @@ export class Subscription {
     this.#ids.add(rows);
   }
 
+  /** From now on it is sent what its group is. */
+  enter(group: Group<Subscription>): void {
+    this.state = 'group';
+    this.group = group;
+    group.join(this);
+  }
+
   /** Left its group: what the group sent it counts as sent now at the latest. */
   leftGroup(cursor: number): void {
     this.#delivered = cursor;
     this.tracker?.sent(cursor, this.topic.clock.monotonic());
+    this.group = null;
+    this.state = 'paging';
+  }
+
+  /** What still comes for it is ignored. */
+  end(): void {
+    this.group?.leave(this);
+    this.state = 'ended';
   }
 
   /** Its socket has nothing after `sequence`, whatever was handed towards it. */

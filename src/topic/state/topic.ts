@@ -11,17 +11,23 @@ import type { TopicRecord } from '../../core/topic-record.js';
 import type { DeliveryCounts } from '../../core/worker-figures.js';
 import type { Encoding } from '../../thread/ops/encoding.js';
 import { DeliveryIds } from './delivery-ids.js';
-import { Group } from './group.js';
+import { Group, type GroupMember } from './group.js';
 import type { HotCacheBudget } from './hot-cache.js';
 import { HotCache } from './hot-cache.js';
 import type { Outlet } from './outlet.js';
-import type { Subscription } from './subscription.js';
-import type { Tracker } from './tracker.js';
 
 /** Ids of the newest messages remembered for acks by id: twice the largest window. */
 const IDS_MAX = 2_048;
 
-export class Topic {
+/** What a topic knows of a subscription to it. */
+export interface TopicSubscription extends GroupMember {
+  readonly outlet: Outlet;
+  /** It is in no group any more, and is given nothing. */
+  end(): void;
+}
+
+/** S are its subscriptions, T what several of them share; see Topic in subscription.ts. */
+export class TopicOf<S extends TopicSubscription, T> {
   /** Short number for the link; never used again by this thread. */
   readonly no: number;
   readonly key: TopicKey;
@@ -41,12 +47,12 @@ export class Topic {
   repairUpTo = 0;
   readonly cache: HotCache;
   readonly ids = new DeliveryIds(IDS_MAX);
-  readonly subscriptions = new Map<number, Subscription>();
-  readonly groups: Group[] = [];
+  readonly subscriptions = new Map<number, S>();
+  readonly groups: Group<S>[] = [];
   /** Subscriptions at the head that are not in their group yet. */
-  readonly atHead = new Set<Subscription>();
+  readonly atHead = new Set<S>();
   /** Durable subscriptions whose messages are given one by one. */
-  readonly shared = new Set<Tracker>();
+  readonly shared = new Set<T>();
   readonly clock: Clock;
   /** Of all topics of the worker together. */
   readonly counts: DeliveryCounts;
@@ -71,30 +77,29 @@ export class Topic {
   }
 
   /** The group for an acceptor and encoding, made at the head when it is not there. */
-  groupOf(outlet: Outlet, encoding: Encoding): Group {
+  groupOf(outlet: Outlet, encoding: Encoding): Group<S> {
     const known = this.groups.find((g) => g.outlet === outlet && g.encoding === encoding);
     if (known !== undefined) {
       if (known.size === 0) known.cursor = this.head;
       return known;
     }
-    const group = new Group({ outlet, topicNo: this.no, encoding, cursor: this.head });
+    const group = new Group<S>({ outlet, topicNo: this.no, encoding, cursor: this.head });
     this.groups.push(group);
     return group;
   }
 
-  remember(subscription: Subscription): void {
+  remember(subscription: S): void {
     this.subscriptions.set(numberKey(subscription.outlet, subscription.number), subscription);
   }
 
   /** By the acceptor's number of it; undefined when it is not one of this topic. */
-  subscriptionOf(outlet: Outlet, number: number): Subscription | undefined {
+  subscriptionOf(outlet: Outlet, number: number): S | undefined {
     return this.subscriptions.get(numberKey(outlet, number));
   }
 
   /** Ends a subscription's place here; the caller tells whoever must be told. */
-  forget(subscription: Subscription): void {
-    subscription.group?.leave(subscription);
-    subscription.state = 'ended';
+  forget(subscription: S): void {
+    subscription.end();
     this.atHead.delete(subscription);
     this.subscriptions.delete(numberKey(subscription.outlet, subscription.number));
     if (this.subscriptions.size > 0) return;

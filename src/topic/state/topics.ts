@@ -7,7 +7,8 @@ import type { TopicKey } from '../../core/topic-key.js';
 import type { TopicRecord } from '../../core/topic-record.js';
 import type { DeliveryCounts } from '../../core/worker-figures.js';
 import type { HotCacheBudget } from './hot-cache.js';
-import { Topic } from './topic.js';
+import type { Topic } from './subscription.js';
+import { TopicOf } from './topic.js';
 
 export interface TopicsOptions {
   /** Read of the log after the call; see folded-reads.ts. */
@@ -59,7 +60,7 @@ export class Topics {
     if (known !== undefined && known.id === record.id) return known;
     if (known !== undefined) this.forget(known);
     const no = this.#byNo.length + 1;
-    const topic = new Topic(no, record, this.#options.epochOf(record.id), this.#options);
+    const topic: Topic = new TopicOf(no, record, this.#options.epochOf(record.id), this.#options);
     this.#byNo[no] = topic;
     this.#byKey.set(record.key, topic);
     this.#byId.set(record.id, topic);

@@ -11,8 +11,7 @@ import type { LogRow } from '../../core/message.js';
 import type { RedeliveryRule } from '../../core/redelivery.js';
 import { SendTimes } from '../../core/send-times.js';
 import type { Outlet } from './outlet.js';
-import type { Subscription } from './subscription.js';
-import type { Topic } from './topic.js';
+import type { TopicOf, TopicSubscription } from './topic.js';
 
 /** What the store knows a durable subscription by. */
 export interface DurableIdentity {
@@ -22,8 +21,22 @@ export interface DurableIdentity {
   createdAtMs: number;
 }
 
-export interface TrackerOptions {
-  topic: Topic;
+/** What a tracker knows of a session that takes part. */
+export interface Participant extends TopicSubscription {
+  /** Its part in the cursor; null: it has none. */
+  readonly member: Member | null;
+  /** Last sequence handed towards the socket for the first time. */
+  readonly delivered: number;
+  /** What sends for it. */
+  readonly group: { readonly sendTimes: SendTimes } | null;
+  /** Goes on after `sequence` with nothing in flight. */
+  seek(sequence: number): void;
+  /** After more was sent: settles what its kind does not track. */
+  settleUnacknowledged(nowMs: number): void;
+}
+
+export interface TrackerOptions<S extends Participant> {
+  topic: TopicOf<S, TrackerOf<S>>;
   durable: DurableIdentity | null;
   rule: RedeliveryRule;
   ordering: Ordering;
@@ -35,18 +48,19 @@ export interface TrackerOptions {
   delivered?: number;
 }
 
-export class Tracker {
-  readonly topic: Topic;
+/** S are the subscriptions that take part; see Tracker in subscription.ts. */
+export class TrackerOf<S extends Participant> {
+  readonly topic: TopicOf<S, TrackerOf<S>>;
   readonly cursor: Cursor;
   readonly durable: DurableIdentity | null;
   readonly parkedMax: number;
-  readonly subscriptions = new Set<Subscription>();
+  readonly subscriptions = new Set<S>();
   /** Of an ephemeral one, also when it has ended: the store knows it by that. */
   sessionName = '';
   /** fed: its sessions are given messages; paused: they are not; ended: gone. */
   state: 'fed' | 'paused' | 'ended' = 'fed';
   /** One session has it to itself. */
-  exclusive: Subscription | null = null;
+  exclusive: S | null = null;
   /** Rows that were read for entries that wait to be given. */
   readonly rows = new Map<number, LogRow>();
   /** Rows that were read and not given yet, consecutive. */
@@ -65,7 +79,7 @@ export class Tracker {
   answers: { outlet: Outlet; request: number }[] = [];
   readonly #sendTimes = new SendTimes();
 
-  constructor(options: TrackerOptions) {
+  constructor(options: TrackerOptions<S>) {
     this.topic = options.topic;
     this.durable = options.durable;
     this.parkedMax = options.parkedMax;
@@ -77,7 +91,7 @@ export class Tracker {
   }
 
   /** The session that gets every message without entries; null: they are given one by one. */
-  get sole(): Subscription | null {
+  get sole(): S | null {
     const { sole } = this.cursor;
     if (sole === null) return null;
     for (const subscription of this.subscriptions) {
@@ -86,7 +100,7 @@ export class Tracker {
     return null;
   }
 
-  subscriptionOf(member: Member): Subscription | undefined {
+  subscriptionOf(member: Member): S | undefined {
     for (const one of this.subscriptions) if (one.member === member) return one;
     return undefined;
   }

@@ -14,10 +14,9 @@ import type { FoldedReads } from '../log/folded-reads.js';
 import type { PublishUnderWay } from '../log/publishes.js';
 import type { Outlet } from '../state/outlet.js';
 import type { SessionEntry } from '../state/sessions.js';
-import { Subscription } from '../state/subscription.js';
-import type { Topic } from '../state/topic.js';
+import { Subscription, type Topic, type Tracker } from '../state/subscription.js';
 import type { Topics } from '../state/topics.js';
-import { Tracker } from '../state/tracker.js';
+import { TrackerOf } from '../state/tracker.js';
 import type { StartAnswer } from './start-position.js';
 import { startPosition } from './start-position.js';
 
@@ -91,7 +90,7 @@ export class Openings {
     const tracker =
       op.options.ack === 'none'
         ? null
-        : new Tracker({
+        : new TrackerOf({
             topic,
             durable: null,
             rule: this.#settings(op),

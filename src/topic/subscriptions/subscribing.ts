@@ -13,9 +13,7 @@ import {
 } from '../../thread/ops/subscribe.js';
 import type { Outlet } from '../state/outlet.js';
 import type { Ask, SessionEntry, Sessions } from '../state/sessions.js';
-import type { Subscription } from '../state/subscription.js';
-import type { Topic } from '../state/topic.js';
-import type { Tracker } from '../state/tracker.js';
+import type { Subscription, Topic, Tracker } from '../state/subscription.js';
 import { Asks } from './asks.js';
 import type { OpeningsOptions } from './openings.js';
 import { Openings, sessionGone, tellSubscribed } from './openings.js';

@@ -12,10 +12,12 @@ import { LocalOutlet } from '../../../../src/topic/delivery/local-outlet.js';
 import { newDeliveryCounts } from '../../../../src/topic/state/delivery-counts.js';
 import { HotCacheBudget } from '../../../../src/topic/state/hot-cache.js';
 import type { SessionEntry } from '../../../../src/topic/state/sessions.js';
-import { Subscription } from '../../../../src/topic/state/subscription.js';
-import type { Topic } from '../../../../src/topic/state/topic.js';
+import {
+  Subscription,
+  type Topic,
+  type Tracker,
+} from '../../../../src/topic/state/subscription.js';
 import { Topics } from '../../../../src/topic/state/topics.js';
-import type { Tracker } from '../../../../src/topic/state/tracker.js';
 import { SETTINGS, topicWith } from '../../../contract/subscription-store.js';
 import { eventually } from '../../../support/eventually.js';
 import { openMemoryStore } from '../../../support/memory-log.js';

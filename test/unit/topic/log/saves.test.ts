@@ -8,8 +8,9 @@ import type { SubscriptionStore } from '../../../../src/log/contract/subscriptio
 import { Saves } from '../../../../src/topic/log/saves.js';
 import { newDeliveryCounts } from '../../../../src/topic/state/delivery-counts.js';
 import { HotCacheBudget } from '../../../../src/topic/state/hot-cache.js';
-import { Topic } from '../../../../src/topic/state/topic.js';
-import { type DurableIdentity, Tracker } from '../../../../src/topic/state/tracker.js';
+import type { Topic, Tracker } from '../../../../src/topic/state/subscription.js';
+import { TopicOf } from '../../../../src/topic/state/topic.js';
+import { type DurableIdentity, TrackerOf } from '../../../../src/topic/state/tracker.js';
 import { SETTINGS, topicWith } from '../../../contract/subscription-store.js';
 import { openMemoryStore } from '../../../support/memory-log.js';
 
@@ -20,7 +21,7 @@ t.teardown(() => log.close());
 /** Has rejected the first message, which the log has or, with `messages` 0, has no more. */
 async function rejectedOf(kind: 'durable' | 'ephemeral', messages: number): Promise<Tracker> {
   const record = await topicWith(open, messages);
-  const topic = new Topic(record.id, record, log.epochOf(record.id), {
+  const topic: Topic = new TopicOf(record.id, record, log.epochOf(record.id), {
     budget: new HotCacheBudget(DEFAULT_LIMITS.hotCacheBytesMax),
     clock: systemClock,
     counts: newDeliveryCounts(),
@@ -32,7 +33,7 @@ async function rejectedOf(kind: 'durable' | 'ephemeral', messages: number): Prom
     durable = { id, term, name: 'sub', createdAtMs: 0 };
   }
   const rule = { ackWaitMs: 1_000, maxDeliver: 5 };
-  const tracker = new Tracker({
+  const tracker = new TrackerOf({
     ...{ topic, durable, rule, ordering: 'none', parkedMax: 1, random: Math.random, ackFloor: 0 },
   });
   tracker.sessionName = `s${topic.id}`;

@@ -4,22 +4,12 @@
  */
 import type { LogRow } from '../../core/message.js';
 import type { LogPage } from '../../log/contract/message-log.js';
-import type { Subscription } from './subscription.js';
-import type { Topic } from './topic.js';
+import type { RowsAhead, Subscription, Topic } from '../state/subscription.js';
 
 /** Rows of one read: a round trip each, so larger than a chunk. */
 export const PAGE_ROWS_MAX = 1_000;
 /** Sessions read ahead for at a time; a read holds at most 256 KiB. */
 const READ_AHEAD_MAX = 32;
-
-/** Consecutive rows of the log, read or being read. */
-export interface RowsAhead {
-  readonly from: number;
-  /** null: the read is under way. */
-  readonly rows: readonly LogRow[] | null;
-  /** See gap.ts; from - 1: nothing is missing. */
-  readonly missingUpTo: number;
-}
 
 /** A page of a topic for whoever is fed from it. */
 export interface FeedPage {
