@@ -55,10 +55,10 @@ const ROOMS: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['memory', 'postgres/session'],
     ['contract'],
   ],
-  acceptor: [['.'], ['routes'], ['session'], ['delivery'], ['workers'], ['http']],
+  acceptor: [['.'], ['routes/table'], ['routes'], ['session'], ['delivery'], ['workers'], ['http']],
   topic: [['.'], ['calls'], ['subscriptions'], ['delivery'], ['log'], ['state']],
   thread: [['.'], ['ops'], ['packing']],
-  wire: [['views'], ['.']],
+  wire: [['schemas'], ['views'], ['.']],
 };
 /** The other folders see only the result: Config and its types. */
 const READS_CONFIG = ['cli', 'main', 'supervisor', 'config'];
@@ -71,6 +71,7 @@ const VENDORS: Readonly<Record<string, readonly string[]>> = {
   piscina: ['cold', 'main'],
   pino: ['observe'],
   'hash-wasm': ['core'],
+  zod: ['wire', 'acceptor'],
   msgpackr: ['wire', 'client', 'cli'],
   'node:worker_threads': ['thread', 'supervisor', 'cold', 'main'],
 };
@@ -111,6 +112,7 @@ const RULES: Readonly<Record<string, () => string[]>> = {
   'time and chance are injected': clockUses,
   'types between threads are not taken on trust': trustedTypes,
   'a limit is named as the operator sets it': limitsInWords,
+  'a handler of uWS is mounted from the table of routes': strayHandlers,
   'topic code speaks to an outlet, which alone packs': packingTopics,
   'a room with an owner is entered by it': enteredRooms,
 };
@@ -268,6 +270,22 @@ function clockUses(): string[] {
     .flatMap((source) =>
       nodes(source, (node) => ts.isPropertyAccessExpression(node) && CLOCK.test(node.getText())),
     );
+}
+
+/** Calls such as `app.get`; WebSockets have one mount of their own. */
+function strayHandlers(): string[] {
+  const mounts = /\bapp(\.(get|post|put|patch|del|head|options|any|connect|trace|ws)|\[[^\]]*\])$/;
+  const homes: Readonly<Record<string, RegExp>> = {
+    'src/acceptor/http/router.ts': /./,
+    'src/acceptor/session/sessions.ts': /\.ws$/,
+  };
+  return sources.flatMap((source) =>
+    nodes(source, (node) => {
+      if (!ts.isCallExpression(node)) return false;
+      const called = node.expression.getText();
+      return mounts.test(called) && homes[source.path]?.test(called) !== true;
+    }),
+  );
 }
 
 /** Texts for people, which have spaces, that name a limit as the code does. */

@@ -2,10 +2,8 @@
  * The acceptor: one per thread. Puts the pieces of this folder together around one uWS App, and lives
  * through listen, drain and stop. No logic of its own.
  */
-
 import uWS, { type us_listen_socket } from 'uWebSockets.js';
 import type { Clock } from '../core/clock.js';
-import { RequestError } from '../core/errors.js';
 import { AcceptorCounts } from '../thread/acceptor-counts.js';
 import type { AcceptorStart, FromThread, LeftOver, WorkerLink } from '../thread/control.js';
 import type { AcceptorLinkEnd } from '../thread/link.js';
@@ -16,20 +14,17 @@ import {
   UNSUBSCRIBED_TAKEN_OVER,
   UNSUBSCRIBED_TOPIC_DELETED,
 } from '../thread/ops/subscribe.js';
-import { nodeView } from '../wire/views/health-view.js';
 import { Deliveries } from './delivery/deliveries.js';
 import { Bodies } from './http/bodies.js';
 import { Callers } from './http/callers.js';
 import { Guard } from './http/guard.js';
 import { PacedAnswers } from './http/paced-answers.js';
-import { mountRoutes, type Route } from './http/router.js';
+import { mountRoutes } from './http/router.js';
 import { Browsing } from './routes/browsing.js';
 import { Control } from './routes/control.js';
-import { deadLetterRoutes } from './routes/dead-letter-routes.js';
 import { PublishRoutes } from './routes/publish-routes.js';
-import { subscriptionRoutes } from './routes/subscription-routes.js';
 import { SystemRoutes } from './routes/system-routes.js';
-import { TopicRoutes } from './routes/topic-routes.js';
+import { routeTable } from './routes/table/table.js';
 import { SessionFrames } from './session/session-frames.js';
 import { Sessions } from './session/sessions.js';
 import { Streams } from './session/streams.js';
@@ -65,9 +60,6 @@ export class Acceptor {
   readonly #deliveries: Deliveries;
   readonly #subscriptions: Subscriptions;
   readonly #system: SystemRoutes;
-  readonly #control: Control;
-  readonly #topics: TopicRoutes;
-  readonly #publishes: PublishRoutes;
   readonly #bodies: Bodies;
   readonly #answers: PacedAnswers;
   #listening: us_listen_socket | null = null;
@@ -128,14 +120,13 @@ export class Acceptor {
     });
     const browsing = new Browsing(this.#workers, start.browse, limits);
     this.#browsing = browsing;
-    const of = { workers: this.#workers, limits, browsing, bodies, onFault };
-    const control = new Control({ ...of, inMemory });
-    this.#control = control;
+    const control = new Control({ workers: this.#workers, limits, inMemory, browsing });
     this.#system = new SystemRoutes({ control, version, nodeId, startedAtMs, counts });
-    this.#topics = new TopicRoutes(this.#control);
-    this.#publishes = new PublishRoutes({ publishing: this.#publishing, limits, bodies });
+    const publishes = new PublishRoutes({ publishing: this.#publishing, limits, bodies });
+    const [system, streams] = [this.#system, this.#streams];
+    const routes = routeTable({ limits, nodeId, control, publishes, system, streams });
     this.#sessions.mount(this.#app);
-    mountRoutes(this.#app, this.#routes(), { guard, parts });
+    mountRoutes(this.#app, routes, { guard, parts, means: { bodies, limits, onFault } });
   }
 
   /** Links a worker, or the thread that took its place. */
@@ -256,59 +247,10 @@ export class Acceptor {
     receiver.sendFrame({ type: 'unsubscribed', topic, subscription: name, reason });
     if (op.reason === UNSUBSCRIBED_TOPIC_DELETED) receiver.topicDeleted();
   }
-
-  #routes(): Route[] {
-    const { config } = this.#start;
-    const topics = this.#topics;
-    const publishes = this.#publishes;
-    const system = this.#system;
-    const browse: Route['methods'] = { get: (e, r, s) => topics.messages(e, r, s) };
-    const events: Route['methods'] = { get: (e, r, s) => this.#streams.open(e, r, s) };
-    return [
-      { path: '/api/publish', methods: { post: (e, r) => publishes.publish(e, r) } },
-      { path: '/api/publish/batch', methods: { post: (e, r) => publishes.batch(e, r) } },
-      {
-        path: '/api/topics',
-        methods: { get: (e, r) => topics.list(e, r), post: (e, r) => topics.create(e, r) },
-      },
-      {
-        path: '/api/topics/:name',
-        methods: {
-          get: (e, r, s) => topics.get(e, r, s),
-          patch: (e, r, s) => topics.patch(e, r, s),
-          delete: (e, r, s) => topics.delete(e, r, s),
-        },
-      },
-      { path: '/api/topics/:name/messages', methods: browse },
-      {
-        path: '/api/topics/:name/position',
-        methods: { get: (e, r, s) => topics.position(e, r, s) },
-      },
-      { path: '/api/topics/:name/events', methods: events },
-      { path: '/api/deferred', methods: { get: (e, r) => topics.listDeferred(e, r) } },
-      {
-        path: '/api/deferred/:id',
-        methods: { delete: (e, r, s) => topics.cancelDeferred(e, r, s) },
-      },
-      ...subscriptionRoutes(this.#control),
-      ...deadLetterRoutes(this.#control),
-      { path: '/api/stats', methods: { get: (e) => system.stats(e) } },
-      { path: '/api/health', methods: { get: (e) => system.health(e) } },
-      { path: '/livez', methods: { get: (e) => system.live(e) } },
-      { path: '/readyz', methods: { get: (e) => system.ready(e) } },
-      { path: '/ws', methods: { get: upgradeRequired } },
-      { path: '/', methods: { get: (e) => e.json(200, nodeView(config.nodeId)) } },
-    ];
-  }
 }
 
 const tellSubscribed = (waiting: Waiting, op: SubscribedOp): void => waiting.subscribed(op);
 const tellUnsubscribed = (waiting: Waiting, op: UnsubscribedOp): void => waiting.unsubscribed(op);
-
-const upgradeRequired: Route['methods'][string] = (exchange) => {
-  const error = new RequestError('upgrade_required', 'connect with a WebSocket client');
-  exchange.fail(error, ['Upgrade', 'websocket']);
-};
 
 function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));

@@ -111,8 +111,13 @@ function readDeliverAt(fields: Fields): number {
 function readKey(fields: Fields, limits: Limits): string | null {
   const key = textField(fields, FIELD.key);
   if (key === null) return null;
-  if (isLength(key, limits.keyBytesMax) && !key.includes('\0') && isWellFormed(key)) return key;
+  if (isKey(key, limits.keyBytesMax)) return key;
   throw invalidField('key', `key must be 1 to ${limits.keyBytesMax} bytes (KEY_BYTES_MAX) of text`);
+}
+
+/** Whether `key` is 1 to `bytesMax` bytes of UTF-8 without NUL. */
+export function isKey(key: string, bytesMax: number): boolean {
+  return isLength(key, bytesMax) && !key.includes('\0') && isWellFormed(key);
 }
 
 function isLength(text: string, bytesMax: number): boolean {

@@ -6,7 +6,7 @@
  */
 import type { Clock } from '../../core/clock.js';
 import { RequestError } from '../../core/errors.js';
-import { type Exchange, faultOfOurs } from './exchange.js';
+import type { Exchange } from './exchange.js';
 
 /**
  * uWS closes a connection without a word when a body brings less than 16 KiB/s over 10 s, which by its
@@ -109,8 +109,7 @@ export class Bodies {
     try {
       use(body);
     } catch (error) {
-      if (!(error instanceof RequestError)) this.#options.onFault(error);
-      exchange.fail(error instanceof RequestError ? error : faultOfOurs());
+      exchange.failAs(error, this.#options.onFault);
     }
   }
 

@@ -158,6 +158,16 @@ export class Exchange {
     this.failWith({ code: error.code, detail: error.message, field: error.field ?? null }, headers);
   }
 
+  /** Whatever was thrown: what is no RequestError is told to `onFault`, and not to the client. */
+  failAs(error: unknown, onFault: (error: unknown) => void): void {
+    if (error instanceof RequestError) {
+      this.fail(error);
+      return;
+    }
+    onFault(error);
+    this.fail(faultOfOurs());
+  }
+
   /** What failed as it comes over the link. */
   failWith(
     error: { code: ErrorCode; detail: string; field: string | null },

@@ -1,56 +1,51 @@
 /**
- * The routes of HTTP, from one table: what a path answers, and with it 405, HEAD and OPTIONS. Every
- * path gets a handler for any other method, so none can lack its 405.
+ * Mounts the table of routes: what a path answers, and with it 405, HEAD and OPTIONS. Every path gets a
+ * handler for any other method, so none can lack its 405. No route is mounted elsewhere.
  */
 import type { HttpRequest, HttpResponse, TemplatedApp } from 'uWebSockets.js';
 import { RequestError } from '../../core/errors.js';
 import { isRefused } from './admission.js';
 import type { Asked } from './callers.js';
-import { Exchange, type ExchangeParts, faultOfOurs } from './exchange.js';
+import { Exchange, type ExchangeParts } from './exchange.js';
 import type { Guard } from './guard.js';
-
-/** `segment`, `second`: the path's parameters; '' when it has none. */
-export type RouteHandler = (
-  exchange: Exchange,
-  req: HttpRequest,
-  segment: string,
-  second: string,
-) => void;
-
-/** Methods in lower case. HEAD and OPTIONS come by themselves. */
-export interface Route {
-  path: string;
-  methods: Readonly<Record<string, RouteHandler>>;
-}
+import type { Method, Route, RouteMeans } from './route.js';
 
 const PREFLIGHT_MAX_AGE_S = '600';
 
-export function mountRoutes(
-  app: TemplatedApp,
-  routes: readonly Route[],
-  { guard, parts }: { guard: Guard; parts: ExchangeParts },
-): void {
-  const { callers } = parts;
-  for (const { path, methods } of routes) {
-    const allow = allowed(methods);
-    const segments = path.split(':').length - 1;
-    for (const [method, run] of Object.entries(methods)) {
-      const asked: Asked = method === 'get' ? 'anyone' : 'page';
-      const handler = guard.http(path, (res: HttpResponse, req: HttpRequest) => {
-        const segment = segments > 0 ? (req.getParameter(0) ?? '') : '';
-        const second = segments > 1 ? (req.getParameter(1) ?? '') : '';
-        const withBody = method !== 'get' || req.getMethod() !== 'head';
-        const exchange = new Exchange(res, req, parts, withBody);
-        if (isRefused(exchange, req, { callers, asked })) return;
-        try {
-          run(exchange, req, segment, second);
-        } catch (error) {
-          if (!(error instanceof RequestError)) guard.caught(path, error);
-          exchange.fail(error instanceof RequestError ? error : faultOfOurs());
-        }
-      });
-      mountMethod(app, method, path, handler);
+/** Of the acceptor. */
+export interface RouterParts {
+  guard: Guard;
+  parts: ExchangeParts;
+  means: RouteMeans;
+}
+
+type Handler = (res: HttpResponse, req: HttpRequest) => void;
+
+/** The routes of each path. */
+export function routesByPath(routes: readonly Route[]): Map<string, Route[]> {
+  const paths = new Map<string, Route[]>();
+  for (const route of routes) {
+    const others = paths.get(route.path) ?? [];
+    if (others.some(({ method }) => method === route.method)) {
+      throw new Error(`${route.method} ${route.path} is there twice`);
     }
+    paths.set(route.path, [...others, route]);
+  }
+  return paths;
+}
+
+/** What a path takes, as Allow says it. */
+export function methodsOf(routes: readonly Route[]): string {
+  const names = routes.map(({ method }) => method);
+  return [...names, ...(names.includes('GET') ? ['HEAD'] : []), 'OPTIONS'].join(', ');
+}
+
+export function mountRoutes(app: TemplatedApp, routes: readonly Route[], by: RouterParts): void {
+  const { guard, parts } = by;
+  const { callers } = parts;
+  for (const [path, ofPath] of routesByPath(routes)) {
+    for (const route of ofPath) mountMethod(app, route, handlerOf(route, by));
+    const allow = methodsOf(ofPath);
     app.any(
       path,
       guard.http(path, (res, req) => {
@@ -74,25 +69,34 @@ export function mountRoutes(
   );
 }
 
-/** Each method is a route of its own to uWS, which tries it before `any`; HEAD goes with GET. */
-function mountMethod(
-  app: TemplatedApp,
-  method: string,
-  path: string,
-  handler: (res: HttpResponse, req: HttpRequest) => void,
-): void {
-  if (method === 'get') {
-    app.get(path, handler);
-    app.head(path, handler);
-  } else if (method === 'post') app.post(path, handler);
-  else if (method === 'patch') app.patch(path, handler);
-  else if (method === 'delete') app.del(path, handler);
-  else throw new Error(`no route for ${method}`);
+function handlerOf(route: Route, { guard, parts, means }: RouterParts): Handler {
+  const { path, method } = route;
+  const { callers } = parts;
+  const asked: Asked = method === 'GET' ? 'anyone' : 'page';
+  const onFault = (error: unknown): void => guard.caught(path, error);
+  return guard.http(path, (res, req) => {
+    const withBody = method !== 'GET' || req.getMethod() !== 'head';
+    const exchange = new Exchange(res, req, parts, withBody);
+    if (isRefused(exchange, req, { callers, asked })) return;
+    try {
+      route.run(exchange, req, means);
+    } catch (error) {
+      exchange.failAs(error, onFault);
+    }
+  });
 }
 
-function allowed(methods: Route['methods']): string {
-  const names = Object.keys(methods).map((method) => method.toUpperCase());
-  return [...names, ...(names.includes('GET') ? ['HEAD'] : []), 'OPTIONS'].join(', ');
+const MOUNTS: Readonly<Record<Method, 'get' | 'post' | 'patch' | 'del'>> = {
+  GET: 'get',
+  POST: 'post',
+  PATCH: 'patch',
+  DELETE: 'del',
+};
+
+/** Each method is a route of its own to uWS, which tries it before `any`; HEAD goes with GET. */
+function mountMethod(app: TemplatedApp, { method, path }: Route, handler: Handler): void {
+  app[MOUNTS[method]](path, handler);
+  if (method === 'GET') app.head(path, handler);
 }
 
 function preflight(allow: string): string[] {

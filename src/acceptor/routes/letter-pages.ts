@@ -26,7 +26,7 @@ interface Letter {
   text: Uint8Array;
 }
 
-export async function letterPage(
+export async function readLetters(
   browsing: Browsing,
   filter: DeadLetterFilter,
   { after, limit, lines }: LetterRange,

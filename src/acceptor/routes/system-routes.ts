@@ -1,15 +1,10 @@
-/** /api/stats, /api/health, /livez, /readyz: what operators and load balancers ask. */
+/** /api/stats, /api/health, /readyz: what operators and load balancers ask. */
+import type { Principal } from '../../core/principal.js';
 import type { WorkerHealth } from '../../core/worker-figures.js';
 import type { AcceptorCounts } from '../../thread/acceptor-counts.js';
 import { processMs } from '../../thread/control.js';
-import {
-  type HealthChecks,
-  healthView,
-  isWell,
-  LIVE_VIEW,
-  readyView,
-} from '../../wire/views/health-view.js';
-import { statsView } from '../../wire/views/stats-view.js';
+import { type HealthChecks, healthView, isWell, readyView } from '../../wire/views/health-view.js';
+import { type StatsView, statsView } from '../../wire/views/stats-view.js';
 import type { Exchange } from '../http/exchange.js';
 import type { Control } from './control.js';
 import { checksOf } from './health.js';
@@ -34,42 +29,31 @@ export class SystemRoutes {
     this.#state = 'draining';
   }
 
-  live(exchange: Exchange): void {
-    exchange.json(200, LIVE_VIEW);
-  }
-
   /** 200 only when this node would serve a publish now. */
-  ready(exchange: Exchange): void {
-    this.#options.control.run(exchange, async () => {
-      const { checks } = await this.#look('publish');
-      exchange.json(isWell(checks) ? 200 : 503, readyView(checks));
-    });
+  async ready(exchange: Exchange): Promise<void> {
+    const { checks } = await this.#look('publish');
+    exchange.json(isWell(checks) ? 200 : 503, readyView(checks));
   }
 
-  health(exchange: Exchange): void {
+  async health(exchange: Exchange): Promise<void> {
     const { control, version, nodeId } = this.#options;
     const mode = control.inMemory ? 'memory' : 'postgres';
-    control.run(exchange, async () => {
-      const { checks, workers } = await this.#look('all');
-      const health = { checks, mode, version, node: nodeId, workers } as const;
-      exchange.json(isWell(checks) ? 200 : 503, healthView(health));
-    });
+    const { checks, workers } = await this.#look('all');
+    const health = { checks, mode, version, node: nodeId, workers } as const;
+    exchange.json(isWell(checks) ? 200 : 503, healthView(health));
   }
 
-  stats(exchange: Exchange): void {
+  async stats({ tenant }: Principal): Promise<StatsView> {
     const { control, startedAtMs, counts } = this.#options;
-    control.run(exchange, async () => {
-      const { tenant } = exchange.principal;
-      const workers = await control.askAll('stats', {});
-      const logs = await control.browsing.all('log.totals', { tenant });
-      const stats = { workers, logs, uptimeMs: processMs() - startedAtMs };
-      const ofAcceptors = {
-        sessions: counts.sessions.total,
-        streams: counts.streams.total,
-        unreadAnswerBytes: counts.unreadAnswerBytes.total,
-      };
-      exchange.json(200, statsView({ ...stats, ...ofAcceptors }));
-    });
+    const workers = await control.askAll('stats', {});
+    const logs = await control.browsing.all('log.totals', { tenant });
+    const stats = { workers, logs, uptimeMs: processMs() - startedAtMs };
+    const ofAcceptors = {
+      sessions: counts.sessions.total,
+      streams: counts.streams.total,
+      unreadAnswerBytes: counts.unreadAnswerBytes.total,
+    };
+    return statsView({ ...stats, ...ofAcceptors });
   }
 
   /** What each worker says, and what it comes to: for a publish now, or for all that has been promised. */

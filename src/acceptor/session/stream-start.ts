@@ -4,10 +4,7 @@
  */
 import { isEpoch } from '../../core/epoch.js';
 import { RequestError } from '../../core/errors.js';
-import { type StartPosition, startOf } from '../../wire/start.js';
-import type { Query } from '../http/query.js';
-
-export const STREAM_PARAMETERS = ['from', 'sequence', 'epoch', 'time'] as const;
+import { type StartParts, type StartPosition, startOf } from '../../wire/start.js';
 
 const SEQUENCE_MAX = Number.MAX_SAFE_INTEGER;
 /** `<epoch>:<sequence>` of the last event that came. */
@@ -23,8 +20,8 @@ export interface StreamStart {
 }
 
 /** Throws RequestError that names the parameter; what the header says is no reason to refuse. */
-export function streamStart(query: Query, lastEventId: string): StreamStart {
-  const asked = askedStart(query);
+export function streamStart(parts: StartParts, lastEventId: string): StreamStart {
+  const asked = askedStart(parts);
   if (lastEventId === '') return { start: asked, kind: 'fresh' };
   const [, epoch = '', digits] = POSITION.exec(lastEventId) ?? [];
   const sequence = Number(digits ?? Number.NaN);
@@ -34,13 +31,7 @@ export function streamStart(query: Query, lastEventId: string): StreamStart {
   return { start: { from: 'sequence', sequence: sequence + 1, epoch }, kind: 'resumed' };
 }
 
-function askedStart(query: Query): StartPosition {
-  const parts = {
-    from: query.text('from'),
-    sequence: query.integer('sequence', 0, SEQUENCE_MAX),
-    epoch: query.text('epoch'),
-    time: query.text('time'),
-  };
+function askedStart(parts: StartParts): StartPosition {
   if (Object.values(parts).every((part) => part === null)) return { from: 'latest' };
   return startOf(parts, (part, detail) => new RequestError('invalid_query', detail, part));
 }

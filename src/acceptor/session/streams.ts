@@ -9,15 +9,15 @@ import { ERRORS, type ErrorCode, RequestError } from '../../core/errors.js';
 import type { Limits } from '../../core/limits.js';
 import type { SharedCount } from '../../core/shared-count.js';
 import type { SubscribedOp, SubscribeOptions } from '../../thread/ops/subscribe.js';
+import type { StartParts } from '../../wire/start.js';
 import type { Deliveries } from '../delivery/deliveries.js';
 import type { ReceiverSubscription } from '../delivery/receiver.js';
 import type { Exchange } from '../http/exchange.js';
 import type { Guard } from '../http/guard.js';
-import { Query, topicOf } from '../http/query.js';
 import { Rounds } from './rounds.js';
 import type { Sessions } from './sessions.js';
 import { Stream, turnAway } from './stream.js';
-import { STREAM_PARAMETERS, type StreamStart, streamStart } from './stream-start.js';
+import { type StreamStart, streamStart } from './stream-start.js';
 import type { Subscriptions } from './subscriptions.js';
 
 const SWEEP_MS = 1_000;
@@ -69,11 +69,13 @@ export class Streams {
   }
 
   /** The route. */
-  open(exchange: Exchange, req: HttpRequest, segment: string): void {
-    const { limits, sessions, deliveries, clock, guard } = this.#options;
-    const topic = topicOf(segment, limits);
-    const query = new Query(req.getQuery() ?? '', STREAM_PARAMETERS);
-    const asked = streamStart(query, req.getHeader('last-event-id'));
+  open(
+    exchange: Exchange,
+    req: HttpRequest,
+    { topic, parts }: { topic: string; parts: StartParts },
+  ): void {
+    const { sessions, deliveries, clock, guard } = this.#options;
+    const asked = streamStart(parts, req.getHeader('last-event-id'));
     const stream: Stream = new Stream({
       exchange,
       number: sessions.nextNumber(),

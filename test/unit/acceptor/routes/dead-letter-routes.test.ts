@@ -11,7 +11,7 @@ import { PacedAnswers } from '../../../../src/acceptor/http/paced-answers.js';
 import { mountRoutes } from '../../../../src/acceptor/http/router.js';
 import { Browsing } from '../../../../src/acceptor/routes/browsing.js';
 import { Control } from '../../../../src/acceptor/routes/control.js';
-import { deadLetterRoutes } from '../../../../src/acceptor/routes/dead-letter-routes.js';
+import { deadLetterTable } from '../../../../src/acceptor/routes/table/dead-letters.js';
 import { Workers } from '../../../../src/acceptor/workers/workers.js';
 import { loadConfig } from '../../../../src/config/load-config.js';
 import { systemClock } from '../../../../src/core/clock.js';
@@ -47,9 +47,10 @@ async function rig(onCall: (worker: number, call: CallOp) => void) {
   const onFault = (error: unknown): void => void t.fail(String(error));
   const bodies = new Bodies({ clock: systemClock, onFault });
   const browsing = new Browsing(workers, null, limits);
-  const of = { workers, limits, browsing, bodies, onFault };
+  const control = new Control({ workers, limits, browsing, inMemory: true });
   const app = uWS.App();
-  mountRoutes(app, deadLetterRoutes(new Control({ ...of, inMemory: true })), { guard, parts });
+  const means = { bodies, limits, onFault };
+  mountRoutes(app, deadLetterTable({ limits, control }), { guard, parts, means });
   const port = await freePort();
   const socket = await new Promise<uWS.us_listen_socket | false>((resolve) =>
     app.listen('127.0.0.1', port, resolve),

@@ -61,7 +61,9 @@ async function rig(env: Record<string, string> = {}) {
   app.get(
     '/:topic',
     guard.http('stream', (res, req) => {
-      streams.open(new Exchange(res, req, parts), req, req.getParameter(0) ?? '');
+      const start = { from: null, sequence: null, epoch: null, time: null };
+      const asked = { topic: req.getParameter(0) ?? '', parts: start };
+      streams.open(new Exchange(res, req, parts), req, asked);
     }),
   );
   const port = await freePort();

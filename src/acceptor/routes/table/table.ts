@@ -1,0 +1,35 @@
+/**
+ * The table of routes: all that this node answers over HTTP. Mounting, 405 with Allow, HEAD, OPTIONS and the
+ * checks of requests come from it, and so does whatever is said of the API. Built once at the start, since
+ * its schemas have the limits in force.
+ */
+import type { Limits } from '../../../core/limits.js';
+import type { Route } from '../../http/route.js';
+import type { Streams } from '../../session/streams.js';
+import type { Control } from '../control.js';
+import type { PublishRoutes } from '../publish-routes.js';
+import type { SystemRoutes } from '../system-routes.js';
+import { deadLetterTable } from './dead-letters.js';
+import { publishTable } from './publishes.js';
+import { subscriptionTable } from './subscriptions.js';
+import { systemTable } from './system.js';
+import { topicTable } from './topics.js';
+
+export interface TableParts {
+  limits: Limits;
+  nodeId: string;
+  control: Control;
+  publishes: PublishRoutes;
+  system: SystemRoutes;
+  streams: Streams;
+}
+
+export function routeTable(parts: TableParts): Route[] {
+  return [
+    ...publishTable(parts),
+    ...topicTable(parts),
+    ...subscriptionTable(parts),
+    ...deadLetterTable(parts),
+    ...systemTable(parts),
+  ];
+}

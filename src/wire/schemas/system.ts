@@ -1,0 +1,53 @@
+/** What /api/stats, /api/health and the probes answer. */
+import { z } from 'zod';
+import { count, members } from './kinds.js';
+
+const NODE = z.string().describe('NODE_ID.');
+/** Of the node, or of what it needs. */
+const CHECKS = z.record(z.string(), z.string()).describe('ok, or what is wrong, by what it is of.');
+const MS = z.number();
+
+export const STATS = members({
+  messages_per_sec: z.number().describe('Published on this node, over the last ten seconds.'),
+  total_messages: count('That were ever published to the topics there are.'),
+  active_subscribers: count('Subscriptions that are open on this node.'),
+  active_topics: count('Topics there are.'),
+  uptime_seconds: z.number(),
+  deferred_messages: count('That wait for their time.'),
+  sessions: count('Streams included.'),
+  streams: count('Of server-sent events.'),
+  unread_answer_bytes: count('Of long answers that their clients have not read yet.'),
+  hot_cache_bytes: count('Of messages that are kept in memory.'),
+  gaps_repaired: count('Messages that were read from the log because nobody announced them.'),
+  redelivered: count('Deliveries that were not the first.'),
+  dead_lettered: count('Messages that were given up.'),
+  expired: count('Messages whose ttl_ms passed before they were delivered.'),
+  untracked: count('Deliveries that are not waited for any more.'),
+  abandoned: count('Deliveries that ended with their session.'),
+});
+
+export const WORKER = members({
+  log: members({ mode: z.string(), state: z.string() }),
+  heads_ms: MS.nullable().describe('Since it looked at its topics in the log; null: never.'),
+  outbox: members({
+    looked_ms: MS.describe('Since due messages were looked for.'),
+    oldest_due_ms: MS.describe('How long the oldest has been due.'),
+    stuck_ms: MS.describe('Since one of them moved.'),
+    listening: z.enum(['yes', 'no', 'off']).describe('Whether publishes from SQL wake it.'),
+  }).optional(),
+  upkeep_ms: MS.optional().describe('Since retention and partitions were kept up.'),
+});
+
+export const HEALTH = members({
+  status: z.enum(['ok', 'degraded']),
+  checks: CHECKS,
+  durability: z.enum(['memory', 'durable']),
+  warning: z.string().optional(),
+  version: z.string(),
+  node: NODE,
+  workers: z.array(WORKER),
+});
+
+export const READINESS = members({ status: z.enum(['ready', 'not ready']), checks: CHECKS });
+export const LIVENESS = members({ status: z.literal('ok') });
+export const GREETING = members({ name: z.literal('conduit'), node: NODE });
