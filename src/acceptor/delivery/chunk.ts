@@ -1,6 +1,7 @@
 /** One DELIVER_GROUP on its way to the groups of its topic; its bytes are credited when all have it. */
 import type { AcceptorLinkEnd } from '../../thread/link.js';
 import type { DeliverGroupOp } from '../../thread/ops/deliver.js';
+import { eventsOf } from './event-text.js';
 import { sequenceOf, splitFrames } from './publish-log.js';
 
 /** One of its messages, for those who get each in a frame of its own. */
@@ -15,6 +16,7 @@ export class Chunk {
   /** Who still has to publish it, and who hands it out. */
   #holders = 1;
   #singles: SingleFrame[] | null = null;
+  #events: { epoch: string; bytes: Uint8Array } | null = null;
 
   constructor(link: AcceptorLinkEnd, op: DeliverGroupOp) {
     this.link = link;
@@ -28,6 +30,14 @@ export class Chunk {
       sequence: sequenceOf(frame),
     }));
     return this.#singles;
+  }
+
+  /** Of a chunk in JSON, as text for streams; made once for all of the same epoch. */
+  events(epoch: string): Uint8Array {
+    if (this.#events?.epoch !== epoch) {
+      this.#events = { epoch, bytes: eventsOf(this.op.frames, epoch) };
+    }
+    return this.#events.bytes;
   }
 
   hold(): void {

@@ -269,7 +269,7 @@ export class Deliveries implements DeliverySink {
     else {
       this.#publish(group, KIND_JSON, op);
       if (group.membersOf(KIND_SEED) > 0) this.#seedPump.add(group, chunk);
-      if (group.streams.size > 0) this.#streamGroup(group, op);
+      if (group.streams.size > 0) this.#streamGroup(group, chunk);
     }
     this.#release(chunk);
   }
@@ -287,19 +287,20 @@ export class Deliveries implements DeliverySink {
   }
 
   /** SSE streams are few: each is written to in turn. */
-  #streamGroup(group: Group, op: DeliverGroupOp): void {
-    const before = op.firstSequence - 1;
-    for (const receiver of [...group.streams]) {
-      this.#options.guard.run('stream', receiver, () => {
-        const [subscription] = receiver.subscriptions.values();
-        if (subscription === undefined) return;
-        if (receiver.sendPage(op.frames, subscription) === TAKEN) return;
+  #streamGroup(group: Group, chunk: Chunk): void {
+    for (const receiver of group.streams) {
+      try {
+        const { subscription } = receiver;
+        if (subscription === undefined) continue;
+        if (receiver.sendEvents(chunk.events(subscription.epoch)) === TAKEN) continue;
         this.#leaveGroup(subscription);
-        sendLeft(subscription, before);
+        sendLeft(subscription, chunk.op.firstSequence - 1);
         receiver.lagging();
-      });
+      } catch (error) {
+        this.#options.guard.broken('stream', receiver, error);
+      }
     }
-    group.published(KIND_SSE, op.lastSequence);
+    group.published(KIND_SSE, chunk.op.lastSequence);
   }
 
   #deliver(link: AcceptorLinkEnd, op: DeliverOp): void {

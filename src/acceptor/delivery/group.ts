@@ -3,7 +3,7 @@
  * SSE streams. It remembers how far each kind was published, which is what its members have.
  */
 import type { AcceptorLinkEnd } from '../../thread/link.js';
-import { KINDS, type Kind, type Receiver } from './receiver.js';
+import { type EventReceiver, KINDS, type Kind } from './receiver.js';
 
 export class Group {
   readonly link: AcceptorLinkEnd;
@@ -11,7 +11,7 @@ export class Group {
   readonly #names: readonly string[];
   readonly #members = new Array<number>(KINDS).fill(0);
   readonly #last = new Array<number>(KINDS).fill(0);
-  readonly streams = new Set<Receiver>();
+  readonly streams = new Set<EventReceiver>();
   /** Subscriptions that refer to it, in it or not: while there is one, it is a group of the topic. */
   subscriptions = 0;
   /** Monotonic ms: what comes before waits, see pace.ts. */

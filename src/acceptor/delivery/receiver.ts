@@ -133,3 +133,10 @@ export interface Receiver extends Subject {
   /** The topic was deleted and this was its subscription. */
   topicDeleted(): void;
 }
+
+/** A stream of server-sent events: one subscription, and what is sent to many is made once for all. */
+export interface EventReceiver extends Receiver {
+  readonly subscription: ReceiverSubscription | undefined;
+  /** As sendPage, of frames that are text already. */
+  sendEvents(events: Uint8Array): number;
+}

@@ -60,6 +60,8 @@ export class Exchange {
   readonly #closes: boolean;
   #state: 'open' | 'streaming' | 'answered' | 'aborted' = 'open';
   #onGone: (() => void) | null = null;
+  /** Of a stream. */
+  #pieces: StreamPieces | null = null;
 
   /** `withBody` false: the request is a HEAD. */
   constructor(res: HttpResponse, req: HttpRequest, parts: ExchangeParts, withBody = true) {
@@ -223,6 +225,7 @@ export class Exchange {
       return false;
     }
     this.#state = 'streaming';
+    this.#pieces = new StreamPieces(this.res);
     this.res.onWritable(() => {
       onWritable();
       return true;
@@ -233,11 +236,7 @@ export class Exchange {
   /** More of the stream; false: uWS had to keep some of it. Not empty: that would end the stream. */
   write(text: string | Uint8Array): boolean {
     if (this.#state !== 'streaming' || text.length === 0) return true;
-    let isTaken = true;
-    this.res.cork(() => {
-      isTaken = this.res.write(text);
-    });
-    return isTaken;
+    return this.#pieces?.write(text) ?? true;
   }
 
   /** The stream is whole. */
@@ -280,6 +279,28 @@ export class Exchange {
     this.res.writeHeader('Access-Control-Allow-Origin', shared);
     this.res.writeHeader('Access-Control-Expose-Headers', 'X-Request-Id, Retry-After');
   }
+}
+
+/** What a stream is written with: one closure for all of its pieces. */
+class StreamPieces {
+  readonly #res: HttpResponse;
+  #piece: string | Uint8Array = '';
+  #isTaken = true;
+
+  constructor(res: HttpResponse) {
+    this.#res = res;
+  }
+
+  write(piece: string | Uint8Array): boolean {
+    this.#piece = piece;
+    this.#res.cork(this.#corked);
+    this.#piece = '';
+    return this.#isTaken;
+  }
+
+  readonly #corked = (): void => {
+    this.#isTaken = this.#res.write(this.#piece);
+  };
 }
 
 /** What a client is told of a bug. */

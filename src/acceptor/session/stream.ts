@@ -10,9 +10,14 @@ import type { AcceptorLinkEnd } from '../../thread/link.js';
 import type { Ref } from '../../wire/frame-types.js';
 import { errorFrame } from '../../wire/problem.js';
 import type { Deliveries } from '../delivery/deliveries.js';
+import { dataLines, eventsOf } from '../delivery/event-text.js';
 import type { Group } from '../delivery/group.js';
-import { sequenceOf, splitFrames } from '../delivery/publish-log.js';
-import { KIND_SSE, type Receiver, type ReceiverSubscription, TAKEN } from '../delivery/receiver.js';
+import {
+  type EventReceiver,
+  KIND_SSE,
+  type ReceiverSubscription,
+  TAKEN,
+} from '../delivery/receiver.js';
 import { type Exchange, faultOfOurs } from '../http/exchange.js';
 import type { Guard } from '../http/guard.js';
 
@@ -38,7 +43,7 @@ export interface StreamOptions {
   onUnopened: () => void;
 }
 
-export class Stream implements Receiver {
+export class Stream implements EventReceiver {
   readonly number: number;
   readonly kind = KIND_SSE;
   readonly principal: Principal;
@@ -86,13 +91,18 @@ export class Stream implements Receiver {
   sendPage(frames: Uint8Array, subscription: ReceiverSubscription): number {
     if (this.state !== 'open') return TAKEN;
     if (this.#socket === 'full') return 0;
-    let text = '';
-    for (const frame of splitFrames(frames)) {
-      const data = Buffer.from(frame.buffer, frame.byteOffset, frame.length).toString('utf8');
-      text += `id: ${subscription.epoch}:${sequenceOf(frame)}\nevent: message\n${dataLines(data)}\n`;
-    }
-    this.#write(text);
+    return this.sendEvents(eventsOf(frames, subscription.epoch));
+  }
+
+  sendEvents(events: Uint8Array): number {
+    if (this.state !== 'open') return TAKEN;
+    if (this.#socket === 'full') return 0;
+    this.#write(events);
     return TAKEN;
+  }
+
+  get subscription(): ReceiverSubscription | undefined {
+    return this.subscriptions.values().next().value;
   }
 
   giveMessages(frames: Uint8Array, subscription: ReceiverSubscription): number {
@@ -178,7 +188,7 @@ export class Stream implements Receiver {
   }
 
   #gap(topic: unknown, gap: unknown): void {
-    const [subscription] = this.subscriptions.values();
+    const { subscription } = this;
     if (subscription === undefined || typeof gap !== 'object') return;
     this.#event({ type: 'gap', topic, ...gap }, `id: ${position(subscription)}\n`);
   }
@@ -188,7 +198,7 @@ export class Stream implements Receiver {
     this.#write(`${id}event: ${String(frame['type'])}\n${dataLines(JSON.stringify(frame))}\n`);
   }
 
-  #write(text: string): void {
+  #write(text: string | Uint8Array): void {
     if (this.#exchange.write(text)) return;
     this.#socket = 'full';
     this.lagging();
@@ -214,12 +224,4 @@ function lastEvent(code: number, reason: string, clock: Clock): string {
 /** All up to here was given, or never will be. */
 function position({ epoch, lastSequence }: ReceiverSubscription): string {
   return `${epoch}:${lastSequence}`;
-}
-
-/** One `data:` line for each line of the text, as the format asks. */
-function dataLines(text: string): string {
-  return text
-    .split(/\r\n|\r|\n/)
-    .map((line) => `data: ${line}\n`)
-    .join('');
 }
