@@ -207,3 +207,30 @@ t.test(
     await nothingStored('but those two');
   },
 );
+
+t.test('a header that may be given once, twice', async (t) => {
+  const message = '{"topic":"framed","payload":1}';
+  const requests = [
+    ['/api/publish/batch', `{"messages":[${message}]}`],
+    ['/api/topics', '{"name":"never"}'],
+  ] as const;
+  const headers = [
+    ['Content-Type: application/json\r\ncontent-type: application/json', 415, 'Content-Type'],
+    [
+      'Content-Type: application/json\r\nIdempotency-Key: a\r\nIdempotency-Key: b',
+      400,
+      'Idempotency-Key',
+    ],
+  ] as const;
+  for (const [path, body] of requests) {
+    for (const [lines, status, field] of headers) {
+      const told = await sendRaw(
+        port,
+        `POST ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n${lines}\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+      );
+      t.same(told.statuses(), [status], `${path} ${field}`);
+      t.match(told.text(), `"field":"${field}"`);
+    }
+  }
+  await nothingStored('headers twice');
+});

@@ -11,7 +11,7 @@ import type { Principal, Scope } from '../../core/principal.js';
 import { parseJsonBody } from '../../wire/json-body.js';
 import { BODY } from '../../wire/schemas/refusal.js';
 import type { Bodies } from './bodies.js';
-import { bodyType } from './body-type.js';
+import { bodyType, refuseRepeated } from './body-type.js';
 import type { Exchange } from './exchange.js';
 import { readPath, readQuery, readValue } from './request-parts.js';
 
@@ -157,6 +157,7 @@ interface BodyReading {
 }
 
 function readBody(exchange: Exchange, req: HttpRequest, reading: BodyReading): void {
+  refuseRepeated(req);
   bodyType(req, ['json']);
   const { spec, schema, means, use } = reading;
   const limit = spec.bodyLimit ?? 'frameBytesMax';

@@ -19,7 +19,7 @@ import { publishedJson, publishedMsgpack } from '../../wire/result.js';
 import { batchItemView, batchView } from '../../wire/views/batch-view.js';
 import { deferredPublishView } from '../../wire/views/deferred-view.js';
 import type { Bodies } from '../http/bodies.js';
-import { bodyType } from '../http/body-type.js';
+import { bodyType, refuseRepeated } from '../http/body-type.js';
 import { type Exchange, faultOfOurs } from '../http/exchange.js';
 import { IDEMPOTENCY_KEY, JSON_TYPE, MSGPACK_TYPE } from '../http/header-bytes.js';
 import type { Publishing } from '../workers/publishing.js';
@@ -58,6 +58,7 @@ export class PublishRoutes {
 
   batch(exchange: Exchange, req: HttpRequest): void {
     const { limits, bodies } = this.#options;
+    refuseRepeated(req);
     const type = bodyType(req, ['json', 'msgpack', 'ndjson']);
     const idempotencyKey = readIdempotencyKey(req, limits);
     const bound = { bytesMax: limits.batchBodyBytesMax, name: 'BATCH_BODY_BYTES_MAX' };
