@@ -94,6 +94,7 @@ export class Acceptor {
       publishing: this.#publishing,
       subscriptions: this.#subscriptions,
       limits,
+      guard,
       autoCreateTopics: config.autoCreateTopics,
     });
     this.#sessions = new Sessions({
@@ -103,7 +104,7 @@ export class Acceptor {
       parts,
       count: counts.sessions,
       onMessage: (session, message, isBinary) => frames.receive(session, message, isBinary),
-      onEnded: (session, abrupt) => this.#subscriptions.receiverEnded(session, abrupt),
+      onEnded: (session, abrupt) => frames.ended(session, abrupt),
     });
     this.#deliveries = this.#makeDeliveries(clock, guard);
     this.#sessions.deliveries = this.#deliveries;

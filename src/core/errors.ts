@@ -198,6 +198,7 @@ export const CLOSE = {
   idle: { closeCode: 4008, reason: 'nothing whole came in time', reconnect: true },
   unread: { closeCode: 4008, reason: 'answers are not read', reconnect: true },
   tooManyRefused: { closeCode: 4029, reason: 'too many refused frames', reconnect: true },
+  tooMuchUnread: { closeCode: 4029, reason: 'more is sent than can be read', reconnect: true },
   badRequest: { closeCode: 4501, reason: 'too many bad frames', reconnect: false },
   topicDeleted: { closeCode: 4505, reason: 'topic deleted', reconnect: false },
 } as const satisfies Record<string, CloseReason>;

@@ -81,7 +81,13 @@ export const LIMITS = {
     default: 16 * MIB,
     min: 1 * MIB,
     max: 1_024 * MIB,
-    text: 'Bytes of publishes of one session under way.',
+    text: 'Bytes of publishes of one session under way; as many may wait to be read.',
+  },
+  unreadBytesMax: {
+    default: 64 * MIB,
+    min: 1 * MIB,
+    max: 4_096 * MIB,
+    text: 'Bytes that wait to be read, of all sessions of one acceptor.',
   },
   inFlightMax: {
     default: 256,

@@ -6,6 +6,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { Limits } from '../core/limits.js';
 import { AckCredit, type AckOwner } from './ack-credit.js';
+import { packSlice } from './ops/slice.js';
 import { PackReader } from './packing/pack-reader.js';
 import { PackWriter } from './packing/pack-writer.js';
 
@@ -14,6 +15,17 @@ const FLUSH_BYTES = 256 * 1024;
 
 /** A publish that stands behind so many acknowledgements is posted at once. */
 const ACKS_BEFORE_MAX = 32;
+
+/**
+ * After so many operations the rest of what came waits for the next turn of the event loop: a turn takes
+ * some milliseconds at most, however many answers came at once. What a worker takes comes in slices;
+ * it has the larger batches of a larger number.
+ */
+const ANSWERS_AT_ONCE_MAX = 2_048;
+const REQUESTS_AT_ONCE_MAX = 8_192;
+
+/** Slices that the worker has not come to: one for it to work at while the next is read. */
+const SLICES_MAX = 2;
 
 /** Reads the fields of one operation; must consume exactly them. */
 export type OpHandler = (op: number, reader: PackReader) => void;
@@ -24,24 +36,61 @@ export type LinkPort = Pick<MessagePort, 'on' | 'postMessage' | 'close'>;
 export interface LinkOptions {
   port: LinkPort;
   onOp: OpHandler;
-  /** Called once all operations of a received buffer were handled. */
+  /** Called once the operations of a received buffer were handled, or as many as are at once. */
   onTurn: () => void;
 }
 
 class LinkEnd {
   readonly writer = new PackWriter();
   readonly #port: LinkPort;
+  readonly #onOp: OpHandler;
+  readonly #onTurn: () => void;
+  readonly #opsAtOnceMax: number;
   #state: 'open' | 'flushing' | 'closed' = 'open';
+  /** Operations that are handled before the next pause. */
+  #opsLeft: number;
+  /** What came and waits, the oldest first, begun or not. */
+  #behind: PackReader[] = [];
 
-  constructor({ port, onOp, onTurn }: LinkOptions) {
+  constructor({ port, onOp, onTurn }: LinkOptions, opsAtOnceMax: number) {
     this.#port = port;
+    this.#opsAtOnceMax = opsAtOnceMax;
+    this.#opsLeft = opsAtOnceMax;
+    this.#onOp = onOp;
+    this.#onTurn = onTurn;
     port.on('message', (packed: ArrayBuffer) => {
       if (this.#state === 'closed') return;
       const reader = new PackReader(packed);
-      while (!reader.done) onOp(reader.u8(), reader);
-      onTurn();
+      if (this.#behind.length > 0) this.#behind.push(reader);
+      else if (!this.#handle(reader)) this.#pause(reader);
     });
   }
+
+  /** False: there were too many, and the rest waits. */
+  #handle(reader: PackReader): boolean {
+    while (!reader.done && this.#opsLeft > 0) {
+      this.#opsLeft--;
+      this.#onOp(reader.u8(), reader);
+    }
+    this.#onTurn();
+    return reader.done;
+  }
+
+  #pause(reader: PackReader): void {
+    this.#behind.push(reader);
+    setImmediate(this.#goOn);
+  }
+
+  readonly #goOn = (): void => {
+    this.#opsLeft = this.#opsAtOnceMax;
+    let read = 0;
+    for (const reader of this.#behind) {
+      if (this.#state === 'closed' || !this.#handle(reader)) break;
+      read++;
+    }
+    this.#behind.splice(0, read);
+    if (this.#behind.length > 0) setImmediate(this.#goOn);
+  };
 
   /** To be called after packing: posts what is packed at the end of this turn of the event loop. */
   scheduleFlush(): void {
@@ -55,6 +104,7 @@ class LinkEnd {
 
   close(): void {
     this.#state = 'closed';
+    this.#behind = [];
     this.#port.close();
   }
 
@@ -80,10 +130,12 @@ export class AcceptorLinkEnd extends LinkEnd {
   readonly #acks: AckCredit;
   /** Packed and not posted yet. */
   #acksPacked = 0;
+  /** Sent, and the worker has not come to them. */
+  #slices = 0;
   readonly #limits: Limits;
 
   constructor(options: LinkOptions & { worker: number; generation: number; limits: Limits }) {
-    super(options);
+    super(options, ANSWERS_AT_ONCE_MAX);
     this.worker = options.worker;
     this.generation = options.generation;
     this.#limits = options.limits;
@@ -126,6 +178,24 @@ export class AcceptorLinkEnd extends LinkEnd {
     else this.scheduleFlush();
   }
 
+  /** Whether the worker has come to nearly all slices so far. */
+  get hasSliceRoom(): boolean {
+    return this.#slices < SLICES_MAX;
+  }
+
+  /** What stands packed ends with a slice; with nothing packed there is none. */
+  endSlice(): void {
+    if (this.writer.ops === 0) return;
+    this.#slices++;
+    packSlice(this.writer);
+    this.scheduleFlush();
+  }
+
+  /** From SLICE_READ. */
+  sliceRead(): void {
+    this.#slices--;
+  }
+
   protected override post(): void {
     this.#acksPacked = 0;
     super.post();
@@ -146,7 +216,7 @@ export class WorkerLinkEnd extends LinkEnd {
   #deliverCredit: number;
 
   constructor(options: LinkOptions & { limits: Limits }) {
-    super(options);
+    super(options, REQUESTS_AT_ONCE_MAX);
     this.#deliverCredit = options.limits.linkDeliverBytesMax;
   }
 

@@ -19,6 +19,7 @@ import {
   OP_PROBED,
   OP_PUBLISH,
   OP_SESSION_ENDED,
+  OP_SLICE,
   OP_SUBSCRIBE,
   OP_UNSUBSCRIBE,
   OP_VERDICT,
@@ -88,6 +89,9 @@ export class Operations {
         return;
       case OP_SESSION_ENDED:
         subscribing.sessionEnded(outlet, readSessionEnded(reader));
+        return;
+      case OP_SLICE:
+        outlet.sliceRead();
         return;
       case OP_CALL:
         this.#call(outlet, readCall(reader));

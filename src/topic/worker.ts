@@ -91,7 +91,6 @@ export class Worker implements LogSink<PublishUnderWay> {
     };
     const log = options.openLog(this);
     this.#log = log;
-    const heads = new FoldedReads((ids: readonly number[]) => log.heads(ids));
     const records = new FoldedReads((keys: readonly TopicKey[]) => log.findTopics(keys));
     const published = new Rate(clock);
     this.#budget = new HotCacheBudget(config.limits.hotCacheBytesMax);
@@ -116,7 +115,7 @@ export class Worker implements LogSink<PublishUnderWay> {
       log,
       topics: this.#topics,
       sessions: new Sessions(),
-      heads,
+      heads: new FoldedReads((ids: readonly number[]) => log.heads(ids)),
       turns: new Turns(SESSION_TURNS),
       delivery: this.#delivery,
       clock,
@@ -127,6 +126,7 @@ export class Worker implements LogSink<PublishUnderWay> {
     this.#publishes = new Publishes({
       log,
       topics: this.#topics,
+      records,
       clock,
       limits: config.limits,
       published,

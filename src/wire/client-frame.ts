@@ -35,25 +35,47 @@ const ACK_BYTES = ACK_HEAD.length + ACK_ID_BYTES + ACK_TAIL.length;
 const spans = newFieldSpans();
 const scanner = new MsgpackScanner();
 
-/** One message on its way through; counts what was bad in it. */
-class FrameRun {
-  readonly bytes: Buffer;
+/**
+ * One message on its way through, in one go or in several. Each frame is given to `sink.frame` or
+ * `sink.bad`, in order. A bad frame does not keep the next from being read, up to BAD_FRAMES_MAX; then
+ * the sink is told that there is more. Throws only what the sink throws.
+ */
+export abstract class ClientMessage {
   readonly limits: Limits;
+  /** Where the next frame begins. */
+  protected at = 0;
+  #bytes: Buffer;
   readonly #sink: FrameSink;
   #badLeft = BAD_FRAMES_MAX;
 
-  constructor(bytes: Buffer, limits: Limits, sink: FrameSink) {
-    this.bytes = bytes;
+  constructor(message: Uint8Array, limits: Limits, sink: FrameSink) {
+    this.#bytes = asBuffer(message);
     this.limits = limits;
     this.#sink = sink;
   }
 
-  /** Whether the message is read on from `at`; that it is not, is told. */
-  goesOn(at: number): boolean {
-    if (at >= this.bytes.length || !this.#sink.wantsMore) return false;
-    if (this.#badLeft > 0) return true;
-    this.#sink.tooManyBad();
-    return false;
+  get bytes(): Buffer {
+    return this.#bytes;
+  }
+
+  /** All of it was read, or the sink wants no more of it. */
+  get done(): boolean {
+    return this.at >= this.#bytes.length || !this.#sink.wantsMore;
+  }
+
+  /** Reads at most so many frames more; gives how many it read. */
+  read(count: number): number {
+    let frames = 0;
+    while (frames < count && this.#goesOn()) {
+      this.at = this.frameAt(this.at);
+      frames++;
+    }
+    return frames;
+  }
+
+  /** To be called before what is left is read in another turn: the bytes are the caller's until now. */
+  keep(): void {
+    this.#bytes = Buffer.from(this.#bytes);
   }
 
   frame(frame: ClientFrame): void {
@@ -65,6 +87,16 @@ class FrameRun {
     if (!(error instanceof RequestError)) throw error;
     this.#badLeft--;
     this.#sink.bad(error, ref);
+  }
+
+  /** Reads the frame at `from`; gives where the next begins, or the end if that is unknown. */
+  protected abstract frameAt(from: number): number;
+
+  #goesOn(): boolean {
+    if (this.done) return false;
+    if (this.#badLeft > 0) return true;
+    this.#sink.tooManyBad();
+    return false;
   }
 }
 
@@ -78,7 +110,7 @@ function refOf(fields: Fields): Ref {
 }
 
 /** The sink is called outside the try: what it throws is not the client's fault. */
-function take(run: FrameRun, fields: Fields, frameBytes: number): void {
+function take(run: ClientMessage, fields: Fields, frameBytes: number): void {
   let frame: ClientFrame;
   try {
     frame = readFrame(fields, frameBytes, run.limits);
@@ -90,37 +122,48 @@ function take(run: FrameRun, fields: Fields, frameBytes: number): void {
 }
 
 /**
- * Calls `sink.frame` or `sink.bad` for each frame of `message`, in order. `joined`: several frames may
- * stand in it with 0x1E between them (one before or after them is let pass); otherwise it is exactly
- * one frame. A bad frame does not keep the next from being read, up to BAD_FRAMES_MAX; then the sink is
- * told that there is more. Throws only what the sink throws.
+ * JSON. `joined`: several frames may stand in it with 0x1E between them (one before or after them is let
+ * pass); otherwise it is exactly one frame.
  */
+export class JsonMessage extends ClientMessage {
+  readonly #joined: boolean;
+  readonly #isText: boolean;
+
+  constructor(message: Uint8Array, joined: boolean, limits: Limits, sink: FrameSink) {
+    super(message, limits, sink);
+    this.#joined = joined;
+    this.#isText = isUtf8(message);
+    this.at = this.#pastSeparators(0);
+    if (this.at < message.length) return;
+    this.bad(new RequestError('invalid_json', 'the message is empty'), null);
+  }
+
+  protected override frameAt(from: number): number {
+    const { bytes } = this;
+    const joined = this.#joined;
+    const end = joined && !this.#isText ? nextSeparator(bytes, from) : bytes.length;
+    if (this.#isText || isUtf8(bytes.subarray(from, end))) {
+      return this.#pastSeparators(jsonFrame(this, from, end, joined));
+    }
+    this.bad(new RequestError('invalid_utf8', 'the frame is not valid UTF-8'), null);
+    return this.#pastSeparators(end);
+  }
+
+  #pastSeparators(from: number): number {
+    let at = from;
+    while (this.#joined && this.bytes[at] === FRAME_SEPARATOR) at++;
+    return at;
+  }
+}
+
+/** Reads the whole of a JsonMessage. */
 export function decodeJsonFrames(
   message: Uint8Array,
   joined: boolean,
   limits: Limits,
   sink: FrameSink,
 ): void {
-  const bytes = asBuffer(message);
-  const run = new FrameRun(bytes, limits, sink);
-  const isText = isUtf8(bytes);
-  let frames = 0;
-  let at = 0;
-  while (run.goesOn(at)) {
-    if (joined && bytes[at] === FRAME_SEPARATOR) {
-      at++;
-      continue;
-    }
-    frames++;
-    const end = joined && !isText ? nextSeparator(bytes, at) : bytes.length;
-    if (isText || isUtf8(bytes.subarray(at, end))) {
-      at = jsonFrame(run, at, end, joined);
-    } else {
-      run.bad(new RequestError('invalid_utf8', 'the frame is not valid UTF-8'), null);
-      at = end;
-    }
-  }
-  if (frames === 0) run.bad(new RequestError('invalid_json', 'the message is empty'), null);
+  new JsonMessage(message, joined, limits, sink).read(Number.POSITIVE_INFINITY);
 }
 
 function nextSeparator(bytes: Buffer, from: number): number {
@@ -129,7 +172,7 @@ function nextSeparator(bytes: Buffer, from: number): number {
 }
 
 /** Reads the frame at `from`; gives where it ends: `end`, or its separator. */
-function jsonFrame(run: FrameRun, from: number, end: number, joined: boolean): number {
+function jsonFrame(run: ClientMessage, from: number, end: number, joined: boolean): number {
   const ackEnd = plainAck(run, from, end, joined);
   if (ackEnd >= 0) return ackEnd;
   const { bytes, limits } = run;
@@ -158,7 +201,7 @@ function jsonFrame(run: FrameRun, from: number, end: number, joined: boolean): n
  * Takes the commonest frame of all by its shape, `{"type":"ack","message_id":"..."}` without spaces,
  * at a third of the cost; -1: it is another.
  */
-function plainAck(run: FrameRun, from: number, end: number, joined: boolean): number {
+function plainAck(run: ClientMessage, from: number, end: number, joined: boolean): number {
   const { bytes } = run;
   const to = from + ACK_BYTES;
   // The tail first: it fails sooner, the head being common to all acks.
@@ -187,21 +230,28 @@ function standsAt(bytes: Buffer, from: number, text: Uint8Array): boolean {
 }
 
 /**
- * The same for msgpack maps, one after another. A frame whose end cannot be known (invalid_msgpack,
- * too_deep) is the last one read.
+ * Msgpack maps, one after another. A frame whose end cannot be known (invalid_msgpack, too_deep) is the
+ * last one read.
  */
-export function decodeMsgpackFrames(message: Uint8Array, limits: Limits, sink: FrameSink): void {
-  const bytes = asBuffer(message);
-  const run = new FrameRun(bytes, limits, sink);
-  if (bytes.length === 0) {
-    run.bad(new RequestError('invalid_msgpack', 'the message is empty'), null);
+export class MsgpackMessage extends ClientMessage {
+  constructor(message: Uint8Array, limits: Limits, sink: FrameSink) {
+    super(message, limits, sink);
+    if (message.length > 0) return;
+    this.bad(new RequestError('invalid_msgpack', 'the message is empty'), null);
   }
-  let at = 0;
-  while (run.goesOn(at)) at = msgpackFrame(run, at);
+
+  protected override frameAt(from: number): number {
+    return msgpackFrame(this, from);
+  }
+}
+
+/** Reads the whole of a MsgpackMessage. */
+export function decodeMsgpackFrames(message: Uint8Array, limits: Limits, sink: FrameSink): void {
+  new MsgpackMessage(message, limits, sink).read(Number.POSITIVE_INFINITY);
 }
 
 /** Reads the frame at `from`; gives where it ends, or the end of the message if that is unknown. */
-function msgpackFrame(run: FrameRun, from: number): number {
+function msgpackFrame(run: ClientMessage, from: number): number {
   const { bytes, limits } = run;
   const end = bytes.length;
   const fields = { bytes, reader: MSGPACK_READER, spans };

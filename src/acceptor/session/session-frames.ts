@@ -7,9 +7,10 @@ import type { DeferredOp, PublishedOp } from '../../thread/ops/publish.js';
 import type { SubscribeOptions } from '../../thread/ops/subscribe.js';
 import {
   type ClientFrame,
-  decodeJsonFrames,
-  decodeMsgpackFrames,
+  type ClientMessage,
   type FrameSink,
+  JsonMessage,
+  MsgpackMessage,
   type PublishFrame,
   type Ref,
   type SubscribeFrame,
@@ -20,9 +21,11 @@ import { publishedFrame } from '../../wire/result.js';
 import { WIRE_JSON, WIRE_MSGPACK } from '../../wire/server-frame.js';
 import { deferredPublishView } from '../../wire/views/deferred-view.js';
 import { KIND_MSGPACK, KIND_SEED, subscriptionKey } from '../delivery/receiver.js';
+import type { Guard } from '../http/guard.js';
 import type { Publishing } from '../workers/publishing.js';
 import { Waiting } from '../workers/requests.js';
 import type { Workers } from '../workers/workers.js';
+import { Inboxes } from './inboxes.js';
 import type { Session } from './session.js';
 import { TooMuchUnderWay } from './session-load.js';
 import { type SubscribeRequest, type Subscriptions, subscribedFrame } from './subscriptions.js';
@@ -47,22 +50,34 @@ export interface SessionFramesOptions {
   publishing: Publishing;
   subscriptions: Subscriptions;
   limits: Limits;
+  guard: Guard;
   autoCreateTopics: boolean;
 }
 
 export class SessionFrames implements FrameSink {
   readonly #options: SessionFramesOptions;
   readonly #verdicts: VerdictFrames;
-  /** Whose message is being decoded; only during `receive`. */
+  readonly #inboxes: Inboxes<Session>;
+  /** Whose message is being decoded. */
   #session: Session | null = null;
 
   constructor(options: SessionFramesOptions) {
     this.#options = options;
-    this.#verdicts = new VerdictFrames(options.workers, options.limits);
+    const { workers, limits, guard } = options;
+    this.#verdicts = new VerdictFrames(workers, limits);
+    this.#inboxes = new Inboxes<Session>({
+      limits,
+      guard,
+      workers,
+      begin: (session, bytes) => this.#begin(session, bytes),
+      read: (session, message, count) => this.#read(session, message, count),
+      later: setImmediate,
+    });
+    workers.onSliceRead = () => this.#inboxes.resume();
   }
 
   get wantsMore(): boolean {
-    return this.#session?.state === 'open';
+    return this.#session?.isHeard === true;
   }
 
   /** One WebSocket message; its bytes are valid during this call only. */
@@ -71,16 +86,30 @@ export class SessionFrames implements FrameSink {
       session.end(CLOSE.wrongKind);
       return;
     }
+    this.#inboxes.take(session, Buffer.from(message));
+  }
+
+  /** The session has ended: what it sent and was not read is dropped, what it has at the workers ends. */
+  ended(session: Session, abrupt: boolean): void {
+    this.#inboxes.drop(session);
+    this.#options.subscriptions.receiverEnded(session, abrupt);
+  }
+
+  #begin(session: Session, bytes: Buffer): ClientMessage {
     const { limits } = this.#options;
-    const bytes = Buffer.from(message);
     this.#session = session;
-    if (isBinary) decodeMsgpackFrames(bytes, limits, this);
-    else decodeJsonFrames(bytes, session.kind !== KIND_SEED, limits, this);
+    if (session.kind === KIND_MSGPACK) return new MsgpackMessage(bytes, limits, this);
+    return new JsonMessage(bytes, session.kind !== KIND_SEED, limits, this);
+  }
+
+  #read(session: Session, message: ClientMessage, count: number): number {
+    this.#session = session;
+    return message.read(count);
   }
 
   frame(frame: ClientFrame): void {
     const session = this.#session;
-    if (session === null || session.state !== 'open') return;
+    if (session?.isHeard !== true) return;
     try {
       this.#run(session, frame);
     } catch (error) {
@@ -92,7 +121,7 @@ export class SessionFrames implements FrameSink {
 
   bad(error: RequestError, ref: Ref): void {
     const session = this.#session;
-    if (session === null || session.state !== 'open') return;
+    if (session?.isHeard !== true) return;
     session.refuse(error.code, error.message, ref);
     if (!MALFORMED.includes(error.code)) return;
     session.badFrames++;

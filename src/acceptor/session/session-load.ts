@@ -29,6 +29,8 @@ export class SessionLoad implements AckOwner {
   /** All others, in quarters of a publish. */
   #quarters = 0;
   #bytes = 0;
+  /** Of these, what was answered and counts all the same; null: nothing does. */
+  #answered: { quarters: number; bytes: number } | null = null;
   #refused = 0;
   #refusedSinceMs = Number.NEGATIVE_INFINITY;
   /** Refusals that are not held against it. */
@@ -53,8 +55,23 @@ export class SessionLoad implements AckOwner {
   }
 
   requestAnswered(bytes: number): void {
-    this.#quarters -= REQUEST;
-    this.#bytes -= bytes;
+    this.#give(REQUEST, bytes);
+  }
+
+  /**
+   * From now on answers give nothing back: what a client sends at once is counted as if it had been read at
+   * once, however long that takes.
+   */
+  hold(): void {
+    this.#answered ??= { quarters: 0, bytes: 0 };
+  }
+
+  /** All that it sent was read. */
+  release(): void {
+    if (this.#answered === null) return;
+    const { quarters, bytes } = this.#answered;
+    this.#answered = null;
+    this.#give(quarters, bytes);
   }
 
   /** A subscribe or unsubscribe. */
@@ -67,7 +84,7 @@ export class SessionLoad implements AckOwner {
   }
 
   subscribeAnswered(limits: Limits): void {
-    this.#quarters -= subscribeQuarters(limits);
+    this.#give(subscribeQuarters(limits), 0);
   }
 
   /**
@@ -90,6 +107,16 @@ export class SessionLoad implements AckOwner {
     }
     this.#refused++;
     return this.#refused > REFUSED_MAX;
+  }
+
+  #give(quarters: number, bytes: number): void {
+    if (this.#answered === null) {
+      this.#quarters -= quarters;
+      this.#bytes -= bytes;
+    } else {
+      this.#answered.quarters += quarters;
+      this.#answered.bytes += bytes;
+    }
   }
 
   #check({ sessionRequestsMax }: Limits, quarters: number): void {

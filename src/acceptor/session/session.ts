@@ -26,6 +26,7 @@ import {
   type ReceiverSubscription,
   TAKEN,
 } from '../delivery/receiver.js';
+import type { Inbox, Sender } from './inboxes.js';
 import { SessionLoad } from './session-load.js';
 
 /** uWS gives every socket a user data object: here it only points to the session. */
@@ -47,6 +48,8 @@ export interface SessionKeeper {
   lags(session: Session): void;
   /** It is being closed: what it has here and at the workers ends now, whatever its socket does. */
   ending(session: Session): void;
+  /** The client closed it, and all that it had sent before was read. */
+  hasLeft(session: Session): void;
 }
 
 /** Subscribes of one key, sent to the worker and not answered yet. */
@@ -59,7 +62,7 @@ const SEND_DROPPED = 2;
 const NO_LINKS: readonly AcceptorLinkEnd[] = [];
 const SEPARATOR = String.fromCharCode(FRAME_SEPARATOR);
 
-export class Session implements Receiver {
+export class Session implements Receiver, Sender {
   readonly number: number;
   readonly kind: Kind;
   readonly principal: Principal;
@@ -71,8 +74,14 @@ export class Session implements Receiver {
   heardAtMs = 0;
   /** Monotonic ms since when its socket takes nothing; 0: it does. */
   laggingSinceMs = 0;
-  /** closing: it was told why, or will be when its socket has room; nothing else is sent or heard. */
-  state: 'open' | 'closing' | 'closed' = 'open';
+  /**
+   * closing: it was told why, or will be when its socket has room; nothing else is sent or heard. left: the
+   * client closed it; what it had sent before is still read.
+   */
+  state: 'open' | 'closing' | 'left' | 'closed' = 'open';
+  inbox: Inbox | null = null;
+  heardInTurn = 0;
+  framesInTurn = 0;
   /** Subscribes under way, by key; null: there are none. An idle session is kept small. */
   #subscribing: Map<string, Subscribing> | null = null;
   readonly #ws: WebSocket<SocketData>;
@@ -132,6 +141,11 @@ export class Session implements Receiver {
     );
   }
 
+  /** Whether what it sent is read. */
+  get isHeard(): boolean {
+    return this.state === 'open' || this.state === 'left';
+  }
+
   get isGone(): boolean {
     return this.state !== 'open';
   }
@@ -147,7 +161,7 @@ export class Session implements Receiver {
   }
 
   leaveGroup(group: Group): void {
-    if (this.state !== 'closed') this.#ws.unsubscribe(group.nameOf(this.kind));
+    if (this.#hasSocket) this.#ws.unsubscribe(group.nameOf(this.kind));
   }
 
   sendPage(frames: Uint8Array, _subscription: ReceiverSubscription): number {
@@ -171,6 +185,10 @@ export class Session implements Receiver {
     if (this.kind === KIND_SEED) return this.#sendOneByOne(splitFrames(frames));
     const sent = this.#ws.send(frames, this.kind === KIND_MSGPACK) !== SEND_DROPPED;
     return sent ? Number.POSITIVE_INFINITY : 0;
+  }
+
+  get #hasSocket(): boolean {
+    return this.state === 'open' || this.state === 'closing';
   }
 
   get #isFull(): boolean {
@@ -248,6 +266,7 @@ export class Session implements Receiver {
    * is reached from here finds it closing, so it happens once.
    */
   end(reason: CloseReason, retryAfterMs?: number): void {
+    if (this.state === 'left') this.allRead();
     if (this.state !== 'open') return;
     this.state = 'closing';
     this.#reason = reason;
@@ -261,6 +280,18 @@ export class Session implements Receiver {
     this.leave();
   }
 
+  notAllRead(): void {
+    this.load.hold();
+  }
+
+  /** Nothing more is read of it for now; one that has left ends with that. */
+  allRead(): void {
+    this.load.release();
+    if (this.state !== 'left') return;
+    this.state = 'closed';
+    this.#keeper.hasLeft(this);
+  }
+
   /** Closing: the last frames go out as the socket takes them, and then it is closed. */
   leave(): void {
     if (this.state !== 'closing') return;
@@ -271,7 +302,7 @@ export class Session implements Receiver {
 
   /** Closes without a word: a socket that did not take the last frames. */
   terminate(): void {
-    if (this.state !== 'closed') this.#ws.close();
+    if (this.#hasSocket) this.#ws.close();
   }
 
   /** What the socket refused goes on waiting. */

@@ -266,10 +266,17 @@ export class Sessions implements SessionKeeper {
 
   #closed(session: Session, code: number): void {
     const { state } = session;
-    session.state = 'closed';
+    const abrupt = code === CLOSED_ABRUPTLY;
     this.#open.delete(session);
     this.#leaving.delete(session);
-    if (state === 'open') this.#ended(session, code === CLOSED_ABRUPTLY);
+    const leaves = state === 'open' && !abrupt && session.inbox !== null;
+    session.state = leaves ? 'left' : 'closed';
+    if (leaves) this.#lagging.delete(session);
+    else if (state === 'open') this.#ended(session, abrupt);
+  }
+
+  hasLeft(session: Session): void {
+    this.#ended(session, false);
   }
 
   /** Once for each session: what it has here, and what the workers have of it, ends. */

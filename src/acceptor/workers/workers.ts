@@ -23,6 +23,7 @@ import {
   OP_FAILED,
   OP_PUBLISHED,
   OP_REPLY,
+  OP_SLICE_READ,
 } from '../../thread/ops/opcodes.js';
 import type { DeferredOp, PublishedOp } from '../../thread/ops/publish.js';
 import { readDeferred, readPublished } from '../../thread/ops/publish.js';
@@ -52,6 +53,7 @@ export class Workers {
   readonly #limits: Limits;
   readonly #guard: Guard;
   #sink: DeliverySink | null = null;
+  #onSliceRead: () => void = () => undefined;
 
   constructor(workers: number, limits: Limits, guard: Guard) {
     this.#links = new Array<AcceptorLinkEnd | null>(workers).fill(null);
@@ -63,6 +65,21 @@ export class Workers {
   /** Where deliveries go; set once, before the first link. */
   set sink(sink: DeliverySink) {
     this.#sink = sink;
+  }
+
+  /** Called when a worker has come to a slice, or will not come to any more. */
+  set onSliceRead(callback: () => void) {
+    this.#onSliceRead = callback;
+  }
+
+  /** Whether all workers have come to nearly all slices so far. */
+  get haveSliceRoom(): boolean {
+    return this.#links.every((link) => link === null || link.hasSliceRoom);
+  }
+
+  /** What was packed until now is a slice. */
+  endSlice(): void {
+    for (const link of this.#links) link?.endSlice();
   }
 
   /** All workers are linked. */
@@ -119,6 +136,7 @@ export class Workers {
       this.#guard.run('a worker is gone', waiting, () => waiting.failed(failed));
     }
     this.#sink?.unlinked(link);
+    this.#onSliceRead();
   }
 
   closeAll(): void {
@@ -194,6 +212,10 @@ export class Workers {
         return;
       case OP_ACK_CREDIT:
         link.returnAckCredit(readAckCredit(reader));
+        return;
+      case OP_SLICE_READ:
+        link.sliceRead();
+        this.#onSliceRead();
         return;
       default:
         if (this.#sink?.handle(link, op, reader) !== true) {

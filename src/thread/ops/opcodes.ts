@@ -10,6 +10,7 @@
  *   acknowledge.ts  ACK and VERDICT, answered by ACKED or FAILED where it was asked for; ACK_CREDIT
  *   gap.ts          GAP, not answered
  *   call.ts         CALL, answered by REPLY or FAILED
+ *   slice.ts        SLICE, answered by SLICE_READ
  *   failed.ts       FAILED
  *
  * Fields stand in the order they are packed. Each `pack*` has its `read*` right below it; the reader is
@@ -42,6 +43,7 @@ export const OP_CALL = 9;
 export const OP_VERDICT = 10;
 export const OP_GIVEN = 11;
 export const OP_PROBED = 12;
+export const OP_SLICE = 13;
 
 /** Worker to acceptor. */
 export const OP_PUBLISHED = 32;
@@ -60,3 +62,4 @@ export const OP_ACK_CREDIT = 44;
 export const OP_GIVE = 45;
 export const OP_PROBE = 46;
 export const OP_GAP = 47;
+export const OP_SLICE_READ = 48;

@@ -25,6 +25,7 @@ import {
   packDeferred,
   packPublished,
 } from '../../thread/ops/publish.js';
+import { packSliceRead } from '../../thread/ops/slice.js';
 import {
   type CaughtUpOp,
   packCaughtUp,
@@ -126,6 +127,11 @@ export class LocalOutlet implements Outlet {
 
   acked(request: number): void {
     packAcked(this.#writer, request);
+    this.#link.scheduleFlush();
+  }
+
+  sliceRead(): void {
+    packSliceRead(this.#writer);
     this.#link.scheduleFlush();
   }
 

@@ -7,15 +7,19 @@
 /** Keys in one query. */
 const BATCH_MAX = 1_000;
 
-interface Ask<K, V> {
-  key: K;
-  resolve: (value: V | null) => void;
-  reject: (error: unknown) => void;
+/** Who asked. Thousands ask at a time, so it is told by its key and needs no promise of its own. */
+export interface Asker<K, V> {
+  /** `value` as the log has it; null: it has none. */
+  found(key: K, value: V | null): void;
+  /** As the log rejects. */
+  failed(key: K, error: unknown): void;
 }
 
 export class FoldedReads<K, V> {
   readonly #read: (keys: readonly K[]) => Promise<ReadonlyMap<K, V>>;
-  #asks: Ask<K, V>[] = [];
+  #keys: K[] = [];
+  /** Of the key at the same place. */
+  #askers: Asker<K, V>[] = [];
   #state: 'idle' | 'reading' = 'idle';
 
   constructor(read: (keys: readonly K[]) => Promise<ReadonlyMap<K, V>>) {
@@ -25,28 +29,36 @@ export class FoldedReads<K, V> {
   /** As the log has it after this call; null: it has none. Rejects as the log does. */
   read(key: K): Promise<V | null> {
     return new Promise((resolve, reject) => {
-      this.#asks.push({ key, resolve, reject });
-      if (this.#state === 'idle') {
-        this.#state = 'reading';
-        setImmediate(() => this.#next());
-      }
+      this.ask(key, {
+        found: (_key, value) => resolve(value),
+        failed: (_key, error) => reject(error),
+      });
     });
   }
 
+  /** The same for who is told: later, never before this returns. What it throws is a bug. */
+  ask(key: K, asker: Asker<K, V>): void {
+    this.#keys.push(key);
+    this.#askers.push(asker);
+    if (this.#state === 'reading') return;
+    this.#state = 'reading';
+    setImmediate(() => this.#next());
+  }
+
   #next(): void {
-    const asks = this.#asks.splice(0, BATCH_MAX);
-    if (asks.length === 0) {
+    const keys = this.#keys.splice(0, BATCH_MAX);
+    const askers = this.#askers.splice(0, BATCH_MAX);
+    if (keys.length === 0) {
       this.#state = 'idle';
       return;
     }
-    const keys = [...new Set(asks.map((ask) => ask.key))];
-    this.#read(keys).then(
+    this.#read([...new Set(keys)]).then(
       (values) => {
-        for (const ask of asks) ask.resolve(values.get(ask.key) ?? null);
+        for (const [at, key] of keys.entries()) askers[at]?.found(key, values.get(key) ?? null);
         this.#next();
       },
       (error: unknown) => {
-        for (const ask of asks) ask.reject(error);
+        for (const [at, key] of keys.entries()) askers[at]?.failed(key, error);
         this.#next();
       },
     );

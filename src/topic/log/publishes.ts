@@ -7,6 +7,8 @@ import type { ErrorCode } from '../../core/errors.js';
 import { RequestError } from '../../core/errors.js';
 import type { Limits } from '../../core/limits.js';
 import type { LogRow } from '../../core/message.js';
+import type { TopicKey } from '../../core/topic-key.js';
+import type { TopicRecord } from '../../core/topic-record.js';
 import { DEFER_TURNS, Turns } from '../../core/turns.js';
 import { makeUuidV7 } from '../../core/uuid.js';
 import type {
@@ -21,6 +23,7 @@ import type { Outlet } from '../state/outlet.js';
 import type { Rate } from '../state/rate.js';
 import type { Topic } from '../state/subscription.js';
 import type { Topics } from '../state/topics.js';
+import type { FoldedReads } from './folded-reads.js';
 import { TopicWaits, type WaitingPublish } from './topic-waits.js';
 
 /** One publish between PUBLISH and its answer; it is what the log gives back. */
@@ -46,6 +49,7 @@ const NOT_IN_LOG = { sequence: 0, publishedAtMs: 0, messageId: new Uint8Array(16
 export interface PublishesOptions {
   log: MessageLog<PublishUnderWay>;
   topics: Topics;
+  records: FoldedReads<TopicKey, TopicRecord>;
   clock: Clock;
   limits: Pick<Limits, 'delayMsMax'>;
   published: Rate;
@@ -68,8 +72,8 @@ export class Publishes {
   constructor(options: PublishesOptions) {
     this.#options = options;
     this.#waits = new TopicWaits({
-      find: (key) => options.topics.find(key),
-      onFound: (topic, waiting) => this.#found(topic, waiting),
+      records: options.records,
+      onFound: (record, waiting) => this.#found(options.topics.met(record), waiting),
       onMissing: (error, waiting) => this.#missing(error, waiting),
     });
   }

@@ -4,9 +4,10 @@
  * after it, since his topic may have been made by then.
  */
 import type { TopicKey } from '../../core/topic-key.js';
+import type { TopicRecord } from '../../core/topic-record.js';
 import type { PublishOp } from '../../thread/ops/publish.js';
 import type { Outlet } from '../state/outlet.js';
-import type { Topic } from '../state/subscription.js';
+import type { Asker, FoldedReads } from './folded-reads.js';
 
 export interface WaitingPublish {
   outlet: Outlet;
@@ -14,15 +15,21 @@ export interface WaitingPublish {
 }
 
 export interface TopicWaitsOptions {
-  find: (key: TopicKey) => Promise<Topic | null>;
-  onFound: (topic: Topic, waiting: readonly WaitingPublish[]) => void;
+  records: FoldedReads<TopicKey, TopicRecord>;
+  onFound: (record: TopicRecord, waiting: readonly WaitingPublish[]) => void;
   /** `error` null: there is no such topic. */
   onMissing: (error: unknown, waiting: readonly WaitingPublish[]) => void;
 }
 
-export class TopicWaits {
+/** Those of one name; the first `asked` of them are looked up. */
+interface Waiting {
+  asked: number;
+  publishes: WaitingPublish[];
+}
+
+export class TopicWaits implements Asker<TopicKey, TopicRecord> {
   readonly #options: TopicWaitsOptions;
-  readonly #waiting = new Map<TopicKey, WaitingPublish[]>();
+  readonly #waiting = new Map<TopicKey, Waiting>();
 
   constructor(options: TopicWaitsOptions) {
     this.#options = options;
@@ -36,31 +43,38 @@ export class TopicWaits {
     const { topic } = publish.op;
     const waiting = this.#waiting.get(topic);
     if (waiting !== undefined) {
-      waiting.push(publish);
+      waiting.publishes.push(publish);
       return;
     }
-    const first = [publish];
-    this.#waiting.set(topic, first);
-    this.#look(topic, first);
+    this.#waiting.set(topic, { asked: 1, publishes: [publish] });
+    this.#options.records.ask(topic, this);
   }
 
-  #look(key: TopicKey, waiting: WaitingPublish[]): void {
-    const asked = waiting.length;
-    this.#options.find(key).then(
-      (topic) => this.#looked(topic, null, { key, waiting, asked }),
-      (error: unknown) => this.#looked(null, error, { key, waiting, asked }),
-    );
+  found(key: TopicKey, record: TopicRecord | null): void {
+    if (record === null) this.#missing(key, null);
+    else this.#options.onFound(record, this.#take(key)?.publishes ?? []);
   }
 
-  #looked(
-    topic: Topic | null,
-    error: unknown,
-    { key, waiting, asked }: { key: TopicKey; waiting: WaitingPublish[]; asked: number },
-  ): void {
-    const told = waiting.splice(0, topic === null ? asked : waiting.length);
-    if (waiting.length > 0) this.#look(key, waiting);
-    else this.#waiting.delete(key);
-    if (topic === null) this.#options.onMissing(error, told);
-    else this.#options.onFound(topic, told);
+  failed(key: TopicKey, error: unknown): void {
+    this.#missing(key, error);
+  }
+
+  /** Only those that asked before are told; for the others it is looked up again. */
+  #missing(key: TopicKey, error: unknown): void {
+    const waiting = this.#take(key);
+    if (waiting === undefined) return;
+    const { asked, publishes } = waiting;
+    const later = publishes.length > asked ? publishes.splice(asked) : [];
+    if (later.length > 0) {
+      this.#waiting.set(key, { asked: later.length, publishes: later });
+      this.#options.records.ask(key, this);
+    }
+    this.#options.onMissing(error, publishes);
+  }
+
+  #take(key: TopicKey): Waiting | undefined {
+    const waiting = this.#waiting.get(key);
+    this.#waiting.delete(key);
+    return waiting;
   }
 }

@@ -32,6 +32,8 @@ export interface Outlet {
   acked(request: number): void;
   /** So many acknowledgements were handled: that many more may come. */
   acksHandled(acks: number): void;
+  /** What came before a SLICE was handled. */
+  sliceRead(): void;
   reply(op: ReplyOp): void;
   /** The answer to any request that did not succeed; see failureOf. */
   failed(op: FailedOp): void;

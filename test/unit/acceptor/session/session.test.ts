@@ -14,6 +14,7 @@ const newSession = (): Session => {
     frameWaits: () => undefined,
     lags: () => undefined,
     ending: () => undefined,
+    hasLeft: () => undefined,
   };
   const data: SocketData = { session: null, kind: KIND_JSON, principal: ANYONE };
   return new Session(1, data, {} as WebSocket<SocketData>, keeper);

@@ -13,6 +13,7 @@ import * as gap from '../../../../src/thread/ops/gap.js';
 import * as give from '../../../../src/thread/ops/give.js';
 import * as opcodes from '../../../../src/thread/ops/opcodes.js';
 import * as publish from '../../../../src/thread/ops/publish.js';
+import * as slice from '../../../../src/thread/ops/slice.js';
 import * as subscribe from '../../../../src/thread/ops/subscribe.js';
 import { PackReader } from '../../../../src/thread/packing/pack-reader.js';
 import { PackWriter } from '../../../../src/thread/packing/pack-writer.js';
@@ -94,6 +95,7 @@ const options: fc.Arbitrary<subscribe.SubscribeOptions> = record({
   create: flag,
 });
 
+const nothing = fc.constant(undefined);
 const of = { subscription: u32, topicNo: u32 };
 const asked = { request: u32, session: u32, ...of };
 const range = { firstSequence: place, lastSequence: place, frames: bytes };
@@ -226,6 +228,8 @@ const OPS: Readonly<Record<string, Entry>> = {
     gap.readGap,
     record({ ...of, sequence: place, delivered: place, epoch: text, gap: fc.option(lack) }),
   ),
+  OP_SLICE: entry(slice.packSlice, () => undefined, nothing),
+  OP_SLICE_READ: entry(slice.packSliceRead, () => undefined, nothing),
 };
 
 const CODES: Readonly<Record<string, number>> = opcodes;
