@@ -1,7 +1,7 @@
-/** What a topic worker says of itself, for GET /api/stats and GET /api/health. */
+/** What a topic worker says of a tenant, for GET /api/stats, and of itself, for GET /api/health. */
 import type { LogState, LogVitals } from './log-figures.js';
 
-/** What delivery has had to do since the worker started: plain counters. */
+/** What delivery to a tenant has had to do since the worker started: plain counters. */
 export interface DeliveryCounts {
   /** Attempts after the first. */
   redelivered: number;
@@ -13,13 +13,14 @@ export interface DeliveryCounts {
   untracked: number;
   /** Deliveries that ended unacknowledged with their ephemeral subscription. */
   abandoned: number;
+  /** Gaps read from the log. */
+  gapsRepaired: number;
 }
 
 export interface WorkerStats extends DeliveryCounts {
   messagesPerSec: number;
   activeSubscribers: number;
   hotCacheBytes: number;
-  gapsRepaired: number;
 }
 
 export interface WorkerHealth {

@@ -160,7 +160,7 @@ export const CALLS = {
     CallText
   >(),
 
-  stats: worker<object, WorkerStats>(),
+  stats: worker<OfTenant, WorkerStats>(),
   health: worker<object, WorkerHealth>(),
   'log.totals': browsing<OfTenant, LogTotals>(),
 };

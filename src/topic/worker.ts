@@ -33,9 +33,8 @@ import type { PublishUnderWay } from './log/publishes.js';
 import { Publishes } from './log/publishes.js';
 import type { Unsaved } from './log/saves.js';
 import { Operations } from './operations.js';
-import { newDeliveryCounts } from './state/delivery-counts.js';
+import { Figures } from './state/figures.js';
 import { HotCacheBudget } from './state/hot-cache.js';
-import { Rate } from './state/rate.js';
 import { Sessions } from './state/sessions.js';
 import type { Topic } from './state/subscription.js';
 import { Topics } from './state/topics.js';
@@ -76,8 +75,7 @@ export class Worker implements LogSink<PublishUnderWay> {
   readonly #subscribing: Subscribing;
   readonly #operations: Operations;
   readonly #headCheck: HeadCheck;
-  readonly #budget: HotCacheBudget;
-  readonly #counts = newDeliveryCounts();
+  readonly #figures: Figures;
   /** By the number of the acceptor. */
   readonly #outlets = new Map<number, LocalOutlet>();
 
@@ -92,14 +90,13 @@ export class Worker implements LogSink<PublishUnderWay> {
     const log = options.openLog(this);
     this.#log = log;
     const records = new FoldedReads((keys: readonly TopicKey[]) => log.findTopics(keys));
-    const published = new Rate(clock);
-    this.#budget = new HotCacheBudget(config.limits.hotCacheBytesMax);
+    this.#figures = new Figures(clock);
     this.#topics = new Topics({
       find: (key) => records.read(key),
       epochOf: (topicId) => log.epochOf(topicId),
-      budget: this.#budget,
+      budget: new HotCacheBudget(config.limits.hotCacheBytesMax),
       clock,
-      counts: this.#counts,
+      figures: this.#figures,
     });
     this.#delivery = new Delivery({
       clock,
@@ -129,7 +126,6 @@ export class Worker implements LogSink<PublishUnderWay> {
       records,
       clock,
       limits: config.limits,
-      published,
       onCommitted: (topic, rows) => this.#delivery.accept(topic, rows),
       onTopicGone: (topic) => this.#subscribing.topicGone(topic),
       onBug,
@@ -139,7 +135,7 @@ export class Worker implements LogSink<PublishUnderWay> {
       publishes: this.#publishes,
       subscribing: this.#subscribing,
       delivery: this.#delivery,
-      calls: this.#makeCalls(published),
+      calls: this.#makeCalls(),
       onBug,
     });
     this.#headCheck = this.#makeHeadCheck((error) => onTrouble('head check', error));
@@ -184,22 +180,17 @@ export class Worker implements LogSink<PublishUnderWay> {
     }).handlers;
   }
 
-  #makeCalls(published: Rate): Calls {
+  #makeCalls(): Calls {
     const log = this.#log;
     return new Calls({
       log,
       topics: this.#topics,
       turns: new Turns(CALL_TURNS),
       clock: this.#options.clock,
-      published,
+      figures: this.#figures,
       browse: log.mode === 'memory' ? new BrowseCalls(log) : null,
       onTopicGone: (topic) => this.#subscribing.topicGone(topic),
       headsMs: () => this.#headCheck.sinceMs,
-      gauges: () => ({
-        hotCacheBytes: this.#budget.bytes,
-        gapsRepaired: this.#delivery.gapsRepaired,
-        ...this.#counts,
-      }),
       others: { ...this.#subscriptionHandlers(), ...this.#deadLetterHandlers() },
     });
   }

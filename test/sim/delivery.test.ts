@@ -33,7 +33,7 @@ import { readCaughtUp } from '../../src/thread/ops/subscribe.js';
 import { PackReader } from '../../src/thread/packing/pack-reader.js';
 import { Delivery } from '../../src/topic/delivery/delivery.js';
 import { LocalOutlet } from '../../src/topic/delivery/local-outlet.js';
-import { newDeliveryCounts } from '../../src/topic/state/delivery-counts.js';
+import { Figures } from '../../src/topic/state/figures.js';
 import { HotCacheBudget } from '../../src/topic/state/hot-cache.js';
 import { Subscription, type Topic } from '../../src/topic/state/subscription.js';
 import { Topics } from '../../src/topic/state/topics.js';
@@ -206,13 +206,13 @@ class World {
 
   constructor(windows: readonly (number | null)[]) {
     const budget = new HotCacheBudget(40_000);
-    const counts = newDeliveryCounts();
+    const figures = new Figures(clock);
     const topics = new Topics({
       find: async () => null,
       epochOf: () => 'e',
       budget,
       clock,
-      counts,
+      figures,
     });
     this.#topic = topics.met({
       ...{ id: 1, key: keyOf('sim'), lastSequence: 3, firstSequence: 1, bytes: 0 },

@@ -45,7 +45,7 @@ export class SystemRoutes {
 
   async stats({ tenant }: Principal): Promise<StatsView> {
     const { control, startedAtMs, counts } = this.#options;
-    const workers = await control.askAll('stats', {});
+    const workers = await control.askAll('stats', { tenant });
     const logs = await control.browsing.all('log.totals', { tenant });
     const stats = { workers, logs, uptimeMs: processMs() - startedAtMs };
     const ofAcceptors = {

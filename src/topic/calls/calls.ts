@@ -5,7 +5,7 @@
  */
 import type { Clock } from '../../core/clock.js';
 import { RequestError } from '../../core/errors.js';
-import type { TopicKey } from '../../core/topic-key.js';
+import type { Tenant, TopicKey } from '../../core/topic-key.js';
 import type { OwnedTopic, TopicRecord } from '../../core/topic-record.js';
 import type { Turns } from '../../core/turns.js';
 import type { WorkerStats } from '../../core/worker-figures.js';
@@ -25,7 +25,7 @@ import {
 } from '../../thread/calls.js';
 import type { CallOp } from '../../thread/ops/call.js';
 import type { PublishUnderWay } from '../log/publishes.js';
-import type { Rate } from '../state/rate.js';
+import type { Figures } from '../state/figures.js';
 import type { Topic } from '../state/subscription.js';
 import type { Topics } from '../state/topics.js';
 import type { DeadLetterHandlers } from './dead-letter-calls.js';
@@ -42,12 +42,10 @@ export interface CallsOptions {
   /** For those that ask the log. */
   turns: Turns;
   clock: Clock;
-  published: Rate;
+  figures: Figures;
   onTopicGone: (topic: Topic) => void;
   /** Since the heads were last read, ms; null: never. */
   headsMs: () => number | null;
-  /** Figures that only the thread's composition knows. */
-  gauges: () => Omit<WorkerStats, 'messagesPerSec' | 'activeSubscribers'>;
   /** Of a log in memory; null: the browsing pool serves it. */
   browse: BrowseCalls | null;
   /** What other files of this folder answer. */
@@ -98,7 +96,7 @@ export class Calls {
       'deferred.cancel': async ({ tenant, id }) => ({
         outcome: await this.#log.cancelDeferred(tenant, id),
       }),
-      stats: async () => this.#stats(),
+      stats: async ({ tenant }) => this.#stats(tenant),
       health: async () => ({
         log: { mode: this.#log.mode, state: this.#log.state },
         headsMs: this.#options.headsMs(),
@@ -126,14 +124,17 @@ export class Calls {
     return { deleted: true };
   }
 
-  #stats(): WorkerStats {
-    let subscribers = 0;
-    for (const topic of this.#options.topics.values()) subscribers += topic.subscriptions.size;
-    return {
-      messagesPerSec: this.#options.published.perSecond(),
-      activeSubscribers: subscribers,
-      ...this.#options.gauges(),
-    };
+  #stats(tenant: Tenant): WorkerStats {
+    let activeSubscribers = 0;
+    let hotCacheBytes = 0;
+    for (const topic of this.#options.topics.values()) {
+      if (topic.tenant !== tenant) continue;
+      activeSubscribers += topic.subscriptions.size;
+      hotCacheBytes += topic.cache.bytes;
+    }
+    const { published, counts } = this.#options.figures.of(tenant);
+    const messagesPerSec = published.perSecond();
+    return { messagesPerSec, activeSubscribers, hotCacheBytes, ...counts };
   }
 
   #subscribers(key: TopicKey): number {

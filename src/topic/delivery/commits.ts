@@ -26,8 +26,6 @@ export interface CommitsOptions {
 
 export class Commits {
   readonly #options: CommitsOptions;
-  /** Gaps read from the log so far. */
-  gapsRepaired = 0;
 
   constructor(options: CommitsOptions) {
     this.#options = options;
@@ -108,7 +106,7 @@ export class Commits {
   }
 
   #repaired(topic: Topic, range: ReadRange, page: LogPage): void {
-    this.gapsRepaired++;
+    topic.counts.gapsRepaired++;
     const missingUpTo = gapEnd(range, page);
     if (missingUpTo > topic.head) this.#skip(topic, missingUpTo);
     if (page.rows.length > 0) this.accept(topic, page.rows);

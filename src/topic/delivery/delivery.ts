@@ -128,11 +128,6 @@ export class Delivery {
     this.#commits.headSeen(topic, lastSequence);
   }
 
-  /** Gaps read from the log so far. */
-  get gapsRepaired(): number {
-    return this.#commits.gapsRepaired;
-  }
-
   // ---- what an acceptor says of what it was handed ----
 
   ack(outlet: Outlet, op: AckOp): void {

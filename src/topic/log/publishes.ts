@@ -20,7 +20,6 @@ import type {
 import { failureOf } from '../../thread/ops/failed.js';
 import type { PublishOp } from '../../thread/ops/publish.js';
 import type { Outlet } from '../state/outlet.js';
-import type { Rate } from '../state/rate.js';
 import type { Topic } from '../state/subscription.js';
 import type { Topics } from '../state/topics.js';
 import type { FoldedReads } from './folded-reads.js';
@@ -52,7 +51,6 @@ export interface PublishesOptions {
   records: FoldedReads<TopicKey, TopicRecord>;
   clock: Clock;
   limits: Pick<Limits, 'delayMsMax'>;
-  published: Rate;
   /** What was committed, for fan-out. */
   onCommitted: (topic: Topic, rows: LogRow[]) => void;
   onTopicGone: (topic: Topic) => void;
@@ -103,7 +101,7 @@ export class Publishes {
         epoch: topic.epoch,
       });
     }
-    this.#options.published.add(appends.length);
+    topic.published.add(appends.length);
     if (subscribers > 0) this.#options.onCommitted(topic, rowsOf(commit));
     else topic.head = Math.max(topic.head, firstSequence + appends.length - 1);
   }

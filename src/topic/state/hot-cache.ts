@@ -18,10 +18,6 @@ export class HotCacheBudget {
     this.#bytesMax = bytesMax;
   }
 
-  get bytes(): number {
-    return this.#bytes;
-  }
-
   /** After a cache took chunks: counts them and evicts until the budget holds. */
   grew(cache: HotCache, bytes: number): void {
     this.#bytes += bytes * FRAMES_FACTOR;
@@ -52,6 +48,11 @@ export class HotCache {
 
   constructor(budget: HotCacheBudget) {
     this.#budget = budget;
+  }
+
+  /** As the budget reckons them. */
+  get bytes(): number {
+    return this.#bytes * FRAMES_FACTOR;
   }
 
   /** The chunk that holds the sequence; undefined when it is not (or no longer) here. */

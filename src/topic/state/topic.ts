@@ -11,10 +11,12 @@ import type { TopicRecord } from '../../core/topic-record.js';
 import type { DeliveryCounts } from '../../core/worker-figures.js';
 import type { Encoding } from '../../thread/ops/encoding.js';
 import { DeliveryIds } from './delivery-ids.js';
+import type { Figures } from './figures.js';
 import { Group, type GroupMember } from './group.js';
 import type { HotCacheBudget } from './hot-cache.js';
 import { HotCache } from './hot-cache.js';
 import type { Outlet } from './outlet.js';
+import type { Rate } from './rate.js';
 
 /** Ids of the newest messages remembered for acks by id: twice the largest window. */
 const IDS_MAX = 2_048;
@@ -54,20 +56,23 @@ export class TopicOf<S extends TopicSubscription, T> {
   /** Durable subscriptions whose messages are given one by one. */
   readonly shared = new Set<T>();
   readonly clock: Clock;
-  /** Of all topics of the worker together. */
+  /** Of all topics of its tenant here together; the next too. */
   readonly counts: DeliveryCounts;
+  readonly published: Rate;
 
   constructor(
     no: number,
     record: TopicRecord,
     epoch: string,
-    { budget, clock, counts }: { budget: HotCacheBudget; clock: Clock; counts: DeliveryCounts },
+    { budget, clock, figures }: { budget: HotCacheBudget; clock: Clock; figures: Figures },
   ) {
     this.clock = clock;
-    this.counts = counts;
     this.no = no;
     this.key = record.key;
     this.tenant = tenantOf(record.key);
+    const { counts, published } = figures.of(this.tenant);
+    this.counts = counts;
+    this.published = published;
     this.name = topicNameOf(record.key);
     this.id = record.id;
     this.idTag = idTag(record.id);

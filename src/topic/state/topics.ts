@@ -5,7 +5,7 @@
 import type { Clock } from '../../core/clock.js';
 import type { TopicKey } from '../../core/topic-key.js';
 import type { TopicRecord } from '../../core/topic-record.js';
-import type { DeliveryCounts } from '../../core/worker-figures.js';
+import type { Figures } from './figures.js';
 import type { HotCacheBudget } from './hot-cache.js';
 import type { Topic } from './subscription.js';
 import { TopicOf } from './topic.js';
@@ -16,7 +16,7 @@ export interface TopicsOptions {
   epochOf: (topicId: number) => string;
   budget: HotCacheBudget;
   clock: Clock;
-  counts: DeliveryCounts;
+  figures: Figures;
 }
 
 export class Topics {

@@ -9,7 +9,7 @@ import type { LinkPort } from '../../../../src/thread/link.js';
 import { ENCODING_JSON } from '../../../../src/thread/ops/encoding.js';
 import { Delivery } from '../../../../src/topic/delivery/delivery.js';
 import { LocalOutlet } from '../../../../src/topic/delivery/local-outlet.js';
-import { newDeliveryCounts } from '../../../../src/topic/state/delivery-counts.js';
+import { Figures } from '../../../../src/topic/state/figures.js';
 import { HotCacheBudget } from '../../../../src/topic/state/hot-cache.js';
 import type { SessionEntry } from '../../../../src/topic/state/sessions.js';
 import {
@@ -47,7 +47,7 @@ async function topicOf(
     epochOf: (topicId) => log.epochOf(topicId),
     budget: new HotCacheBudget(DEFAULT_LIMITS.hotCacheBytesMax),
     clock: systemClock,
-    counts: newDeliveryCounts(),
+    figures: new Figures(systemClock),
   });
   const topic = topics.met(now ?? record);
   const delivery = new Delivery({

@@ -6,7 +6,7 @@ import { RequestError } from '../../../../src/core/errors.js';
 import { DEFAULT_LIMITS } from '../../../../src/core/limits.js';
 import type { SubscriptionStore } from '../../../../src/log/contract/subscription-store.js';
 import { Saves } from '../../../../src/topic/log/saves.js';
-import { newDeliveryCounts } from '../../../../src/topic/state/delivery-counts.js';
+import { Figures } from '../../../../src/topic/state/figures.js';
 import { HotCacheBudget } from '../../../../src/topic/state/hot-cache.js';
 import type { Topic, Tracker } from '../../../../src/topic/state/subscription.js';
 import { TopicOf } from '../../../../src/topic/state/topic.js';
@@ -24,7 +24,7 @@ async function rejectedOf(kind: 'durable' | 'ephemeral', messages: number): Prom
   const topic: Topic = new TopicOf(record.id, record, log.epochOf(record.id), {
     budget: new HotCacheBudget(DEFAULT_LIMITS.hotCacheBytesMax),
     clock: systemClock,
-    counts: newDeliveryCounts(),
+    figures: new Figures(systemClock),
   });
   let durable: DurableIdentity | null = null;
   if (kind === 'durable') {

@@ -1,0 +1,33 @@
+/**
+ * What the topics of each tenant here have brought about since the worker started. A topic counts into those
+ * of its tenant; nobody is told of more than his own.
+ */
+import type { Clock } from '../../core/clock.js';
+import type { Tenant } from '../../core/topic-key.js';
+import type { DeliveryCounts } from '../../core/worker-figures.js';
+import { Rate } from './rate.js';
+
+export interface TenantFigures {
+  /** Messages that were committed. */
+  readonly published: Rate;
+  readonly counts: DeliveryCounts;
+}
+
+export class Figures {
+  readonly #clock: Clock;
+  readonly #byTenant = new Map<Tenant, TenantFigures>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** The same object each time: of each tenant that has been asked for. */
+  of(tenant: Tenant): TenantFigures {
+    const known = this.#byTenant.get(tenant);
+    if (known !== undefined) return known;
+    const counts = { redelivered: 0, deadLettered: 0, expired: 0, untracked: 0, abandoned: 0 };
+    const made = { published: new Rate(this.#clock), counts: { ...counts, gapsRepaired: 0 } };
+    this.#byTenant.set(tenant, made);
+    return made;
+  }
+}
