@@ -56,8 +56,15 @@ t.test('the printed SQL makes the schema, for an owner that may make nothing els
   t.equal(printed.stderr, '');
   const before = await runCommand(['migrate', '--print'], { DATABASE_URL: urlOf('member') });
   t.equal(before.stdout, printed.stdout, 'of an empty database all is pending');
-  await admin.query(`SET ROLE log_owner; ${printed.stdout}`);
-  await admin.query('RESET ROLE');
+  await admin.query("SET statement_timeout = '50s'");
+  const inside = "\nSELECT current_setting('statement_timeout') AS inside;\nCOMMIT;\n";
+  const ran: unknown = await admin.query(
+    `SET ROLE log_owner; ${printed.stdout.replace('\nCOMMIT;\n', inside)}`,
+  );
+  t.match(JSON.stringify(ran), '"inside":"0"', "a role's time-outs do not end it half way");
+  const { rows } = await admin.query('SHOW statement_timeout');
+  t.same(rows, [{ statement_timeout: '50s' }], 'and are as before behind it');
+  await admin.query('RESET statement_timeout; RESET ROLE');
   await t.rejects(admin.query(printed.stdout), 'a second time it changes nothing');
   await admin.query('ROLLBACK');
   const after = await runCommand(['migrate', '--print'], { DATABASE_URL: urlOf('member') });

@@ -100,6 +100,8 @@ export function migrationScript(pending: readonly Migration[]): string {
     '-- Whoever runs it owns the schema; docs/operations.md says what a node needs to use it.',
     'BEGIN;',
     `${MEANING_SQL};`,
+    // The time-outs of whoever runs it are for other work; behind COMMIT they are as before.
+    'SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0;',
     `SELECT pg_advisory_xact_lock(${LOCK_KEY});`,
     ...(isFirst ? [SCHEMA_SQL, `${BOOK_SQL};`] : []),
     ...pending.flatMap(({ version, name, sql, checksum }) => [
