@@ -32,6 +32,8 @@ const worker = <Args, Result>(): Row<'worker', Args, Result> => ({ by: 'worker' 
 const log = <Args, Result>(): Row<'log', Args, Result> => ({ by: 'log' });
 const browsing = <Args, Result>(): Row<'browsing', Args, Result> => ({ by: 'browsing' });
 
+type Nothing = Record<string, never>;
+
 interface OfTopic {
   key: TopicKey;
 }
@@ -86,7 +88,8 @@ export const CALLS = {
   >(),
   'topic.patch': log<OfTopic & { retention: Retention }, { topic: OwnedTopic | null }>(),
   'topic.delete': log<OfTopic, { deleted: boolean }>(),
-  /** Of each its subscriptions here; 0 of one that this worker does not own. */
+  'topic.subscribers': worker<OfTopic, { subscribers: number }>(),
+  /** The same of each; 0 of one that this worker does not own. */
   'topics.counts': worker<{ keys: TopicKey[] }, { counts: number[] }>(),
   'topic.get': browsing<OfTopic, { record: TopicRecord | null }>(),
   'topic.position': browsing<OfTopic, { position: TopicPosition | null }>(),
@@ -103,8 +106,9 @@ export const CALLS = {
   >(),
   'deferred.list': browsing<{ within: Within } & IdPage, { records: DeferredRecord[] }>(),
 
-  /** Stores what was not stored yet of all subscriptions that are open here. */
-  'subscription.flush': worker<object, object>(),
+  /** Stores what was not stored yet of the subscriptions that are open where this topic is. */
+  'subscription.flush': worker<OfTopic, Nothing>(),
+  'subscription.flush-all': worker<Nothing, Nothing>(),
   /** null: it is not open here, and the store knows all of it. */
   'subscription.live': worker<
     { of: { topicId: number; name: string }[] },
@@ -143,7 +147,7 @@ export const CALLS = {
   'job.get': worker<OfJob, { part: RedriveJob | null }>(),
   'job.cancel': worker<OfJob, { part: RedriveJob | null }>(),
   /** It is cancelled, or does not start. */
-  'job.give-up': worker<OfJob, object>(),
+  'job.give-up': worker<OfJob, Nothing>(),
 
   'message.find': browsing<
     OfTenant & { id: string },
@@ -161,7 +165,7 @@ export const CALLS = {
   >(),
 
   stats: worker<OfTenant, WorkerStats>(),
-  health: worker<object, WorkerHealth>(),
+  health: worker<Nothing, WorkerHealth>(),
   'log.totals': browsing<OfTenant, LogTotals>(),
 };
 
@@ -176,6 +180,11 @@ type AnsweredBy<By extends Answerer> = {
 }[CallName];
 export type WorkerCall = AnsweredBy<'worker' | 'log'>;
 export type BrowseCall = AnsweredBy<'browsing'>;
+
+/** Those that are for the owner of one topic, whose key is among the arguments. */
+export type OwnersCall<M extends CallName> = {
+  [K in M]: CallArgs<K> extends OfTopic ? K : never;
+}[M];
 
 /** Each rejects with RequestError, or with a bug. */
 export type CallHandlers<M extends CallName> = {

@@ -5,10 +5,9 @@
  */
 import type { MessagePort } from 'node:worker_threads';
 import type { Limits } from '../../core/limits.js';
-import type { TopicKey } from '../../core/topic-key.js';
 import { Turns } from '../../core/turns.js';
 import { readAnswer, unpackAnswer } from '../../thread/call-text.js';
-import type { BrowseCall, CallArgs, CallAsk, CallResult } from '../../thread/calls.js';
+import type { BrowseCall, CallArgs, CallAsk, CallResult, OwnersCall } from '../../thread/calls.js';
 import { PoolPort } from '../../thread/pool-port.js';
 import type { Workers } from '../workers/workers.js';
 
@@ -42,15 +41,11 @@ export class Browsing {
     return [await this.#inPool(this.#pool, { method, args })];
   }
 
-  /** Of one topic, which in memory its owner has. Rejects with RequestError. */
-  async of<M extends BrowseCall>(
-    owned: TopicKey,
-    method: M,
-    args: CallArgs<M>,
-  ): Promise<CallResult<M>> {
+  /** Of the topic that `args` name, which in memory its owner has. Rejects with RequestError. */
+  async of<M extends OwnersCall<BrowseCall>>(method: M, args: CallArgs<M>): Promise<CallResult<M>> {
     if (this.#pool !== null) return this.#inPool(this.#pool, { method, args });
     return this.#turns.run('read', () =>
-      this.#workers.call(this.#workers.ownerOf(owned), method, args),
+      this.#workers.call(this.#workers.ownerOf(args.key), method, args),
     );
   }
 

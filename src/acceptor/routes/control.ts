@@ -1,7 +1,6 @@
 /** What all control routes share: asking workers. Nothing of it is on the path of a message. */
 import type { Limits } from '../../core/limits.js';
-import type { TopicKey } from '../../core/topic-key.js';
-import type { CallArgs, CallResult, WorkerCall } from '../../thread/calls.js';
+import type { CallArgs, CallResult, OwnersCall, WorkerCall } from '../../thread/calls.js';
 import type { Workers } from '../workers/workers.js';
 import type { Browsing } from './browsing.js';
 
@@ -26,13 +25,12 @@ export class Control {
     this.browsing = options.browsing;
   }
 
-  /** Asks the owner of a topic. Rejects with RequestError. */
-  async call<M extends WorkerCall>(
-    owned: TopicKey,
+  /** Asks the owner of the topic that `args` name. Rejects with RequestError. */
+  async call<M extends OwnersCall<WorkerCall>>(
     method: M,
     args: CallArgs<M>,
   ): Promise<CallResult<M>> {
-    return this.workers.call(this.workers.ownerOf(owned), method, args);
+    return this.workers.call(this.workers.ownerOf(args.key), method, args);
   }
 
   /** Asks every worker, for what only owners know. */

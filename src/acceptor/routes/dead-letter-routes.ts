@@ -135,10 +135,9 @@ export class DeadLetterRoutes {
     const answers = await browsing.all('message.find', { tenant, id });
     const message = answers.find((answer) => answer.found !== null)?.found;
     if (message == null) throw new RequestError('message_not_found', 'no such message', 'id');
-    const { key } = message;
     const of = { ...message, ...page };
-    const { open } = await this.#control.call(key, 'message.live', of);
-    const { body } = await browsing.of(key, 'message.trace', { ...of, open });
+    const { open } = await this.#control.call('message.live', of);
+    const { body } = await browsing.of('message.trace', { ...of, open });
     return body;
   }
 

@@ -33,7 +33,7 @@ export class SubscriptionRoutes {
     { topic, limit, after }: z.output<ReturnType<typeof subscriptionPage>>,
   ): Promise<SubscriptionPageView> {
     // A floor that has passed a dead letter is not shown before the dead letter can be.
-    await this.#control.askAll('subscription.flush', {});
+    await this.#control.askAll('subscription.flush-all', {});
     const args = { within: principal.within(topic), limit, after };
     const pages = await this.#control.browsing.all('subscription.list', args);
     const stored = pages.flatMap(({ subscriptions }) => subscriptions).sort(byName);
@@ -42,8 +42,8 @@ export class SubscriptionRoutes {
 
   async get(target: SubscriptionTarget): Promise<SubscriptionView> {
     const { key } = target;
-    await this.#control.call(key, 'subscription.flush', {});
-    const { subscription } = await this.#control.browsing.of(key, 'subscription.get', target);
+    await this.#control.call('subscription.flush', { key });
+    const { subscription } = await this.#control.browsing.of('subscription.get', target);
     const [one] = subscription === null ? [] : await this.#alive([subscription]);
     if (one === undefined) throw notFound();
     return subscriptionView(one);
@@ -55,25 +55,25 @@ export class SubscriptionRoutes {
   ): Promise<SubscriptionView> {
     const { ack_wait_ms: ackWaitMs, max_deliver: maxDeliver } = changes;
     const args = { ...target, ackWaitMs, maxDeliver };
-    return changed(await this.#control.call(target.key, 'subscription.patch', args));
+    return changed(await this.#control.call('subscription.patch', args));
   }
 
   async delete(target: SubscriptionTarget): Promise<undefined> {
-    const { deleted } = await this.#control.call(target.key, 'subscription.delete', target);
+    const { deleted } = await this.#control.call('subscription.delete', target);
     if (!deleted) throw notFound();
   }
 
   async seek(target: SubscriptionTarget, start: StartPosition): Promise<SubscriptionView> {
     const args = { ...target, start };
-    return changed(await this.#control.call(target.key, 'subscription.seek', args));
+    return changed(await this.#control.call('subscription.seek', args));
   }
 
   async pause(target: SubscriptionTarget): Promise<SubscriptionView> {
-    return changed(await this.#control.call(target.key, 'subscription.pause', target));
+    return changed(await this.#control.call('subscription.pause', target));
   }
 
   async resume(target: SubscriptionTarget): Promise<SubscriptionView> {
-    return changed(await this.#control.call(target.key, 'subscription.resume', target));
+    return changed(await this.#control.call('subscription.resume', target));
   }
 
   /** With what the workers know of those that they have open. */

@@ -27,7 +27,7 @@ export class TopicRoutes {
     { name, retention }: z.output<ReturnType<typeof newTopic>>,
   ): Promise<TopicView> {
     const key = principal.keyOf(name);
-    const answer = await this.#control.call(key, 'topic.create', { key, retention });
+    const answer = await this.#control.call('topic.create', { key, retention });
     if (answer.created) return topicView(answer);
     throw new RequestError('topic_exists', `the topic ${name} exists`, 'name');
   }
@@ -40,26 +40,26 @@ export class TopicRoutes {
   }
 
   async get(key: TopicKey): Promise<TopicView> {
-    const record = found((await this.#control.browsing.of(key, 'topic.get', { key })).record);
-    const answer = await this.#control.call(key, 'topics.counts', { keys: [key] });
-    return topicView({ record, subscribers: answer.counts[0] ?? 0 });
+    const record = found((await this.#control.browsing.of('topic.get', { key })).record);
+    const { subscribers } = await this.#control.call('topic.subscribers', { key });
+    return topicView({ record, subscribers });
   }
 
   async patch(
     key: TopicKey,
     { retention }: z.output<ReturnType<typeof topicPatch>>,
   ): Promise<TopicView> {
-    const { topic } = await this.#control.call(key, 'topic.patch', { key, retention });
+    const { topic } = await this.#control.call('topic.patch', { key, retention });
     return topicView(found(topic));
   }
 
   async delete(key: TopicKey): Promise<undefined> {
-    const { deleted } = await this.#control.call(key, 'topic.delete', { key });
+    const { deleted } = await this.#control.call('topic.delete', { key });
     found(deleted ? key : null);
   }
 
   async position(key: TopicKey): Promise<TopicPositionView> {
-    const { position } = await this.#control.browsing.of(key, 'topic.position', { key });
+    const { position } = await this.#control.browsing.of('topic.position', { key });
     return topicPositionView(found(position));
   }
 
@@ -69,7 +69,7 @@ export class TopicRoutes {
   ): Promise<Uint8Array> {
     const { from_sequence: fromSequence, limit, order } = page;
     const args = { key, fromSequence, limit, order };
-    return (await this.#control.browsing.of(key, 'topic.messages', args)).body;
+    return (await this.#control.browsing.of('topic.messages', args)).body;
   }
 
   /** With the subscriber counts, which only the owners know: every worker is asked. */

@@ -92,6 +92,7 @@ export class Calls {
       'topic.create': (args) => this.#create(args),
       'topic.patch': (args) => this.#patch(args),
       'topic.delete': (args) => this.#delete(args),
+      'topic.subscribers': async ({ key }) => ({ subscribers: this.#subscribers(key) }),
       'topics.counts': async ({ keys }) => ({ counts: keys.map((key) => this.#subscribers(key)) }),
       'deferred.cancel': async ({ tenant, id }) => ({
         outcome: await this.#log.cancelDeferred(tenant, id),

@@ -36,10 +36,8 @@ export class SubscriptionCalls {
   }
 
   readonly handlers: SubscriptionHandlers = {
-    'subscription.flush': async () => {
-      await this.#options.delivery.saved();
-      return {};
-    },
+    'subscription.flush': () => this.#flush(),
+    'subscription.flush-all': () => this.#flush(),
     'subscription.live': async ({ of }) => ({
       standings: of.map(({ topicId, name }) => this.#live(topicId, name)),
     }),
@@ -51,6 +49,11 @@ export class SubscriptionCalls {
     'subscription.resume': (args) =>
       this.#change(args, async (tracker) => this.#options.delivery.resume(tracker)),
   };
+
+  async #flush(): Promise<CallResult<'subscription.flush'>> {
+    await this.#options.delivery.saved();
+    return {};
+  }
 
   #patch(args: CallArgs<'subscription.patch'>): Promise<Changed> {
     return this.#change(args, async ({ cursor }) => {

@@ -19,6 +19,7 @@ import {
   type CallHandlers,
   callNamed,
   isBrowseCall,
+  type OwnersCall,
   type WorkerCall,
 } from '../../../src/thread/calls.js';
 
@@ -52,6 +53,10 @@ t.test('what does not fit its row does not compile', (t) => {
     (): CallArgs<'log.totals'> => ({ tenant: 'default' }),
     // @ts-expect-error An argument is missing.
     (): CallArgs<'topic.create'> => ({ key }),
+    // @ts-expect-error Nothing is asked for.
+    (): CallArgs<'health'> => ({ tenant }),
+    // @ts-expect-error It is asked of every worker: no topic says which.
+    (): OwnersCall<WorkerCall> => 'topics.counts',
     // @ts-expect-error There is no such argument.
     (): CallArgs<'job.get'> => ({ tenant, job: 'known', force: 'yes' }),
     // @ts-expect-error A pool is not asked what a worker answers.
@@ -69,7 +74,7 @@ t.test('what does not fit its row does not compile', (t) => {
     // @ts-expect-error A handler answers something else.
     (): Jobs => ({ ...jobs, 'job.get': nothing }),
   ];
-  t.equal(wrong.length + handlers.length, 9);
+  t.equal(wrong.length + handlers.length, 11);
   t.end();
 });
 
