@@ -10,7 +10,6 @@ import { RequestError } from '../core/errors.js';
 import type { LogState } from '../core/log-figures.js';
 import type { LogRow } from '../core/message.js';
 import type { TopicKey } from '../core/topic-key.js';
-import type { TopicRecord } from '../core/topic-record.js';
 import { CALL_TURNS, SESSION_TURNS, Turns } from '../core/turns.js';
 import { BrowseCalls } from '../log/contract/browse-calls.js';
 import type {
@@ -31,12 +30,12 @@ import { FoldedReads } from './log/folded-reads.js';
 import { HeadCheck } from './log/head-check.js';
 import type { PublishUnderWay } from './log/publishes.js';
 import { Publishes } from './log/publishes.js';
+import { Resync } from './log/resync.js';
 import type { Unsaved } from './log/saves.js';
 import { Operations } from './operations.js';
 import { Figures } from './state/figures.js';
 import { HotCacheBudget } from './state/hot-cache.js';
 import { Sessions } from './state/sessions.js';
-import type { Topic } from './state/subscription.js';
 import { Topics } from './state/topics.js';
 import { Subscribing } from './subscriptions/subscribing.js';
 
@@ -76,6 +75,7 @@ export class Worker implements LogSink<PublishUnderWay> {
   readonly #operations: Operations;
   readonly #headCheck: HeadCheck;
   readonly #figures: Figures;
+  readonly #resync: Resync;
   /** By the number of the acceptor. */
   readonly #outlets = new Map<number, LocalOutlet>();
 
@@ -138,7 +138,18 @@ export class Worker implements LogSink<PublishUnderWay> {
       calls: this.#makeCalls(),
       onBug,
     });
+    this.#resync = this.#makeResync();
     this.#headCheck = this.#makeHeadCheck((error) => onTrouble('head check', error));
+  }
+
+  #makeResync(): Resync {
+    return new Resync({
+      log: this.#log,
+      topics: this.#topics,
+      onChanged: (...changed) => this.#subscribing.epochChanged(...changed),
+      onGone: (topic) => this.#subscribing.topicGone(topic),
+      onFailed: (error) => this.#options.onTrouble('heads after a failover', error),
+    });
   }
 
   #makeHeadCheck(onFailed: (error: unknown) => void): HeadCheck {
@@ -250,24 +261,6 @@ export class Worker implements LogSink<PublishUnderWay> {
   }
 
   epochChanged(): void {
-    const topics = [...this.#topics.values()];
-    const positions = topics.map(({ id: topicId, epoch }) => ({ topicId, epoch }));
-    const ids = topics.map((topic) => topic.id);
-    Promise.all([this.#log.commonUpTo(positions), this.#log.heads(ids)]).then(
-      ([common, records]) =>
-        topics.forEach((topic, n) => {
-          this.#resync(topic, records.get(topic.id), common[n] ?? null);
-        }),
-      (error: unknown) => {
-        this.#options.onTrouble('heads after a failover', error);
-        setTimeout(() => this.epochChanged(), 250);
-      },
-    );
-  }
-
-  #resync(topic: Topic, record: TopicRecord | undefined, common: number | null): void {
-    // Its id may have gone to another topic: a restored log gives ids again.
-    if (record?.key === topic.key) this.#subscribing.epochChanged(topic, record, common);
-    else this.#subscribing.topicGone(topic);
+    this.#resync.now();
   }
 }

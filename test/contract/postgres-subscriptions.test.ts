@@ -5,6 +5,7 @@ import pg from 'pg';
 import t from 'tap';
 import { systemClock } from '../../src/core/clock.js';
 import type { Limits } from '../../src/core/limits.js';
+import { OtherLog } from '../../src/log/contract/subscription-store.js';
 import { migrate } from '../../src/log/postgres/upkeep/migrations.js';
 import {
   forgetFailures,
@@ -73,6 +74,39 @@ async function open(limits: Partial<Limits> = {}): Promise<OpenStore> {
 }
 
 t.test('the contract', (t) => storeSuite(t, open));
+
+t.test('a save of another log than this is refused, and nothing of it is stored', async (t) => {
+  const store = await open();
+  t.teardown(() => store.log.close());
+  const topic = await topicWith(store, 5);
+  const [one, other] = [await taken(store, topic, 'one'), await taken(store, topic, 'other')];
+  const epoch = store.log.epochOf(topic.id);
+  const before = `${epoch.slice(0, -20)}${'0'.repeat(20)}`;
+  const rest = { session: 'n1/1', failures: [failure(1)], settledDeliveries: [], returned: [] };
+  const ephemeral = { topicId: topic.id, ...rest, deadLetters: [givenUp(2)] };
+  const late = { epoch: before, ackFloor: 3 };
+  const exceptional = { deliveries: [failed(4)], deadLetters: [givenUp(3)] };
+  const saves: (() => Promise<unknown>)[] = [
+    () => store.store.save([saveOf(one, late), saveOf(other, late)]),
+    () => store.store.save([saveOf(one, late), saveOf(other, { ...late, epoch })]),
+    () => store.store.save([saveOf(one, { ...late, ...exceptional })]),
+    () => store.store.saveEphemeral({ ...ephemeral, epoch: before }),
+  ];
+  for (const save of saves) {
+    const error: unknown = await save().catch((reason: unknown) => reason);
+    t.ok(error instanceof OtherLog);
+  }
+  const again = [
+    await store.store.find(topic.id, 'one'),
+    await store.store.find(topic.id, 'other'),
+  ];
+  t.match(again, [{ ackFloor: 0 }, { ackFloor: 0 }]);
+  t.same(await lettersOf(store, filterOf(topic)), []);
+  t.same(await store.store.save([saveOf(one, { ackFloor: 3, epoch })]), []);
+  await store.store.saveEphemeral({ ...ephemeral, epoch });
+  t.match(await store.store.find(topic.id, 'one'), { ackFloor: 3 });
+  t.equal((await lettersOf(store, filterOf(topic))).length, 1);
+});
 
 t.test('a save that waits for another take is refused', async (t) => {
   const store = await open();

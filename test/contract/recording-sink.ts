@@ -22,6 +22,7 @@ export type Outcome =
 
 export class TestAppend implements PendingAppend {
   readonly topicId: number;
+  readonly epoch = null;
   readonly messageId: Uint8Array;
   readonly publication: Publication;
   outcome: Outcome | null = null;

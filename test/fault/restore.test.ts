@@ -1,69 +1,16 @@
 // Goal: a log that was restored is another incarnation: whoever comes with a position of the one before is
 // told so, and is given all that follows what both have, as it is now. An operator can say so, too.
 import pg from 'pg';
-import t, { type Test } from 'tap';
+import t from 'tap';
 import { eventually } from '../support/eventually.js';
 import { startNode, type TestNode } from '../support/node.js';
 import { startPostgres } from '../support/postgres.js';
-import { request } from '../support/publisher.js';
 import { dumpSchema, RestoredDatabase, restoreSchema } from '../support/restore.js';
-import { type Frame, Subscriber } from '../support/subscriber.js';
+import { came, from, publishUpTo, runsOf, subscribe, TOPIC } from '../support/restored-topic.js';
+import type { Frame } from '../support/subscriber.js';
 
-const TOPIC = 'restored';
 const server = await startPostgres();
 t.teardown(() => server.stop());
-
-/** Messages up to sequence `to`, their payloads tell which log they were published to. */
-async function publishUpTo(node: TestNode, to: number, log: string): Promise<string> {
-  for (;;) {
-    const answer = await request(`${node.url}/api/publish`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ topic: TOPIC, payload: log }),
-    });
-    if (answer.status !== 200) throw new Error(JSON.stringify(answer.body));
-    if (Number(answer.body.sequence) >= to) return String(answer.body.epoch);
-  }
-}
-
-interface Asked {
-  session: Subscriber;
-  answer: Frame;
-}
-
-async function subscribe(node: TestNode, options: Record<string, unknown>): Promise<Asked> {
-  const session = await Subscriber.open(node.wsUrl, 'json');
-  const answer = await session.subscribe(TOPIC, { max_in_flight: 500, ...options });
-  return { session, answer };
-}
-
-function from(sequence: number, epoch: string): Record<string, unknown> {
-  return { start: { from: 'sequence', sequence, epoch } };
-}
-
-/** `log(from..to)` for each run of messages that came; what comes again for lack of an ack is in none. */
-function runsOf({ messages }: Subscriber): string[] {
-  const runs: { log: unknown; from: number; to: number }[] = [];
-  for (const { payload: log, sequence, attempt } of messages) {
-    if (attempt !== 1) continue;
-    const last = runs.at(-1);
-    const at = Number(sequence);
-    if (last?.log === log && last?.to === at - 1) last.to = at;
-    else runs.push({ log, from: at, to: at });
-  }
-  return runs.map((run) => `${run.log}(${run.from}..${run.to})`);
-}
-
-async function came(t: Test, session: Subscriber, runs: string[]): Promise<void> {
-  await eventually(() => runsOf(session).join() === runs.join(), 10_000).catch(() => undefined);
-  t.same(runsOf(session), runs);
-  for (const { sequence } of session.messages)
-    session.send({ type: 'ack', topic: TOPIC, sequence });
-  // Once this is answered the node has them: who closes before has not acknowledged for sure.
-  const asked = runs.join();
-  session.send({ type: 'heartbeat', ref: asked });
-  await session.waitFor(({ ref }) => ref === asked);
-}
 
 t.test('a dump restored into a new database, while no node runs', async (t) => {
   const database = await RestoredDatabase.make(server.url);

@@ -20,6 +20,11 @@ export const LOG_READ_ONLY: LogRefusal = {
   code: 'log_read_only',
   detail: 'the database is read-only',
 };
+/** What was on its way stood on the log that was there before. */
+export const LOG_REPLACED: LogRefusal = {
+  code: 'log_unavailable',
+  detail: 'the log was restored or has failed over: nothing was stored, try again',
+};
 
 /** All but our own bugs, which are told to nobody outside. */
 export const LOG_REFUSALS: Readonly<Record<Exclude<Fault, 'bug'>, LogRefusal>> = {

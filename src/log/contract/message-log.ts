@@ -14,6 +14,8 @@ import type { SubscriptionStore } from './subscription-store.js';
 /** A message on its way into the log. The caller's own object comes back through the sink. */
 export interface PendingAppend {
   readonly topicId: number;
+  /** Of its topic when it came: another log does not take it. Null: any does. */
+  readonly epoch: string | null;
   /** UUIDv7, 16 bytes, made by the caller; the log never changes it, so a retry finds its row. */
   readonly messageId: Uint8Array;
   readonly publication: Publication;

@@ -43,6 +43,8 @@ export interface MissingMessage {
 export interface SubscriptionSave {
   id: number;
   topicId: number;
+  /** Of its topic as the holder knows it; absent: whatever it is. */
+  epoch?: string;
   /** Of the `take` this was done under. */
   term: number;
   ackFloor: number;
@@ -63,6 +65,8 @@ export interface SubscriptionSave {
 /** Dead letters and failures of an ephemeral subscription. */
 export interface EphemeralSave {
   topicId: number;
+  /** As a SubscriptionSave has it. */
+  epoch?: string;
   /** Opaque text, unique for ever. */
   session: string;
   deadLetters: DeadLetterDraft[];
@@ -91,6 +95,13 @@ export const FIRST_TRACE_PAGE: TracePage = { after: '', limit: 1_000 };
 export function durableLimit(max: number): RequestError {
   const detail = `the topic has ${max} durable subscriptions (DURABLES_PER_TOPIC_MAX)`;
   return new RequestError('subscription_limit', detail, 'subscription');
+}
+
+/** A save, or a part of it, is of another incarnation of the log: nothing of it was stored. */
+export class OtherLog extends RequestError {
+  constructor() {
+    super('log_unavailable', 'the log was restored or has failed over');
+  }
 }
 
 /** A durable subscription as its holder knows it. */
@@ -137,13 +148,14 @@ export interface SubscriptionStore {
 
   /**
    * One transaction for all. Answers the ids that were refused: taken by another, or deleted. What is
-   * `missing` is stored as a redriven delivery: whoever takes the subscription is told the gap.
+   * `missing` is stored as a redriven delivery: whoever takes the subscription is told the gap. Rejects
+   * OtherLog.
    */
   save(
     saves: readonly SubscriptionSave[],
     onMissing?: (missing: MissingMessage) => void,
   ): Promise<number[]>;
-  /** `onMissing`: sequences that are nowhere any more. */
+  /** `onMissing`: sequences that are nowhere any more. Rejects OtherLog. */
   saveEphemeral(save: EphemeralSave, onMissing?: (sequence: number) => void): Promise<void>;
 
   /** In id order after `after`, at most `limit`, at least one and then until `bytesMax` of payload. */

@@ -328,7 +328,10 @@ export class MemoryLog<A extends PendingAppend> implements MessageLog<A> {
       const topic = this.#topics.byId(topicId);
       if (topic === undefined) continue;
       const messageId = makeUuidV7(now, idTag(topicId));
-      topic.store({ topicId, messageId, publication }, now, { id, deliverAtMs: dueAtMs });
+      topic.store({ topicId, epoch: null, messageId, publication }, now, {
+        id,
+        deliverAtMs: dueAtMs,
+      });
       const row = topic.rows.at(topic.rows.last);
       const rows = released.get(topic);
       if (row === undefined) continue;

@@ -23,7 +23,7 @@ import type {
   PendingAppend,
   ReadRange,
 } from '../contract/message-log.js';
-import type { SubscriptionStore } from '../contract/subscription-store.js';
+import { OtherLog, type SubscriptionStore } from '../contract/subscription-store.js';
 import type { AppendParts } from './append/append-parts.js';
 import { buildAppends } from './append/append-parts.js';
 import type { AppendSession } from './append/append-session.js';
@@ -101,7 +101,8 @@ export class PostgresLog<A extends PendingAppend> implements MessageLog<A> {
     this.subscriptions = everyCall(subscriptions, (query) => this.#ask(async () => query()));
     this.#appends = buildAppends<A>({
       openMain: (onLost) => this.#openMain(onLost),
-      openWaiting: (onLost) => openAppendSession(this.#session('wait'), onLost),
+      openWaiting: (onLost) => this.#openAppend('wait', onLost),
+      incarnation: () => this.#incarnation.name,
       db: this.#pool,
       limits,
       clock,
@@ -123,7 +124,7 @@ export class PostgresLog<A extends PendingAppend> implements MessageLog<A> {
       onTrouble,
     });
     this.#releaseConnection = new KeptConnection({
-      open: (onLost) => openRelease(this.#session('release'), onLost),
+      open: (onLost) => this.#openRelease(onLost),
       reopen: 'always',
       backoff: RELEASE_RECONNECT,
       clock,
@@ -331,10 +332,27 @@ export class PostgresLog<A extends PendingAppend> implements MessageLog<A> {
   }
 
   async #openMain(onLost: (error: Error) => void): Promise<AppendSession> {
-    const session = await openAppendSession(this.#session('append'), onLost);
+    const session = await this.#openAppend('append', onLost);
     this.#isWritable = session.writable;
+    return session;
+  }
+
+  async #openAppend(purpose: string, onLost: (error: Error) => void): Promise<AppendSession> {
+    const session = await openAppendSession(this.#session(purpose), onLost);
     this.#incarnation.becomes(session.incarnation);
     return session;
+  }
+
+  /** It appends, too: what it appends to must have been entered before. */
+  async #openRelease(onLost: (error: Error) => void): Promise<KeptSession> {
+    const client = await openConnection(this.#session('release'), onLost);
+    try {
+      this.#incarnation.becomes((await enterIncarnation(client)).incarnation);
+    } catch (error) {
+      client.destroy();
+      throw error;
+    }
+    return { client };
   }
 
   async #isWritableAgain(): Promise<boolean> {
@@ -348,6 +366,7 @@ export class PostgresLog<A extends PendingAppend> implements MessageLog<A> {
     try {
       return await query();
     } catch (error) {
+      if (error instanceof OtherLog) this.#incarnation.look();
       if (error instanceof RequestError) throw error;
       const fault = faultOf(error);
       if (fault === 'bug') throw error;
@@ -355,21 +374,6 @@ export class PostgresLog<A extends PendingAppend> implements MessageLog<A> {
       throw refusalError(LOG_REFUSALS[fault], error);
     }
   }
-}
-
-/** It appends, too: what it appends to must have been entered before. */
-async function openRelease(
-  options: ConnectionOptions,
-  onLost: (error: Error) => void,
-): Promise<KeptSession> {
-  const client = await openConnection(options, onLost);
-  try {
-    await enterIncarnation(client);
-  } catch (error) {
-    client.destroy();
-    throw error;
-  }
-  return { client };
 }
 
 /** The same store, with `ask` around every call of a method. */

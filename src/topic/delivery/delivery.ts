@@ -197,6 +197,11 @@ export class Delivery {
     this.#attachments.fallBack(topic, upTo, gap);
   }
 
+  /** Nothing more of it is stored: it is gone, or of another log. */
+  giveUp(topic: Topic): void {
+    this.#saves.giveUp((tracker) => tracker.topic === topic);
+  }
+
   // ---- durable subscriptions ----
 
   /** Undefined: nobody here has a session with it. */

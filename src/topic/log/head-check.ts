@@ -117,7 +117,8 @@ export class HeadCheck {
       const records = await this.#options.log.heads(some.map((topic) => topic.id));
       for (const topic of some) {
         const record = records.get(topic.id);
-        if (record === undefined) this.#options.onGone(topic);
+        // Of another name: of a log that was restored, which gives ids again.
+        if (record?.key !== topic.key) this.#options.onGone(topic);
         else this.#options.onHead(topic, record);
       }
     }

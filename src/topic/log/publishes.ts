@@ -31,6 +31,7 @@ export class PublishUnderWay implements PendingAppend {
   readonly publication: PublishOp;
   readonly topic: Topic;
   readonly topicId: number;
+  readonly epoch: string;
   readonly messageId: Uint8Array;
 
   constructor(outlet: Outlet, publication: PublishOp, topic: Topic, messageId: Uint8Array) {
@@ -38,6 +39,7 @@ export class PublishUnderWay implements PendingAppend {
     this.publication = publication;
     this.topic = topic;
     this.topicId = topic.id;
+    this.epoch = topic.epoch;
     this.messageId = messageId;
   }
 }

@@ -6,20 +6,24 @@
  */
 import { backoffMs } from '../../core/backoff.js';
 import type { Clock } from '../../core/clock.js';
-import type { Entry } from '../../core/cursor-entry.js';
 import { RequestError } from '../../core/errors.js';
-import type { LogRow } from '../../core/message.js';
-import type { DeliveryRecord } from '../../core/subscription-record.js';
-import type { FailureRecord } from '../../core/trace-record.js';
-import type {
-  DeadLetterDraft,
-  EphemeralSave,
-  MissingMessage,
-  SubscriptionSave,
-  SubscriptionStore,
+import {
+  type MissingMessage,
+  OtherLog,
+  type SubscriptionSave,
+  type SubscriptionStore,
 } from '../../log/contract/subscription-store.js';
-import type { Outlet } from '../state/outlet.js';
 import type { Tracker } from '../state/subscription.js';
+import {
+  answerAll,
+  cutPart,
+  REPLACED,
+  refuseAnswers,
+  type SavePart,
+  TAKEN,
+  takePart,
+  upToOnly,
+} from './save-part.js';
 
 const SAVE_INTERVAL_MS = 250;
 /**
@@ -56,21 +60,6 @@ export interface SavesOptions {
   onFailed: (error: unknown) => void;
 }
 
-interface Answer {
-  outlet: Outlet;
-  request: number;
-}
-
-/** One subscription's part of a transaction. */
-interface Part {
-  tracker: Tracker;
-  durable: SubscriptionSave | null;
-  ephemeral: EphemeralSave | null;
-  answers: Answer[];
-  /** Given up, and nowhere any more. */
-  missing: number[];
-}
-
 export class Saves {
   readonly #options: SavesOptions;
   /** Who changed first is first. */
@@ -81,7 +70,7 @@ export class Saves {
   #timerMs = Number.POSITIVE_INFINITY;
   #underWay: Promise<void> | null = null;
   /** Taken, and neither stored nor refused yet. */
-  readonly #inHand = new Set<Part>();
+  readonly #inHand = new Set<SavePart>();
   #state: 'open' | 'closed' = 'open';
 
   constructor(options: SavesOptions) {
@@ -107,14 +96,35 @@ export class Saves {
 
   /**
    * Other messages have, or will have, the sequences above `upTo`: what is in hand of it and is repeated must
-   * not say that it has gone past them. What follows is of its next save.
+   * not say that it has gone past them, nor anything else of them. What follows is of its next save.
    */
   fellBack(tracker: Tracker, upTo: number): void {
-    for (const { tracker: of, durable } of this.#inHand) {
-      if (of !== tracker || durable === null || durable.delivered <= upTo) continue;
-      durable.ackFloor = Math.min(durable.ackFloor, upTo);
-      durable.settled = [];
-      durable.delivered = durable.ackFloor;
+    const isAhead = tracker.cursor.delivered > upTo;
+    const { changes } = tracker.cursor;
+    changes.deadLetters = upToOnly(changes.deadLetters, upTo);
+    changes.failures = upToOnly(changes.failures, upTo);
+    // Which of them are of what was lost is not known any more.
+    if (isAhead) refuseAnswers(tracker, REPLACED);
+    for (const part of this.#inHand) {
+      if (part.tracker !== tracker) continue;
+      if (isAhead) refuseAnswers(part, REPLACED);
+      cutPart(part, upTo);
+    }
+  }
+
+  /** Nothing more is stored of these, and whoever waits for an answer is refused. */
+  giveUp(isOf: (tracker: Tracker) => boolean): void {
+    for (const part of this.#inHand) {
+      if (!isOf(part.tracker)) continue;
+      part.isGivenUp = true;
+      refuseAnswers(part, REPLACED);
+    }
+    for (const tracker of this.#dirty) {
+      if (!isOf(tracker)) continue;
+      this.#dirty.delete(tracker);
+      this.#asked.delete(tracker);
+      tracker.cursor.changes.clear();
+      refuseAnswers(tracker, REPLACED);
     }
   }
 
@@ -148,13 +158,13 @@ export class Saves {
 
   /** What changes after a cursor's part was taken is of the next save. */
   async #storeAll(trackers: readonly Tracker[]): Promise<void> {
-    let parts: Part[] = [];
+    let parts: SavePart[] = [];
     let changes = 0;
     for (const tracker of trackers) {
       this.#dirty.delete(tracker);
       this.#asked.delete(tracker);
       changes += 1 + tracker.cursor.changes.size;
-      parts.push(this.#part(tracker));
+      parts.push(takePart(tracker, this.#options.clock));
       if (changes < CHANGES_MAX) continue;
       await this.#store(parts);
       parts = [];
@@ -199,79 +209,20 @@ export class Saves {
     void this.#storeSome(this.#due);
   };
 
-  #part(tracker: Tracker): Part {
-    const { durable, topic, cursor, answers } = tracker;
-    const { clock } = this.#options;
-    const { changes } = cursor;
-    const wallMs = clock.now() - clock.monotonic();
-    const deadLetters = changes.deadLetters.map(
-      (one): DeadLetterDraft => ({
-        ...one,
-        ...atHand(tracker.rowOf(one.sequence)),
-        firstFailedAtMs: Math.round(one.firstFailedAtMs + wallMs),
-        lastFailedAtMs: Math.round(one.lastFailedAtMs + wallMs),
-      }),
-    );
-    const failures = changes.failures.map(
-      (one): FailureRecord => ({ ...one, atMs: Math.round(one.atMs + wallMs) }),
-    );
-    const { id: topicId } = topic;
-    const { settled: settledDeliveries } = changes;
-    let part: Part;
-    if (durable === null) {
-      const session = tracker.sessionName;
-      const { returned } = changes;
-      const ephemeral = { topicId, session, deadLetters, failures, settledDeliveries, returned };
-      part = { tracker, durable: null, ephemeral, answers, missing: [] };
-    } else {
-      const { ackWaitMs, maxDeliver } = cursor.rule;
-      // Field by field: a spread costs microseconds, and there may be a thousand of these at once.
-      const save: SubscriptionSave = {
-        topicId,
-        deadLetters,
-        failures,
-        settledDeliveries,
-        id: durable.id,
-        term: durable.term,
-        ackFloor: cursor.floor,
-        settled: cursor.settledRanges,
-        delivered: cursor.delivered,
-        settings: { ackWaitMs, maxDeliver, ordering: cursor.ordering },
-        paused: tracker.state === 'paused',
-        deliveries: [...changes.deliveries.values()].map((entry) => recordOf(entry, wallMs)),
-        dropDeliveries: changes.dropDeliveries,
-      };
-      part = { tracker, durable: save, ephemeral: null, answers, missing: [] };
-    }
-    tracker.answers = [];
-    tracker.saving++;
-    changes.clear();
-    return part;
-  }
-
-  async #store(parts: readonly Part[]): Promise<void> {
-    for (const part of parts) this.#inHand.add(part);
-    const { store, clock, onFailed } = this.#options;
-    const durable = parts.filter((part) => part.durable !== null);
-    const saves = durable.flatMap((part) => part.durable ?? []);
-    const ephemeral = parts.filter((part) => part.ephemeral !== null);
+  async #store(all: readonly SavePart[]): Promise<void> {
+    for (const part of all) this.#inHand.add(part);
+    const { clock, onFailed } = this.#options;
+    const stored = new Set<SavePart>();
     for (let attempt = 1; this.#state === 'open'; attempt++) {
+      const parts = all.filter((part) => !part.isGivenUp);
+      for (const part of all) if (part.isGivenUp) this.#end(part);
+      if (parts.length === 0) return;
       try {
-        // Stored once more after a later part has failed, they find the same ones missing.
-        for (const part of durable) part.missing = [];
-        const onMissing = ({ id, sequence }: MissingMessage): unknown =>
-          durable.find((part) => part.durable?.id === id)?.missing.push(sequence);
-        const lost = new Set(saves.length === 0 ? [] : await store.save(saves, onMissing));
-        for (let one = ephemeral[0]; one?.ephemeral != null; one = ephemeral[0]) {
-          const missing: number[] = [];
-          one.missing = missing;
-          await store.saveEphemeral(one.ephemeral, (sequence) => missing.push(sequence));
-          ephemeral.shift();
-        }
-        this.#stored(parts, lost);
+        this.#stored(parts, await this.#storeOnce(parts, stored));
         return;
       } catch (error) {
-        onFailed(error);
+        // Of the log that was there before: it goes on when its topic has been brought over.
+        if (!(error instanceof OtherLog)) onFailed(error);
         if (error instanceof RequestError && error.code === 'message_refused') {
           await this.#apart(parts);
           return;
@@ -283,12 +234,39 @@ export class Saves {
     }
   }
 
+  /** Answers the durable ones that were refused. `stored`: the others that need not be stored again. */
+  async #storeOnce(parts: readonly SavePart[], stored: Set<SavePart>): Promise<Set<number>> {
+    const { store } = this.#options;
+    const saves: SubscriptionSave[] = [];
+    for (const part of parts) {
+      const { tracker, durable, ephemeral } = part;
+      const save = durable ?? ephemeral;
+      // As it is now: the topic may have come over to another log meanwhile, and the save with it.
+      if (save !== null) save.epoch = tracker.topic.epoch;
+      if (durable === null) continue;
+      saves.push(durable);
+      // Stored once more after a later part has failed, they find the same ones missing.
+      part.missing = [];
+    }
+    const onMissing = ({ id, sequence }: MissingMessage): unknown =>
+      parts.find((part) => part.durable?.id === id)?.missing.push(sequence);
+    const lost = new Set(saves.length === 0 ? [] : await store.save(saves, onMissing));
+    for (const part of parts) {
+      if (part.ephemeral === null || stored.has(part)) continue;
+      const missing: number[] = [];
+      part.missing = missing;
+      await store.saveEphemeral(part.ephemeral, (sequence) => missing.push(sequence));
+      stored.add(part);
+    }
+    return lost;
+  }
+
   /**
    * What the database refuses, and always will, costs its own subscription. Sessions of a durable one are
    * told that they have it no more, nothing of it is settled, and who subscribes again is given it again.
    * One that ends with its session goes on: it is told that what it gave up is nowhere.
    */
-  async #apart(parts: readonly Part[]): Promise<void> {
+  async #apart(parts: readonly SavePart[]): Promise<void> {
     if (parts.length > 1) {
       for (const part of parts) await this.#store([part]);
       return;
@@ -299,30 +277,27 @@ export class Saves {
     this.#stored(parts, new Set(parts.flatMap(({ durable }) => durable?.id ?? [])));
   }
 
-  #stored(parts: readonly Part[], lost: ReadonlySet<number>): void {
+  #end(part: SavePart): void {
+    if (!this.#inHand.delete(part)) return;
+    part.tracker.saving--;
+    part.tracker.saves++;
+  }
+
+  #stored(parts: readonly SavePart[], lost: ReadonlySet<number>): void {
     for (const part of parts) {
-      const { tracker, durable, ephemeral, answers, missing } = part;
-      this.#inHand.delete(part);
-      tracker.saving--;
-      tracker.saves++;
+      const { tracker, durable, ephemeral, missing } = part;
+      this.#end(part);
       const isLost = durable !== null && lost.has(durable.id);
       const given = (durable ?? ephemeral)?.deadLetters.length ?? 0;
       if (!isLost) tracker.topic.counts.deadLettered += given - missing.length;
-      for (const { outlet, request } of answers) {
-        if (isLost) refuse(outlet, request);
-        else outlet.acked(request);
-      }
+      if (isLost) refuseAnswers(part, TAKEN);
+      else answerAll(part);
       if (missing.length > 0 && !isLost) this.#options.onMissing(tracker, missing);
       if (durable === null || tracker.state === 'ended') continue;
       if (isLost) this.#options.onLost(tracker);
       else this.#options.onStored(tracker);
     }
   }
-}
-
-function refuse(outlet: Outlet, request: number): void {
-  const detail = 'the subscription was taken over or deleted';
-  outlet.failed({ request, session: 0, code: 'unknown_delivery', detail, field: null });
 }
 
 /**
@@ -337,22 +312,4 @@ function isTraced({ subscriptions }: Tracker): boolean {
 function hasFailures({ cursor }: Tracker): boolean {
   const { deadLetters, failures, settled, returned } = cursor.changes;
   return deadLetters.length + failures.length + settled.length + returned.length > 0;
-}
-
-/** The message of a delivery that was given up, if it is still at hand. */
-function atHand(row: LogRow | undefined): { row?: LogRow } {
-  return row === undefined ? {} : { row };
-}
-
-function recordOf(entry: Entry, wallMs: number): DeliveryRecord {
-  const { sequence, attempts, dueAtMs, firstFailedAtMs, lastError, redriven } = entry;
-  return {
-    sequence,
-    attempts,
-    // Held by now: what it is due at would be the time it was granted.
-    dueAtMs: Math.round((entry.state === 'held' ? entry.sentAtMs : dueAtMs) + wallMs),
-    firstFailedAtMs: Number.isNaN(firstFailedAtMs) ? 0 : Math.round(firstFailedAtMs + wallMs),
-    lastError,
-    redriven,
-  };
 }

@@ -75,6 +75,7 @@ export class Subscribing {
     for (const subscription of [...topic.subscriptions.values()]) {
       this.#end(subscription, 'clean', told);
     }
+    delivery.giveUp(topic);
   }
 
   /** A durable subscription that is not this worker's any more: its sessions are told why and end. */
@@ -87,18 +88,31 @@ export class Subscribing {
 
   /**
    * Another incarnation of the log answers, with this record of the topic. `common`: the last sequence that
-   * both have; null: nobody knows.
+   * both have; null: nobody knows. Then nothing is vouched for: all is told as a gap, and of a durable
+   * subscription only the log knows where it is, so that its sessions have to come back.
    */
   epochChanged(topic: Topic, record: TopicRecord, common: number | null): void {
     topic.epoch = this.#options.log.epochOf(topic.id);
     topic.ahead = [];
     topic.cache.clear();
     const head = record.lastSequence;
-    const upTo = Math.min(head, common ?? head);
     const lostUpTo = topic.head;
+    const upTo = Math.min(head, common ?? lostUpTo);
     topic.head = head;
-    const gap = lostUpTo <= upTo ? null : { from: upTo + 1, to: lostUpTo, reason: 'failover' };
+    if (common === null) this.#forgetHeld(topic);
+    const isWhole = common !== null && lostUpTo <= upTo;
+    const from = common === null ? 1 : upTo + 1;
+    const gap = isWhole ? null : { from, to: lostUpTo, reason: 'failover' };
     this.#options.delivery.fallBack(topic, upTo, gap);
+  }
+
+  /** What is known here of them is of another log. */
+  #forgetHeld(topic: Topic): void {
+    const { delivery } = this.#options;
+    for (const tracker of delivery.heldOf(topic)) {
+      this.trackerLost(tracker, UNSUBSCRIBED_TAKEN_OVER);
+    }
+    delivery.giveUp(topic);
   }
 
   /** Null: it is answered. */

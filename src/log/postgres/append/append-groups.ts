@@ -30,6 +30,18 @@ export function addBehind<A extends PendingAppend>(
   }
 }
 
+/** The groups of another incarnation than this, in whole or in part: what came first tells. */
+export function ofOtherLogs<A extends PendingAppend>(
+  groups: TopicAppends<A>,
+  incarnation: string,
+): TopicAppends<A> {
+  const others: TopicAppends<A> = new Map();
+  for (const [topicId, appends] of groups) {
+    if (appends[0]?.epoch?.endsWith(incarnation) === false) others.set(topicId, appends);
+  }
+  return others;
+}
+
 /** The groups whose topics are, or are not, keys of `topics`. */
 export function split<A extends PendingAppend>(
   groups: TopicAppends<A>,

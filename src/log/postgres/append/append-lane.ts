@@ -11,13 +11,14 @@ import { faultOf, messageOf } from '../../contract/log-errors.js';
 import {
   LOG_READ_ONLY,
   LOG_REFUSALS,
+  LOG_REPLACED,
   LOG_UNREACHABLE,
   type LogRefusal,
 } from '../../contract/log-refusal.js';
 import type { LogSink, PendingAppend } from '../../contract/message-log.js';
 import { makeLeaves } from '../upkeep/partitions.js';
 import type { TopicAppends } from './append-groups.js';
-import { addBehind, appendsOf, groupByTopic, split } from './append-groups.js';
+import { addBehind, appendsOf, groupByTopic, ofOtherLogs, split } from './append-groups.js';
 import type { AppendOutcome } from './append-outcome.js';
 import { tellOutcome } from './append-outcome.js';
 import type { AppendConnection, AppendSession } from './append-session.js';
@@ -47,6 +48,8 @@ export interface AppendLaneOptions<A extends PendingAppend> {
   limits: Pick<Limits, 'dedupeWindowMs'>;
   clock: Clock;
   sink: LogSink<A>;
+  /** That of the last session that was opened, whoever's it is. */
+  incarnation: () => string;
   onReadOnly: (detail: string) => void;
   onTrouble: (what: string, error: unknown) => void;
 }
@@ -80,9 +83,26 @@ export class AppendLane<A extends PendingAppend> {
     while (work.groups.size > 0) {
       const session = await connection.ready(DOWN_AFTER_MS);
       if (session === null) this.#fail(work, LOG_UNREACHABLE);
-      else await this.#turn(work, session);
+      else if (this.#fits(work, session)) await this.#turn(work, session);
     }
     return work.locked;
+  }
+
+  /**
+   * Whether all of it stands on the log of the session. A session of the log before is ended; what came
+   * before the log was another is refused, since its topics may have other ids now.
+   */
+  #fits(work: Work<A>, session: AppendSession): boolean {
+    const { name } = session.incarnation;
+    const others = ofOtherLogs(work.groups, name);
+    if (others.size === 0) return true;
+    if (name !== this.#options.incarnation()) {
+      this.#options.connection.drop(session, 'the log is another by now');
+      return false;
+    }
+    work.groups = split(work.groups, others).outside;
+    this.#tell(others, LOG_REPLACED.code, LOG_REPLACED.detail);
+    return work.groups.size > 0;
   }
 
   async #turn(work: Work<A>, session: AppendSession): Promise<void> {
@@ -106,6 +126,7 @@ export class AppendLane<A extends PendingAppend> {
         dedupeWindowMs: limits.dedupeWindowMs,
         locking: work.lock === 'skip' ? 'skip' : 'wait',
         lockWaitMs,
+        logOid: session.incarnation.logOid,
       });
       return { kind: 'committed', outcome };
     } catch (error) {

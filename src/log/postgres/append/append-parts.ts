@@ -21,6 +21,7 @@ export interface AppendPartsOptions<A extends PendingAppend> {
   limits: Limits;
   clock: Clock;
   sink: LogSink<A>;
+  incarnation: () => string;
   onOpen: () => void;
   onDown: (detail: string) => void;
   onReadOnly: (detail: string) => void;
@@ -35,13 +36,13 @@ export interface AppendParts<A extends PendingAppend> {
 export function buildAppends<A extends PendingAppend>(
   options: AppendPartsOptions<A>,
 ): AppendParts<A> {
-  const { limits, clock, sink, db, onTrouble, onReadOnly } = options;
+  const { limits, clock, sink, db, incarnation, onTrouble, onReadOnly } = options;
   const queue = new AppendQueue<A>({
     messagesMax: limits.batchMessagesMax,
     bytesMax: limits.batchBytesMax,
   });
   const laneOn = (connection: AppendConnection): AppendLane<A> =>
-    new AppendLane<A>({ connection, limits, clock, sink, onReadOnly, onTrouble });
+    new AppendLane<A>({ connection, limits, clock, sink, incarnation, onReadOnly, onTrouble });
   const connection = new KeptConnection<AppendSession>({
     open: options.openMain,
     reopen: 'always',

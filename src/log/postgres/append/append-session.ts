@@ -3,7 +3,7 @@
  * of the database it is. Asked at every connect: a fail-over may have changed all of it.
  */
 import type { BoundedClient } from '../session/bounded-client.js';
-import { enterIncarnation } from '../session/incarnation.js';
+import { enterIncarnation, type Incarnation } from '../session/incarnation.js';
 import type { KeptConnection } from '../session/kept-connection.js';
 import type { ConnectionOptions } from '../session/log-connection.js';
 import { assertServer, openConnection } from '../session/log-connection.js';
@@ -15,8 +15,7 @@ export interface AppendSession {
   client: BoundedClient;
   /** Of its backend. */
   pid: number;
-  /** 1 to 20 of [0-9a-z]. */
-  incarnation: string;
+  incarnation: Incarnation;
   writable: boolean;
 }
 
@@ -34,7 +33,7 @@ export async function openAppendSession(
     const pid = await ownBackend(client, () =>
       openConnection({ ...options, answerMs: ASK_TIMEOUT_MS }),
     );
-    const { name: incarnation, writable } = await enterIncarnation(client);
+    const { incarnation, writable } = await enterIncarnation(client);
     return { client, pid, incarnation, writable };
   } catch (error) {
     client.destroy();

@@ -22,7 +22,15 @@ export interface AppendOptions {
   locking: 'skip' | 'wait';
   /** How long; absent: the session's lock_timeout. */
   lockWaitMs?: number;
+  /** Of conduit.messages when the session was opened. */
+  logOid: number;
 }
+
+/**
+ * Asked when the topics are locked, so that it cannot change any more: a schema that was restored beneath a
+ * session has other topics under the same ids.
+ */
+const LOG_OID = `to_regclass('conduit.messages')::oid AS log_oid`;
 
 /** Rejects with PostgreSQL's error (nothing is stored) or with UnknownCommit. */
 export async function appendOn<A extends PendingAppend>(
@@ -32,7 +40,9 @@ export async function appendOn<A extends PendingAppend>(
 ): Promise<AppendOutcome<A>> {
   const small = options.locking === 'skip' ? smallAppend(groups) : null;
   // In a transaction that was left open it would be answered and not committed.
-  if (small !== null && client.getTransactionStatus() === 'I') return appendSmall(client, small);
+  if (small !== null && client.getTransactionStatus() === 'I') {
+    return appendSmall(client, small, options.logOid);
+  }
   try {
     const outcome = await prepare(client, groups, options);
     await commit(client, outcome);
@@ -56,13 +66,13 @@ async function prepare<A extends PendingAppend>(
   let wanted = unique;
   const opening = options.locking === 'wait' ? `${beginSql(options)}; ${lockSql(unique)}` : 'BEGIN';
   if (hasKeys) {
-    const locked = await lock(client, `${opening}; ${lockSql(unique, 'SKIP LOCKED')}`);
+    const locked = await lock(client, `${opening}; ${lockSql(unique, 'SKIP LOCKED')}`, options);
     wanted = new Map([...unique].filter(([id]) => locked.has(id)));
     wanted = await claimKeys(client, wanted, dedupe);
     for (const [id, list] of unique) if (!locked.has(id)) skipped.set(id, list);
   }
   const begin = hasKeys ? '' : `${opening}; `;
-  const places = await moveHeads(client, begin, wanted);
+  const places = await moveHeads(client, begin, wanted, options);
   const commits: TopicCommit<A>[] = [];
   for (const [topicId, appends] of wanted) {
     const place = places.get(topicId);
@@ -127,6 +137,7 @@ async function moveHeads<A extends PendingAppend>(
   client: pg.Client,
   begin: string,
   groups: TopicAppends<A>,
+  options: AppendOptions,
 ): Promise<Map<number, Place>> {
   const ids: number[] = [];
   const counts: number[] = [];
@@ -137,9 +148,10 @@ async function moveHeads<A extends PendingAppend>(
     counts.push(appends.length);
     sizes.push(appends.reduce((sum, { publication }) => sum + rowBytes(publication) - 64, 0));
   }
-  const call = `SELECT * FROM conduit.begin_append('{${ids}}', '{${counts}}', '{${sizes}}')`;
+  const call = `SELECT *, ${LOG_OID} FROM conduit.begin_append('{${ids}}', '{${counts}}', '{${sizes}}')`;
   // Only integers of our own stand in the text; the simple protocol takes all in one round trip.
   const rows = lastRows(await client.query(begin + call));
+  checkLog(rows, options);
   return new Map(
     rows.map((row) => [
       Number(row['topic_id']),
@@ -154,12 +166,20 @@ function beginSql({ lockWaitMs }: AppendOptions): string {
 }
 
 function lockSql<A>(groups: TopicAppends<A>, mode = ''): string {
-  return `SELECT id FROM conduit.topics WHERE id = ANY('{${[...groups.keys()]}}')
+  return `SELECT id, ${LOG_OID} FROM conduit.topics WHERE id = ANY('{${[...groups.keys()]}}')
     AND deleted_at IS NULL ORDER BY id FOR NO KEY UPDATE ${mode}`;
 }
 
-async function lock(client: pg.Client, sql: string): Promise<Set<number>> {
-  return new Set(lastRows(await client.query(sql)).map((row) => Number(row['id'])));
+async function lock(client: pg.Client, sql: string, options: AppendOptions): Promise<Set<number>> {
+  const rows = lastRows(await client.query(sql));
+  checkLog(rows, options);
+  return new Set(rows.map((row) => Number(row['id'])));
+}
+
+/** Throws what ends the session: the next one stands on the log that is there. */
+function checkLog([row]: readonly Record<string, unknown>[], { logOid }: AppendOptions): void {
+  if (row === undefined || row['log_oid'] === logOid) return;
+  throw new Error('the connection ended: the log was replaced beneath it');
 }
 
 /** The rows of the last statement: several in one query give an array of results. */

@@ -20,13 +20,15 @@ const PAYLOAD_BYTES_MAX = 16 * 1024;
 
 /**
  * Locks, skips and moves the head as conduit.begin_append does, and writes the row that COPY would. No
- * row: the topic is held by somebody else, or gone. Named, so that its plan is made once a session.
+ * row: the topic is held by somebody else, or gone, or the log is another by now; who waits for it is told.
+ * Named, so that its plan is made once a session.
  */
 const APPEND_ONE = {
   name: 'append_one',
   text: `WITH locked AS MATERIALIZED (
       SELECT t.id FROM conduit.topics t
-      WHERE t.id = $1 AND t.deleted_at IS NULL FOR NO KEY UPDATE SKIP LOCKED),
+      WHERE t.id = $1 AND t.deleted_at IS NULL
+        AND to_regclass('conduit.messages')::oid = $9::oid FOR NO KEY UPDATE SKIP LOCKED),
     head AS (
       UPDATE conduit.topics t
       SET last_sequence = t.last_sequence + 1,
@@ -78,9 +80,11 @@ export function smallAppend<A extends PendingAppend>(groups: TopicAppends<A>): A
 export async function appendSmall<A extends PendingAppend>(
   client: pg.Client,
   append: A,
+  logOid: number,
 ): Promise<AppendOutcome<A>> {
   try {
-    const { rows } = await client.query<PlaceRow>({ ...APPEND_ONE, values: valuesOf(append) });
+    const values = [...valuesOf(append), logOid];
+    const { rows } = await client.query<PlaceRow>({ ...APPEND_ONE, values });
     return outcomeOf(append, rows[0]);
   } catch (error) {
     if (faultOf(error) !== 'connection') throw error;

@@ -1,12 +1,22 @@
 /**
  * Which incarnation of the log this worker stands on: told by each session that appends when it opens, and
- * found out once a second for sessions that live on while the database becomes another beneath them.
+ * found out once a second for sessions that live on while the database becomes another beneath them. It
+ * remembers those that it stood on, for a log that was restored from a dump of before and knows none of them.
  */
 import type { DatabaseClock } from '../../../core/database-clock.js';
 import { formatEpoch, incarnationOf } from '../../../core/epoch.js';
 import { DatabasePulse, type Seen } from './database-pulse.js';
-import { beginIncarnation, commonUpTo } from './incarnation.js';
+import type { Ancestor, ForeignPosition, Incarnation } from './incarnation.js';
+import { beginIncarnation, commonUpTo, readNames } from './incarnation.js';
 import type { Queryable } from './queryable.js';
+
+/** As many as a log remembers of its own. */
+const REMEMBERED_MAX = 20;
+/**
+ * A message has its time before its transaction commits, and a dump has what was committed: none is under
+ * way for so long.
+ */
+const COMMIT_MS = 30_000;
 
 export interface LogIncarnationOptions {
   db: Queryable;
@@ -22,6 +32,8 @@ export class LogIncarnation {
   readonly #pulse: DatabasePulse;
   /** Empty: none was seen. */
   #name = '';
+  /** Those that it stood on, the oldest first, with what they went through. */
+  readonly #remembered = new Map<string, readonly Ancestor[]>();
 
   constructor(options: LogIncarnationOptions) {
     this.#options = options;
@@ -33,6 +45,11 @@ export class LogIncarnation {
     });
   }
 
+  /** The last that was seen. */
+  get name(): string {
+    return this.#name;
+  }
+
   /** Resolves once the database's time is known. */
   start(): Promise<void> {
     return this.#pulse.start();
@@ -42,14 +59,20 @@ export class LogIncarnation {
     this.#pulse.stop();
   }
 
+  /** Somebody has met another one. */
+  look(): void {
+    this.#pulse.look();
+  }
+
   epochOf(topicId: number): string {
     return formatEpoch(topicId, this.#name);
   }
 
   /** As a session says that was just opened. */
-  becomes(name: string): void {
+  becomes({ name, lineage }: Incarnation): void {
     const before = this.#name;
     this.#name = name;
+    this.#remember(name, lineage);
     if (before === '') return;
     this.#pulse.look();
     if (before !== name) this.#options.onChanged();
@@ -61,12 +84,49 @@ export class LogIncarnation {
   }
 
   /** As the contract of the log has it. */
-  commonUpTo(positions: readonly { topicId: number; epoch: string }[]): Promise<(number | null)[]> {
-    const foreign = positions.map(({ topicId, epoch }) => ({
-      topicId,
-      incarnation: incarnationOf(epoch, topicId),
-    }));
-    return commonUpTo(this.#options.db, foreign);
+  async commonUpTo(
+    positions: readonly { topicId: number; epoch: string }[],
+  ): Promise<(number | null)[]> {
+    const foreign = positions.map(
+      ({ topicId, epoch }): ForeignPosition => ({
+        topicId,
+        incarnation: incarnationOf(epoch, topicId),
+      }),
+    );
+    const common = await commonUpTo(this.#options.db, foreign);
+    await this.#fromMemory(foreign, common);
+    return common;
+  }
+
+  /** Fills in what the log does not know itself, where it knows one that went before. */
+  async #fromMemory(foreign: readonly ForeignPosition[], common: (number | null)[]): Promise<void> {
+    const { db } = this.#options;
+    const places = foreign.flatMap(({ incarnation }, n) =>
+      common[n] === null && this.#remembered.has(incarnation) ? [n] : [],
+    );
+    if (places.length === 0) return;
+    const here = await readNames(db);
+    const asked = places.flatMap((place) => {
+      const { topicId = 0, incarnation = '' } = foreign[place] ?? {};
+      const shared = lastShared(this.#remembered.get(incarnation) ?? [], here);
+      return shared === null ? [] : [{ place, position: { topicId, ...shared } }];
+    });
+    const found = await commonUpTo(
+      db,
+      asked.map(({ position }) => position),
+    );
+    asked.forEach(({ place }, n) => {
+      common[place] = found[n] ?? null;
+    });
+  }
+
+  #remember(name: string, lineage: readonly Ancestor[]): void {
+    this.#remembered.delete(name);
+    this.#remembered.set(name, lineage);
+    for (const oldest of this.#remembered.keys()) {
+      if (this.#remembered.size <= REMEMBERED_MAX) break;
+      this.#remembered.delete(oldest);
+    }
   }
 
   /**
@@ -80,4 +140,24 @@ export class LogIncarnation {
     this.becomes(await beginIncarnation(db, sinceMs));
     return 'taken in';
   }
+}
+
+/**
+ * The last of a lineage that the log here has gone through, too, and up to when what was published in it is
+ * in that lineage's end; null: there is none, or it is not known how far.
+ */
+function lastShared(
+  lineage: readonly Ancestor[],
+  here: ReadonlySet<string>,
+): Omit<ForeignPosition, 'topicId'> | null {
+  let untilMs = Number.POSITIVE_INFINITY;
+  for (const { name, commonUntilMs } of [...lineage].reverse()) {
+    if (here.has(name)) {
+      const isWhole = untilMs === Number.POSITIVE_INFINITY;
+      return { incarnation: name, ...(isWhole ? {} : { untilMs: untilMs - COMMIT_MS }) };
+    }
+    if (commonUntilMs === null) return null;
+    untilMs = Math.min(untilMs, commonUntilMs);
+  }
+  return null;
 }

@@ -3,8 +3,9 @@
  * Whoever calls these holds a transaction, save for `storeCursors`, which alone is one.
  */
 
+import { incarnationOf } from '../../../core/epoch.js';
 import type { DeliveryRecord } from '../../../core/subscription-record.js';
-import type { SubscriptionSave } from '../../contract/subscription-store.js';
+import { OtherLog, type SubscriptionSave } from '../../contract/subscription-store.js';
 import type { Queryable } from '../session/queryable.js';
 import type { RowKind, StoreRows } from './refused-data.js';
 import { withinTime, withoutText } from './refused-data.js';
@@ -13,14 +14,18 @@ import { settledText, storable } from './subscription-rows.js';
 /**
  * Locks in id order, so that two savers do not wait for each other, and then writes what it has locked;
  * a row that somebody took while it waited is looked at again and no longer fits its term. One row is
- * answered: as a row each, a thousand cursors took a tenth of the worker's time.
+ * answered: as a row each, a thousand cursors took a tenth of the worker's time. By then the statement has
+ * the table, which cannot be restored beneath it any more, so it is asked here which log that is of.
  */
-const CURSORS_SQL = `WITH new AS MATERIALIZED (
+const CURSORS_SQL = `WITH log AS MATERIALIZED (
+    SELECT $10::text IS NULL OR $10 = conduit.incarnation() AS is_same),
+  new AS MATERIALIZED (
     SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[], $5::bigint[],
       $6::bigint[], $7::int[], $8::text[], $9::boolean[])
       AS n (id, term, ack_floor, settled, delivered, ack_wait_ms, max_deliver, ordering, paused)),
   locked AS MATERIALIZED (
     SELECT s.id FROM conduit.subscriptions s JOIN new n ON n.id = s.id AND n.term = s.term
+      AND (SELECT is_same FROM log)
     JOIN conduit.topics t ON t.id = s.topic_id AND t.deleted_at IS NULL
     ORDER BY s.id FOR NO KEY UPDATE OF s),
   stored AS (
@@ -28,7 +33,10 @@ const CURSORS_SQL = `WITH new AS MATERIALIZED (
       delivered = n.delivered, ack_wait_ms = n.ack_wait_ms, max_deliver = n.max_deliver,
       ordering = n.ordering, paused = n.paused
     FROM locked l JOIN new n ON n.id = l.id WHERE s.id = l.id RETURNING s.id)
-  SELECT string_agg(id::text, ',') AS ids FROM stored`;
+  SELECT string_agg(id::text, ',') AS ids, (SELECT is_same FROM log) AS is_same FROM stored`;
+
+/** Until the transaction ends nobody can put another log in the place of this one. */
+const LOG_SQL = 'SELECT mark, conduit.incarnation() AS name FROM conduit.log_identity';
 
 const DROP_SQL = 'DELETE FROM conduit.deliveries WHERE subscription_id = ANY($1::bigint[])';
 
@@ -58,12 +66,33 @@ export function isCursorOnly(save: SubscriptionSave): boolean {
   );
 }
 
-/** Answers the ids whose row is there under that term, stored and locked. One save per id. */
+/** Rejects OtherLog when the session's log is not that of the epoch; holds it for the transaction. */
+export async function holdLog(
+  session: Queryable,
+  { topicId, epoch }: { topicId: number; epoch?: string },
+): Promise<void> {
+  if (epoch === undefined) return;
+  const { rows } = await session.query<{ name: string }>(LOG_SQL);
+  if (rows[0]?.name !== incarnationOf(epoch, topicId)) throw new OtherLog();
+}
+
+/** Null: they may be of any. Throws OtherLog when they are not all of the same. */
+function incarnationOfAll(saves: readonly SubscriptionSave[]): string | null {
+  const [first] = saves;
+  if (first?.epoch === undefined) return null;
+  const incarnation = incarnationOf(first.epoch, first.topicId);
+  if (!saves.every(({ epoch }) => epoch?.endsWith(incarnation))) throw new OtherLog();
+  return incarnation;
+}
+
+/**
+ * Answers the ids whose row is there under that term, stored and locked. One save per id. Rejects OtherLog.
+ */
 export async function storeCursors(
   session: Queryable,
   saves: readonly SubscriptionSave[],
 ): Promise<Set<number>> {
-  const { rows } = await session.query<{ ids: string | null }>(CURSORS_SQL, [
+  const { rows } = await session.query<{ ids: string | null; is_same: boolean }>(CURSORS_SQL, [
     plainArray(saves.map((save) => save.id)),
     plainArray(saves.map((save) => save.term)),
     plainArray(saves.map((save) => save.ackFloor)),
@@ -73,7 +102,9 @@ export async function storeCursors(
     plainArray(saves.map((save) => save.settings.maxDeliver)),
     plainArray(saves.map((save) => save.settings.ordering)),
     plainArray(saves.map((save) => save.paused)),
+    incarnationOfAll(saves),
   ]);
+  if (rows[0]?.is_same !== true) throw new OtherLog();
   return new Set(rows[0]?.ids?.split(',').map(Number));
 }
 

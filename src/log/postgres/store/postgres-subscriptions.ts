@@ -28,7 +28,7 @@ import type { Queryable } from '../session/queryable.js';
 import type { SessionPool } from '../session/transaction.js';
 import { inTransaction } from '../session/transaction.js';
 import { DURABLES_TURN_SQL, IN_TURN_BELOW } from './creation-turn.js';
-import { isCursorOnly, storeCursors, storeDeliveries } from './cursor-rows.js';
+import { holdLog, isCursorOnly, storeCursors, storeDeliveries } from './cursor-rows.js';
 import type { OwnedSequence } from './dead-letter-rows.js';
 import {
   giveBack,
@@ -216,6 +216,7 @@ export class PostgresSubscriptions implements SubscriptionStore {
     const settled = save.settledDeliveries.map((sequence) => ({ ...by, sequence }));
     const failures = save.failures.map((failure) => ({ ...by, ...failure }));
     const missing = await this.#whatever(async (session, storeRows) => {
+      await holdLog(session, save);
       await storeDeadLetters(session, drafts, storeRows);
       await settleDeadLetters(session, settled);
       await giveBack(session, save, save.returned ?? []);

@@ -1,10 +1,21 @@
 // Goal: what is counted and told of a save is what became of it, however often it was tried.
+import type { MessagePort } from 'node:worker_threads';
 import t from 'tap';
 import { systemClock } from '../../../../src/core/clock.js';
 import { Member } from '../../../../src/core/cursor-entry.js';
 import { RequestError } from '../../../../src/core/errors.js';
 import { DEFAULT_LIMITS } from '../../../../src/core/limits.js';
-import type { SubscriptionStore } from '../../../../src/log/contract/subscription-store.js';
+import {
+  type EphemeralSave,
+  OtherLog,
+  type SubscriptionSave,
+  type SubscriptionStore,
+} from '../../../../src/log/contract/subscription-store.js';
+import type { LinkPort } from '../../../../src/thread/link.js';
+import { readFailed } from '../../../../src/thread/ops/failed.js';
+import { OP_FAILED } from '../../../../src/thread/ops/opcodes.js';
+import { PackReader } from '../../../../src/thread/packing/pack-reader.js';
+import { LocalOutlet } from '../../../../src/topic/delivery/local-outlet.js';
 import { Saves } from '../../../../src/topic/log/saves.js';
 import { Figures } from '../../../../src/topic/state/figures.js';
 import { HotCacheBudget } from '../../../../src/topic/state/hot-cache.js';
@@ -17,6 +28,19 @@ import { openMemoryStore } from '../../../support/memory-log.js';
 const open = await openMemoryStore();
 const { log } = open;
 t.teardown(() => log.close());
+
+/** Requests that were told that they failed. */
+const failed: number[] = [];
+const port: LinkPort = {
+  on: () => port as MessagePort,
+  close: () => undefined,
+  postMessage: (packed: ArrayBuffer) => {
+    const reader = new PackReader(packed);
+    while (!reader.done) if (reader.u8() === OP_FAILED) failed.push(readFailed(reader).request);
+  },
+};
+const handler = { handle: () => undefined, endTurn: () => undefined };
+const outlet = new LocalOutlet({ port, acceptor: 0, limits: DEFAULT_LIMITS, handler });
 
 /** Has rejected the first message, which the log has or, with `messages` 0, has no more. */
 async function rejectedOf(kind: 'durable' | 'ephemeral', messages: number): Promise<Tracker> {
@@ -46,17 +70,19 @@ async function rejectedOf(kind: 'durable' | 'ephemeral', messages: number): Prom
 }
 
 /** Saves through the log's own store, once `fail` has let them pass, and what they tell. */
-function savesTo(fail: (what: 'save' | 'saveEphemeral') => void) {
+function savesTo(
+  fail: (what: 'save' | 'saveEphemeral', save: SubscriptionSave | EphemeralSave) => void,
+) {
   const missing: [Tracker, readonly number[]][] = [];
   const lost: Tracker[] = [];
   const store: Pick<SubscriptionStore, 'save' | 'saveEphemeral'> = {
-    save: async (...save) => {
-      fail('save');
-      return log.subscriptions.save(...save);
+    save: async (saves, onMissing) => {
+      for (const save of saves) fail('save', save);
+      return log.subscriptions.save(saves, onMissing);
     },
-    saveEphemeral: async (...save) => {
-      fail('saveEphemeral');
-      return log.subscriptions.saveEphemeral(...save);
+    saveEphemeral: async (save, onMissing) => {
+      fail('saveEphemeral', save);
+      return log.subscriptions.saveEphemeral(save, onMissing);
     },
   };
   const saves = new Saves({
@@ -122,4 +148,34 @@ t.test('a stop counts each that was not stored when they are stored one by one',
   const two = [await rejectedOf('durable', 1), await rejectedOf('durable', 1)];
   for (const one of two) saves.changed(one);
   t.same(await saves.close(60), { cursors: 2, acks: 0 });
+});
+
+t.test('a save of the log before goes on with its topic, cut to what both logs have', async (t) => {
+  const told: [epoch: string | undefined, letters: number][] = [];
+  const tracker = await rejectedOf('durable', 1);
+  const { saves } = savesTo((_, { epoch, deadLetters }) => {
+    told.push([epoch, deadLetters.length]);
+    if (told.length > 1) return;
+    tracker.topic.epoch = 'brought-over';
+    saves.fellBack(tracker, 0);
+    throw new OtherLog();
+  });
+  const { epoch } = tracker.topic;
+  tracker.answers = [{ outlet, request: 7 }];
+  saves.changed(tracker);
+  await saves.flush();
+  t.same(told, [
+    [epoch, 1],
+    ['brought-over', 0],
+  ]);
+  await new Promise((resolve) => setImmediate(resolve));
+  t.same(failed, [7], 'whoever waits for what is of a lost message is refused');
+  const given = await rejectedOf('durable', 1);
+  const { saves: ended } = savesTo(() => {
+    ended.giveUp((one) => one === given);
+    throw new OtherLog();
+  });
+  ended.changed(given);
+  await ended.flush();
+  t.equal(given.saving, 0, 'one whose topic is gone is not tried again');
 });

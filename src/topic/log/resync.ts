@@ -1,0 +1,70 @@
+/**
+ * Brings all topics over to another incarnation of the log: one round at a time, once more when the log
+ * became another meanwhile, and again until the log answers.
+ */
+import type { TopicRecord } from '../../core/topic-record.js';
+import type { MessageLog } from '../../log/contract/message-log.js';
+import type { Topic } from '../state/subscription.js';
+import type { Topics } from '../state/topics.js';
+
+const RETRY_MS = 250;
+
+export interface ResyncOptions {
+  log: Pick<MessageLog<never>, 'commonUpTo' | 'heads' | 'epochOf'>;
+  topics: Topics;
+  /** `common`: the last sequence that both have; null: nobody knows. */
+  onChanged: (topic: Topic, record: TopicRecord, common: number | null) => void;
+  onGone: (topic: Topic) => void;
+  onFailed: (error: unknown) => void;
+}
+
+export class Resync {
+  readonly #options: ResyncOptions;
+  #state: 'idle' | 'under way' | 'again' = 'idle';
+
+  constructor(options: ResyncOptions) {
+    this.#options = options;
+  }
+
+  /** The log is another as of now. */
+  now(): void {
+    if (this.#state !== 'idle') {
+      this.#state = 'again';
+      return;
+    }
+    this.#state = 'under way';
+    this.#round().then(
+      () => this.#ended(),
+      (error: unknown) => {
+        this.#options.onFailed(error);
+        setTimeout(() => {
+          this.#state = 'again';
+          this.#ended();
+        }, RETRY_MS);
+      },
+    );
+  }
+
+  #ended(): void {
+    const isAgain = this.#state === 'again';
+    this.#state = 'idle';
+    if (isAgain) this.now();
+  }
+
+  async #round(): Promise<void> {
+    const { log, onChanged, onGone } = this.#options;
+    const topics = [...this.#options.topics.values()];
+    const [common, records] = await Promise.all([
+      log.commonUpTo(topics.map(({ id: topicId, epoch }) => ({ topicId, epoch }))),
+      log.heads(topics.map(({ id }) => id)),
+    ]);
+    // What was answered is of the log between.
+    if (this.#state === 'again') return;
+    topics.forEach((topic, n) => {
+      const record = records.get(topic.id);
+      // Its id may have gone to another topic: a restored log gives ids again.
+      if (record?.key === topic.key) onChanged(topic, record, common[n] ?? null);
+      else onGone(topic);
+    });
+  }
+}
