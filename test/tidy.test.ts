@@ -220,7 +220,7 @@ function strayVendors(): string[] {
   );
 }
 
-/** Circles that a walk along the imports closes. Types are gone when the code runs: they may. */
+/** Circles that a walk along the imports closes, those of types alone among them. */
 function cycles(): string[] {
   const byPath = new Map(sized.map((source) => [source.path, source]));
   const done = new Set<string>();
@@ -231,8 +231,8 @@ function cycles(): string[] {
       return;
     }
     if (done.has(file)) return;
-    for (const { isRelative, isType, target } of byPath.get(file)?.imports ?? []) {
-      if (isRelative && !isType) walk(target, [...way, file]);
+    for (const { isRelative, target } of byPath.get(file)?.imports ?? []) {
+      if (isRelative) walk(target, [...way, file]);
     }
     done.add(file);
   };

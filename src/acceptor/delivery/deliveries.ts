@@ -29,17 +29,13 @@ import type { Guard } from '../http/guard.js';
 import type { DeliverySink } from '../workers/workers.js';
 import { Chunk } from './chunk.js';
 import { sendCredit, sendDrained, sendGiven, sendLeft, sendProbed } from './delivery-reports.js';
-import type { Group } from './group.js';
 import { GroupPump } from './group-pump.js';
 import { Groups } from './groups.js';
+import { KIND_JSON, KIND_MSGPACK, KIND_SEED, KIND_SSE, type Kind } from './kind.js';
 import { Pace } from './pace.js';
 import { PublishLog } from './publish-log.js';
 import {
-  KIND_JSON,
-  KIND_MSGPACK,
-  KIND_SEED,
-  KIND_SSE,
-  type Kind,
+  type Group,
   type Receiver,
   ReceiverSubscription,
   type ReceiverSubscriptionFields,

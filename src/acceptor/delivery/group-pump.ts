@@ -7,9 +7,9 @@
  */
 import type { Clock } from '../../core/clock.js';
 import type { Chunk } from './chunk.js';
-import type { Group } from './group.js';
 import { GROUP_SUBSCRIPTIONS_MAX } from './groups.js';
 import type { Pace } from './pace.js';
+import type { Group } from './receiver.js';
 
 /** Sockets written to in a turn, at least; the share of those that wait, when that is more. */
 const SOCKETS_A_TURN = 128;

@@ -3,15 +3,16 @@
  * SSE streams. It remembers how far each kind was published, which is what its members have.
  */
 import type { AcceptorLinkEnd } from '../../thread/link.js';
-import { type EventReceiver, KINDS, type Kind } from './receiver.js';
+import { KINDS, type Kind } from './kind.js';
 
-export class Group {
+/** S are its streams; see Group in receiver.ts. */
+export class GroupOf<S> {
   readonly link: AcceptorLinkEnd;
   readonly topicNo: number;
   readonly #names: readonly string[];
   readonly #members = new Array<number>(KINDS).fill(0);
   readonly #last = new Array<number>(KINDS).fill(0);
-  readonly streams = new Set<EventReceiver>();
+  readonly streams = new Set<S>();
   /** Subscriptions that refer to it, in it or not: while there is one, it is a group of the topic. */
   subscriptions = 0;
   /** Monotonic ms: what comes before waits, see pace.ts. */

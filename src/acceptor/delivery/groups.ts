@@ -3,7 +3,8 @@
  * group is bounded, so that a fan-out can be written in slices (see group-pump.ts).
  */
 import type { AcceptorLinkEnd } from '../../thread/link.js';
-import { Group } from './group.js';
+import { GroupOf } from './group.js';
+import type { Group } from './receiver.js';
 
 /** Subscriptions that refer to a group: some 0.7 ms of system calls to write to. */
 export const GROUP_SUBSCRIPTIONS_MAX = 128;
@@ -44,7 +45,7 @@ export class Groups {
 
   #add(link: AcceptorLinkEnd, topicNo: number): Group {
     this.#lastSerial++;
-    const group = new Group(link, topicNo, this.#lastSerial);
+    const group: Group = new GroupOf(link, topicNo, this.#lastSerial);
     const ofLink = this.#byLink.get(link) ?? new Map<number, Group[]>();
     this.#byLink.set(link, ofLink);
     ofLink.set(topicNo, [...(ofLink.get(topicNo) ?? []), group]);

@@ -8,8 +8,8 @@ import {
   MESSAGE_ID_OFFSET_JSON,
   MESSAGE_ID_OFFSET_MSGPACK,
 } from '../../wire/server-frame.js';
-import type { Group } from './group.js';
-import { KIND_MSGPACK, type Kind } from './receiver.js';
+import { KIND_MSGPACK, type Kind } from './kind.js';
+import type { Group } from './receiver.js';
 
 const ID_CHARS = 36;
 

@@ -6,24 +6,11 @@
 import type { ErrorCode } from '../../core/errors.js';
 import type { Principal } from '../../core/principal.js';
 import type { AcceptorLinkEnd } from '../../thread/link.js';
-import type { Encoding } from '../../thread/ops/encoding.js';
-import { ENCODING_JSON, ENCODING_MSGPACK } from '../../thread/ops/encoding.js';
 import type { SubscribeOptions } from '../../thread/ops/subscribe.js';
 import type { Ref } from '../../wire/frame-types.js';
 import type { Subject } from '../http/guard.js';
-import type { Group } from './group.js';
-
-/** How frames reach the session: one JSON frame a message, joined JSON, joined msgpack, SSE text. */
-export const KIND_SEED = 0;
-export const KIND_JSON = 1;
-export const KIND_MSGPACK = 2;
-export const KIND_SSE = 3;
-export type Kind = 0 | 1 | 2 | 3;
-export const KINDS = 4;
-
-export function encodingOf(kind: Kind): Encoding {
-  return kind === KIND_MSGPACK ? ENCODING_MSGPACK : ENCODING_JSON;
-}
+import type { GroupOf } from './group.js';
+import type { Kind } from './kind.js';
 
 /** A page went to the socket whole. */
 export const TAKEN = -1;
@@ -32,6 +19,9 @@ export const TAKEN = -1;
 export function subscriptionKey(topic: string, name: string | null): string {
   return name === null ? topic : `${topic} ${name}`;
 }
+
+/** A group, as all but its own file know it. */
+export type Group = GroupOf<EventReceiver>;
 
 export interface ReceiverSubscriptionFields {
   receiver: Receiver;

@@ -5,9 +5,9 @@
  */
 import type { TemplatedApp } from 'uWebSockets.js';
 import type { Chunk, SingleFrame } from './chunk.js';
-import type { Group } from './group.js';
+import { KIND_SEED } from './kind.js';
 import type { PublishLog } from './publish-log.js';
-import { KIND_SEED } from './receiver.js';
+import type { Group } from './receiver.js';
 
 const FRAMES_A_TURN = 32;
 

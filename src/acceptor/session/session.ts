@@ -16,12 +16,10 @@ import {
   WIRE_MSGPACK,
   type WireFormat,
 } from '../../wire/server-frame.js';
-import type { Group } from '../delivery/group.js';
+import { KIND_MSGPACK, KIND_SEED, type Kind } from '../delivery/kind.js';
 import { sequenceOf, splitFrames } from '../delivery/publish-log.js';
 import {
-  KIND_MSGPACK,
-  KIND_SEED,
-  type Kind,
+  type Group,
   type Receiver,
   type ReceiverSubscription,
   TAKEN,

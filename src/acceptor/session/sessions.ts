@@ -16,13 +16,8 @@ import { CLOSE, RequestError } from '../../core/errors.js';
 import { WS_MESSAGE_TIMES_MAX } from '../../core/limits.js';
 import type { SharedCount } from '../../core/shared-count.js';
 import type { Deliveries } from '../delivery/deliveries.js';
-import {
-  KIND_JSON,
-  KIND_MSGPACK,
-  KIND_SEED,
-  type Kind,
-  type Receiver,
-} from '../delivery/receiver.js';
+import { KIND_JSON, KIND_MSGPACK, KIND_SEED, type Kind } from '../delivery/kind.js';
+import type { Receiver } from '../delivery/receiver.js';
 import { isRefused } from '../http/admission.js';
 import { Exchange, type ExchangeParts } from '../http/exchange.js';
 import type { Guard, Subject } from '../http/guard.js';

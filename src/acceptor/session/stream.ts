@@ -11,10 +11,10 @@ import type { Ref } from '../../wire/frame-types.js';
 import { errorFrame } from '../../wire/problem.js';
 import type { Deliveries } from '../delivery/deliveries.js';
 import { dataLines, eventsOf } from '../delivery/event-text.js';
-import type { Group } from '../delivery/group.js';
+import { KIND_SSE } from '../delivery/kind.js';
 import {
   type EventReceiver,
-  KIND_SSE,
+  type Group,
   type ReceiverSubscription,
   TAKEN,
 } from '../delivery/receiver.js';

@@ -10,12 +10,8 @@ import type { GapOp } from '../../thread/ops/gap.js';
 import type { SubscribedOp, SubscribeOptions } from '../../thread/ops/subscribe.js';
 import { packSessionEnded, packSubscribe, packUnsubscribe } from '../../thread/ops/subscribe.js';
 import type { Deliveries } from '../delivery/deliveries.js';
-import {
-  encodingOf,
-  type Receiver,
-  type ReceiverSubscription,
-  subscriptionKey,
-} from '../delivery/receiver.js';
+import { encodingOf } from '../delivery/kind.js';
+import { type Receiver, type ReceiverSubscription, subscriptionKey } from '../delivery/receiver.js';
 import type { Guard } from '../http/guard.js';
 import { Waiting } from '../workers/requests.js';
 import type { Workers } from '../workers/workers.js';

@@ -4,8 +4,8 @@
 import uWS from 'uWebSockets.js';
 import t from 'tap';
 import { Deliveries } from '../../../../src/acceptor/delivery/deliveries.js';
+import { KIND_SSE } from '../../../../src/acceptor/delivery/kind.js';
 import {
-  KIND_SSE,
   type Receiver,
   type ReceiverSubscription,
   TAKEN,

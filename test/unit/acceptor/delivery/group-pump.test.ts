@@ -2,11 +2,11 @@
 // longer than its bounds, and what is handed out is released exactly once.
 import t from 'tap';
 import { Chunk } from '../../../../src/acceptor/delivery/chunk.js';
-import type { Group } from '../../../../src/acceptor/delivery/group.js';
 import { GroupPump } from '../../../../src/acceptor/delivery/group-pump.js';
 import { Groups } from '../../../../src/acceptor/delivery/groups.js';
+import { KIND_MSGPACK } from '../../../../src/acceptor/delivery/kind.js';
 import { Pace } from '../../../../src/acceptor/delivery/pace.js';
-import { KIND_MSGPACK } from '../../../../src/acceptor/delivery/receiver.js';
+import type { Group } from '../../../../src/acceptor/delivery/receiver.js';
 import { ENCODING_MSGPACK } from '../../../../src/thread/ops/encoding.js';
 import { openLink } from '../../../support/acceptor-link.js';
 import { eventually } from '../../../support/eventually.js';

@@ -1,8 +1,9 @@
 // Goal: when a socket refuses bytes that went to several groups, how far its own group had got is told.
 import t from 'tap';
-import { Group } from '../../../../src/acceptor/delivery/group.js';
+import { GroupOf } from '../../../../src/acceptor/delivery/group.js';
+import { KIND_JSON } from '../../../../src/acceptor/delivery/kind.js';
 import { PublishLog } from '../../../../src/acceptor/delivery/publish-log.js';
-import { KIND_JSON } from '../../../../src/acceptor/delivery/receiver.js';
+import type { EventReceiver, Group } from '../../../../src/acceptor/delivery/receiver.js';
 import { openLink } from '../../../support/acceptor-link.js';
 
 const { link, close } = openLink();
@@ -14,7 +15,10 @@ const frame = (sequence: number): Uint8Array => {
 };
 
 t.test('the same chunks to two groups, one after the other', async (t) => {
-  const [mine, other] = [new Group(link, 1, 1), new Group(link, 1, 2)];
+  const [mine, other] = [
+    new GroupOf<EventReceiver>(link, 1, 1),
+    new GroupOf<EventReceiver>(link, 1, 2),
+  ];
   const log = new PublishLog();
   const add = (group: Group, first: number): void => {
     log.add({ group, kind: KIND_JSON, first, frames: frame(first) });

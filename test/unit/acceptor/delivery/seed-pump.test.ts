@@ -4,9 +4,10 @@
 import uWS from 'uWebSockets.js';
 import t from 'tap';
 import { Chunk } from '../../../../src/acceptor/delivery/chunk.js';
-import { Group } from '../../../../src/acceptor/delivery/group.js';
+import { GroupOf } from '../../../../src/acceptor/delivery/group.js';
+import { KIND_SEED } from '../../../../src/acceptor/delivery/kind.js';
 import { PublishLog } from '../../../../src/acceptor/delivery/publish-log.js';
-import { KIND_SEED } from '../../../../src/acceptor/delivery/receiver.js';
+import type { EventReceiver } from '../../../../src/acceptor/delivery/receiver.js';
 import { SeedPump } from '../../../../src/acceptor/delivery/seed-pump.js';
 import { ENCODING_JSON } from '../../../../src/thread/ops/encoding.js';
 import { FRAME_SEPARATOR } from '../../../../src/wire/server-frame.js';
@@ -18,7 +19,10 @@ t.teardown(close);
 
 /** Two groups; each chunk has 40 messages, more than go out in a turn. */
 class Rig {
-  readonly groups = [new Group(link, 1, 1), new Group(link, 1, 2)];
+  readonly groups = [
+    new GroupOf<EventReceiver>(link, 1, 1),
+    new GroupOf<EventReceiver>(link, 1, 2),
+  ];
   readonly done: number[] = [];
   frames = 0;
   readonly pump = new SeedPump({

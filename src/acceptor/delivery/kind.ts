@@ -1,0 +1,14 @@
+/** The kinds of sessions, by how frames reach them. */
+import { ENCODING_JSON, ENCODING_MSGPACK, type Encoding } from '../../thread/ops/encoding.js';
+
+/** How frames reach the session: one JSON frame a message, joined JSON, joined msgpack, SSE text. */
+export const KIND_SEED = 0;
+export const KIND_JSON = 1;
+export const KIND_MSGPACK = 2;
+export const KIND_SSE = 3;
+export type Kind = 0 | 1 | 2 | 3;
+export const KINDS = 4;
+
+export function encodingOf(kind: Kind): Encoding {
+  return kind === KIND_MSGPACK ? ENCODING_MSGPACK : ENCODING_JSON;
+}
