@@ -5,6 +5,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import t from 'tap';
+import { ROUTES, routeOf, surpriseIn } from '../support/described-routes.js';
 import { eventually } from '../support/eventually.js';
 import { PACKAGE_FOLDER, startNode, type TestNode } from '../support/node.js';
 import { startPostgres } from '../support/postgres.js';
@@ -26,6 +27,10 @@ const NEXT_ID = /"next":\d+/g;
 class Story {
   /** Request, status and body. */
   readonly answers: string[] = [];
+  /** What the table of routes does not say. */
+  readonly surprises: string[] = [];
+  /** Method and path of those that gave what they are for. */
+  readonly served = new Set<string>();
   readonly #node: TestNode;
 
   constructor(node: TestNode) {
@@ -57,7 +62,16 @@ class Story {
       headers: { accept, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
-    return { status: answer.status, text: await answer.text() };
+    const seen = {
+      status: answer.status,
+      type: answer.headers.get('content-type') ?? '',
+      text: await answer.text(),
+    };
+    const surprise = surpriseIn(method, target, seen);
+    if (surprise !== null) this.surprises.push(surprise);
+    const route = routeOf(method, target.split('?')[0] ?? '');
+    if (answer.ok && route !== undefined) this.served.add(`${route.method} ${route.path}`);
+    return seen;
   }
 }
 
@@ -208,7 +222,7 @@ async function tellEnds(story: Story): Promise<void> {
   await story.asks(`DELETE /api/topics/${TOPIC}`);
 }
 
-async function tell(node: TestNode): Promise<string[]> {
+async function tell(node: TestNode): Promise<Story> {
   const story = new Story(node);
   await tellTopics(story);
   await tellDeferred(story);
@@ -218,17 +232,22 @@ async function tell(node: TestNode): Promise<string[]> {
   await tellDeadLetters(story, node);
   await tellSystem(story);
   await tellEnds(story);
-  return story.answers;
+  return story;
 }
 
 const postgres = await startPostgres();
 t.teardown(() => postgres.stop());
 const MODES = { memory: {}, durable: { DATABASE_URL: postgres.url } };
 const told: string[] = [];
+const surprises: string[] = [];
+const served = new Set<string>();
 for (const [mode, env] of Object.entries(MODES)) {
   const node = await startNode({ ...env, WORKERS: '2' });
   t.teardown(() => node.kill9());
-  told.push(...(await tell(node)).map((answer) => `${mode}: ${answer}`));
+  const story = await tell(node);
+  told.push(...story.answers.map((answer) => `${mode}: ${answer}`));
+  surprises.push(...story.surprises);
+  for (const route of story.served) served.add(route);
 }
 
 if (process.env['GOLDEN'] === 'write') writeFileSync(VECTORS, `${told.join('\n')}\n`);
@@ -240,4 +259,14 @@ t.test('every answer is as clients know it', (t) => {
     t.equal(answer, known[n]);
   });
   t.end();
+});
+
+t.test('every answer has the shape, or is one of the errors, that its route says', async (t) => {
+  t.same(surprises, []);
+  // A stream of events has no end, and a WebSocket is no answer.
+  const others = ['GET /api/topics/:name/events', 'GET /ws'];
+  const unserved = ROUTES.map(({ method, path }) => `${method} ${path}`).filter(
+    (route) => !served.has(route) && !others.includes(route),
+  );
+  t.same(unserved, [], 'there is an answer of each');
 });

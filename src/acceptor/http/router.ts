@@ -10,6 +10,9 @@ import { Exchange, type ExchangeParts } from './exchange.js';
 import type { Guard } from './guard.js';
 import type { Method, Route, RouteMeans } from './route.js';
 
+const METHODS: readonly Method[] = ['GET', 'POST', 'PATCH', 'DELETE'];
+const MOUNTS = { GET: 'get', POST: 'post', PATCH: 'patch', DELETE: 'del' } as const;
+
 const PREFLIGHT_MAX_AGE_S = '600';
 
 /** Of the acceptor. */
@@ -44,20 +47,13 @@ export function mountRoutes(app: TemplatedApp, routes: readonly Route[], by: Rou
   const { guard, parts } = by;
   const { callers } = parts;
   for (const [path, ofPath] of routesByPath(routes)) {
-    for (const route of ofPath) mountMethod(app, route, handlerOf(route, by));
-    const allow = methodsOf(ofPath);
-    app.any(
-      path,
-      guard.http(path, (res, req) => {
-        const exchange = new Exchange(res, req, parts, req.getMethod() !== 'head');
-        if (isRefused(exchange, req, { callers, asked: 'anyone' })) return;
-        if (req.getMethod() === 'options') exchange.noContent(preflight(allow));
-        else {
-          const detail = `${path} takes ${allow}`;
-          exchange.fail(new RequestError('method_not_allowed', detail), ['Allow', allow]);
-        }
-      }),
-    );
+    const other = otherMethods(path, ofPath, by);
+    // All of them: else a path with a parameter in this place would take what this one does not.
+    for (const method of METHODS) {
+      const route = ofPath.find((one) => one.method === method);
+      mountMethod(app, { method, path }, route === undefined ? other : handlerOf(route, by));
+    }
+    app.any(path, other);
   }
   app.any(
     '/*',
@@ -86,15 +82,28 @@ function handlerOf(route: Route, { guard, parts, means }: RouterParts): Handler 
   });
 }
 
-const MOUNTS: Readonly<Record<Method, 'get' | 'post' | 'patch' | 'del'>> = {
-  GET: 'get',
-  POST: 'post',
-  PATCH: 'patch',
-  DELETE: 'del',
-};
+/** Answers 405, and OPTIONS. */
+function otherMethods(path: string, routes: readonly Route[], by: RouterParts): Handler {
+  const { guard, parts } = by;
+  const { callers } = parts;
+  const allow = methodsOf(routes);
+  return guard.http(path, (res, req) => {
+    const exchange = new Exchange(res, req, parts, req.getMethod() !== 'head');
+    if (isRefused(exchange, req, { callers, asked: 'anyone' })) return;
+    if (req.getMethod() === 'options') exchange.noContent(preflight(allow));
+    else {
+      const detail = `${path} takes ${allow}`;
+      exchange.fail(new RequestError('method_not_allowed', detail), ['Allow', allow]);
+    }
+  });
+}
 
 /** Each method is a route of its own to uWS, which tries it before `any`; HEAD goes with GET. */
-function mountMethod(app: TemplatedApp, { method, path }: Route, handler: Handler): void {
+function mountMethod(
+  app: TemplatedApp,
+  { method, path }: Pick<Route, 'method' | 'path'>,
+  handler: Handler,
+): void {
   app[MOUNTS[method]](path, handler);
   if (method === 'GET') app.head(path, handler);
 }

@@ -37,15 +37,20 @@ export function letterPage(limits: Limits) {
   });
 }
 
-/** Not more than so many are looked at one by one. */
+/** In one look: a schema for each of them costs half a millisecond for a thousand. */
 function ids() {
-  const error = `must be an array of 1 to ${IDS_MAX} ids`;
-  const id = z.int({ error }).min(1, { error });
-  return z
-    .array(z.unknown(), { error })
-    .min(1, { error })
-    .max(IDS_MAX, { error })
-    .pipe(z.array(id));
+  const detail = `must be an array of 1 to ${IDS_MAX} ids`;
+  const read = (values: unknown[]): number[] => {
+    if (values.length > 0 && values.length <= IDS_MAX && values.every(isId)) return values;
+    throw new RequestError('invalid_field', detail);
+  };
+  const items = { type: 'integer', minimum: 1 };
+  const array = z.array(z.unknown(), { error: detail }).transform(via(read));
+  return array.meta({ items, minItems: 1, maxItems: IDS_MAX });
+}
+
+function isId(value: unknown): value is number {
+  return Number.isSafeInteger(value) && Number(value) > 0;
 }
 
 function filterMembers(limits: Limits) {

@@ -54,7 +54,9 @@ export function publish(limits: Limits) {
 /** As JSON and msgpack; a list alone, and a line for each, say the same. */
 export function publishBatch(limits: Limits) {
   const { batchItemsMax } = limits;
-  return z.object({ messages: z.array(publish(limits)).max(batchItemsMax) });
+  return z.object({
+    messages: z.array(publish(limits)).max(batchItemsMax).describe('At most BATCH_ITEMS_MAX.'),
+  });
 }
 
 export function isOneTime(times: { delay_ms: number | null; deliver_at: string | null }): boolean {

@@ -33,7 +33,7 @@ function retentionFields({ retentionHours: max }: Limits) {
     hours: optional(integer(hours, 'How long a message is kept, in hours.')),
     messages: optional(integer(UNBOUNDED, 'How many messages are kept.')),
     bytes: optional(integer(UNBOUNDED, 'How many bytes of payloads are kept.')),
-  });
+  }).describe('What the topic keeps; what is null, or left out, does not bound it.');
 }
 
 export function newTopic(limits: Limits) {

@@ -130,7 +130,7 @@ function traceTable(limits: Limits, letters: DeadLetterRoutes): Route[] {
       query: tracePage(limits),
       body: null,
       answer: { 200: TRACE },
-      errors: ['message_not_found'],
+      errors: ['message_not_found', 'invalid_field'],
       handle: ({ principal, params, query }) => letters.trace(principal, params.id, query),
     }),
   ];

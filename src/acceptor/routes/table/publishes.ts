@@ -1,4 +1,5 @@
 /** The routes of publishes, and of those that wait for their time. */
+import type { ErrorCode } from '../../../core/errors.js';
 import type { Limits } from '../../../core/limits.js';
 import { DEFERRED_PAGE, DEFERRED_PATH, deferredPage } from '../../../wire/schemas/deferred.js';
 import {
@@ -12,6 +13,18 @@ import { type Route, rawRoute, route } from '../../http/route.js';
 import type { Control } from '../control.js';
 import { cancelDeferred, listDeferred } from '../deferred-routes.js';
 import type { PublishRoutes } from '../publish-routes.js';
+
+/** What all publishes may be answered, beside what any body may. */
+const PUBLISH_ERRORS: readonly ErrorCode[] = [
+  'topic_not_found',
+  'payload_required',
+  'payload_too_large',
+  'dedupe_key_invalid',
+  'dedupe_mismatch',
+  'message_refused',
+  'invalid_msgpack',
+  'ext_not_allowed',
+];
 
 export interface PublishTableParts {
   limits: Limits;
@@ -31,7 +44,7 @@ export function publishTable({ limits, control, publishes }: PublishTableParts):
       body: publish(limits),
       bodyLimit: 'publishBodyBytesMax',
       answer: { 200: PUBLISHED, 202: ACCEPTED },
-      errors: ['message_refused'],
+      errors: PUBLISH_ERRORS,
       serve: (exchange, req) => publishes.publish(exchange, req),
     }),
     rawRoute({
@@ -44,7 +57,7 @@ export function publishTable({ limits, control, publishes }: PublishTableParts):
       body: publishBatch(limits),
       bodyLimit: 'batchBodyBytesMax',
       answer: { 200: BATCH_RESULTS },
-      errors: ['message_refused', 'batch_too_large'],
+      errors: [...PUBLISH_ERRORS, 'batch_too_large'],
       serve: (exchange, req) => publishes.batch(exchange, req),
     }),
     route({

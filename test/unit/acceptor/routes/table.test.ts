@@ -1,0 +1,67 @@
+// Goal: each row of the table of routes says all of itself: who may ask, what it takes and answers, in
+// schemas that a description of the API can be made from. Whatever lacks something is listed here, with
+// its reason.
+import t from 'tap';
+import { z } from 'zod';
+import { errorsOf } from '../../../../src/acceptor/http/route-errors.js';
+import { ERRORS } from '../../../../src/core/errors.js';
+import { SCOPES } from '../../../../src/core/principal.js';
+import { ROUTES } from '../../../support/described-routes.js';
+
+/** They say all by their path. */
+const WITHOUT_BODY = [
+  'POST /api/subscriptions/:topic/:name/pause',
+  'POST /api/subscriptions/:topic/:name/resume',
+];
+/** What they answer is no JSON. */
+const WITHOUT_ANSWER = ['GET /api/topics/:name/events', 'GET /ws'];
+
+interface Described {
+  description?: string;
+  properties?: Record<string, Described>;
+  anyOf?: Described[];
+}
+
+const nameOf = ({ method, path }: { method: string; path: string }): string => `${method} ${path}`;
+
+function describe(schema: z.ZodType, io: 'input' | 'output'): Described {
+  return z.toJSONSchema(schema, { io }) as Described;
+}
+
+/** A member may have it within the choice that leaves it out. */
+function isDescribed({ description, anyOf = [] }: Described): boolean {
+  return description !== undefined || anyOf.some(isDescribed);
+}
+
+for (const route of ROUTES) {
+  t.test(nameOf(route), async (t) => {
+    const { scope, text, params, query, body, answer, path, method } = route;
+    t.ok(['anyone', ...SCOPES].includes(scope));
+    t.match(text, /^[A-Z].*\.$/);
+    for (const schema of [params, query, body]) {
+      if (schema === null) continue;
+      for (const [name, member] of Object.entries(describe(schema, 'input').properties ?? {})) {
+        t.ok(isDescribed(member) || member.properties !== undefined, `${name} is described`);
+      }
+    }
+    const takesNone =
+      method === 'GET' || method === 'DELETE' || WITHOUT_BODY.includes(nameOf(route));
+    t.equal(body === null, takesNone, 'its body');
+    t.equal(params === null, !path.includes(':'), 'its params');
+    const shown = Object.entries(answer).filter(([status]) => status !== '204');
+    for (const [status, schema] of shown) {
+      if (WITHOUT_ANSWER.includes(nameOf(route))) continue;
+      t.ok(schema !== null && Object.keys(describe(schema, 'output')).length > 0, status);
+    }
+    t.ok(Object.keys(answer).length > 0 || WITHOUT_ANSWER.includes(nameOf(route)));
+    for (const code of errorsOf(route)) t.ok(Object.hasOwn(ERRORS, code), code);
+  });
+}
+
+t.test('no exception is stale', async (t) => {
+  const names = ROUTES.map(nameOf);
+  t.same(
+    [...WITHOUT_BODY, ...WITHOUT_ANSWER].filter((name) => !names.includes(name)),
+    [],
+  );
+});
