@@ -14,6 +14,7 @@ import {
   UNSUBSCRIBED_TAKEN_OVER,
   UNSUBSCRIBED_TOPIC_DELETED,
 } from '../thread/ops/subscribe.js';
+import type { UnsubscribedReason } from '../wire/server-frame-types.js';
 import { Deliveries } from './delivery/deliveries.js';
 import { Bodies } from './http/bodies.js';
 import { Callers } from './http/callers.js';
@@ -43,7 +44,7 @@ const DRAIN_GRACE_MS = 50;
 /** The part of SHUTDOWN_TIMEOUT_MS that may pass until everything was answered; workers have the rest. */
 const DRAIN_SHARE = 0.63;
 
-const UNSUBSCRIBED_REASONS: Readonly<Record<number, string>> = {
+const UNSUBSCRIBED_REASONS: Readonly<Record<number, UnsubscribedReason>> = {
   [UNSUBSCRIBED_TOPIC_DELETED]: 'topic_deleted',
   [UNSUBSCRIBED_TAKEN_OVER]: 'taken_over',
   [UNSUBSCRIBED_DELETED]: 'subscription_deleted',

@@ -1,6 +1,7 @@
 /** What a client is told when something fails: RFC 9457 problems, batch items, error frames. */
 import { ERRORS, type ErrorCode } from '../core/errors.js';
 import type { Ref } from './frame-types.js';
+import type { ErrorFrame } from './server-frame-types.js';
 
 const RETRY_AFTER_S = 1;
 /** A node that drains is replaced, not back in a second. */
@@ -45,15 +46,6 @@ export function errorItem(code: ErrorCode, detail: string, field: string | undef
   const { status, temporary } = ERRORS[code];
   return { error: { code, detail, field, status, retryable: temporary } };
 }
-
-/** A type and not an interface, so that it can go where a Record is taken. */
-export type ErrorFrame = {
-  type: 'error';
-  code: ErrorCode;
-  message: string;
-  /** Left out when undefined. */
-  ref: string | number | bigint | undefined;
-};
 
 /** The message of topic_not_found is a fixed text of the contract, whatever `message` says. */
 export function errorFrame(code: ErrorCode, message: string, ref: Ref): ErrorFrame {

@@ -38,6 +38,15 @@ export interface Published {
   readonly duplicate: boolean;
 }
 
+/** What of it frames and batches say. */
+export type PublishedPlace = Omit<Published, 'epoch' | 'subscribers'>;
+
+/** Of the publish frame that is answered. */
+export interface PublishMark {
+  readonly ref: Ref;
+  readonly topic: string;
+}
+
 const writer = new ByteWriter();
 const pairs = new ByteWriter();
 
@@ -111,8 +120,8 @@ export function publishedMsgpack(topic: string, published: Published): Uint8Arra
 /** The `published` frame; `ref` as the client sent it, null: left out. */
 export function publishedFrame(
   format: WireFormat,
-  { ref, topic }: { readonly ref: Ref; readonly topic: string },
-  { messageId, sequence, publishedAtMs, duplicate }: Omit<Published, 'epoch' | 'subscribers'>,
+  { ref, topic }: PublishMark,
+  { messageId, sequence, publishedAtMs, duplicate }: PublishedPlace,
 ): Uint8Array | string {
   if (format === WIRE_JSON) {
     const id = formatUuid(messageId);

@@ -7,6 +7,7 @@ import { isoTime } from '../core/time.js';
 import { ByteWriter } from './byte-writer.js';
 import { writeValue } from './msgpack-value.js';
 import { fixedStr, writeInt, writeStr } from './msgpack-write.js';
+import type { ServerFrame } from './server-frame-types.js';
 import { writeMsgpackAsJson } from './transcode-to-json.js';
 import { writeJsonAsMsgpack } from './transcode-to-msgpack.js';
 
@@ -210,14 +211,8 @@ function writeMsgpackMessage(frame: Frame, row: LogRow): void {
   }
 }
 
-/**
- * Any other frame, from a plain object of JSON-able values: text for JSON, bytes for msgpack. A field
- * that is undefined is left out.
- */
-export function encodeFrame(
-  format: WireFormat,
-  frame: Record<string, unknown>,
-): Uint8Array | string {
+/** Any other frame: text for JSON, bytes for msgpack. */
+export function encodeFrame(format: WireFormat, frame: ServerFrame): Uint8Array | string {
   if (format === WIRE_JSON) return JSON.stringify(frame);
   writer.reset();
   writeValue(writer, frame);

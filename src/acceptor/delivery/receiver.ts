@@ -8,6 +8,7 @@ import type { Principal } from '../../core/principal.js';
 import type { AcceptorLinkEnd } from '../../thread/link.js';
 import type { SubscribeOptions } from '../../thread/ops/subscribe.js';
 import type { Ref } from '../../wire/frame-types.js';
+import type { ServerFrame } from '../../wire/server-frame-types.js';
 import type { Subject } from '../http/guard.js';
 import type { GroupOf } from './group.js';
 import type { Kind } from './kind.js';
@@ -113,7 +114,7 @@ export interface Receiver extends Subject {
   /** Whether nothing waits for the socket. */
   readonly isEmpty: boolean;
   /** A frame that is no message. */
-  sendFrame(frame: Record<string, unknown>): void;
+  sendFrame(frame: ServerFrame): void;
   /** Something that it asked for failed; `ref` as it sent it. */
   refuse(code: ErrorCode, message: string, ref: Ref): void;
   /** A subscription of it ended, or stands still, by no doing of its own. */

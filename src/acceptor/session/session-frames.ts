@@ -17,8 +17,6 @@ import {
   type UnsubscribeFrame,
 } from '../../wire/client-frame.js';
 import { errorFrame } from '../../wire/problem.js';
-import { publishedFrame } from '../../wire/result.js';
-import { WIRE_JSON, WIRE_MSGPACK } from '../../wire/server-frame.js';
 import { deferredPublishView } from '../../wire/views/deferred-view.js';
 import { KIND_MSGPACK, KIND_SEED } from '../delivery/kind.js';
 import { subscriptionKey } from '../delivery/receiver.js';
@@ -280,9 +278,7 @@ class FramePublish extends Waiting {
 
   override published(op: PublishedOp): void {
     this.#session.load.requestAnswered(this.creditBytes);
-    if (this.ref === null || this.#session.state !== 'open') return;
-    const format = this.#session.kind === KIND_MSGPACK ? WIRE_MSGPACK : WIRE_JSON;
-    this.#session.sendEncoded(publishedFrame(format, this, op));
+    if (this.ref !== null) this.#session.sendPublished(this, op);
   }
 
   override deferred(op: DeferredOp): void {

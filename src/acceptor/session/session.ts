@@ -9,6 +9,7 @@ import type { Principal } from '../../core/principal.js';
 import type { AcceptorLinkEnd } from '../../thread/link.js';
 import type { Ref } from '../../wire/frame-types.js';
 import { errorFrame } from '../../wire/problem.js';
+import { type PublishedPlace, type PublishMark, publishedFrame } from '../../wire/result.js';
 import {
   encodeFrame,
   FRAME_SEPARATOR,
@@ -16,6 +17,7 @@ import {
   WIRE_MSGPACK,
   type WireFormat,
 } from '../../wire/server-frame.js';
+import type { ServerFrame } from '../../wire/server-frame-types.js';
 import { KIND_MSGPACK, KIND_SEED, type Kind } from '../delivery/kind.js';
 import { sequenceOf, splitFrames } from '../delivery/publish-log.js';
 import {
@@ -203,13 +205,18 @@ export class Session implements Receiver, Sender {
     return refused;
   }
 
-  sendFrame(frame: Record<string, unknown>): void {
-    if (this.state === 'open') this.sendEncoded(encodeFrame(formatOf(this.kind), frame));
+  sendFrame(frame: ServerFrame): void {
+    if (this.state === 'open') this.#enqueue(encodeFrame(formatOf(this.kind), frame));
   }
 
-  /** A frame in this session's encoding; it goes out at the end of the turn. */
-  sendEncoded(frame: string | Uint8Array): void {
+  /** The frame `published`, which is written by hand. */
+  sendPublished(publish: PublishMark, published: PublishedPlace): void {
     if (this.state !== 'open') return;
+    this.#enqueue(publishedFrame(formatOf(this.kind), publish, published));
+  }
+
+  /** It goes out at the end of the turn. */
+  #enqueue(frame: string | Uint8Array): void {
     if (this.#pending.length === 0) this.#keeper.frameWaits(this);
     this.#pending.push(frame);
     this.#pendingBytes += frame.length;

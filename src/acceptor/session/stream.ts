@@ -9,6 +9,7 @@ import type { Principal } from '../../core/principal.js';
 import type { AcceptorLinkEnd } from '../../thread/link.js';
 import type { Ref } from '../../wire/frame-types.js';
 import { errorFrame } from '../../wire/problem.js';
+import type { GapView, ServerFrame } from '../../wire/server-frame-types.js';
 import type { Deliveries } from '../delivery/deliveries.js';
 import { dataLines, eventsOf } from '../delivery/event-text.js';
 import { KIND_SSE } from '../delivery/kind.js';
@@ -118,10 +119,10 @@ export class Stream implements EventReceiver {
   }
 
   /** A stream is one subscription: with it, it ends. */
-  sendFrame(frame: Record<string, unknown>): void {
-    if (frame['type'] === 'subscribed') this.#gap(frame['topic'], frame['gap']);
-    else this.#event(frame);
-    if (frame['type'] === 'unsubscribed') this.end();
+  sendFrame(frame: ServerFrame): void {
+    if (frame.type !== 'subscribed') this.#event(frame);
+    else if (frame.gap !== undefined) this.gap(frame.topic, frame.gap);
+    if (frame.type === 'unsubscribed') this.end();
   }
 
   refuse(code: ErrorCode, message: string, ref: Ref): void {
@@ -134,8 +135,10 @@ export class Stream implements EventReceiver {
   }
 
   /** What was asked for and cannot be given: not in the log, or not known where. */
-  gap(topic: string, gap: { from: number; to: number; reason: string }): void {
-    this.#gap(topic, gap);
+  gap(topic: string, gap: GapView): void {
+    const { subscription } = this;
+    if (subscription === undefined) return;
+    this.#event({ type: 'gap', topic, ...gap }, `id: ${position(subscription)}\n`);
   }
 
   pardon(): void {
@@ -187,15 +190,8 @@ export class Stream implements EventReceiver {
     this.#options.deliveries().drained(this);
   }
 
-  #gap(topic: unknown, gap: unknown): void {
-    const { subscription } = this;
-    if (subscription === undefined || typeof gap !== 'object') return;
-    this.#event({ type: 'gap', topic, ...gap }, `id: ${position(subscription)}\n`);
-  }
-
-  #event(frame: Record<string, unknown>, id = ''): void {
-    if (this.state !== 'open') return;
-    this.#write(`${id}event: ${String(frame['type'])}\n${dataLines(JSON.stringify(frame))}\n`);
+  #event(frame: ServerFrame, place = ''): void {
+    if (this.state === 'open') this.#write(eventText(frame, place));
   }
 
   #write(text: string | Uint8Array): void {
@@ -217,8 +213,13 @@ export function turnAway(exchange: Exchange, code: ErrorCode, clock: Clock): voi
 
 function lastEvent(code: number, reason: string, clock: Clock): string {
   const retryMs = RETRY_MS + Math.round(clock.random() * RETRY_MORE_MS);
-  const data = { type: 'disconnect', code, reason, reconnect: true, retry_after_ms: retryMs };
-  return `retry: ${retryMs}\nevent: disconnect\n${dataLines(JSON.stringify(data))}\n`;
+  const told = { code, reason, reconnect: true, retry_after_ms: retryMs };
+  return eventText({ type: 'disconnect', ...told }, `retry: ${retryMs}\n`);
+}
+
+/** `before`: the lines of the event that come first. */
+function eventText(frame: ServerFrame, before: string): string {
+  return `${before}event: ${frame.type}\n${dataLines(JSON.stringify(frame))}\n`;
 }
 
 /** All up to here was given, or never will be. */

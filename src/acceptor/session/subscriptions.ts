@@ -9,6 +9,7 @@ import type { FailedOp } from '../../thread/ops/failed.js';
 import type { GapOp } from '../../thread/ops/gap.js';
 import type { SubscribedOp, SubscribeOptions } from '../../thread/ops/subscribe.js';
 import { packSessionEnded, packSubscribe, packUnsubscribe } from '../../thread/ops/subscribe.js';
+import type { EchoedRef, SubscribedFrame } from '../../wire/server-frame-types.js';
 import type { Deliveries } from '../delivery/deliveries.js';
 import { encodingOf } from '../delivery/kind.js';
 import { type Receiver, type ReceiverSubscription, subscriptionKey } from '../delivery/receiver.js';
@@ -221,8 +222,8 @@ export function subscribedFrame(
   topic: string,
   name: string | null,
   op: Pick<SubscribedOp, 'epoch' | 'sequence' | 'recovered' | 'gap'>,
-  ref?: string | number | bigint,
-): Record<string, unknown> {
+  ref?: EchoedRef,
+): SubscribedFrame {
   return {
     type: 'subscribed',
     topic,

@@ -82,13 +82,17 @@ function headers({ headerPairsMax, headerBytesMax }: Limits) {
     .describe('Come with every delivery; at most HEADER_PAIRS_MAX, of HEADER_BYTES_MAX bytes.');
 }
 
-const PLACE = {
+/** Where a message is, once it is committed. */
+export const PLACE = {
   message_id: uuid('The same in every delivery.'),
   topic: z.string(),
   sequence: count('Its place in the topic, from 1.'),
   published_at: time('When it was committed.'),
 };
-const DUPLICATE = z.literal(true).optional().describe('The first publish with this dedupe key.');
+export const DUPLICATE = z
+  .literal(true)
+  .optional()
+  .describe('The first publish with this dedupe key.');
 
 export const PUBLISHED = z.strictObject({
   ...PLACE,

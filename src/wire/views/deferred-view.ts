@@ -17,8 +17,7 @@ export interface DeferredPageView {
   next: number | undefined;
 }
 
-/** A type and not an interface, so that it can be part of a frame. */
-export type DeferredPublishView = {
+export interface DeferredPublishView {
   deferred_id: number;
   topic: string;
   deliver_at: string;
@@ -28,7 +27,7 @@ export type DeferredPublishView = {
   published_at?: string;
   /** Left out where it is no repeat. */
   duplicate?: true;
-};
+}
 
 export function deferredView(record: DeferredRecord): DeferredView {
   const { id, topic, deliverAtMs, createdAtMs, bytes } = record;

@@ -50,7 +50,7 @@ function fromMsgpack(ref: string): Taken {
 /** The frames that say a ref, each made by a writer of its own. */
 function echoes(format: WireFormat, ref: Ref): string[] {
   const frames = [
-    encodeFrame(format, { type: 'heartbeat_ack', ref }),
+    encodeFrame(format, { type: 'heartbeat_ack', ref: ref ?? undefined }),
     encodeFrame(format, errorFrame('busy', 'x', ref)),
     publishedFrame(
       format,

@@ -4,7 +4,9 @@ import t from 'tap';
 import { DEFAULT_LIMITS } from '../../../src/core/limits.js';
 import { CONTENT_JSON, CONTENT_MSGPACK, type LogRow } from '../../../src/core/message.js';
 import { parseUuid } from '../../../src/core/uuid.js';
+import { ByteWriter } from '../../../src/wire/byte-writer.js';
 import { decodeMsgpackFrames } from '../../../src/wire/client-frame.js';
+import { writeValue } from '../../../src/wire/msgpack-value.js';
 import {
   encodeDeliveries,
   encodeFrame,
@@ -15,6 +17,7 @@ import {
   WIRE_JSON,
   WIRE_MSGPACK,
 } from '../../../src/wire/server-frame.js';
+import type { ServerFrame } from '../../../src/wire/server-frame-types.js';
 
 const ID = '0198b6f0-1c2d-7abc-8def-0123456789ab';
 const AT_MS = 1_767_225_600_123;
@@ -39,7 +42,7 @@ interface MessageVector {
 
 interface ControlVector {
   name: string;
-  frame: Record<string, unknown>;
+  frame: ServerFrame;
   json: string;
   msgpack: string;
 }
@@ -47,6 +50,13 @@ interface ControlVector {
 function vectors<T>(name: string): T[] {
   const file = new URL(`../../../../test/vectors/${name}.json`, import.meta.url);
   return JSON.parse(readFileSync(file, 'utf8'));
+}
+
+/** As frames are written, whatever they say. */
+function msgpackOf(value: unknown): Buffer {
+  const writer = new ByteWriter();
+  writeValue(writer, value);
+  return Buffer.from(writer.take());
 }
 
 const text = (bytes: Uint8Array) => Buffer.from(bytes).toString('utf8');
@@ -177,7 +187,7 @@ t.test('integers have their shortest form: msgpackr gives numbers below 2^32', a
   for (const [sequence, form] of forms) {
     const payload = Buffer.from(`{"n":${sequence}}`);
     const page = encodeMessages(WIRE_MSGPACK, 'a', [row({ sequence, payload })], 0, 1);
-    const control = encodeFrame(WIRE_MSGPACK, { sequence, gap: { from: sequence, to: sequence } });
+    const control = msgpackOf({ sequence, gap: { from: sequence, to: sequence } });
     for (const bytes of [page, control])
       t.match(hex(Buffer.from(bytes)), `a873657175656e6365${form}`);
     t.match(hex(page), `a16e${form}`, 'in a payload that was JSON, too');
@@ -222,9 +232,7 @@ t.test('fields that are undefined are left out, at any depth', async (t) => {
     gap: { from: 1, to: undefined },
     list: [undefined, null],
   };
-  t.equal(encodeFrame(WIRE_JSON, frame), '{"type":"x","gap":{"from":1},"list":[null,null]}');
-  const bytes = encodeFrame(WIRE_MSGPACK, frame);
-  t.same(unpack(Buffer.from(bytes)), { type: 'x', gap: { from: 1 }, list: [null, null] });
+  t.same(unpack(msgpackOf(frame)), { type: 'x', gap: { from: 1 }, list: [null, null] });
 });
 
 t.test('numbers of every size are written exactly', async (t) => {
@@ -240,7 +248,7 @@ t.test('numbers of every size are written exactly', async (t) => {
     0.1,
     1e300,
   ];
-  const bytes = encodeFrame(WIRE_MSGPACK, { numbers });
+  const bytes = msgpackOf({ numbers });
   const reader = new Unpackr({ int64AsType: 'number', mapsAsObjects: true });
   t.same(reader.unpack(Buffer.from(bytes)), { numbers });
 });

@@ -14,6 +14,7 @@ import { loadConfig } from '../../../../src/config/load-config.js';
 import { type Clock, systemClock } from '../../../../src/core/clock.js';
 import { CLOSE } from '../../../../src/core/errors.js';
 import { SharedCount } from '../../../../src/core/shared-count.js';
+import type { ServerFrame } from '../../../../src/wire/server-frame-types.js';
 import { eventually } from '../../../support/eventually.js';
 import { freePort } from '../../../support/free-port.js';
 
@@ -21,7 +22,8 @@ const JSON_V1 = 'conduit.json.v1';
 const BUFFER = 65_536;
 /** More than the kernel's buffers of both ends and ours take. */
 const MUCH = 400;
-const LARGE = 'x'.repeat(60_000);
+const ANSWER: ServerFrame = { type: 'acked', ref: 'answer' };
+const LARGE: ServerFrame = { type: 'error', code: 'busy', message: 'x'.repeat(60_000) };
 const PADDING = 'x'.repeat(20_000);
 
 type Act = (session: Session, text: string) => void;
@@ -101,10 +103,10 @@ t.test('what throws ends its session with 1011, and no other', async (t) => {
 
 t.test('ended several times, also from within its own end, it ends once', async (t) => {
   const { count, ended, connect } = await rig((session) => {
-    session.sendFrame({ type: 'answer' });
+    session.sendFrame(ANSWER);
     session.end(CLOSE.badRequest);
     session.end(CLOSE.slow);
-    session.sendFrame({ type: 'late' });
+    session.sendFrame({ type: 'acked', ref: 'late' });
     session.flush();
     session.broken();
   });
@@ -113,14 +115,14 @@ t.test('ended several times, also from within its own end, it ends once', async 
   await eventually(() => client.closed !== null);
   t.equal(client.closed, 4501);
   t.same(client.frames.length, 2, 'what it was owed, and why it ends');
-  t.equal(client.frames[0], '{"type":"answer"}');
+  t.equal(client.frames[0], '{"type":"acked","ref":"answer"}');
   t.equal(ended.length, 1);
   t.equal(count.total, 0);
 });
 
 t.test('answers that are not read end the session; it is told once it reads', async (t) => {
   const { sessions, count, faults, ended, connect } = await rig((session) => {
-    for (let i = 0; i < MUCH; i++) session.sendFrame({ type: 'answer', LARGE });
+    for (let i = 0; i < MUCH; i++) session.sendFrame(LARGE);
   });
   const client = await connect(JSON_V1);
   client.socket.pause();
@@ -145,7 +147,9 @@ for (const [kind, protocol] of Object.entries({ seed: undefined, json: JSON_V1 }
       handled++;
       isLagging = session.laggingSinceMs !== 0;
       // Each lot is less than may wait, two are more.
-      for (let i = 0; i < 3 && !isLagging; i++) session.sendFrame({ n: told++, PADDING });
+      for (let i = 0; i < 3 && !isLagging; i++) {
+        session.sendFrame({ type: 'error', code: 'busy', message: PADDING, ref: told++ });
+      }
     });
     const client = await connect(protocol);
     client.socket.pause();
@@ -155,7 +159,7 @@ for (const [kind, protocol] of Object.entries({ seed: undefined, json: JSON_V1 }
     }
     client.socket.resume();
     await eventually(() => client.frames.length === told);
-    const numbers = client.frames.map((frame) => (JSON.parse(frame) as { n: number }).n);
+    const numbers = client.frames.map((frame) => (JSON.parse(frame) as { ref: number }).ref);
     const all = Array.from({ length: told }, (_, n) => n);
     t.same(numbers, all);
     t.same(faults, []);
@@ -170,8 +174,8 @@ t.test('only one that takes nothing until the write deadline is closed', async (
   // Waiting for the socket: half of the buffer, and then MUCH. A drain leaves more than half.
   const { sessions, ended, connect } = await rig(
     (session) => {
-      for (; session.hasRoom; session.flush()) session.sendFrame({ type: 'answer', LARGE });
-      for (let i = 0; i < MUCH; i++) session.sendFrame({ type: 'answer', LARGE });
+      for (; session.hasRoom; session.flush()) session.sendFrame(LARGE);
+      for (let i = 0; i < MUCH; i++) session.sendFrame(LARGE);
       session.flush();
       session.lagging();
       lagging.push(session);
@@ -206,7 +210,7 @@ t.test('only one that takes nothing until the write deadline is closed', async (
 
 t.test('one that never reads again is closed all the same', async (t) => {
   const { faults, ended, connect } = await rig((session) => {
-    for (let i = 0; i < MUCH; i++) session.sendFrame({ type: 'answer', LARGE });
+    for (let i = 0; i < MUCH; i++) session.sendFrame(LARGE);
   });
   const client = await connect(JSON_V1);
   client.socket.pause();
@@ -221,7 +225,7 @@ t.test('one that never reads again is closed all the same', async (t) => {
 
 t.test('one whose socket is gone already is ended without a fault', async (t) => {
   const { count, faults, ended, connect } = await rig((session) => {
-    session.sendFrame({ type: 'answer' });
+    session.sendFrame(ANSWER);
     session.terminate();
     session.terminate();
     session.end(CLOSE.slow);
@@ -241,7 +245,7 @@ for (const [what, bytes, expected] of [
   ['twice as large', 32_768, 1009],
 ] as const) {
   t.test(`a message ${what} is ${expected === null ? 'taken' : 'answered 1009'}`, async (t) => {
-    const { faults, connect } = await rig((session) => session.sendFrame({ type: 'taken' }), {
+    const { faults, connect } = await rig((session) => session.sendFrame(ANSWER), {
       WS_MESSAGE_BYTES_MAX: '16384',
     });
     const client = await connect(JSON_V1);
@@ -251,7 +255,7 @@ for (const [what, bytes, expected] of [
       client.socket.send('x');
     }
     await eventually(() => client.frames.length > 0);
-    if (expected === null) t.same(client.frames, ['{"type":"taken"}']);
+    if (expected === null) t.same(client.frames, ['{"type":"acked","ref":"answer"}']);
     else {
       await eventually(() => client.closed !== null);
       t.equal(client.closed, expected);
