@@ -176,7 +176,7 @@ export class Openings {
     if (tracker !== null && op.options.exclusive) tracker.exclusive = subscription;
     topic.remember(subscription);
     entry.subscriptions.add(subscription);
-    tellSubscribed(subscription, op.request, answer, head);
+    tellSubscribed(subscription, op.request, { ...answer, head });
     delivery.open(subscription, entry);
   }
 
@@ -245,12 +245,16 @@ export class Openings {
   }
 }
 
-/** `head`: which may be further than fan-out has come. */
+/** What a session is told of a subscription that it has now. */
+interface SubscribedAnswer extends Pick<StartAnswer, 'recovered' | 'gap'> {
+  /** Which may be further than fan-out has come. */
+  head: number;
+}
+
 export function tellSubscribed(
   subscription: Subscription,
   request: number,
-  answer: StartAnswer,
-  head = subscription.topic.head,
+  { recovered, gap, head }: SubscribedAnswer,
 ): void {
   const { outlet, topic, number } = subscription;
   outlet.subscribed({
@@ -261,8 +265,8 @@ export function tellSubscribed(
     sequence: head,
     delivered: subscription.delivered,
     epoch: topic.epoch,
-    recovered: answer.recovered,
-    gap: answer.gap,
+    recovered,
+    gap,
   });
 }
 

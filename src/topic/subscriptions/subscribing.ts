@@ -125,7 +125,7 @@ export class Subscribing {
         const opened = this.openings.open(entry, { outlet, op });
         return opened.catch((error: unknown) => this.#fail(outlet, op, error));
       }
-      tellSubscribed(known, op.request, { cursor: 0, recovered: null, gap: null });
+      tellSubscribed(known, op.request, { recovered: null, gap: null, head: known.topic.head });
     } else if (known === undefined) {
       this.#fail(outlet, op, new RequestError('not_subscribed', 'not subscribed', 'topic'));
     } else {
