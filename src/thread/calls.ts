@@ -62,8 +62,8 @@ interface NamePage {
   limit: number;
 }
 
-/** What is changed is null where there is no such subscription. */
-interface ChangedSubscription {
+/** As it is now; null: there is none of this name. */
+interface OneSubscription {
   subscription: SubscriptionSummary | null;
 }
 
@@ -117,17 +117,17 @@ export const CALLS = {
   /** null stays as it is. These five reject `topic_not_found`. */
   'subscription.patch': log<
     OfSubscription & { ackWaitMs: number | null; maxDeliver: number | null },
-    ChangedSubscription
+    OneSubscription
   >(),
   'subscription.delete': log<OfSubscription, { deleted: boolean }>(),
   'subscription.seek': log<
     OfSubscription & { start: SubscribeOptions['start'] },
-    ChangedSubscription
+    OneSubscription
   >(),
-  'subscription.pause': log<OfSubscription, ChangedSubscription>(),
-  'subscription.resume': log<OfSubscription, ChangedSubscription>(),
+  'subscription.pause': log<OfSubscription, OneSubscription>(),
+  'subscription.resume': log<OfSubscription, OneSubscription>(),
   /** As it is stored. Rejects `topic_not_found`. */
-  'subscription.get': browsing<OfSubscription, ChangedSubscription>(),
+  'subscription.get': browsing<OfSubscription, OneSubscription>(),
   'subscription.list': browsing<
     { within: Within; after: { topic: string; name: string } | null; limit: number },
     { subscriptions: SubscriptionSummary[] }

@@ -55,6 +55,22 @@ export interface CallsOptions {
 export class Calls {
   readonly #options: CallsOptions;
   readonly #handlers: CallHandlers<WorkerCall>;
+  readonly #own: CallHandlers<Exclude<WorkerCall, keyof OtherHandlers>> = {
+    'topic.create': (args) => this.#create(args),
+    'topic.patch': (args) => this.#patch(args),
+    'topic.delete': (args) => this.#delete(args),
+    'topic.subscribers': async ({ key }) => ({ subscribers: this.#subscribers(key) }),
+    'topics.counts': async ({ keys }) => ({ counts: keys.map((key) => this.#subscribers(key)) }),
+    'deferred.cancel': async ({ tenant, id }) => ({
+      outcome: await this.#log.cancelDeferred(tenant, id),
+    }),
+    stats: async ({ tenant }) => this.#stats(tenant),
+    health: async () => ({
+      log: { mode: this.#log.mode, state: this.#log.state },
+      headsMs: this.#options.headsMs(),
+      vitals: this.#log.vitals,
+    }),
+  };
 
   constructor(options: CallsOptions) {
     this.#options = options;
@@ -85,25 +101,6 @@ export class Calls {
 
   get #log(): MessageLog<PublishUnderWay> {
     return this.#options.log;
-  }
-
-  get #own(): CallHandlers<Exclude<WorkerCall, keyof OtherHandlers>> {
-    return {
-      'topic.create': (args) => this.#create(args),
-      'topic.patch': (args) => this.#patch(args),
-      'topic.delete': (args) => this.#delete(args),
-      'topic.subscribers': async ({ key }) => ({ subscribers: this.#subscribers(key) }),
-      'topics.counts': async ({ keys }) => ({ counts: keys.map((key) => this.#subscribers(key)) }),
-      'deferred.cancel': async ({ tenant, id }) => ({
-        outcome: await this.#log.cancelDeferred(tenant, id),
-      }),
-      stats: async ({ tenant }) => this.#stats(tenant),
-      health: async () => ({
-        log: { mode: this.#log.mode, state: this.#log.state },
-        headsMs: this.#options.headsMs(),
-        vitals: this.#log.vitals,
-      }),
-    };
   }
 
   async #create({ key, retention }: CallArgs<'topic.create'>): Promise<CallResult<'topic.create'>> {

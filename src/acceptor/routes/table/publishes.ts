@@ -29,7 +29,7 @@ const PUBLISH_ERRORS: readonly ErrorCode[] = [
 export interface PublishTableParts {
   limits: Limits;
   control: Control;
-  publishes: PublishRoutes;
+  publishes: Pick<PublishRoutes, 'publish' | 'batch'>;
 }
 
 export function publishTable({ limits, control, publishes }: PublishTableParts): Route[] {

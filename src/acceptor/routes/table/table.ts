@@ -5,23 +5,21 @@
  */
 import type { Limits } from '../../../core/limits.js';
 import type { Route } from '../../http/route.js';
-import type { Streams } from '../../session/streams.js';
 import type { Control } from '../control.js';
-import type { PublishRoutes } from '../publish-routes.js';
 import type { SystemRoutes } from '../system-routes.js';
 import { deadLetterTable } from './dead-letters.js';
-import { publishTable } from './publishes.js';
+import { type PublishTableParts, publishTable } from './publishes.js';
 import { subscriptionTable } from './subscriptions.js';
 import { systemTable } from './system.js';
-import { topicTable } from './topics.js';
+import { type TopicTableParts, topicTable } from './topics.js';
 
 export interface TableParts {
   limits: Limits;
   nodeId: string;
   control: Control;
-  publishes: PublishRoutes;
+  publishes: PublishTableParts['publishes'];
   system: SystemRoutes;
-  streams: Streams;
+  streams: TopicTableParts['streams'];
 }
 
 export function routeTable(parts: TableParts): Route[] {

@@ -21,7 +21,7 @@ import { TopicRoutes } from '../topic-routes.js';
 export interface TopicTableParts {
   limits: Limits;
   control: Control;
-  streams: Streams;
+  streams: Pick<Streams, 'open'>;
 }
 
 export function topicTable({ limits, control, streams }: TopicTableParts): Route[] {
@@ -131,7 +131,7 @@ function contentTable(limits: Limits, topics: TopicRoutes): Route[] {
   ];
 }
 
-function eventTable(limits: Limits, streams: Streams): Route[] {
+function eventTable(limits: Limits, streams: TopicTableParts['streams']): Route[] {
   return [
     rawRoute({
       method: 'GET',

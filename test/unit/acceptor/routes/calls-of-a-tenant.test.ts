@@ -1,0 +1,163 @@
+// Goal: whatever the control routes ask of workers and of the log is of the tenant of whoever asks, whatever
+// names he gives: the table of calls says what is asked, and no path, query or body reaches another's.
+import t from 'tap';
+import type { Control } from '../../../../src/acceptor/routes/control.js';
+import { SystemRoutes } from '../../../../src/acceptor/routes/system-routes.js';
+import { routeTable } from '../../../../src/acceptor/routes/table/table.js';
+import type { Limits } from '../../../../src/core/limits.js';
+import { type TopicKey, tenantOf, type Within } from '../../../../src/core/topic-key.js';
+import { AcceptorCounts } from '../../../../src/thread/acceptor-counts.js';
+import { writeAnswer } from '../../../../src/thread/call-text.js';
+import { CALLS, type CallName, type CallResult, callNamed } from '../../../../src/thread/calls.js';
+import type { CallOp } from '../../../../src/thread/ops/call.js';
+import { packReply } from '../../../../src/thread/ops/call.js';
+import { packFailed } from '../../../../src/thread/ops/failed.js';
+import { type AskedWorker, controlRig } from '../../../support/control-rig.js';
+import { request } from '../../../support/publisher.js';
+import { OTHER } from '../../../support/tenants.js';
+
+const ID = '00000000-0000-7000-8000-000000000000';
+const ONE = '/api/subscriptions/t/s';
+const REFUSED = 'refused';
+/** With them every call of the table is asked at least once. */
+const REQUESTS: readonly (readonly [string, unknown?])[] = [
+  ['GET /api/topics'],
+  ['POST /api/topics', { name: 't' }],
+  ['GET /api/topics/t'],
+  ['PATCH /api/topics/t', { retention: {} }],
+  ['DELETE /api/topics/t'],
+  ['GET /api/topics/t/position'],
+  ['GET /api/topics/t/messages'],
+  ['GET /api/deferred'],
+  ['GET /api/deferred?topic=t'],
+  ['DELETE /api/deferred/1'],
+  ['GET /api/subscriptions'],
+  ['GET /api/subscriptions?topic=t'],
+  [`GET ${ONE}`],
+  [`PATCH ${ONE}`, { max_deliver: 2 }],
+  [`POST ${ONE}/seek`, { from: 'latest' }],
+  [`POST ${ONE}/pause`],
+  [`POST ${ONE}/resume`],
+  [`DELETE ${ONE}`],
+  ['GET /api/dead-letters'],
+  ['GET /api/dead-letters?topic=t'],
+  ['GET /api/dead-letters/1'],
+  ['DELETE /api/dead-letters/1'],
+  ['POST /api/dead-letters/purge', { ids: [1] }],
+  ['POST /api/dead-letters/redrive', { ids: [1] }],
+  ['POST /api/dead-letters/redrive', { topic: 't', subscription: REFUSED }],
+  ['GET /api/jobs/j'],
+  ['DELETE /api/jobs/j'],
+  [`GET /api/messages/${ID}`],
+  ['GET /api/stats'],
+  ['GET /api/health'],
+];
+
+const settings = { ackWaitMs: 1, maxDeliver: 1, ordering: 'none' } as const;
+const subscription = {
+  ...{ topicId: 1, topic: 't', name: 's', createdAtMs: 0, head: 1, settings, paused: false },
+  ...{ ackFloor: 0, delivered: 0, inFlight: 0, parked: 0, oldestUnackedMs: null, sessions: 0 },
+};
+const key = OTHER.keyOf('t');
+const record = {
+  ...{ id: 1, key, lastSequence: 1, firstSequence: 1, bytes: 1, createdAtMs: 0 },
+  ...{ lastPublishedAtMs: 0, retention: { hours: null, messages: null, bytes: null } },
+};
+const part = { state: 'done', done: 1, total: 1, failed: 0 } as const;
+const body = new Uint8Array(Buffer.from('{}'));
+const counts = { redelivered: 0, deadLettered: 0, expired: 0, untracked: 0, abandoned: 0 };
+
+const ANSWERS: { readonly [M in CallName]: CallResult<M> } = {
+  'topic.create': { record, subscribers: 0, created: true },
+  'topic.patch': { topic: { record, subscribers: 0 } },
+  'topic.delete': { deleted: true },
+  'topic.subscribers': { subscribers: 0 },
+  'topics.counts': { counts: [0] },
+  'topic.get': { record },
+  'topic.position': { position: { epoch: 'e', lastSequence: 1, firstSequence: 1 } },
+  'topic.messages': { body },
+  'topics.list': { records: [record] },
+  'deferred.cancel': { outcome: 'cancelled' },
+  'deferred.list': { records: [] },
+  'subscription.flush': {},
+  'subscription.flush-all': {},
+  'subscription.live': { standings: [null] },
+  'subscription.patch': { subscription },
+  'subscription.delete': { deleted: true },
+  'subscription.seek': { subscription },
+  'subscription.pause': { subscription },
+  'subscription.resume': { subscription },
+  'subscription.get': { subscription },
+  'subscription.list': { subscriptions: [subscription] },
+  'dead-letters.match': { matched: 1, gone: 0 },
+  'dead-letters.redrive': { matched: 1, gone: 0 },
+  'dead-letters.list': { ids: [1], ends: [body.length], more: false, body },
+  'dead-letters.purge': { purged: 1, more: false },
+  'job.get': { part },
+  'job.cancel': { part },
+  'job.give-up': {},
+  'message.find': { found: { key, topicId: 1, sequence: 1 } },
+  'message.live': { open: {} },
+  'message.trace': { body },
+  stats: { messagesPerSec: 0, activeSubscribers: 0, hotCacheBytes: 0, gapsRepaired: 0, ...counts },
+  health: { log: { mode: 'memory', state: 'open' }, headsMs: null, vitals: null },
+  'log.totals': { topics: 1, messages: 1, deferred: 0 },
+};
+/** Their answers tell nothing of anybody: what is asked for was found for the tenant before. */
+const OF_NOBODY: readonly CallName[] = ['subscription.flush-all', 'subscription.live', 'health'];
+
+interface Whose {
+  tenant?: Within;
+  within?: Within;
+  key?: TopicKey;
+  keys?: TopicKey[];
+}
+
+function tenantsOf({ args }: CallOp): string[] {
+  const { tenant, within, key: one, keys = [] } = JSON.parse(args) as Whose;
+  return [tenant, within, one, ...keys].flatMap((name) => (name ? [tenantOf(name)] : []));
+}
+
+function answer({ link }: AskedWorker, { request: number, method, args }: CallOp): void {
+  if (method === 'dead-letters.redrive' && args.includes(REFUSED)) {
+    const failed = { code: 'busy', detail: '', field: null } as const;
+    packFailed(link.writer, { request: number, session: 0, ...failed });
+  } else {
+    packReply(link.writer, { request: number, ...writeAnswer(ANSWERS[callNamed(method)]) });
+  }
+  link.scheduleFlush();
+}
+
+function tableOf(parts: { limits: Limits; control: Control }) {
+  const unasked = (): never => t.fail('this is no control route') as never;
+  const counted = new AcceptorCounts(AcceptorCounts.memory(1), 0);
+  const node = { version: '0', nodeId: 'n', startedAtMs: 0, counts: counted };
+  return routeTable({
+    ...{ ...parts, nodeId: 'n', system: new SystemRoutes({ control: parts.control, ...node }) },
+    ...{ publishes: { publish: unasked, batch: unasked }, streams: { open: unasked } },
+  });
+}
+
+t.test('every call is of the tenant of whoever asks', async (t) => {
+  const asked: CallOp[] = [];
+  const onCall = (worker: AskedWorker, call: CallOp): void => {
+    asked.push(call);
+    answer(worker, call);
+  };
+  const { url, close } = await controlRig(tableOf, onCall, OTHER);
+  t.teardown(close);
+  for (const [line, sent] of REQUESTS) {
+    const [method = '', target = ''] = line.split(' ');
+    const more = sent === undefined ? {} : { body: JSON.stringify(sent) };
+    const headers = sent === undefined ? {} : { 'content-type': 'application/json' };
+    const { status } = await request(`${url}${target}`, { method, headers, ...more });
+    const isRefused = JSON.stringify(sent ?? null).includes(REFUSED);
+    t.ok(isRefused ? status === 503 : status < 300, `${line} ${status}`);
+  }
+  t.same([...new Set(asked.map(({ method }) => method))].sort(), Object.keys(CALLS).sort());
+  for (const call of asked) {
+    const name = callNamed(call.method);
+    const whose = [...new Set(tenantsOf(call))];
+    t.same(whose, OF_NOBODY.includes(name) ? [] : [OTHER.tenant], `${name} ${call.args}`);
+  }
+});
