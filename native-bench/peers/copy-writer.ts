@@ -58,9 +58,11 @@ function buildRows(topicId: number): Buffer {
   const none = { key: null, headers: null, dedupeKey: null, ttlMs: 0 };
   const publication: Publication = { payload, contentType: 0, ...none };
   const buffer = new CopyBuffer(ROWS * copyBytes(publication));
-  for (let row = 0; row < ROWS; row += 1) {
-    buffer.add(topicId, 0, Date.now(), { messageId: randomBytes(16), publication });
-  }
+  const appends = Array.from({ length: ROWS }, () => ({
+    messageId: randomBytes(16),
+    publication,
+  }));
+  buffer.add({ topicId, firstSequence: 0, publishedAtMs: Date.now(), appends });
   return buffer.finish();
 }
 

@@ -6,10 +6,11 @@ import type { Entry } from './cursor-entry.js';
 
 export type FailureOutcome = 'ack_wait' | 'nack' | 'disconnect' | 'rejected';
 
-/** What a nack says besides no. */
-export interface NackVerdict {
-  /** null: by the redelivery rule. */
-  delayMs: number | null;
+/** What a subscriber says of a delivery that it does not ack. */
+export interface Verdict {
+  sequence: number;
+  /** Of a nack, until the next attempt; of an extension, from now on; null: by the redelivery rule. */
+  ms: number | null;
   reason: string | null;
 }
 

@@ -87,13 +87,12 @@ export function newEntry(sequence: number): Entry {
 export function heldEntry(
   sequence: number,
   member: Member,
-  sentAtMs: number,
-  ackWaitMs: number,
+  times: Pick<Entry, 'sentAtMs' | 'dueAtMs'>,
 ): Entry {
   member.held++;
   const entry = newEntry(sequence);
   const had = { holders: [member], orders: [sequence] };
-  return { ...entry, ...had, state: 'held', member, sentAtMs, dueAtMs: ackWaitMs };
+  return { ...entry, ...had, ...times, state: 'held', member };
 }
 
 /** It is sent to `member`, at that place among everything sent. */

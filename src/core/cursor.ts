@@ -5,7 +5,7 @@
  * several members share the messages, after a failure, and for what others left unsettled. Pure.
  */
 import type { SequenceRange } from './ack-floor.js';
-import type { CursorChanges, DeliveryFailure, NackVerdict } from './cursor-changes.js';
+import type { CursorChanges, DeliveryFailure, Verdict } from './cursor-changes.js';
 import {
   deadlineOf,
   type Entry,
@@ -227,16 +227,16 @@ export class Cursor {
   }
 
   /** False as for `settle`; only who holds it may say so. */
-  nack(member: Member, sequence: number, verdict: NackVerdict, nowMs: number): boolean {
+  nack(member: Member, { sequence, ms, reason }: Verdict, nowMs: number): boolean {
     const entry = this.#heldBy(member, sequence);
     if (entry === null) return false;
     member.progress.settled(entry.order, nowMs);
-    this.#fail(entry, { outcome: 'nack', ...verdict }, nowMs);
+    this.#fail(entry, { outcome: 'nack', reason, delayMs: ms }, nowMs);
     return true;
   }
 
   /** More time for this attempt: `ms` from now on; null: as much as it was given. */
-  extend(member: Member, sequence: number, ms: number | null, nowMs: number): boolean {
+  extend(member: Member, { sequence, ms }: Omit<Verdict, 'reason'>, nowMs: number): boolean {
     const entry = this.#heldBy(member, sequence);
     if (entry === null) return false;
     entry.extendedUntilMs = Math.max(entry.extendedUntilMs, nowMs + (ms ?? entry.dueAtMs));
@@ -244,7 +244,7 @@ export class Cursor {
   }
 
   /** Dead letter now. */
-  reject(member: Member, sequence: number, reason: string | null, nowMs: number): boolean {
+  reject(member: Member, { sequence, reason }: Omit<Verdict, 'ms'>, nowMs: number): boolean {
     const entry = this.#heldBy(member, sequence);
     if (entry === null) return false;
     member.progress.settled(entry.order, nowMs);
@@ -348,8 +348,7 @@ export class Cursor {
     const sequence = this.#ledger.firstPlain();
     if (sequence > this.delivered) return Number.POSITIVE_INFINITY;
     const progress = member.progress.lastBefore(sequence);
-    const from = Math.max(this.#sentAtMs(sequence), member.drainedAtMs, progress);
-    return from + this.rule.ackWaitMs;
+    return Math.max(this.#sentAtMs(sequence), member.drainedAtMs, progress) + this.rule.ackWaitMs;
   }
 
   #heldBy(member: Member, sequence: number): Entry | null {
@@ -377,7 +376,8 @@ export class Cursor {
 
   /** Of a first attempt that the only member holds. */
   #makeEntry(sequence: number, member: Member): Entry {
-    const entry = heldEntry(sequence, member, this.#sentAtMs(sequence), this.rule.ackWaitMs);
+    const times = { sentAtMs: this.#sentAtMs(sequence), dueAtMs: this.rule.ackWaitMs };
+    const entry = heldEntry(sequence, member, times);
     this.#ledger.add(entry);
     return entry;
   }

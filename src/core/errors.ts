@@ -167,17 +167,23 @@ export function errorCodeById(id: number): ErrorCode {
   return CODE_BY_ID.get(id) ?? 'internal';
 }
 
+export interface RequestErrorOptions extends ErrorOptions {
+  field?: string | undefined;
+}
+
 /** A request that cannot be served: the caller's fault, or "try later". Never leaves its thread. */
 export class RequestError extends Error {
   readonly code: ErrorCode;
   /** The field, parameter or header at fault, as the caller wrote it; absent when it is the whole. */
   readonly field: string | undefined;
 
-  constructor(code: ErrorCode, detail: string, field?: string, options?: ErrorOptions) {
+  /** `about`: the field; or what the error has besides it, such as its cause. */
+  constructor(code: ErrorCode, detail: string, about?: string | RequestErrorOptions) {
+    const options = typeof about === 'string' ? { field: about } : about;
     super(detail, options);
     this.name = 'RequestError';
     this.code = code;
-    this.field = field;
+    this.field = options?.field;
   }
 }
 

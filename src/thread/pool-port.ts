@@ -144,8 +144,8 @@ export function poolFailure(
 }
 
 function errorOf({ errorId, detail, field, cause }: PoolFailure): RequestError {
-  const more = { cause: new Error(cause) };
-  return new RequestError(errorCodeById(errorId), detail, field ?? undefined, more);
+  const about = { field: field ?? undefined, cause: new Error(cause) };
+  return new RequestError(errorCodeById(errorId), detail, about);
 }
 
 function closedError(): RequestError {

@@ -48,7 +48,7 @@ function parse(bytes: Buffer): unknown {
     return JSON.parse(bytes.toString('utf8'));
   } catch (cause) {
     const detail = 'the body is not valid JSON in UTF-8';
-    throw new RequestError('invalid_json', detail, undefined, { cause });
+    throw new RequestError('invalid_json', detail, { cause });
   }
 }
 

@@ -194,7 +194,7 @@ class Simulation {
     if (member === undefined) return;
     const ms = this.#maybeOne([null, 500, 4_000]) ?? null;
     const isRight = this.#holds(member, sequence);
-    expect('extend', this.#rig.cursor.extend(member, sequence, ms, this.#rig.nowMs), isRight);
+    expect('extend', this.#rig.cursor.extend(member, { sequence, ms }, this.#rig.nowMs), isRight);
     if (!isRight) return;
     const fate = this.#model.of(sequence);
     const until = this.#rig.nowMs + (ms ?? stepMs(fate.failures + 1));

@@ -93,14 +93,14 @@ export class CursorRig {
   }
 
   nack(member: Member, sequence: number, delayMs: number | null = null): boolean {
-    const verdict = { delayMs, reason: 'no' };
-    const said = this.cursor.nack(member, sequence, verdict, this.nowMs);
+    const verdict = { sequence, ms: delayMs, reason: 'no' };
+    const said = this.cursor.nack(member, verdict, this.nowMs);
     this.pump();
     return said;
   }
 
   reject(member: Member, sequence: number, reason: string | null = 'bad'): boolean {
-    const said = this.cursor.reject(member, sequence, reason, this.nowMs);
+    const said = this.cursor.reject(member, { sequence, reason }, this.nowMs);
     this.pump();
     return said;
   }

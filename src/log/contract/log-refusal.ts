@@ -45,5 +45,5 @@ export const LOG_REFUSALS: Readonly<Record<Exclude<Fault, 'bug'>, LogRefusal>> =
 
 /** The same as an error; `cause`: what was said, for the log. */
 export function refusalError({ code, detail }: LogRefusal, cause: unknown): RequestError {
-  return new RequestError(code, detail, undefined, { cause });
+  return new RequestError(code, detail, { cause });
 }

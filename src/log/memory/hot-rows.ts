@@ -5,20 +5,12 @@
  * small and double, so that a topic with few messages costs little.
  */
 import type { LogRow, Publication } from '../../core/message.js';
-import { rowSpan, Slab } from './slab.js';
+import { type RowTimes, rowSpan, Slab } from './slab.js';
 
 const SLAB_BYTES_FIRST = 2 * 1024;
 const SLAB_BYTES_MAX = 256 * 1024;
 /** Evicted slabs at the front of the array are dropped in bulk. */
 const DEAD_SLABS_MAX = 32;
-
-export interface RowTimes {
-  /** 16 bytes, copied. */
-  messageId: Uint8Array;
-  publishedAtMs: number;
-  /** 0: never. */
-  expiresAtMs: number;
-}
 
 export class HotRows {
   #slabs: Slab[] = [];
@@ -64,8 +56,7 @@ export class HotRows {
     if (slab === undefined || this.#from === this.#slabs.length || slab.room < span) {
       slab = this.#addSlab(span, slab);
     }
-    const { messageId, publishedAtMs, expiresAtMs } = message;
-    this.#bytes += slab.append(messageId, publishedAtMs, expiresAtMs, publication);
+    this.#bytes += slab.append(message, publication);
     this.#last++;
   }
 

@@ -20,6 +20,15 @@ const ROW_FIXED_BYTES = 48;
 /** What core/message.ts's rowBytes reckons beside the texts. */
 const ROW_RECKONED_BYTES = 64;
 
+/** Of a message, what the log gave it. */
+export interface RowTimes {
+  /** 16 bytes, copied. */
+  messageId: Uint8Array;
+  publishedAtMs: number;
+  /** 0: never. */
+  expiresAtMs: number;
+}
+
 /** The room a message takes in a slab, at most. */
 export function rowSpan(publication: Publication): number {
   const { payload, key, headers } = publication;
@@ -58,12 +67,7 @@ export class Slab {
   }
 
   /** The caller has checked `room` against rowSpan. Answers what `bytesAt` will. */
-  append(
-    messageId: Uint8Array,
-    publishedAtMs: number,
-    expiresAtMs: number,
-    publication: Publication,
-  ): number {
+  append({ messageId, publishedAtMs, expiresAtMs }: RowTimes, publication: Publication): number {
     const { payload, key, headers } = publication;
     const start = this.#used;
     const bytes = this.#bytes;

@@ -102,12 +102,13 @@ function judged({ subscription, tracker, member }: Judge, op: VerdictOp, nowMs: 
   const { messageId, ms, reason } = op;
   const sequence = messageId === null ? op.sequence : subscription.sequenceOf(messageId);
   if (sequence < 1) return 'unknown';
+  const verdict = { sequence, ms, reason };
   if (op.verdict === VERDICT_EXTEND) {
-    return cursor.extend(member, sequence, ms, nowMs) ? 'noted' : 'unknown';
+    return cursor.extend(member, verdict, nowMs) ? 'noted' : 'unknown';
   }
   const isTaken =
     op.verdict === VERDICT_NACK
-      ? cursor.nack(member, sequence, { delayMs: ms, reason }, nowMs)
-      : cursor.reject(member, sequence, reason, nowMs);
+      ? cursor.nack(member, verdict, nowMs)
+      : cursor.reject(member, verdict, nowMs);
   return isTaken ? 'changed' : 'unknown';
 }

@@ -79,7 +79,7 @@ t.test('a late ack counts, while it waits and while another has it', async (t) =
   rig.publish(1);
   const c = rig.join('c', 1);
   rig.full.add(b);
-  rig.cursor.nack(b, 2, { delayMs: 0, reason: null }, rig.nowMs);
+  rig.cursor.nack(b, { sequence: 2, ms: 0, reason: null }, rig.nowMs);
   rig.pump();
   t.same(rig.sequencesOf(c), [2]);
   t.equal(rig.ack(b, 2), true, 'who had it first');
@@ -103,13 +103,13 @@ t.test('what is unknown, foreign, settled or not sent yet changes nothing', asyn
     t.equal(rig.ack(a, sequence), false);
     t.equal(rig.nack(a, sequence), false);
     t.equal(rig.reject(a, sequence), false);
-    t.equal(rig.cursor.extend(a, sequence, 10, rig.nowMs), false);
+    t.equal(rig.cursor.extend(a, { sequence, ms: 10 }, rig.nowMs), false);
   }
   for (const sequence of [2, 3]) {
     t.equal(rig.ack(stranger, sequence), false);
     t.equal(rig.nack(stranger, sequence), false);
     t.equal(rig.reject(stranger, sequence), false);
-    t.equal(rig.cursor.extend(stranger, sequence, 10, rig.nowMs), false);
+    t.equal(rig.cursor.extend(stranger, { sequence, ms: 10 }, rig.nowMs), false);
   }
   t.equal(rig.ackUpTo(a, 99), false);
   t.equal(rig.ackUpTo(a, 1), false);
@@ -197,9 +197,9 @@ t.test('extend gives more time, by the step or as asked, and never takes any', a
   const a = rig.join();
   rig.publish(3);
   rig.pass(500);
-  t.equal(rig.cursor.extend(a, 1, 5_000, rig.nowMs), true);
-  t.equal(rig.cursor.extend(a, 1, 1, rig.nowMs), true);
-  t.equal(rig.cursor.extend(a, 2, null, rig.nowMs), true);
+  t.equal(rig.cursor.extend(a, { sequence: 1, ms: 5_000 }, rig.nowMs), true);
+  t.equal(rig.cursor.extend(a, { sequence: 1, ms: 1 }, rig.nowMs), true);
+  t.equal(rig.cursor.extend(a, { sequence: 2, ms: null }, rig.nowMs), true);
   rig.pass(10_000);
   t.equal(rig.offsetsOf(1)[1], 5_500);
   t.equal(rig.offsetsOf(2)[1], 1_500);
@@ -210,7 +210,7 @@ t.test('an extension is for one attempt only', async (t) => {
   const rig = new CursorRig();
   const a = rig.join();
   rig.publish(1);
-  rig.cursor.extend(a, 1, 60_000, rig.nowMs);
+  rig.cursor.extend(a, { sequence: 1, ms: 60_000 }, rig.nowMs);
   rig.nack(a, 1, 0);
   rig.pass(2_000);
   t.same(rig.offsetsOf(1), [0, 0, 2_000]);
@@ -405,7 +405,7 @@ t.test(
     const a = rig.join('a', 6);
     rig.publish(6);
     for (const sequence of [5, 2, 4, 1]) {
-      rig.cursor.nack(a, sequence, { delayMs: 0, reason: null }, rig.nowMs);
+      rig.cursor.nack(a, { sequence, ms: 0, reason: null }, rig.nowMs);
     }
     const ready = rig.cursor.readyEntries(3).map(({ sequence }) => sequence);
     t.same(ready, [1, 2, 4]);

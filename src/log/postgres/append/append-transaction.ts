@@ -121,10 +121,7 @@ function copyRows<A extends PendingAppend>(commits: readonly TopicCommit<A>[]): 
     for (const { publication } of appends) bytes += copyBytes(publication);
   }
   const buffer = new CopyBuffer(bytes);
-  for (const { topicId, firstSequence, publishedAtMs, appends } of commits) {
-    let sequence = firstSequence;
-    for (const append of appends) buffer.add(topicId, sequence++, publishedAtMs, append);
-  }
+  for (const commit of commits) buffer.add(commit);
   return buffer.finish();
 }
 

@@ -18,6 +18,15 @@ export interface CopyRow {
   readonly publication: Publication;
 }
 
+/** Rows of one topic with consecutive sequences. */
+export interface CopyCommit {
+  readonly topicId: number;
+  readonly firstSequence: number;
+  /** Unix ms. */
+  readonly publishedAtMs: number;
+  readonly appends: readonly CopyRow[];
+}
+
 /** Writes rows of one topic after another; `finish` gives the whole stream. */
 export class CopyBuffer {
   readonly #buffer: Buffer;
@@ -32,8 +41,13 @@ export class CopyBuffer {
     SIGNATURE.copy(this.#buffer);
   }
 
-  /** One row. `publishedAtMs` is Unix ms. */
-  add(topicId: number, sequence: number, publishedAtMs: number, row: CopyRow): void {
+  /** Its rows, in order. */
+  add(commit: CopyCommit): void {
+    let sequence = commit.firstSequence;
+    for (const row of commit.appends) this.#add(commit, sequence++, row);
+  }
+
+  #add({ topicId, publishedAtMs }: CopyCommit, sequence: number, row: CopyRow): void {
     const { messageId, publication } = row;
     const { payload, ttlMs } = publication;
     this.#u16(FIELDS);

@@ -6,8 +6,8 @@ import type { Queryable } from './queryable.js';
 
 /** What a pg.Pool lends. */
 export interface LentSession extends Queryable {
-  /** true: it is not fit to be lent again. */
-  release(broken?: boolean): void;
+  /** With an error: it is not fit to be lent again. */
+  release(error?: Error): void;
   on(event: 'error', listener: (error: Error) => void): unknown;
   off(event: 'error', listener: (error: Error) => void): unknown;
 }
@@ -22,10 +22,10 @@ export async function inTransaction<T>(
   work: (session: Queryable) => Promise<T>,
 ): Promise<T> {
   const session = await pool.connect();
-  let isBroken = false;
+  let broken: Error | undefined;
   // A session that is lost between two statements says so by an event, which nobody else hears.
-  const onLost = (): void => {
-    isBroken = true;
+  const onLost = (error: Error): void => {
+    broken = error;
   };
   session.on('error', onLost);
   try {
@@ -34,11 +34,11 @@ export async function inTransaction<T>(
     await session.query('COMMIT');
     return result;
   } catch (error) {
-    isBroken = !(await rolledBack(session)) || isBroken;
+    if (!(await rolledBack(session))) broken ??= new Error('it could not roll back');
     throw error;
   } finally {
     session.off('error', onLost);
-    session.release(isBroken);
+    session.release(broken);
   }
 }
 

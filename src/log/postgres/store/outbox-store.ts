@@ -94,7 +94,7 @@ export class OutboxStore {
     } catch (error) {
       if (faultOf(error) !== 'locked') throw error;
       const detail = 'another transaction has the topic, or the dedupe key; publish again';
-      throw new RequestError('topic_busy', detail, undefined, { cause: error });
+      throw new RequestError('topic_busy', detail, { cause: error });
     }
     throw topicGone();
   }

@@ -15,20 +15,20 @@ const WRITE_SQL = `INSERT INTO conduit.messages
 /** Rejects when it cannot be asked. */
 export async function hasRoom(pool: SessionPool): Promise<boolean> {
   const session = await pool.connect();
-  let isBroken = true;
+  let broken: Error | undefined = new Error('it did not roll back');
   const onLost = (): void => undefined;
   session.on('error', onLost);
   try {
     await session.query('BEGIN');
     await session.query(WRITE_SQL, [randomInt(2 ** 47), randomBytes(PROBE_BYTES)]);
     await session.query('ROLLBACK');
-    isBroken = false;
+    broken = undefined;
     return true;
   } catch (error) {
     if (faultOf(error) === 'full') return false;
     throw error;
   } finally {
     session.off('error', onLost);
-    session.release(isBroken);
+    session.release(broken);
   }
 }

@@ -65,7 +65,7 @@ async function rejectedOf(kind: 'durable' | 'ephemeral', messages: number): Prom
   tracker.cursor.attach(member);
   const nowMs = systemClock.monotonic();
   tracker.sent(1, nowMs);
-  tracker.cursor.reject(member, 1, 'no', nowMs);
+  tracker.cursor.reject(member, { sequence: 1, reason: 'no' }, nowMs);
   return tracker;
 }
 
