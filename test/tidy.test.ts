@@ -91,6 +91,10 @@ const LINK_FILES = ['src/thread/link.ts', 'src/thread/packing/pack-writer.ts'];
 const CLOCKED = ['core', 'topic', 'log'];
 const CLOCK = /^(Date\.now|performance\.now|Math\.random)$/;
 
+/** Clients see nothing of theirs but by wire. */
+const SNAKELESS = ['acceptor', 'topic', 'thread', 'cold'];
+/** What the code maps by the words of a state. */
+const STATE_WORDS = ['read_only', 'taken_over'];
 /** They ask and answer across threads. */
 const ASKING = ['acceptor', 'topic', 'cold', 'log'];
 
@@ -111,6 +115,7 @@ const RULES: Readonly<Record<string, () => string[]>> = {
   'nothing is written to the console': consoleUses,
   'time and chance are injected': clockUses,
   'types between threads are not taken on trust': trustedTypes,
+  'what clients see is named in wire': namesOfClients,
   'a limit is named as the operator sets it': limitsInWords,
   'a handler of uWS is mounted from the table of routes': strayHandlers,
   'topic code speaks to an outlet, which alone packs': packingTopics,
@@ -339,6 +344,22 @@ function trustedTypes(): string[] {
       nodes(source, (node) => {
         if (!ts.isAsExpression(node)) return false;
         return node.type.getText() === 'never' || /^JSON\.parse\(/.test(node.expression.getText());
+      }),
+    );
+}
+
+/** JSON is snake_case, and the code is not: whoever names a member so makes what a client sees. */
+function namesOfClients(): string[] {
+  return sources
+    .filter(({ path: file }) => SNAKELESS.includes(folderOf(file)))
+    .flatMap((source) =>
+      nodes(source, (node) => {
+        const isMember =
+          ts.isPropertyAssignment(node) ||
+          ts.isShorthandPropertyAssignment(node) ||
+          ts.isPropertySignature(node);
+        const name = isMember ? node.name.getText() : '';
+        return /^[a-z]+(_[a-z]+)+$/.test(name) && !STATE_WORDS.includes(name);
       }),
     );
 }

@@ -1,7 +1,7 @@
 /** What a client is told when something fails: RFC 9457 problems, batch items, error frames. */
-import { ERRORS, type ErrorCode } from '../core/errors.js';
+import { type CloseReason, ERRORS, type ErrorCode } from '../core/errors.js';
 import type { Ref } from './frame-types.js';
-import type { ErrorFrame } from './server-frame-types.js';
+import type { DisconnectFrame, ErrorFrame } from './server-frame-types.js';
 
 const RETRY_AFTER_S = 1;
 /** A node that drains is replaced, not back in a second. */
@@ -51,4 +51,10 @@ export function errorItem(code: ErrorCode, detail: string, field: string | undef
 export function errorFrame(code: ErrorCode, message: string, ref: Ref): ErrorFrame {
   const text = code === 'topic_not_found' ? ERRORS.topic_not_found.title : message;
   return { type: 'error', code, message: text, ref: ref ?? undefined };
+}
+
+/** The last frame before a close. `retryAfterMs`: left out when undefined. */
+export function disconnectFrame(why: CloseReason, retryAfterMs?: number): DisconnectFrame {
+  const { closeCode: code, reason, reconnect } = why;
+  return { type: 'disconnect', code, reason, reconnect, retry_after_ms: retryAfterMs };
 }

@@ -8,7 +8,7 @@ import { CLOSE, type CloseReason, ERRORS, type ErrorCode } from '../../core/erro
 import type { Principal } from '../../core/principal.js';
 import type { AcceptorLinkEnd } from '../../thread/link.js';
 import type { Ref } from '../../wire/frame-types.js';
-import { errorFrame } from '../../wire/problem.js';
+import { disconnectFrame, errorFrame } from '../../wire/problem.js';
 import { type PublishedPlace, type PublishMark, publishedFrame } from '../../wire/result.js';
 import {
   encodeFrame,
@@ -277,11 +277,10 @@ export class Session implements Receiver, Sender {
     this.#reason = reason;
     this.#subscribing = null;
     this.#keeper.ending(this);
-    const { closeCode: code, reason: text, reconnect } = reason;
-    const told = { code, reason: text, reconnect, retry_after_ms: retryAfterMs };
     // Answers that the socket does not take now are given up: this frame says so.
     if (this.#isFull) this.#pending = [];
-    this.#pending.push(encodeFrame(formatOf(this.kind), { type: 'disconnect', ...told }));
+    const last = disconnectFrame(reason, retryAfterMs);
+    this.#pending.push(encodeFrame(formatOf(this.kind), last));
     this.leave();
   }
 

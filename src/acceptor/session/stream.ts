@@ -4,11 +4,11 @@
  * one page of it at most.
  */
 import type { Clock } from '../../core/clock.js';
-import { CLOSE, type ErrorCode } from '../../core/errors.js';
+import { CLOSE, type CloseReason, type ErrorCode } from '../../core/errors.js';
 import type { Principal } from '../../core/principal.js';
 import type { AcceptorLinkEnd } from '../../thread/link.js';
 import type { Ref } from '../../wire/frame-types.js';
-import { errorFrame } from '../../wire/problem.js';
+import { disconnectFrame, errorFrame } from '../../wire/problem.js';
 import type { GapView, ServerFrame } from '../../wire/server-frame-types.js';
 import type { Deliveries } from '../delivery/deliveries.js';
 import { dataLines, eventsOf } from '../delivery/event-text.js';
@@ -161,7 +161,7 @@ export class Stream implements EventReceiver {
   /** The node shuts down: says so, and when to come back. */
   leave(): void {
     if (this.state !== 'open') return;
-    this.#write(lastEvent(CLOSE.drain.closeCode, CLOSE.drain.reason, this.#options.clock));
+    this.#write(lastEvent(CLOSE.drain, this.#options.clock));
     this.end();
   }
 
@@ -207,14 +207,13 @@ export class Stream implements EventReceiver {
  */
 export function turnAway(exchange: Exchange, code: ErrorCode, clock: Clock): void {
   if (!exchange.startStream('text/event-stream', HEADERS, () => undefined)) return;
-  exchange.write(lastEvent(CLOSE.tryLater.closeCode, code, clock));
+  exchange.write(lastEvent({ ...CLOSE.tryLater, reason: code }, clock));
   exchange.endStream();
 }
 
-function lastEvent(code: number, reason: string, clock: Clock): string {
+function lastEvent(why: CloseReason, clock: Clock): string {
   const retryMs = RETRY_MS + Math.round(clock.random() * RETRY_MORE_MS);
-  const told = { code, reason, reconnect: true, retry_after_ms: retryMs };
-  return eventText({ type: 'disconnect', ...told }, `retry: ${retryMs}\n`);
+  return eventText(disconnectFrame(why, retryMs), `retry: ${retryMs}\n`);
 }
 
 /** `before`: the lines of the event that come first. */
