@@ -23,11 +23,11 @@ import { readPublish } from './publish-fields.js';
 import { type StartPosition, startOf } from './start.js';
 import { subscriptionField, topicField } from './topic-text.js';
 
-const REF_CHARS_MAX = 255;
+export const REF_CHARS_MAX = 255;
 const REF_RULE =
   `ref must be a string of at most ${REF_CHARS_MAX} characters, an integer within +-(2^53-1), ` +
   'or a fraction that a float64 holds as sent';
-const REASON_CHARS_MAX = 1024;
+export const REASON_CHARS_MAX = 1024;
 const UUID_BYTES = 36;
 
 const ACK_MODES = ['explicit', 'none'] as const;
@@ -109,7 +109,7 @@ export function readRef(fields: Fields): Ref {
 }
 
 /** False: it was rounded, or may have been. */
-function isExact(number: number): boolean {
+export function isExact(number: number): boolean {
   return Number.isFinite(number) && (!Number.isInteger(number) || Number.isSafeInteger(number));
 }
 
