@@ -5,6 +5,7 @@ import { DEFAULT_LIMITS } from '../../src/core/limits.js';
 import { WorkerLinkEnd } from '../../src/thread/link.js';
 import { packAcked } from '../../src/thread/ops/acknowledge.js';
 import { packFailed } from '../../src/thread/ops/failed.js';
+import { type GapOp, packGap } from '../../src/thread/ops/gap.js';
 import { OP_SESSION_ENDED, OP_SUBSCRIBE } from '../../src/thread/ops/opcodes.js';
 import type { SubscribedOp, SubscribeOp } from '../../src/thread/ops/subscribe.js';
 import { packSubscribed, readSessionEnded, readSubscribe } from '../../src/thread/ops/subscribe.js';
@@ -34,6 +35,12 @@ export class ScriptedWorker {
       ...{ request: to.request, subscription: to.subscription, topicNo: 1, idTag: 1 },
       ...{ sequence: head, delivered: head, epoch: 'e', recovered: null, gap: null, ...more },
     });
+    this.#link.scheduleFlush();
+  }
+
+  /** Of a subscription that is open: it is not given what is up to `delivered`. */
+  gap({ subscription }: SubscribeOp, op: Omit<GapOp, 'subscription' | 'topicNo'>): void {
+    packGap(this.#link.writer, { subscription, topicNo: 1, ...op });
     this.#link.scheduleFlush();
   }
 
