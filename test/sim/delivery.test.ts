@@ -110,14 +110,13 @@ class ModelAcceptor {
   #one(op: number, reader: PackReader): void {
     if (op === OP_DELIVER_GROUP) {
       const op = readDeliverGroup(reader);
-      const { frames } = op;
-      this.credit += frames.length;
+      this.#handed(op.frames);
       this.sessions.forEach((session, i) => {
         if (session.joined) this.#receive(session, i, op);
       });
     } else if (op === OP_DELIVER) {
       const deliver = readDeliver(reader);
-      this.credit += deliver.frames.length;
+      this.#handed(deliver.frames);
       const session = this.sessions[deliver.subscription];
       if (session === undefined || session.round !== deliver.round) return;
       this.#receive(session, deliver.subscription, deliver);
@@ -133,6 +132,14 @@ class ModelAcceptor {
     else if (op === OP_FAILED) readFailed(reader);
     else if (op === OP_ACKED) readAcked(reader);
     else throw new Error(`unexpected operation ${op}`);
+  }
+
+  /** What was not credited when this was packed was less than the link holds. */
+  #handed(frames: Uint8Array): void {
+    if (this.credit >= LIMITS.linkDeliverBytesMax) {
+      this.sessions[0]?.faults.push(`more bytes with ${this.credit} under way`);
+    }
+    this.credit += frames.length;
   }
 
   #receive(session: ModelSession, index: number, page: Page): void {

@@ -144,22 +144,25 @@ t.test('after a replacement its place is the one that the new worker tells', asy
   t.same(faults, []);
 });
 
-t.test('what it is told that it will not get is told on, and is behind it from then on', async (t) => {
-  const { faults, startWorker, url } = await rig();
-  const first = startWorker();
-  const opening = EventStream.open(url);
-  const asked = await subscribeTo(first);
-  first.open(asked, 4);
-  const stream = await opening;
-  const gap = { from: 5, to: 8, reason: 'failover' };
-  first.gap(asked, { sequence: 9, delivered: 8, epoch: 'f', gap });
-  await eventually(() => stream.of('gap').length === 1);
-  t.match(stream.events, [{ id: 'f:8', data: gap }]);
-  const again = await subscribeTo(startWorker());
-  t.match(again.options.start, { from: 'sequence', sequence: 9, epoch: 'f' });
-  stream.close();
-  t.same(faults, []);
-});
+t.test(
+  'what it is told that it will not get is told on, and is behind it from then on',
+  async (t) => {
+    const { faults, startWorker, url } = await rig();
+    const first = startWorker();
+    const opening = EventStream.open(url);
+    const asked = await subscribeTo(first);
+    first.open(asked, 4);
+    const stream = await opening;
+    const gap = { from: 5, to: 8, reason: 'failover' };
+    first.gap(asked, { sequence: 9, delivered: 8, epoch: 'f', gap });
+    await eventually(() => stream.of('gap').length === 1);
+    t.match(stream.events, [{ id: 'f:8', data: gap }]);
+    const again = await subscribeTo(startWorker());
+    t.match(again.options.start, { from: 'sequence', sequence: 9, epoch: 'f' });
+    stream.close();
+    t.same(faults, []);
+  },
+);
 
 t.test('while the new worker cannot serve it, it is asked again, and goes on then', async (t) => {
   const { faults, startWorker, url } = await rig();
