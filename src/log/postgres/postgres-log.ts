@@ -28,6 +28,7 @@ import type { AppendParts } from './append/append-parts.js';
 import { buildAppends } from './append/append-parts.js';
 import type { AppendSession } from './append/append-session.js';
 import { openAppendSession } from './append/append-session.js';
+import { AskedSubscriptions } from './asked-subscriptions.js';
 import { WORKER_CONNECTIONS } from './session/connection-budget.js';
 import { enterIncarnation } from './session/incarnation.js';
 import { KeptConnection, type KeptSession } from './session/kept-connection.js';
@@ -98,7 +99,7 @@ export class PostgresLog<A extends PendingAppend> implements MessageLog<A> {
     const onRefused: OnRefused = (rows, error) =>
       onTrouble(`the database refused texts of a save; ${rows} rows were stored without`, error);
     const subscriptions = new PostgresSubscriptions(this.#pool, onRefused, limits);
-    this.subscriptions = everyCall(subscriptions, (query) => this.#ask(async () => query()));
+    this.subscriptions = new AskedSubscriptions(subscriptions, (query) => this.#ask(query));
     this.#appends = buildAppends<A>({
       openMain: (onLost) => this.#openMain(onLost),
       openWaiting: (onLost) => this.#openAppend('wait', onLost),
@@ -374,15 +375,4 @@ export class PostgresLog<A extends PendingAppend> implements MessageLog<A> {
       throw refusalError(LOG_REFUSALS[fault], error);
     }
   }
-}
-
-/** The same store, with `ask` around every call of a method. */
-function everyCall<T extends object>(store: T, ask: (query: () => unknown) => unknown): T {
-  return new Proxy(store, {
-    get(target, name): unknown {
-      const method: unknown = Reflect.get(target, name);
-      if (typeof method !== 'function') return method;
-      return (...args: unknown[]) => ask(() => Reflect.apply(method, target, args));
-    },
-  });
 }
