@@ -33,4 +33,6 @@ export interface LogTotals {
   /** Messages ever committed to living topics. */
   messages: number;
   deferred: number;
+  /** Dead letters that gave way to newer ones, since the start; in a database none does. */
+  deadLettersEvicted: number;
 }

@@ -1,6 +1,7 @@
 // Goal: the subscription store in memory keeps the contract, and its bounds.
 import t from 'tap';
 import { openMemoryStore as open } from '../support/memory-log.js';
+import { OTHER, TENANT } from '../support/tenants.js';
 import { rangeOf } from './message-log.js';
 import {
   filterOf,
@@ -30,7 +31,8 @@ t.test('dead letters are bounded, the oldest go', async (t) => {
     letters.every(({ id }) => id % 4 === 3),
     'ids of this worker alone',
   );
-  t.equal(store.log.subscriptions.deadLettersEvicted, 2);
+  t.match(await store.log.totals(TENANT), { deadLettersEvicted: 2 });
+  t.match(await store.log.totals(OTHER.tenant), { deadLettersEvicted: 0 }, 'of another tenant');
 });
 
 t.test('dead letters are bounded by bytes', async (t) => {
@@ -43,7 +45,7 @@ t.test('dead letters are bounded by bytes', async (t) => {
   }
   const count = await store.store.countDeadLetters(filterOf(topic));
   t.ok(count > 800 && count < 960, `${count} kept`);
-  t.equal(store.log.subscriptions.deadLettersEvicted, 2_000 - count);
+  t.match(await store.log.totals(TENANT), { deadLettersEvicted: 2_000 - count });
 });
 
 t.test(

@@ -116,7 +116,12 @@ export const TOPICS: Parts = {
     const after = await log.totals(TENANT);
     t.equal(after.topics, before.topics + 1);
     t.equal(after.messages, before.messages + 2);
-    t.same(await log.totals(NOBODY.tenant), { topics: 0, messages: 0, deferred: 0 });
+    t.same(await log.totals(NOBODY.tenant), {
+      topics: 0,
+      messages: 0,
+      deferred: 0,
+      deadLettersEvicted: 0,
+    });
     t.same(await log.listTopics(NOBODY.tenant, { prefix: '', after: '', limit: 10 }), []);
     const key = NOBODY.keyOf(topicNameOf(topic.key));
     t.equal(await log.findTopic(key), null);

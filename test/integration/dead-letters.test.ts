@@ -9,7 +9,12 @@ import { Subscriber } from '../support/subscriber.js';
 
 const postgres = await startPostgres();
 t.teardown(() => postgres.stop());
-const MODES = { 'in memory': {}, durable: { DATABASE_URL: postgres.url } };
+/** So many are kept in memory. */
+const KEPT = 20;
+const MODES = {
+  'in memory': { MEMORY_DEAD_LETTERS_MAX: String(KEPT) },
+  durable: { DATABASE_URL: postgres.url },
+};
 const JSON_TYPE = { 'content-type': 'application/json' };
 
 type Row = Record<string, unknown>;
@@ -380,5 +385,19 @@ for (const [mode, env] of Object.entries(MODES)) {
     t.equal(text.status, 415);
     const { oldest_unacked_ms: _, ...after } = (await ask(node, 'GET', one)).body;
     t.match(before, after, 'nothing has changed');
+  });
+
+  t.test(`${mode}: dead letters that give way to newer ones are counted`, async (t) => {
+    const topic = 'dl.full';
+    const session = await reject(node, topic, KEPT);
+    const evicted = async (): Promise<number> =>
+      Number((await ask(node, 'GET', '/api/stats')).body['dead_letters_evicted']);
+    const before = await evicted();
+    await ask(node, 'POST', '/api/publish', { topic, payload: { n: KEPT + 1 } });
+    const newest = async (): Promise<unknown> =>
+      (await lettersOf(node, `?topic=${topic}`)).at(-1)?.['sequence'];
+    await eventually(async () => (await newest()) === KEPT + 1);
+    t.equal((await evicted()) - before, mode === 'in memory' ? 1 : 0);
+    session.close();
   });
 }

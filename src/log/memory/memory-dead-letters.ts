@@ -44,16 +44,17 @@ export class MemoryDeadLetters {
   readonly #byKey = new Map<string, KeptDeadLetter>();
   #nextId: number;
   #bytes = 0;
-  #evicted = 0;
+  /** Tenants without one are not in it. */
+  readonly #evicted = new Map<Tenant, number>();
 
   constructor(options: MemoryDeadLettersOptions) {
     this.#options = options;
     this.#nextId = options.idBase;
   }
 
-  /** How many went because there was no room. */
-  get evicted(): number {
-    return this.#evicted;
+  /** How many of the tenant's went because there was no room. */
+  evictedOf(tenant: Tenant): number {
+    return this.#evicted.get(tenant) ?? 0;
   }
 
   /** As rowBytes reckons the copies. */
@@ -189,7 +190,7 @@ export class MemoryDeadLetters {
         this.#byId.size <= memoryDeadLettersMax && this.#bytes <= memoryDeadLetterBytesMax;
       if (fits) return;
       this.#remove(oldest);
-      this.#evicted++;
+      this.#evicted.set(oldest.tenant, this.evictedOf(oldest.tenant) + 1);
     }
   }
 }

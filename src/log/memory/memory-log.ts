@@ -233,7 +233,8 @@ export class MemoryLog<A extends PendingAppend> implements MessageLog<A> {
       topics++;
       messages += topic.rows.last;
     }
-    return { topics, messages, deferred: this.#outbox.count(tenant) };
+    const deadLettersEvicted = this.subscriptions.deadLettersEvictedOf(tenant);
+    return { topics, messages, deferred: this.#outbox.count(tenant), deadLettersEvicted };
   }
 
   #commit(appends: readonly A[]): void {

@@ -80,9 +80,9 @@ export class MemorySubscriptions implements SubscriptionStore {
     this.#deadLetters = new MemoryDeadLetters(options);
   }
 
-  /** Dead letters that went because there was no room. */
-  get deadLettersEvicted(): number {
-    return this.#deadLetters.evicted;
+  /** Dead letters of the tenant that went because there was no room. */
+  deadLettersEvictedOf(tenant: Tenant): number {
+    return this.#deadLetters.evictedOf(tenant);
   }
 
   async take(

@@ -21,6 +21,7 @@ export const STATS = members({
   gaps_repaired: count('Messages that were read from the log because nobody announced them.'),
   redelivered: count('Deliveries that were not the first.'),
   dead_lettered: count('Messages that were given up.'),
+  dead_letters_evicted: count('Dead letters in memory that gave way to newer ones.'),
   expired: count('Messages whose ttl_ms passed before they were delivered.'),
   untracked: count('Deliveries that are not waited for any more.'),
   abandoned: count('Deliveries that ended with their session.'),

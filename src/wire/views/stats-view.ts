@@ -28,6 +28,7 @@ export interface StatsView {
   gaps_repaired: number;
   redelivered: number;
   dead_lettered: number;
+  dead_letters_evicted: number;
   expired: number;
   untracked: number;
   abandoned: number;
@@ -51,6 +52,7 @@ export function statsView(stats: NodeStats): StatsView {
     gaps_repaired: workers('gapsRepaired'),
     redelivered: workers('redelivered'),
     dead_lettered: workers('deadLettered'),
+    dead_letters_evicted: logs('deadLettersEvicted'),
     expired: workers('expired'),
     untracked: workers('untracked'),
     abandoned: workers('abandoned'),

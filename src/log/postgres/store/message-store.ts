@@ -138,6 +138,7 @@ export class MessageStore {
       topics: Number(rows[0]?.topics ?? 0),
       messages: Number(rows[0]?.messages ?? 0),
       deferred: Number(rows[0]?.deferred ?? 0),
+      deadLettersEvicted: 0,
     };
   }
 

@@ -101,7 +101,7 @@ const ANSWERS: { readonly [M in CallName]: CallResult<M> } = {
   'message.trace': { body },
   stats: { messagesPerSec: 0, activeSubscribers: 0, hotCacheBytes: 0, gapsRepaired: 0, ...counts },
   health: { log: { mode: 'memory', state: 'open' }, headsMs: null, vitals: null },
-  'log.totals': { topics: 1, messages: 1, deferred: 0 },
+  'log.totals': { topics: 1, messages: 1, deferred: 0, deadLettersEvicted: 0 },
 };
 /** Their answers tell nothing of anybody: what is asked for was found for the tenant before. */
 const OF_NOBODY: readonly CallName[] = ['subscription.flush-all', 'subscription.live', 'health'];
