@@ -15,6 +15,7 @@ import {
   returnGiven,
   TOMBSTONE_HOURS,
 } from '../../src/log/postgres/upkeep/subscription-purge.js';
+import { eventually } from '../support/eventually.js';
 import { startPostgres } from '../support/postgres.js';
 import { openPostgresLog } from '../support/postgres-log.js';
 import { addOther, TENANT } from '../support/tenants.js';
@@ -131,7 +132,8 @@ t.test('a take that waits for a save has all of it', async (t) => {
   await client.query('BEGIN');
   await client.query('UPDATE conduit.subscriptions SET ack_floor = 2 WHERE id = $1', [record.id]);
   const take = store.store.take(topic.id, 'sub', { settings: SETTINGS, cursor: 0 });
-  await new Promise((resolve) => setTimeout(resolve, 200));
+  const waiting = 'SELECT 1 FROM pg_locks WHERE NOT granted';
+  await eventually(async () => (await client.query(waiting)).rowCount === 1);
   await client.query(
     'INSERT INTO conduit.deliveries VALUES ($1, 3, 1, clock_timestamp(), NULL, NULL, false)',
     [record.id],
