@@ -87,6 +87,18 @@ const OWNED: Readonly<Record<string, readonly string[]>> = {
 const OUTLET = 'src/topic/delivery/local-outlet.ts';
 const LINK_FILES = ['src/thread/link.ts', 'src/thread/packing/pack-writer.ts'];
 
+/** Where a key is made of a name and the tenant that a principal, or a row of the log, says it is of. */
+const MAKES_KEYS = [
+  'src/core/principal.ts',
+  'src/log/postgres/store/message-trace.ts',
+  'src/log/postgres/store/topic-store.ts',
+  'src/log/postgres/upkeep/outbox-release.ts',
+  'src/topic/calls/redrive-jobs.ts',
+];
+const BRANDS = ['Tenant', 'TopicKey', 'Within'];
+/** Makes them, and reads what another thread's made. */
+const BRANDING = ['src/core/topic-key.ts', 'src/thread/packing/pack-reader.ts'];
+
 /** Time and chance come from core/clock.ts there. */
 const CLOCKED = ['core', 'topic', 'log'];
 const CLOCK = /^(Date\.now|performance\.now|Math\.random)$/;
@@ -116,6 +128,8 @@ const RULES: Readonly<Record<string, () => string[]>> = {
   'time and chance are injected': clockUses,
   'types between threads are not taken on trust': trustedTypes,
   'what clients see is named in wire': namesOfClients,
+  'a tenant is named where the principal is made, and keys are made by it and from the log':
+    namedTenants,
   'a limit is named as the operator sets it': limitsInWords,
   'a handler of uWS is mounted from the table of routes': strayHandlers,
   'topic code speaks to an outlet, which alone packs': packingTopics,
@@ -362,6 +376,26 @@ function namesOfClients(): string[] {
         return /^[a-z]+(_[a-z]+)+$/.test(name) && !STATE_WORDS.includes(name);
       }),
     );
+}
+
+function namedTenants(): string[] {
+  const strays = sources.flatMap((source) =>
+    nodes(source, (node) => {
+      if (ts.isAsExpression(node)) {
+        return BRANDS.includes(node.type.getText()) && !BRANDING.includes(source.path);
+      }
+      if (!ts.isCallExpression(node)) return false;
+      const made = node.expression.getText();
+      const isLiteral = node.arguments.some((argument) => ts.isStringLiteralLike(argument));
+      if (made === 'asTenant' && isLiteral) return source.path !== 'src/core/principal.ts';
+      return made === 'topicKey' && !MAKES_KEYS.includes(source.path);
+    }),
+  );
+  const named = sources.flatMap((source) =>
+    nodes(source, (node) => ts.isStringLiteral(node) && node.text === 'default'),
+  );
+  const apart = named.filter((place) => !place.startsWith('src/config/'));
+  return apart.length === 1 ? strays : [...strays, ...apart];
 }
 
 function places(banned: RegExp): string[] {

@@ -19,7 +19,7 @@ export interface WorkerStart {
   links: AcceptorLink[];
   /** Port of the cold pool (see cold/cold-port.ts); null in memory. */
   cold: MessagePort | null;
-  /** Of a SharedCount: the topics of the one tenant, of all workers; null: the database counts. */
+  /** Of a SharedCount: the topics of ANYONE's tenant, of all workers; null: the database counts. */
   topicCount: SharedArrayBuffer | null;
 }
 

@@ -7,6 +7,7 @@ import { parentPort, threadId, workerData } from 'node:worker_threads';
 import { EXIT_CONFIG, EXIT_LATER } from '../config/config.js';
 import { systemClock } from '../core/clock.js';
 import { DatabaseClock } from '../core/database-clock.js';
+import { ANYONE } from '../core/principal.js';
 import { SharedCount } from '../core/shared-count.js';
 import { SteadyClock } from '../core/steady-clock.js';
 import type { TopicKey } from '../core/topic-key.js';
@@ -111,7 +112,7 @@ function openLog(sink: LogSink<PublishUnderWay>): MessageLog<PublishUnderWay> {
       sink,
       idBase: start.index + 1,
       idStep: config.workers,
-      ...(topicCount === null ? {} : { topicCount: () => topicCount }),
+      topicCount: (tenant) => (tenant === ANYONE.tenant ? topicCount : null),
     });
   }
   return new PostgresLog({

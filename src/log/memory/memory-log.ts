@@ -49,8 +49,8 @@ export interface MemoryLogOptions<A extends PendingAppend> {
   /** Ids of all kinds are idBase + n * idStep: unique across the workers of a node. */
   idBase: number;
   idStep: number;
-  /** Of a tenant's topics in all workers; default: in this log alone. */
-  topicCount?: (tenant: Tenant) => SharedCount;
+  /** Of a tenant's topics in all workers; null, and by default: in this log alone. */
+  topicCount?: (tenant: Tenant) => SharedCount | null;
   /** 1 to 20 of [0-9a-z], another at every start; default: time and chance. */
   bootNonce?: string;
   timers?: Timers;

@@ -14,8 +14,8 @@ const NO_RETENTION: Retention = { hours: null, messages: null, bytes: null };
 
 export interface MemoryTopicsOptions {
   limits: Limits;
-  /** Of a tenant's topics, those of other workers of the node included; absent: there are none. */
-  topicCount?: (tenant: Tenant) => SharedCount;
+  /** Of a tenant's topics, those of other workers of the node included; absent or null: here alone. */
+  topicCount?: (tenant: Tenant) => SharedCount | null;
   clock: Clock;
   idBase: number;
   idStep: number;
