@@ -1,7 +1,7 @@
 /**
- * A topic worker over a log, and an acceptor's end of its link, in the thread of a test: publishes, subscribes
- * and calls of any principal. Its sessions take all that they are given, and acknowledge nothing by
- * themselves.
+ * A topic worker over a log, and an acceptor's end of its link, in the thread of a test: publishes,
+ * subscribes and calls of any principal. Its sessions take all that they are given, and acknowledge
+ * nothing by themselves.
  */
 import { MessageChannel } from 'node:worker_threads';
 import { loadConfig } from '../../src/config/load-config.js';
