@@ -4,6 +4,7 @@
  * the order in which they are written.
  */
 import type { ErrorCode } from '../core/errors.js';
+import type { GapReason, StreamGapReason } from '../core/gap-reason.js';
 import type { Ref } from './frame-types.js';
 
 /** As the client sent it; undefined: it sent none. */
@@ -13,7 +14,7 @@ export type EchoedRef = NonNullable<Ref> | undefined;
 export interface GapView {
   from: number;
   to: number;
-  reason: string;
+  reason: GapReason | StreamGapReason;
 }
 
 /** The live feed is attached: nothing that is published after it is missed. */

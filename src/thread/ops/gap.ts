@@ -2,16 +2,19 @@
  * GAP: what a subscription that is open is not going to be given, and in which incarnation of the log it
  * goes on.
  */
+import { GAP_REASONS, type GapReason } from '../../core/gap-reason.js';
 import type { PackReader } from '../packing/pack-reader.js';
 import type { PackWriter } from '../packing/pack-writer.js';
 import { OP_GAP } from './opcodes.js';
+
+/** In the place of a reason: there is no gap. */
+const NOTHING = 0xff;
 
 /** Sequences that are not given, both ends included. */
 export interface Gap {
   from: number;
   to: number;
-  /** `retention`, `failover` or `topic_recreated`. */
-  reason: string;
+  reason: GapReason;
 }
 
 // ---- GAP: not answered. Frames for the subscription that follow it are of `epoch` ----
@@ -28,16 +31,26 @@ export interface GapOp {
 }
 
 export function packGap(to: PackWriter, op: GapOp): void {
-  to.begin(OP_GAP, 3 * (op.epoch.length + (op.gap?.reason.length ?? 0)));
+  to.begin(OP_GAP, 3 * op.epoch.length);
   to.u32(op.subscription);
   to.u32(op.topicNo);
   to.f64(op.sequence);
   to.f64(op.delivered);
   to.text(op.epoch);
-  to.textOrNull(op.gap?.reason ?? null);
-  if (op.gap === null) return;
-  to.f64(op.gap.from);
-  to.f64(op.gap.to);
+  packMissing(to, op.gap);
+}
+
+/** 17 bytes at most. */
+export function packMissing(to: PackWriter, gap: Gap | null): void {
+  to.u8(gap === null ? NOTHING : GAP_REASONS.indexOf(gap.reason));
+  if (gap === null) return;
+  to.f64(gap.from);
+  to.f64(gap.to);
+}
+
+export function readMissing(from: PackReader): Gap | null {
+  const reason = GAP_REASONS[from.u8()];
+  return reason === undefined ? null : { from: from.f64(), to: from.f64(), reason };
 }
 
 export function readGap(from: PackReader): GapOp {
@@ -46,7 +59,5 @@ export function readGap(from: PackReader): GapOp {
   const sequence = from.f64();
   const delivered = from.f64();
   const epoch = from.text();
-  const reason = from.textOrNull();
-  const gap = reason === null ? null : { from: from.f64(), to: from.f64(), reason };
-  return { subscription, topicNo, sequence, delivered, epoch, gap };
+  return { subscription, topicNo, sequence, delivered, epoch, gap: readMissing(from) };
 }

@@ -6,7 +6,7 @@ import type { TopicKey } from '../../core/topic-key.js';
 import type { PackReader } from '../packing/pack-reader.js';
 import type { PackWriter } from '../packing/pack-writer.js';
 import type { Encoding } from './encoding.js';
-import type { Gap } from './gap.js';
+import { type Gap, packMissing, readMissing } from './gap.js';
 import {
   OP_CAUGHT_UP,
   OP_SESSION_ENDED,
@@ -129,8 +129,7 @@ export interface SubscribedOp {
 }
 
 export function packSubscribed(to: PackWriter, op: SubscribedOp): void {
-  const gap = op.gap === null ? null : JSON.stringify(op.gap);
-  to.begin(OP_SUBSCRIBED, 3 * (op.epoch.length + (gap?.length ?? 0)));
+  to.begin(OP_SUBSCRIBED, 3 * op.epoch.length);
   to.u32(op.request);
   to.u32(op.subscription);
   to.u32(op.topicNo);
@@ -139,7 +138,7 @@ export function packSubscribed(to: PackWriter, op: SubscribedOp): void {
   to.f64(op.delivered);
   to.text(op.epoch);
   to.u8(op.recovered === null ? 2 : op.recovered ? 1 : 0);
-  to.textOrNull(gap);
+  packMissing(to, op.gap);
 }
 
 export function readSubscribed(from: PackReader): SubscribedOp {
@@ -151,7 +150,6 @@ export function readSubscribed(from: PackReader): SubscribedOp {
   const delivered = from.f64();
   const epoch = from.text();
   const recovered = from.u8();
-  const gap = from.textOrNull();
   return {
     request,
     subscription,
@@ -161,7 +159,7 @@ export function readSubscribed(from: PackReader): SubscribedOp {
     delivered,
     epoch,
     recovered: recovered === 2 ? null : recovered === 1,
-    gap: gap === null ? null : (JSON.parse(gap) as SubscribedOp['gap']),
+    gap: readMissing(from),
   };
 }
 

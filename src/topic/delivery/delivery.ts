@@ -281,7 +281,7 @@ export class Delivery {
     const { subscriptions, cursor, durable } = tracker;
     if (subscriptions.size === 0) return;
     for (const [from, to] of rangesOf(sequences)) {
-      const gap = { from, to, reason: 'retention' };
+      const gap = { from, to, reason: 'retention' as const };
       for (const one of subscriptions) this.#feeder.tellMissing(one, gap);
     }
     if (durable === null) return;

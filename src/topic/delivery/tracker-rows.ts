@@ -86,7 +86,7 @@ export class TrackerRows {
       missing.push(entry.sequence);
     }
     for (const [from, to] of rangesOf(missing)) {
-      const gap = { from, to, reason: 'retention' };
+      const gap = { from, to, reason: 'retention' as const };
       for (const one of tracker.subscriptions) this.#options.feeder.tellMissing(one, gap);
     }
   }

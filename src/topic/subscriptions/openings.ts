@@ -288,7 +288,7 @@ function goOn(tracker: Tracker, { topic, record }: Opening): StartAnswer {
   const { cursor } = tracker;
   const head = Math.max(topic.head, record.lastSequence);
   if (cursor.delivered > head) {
-    const gap = { from: head + 1, to: cursor.delivered, reason: 'failover' };
+    const gap = { from: head + 1, to: cursor.delivered, reason: 'failover' as const };
     tracker.seek(Math.min(cursor.floor, head));
     return { cursor: cursor.delivered, recovered: false, gap };
   }

@@ -46,7 +46,7 @@ export function startPosition(question: StartQuestion): StartAnswer {
   if (start.from === 'latest') return { cursor: head, recovered: null, gap: null };
   if (start.from === 'earliest') return { cursor: oldest, recovered: null, gap: null };
   if (start.epoch !== null && !isEpochOf(start.epoch, question.topicId)) {
-    const gap = { from: 1, to: Math.max(oldest, 0), reason: 'topic_recreated' };
+    const gap = { from: 1, to: Math.max(oldest, 0), reason: 'topic_recreated' as const };
     return { cursor: oldest, recovered: false, gap };
   }
   const cursor = Math.max(start.sequence - 1, 0);

@@ -102,7 +102,7 @@ export class Subscribing {
     if (common === null) this.#forgetHeld(topic);
     const isWhole = common !== null && lostUpTo <= upTo;
     const from = common === null ? 1 : upTo + 1;
-    const gap = isWhole ? null : { from, to: lostUpTo, reason: 'failover' };
+    const gap = isWhole ? null : { from, to: lostUpTo, reason: 'failover' as const };
     this.#options.delivery.fallBack(topic, upTo, gap);
   }
 

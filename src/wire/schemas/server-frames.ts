@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import type { ErrorCode } from '../../core/errors.js';
 import { ERRORS } from '../../core/errors.js';
+import { GAP_REASONS, STREAM_GAP_REASONS } from '../../core/gap-reason.js';
 import type { ServerFrame } from '../server-frame-types.js';
 import { count } from './kinds.js';
 import { ACCEPTED, DUPLICATE, PLACE } from './publishes.js';
@@ -22,7 +23,7 @@ const CODE = z.enum(Object.keys(ERRORS) as ErrorCode[]);
 const GAP = {
   from: count('The first sequence that is not given.'),
   to: count('The last one.'),
-  reason: z.string().describe('See "Gaps".'),
+  reason: z.enum([...GAP_REASONS, ...STREAM_GAP_REASONS]).describe('See "Gaps".'),
 };
 
 /** The two forms of `published`: of a message that is in the log, and of one that waits for its time. */

@@ -133,7 +133,7 @@ t.test('after a replacement its place is the one that the new worker tells', asy
   const again = await subscribeTo(second);
   t.match(again.options.start, { from: 'sequence', sequence: 61, epoch: 'e' });
   // The log that it was moved to ends before what the first had committed.
-  const gap = { from: 31, to: 60, reason: 'failover' };
+  const gap = { from: 31, to: 60, reason: 'failover' as const };
   second.open(again, 30, { epoch: 'f', recovered: false, gap });
   await eventually(() => stream.of('gap').length === 1);
   t.match(stream.events, [{ id: 'f:30', data: gap }]);
@@ -153,7 +153,7 @@ t.test(
     const asked = await subscribeTo(first);
     first.open(asked, 4);
     const stream = await opening;
-    const gap = { from: 5, to: 8, reason: 'failover' };
+    const gap = { from: 5, to: 8, reason: 'failover' as const };
     first.gap(asked, { sequence: 9, delivered: 8, epoch: 'f', gap });
     await eventually(() => stream.of('gap').length === 1);
     t.match(stream.events, [{ id: 'f:8', data: gap }]);
@@ -180,7 +180,7 @@ t.test('while the new worker cannot serve it, it is asked again, and goes on the
   const waitedMs = (askedAtMs[4] ?? 0) - (askedAtMs[3] ?? 0);
   t.ok(waitedMs > 700, `the fourth wait was ${waitedMs} ms`);
   await eventually(() => second.subscribes.length === 6);
-  const gap = { from: 5, to: 6, reason: 'retention' };
+  const gap = { from: 5, to: 6, reason: 'retention' as const };
   for (const op of second.subscribes.slice(-1)) second.open(op, 6, { recovered: false, gap });
   await eventually(() => stream.of('gap').length === 1);
   t.match(stream.events, [{ id: 'e:6', data: gap }]);

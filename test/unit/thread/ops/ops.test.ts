@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import t from 'tap';
 import { ERRORS, type ErrorCode } from '../../../../src/core/errors.js';
+import { GAP_REASONS } from '../../../../src/core/gap-reason.js';
 import * as acknowledge from '../../../../src/thread/ops/acknowledge.js';
 import * as call from '../../../../src/thread/ops/call.js';
 import * as deliver from '../../../../src/thread/ops/deliver.js';
@@ -62,7 +63,7 @@ const longText = fc.oneof(text, fc.constant('ü'.repeat(70_000)));
 const textOrNull = fc.option(text);
 const encoding = fc.constantFrom(ENCODING_JSON, ENCODING_MSGPACK);
 const code = fc.constantFrom(...(Object.keys(ERRORS) as ErrorCode[]));
-const lack = record({ from: place, to: place, reason: text });
+const lack = record({ from: place, to: place, reason: fc.constantFrom(...GAP_REASONS) });
 
 const publication = {
   contentType: fc.constantFrom(0 as const, 1 as const),

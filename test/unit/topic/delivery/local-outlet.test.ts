@@ -32,7 +32,7 @@ const of = { subscription: 7, topicNo: 3 };
 const frames = new Uint8Array(10).fill(1);
 const messageId = new Uint8Array(16).fill(2);
 const range = { firstSequence: 5, lastSequence: 9, frames };
-const gap = { from: 1, to: 4, reason: 'retention' };
+const gap = { from: 1, to: 4, reason: 'retention' as const };
 
 const ops = {
   deliver: { ...of, round: 2, ...range },
