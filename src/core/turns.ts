@@ -10,6 +10,8 @@ export interface TurnsOptions {
   atOnce: number;
   /** Those that wait in one lane; Infinity: whoever fills the lane has a bound of his own. */
   waitingMax: number;
+  /** That sets it, for the error. */
+  variable?: string;
 }
 
 /** What sessions ask; how much of it waits is bounded for each of them. */
@@ -43,8 +45,10 @@ export class Turns {
   /** Resolves with the place of one that has ended. */
   #turn(lane: number | string): Promise<void> {
     const waiting = this.#waiting.get(lane) ?? [];
-    if (waiting.length >= this.#options.waitingMax) {
-      throw new RequestError('busy', 'too many requests of this kind wait for the log');
+    const { waitingMax, variable } = this.#options;
+    if (waiting.length >= waitingMax) {
+      const bound = variable === undefined ? '' : ` (${variable})`;
+      throw new RequestError('busy', `too many requests of this kind wait for the log${bound}`);
     }
     this.#waiting.set(lane, waiting);
     return new Promise((resolve) => waiting.push(resolve));

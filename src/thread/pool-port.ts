@@ -31,6 +31,8 @@ export interface PoolAnswer {
 export interface PoolPortOptions {
   underWayMax: number;
   waitingMax: number;
+  /** That sets it, for the error. */
+  variable?: string;
   /** After it whoever asked is told `log_unavailable`; Infinity: never. */
   answerMs: number;
 }
@@ -67,10 +69,10 @@ export class PoolPort<Q> {
   /** Rejects with RequestError: `busy` beyond `waitingMax`, `log_unavailable` when the pool is gone. */
   ask(ask: Q): Promise<ArrayBuffer> {
     return new Promise((resolve, reject) => {
-      const { waitingMax, answerMs } = this.#options;
+      const { waitingMax, variable, answerMs } = this.#options;
       if (this.#state === 'closed') reject(closedError());
       else if (this.#waiting.size >= waitingMax) {
-        reject(new RequestError('busy', `${waitingMax} reads wait already`));
+        reject(new RequestError('busy', `${waitingMax} reads wait already (${variable})`));
       } else {
         const asked: Ask<Q> = { ask, timer: null, resolve, reject };
         if (answerMs !== Number.POSITIVE_INFINITY) {

@@ -69,6 +69,7 @@ t.test('readers that wait for the database hold up nobody else', async (t) => {
   const busy = answers.filter(({ body }) => body.code === 'busy');
   t.equal(busy.length, asked.length - WAITING_MAX - UNDER_WAY);
   t.ok(busy.every(({ headers }) => Number(headers['retry-after']) >= 1));
+  t.ok(busy.every(({ body }) => String(body['detail']).includes('(BROWSE_WAITING_MAX)')));
 });
 
 t.test('readers of full pages, and of ids that no day narrows, hold up nobody else', async (t) => {

@@ -2,6 +2,7 @@
 import net from 'node:net';
 import { pack } from 'msgpackr';
 import t from 'tap';
+import { surpriseIn } from '../support/described-routes.js';
 import { startNode } from '../support/node.js';
 import { request } from '../support/publisher.js';
 
@@ -175,6 +176,8 @@ t.test('what is refused', async (t) => {
     const answer = await post(body, headers ?? JSON_TYPE);
     t.equal(answer.status, status, what);
     if (code !== '') t.equal(answer.body.code, code, what);
+    const seen = { status, type: 'problem+json', text: JSON.stringify(answer.body) };
+    t.equal(surpriseIn('POST', '/api/publish', seen), null, what);
     t.match(answer.headers['content-type'], 'application/problem+json', what);
     t.match(answer.body, { type: String, title: String, detail: String, request_id: String }, what);
     t.ok(String(answer.body.detail).length < 400, `${what}: the detail is short`);

@@ -59,7 +59,7 @@ function readQueryValues<S extends z.ZodObject>(
   if (read.success) return read.data;
   const { code, message, field = '' } = refusalOf(read.error, QUERY);
   // Of a parameter it knows: what was got says where it went wrong.
-  const isKnown = code === QUERY.code && Object.hasOwn(schema.shape, field);
+  const isKnown = code === QUERY.code && Object.hasOwn(schema.shape, field) && params.has(field);
   const detail = isKnown ? `got ${quoteShort(params.get(field) ?? '')}, ${message}` : message;
   throw new RequestError(code, detail, field);
 }

@@ -17,6 +17,7 @@ const ASKS: readonly ErrorCode[] = [
 ];
 const BODY: readonly ErrorCode[] = [
   'empty_body',
+  'invalid_utf8',
   'invalid_json',
   'body_must_be_object',
   'too_deep',

@@ -24,12 +24,9 @@ export class Browsing {
   /** `port`: of the pool; null in memory. */
   constructor(workers: Workers, port: MessagePort | null, limits: Limits) {
     this.#workers = workers;
-    const bounds = {
-      underWayMax: UNDER_WAY_MAX,
-      waitingMax: limits.browseWaitingMax,
-      answerMs: ANSWER_MS,
-    };
-    this.#turns = new Turns({ atOnce: UNDER_WAY_MAX, waitingMax: limits.browseWaitingMax });
+    const waiting = { waitingMax: limits.browseWaitingMax, variable: 'BROWSE_WAITING_MAX' };
+    const bounds = { underWayMax: UNDER_WAY_MAX, ...waiting, answerMs: ANSWER_MS };
+    this.#turns = new Turns({ atOnce: UNDER_WAY_MAX, ...waiting });
     this.#pool = port === null ? null : new PoolPort<CallAsk<BrowseCall>>(port, bounds);
   }
 

@@ -36,13 +36,14 @@ t.test('a few at a time, and of those who wait one of each lane in turn', async 
 });
 
 t.test('what fails gives its place back, and a full lane is refused', async (t) => {
-  const turns = new Turns({ atOnce: 1, waitingMax: 1 });
+  const turns = new Turns({ atOnce: 1, waitingMax: 1, variable: 'SOME_MAX' });
   const tasks = new Tasks();
   const failing = turns.run('a', async () => {
     throw new Error('no');
   });
   const waiting = turns.run('a', tasks.task('next'));
-  await t.rejects(turns.run('a', tasks.task('one too many')), { code: 'busy' });
+  const refusal = { code: 'busy', message: /(SOME_MAX)/ };
+  await t.rejects(turns.run('a', tasks.task('one too many')), refusal);
   await t.rejects(failing, { message: 'no' });
   await new Promise((resolve) => setImmediate(resolve));
   await tasks.end('next');
