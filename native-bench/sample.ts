@@ -13,7 +13,7 @@ export interface Summary extends Omit<Sample, 'problems' | 'perSecond'> {
   perSecond: Spread;
 }
 
-/** What a rate of publishes per second came to; seed's table has such lines. */
+/** What a rate of publishes per second came to: a line of the table of rising rates. */
 export interface Step {
   rate: number;
   perSecond: number;

@@ -9,7 +9,7 @@ import { residentBytes } from './resident-bytes.js';
 import { failedSample, type Measured, type Step, sampleOf } from './sample.js';
 import type { BesideWork, HoldWork, LoadWork, RatesWork, Work } from './scenario.js';
 
-/** Seed's rule for a rate that is sustained, besides 0 errors. */
+/** A rate is sustained when the p99 is below it, and nothing failed. */
 const P99_US_MAX = 250_000;
 /** The table goes on this far beyond the first rate that fails. */
 const FAILURES_MAX = 2;

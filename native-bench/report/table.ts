@@ -41,7 +41,7 @@ export function tableOf({ scenario, rows }: Outcome): Table {
   };
 }
 
-/** As the seed's tables of rising rates. */
+/** A line for each of the rising rates. */
 export function stepTable(steps: readonly Step[]): Table {
   return {
     head: ['Rate', 'p50', 'p95', 'p99', 'p99 < 250 ms', 'Errors', 'Actual throughput'],

@@ -5,6 +5,7 @@
 import { Packr } from 'msgpackr';
 import WebSocket from 'ws';
 
+/** `seed`: no subprotocol, and so one JSON frame a message. */
 export type Format = 'seed' | 'json' | 'msgpack';
 
 export type Frame = Record<string, unknown> & { type: string };

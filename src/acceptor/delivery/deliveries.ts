@@ -31,7 +31,7 @@ import { Chunk } from './chunk.js';
 import { sendCredit, sendDrained, sendGiven, sendLeft, sendProbed } from './delivery-reports.js';
 import { GroupPump } from './group-pump.js';
 import { Groups } from './groups.js';
-import { KIND_JSON, KIND_MSGPACK, KIND_SEED, KIND_SSE, type Kind } from './kind.js';
+import { KIND_JSON, KIND_MSGPACK, KIND_SINGLE, KIND_SSE, type Kind } from './kind.js';
 import { Pace } from './pace.js';
 import { PublishLog } from './publish-log.js';
 import {
@@ -264,7 +264,7 @@ export class Deliveries implements DeliverySink {
     if (op.encoding === ENCODING_MSGPACK) this.#publish(group, KIND_MSGPACK, op);
     else {
       this.#publish(group, KIND_JSON, op);
-      if (group.membersOf(KIND_SEED) > 0) this.#seedPump.add(group, chunk);
+      if (group.membersOf(KIND_SINGLE) > 0) this.#seedPump.add(group, chunk);
       if (group.streams.size > 0) this.#streamGroup(group, chunk);
     }
     this.#release(chunk);

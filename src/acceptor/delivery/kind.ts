@@ -2,7 +2,7 @@
 import { ENCODING_JSON, ENCODING_MSGPACK, type Encoding } from '../../thread/ops/encoding.js';
 
 /** How frames reach the session: one JSON frame a message, joined JSON, joined msgpack, SSE text. */
-export const KIND_SEED = 0;
+export const KIND_SINGLE = 0;
 export const KIND_JSON = 1;
 export const KIND_MSGPACK = 2;
 export const KIND_SSE = 3;

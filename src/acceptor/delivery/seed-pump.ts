@@ -5,7 +5,7 @@
  */
 import type { TemplatedApp } from 'uWebSockets.js';
 import type { Chunk, SingleFrame } from './chunk.js';
-import { KIND_SEED } from './kind.js';
+import { KIND_SINGLE } from './kind.js';
 import type { PublishLog } from './publish-log.js';
 import type { Group } from './receiver.js';
 
@@ -82,8 +82,8 @@ export class SeedPump {
   #publishFrame(group: Group, { frame, sequence }: SingleFrame): void {
     const { app, log, beforePublish } = this.#options;
     beforePublish();
-    log.add({ group, kind: KIND_SEED, first: sequence, frames: frame });
-    app.publish(group.nameOf(KIND_SEED), frame, false);
-    group.published(KIND_SEED, sequence);
+    log.add({ group, kind: KIND_SINGLE, first: sequence, frames: frame });
+    app.publish(group.nameOf(KIND_SINGLE), frame, false);
+    group.published(KIND_SINGLE, sequence);
   }
 }

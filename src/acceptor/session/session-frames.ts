@@ -18,7 +18,7 @@ import {
 } from '../../wire/client-frame.js';
 import { errorFrame } from '../../wire/problem.js';
 import { deferredPublishView } from '../../wire/views/deferred-view.js';
-import { KIND_MSGPACK, KIND_SEED } from '../delivery/kind.js';
+import { KIND_MSGPACK, KIND_SINGLE } from '../delivery/kind.js';
 import { subscriptionKey } from '../delivery/receiver.js';
 import type { Guard } from '../http/guard.js';
 import type { Publishing } from '../workers/publishing.js';
@@ -98,7 +98,7 @@ export class SessionFrames implements FrameSink {
     const { limits } = this.#options;
     this.#session = session;
     if (session.kind === KIND_MSGPACK) return new MsgpackMessage(bytes, limits, this);
-    return new JsonMessage(bytes, session.kind !== KIND_SEED, limits, this);
+    return new JsonMessage(bytes, session.kind !== KIND_SINGLE, limits, this);
   }
 
   #read(session: Session, message: ClientMessage, count: number): number {

@@ -18,7 +18,7 @@ import {
   type WireFormat,
 } from '../../wire/server-frame.js';
 import type { ServerFrame } from '../../wire/server-frame-types.js';
-import { KIND_MSGPACK, KIND_SEED, type Kind } from '../delivery/kind.js';
+import { KIND_MSGPACK, KIND_SINGLE, type Kind } from '../delivery/kind.js';
 import { sequenceOf, splitFrames } from '../delivery/publish-log.js';
 import {
   type Group,
@@ -169,7 +169,7 @@ export class Session implements Receiver, Sender {
     this.flush();
     if (this.isGone) return TAKEN;
     if (this.#isFull) return 0;
-    if (this.kind === KIND_SEED) {
+    if (this.kind === KIND_SINGLE) {
       const split = splitFrames(frames);
       const refused = split[this.#sendOneByOne(split)];
       return refused === undefined ? TAKEN : sequenceOf(refused) - 1;
@@ -182,7 +182,7 @@ export class Session implements Receiver, Sender {
     this.flush();
     if (this.isGone) return Number.POSITIVE_INFINITY;
     if (this.#isFull) return 0;
-    if (this.kind === KIND_SEED) return this.#sendOneByOne(splitFrames(frames));
+    if (this.kind === KIND_SINGLE) return this.#sendOneByOne(splitFrames(frames));
     const sent = this.#ws.send(frames, this.kind === KIND_MSGPACK) !== SEND_DROPPED;
     return sent ? Number.POSITIVE_INFINITY : 0;
   }
@@ -319,7 +319,7 @@ export class Session implements Receiver, Sender {
 
   /** Index of the first that was refused; past the last: none. */
   #sendAll(frames: readonly (string | Uint8Array)[]): number {
-    if (this.kind === KIND_SEED) return this.#sendOneByOne(frames);
+    if (this.kind === KIND_SINGLE) return this.#sendOneByOne(frames);
     const isBinary = this.kind === KIND_MSGPACK;
     const joined = isBinary ? Buffer.concat(frames as Uint8Array[]) : frames.join(SEPARATOR);
     return this.#ws.send(joined, isBinary) === SEND_DROPPED ? 0 : frames.length;

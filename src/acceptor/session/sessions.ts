@@ -16,7 +16,7 @@ import { CLOSE, RequestError } from '../../core/errors.js';
 import { WS_MESSAGE_TIMES_MAX } from '../../core/limits.js';
 import type { SharedCount } from '../../core/shared-count.js';
 import type { Deliveries } from '../delivery/deliveries.js';
-import { KIND_JSON, KIND_MSGPACK, KIND_SEED, type Kind } from '../delivery/kind.js';
+import { KIND_JSON, KIND_MSGPACK, KIND_SINGLE, type Kind } from '../delivery/kind.js';
 import type { Receiver } from '../delivery/receiver.js';
 import { isRefused } from '../http/admission.js';
 import { Exchange, type ExchangeParts } from '../http/exchange.js';
@@ -204,7 +204,7 @@ export class Sessions implements SessionKeeper {
       return;
     }
     const { principal } = exchange;
-    const kind = SUBPROTOCOLS[protocol] ?? KIND_SEED;
+    const kind = SUBPROTOCOLS[protocol] ?? KIND_SINGLE;
     const data: SocketData = { session: null, kind, principal };
     res.cork(() => res.upgrade(data, req.getHeader('sec-websocket-key'), protocol, '', context));
   }
@@ -360,7 +360,7 @@ function laterSubjectOf(ws: WebSocket<SocketData>): Subject {
   return { broken: () => void setImmediate(() => subject.broken()) };
 }
 
-/** '' for the seed's frames; null when only unknown subprotocols were offered. */
+/** '' for one frame a message; null when only unknown subprotocols were offered. */
 function chooseProtocol(header: string): string | null {
   if (header === '') return '';
   if (header.length > HEADER_BYTES_MAX) return null;

@@ -5,7 +5,7 @@ import uWS from 'uWebSockets.js';
 import t from 'tap';
 import { Chunk } from '../../../../src/acceptor/delivery/chunk.js';
 import { GroupOf } from '../../../../src/acceptor/delivery/group.js';
-import { KIND_SEED } from '../../../../src/acceptor/delivery/kind.js';
+import { KIND_SINGLE } from '../../../../src/acceptor/delivery/kind.js';
 import { PublishLog } from '../../../../src/acceptor/delivery/publish-log.js';
 import type { EventReceiver } from '../../../../src/acceptor/delivery/receiver.js';
 import { SeedPump } from '../../../../src/acceptor/delivery/seed-pump.js';
@@ -46,7 +46,7 @@ class Rig {
   }
 
   get lasts(): number[] {
-    return this.groups.map((group) => group.lastOf(KIND_SEED));
+    return this.groups.map((group) => group.lastOf(KIND_SINGLE));
   }
 }
 
