@@ -19,7 +19,7 @@ import {
 import { errorFrame } from '../../wire/problem.js';
 import { deferredPublishView } from '../../wire/views/deferred-view.js';
 import { KIND_MSGPACK, KIND_SINGLE } from '../delivery/kind.js';
-import { subscriptionKey } from '../delivery/receiver.js';
+import { type Receiver, subscriptionKey } from '../delivery/receiver.js';
 import type { Guard } from '../http/guard.js';
 import type { Publishing } from '../workers/publishing.js';
 import { Waiting } from '../workers/requests.js';
@@ -92,6 +92,16 @@ export class SessionFrames implements FrameSink {
   ended(session: Session, abrupt: boolean): void {
     this.#inboxes.drop(session);
     this.#options.subscriptions.receiverEnded(session, abrupt);
+  }
+
+  /** An ack without a ref failed at its worker; absent: whoever said it has gone. */
+  ackFailed(receiver: Receiver | undefined, { code, detail }: FailedOp): void {
+    if (receiver === undefined) return;
+    try {
+      receiver.refuse(code, detail, null);
+    } catch (error) {
+      this.#options.guard.broken('answer', receiver, error);
+    }
   }
 
   #begin(session: Session, bytes: Buffer): ClientMessage {

@@ -7,9 +7,20 @@ import { ERRORS, type ErrorCode, RequestError } from '../../core/errors.js';
 import type { AcceptorLinkEnd } from '../../thread/link.js';
 import type { FailedOp } from '../../thread/ops/failed.js';
 import type { GapOp } from '../../thread/ops/gap.js';
-import type { SubscribedOp, SubscribeOptions } from '../../thread/ops/subscribe.js';
-import { packSessionEnded, packSubscribe, packUnsubscribe } from '../../thread/ops/subscribe.js';
-import type { EchoedRef, SubscribedFrame } from '../../wire/server-frame-types.js';
+import type { SubscribedOp, SubscribeOptions, UnsubscribedOp } from '../../thread/ops/subscribe.js';
+import {
+  packSessionEnded,
+  packSubscribe,
+  packUnsubscribe,
+  UNSUBSCRIBED_DELETED,
+  UNSUBSCRIBED_TAKEN_OVER,
+  UNSUBSCRIBED_TOPIC_DELETED,
+} from '../../thread/ops/subscribe.js';
+import type {
+  EchoedRef,
+  SubscribedFrame,
+  UnsubscribedReason,
+} from '../../wire/server-frame-types.js';
 import type { Deliveries } from '../delivery/deliveries.js';
 import { encodingOf } from '../delivery/kind.js';
 import { type Receiver, type ReceiverSubscription, subscriptionKey } from '../delivery/receiver.js';
@@ -17,6 +28,12 @@ import type { Guard } from '../http/guard.js';
 import { Waiting } from '../workers/requests.js';
 import type { Workers } from '../workers/workers.js';
 import { Resuming } from './resuming.js';
+
+const UNSUBSCRIBED_REASONS: Readonly<Record<number, UnsubscribedReason>> = {
+  [UNSUBSCRIBED_TOPIC_DELETED]: 'topic_deleted',
+  [UNSUBSCRIBED_TAKEN_OVER]: 'taken_over',
+  [UNSUBSCRIBED_DELETED]: 'subscription_deleted',
+};
 
 export interface SubscribeRequest {
   receiver: Receiver;
@@ -131,6 +148,28 @@ export class Subscriptions {
     request.onOpen(subscription, op);
   }
 
+  /** From SUBSCRIBED, which is always asked for. */
+  subscribedTold(op: SubscribedOp): void {
+    this.#workers.answer(op.request, op, tellSubscribed);
+  }
+
+  /** From UNSUBSCRIBED: it was asked for, or the subscription has ended by what others did. */
+  unsubscribedTold(link: AcceptorLinkEnd, op: UnsubscribedOp): void {
+    if (op.request !== 0) {
+      this.#workers.answer(op.request, op, tellUnsubscribed);
+      return;
+    }
+    const subscription = this.#deliveries().byNumber(op.subscription);
+    if (subscription?.link !== link) return;
+    this.#deliveries().forget(subscription);
+    const { receiver, topic } = subscription;
+    receiver.pardon();
+    const reason = UNSUBSCRIBED_REASONS[op.reason];
+    const name = subscription.name ?? undefined;
+    receiver.sendFrame({ type: 'unsubscribed', topic, subscription: name, reason });
+    if (op.reason === UNSUBSCRIBED_TOPIC_DELETED) receiver.topicDeleted();
+  }
+
   /** From GAP: the log no longer has what was next, or another incarnation of it goes on. */
   gapTold(link: AcceptorLinkEnd, op: GapOp): void {
     const subscription = this.#deliveries().byNumber(op.subscription);
@@ -235,6 +274,9 @@ export function subscribedFrame(
     ref,
   };
 }
+
+const tellSubscribed = (waiting: Waiting, op: SubscribedOp): void => waiting.subscribed(op);
+const tellUnsubscribed = (waiting: Waiting, op: UnsubscribedOp): void => waiting.unsubscribed(op);
 
 class SubscribeWaiting extends Waiting {
   readonly #owner: Subscriptions;
