@@ -118,6 +118,7 @@ const RULES: Readonly<Record<string, () => string[]>> = {
   'a function of a test has at most 100 lines': () => longFunctions(tests, TEST_FUNCTION_LINES_MAX),
   'imports go only downward': upwardImports,
   'a folder has the rooms that are listed': strayRooms,
+  'the map tells of the rooms, in their order': untoldRooms,
   'a vendor has its folder': strayVendors,
   'files do not import one another in a circle': cycles,
   'a file is named for what it holds': () =>
@@ -223,6 +224,20 @@ function strayRooms(): string[] {
   return sources
     .map((source) => source.path)
     .filter((file) => !(ROOMS[folderOf(file)]?.flat() ?? ['.']).includes(roomOf(file)));
+}
+
+/** Those that docs/architecture.md leaves out, or has before one that stands above them. */
+function untoldRooms(): string[] {
+  const map = readFileSync(path.join(PACKAGE_FOLDER, 'docs/architecture.md'), 'utf8');
+  return Object.entries(ROOMS).flatMap(([folder, rows]) => {
+    let from = map.indexOf('## Folders');
+    return rows.flatMap((row) => {
+      const named = row.filter((room) => room !== '.').map((room) => `${folder}/${room}`);
+      const untold = named.filter((room) => map.indexOf(`\`${room}\``, from) < 0);
+      from = Math.max(from, ...named.map((room) => map.indexOf(`\`${room}\``, from)));
+      return untold;
+    });
+  });
 }
 
 function strayVendors(): string[] {
