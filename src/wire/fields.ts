@@ -64,9 +64,12 @@ export interface IntegerRange {
 
 export const POSITIVE: IntegerRange = { min: 1, max: Number.MAX_SAFE_INTEGER };
 
-/** Of delay_ms. */
+let delays: IntegerRange = { min: 0, max: Number.NaN };
+
+/** Of delay_ms. The last one is kept: it is asked for with every publish that has more than a payload. */
 export function delayRange({ delayMsMax: max }: Limits): IntegerRange {
-  return { min: 0, max, variable: 'DELAY_MS_MAX' };
+  if (delays.max !== max) delays = { min: 0, max, variable: 'DELAY_MS_MAX' };
+  return delays;
 }
 
 /** `an integer from 1 to 1000 (PAGE_ITEMS_MAX)`. */
