@@ -13,9 +13,8 @@ import type { ClientFrame, FrameSink, Ref } from './frame-types.js';
 import { scanObject } from './json-object.js';
 import { JSON_READER } from './json-reader.js';
 import { jsonError, OPEN_BRACE, scanValue, skipSpace } from './json-scan.js';
-import { isMap, scanMap } from './msgpack-map.js';
+import { isMap, MapScanner } from './msgpack-map.js';
 import { MSGPACK_READER } from './msgpack-reader.js';
-import { MsgpackScanner } from './msgpack-scan.js';
 import { FRAME_SEPARATOR } from './server-frame.js';
 import { asBuffer } from './value-reader.js';
 
@@ -33,7 +32,7 @@ const ACK_ID_BYTES = 36;
 const ACK_BYTES = ACK_HEAD.length + ACK_ID_BYTES + ACK_TAIL.length;
 
 const spans = newFieldSpans();
-const scanner = new MsgpackScanner();
+const scanner = new MapScanner();
 
 /**
  * One message on its way through, in one go or in several. Each frame is given to `sink.frame` or
@@ -48,9 +47,9 @@ export abstract class ClientMessage {
   readonly #sink: FrameSink;
   #badLeft = BAD_FRAMES_MAX;
 
-  constructor(message: Uint8Array, limits: Limits, sink: FrameSink) {
+  constructor(message: Uint8Array, sink: FrameSink) {
     this.#bytes = asBuffer(message);
-    this.limits = limits;
+    this.limits = sink.limits;
     this.#sink = sink;
   }
 
@@ -122,16 +121,20 @@ function take(run: ClientMessage, fields: Fields, frameBytes: number): void {
 }
 
 /**
- * JSON. `joined`: several frames may stand in it with 0x1E between them (one before or after them is let
- * pass); otherwise it is exactly one frame.
+ * joined  several frames may stand in a message with 0x1E between them (one before or after them is let
+ *         pass)
+ * single  it is exactly one frame
  */
+export type JsonFraming = 'joined' | 'single';
+
+/** JSON. */
 export class JsonMessage extends ClientMessage {
   readonly #joined: boolean;
   readonly #isText: boolean;
 
-  constructor(message: Uint8Array, joined: boolean, limits: Limits, sink: FrameSink) {
-    super(message, limits, sink);
-    this.#joined = joined;
+  constructor(message: Uint8Array, sink: FrameSink, framing: JsonFraming) {
+    super(message, sink);
+    this.#joined = framing === 'joined';
     this.#isText = isUtf8(message);
     this.at = this.#pastSeparators(0);
     if (this.at < message.length) return;
@@ -157,13 +160,8 @@ export class JsonMessage extends ClientMessage {
 }
 
 /** Reads the whole of a JsonMessage. */
-export function decodeJsonFrames(
-  message: Uint8Array,
-  joined: boolean,
-  limits: Limits,
-  sink: FrameSink,
-): void {
-  new JsonMessage(message, joined, limits, sink).read(Number.POSITIVE_INFINITY);
+export function decodeJsonFrames(message: Uint8Array, sink: FrameSink, framing: JsonFraming): void {
+  new JsonMessage(message, sink, framing).read(Number.POSITIVE_INFINITY);
 }
 
 function nextSeparator(bytes: Buffer, from: number): number {
@@ -234,8 +232,8 @@ function standsAt(bytes: Buffer, from: number, text: Uint8Array): boolean {
  * last one read.
  */
 export class MsgpackMessage extends ClientMessage {
-  constructor(message: Uint8Array, limits: Limits, sink: FrameSink) {
-    super(message, limits, sink);
+  constructor(message: Uint8Array, sink: FrameSink) {
+    super(message, sink);
     if (message.length > 0) return;
     this.bad(new RequestError('invalid_msgpack', 'the message is empty'), null);
   }
@@ -246,8 +244,8 @@ export class MsgpackMessage extends ClientMessage {
 }
 
 /** Reads the whole of a MsgpackMessage. */
-export function decodeMsgpackFrames(message: Uint8Array, limits: Limits, sink: FrameSink): void {
-  new MsgpackMessage(message, limits, sink).read(Number.POSITIVE_INFINITY);
+export function decodeMsgpackFrames(message: Uint8Array, sink: FrameSink): void {
+  new MsgpackMessage(message, sink).read(Number.POSITIVE_INFINITY);
 }
 
 /** Reads the frame at `from`; gives where it ends, or the end of the message if that is unknown. */
@@ -261,7 +259,7 @@ function msgpackFrame(run: ClientMessage, from: number): number {
   scanner.fault = null;
   try {
     to = isObject
-      ? scanMap(scanner, bytes, from, end, limits.depthMax, spans)
+      ? scanner.scanMap(bytes, from, end, limits.depthMax, spans)
       : scanner.scan(bytes, from, end, limits.depthMax);
   } catch (error) {
     run.bad(error, refOf(fields));

@@ -1,5 +1,6 @@
 /** Frames a client sends, decoded. Null: the client left it out, or sent null. */
 import type { RequestError } from '../core/errors.js';
+import type { Limits } from '../core/limits.js';
 import type { PublishRequest } from './publish-fields.js';
 import type { StartPosition } from './start.js';
 
@@ -99,6 +100,8 @@ export type ClientFrame =
 
 /** Takes what a WebSocket message held, frame by frame, in order. */
 export interface FrameSink {
+  /** What the frames are held to. */
+  readonly limits: Limits;
   /** False: the rest of the message is not read. */
   readonly wantsMore: boolean;
   frame(frame: ClientFrame): void;

@@ -6,7 +6,7 @@ import {
   KIND_STR,
   kindOf,
   lengthOf,
-  type MsgpackScanner,
+  MsgpackScanner,
   msgpackError,
 } from './msgpack-scan.js';
 
@@ -23,30 +23,32 @@ export function openMap(bytes: Uint8Array, from: number, end: number): number {
   return pairs;
 }
 
-/**
- * Scans the map that begins at `from` and notes in `spans`, cleared first, where each field of a known
- * name has its value. Gives one past the map. A value may nest to `depthMax`, the map itself not
- * counted. Throws and leaves faults as MsgpackScanner.scan does.
- */
-export function scanMap(
-  scanner: MsgpackScanner,
-  bytes: Uint8Array,
-  from: number,
-  end: number,
-  depthMax: number,
-  spans: FieldSpans,
-): number {
-  spans.clear();
-  let left = openMap(bytes, from, end);
-  let at = from + headerBytes(bytes[from] ?? 0);
-  for (; left > 0; left--) {
-    const nameEnd = scanner.scan(bytes, at, end, depthMax);
-    const place = placeOf(bytes, at, nameEnd, spans);
-    const valueEnd = scanner.scan(bytes, nameEnd, end, depthMax);
-    if (place >= 0) spans.set(place, nameEnd, valueEnd);
-    at = valueEnd;
+/** Scans maps of which it is to find some fields, too. */
+export class MapScanner extends MsgpackScanner {
+  /**
+   * Scans the map that begins at `from` and notes in `spans`, cleared first, where each field of a known
+   * name has its value. Gives one past the map. A value may nest to `depthMax`, the map itself not
+   * counted. Throws and leaves faults as `scan` does.
+   */
+  scanMap(
+    bytes: Uint8Array,
+    from: number,
+    end: number,
+    depthMax: number,
+    spans: FieldSpans,
+  ): number {
+    spans.clear();
+    let left = openMap(bytes, from, end);
+    let at = from + headerBytes(bytes[from] ?? 0);
+    for (; left > 0; left--) {
+      const nameEnd = this.scan(bytes, at, end, depthMax);
+      const place = placeOf(bytes, at, nameEnd, spans);
+      const valueEnd = this.scan(bytes, nameEnd, end, depthMax);
+      if (place >= 0) spans.set(place, nameEnd, valueEnd);
+      at = valueEnd;
+    }
+    return at;
   }
-  return at;
 }
 
 /** Place of the name that is the value `[from, to)`; -1: not a known one, or not a str. */

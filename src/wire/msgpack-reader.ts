@@ -2,24 +2,15 @@
 import { LIMITS } from '../core/limits.js';
 import { CONTENT_MSGPACK } from '../core/message.js';
 import type { FieldSpans } from './field-spans.js';
-import { isMap, scanMap } from './msgpack-map.js';
-import {
-  FALSE,
-  headerBytes,
-  KIND_STR,
-  kindOf,
-  lengthOf,
-  MsgpackScanner,
-  NIL,
-  TRUE,
-} from './msgpack-scan.js';
+import { isMap, MapScanner } from './msgpack-map.js';
+import { FALSE, headerBytes, KIND_STR, kindOf, lengthOf, NIL, TRUE } from './msgpack-scan.js';
 import { type StringMap, stringMapOf, type ValueReader } from './value-reader.js';
 
 const UINT64 = 0xcf;
 const INT64 = 0xd3;
 
 /** For values that were scanned before: it finds no faults, only bounds. */
-const scanner = new MsgpackScanner();
+const scanner = new MapScanner();
 
 function textStart(bytes: Buffer, from: number): number {
   const byte = bytes[from] ?? 0;
@@ -85,7 +76,7 @@ function boolean(bytes: Buffer, from: number): boolean | null {
 
 function fields(bytes: Buffer, from: number, to: number, spans: FieldSpans): boolean {
   if (!isMap(bytes, from, to)) return false;
-  scanMap(scanner, bytes, from, to, LIMITS.depthMax.max, spans);
+  scanner.scanMap(bytes, from, to, LIMITS.depthMax.max, spans);
   return true;
 }
 

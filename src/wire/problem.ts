@@ -7,19 +7,20 @@ const RETRY_AFTER_S = 1;
 /** A node that drains is replaced, not back in a second. */
 const DRAINING_RETRY_AFTER_S = 5;
 
-/**
- * JSON text of an `application/problem+json` body. `detail`: what in particular is wrong, without
- * secrets; `field`: undefined when it is the whole request.
- */
-export function problemBody(
-  code: ErrorCode,
-  detail: string,
-  field: string | undefined,
-  requestId: string,
-): string {
+export interface ProblemCause {
+  code: ErrorCode;
+  /** What in particular is wrong, without secrets. */
+  detail: string;
+  /** Null: it is the whole request. */
+  field: string | null;
+}
+
+/** JSON text of an `application/problem+json` body. */
+export function problemBody({ code, detail, field }: ProblemCause, requestId: string): string {
   const { status, title } = ERRORS[code];
   const type = `urn:conduit:error:${code}`;
-  return JSON.stringify({ type, title, status, detail, code, field, request_id: requestId });
+  const about = field ?? undefined;
+  return JSON.stringify({ type, title, status, detail, code, field: about, request_id: requestId });
 }
 
 /** Seconds for Retry-After; 0: the status is neither 429 nor 503, and the header is left out. */

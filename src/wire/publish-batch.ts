@@ -23,16 +23,9 @@ import {
   scanValue,
   skipSpace,
 } from './json-scan.js';
-import { isMap, placeOf as msgpackPlaceOf, openMap, scanMap } from './msgpack-map.js';
+import { isMap, MapScanner, placeOf as msgpackPlaceOf, openMap } from './msgpack-map.js';
 import { MSGPACK_READER } from './msgpack-reader.js';
-import {
-  headerBytes,
-  KIND_ARRAY,
-  kindOf,
-  lengthOf,
-  MsgpackScanner,
-  msgpackError,
-} from './msgpack-scan.js';
+import { headerBytes, KIND_ARRAY, kindOf, lengthOf, msgpackError } from './msgpack-scan.js';
 import { NameTable } from './name-table.js';
 import { type PublishRequest, readPublish } from './publish-fields.js';
 import { asBuffer } from './value-reader.js';
@@ -43,7 +36,7 @@ export type BatchItem = PublishRequest | RequestError;
 const NEWLINE = 0x0a;
 
 const spans = newFieldSpans();
-const scanner = new MsgpackScanner();
+const scanner = new MapScanner();
 /** The one field of the map around a batch. */
 const batchSpans = new FieldSpans(new NameTable(['messages']));
 
@@ -262,7 +255,7 @@ function msgpackList(batch: Batch, from: number): number {
 function msgpackItem(batch: Batch, items: BatchItem[], from: number): number {
   const { bytes, end, limits } = batch;
   if (isMap(bytes, from, end)) {
-    const to = scanMap(scanner, bytes, from, end, limits.depthMax, spans);
+    const to = scanner.scanMap(bytes, from, end, limits.depthMax, spans);
     const fields = { bytes, reader: MSGPACK_READER, spans };
     addItem(batch, items, scanner.fault ?? itemOf(fields, limits));
     return to;

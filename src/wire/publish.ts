@@ -10,9 +10,9 @@ import { newFieldSpans } from './fields.js';
 import { scanObject } from './json-object.js';
 import { JSON_READER } from './json-reader.js';
 import { jsonError, OPEN_BRACE, scanValue, skipSpace } from './json-scan.js';
-import { isMap, scanMap } from './msgpack-map.js';
+import { isMap, MapScanner } from './msgpack-map.js';
 import { MSGPACK_READER } from './msgpack-reader.js';
-import { MsgpackScanner, msgpackError } from './msgpack-scan.js';
+import { msgpackError } from './msgpack-scan.js';
 import { type PublishRequest, readPublish } from './publish-fields.js';
 import { asBuffer } from './value-reader.js';
 
@@ -25,7 +25,7 @@ export {
 export { isDedupeKey, type PublishRequest } from './publish-fields.js';
 
 const spans = newFieldSpans();
-const scanner = new MsgpackScanner();
+const scanner = new MapScanner();
 
 /** One JSON object and nothing else. */
 export function decodePublishJson(body: Uint8Array, limits: Limits): PublishRequest {
@@ -52,7 +52,7 @@ export function decodePublishMsgpack(body: Uint8Array, limits: Limits): PublishR
   scanner.fault = null;
   const isObject = isMap(bytes, 0, end);
   const to = isObject
-    ? scanMap(scanner, bytes, 0, end, limits.depthMax, spans)
+    ? scanner.scanMap(bytes, 0, end, limits.depthMax, spans)
     : scanner.scan(bytes, 0, end, limits.depthMax);
   if (scanner.fault !== null) throw scanner.fault;
   if (to < end) throw msgpackError(bytes, to, end);

@@ -98,7 +98,7 @@ function msgpackTopicBytes(topic: string): Uint8Array {
 }
 
 /**
- * `message` frames of `rows[from..to)`, all of one topic, first delivery: JSON with 0x1E between them,
+ * `message` frames of `rows`, all of one topic, first delivery: JSON with 0x1E between them,
  * msgpack one after another. The bytes are the caller's, to be copied and
  * not transferred: small ones share their ArrayBuffer. Throws
  * RequestError if a payload of the other format is not valid.
@@ -107,17 +107,13 @@ export function encodeMessages(
   format: WireFormat,
   topic: string,
   rows: readonly LogRow[],
-  from: number,
-  to: number,
 ): Uint8Array {
   const frame = { topicBytes: topicBytes(format, topic), attempt: 1, subscription: null };
   writer.reset();
-  for (let at = from; at < to; at++) {
-    const row = rows[at];
-    if (row === undefined) break;
-    if (at > from && format === WIRE_JSON) writer.byte(FRAME_SEPARATOR);
+  rows.forEach((row, at) => {
+    if (at > 0 && format === WIRE_JSON) writer.byte(FRAME_SEPARATOR);
     writeMessage(format, frame, row);
-  }
+  });
   return writer.take();
 }
 
@@ -128,12 +124,18 @@ export interface MessageDelivery {
   attempt: number;
 }
 
-/** The same for deliveries of one subscription; `subscription` null: ephemeral. */
+/** What frames of several messages have in common. */
+export interface DeliveryFrames {
+  encoding: WireFormat;
+  topic: string;
+  /** Null: ephemeral. */
+  subscription: string | null;
+}
+
+/** The same for deliveries of one subscription. */
 export function encodeDeliveries(
-  format: WireFormat,
-  topic: string,
+  { encoding: format, topic, subscription }: DeliveryFrames,
   deliveries: readonly MessageDelivery[],
-  subscription: string | null,
 ): Uint8Array {
   const bytes = topicBytes(format, topic);
   writer.reset();

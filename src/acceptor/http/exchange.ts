@@ -4,11 +4,10 @@
  * fails then breaks it off: nobody may take half a stream, or an error inside one, for the whole.
  */
 import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
-import type { ErrorCode } from '../../core/errors.js';
 import { ERRORS, RequestError } from '../../core/errors.js';
 import type { Principal } from '../../core/principal.js';
 import { formatUuid, makeUuidV7 } from '../../core/uuid.js';
-import { problemBody, retryAfterSeconds } from '../../wire/problem.js';
+import { type ProblemCause, problemBody, retryAfterSeconds } from '../../wire/problem.js';
 import type { Callers } from './callers.js';
 import { CONNECTION, CONTENT_LENGTH, CONTENT_TYPE_OUT, JSON_TYPE, ORIGIN } from './header-bytes.js';
 import { LONG_ANSWER_BYTES, type PacedAnswers } from './paced-answers.js';
@@ -157,7 +156,7 @@ export class Exchange {
   }
 
   fail(error: RequestError, headers: HeaderList = []): void {
-    this.failWith({ code: error.code, detail: error.message, field: error.field ?? null }, headers);
+    this.failWith(causeOf(error), headers);
   }
 
   /** Whatever was thrown: what is no RequestError is told to `onFault`, and not to the client. */
@@ -171,13 +170,10 @@ export class Exchange {
   }
 
   /** What failed as it comes over the link. */
-  failWith(
-    error: { code: ErrorCode; detail: string; field: string | null },
-    headers: HeaderList = [],
-  ): void {
+  failWith(error: ProblemCause, headers: HeaderList = []): void {
     const { status, temporary } = ERRORS[error.code];
     const requestId = formatUuid(makeUuidV7(Date.now(), 0));
-    const body = problemBody(error.code, error.detail, error.field ?? undefined, requestId);
+    const body = problemBody(error, requestId);
     const retry = temporary ? ['Retry-After', String(retryAfterSeconds(error.code))] : [];
     this.reply(status, body, PROBLEM_TYPE, ['X-Request-Id', requestId, ...retry, ...headers]);
   }
@@ -202,7 +198,7 @@ export class Exchange {
 
   #lastAnswer(error: RequestError): void {
     const requestId = formatUuid(makeUuidV7(Date.now(), 0));
-    const body = problemBody(error.code, error.message, error.field, requestId);
+    const body = problemBody(causeOf(error), requestId);
     this.res.cork(() => {
       this.#head(ERRORS[error.code].status, PROBLEM_TYPE, ['X-Request-Id', requestId]);
       // Without a body: uWS for Node 20 does not close after endWithoutBody.
@@ -301,6 +297,10 @@ class StreamPieces {
   readonly #corked = (): void => {
     this.#isTaken = this.#res.write(this.#piece);
   };
+}
+
+function causeOf({ code, message, field }: RequestError): ProblemCause {
+  return { code, detail: message, field: field ?? null };
 }
 
 /** What a client is told of a bug. */

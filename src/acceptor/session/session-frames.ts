@@ -54,6 +54,7 @@ export interface SessionFramesOptions {
 }
 
 export class SessionFrames implements FrameSink {
+  readonly limits: Limits;
   readonly #options: SessionFramesOptions;
   readonly #verdicts: VerdictFrames;
   readonly #inboxes: Inboxes<Session>;
@@ -63,6 +64,7 @@ export class SessionFrames implements FrameSink {
   constructor(options: SessionFramesOptions) {
     this.#options = options;
     const { workers, limits, guard } = options;
+    this.limits = limits;
     this.#verdicts = new VerdictFrames(workers, limits);
     this.#inboxes = new Inboxes<Session>({
       limits,
@@ -105,10 +107,9 @@ export class SessionFrames implements FrameSink {
   }
 
   #begin(session: Session, bytes: Buffer): ClientMessage {
-    const { limits } = this.#options;
     this.#session = session;
-    if (session.kind === KIND_MSGPACK) return new MsgpackMessage(bytes, limits, this);
-    return new JsonMessage(bytes, session.kind !== KIND_SINGLE, limits, this);
+    if (session.kind === KIND_MSGPACK) return new MsgpackMessage(bytes, this);
+    return new JsonMessage(bytes, this, session.kind === KIND_SINGLE ? 'single' : 'joined');
   }
 
   #read(session: Session, message: ClientMessage, count: number): number {

@@ -203,7 +203,10 @@ export class Giver {
     for (const { subscription, deliveries, entries } of batches) {
       if (deliveries.length === 0) continue;
       const { outlet, number, encoding } = subscription;
-      const frames = encodeDeliveries(encoding, topic.name, deliveries, name);
+      const frames = encodeDeliveries(
+        { encoding, topic: topic.name, subscription: name },
+        deliveries,
+      );
       outlet.give({ subscription: number, topicNo: topic.no, frames });
       subscription.giving = entries;
       subscription.remember(deliveries.map(({ row }) => row));

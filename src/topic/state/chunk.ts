@@ -6,7 +6,7 @@
 import type { LogRow } from '../../core/message.js';
 import { rowBytes } from '../../core/message.js';
 import type { Encoding } from '../../thread/ops/encoding.js';
-import { encodeDeliveries, encodeMessages } from '../../wire/server-frame.js';
+import { type DeliveryFrames, encodeDeliveries, encodeMessages } from '../../wire/server-frame.js';
 
 /** More than 64 frames in one WebSocket message gained nothing in the spike, and delay the first. */
 export const CHUNK_ROWS_MAX = 64;
@@ -52,9 +52,8 @@ export function chunkEnd(rows: readonly LogRow[], from: number): number {
 }
 
 /** What the frames of a page or chunk are made from, besides its rows. */
-export interface FrameContext {
+export interface FrameContext extends DeliveryFrames {
   encoding: Encoding;
-  topic: string;
   /** Wall time, Unix ms: what has expired by then is left out. */
   nowMs: number;
   /** Name to put into each frame; null: the shared frames, without one. */
@@ -66,7 +65,7 @@ export function chunkFrames(chunk: Chunk, context: FrameContext): Uint8Array {
   if (chunk.expires || context.subscription !== null) return rowFrames(chunk.rows, context);
   const known = chunk.encoded[context.encoding];
   if (known !== null) return known;
-  const frames = encodeMessages(context.encoding, context.topic, chunk.rows, 0, chunk.rows.length);
+  const frames = encodeMessages(context.encoding, context.topic, chunk.rows);
   chunk.encoded[context.encoding] = frames;
   return frames;
 }
@@ -75,10 +74,10 @@ export function chunkFrames(chunk: Chunk, context: FrameContext): Uint8Array {
 export function rowFrames(rows: readonly LogRow[], context: FrameContext): Uint8Array {
   const live = rows.filter((row) => row.expiresAtMs === 0 || row.expiresAtMs > context.nowMs);
   if (context.subscription === null) {
-    return encodeMessages(context.encoding, context.topic, live, 0, live.length);
+    return encodeMessages(context.encoding, context.topic, live);
   }
   const deliveries = live.map((row) => ({ row, attempt: 1 }));
-  return encodeDeliveries(context.encoding, context.topic, deliveries, context.subscription);
+  return encodeDeliveries(context, deliveries);
 }
 
 function compactChunk(rows: LogRow[]): Chunk {

@@ -9,6 +9,7 @@ import {
   decodeJsonFrames,
   decodeMsgpackFrames,
   type FrameSink,
+  type JsonFraming,
   type Ref,
 } from '../../../src/wire/client-frame.js';
 
@@ -16,6 +17,7 @@ const ID = '0198b6f0-1c2d-7abc-8def-0123456789ab';
 const RS = '\x1e';
 
 class Collected implements FrameSink {
+  readonly limits = DEFAULT_LIMITS;
   readonly frames: ClientFrame[] = [];
   readonly errors: { error: RequestError; ref: Ref }[] = [];
   /** In order: a frame's type, or an error's code and ref. */
@@ -37,15 +39,15 @@ class Collected implements FrameSink {
   }
 }
 
-function json(message: string | Uint8Array, joined: 'joined' | 'single' = 'joined'): Collected {
+function json(message: string | Uint8Array, framing: JsonFraming = 'joined'): Collected {
   const sink = new Collected();
-  decodeJsonFrames(Buffer.from(message), joined === 'joined', DEFAULT_LIMITS, sink);
+  decodeJsonFrames(Buffer.from(message), sink, framing);
   return sink;
 }
 
 function msgpack(...frames: Uint8Array[]): Collected {
   const sink = new Collected();
-  decodeMsgpackFrames(Buffer.concat(frames), DEFAULT_LIMITS, sink);
+  decodeMsgpackFrames(Buffer.concat(frames), sink);
   return sink;
 }
 
@@ -380,13 +382,14 @@ t.test('a sink that wants no more is given no more', async (t) => {
   const [text, bytes] = [new Two(), new Two()];
   const frames = Array.from({ length: 5 }, () => ({ type: 'heartbeat' }));
   const joined = frames.map((frame) => JSON.stringify(frame)).join(RS);
-  decodeJsonFrames(Buffer.from(joined), true, DEFAULT_LIMITS, text);
-  decodeMsgpackFrames(Buffer.concat(frames.map((frame) => pack(frame))), DEFAULT_LIMITS, bytes);
+  decodeJsonFrames(Buffer.from(joined), text, 'joined');
+  decodeMsgpackFrames(Buffer.concat(frames.map((frame) => pack(frame))), bytes);
   t.same([text.order.length, bytes.order.length], [2, 2]);
 });
 
 t.test('what a sink throws is not taken for a bad frame', async (t) => {
   const sink: FrameSink = {
+    limits: DEFAULT_LIMITS,
     frame() {
       throw new Error('a bug');
     },
@@ -395,5 +398,5 @@ t.test('what a sink throws is not taken for a bad frame', async (t) => {
     tooManyBad: () => t.fail('not the client'),
   };
   const beat = Buffer.from('{"type":"heartbeat"}');
-  t.throws(() => decodeJsonFrames(beat, true, DEFAULT_LIMITS, sink), { message: 'a bug' });
+  t.throws(() => decodeJsonFrames(beat, sink, 'joined'), { message: 'a bug' });
 });

@@ -43,6 +43,7 @@ function told(error: BatchItem | undefined): unknown {
 function frameError(decode: (sink: FrameSink) => void): [string, string | undefined, Ref] | null {
   const errors: [string, string | undefined, Ref][] = [];
   decode({
+    limits: LIMITS,
     wantsMore: true,
     frame: () => undefined,
     tooManyBad: () => undefined,
@@ -145,7 +146,7 @@ t.test('frames, with the ref they came with unless it is the ref', async (t) => 
   ];
   for (const [text, field, ref] of frames) {
     const bytes = Buffer.from(text);
-    const got = frameError((sink) => decodeJsonFrames(bytes, true, LIMITS, sink));
+    const got = frameError((sink) => decodeJsonFrames(bytes, sink, 'joined'));
     t.same(got, ['duplicate_key', field, ref], text);
   }
   const start = map(['from', 'sequence'], ['sequence', 1], ['sequence', 2]);
@@ -155,7 +156,7 @@ t.test('frames, with the ref they came with unless it is the ref', async (t) => 
     [map(['type', 'subscribe'], ['topic', 'a'], ['start', start]), 'start.sequence', null],
   ];
   for (const [bytes, field, ref] of packed) {
-    const got = frameError((sink) => decodeMsgpackFrames(bytes, LIMITS, sink));
+    const got = frameError((sink) => decodeMsgpackFrames(bytes, sink));
     t.same(got, ['duplicate_key', field, ref], field);
   }
 });

@@ -10,16 +10,23 @@ import {
 const CODES = Object.keys(ERRORS) as ErrorCode[];
 
 t.test('a problem has the members of RFC 9457 and ours', async (t) => {
-  t.same(JSON.parse(problemBody('topic_chars', 'topic "/" has ...', 'topic', 'r-1')), {
-    type: 'urn:conduit:error:topic_chars',
-    title: ERRORS.topic_chars.title,
-    status: 400,
-    detail: 'topic "/" has ...',
-    code: 'topic_chars',
-    field: 'topic',
-    request_id: 'r-1',
-  });
-  t.notOk('field' in JSON.parse(problemBody('empty_body', 'x', undefined, 'r')));
+  t.same(
+    JSON.parse(
+      problemBody({ code: 'topic_chars', detail: 'topic "/" has ...', field: 'topic' }, 'r-1'),
+    ),
+    {
+      type: 'urn:conduit:error:topic_chars',
+      title: ERRORS.topic_chars.title,
+      status: 400,
+      detail: 'topic "/" has ...',
+      code: 'topic_chars',
+      field: 'topic',
+      request_id: 'r-1',
+    },
+  );
+  t.notOk(
+    'field' in JSON.parse(problemBody({ code: 'empty_body', detail: 'x', field: null }, 'r')),
+  );
 });
 
 t.test('Retry-After is given with 429 and 503 only', async (t) => {

@@ -20,6 +20,7 @@ import {
 const ID = new Uint8Array(16);
 
 class Taken implements FrameSink {
+  readonly limits = DEFAULT_LIMITS;
   ref: Ref = null;
   detail = '';
   wantsMore = true;
@@ -36,14 +37,14 @@ class Taken implements FrameSink {
 
 function fromJson(ref: string): Taken {
   const sink = new Taken();
-  decodeJsonFrames(Buffer.from(`{"type":"heartbeat","ref":${ref}}`), false, DEFAULT_LIMITS, sink);
+  decodeJsonFrames(Buffer.from(`{"type":"heartbeat","ref":${ref}}`), sink, 'single');
   return sink;
 }
 
 function fromMsgpack(ref: string): Taken {
   const sink = new Taken();
   const frame = Buffer.from(`82a474797065a9686561727462656174a3726566${ref}`, 'hex');
-  decodeMsgpackFrames(frame, DEFAULT_LIMITS, sink);
+  decodeMsgpackFrames(frame, sink);
   return sink;
 }
 

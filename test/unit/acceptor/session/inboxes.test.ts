@@ -51,6 +51,7 @@ class TestSession implements Sender {
 }
 
 class Rig implements FrameSink {
+  readonly limits: typeof DEFAULT_LIMITS;
   /** `name ref` of each frame, as they were read. */
   readonly read: string[] = [];
   readonly workers = {
@@ -67,11 +68,11 @@ class Rig implements FrameSink {
   #later: (() => void)[] = [];
 
   constructor(limits: Partial<typeof DEFAULT_LIMITS> = {}) {
-    const all = { ...DEFAULT_LIMITS, ...limits };
+    this.limits = { ...DEFAULT_LIMITS, ...limits };
     this.inboxes = new Inboxes<TestSession>({
-      limits: all,
+      limits: this.limits,
       guard: new Guard(() => undefined),
-      begin: (_session, bytes) => new JsonMessage(bytes, true, all, this),
+      begin: (_session, bytes) => new JsonMessage(bytes, this, 'joined'),
       read: (session, message, count) => {
         this.#current = session.name;
         return message.read(count);

@@ -85,8 +85,8 @@ t.test('messages that are written by hand are frames of the union', async (t) =>
   });
   const delivery = fc.record({ row, attempt: fc.integer({ min: 1, max: 1_000 }) });
   const check = fc.property(name, delivery, fc.option(name), (topic, one, subscription) => {
-    const written = (format: 0 | 1) =>
-      Buffer.from(encodeDeliveries(format, topic, [one], subscription));
+    const written = (encoding: 0 | 1) =>
+      Buffer.from(encodeDeliveries({ encoding, topic, subscription }, [one]));
     const json = JSON.parse(written(WIRE_JSON).toString());
     return faultOf(json) === '' && faultOf(reader.unpack(written(WIRE_MSGPACK))) === '';
   });
