@@ -49,12 +49,12 @@ export class Deadlines {
   }
 
   /** From PROBED. A socket that was empty has sent all it got: what is overdue has failed. */
-  probed(subscription: Subscription, wasEmpty: boolean): void {
+  probed(subscription: Subscription, socket: 'empty' | 'filled'): void {
     const { tracker, member } = subscription;
     subscription.probing = false;
     if (tracker === null || member === null) return;
     const nowMs = this.#options.clock.monotonic();
-    if (wasEmpty) tracker.cursor.expire(member, nowMs);
+    if (socket === 'empty') tracker.cursor.expire(member, nowMs);
     else tracker.cursor.drained(member, nowMs);
     this.#options.onWoken(tracker);
     this.schedule(tracker);

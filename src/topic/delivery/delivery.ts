@@ -145,7 +145,7 @@ export class Delivery {
 
   probed(outlet: Outlet, op: ProbedOp): void {
     const subscription = this.#find(outlet, op);
-    if (subscription !== undefined) this.#deadlines.probed(subscription, op.wasEmpty);
+    if (subscription !== undefined) this.#deadlines.probed(subscription, op.wasEmpty ? 'empty' : 'filled');
   }
 
   drained(outlet: Outlet, op: DrainedOp): void {
@@ -219,11 +219,11 @@ export class Delivery {
 
   /** See Durables.with. */
   use<T>(
-    { topic, name }: { topic: Topic; name: string },
+    which: { topic: Topic; name: string },
     initial: InitialSubscription,
     use: (tracker: Tracker) => Promise<T>,
   ): Promise<T> {
-    return this.#durables.with(topic, name, initial, use);
+    return this.#durables.with(which, initial, use);
   }
 
   /** It is not this worker's any more; the caller closes its subscriptions. */

@@ -34,13 +34,13 @@ export class PublishUnderWay implements PendingAppend {
   readonly epoch: string;
   readonly messageId: Uint8Array;
 
-  constructor(outlet: Outlet, publication: PublishOp, topic: Topic, messageId: Uint8Array) {
+  constructor(outlet: Outlet, publication: PublishOp, topic: Topic) {
     this.outlet = outlet;
     this.publication = publication;
     this.topic = topic;
     this.topicId = topic.id;
     this.epoch = topic.epoch;
-    this.messageId = messageId;
+    this.messageId = makeUuidV7(topic.clock.now(), topic.idTag);
   }
 }
 
@@ -131,8 +131,7 @@ export class Publishes {
       this.#defer(outlet, topic, op);
       return;
     }
-    const messageId = makeUuidV7(this.#options.clock.now(), topic.idTag);
-    this.#options.log.append(new PublishUnderWay(outlet, op, topic, messageId));
+    this.#options.log.append(new PublishUnderWay(outlet, op, topic));
   }
 
   #found(topic: Topic, waiting: readonly WaitingPublish[]): void {

@@ -54,8 +54,7 @@ export class Durables {
    * It is kept at least until `use` has ended, which may find it ended by somebody else.
    */
   async with<T>(
-    topic: Topic,
-    name: string,
+    { topic, name }: { topic: Topic; name: string },
     initial: InitialSubscription,
     use: (tracker: Tracker) => Promise<T>,
   ): Promise<T> {

@@ -28,6 +28,15 @@ export interface TopicSubscription extends GroupMember {
   end(): void;
 }
 
+/** Of the worker, for all of its topics. */
+export interface TopicParts {
+  budget: HotCacheBudget;
+  clock: Clock;
+  figures: Figures;
+  /** Of a topic, by its id. */
+  epochOf: (id: number) => string;
+}
+
 /** S are its subscriptions, T what several of them share; see Topic in subscription.ts. */
 export class TopicOf<S extends TopicSubscription, T> {
   /** Short number for the link; never used again by this thread. */
@@ -60,12 +69,7 @@ export class TopicOf<S extends TopicSubscription, T> {
   readonly counts: DeliveryCounts;
   readonly published: Rate;
 
-  constructor(
-    no: number,
-    record: TopicRecord,
-    epoch: string,
-    { budget, clock, figures }: { budget: HotCacheBudget; clock: Clock; figures: Figures },
-  ) {
+  constructor(no: number, record: TopicRecord, { budget, clock, figures, epochOf }: TopicParts) {
     this.clock = clock;
     this.no = no;
     this.key = record.key;
@@ -76,7 +80,7 @@ export class TopicOf<S extends TopicSubscription, T> {
     this.name = topicNameOf(record.key);
     this.id = record.id;
     this.idTag = idTag(record.id);
-    this.epoch = epoch;
+    this.epoch = epochOf(record.id);
     this.head = record.lastSequence;
     this.cache = new HotCache(budget);
   }

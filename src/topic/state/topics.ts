@@ -60,7 +60,7 @@ export class Topics {
     if (known !== undefined && known.id === record.id) return known;
     if (known !== undefined) this.forget(known);
     const no = this.#byNo.length + 1;
-    const topic: Topic = new TopicOf(no, record, this.#options.epochOf(record.id), this.#options);
+    const topic: Topic = new TopicOf(no, record, this.#options);
     this.#byNo[no] = topic;
     this.#byKey.set(record.key, topic);
     this.#byId.set(record.id, topic);

@@ -45,7 +45,8 @@ const outlet = new LocalOutlet({ port, acceptor: 0, limits: DEFAULT_LIMITS, hand
 /** Has rejected the first message, which the log has or, with `messages` 0, has no more. */
 async function rejectedOf(kind: 'durable' | 'ephemeral', messages: number): Promise<Tracker> {
   const record = await topicWith(open, messages);
-  const topic: Topic = new TopicOf(record.id, record, log.epochOf(record.id), {
+  const topic: Topic = new TopicOf(record.id, record, {
+    epochOf: (id) => log.epochOf(id),
     budget: new HotCacheBudget(DEFAULT_LIMITS.hotCacheBytesMax),
     clock: systemClock,
     figures: new Figures(systemClock),
