@@ -80,8 +80,8 @@ export class Acceptor {
       guard,
       parts,
       count: counts.sessions,
-      onMessage: (session, message, isBinary) => frames.receive(session, message, isBinary),
-      onEnded: (session, abrupt) => frames.ended(session, abrupt),
+      onMessage: (session, message, type) => frames.receive(session, message, type),
+      onEnded: (session, end) => frames.ended(session, end),
     });
     this.#deliveries = this.#makeDeliveries(clock, guard);
     this.#sessions.deliveries = this.#deliveries;

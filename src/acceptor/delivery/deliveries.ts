@@ -193,7 +193,7 @@ export class Deliveries implements DeliverySink {
     const { isEmpty } = receiver;
     for (const subscription of receiver.subscriptions.values()) {
       if (subscription.owesGiven !== null) sendGiven(subscription, subscription.owesGiven);
-      if (subscription.owesProbed && isEmpty) sendProbed(subscription, false);
+      if (subscription.owesProbed && isEmpty) sendProbed(subscription, 'filled');
       if (subscription.state !== 'refused' && !subscription.owesDrained) continue;
       if (subscription.state === 'refused') subscription.state = 'paging';
       sendDrained(subscription);
@@ -339,7 +339,7 @@ export class Deliveries implements DeliverySink {
     const subscription = this.#find(link, op.subscription);
     if (subscription === undefined) return;
     this.#flush(subscription.group);
-    if (subscription.receiver.isEmpty) sendProbed(subscription, true);
+    if (subscription.receiver.isEmpty) sendProbed(subscription, 'empty');
     else {
       subscription.owesProbed = true;
       subscription.receiver.lagging();

@@ -30,11 +30,15 @@ export function sendGiven(subscription: ReceiverSubscription, taken: number): vo
   link.scheduleFlush();
 }
 
-/** Nothing waits for its socket; `wasEmpty`: when it was asked. */
-export function sendProbed(subscription: ReceiverSubscription, wasEmpty: boolean): void {
+/** Nothing waits for its socket; `before`: how it was when it was asked. */
+export function sendProbed(subscription: ReceiverSubscription, before: 'empty' | 'filled'): void {
   const { link, number, group } = subscription;
   subscription.owesProbed = false;
-  packProbed(link.writer, { subscription: number, topicNo: group.topicNo, wasEmpty });
+  packProbed(link.writer, {
+    subscription: number,
+    topicNo: group.topicNo,
+    wasEmpty: before === 'empty',
+  });
   link.scheduleFlush();
 }
 

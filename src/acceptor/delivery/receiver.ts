@@ -88,6 +88,9 @@ export class ReceiverSubscription {
   }
 }
 
+/** Abrupt: without a close frame. */
+export type ReceiverEnd = 'clean' | 'abrupt';
+
 export interface Receiver extends Subject {
   readonly number: number;
   readonly kind: Kind;

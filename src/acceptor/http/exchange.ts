@@ -43,6 +43,14 @@ export interface ExchangeParts {
   answers: PacedAnswers;
 }
 
+/** What stands above the body of an answer. */
+export interface AnswerHead {
+  readonly type: string | Uint8Array | null;
+  readonly headers: HeaderList | null;
+}
+
+const JSON_HEAD: AnswerHead = { type: JSON_TYPE, headers: null };
+
 export class Exchange {
   readonly res: HttpResponse;
   /** As sent, digits; '' when it has none. */
@@ -53,8 +61,9 @@ export class Exchange {
   readonly principal: Principal;
   /** Whether something has been stored by the time of its answer. */
   kind: 'reads' | 'writes' = 'reads';
+  /** Withheld: the request is a HEAD. */
+  body: 'sent' | 'withheld' = 'sent';
   readonly #parts: ExchangeParts;
-  readonly #withBody: boolean;
   /** The client asked for it: what stands behind this request is none. */
   readonly #closes: boolean;
   #state: 'open' | 'streaming' | 'answered' | 'aborted' = 'open';
@@ -62,14 +71,12 @@ export class Exchange {
   /** Of a stream. */
   #pieces: StreamPieces | null = null;
 
-  /** `withBody` false: the request is a HEAD. */
-  constructor(res: HttpResponse, req: HttpRequest, parts: ExchangeParts, withBody = true) {
+  constructor(res: HttpResponse, req: HttpRequest, parts: ExchangeParts) {
     this.res = res;
     this.contentLength = req.getHeader(CONTENT_LENGTH);
     this.origin = req.getHeader(ORIGIN);
     this.principal = parts.callers.principal;
     this.#parts = parts;
-    this.#withBody = withBody;
     const connection = req.getHeader(CONNECTION);
     this.#closes = connection.length === CLOSE.length && connection.toLowerCase() === CLOSE;
     res.onAborted(() => {
@@ -88,23 +95,18 @@ export class Exchange {
     this.#onGone = callback;
   }
 
-  /** `body` is sent as it is; its type is JSON unless `headers` says otherwise. */
-  reply(
-    status: number,
-    body: string | Uint8Array,
-    type: string | Uint8Array = JSON_TYPE,
-    headers: HeaderList | null = null,
-  ): void {
-    if (body.length > LONG_ANSWER_BYTES && this.#withBody) {
+  /** `body` is sent as it is; it is JSON unless `head` says otherwise. */
+  reply(status: number, body: string | Uint8Array, head = JSON_HEAD): void {
+    if (body.length > LONG_ANSWER_BYTES && this.body === 'sent') {
       const bytes = typeof body === 'string' ? Buffer.from(body) : body;
-      this.#replyLong(bytes, () => this.#head(status, type, headers));
+      this.#replyLong(bytes, () => this.#head(status, head));
       return;
     }
     if (!this.#mayAnswer()) return;
-    if (!this.#closes) this.#send(status, body, type, headers);
+    if (!this.#closes) this.#send(status, body, head);
     else {
       const kept = typeof body === 'string' ? body : Buffer.from(body);
-      this.#afterSegment(() => this.#send(status, kept, type, headers));
+      this.#afterSegment(() => this.#send(status, kept, head));
     }
   }
 
@@ -125,15 +127,10 @@ export class Exchange {
     else send();
   }
 
-  #send(
-    status: number,
-    body: string | Uint8Array,
-    type: string | Uint8Array,
-    headers: HeaderList | null,
-  ): void {
+  #send(status: number, body: string | Uint8Array, head: AnswerHead): void {
     this.res.cork(() => {
-      this.#head(status, type, headers);
-      if (this.#withBody) this.res.end(body);
+      this.#head(status, head);
+      if (this.body === 'sent') this.res.end(body);
       // uWS takes the connection for busy after a length without a body: it must not be reused.
       else this.res.endWithoutBody(Buffer.byteLength(body), true);
     });
@@ -147,7 +144,7 @@ export class Exchange {
     if (!this.#mayAnswer()) return;
     const send = (): void => {
       this.res.cork(() => {
-        this.#head(204, null, headers);
+        this.#head(204, { type: null, headers });
         this.res.endWithoutBody();
       });
     };
@@ -175,7 +172,8 @@ export class Exchange {
     const requestId = formatUuid(makeUuidV7(Date.now(), 0));
     const body = problemBody(error, requestId);
     const retry = temporary ? ['Retry-After', String(retryAfterSeconds(error.code))] : [];
-    this.reply(status, body, PROBLEM_TYPE, ['X-Request-Id', requestId, ...retry, ...headers]);
+    const told = ['X-Request-Id', requestId, ...retry, ...headers];
+    this.reply(status, body, { type: PROBLEM_TYPE, headers: told });
   }
 
   /**
@@ -200,9 +198,10 @@ export class Exchange {
     const requestId = formatUuid(makeUuidV7(Date.now(), 0));
     const body = problemBody(causeOf(error), requestId);
     this.res.cork(() => {
-      this.#head(ERRORS[error.code].status, PROBLEM_TYPE, ['X-Request-Id', requestId]);
+      const headers = ['X-Request-Id', requestId];
+      this.#head(ERRORS[error.code].status, { type: PROBLEM_TYPE, headers });
       // Without a body: uWS for Node 20 does not close after endWithoutBody.
-      this.res.end(this.#withBody ? body : '', true);
+      this.res.end(this.body === 'sent' ? body : '', true);
     });
   }
 
@@ -213,10 +212,10 @@ export class Exchange {
   startStream(type: string, headers: HeaderList, onWritable: () => void): boolean {
     if (!this.#mayAnswer()) return false;
     this.res.cork(() => {
-      this.#head(200, type, headers);
-      if (!this.#withBody) this.res.endWithoutBody();
+      this.#head(200, { type, headers });
+      if (this.body === 'withheld') this.res.endWithoutBody();
     });
-    if (!this.#withBody) {
+    if (this.body === 'withheld') {
       this.#onGone?.();
       return false;
     }
@@ -259,7 +258,7 @@ export class Exchange {
     return true;
   }
 
-  #head(status: number, type: string | Uint8Array | null, headers: HeaderList | null): void {
+  #head(status: number, { type, headers }: AnswerHead): void {
     // uWS writes 200 by itself.
     if (status !== 200) this.res.writeStatus(STATUS[status] ?? String(status));
     if (type !== null) this.res.writeHeader(CONTENT_TYPE_OUT, type);

@@ -58,7 +58,8 @@ export function mountRoutes(app: TemplatedApp, routes: readonly Route[], by: Rou
   app.any(
     '/*',
     guard.http('/*', (res, req) => {
-      const exchange = new Exchange(res, req, parts, req.getMethod() !== 'head');
+      const exchange = new Exchange(res, req, parts);
+      withholdFromHead(exchange, req);
       if (isRefused(exchange, req, { callers, asked: 'anyone' })) return;
       exchange.fail(new RequestError('not_found', 'there is no such path'));
     }),
@@ -71,8 +72,8 @@ function handlerOf(route: Route, { guard, parts, means }: RouterParts): Handler 
   const asked: Asked = method === 'GET' ? 'anyone' : 'page';
   const onFault = (error: unknown): void => guard.caught(path, error);
   return guard.http(path, (res, req) => {
-    const withBody = method !== 'GET' || req.getMethod() !== 'head';
-    const exchange = new Exchange(res, req, parts, withBody);
+    const exchange = new Exchange(res, req, parts);
+    if (method === 'GET') withholdFromHead(exchange, req);
     if (isRefused(exchange, req, { callers, asked })) return;
     try {
       route.run(exchange, req, means);
@@ -82,13 +83,18 @@ function handlerOf(route: Route, { guard, parts, means }: RouterParts): Handler 
   });
 }
 
+function withholdFromHead(exchange: Exchange, req: HttpRequest): void {
+  if (req.getMethod() === 'head') exchange.body = 'withheld';
+}
+
 /** Answers 405, and OPTIONS. */
 function otherMethods(path: string, routes: readonly Route[], by: RouterParts): Handler {
   const { guard, parts } = by;
   const { callers } = parts;
   const allow = methodsOf(routes);
   return guard.http(path, (res, req) => {
-    const exchange = new Exchange(res, req, parts, req.getMethod() !== 'head');
+    const exchange = new Exchange(res, req, parts);
+    withholdFromHead(exchange, req);
     if (isRefused(exchange, req, { callers, asked: 'anyone' })) return;
     if (req.getMethod() === 'options') exchange.noContent(preflight(allow));
     else {

@@ -20,10 +20,12 @@ import { batchItemView, batchView } from '../../wire/views/batch-view.js';
 import { deferredPublishView } from '../../wire/views/deferred-view.js';
 import type { Bodies } from '../http/bodies.js';
 import { bodyType, refuseRepeated } from '../http/body-type.js';
-import { type Exchange, faultOfOurs } from '../http/exchange.js';
-import { IDEMPOTENCY_KEY, JSON_TYPE, MSGPACK_TYPE } from '../http/header-bytes.js';
+import { type AnswerHead, type Exchange, faultOfOurs } from '../http/exchange.js';
+import { IDEMPOTENCY_KEY, MSGPACK_TYPE } from '../http/header-bytes.js';
 import type { Publishing } from '../workers/publishing.js';
 import { Waiting } from '../workers/requests.js';
+
+const MSGPACK_HEAD: AnswerHead = { type: MSGPACK_TYPE, headers: null };
 
 export interface PublishRoutesOptions {
   publishing: Publishing;
@@ -146,9 +148,9 @@ class HttpPublish extends Waiting {
 
   override published(op: PublishedOp): void {
     if (this.#type === 'msgpack') {
-      this.#exchange.reply(200, publishedMsgpack(this.#topic, op), MSGPACK_TYPE);
+      this.#exchange.reply(200, publishedMsgpack(this.#topic, op), MSGPACK_HEAD);
     } else {
-      this.#exchange.reply(200, publishedJson(this.#topic, op), JSON_TYPE);
+      this.#exchange.reply(200, publishedJson(this.#topic, op));
     }
   }
 

@@ -19,13 +19,13 @@ import {
 import { errorFrame } from '../../wire/problem.js';
 import { deferredPublishView } from '../../wire/views/deferred-view.js';
 import { KIND_MSGPACK, KIND_SINGLE } from '../delivery/kind.js';
-import { type Receiver, subscriptionKey } from '../delivery/receiver.js';
+import { type Receiver, type ReceiverEnd, subscriptionKey } from '../delivery/receiver.js';
 import type { Guard } from '../http/guard.js';
 import type { Publishing } from '../workers/publishing.js';
 import { Waiting } from '../workers/requests.js';
 import type { Workers } from '../workers/workers.js';
 import { Inboxes } from './inboxes.js';
-import type { Session } from './session.js';
+import type { MessageType, Session } from './session.js';
 import { TooMuchUnderWay } from './session-load.js';
 import { type SubscribeRequest, type Subscriptions, subscribedFrame } from './subscriptions.js';
 import { VerdictFrames } from './verdict-frames.js';
@@ -82,8 +82,8 @@ export class SessionFrames implements FrameSink {
   }
 
   /** One WebSocket message; its bytes are valid during this call only. */
-  receive(session: Session, message: ArrayBuffer, isBinary: boolean): void {
-    if (isBinary !== (session.kind === KIND_MSGPACK)) {
+  receive(session: Session, message: ArrayBuffer, type: MessageType): void {
+    if ((type === 'binary') !== (session.kind === KIND_MSGPACK)) {
       session.end(CLOSE.wrongKind);
       return;
     }
@@ -91,9 +91,9 @@ export class SessionFrames implements FrameSink {
   }
 
   /** The session has ended: what it sent and was not read is dropped, what it has at the workers ends. */
-  ended(session: Session, abrupt: boolean): void {
+  ended(session: Session, end: ReceiverEnd): void {
     this.#inboxes.drop(session);
-    this.#options.subscriptions.receiverEnded(session, abrupt);
+    this.#options.subscriptions.receiverEnded(session, end);
   }
 
   /** An ack without a ref failed at its worker; absent: whoever said it has gone. */
@@ -193,7 +193,7 @@ export class SessionFrames implements FrameSink {
       onOpen: (_subscription, op) => {
         session.subscribeAnswered(key);
         session.load.subscribeAnswered(limits);
-        session.sendFrame(subscribedFrame(topic, name, op, ref ?? undefined));
+        session.sendFrame(subscribedFrame({ topic, name }, op, ref ?? undefined));
       },
       onFailed: (error) => {
         session.subscribeAnswered(key);

@@ -58,6 +58,16 @@ interface Subscribing {
   count: number;
 }
 
+export interface SessionOptions {
+  number: number;
+  data: Pick<SocketData, 'kind' | 'principal'>;
+  ws: WebSocket<SocketData>;
+  keeper: SessionKeeper;
+}
+
+/** Of a WebSocket message. */
+export type MessageType = 'text' | 'binary';
+
 const SEND_DROPPED = 2;
 const NO_LINKS: readonly AcceptorLinkEnd[] = [];
 const SEPARATOR = String.fromCharCode(FRAME_SEPARATOR);
@@ -91,15 +101,10 @@ export class Session implements Receiver, Sender {
   /** Why it is closing. */
   #reason: CloseReason = CLOSE.bug;
 
-  constructor(
-    number: number,
-    { kind, principal }: Pick<SocketData, 'kind' | 'principal'>,
-    ws: WebSocket<SocketData>,
-    keeper: SessionKeeper,
-  ) {
+  constructor({ number, data, ws, keeper }: SessionOptions) {
     this.number = number;
-    this.kind = kind;
-    this.principal = principal;
+    this.kind = data.kind;
+    this.principal = data.principal;
     this.#ws = ws;
     this.#keeper = keeper;
   }

@@ -17,12 +17,12 @@ import { WS_MESSAGE_TIMES_MAX } from '../../core/limits.js';
 import type { SharedCount } from '../../core/shared-count.js';
 import type { Deliveries } from '../delivery/deliveries.js';
 import { KIND_JSON, KIND_MSGPACK, KIND_SINGLE, type Kind } from '../delivery/kind.js';
-import type { Receiver } from '../delivery/receiver.js';
+import type { Receiver, ReceiverEnd } from '../delivery/receiver.js';
 import { isRefused } from '../http/admission.js';
 import { Exchange, type ExchangeParts } from '../http/exchange.js';
 import type { Guard, Subject } from '../http/guard.js';
 import { Rounds } from './rounds.js';
-import { Session, type SessionKeeper, type SocketData } from './session.js';
+import { type MessageType, Session, type SessionKeeper, type SocketData } from './session.js';
 
 const SUBPROTOCOLS: Readonly<Record<string, Kind>> = {
   'conduit.json.v1': KIND_JSON,
@@ -52,9 +52,8 @@ export interface SessionsOptions {
   parts: ExchangeParts;
   /** Of the whole node, SSE streams included. */
   count: SharedCount;
-  onMessage: (session: Session, message: ArrayBuffer, isBinary: boolean) => void;
-  /** `abrupt`: without a close frame. */
-  onEnded: (session: Session, abrupt: boolean) => void;
+  onMessage: (session: Session, message: ArrayBuffer, type: MessageType) => void;
+  onEnded: (session: Session, end: ReceiverEnd) => void;
 }
 
 export class Sessions implements SessionKeeper {
@@ -141,7 +140,7 @@ export class Sessions implements SessionKeeper {
         'message',
         subjectOf,
         (ws: Socket, message: ArrayBuffer, isBinary: boolean) =>
-          this.#heard(ws.getUserData().session, message, isBinary),
+          this.#heard(ws.getUserData().session, message, isBinary ? 'binary' : 'text'),
       ),
       ping: guard.ws('ping', subjectOf, (ws: Socket) => this.#alive(ws)),
       pong: guard.ws('pong', subjectOf, (ws: Socket) => this.#alive(ws)),
@@ -231,18 +230,18 @@ export class Sessions implements SessionKeeper {
 
   #opened(ws: WebSocket<SocketData>): void {
     const data = ws.getUserData();
-    const session = new Session(this.nextNumber(), data, ws, this);
+    const session = new Session({ number: this.nextNumber(), data, ws, keeper: this });
     session.heardAtMs = this.nowMs;
     data.session = session;
     this.#open.add(session);
     this.add(session);
   }
 
-  #heard(session: Session | null, message: ArrayBuffer, isBinary: boolean): void {
+  #heard(session: Session | null, message: ArrayBuffer, type: MessageType): void {
     if (session?.state !== 'open') return;
     session.heardAtMs = this.nowMs;
     if (message.byteLength <= this.#options.config.limits.wsMessageBytesMax) {
-      this.#options.onMessage(session, message, isBinary);
+      this.#options.onMessage(session, message, type);
     } else session.end(CLOSE.tooLarge);
   }
 
@@ -256,31 +255,31 @@ export class Sessions implements SessionKeeper {
 
   ending(session: Session): void {
     this.#leaving.set(session, this.#options.clock.monotonic() + LEAVE_MS);
-    this.#ended(session, false);
+    this.#ended(session, 'clean');
   }
 
   #closed(session: Session, code: number): void {
     const { state } = session;
-    const abrupt = code === CLOSED_ABRUPTLY;
+    const end = code === CLOSED_ABRUPTLY ? 'abrupt' : 'clean';
     this.#open.delete(session);
     this.#leaving.delete(session);
-    const leaves = state === 'open' && !abrupt && session.inbox !== null;
+    const leaves = state === 'open' && end === 'clean' && session.inbox !== null;
     session.state = leaves ? 'left' : 'closed';
     if (leaves) this.#lagging.delete(session);
-    else if (state === 'open') this.#ended(session, abrupt);
+    else if (state === 'open') this.#ended(session, end);
   }
 
   hasLeft(session: Session): void {
-    this.#ended(session, false);
+    this.#ended(session, 'clean');
   }
 
   /** Once for each session: what it has here, and what the workers have of it, ends. */
-  #ended(session: Session, abrupt: boolean): void {
+  #ended(session: Session, end: ReceiverEnd): void {
     this.#pending.delete(session);
     this.#lagging.delete(session);
     this.remove(session);
     const { guard, onEnded } = this.#options;
-    guard.run('end of a session', session, () => onEnded(session, abrupt));
+    guard.run('end of a session', session, () => onEnded(session, end));
   }
 
   #drained(session: Session): void {

@@ -170,7 +170,7 @@ export class Streams {
     if (this.#open.delete(stream)) this.#options.count.giveBack();
     const { sessions, subscriptions, guard } = this.#options;
     sessions.remove(stream);
-    guard.run('end of a stream', stream, () => subscriptions.receiverEnded(stream, false));
+    guard.run('end of a stream', stream, () => subscriptions.receiverEnded(stream, 'clean'));
   }
 
   /** Pings some of the streams, so that not all are written to in one turn; cuts those that take nothing. */

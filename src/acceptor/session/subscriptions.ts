@@ -23,7 +23,12 @@ import type {
 } from '../../wire/server-frame-types.js';
 import type { Deliveries } from '../delivery/deliveries.js';
 import { encodingOf } from '../delivery/kind.js';
-import { type Receiver, type ReceiverSubscription, subscriptionKey } from '../delivery/receiver.js';
+import {
+  type Receiver,
+  type ReceiverEnd,
+  type ReceiverSubscription,
+  subscriptionKey,
+} from '../delivery/receiver.js';
 import type { Guard } from '../http/guard.js';
 import { Waiting } from '../workers/requests.js';
 import type { Workers } from '../workers/workers.js';
@@ -103,10 +108,10 @@ export class Subscriptions {
   }
 
   /** The receiver is gone: every worker that knows of it is told, and its subscriptions end. */
-  receiverEnded(receiver: Receiver, abrupt: boolean): void {
+  receiverEnded(receiver: Receiver, end: ReceiverEnd): void {
     for (const one of [...receiver.subscriptions.values()]) this.#deliveries().forget(one);
     for (const link of receiver.links) {
-      packSessionEnded(link.writer, { session: receiver.number, abrupt });
+      packSessionEnded(link.writer, { session: receiver.number, abrupt: end === 'abrupt' });
       link.scheduleFlush();
     }
   }
@@ -176,8 +181,8 @@ export class Subscriptions {
     if (subscription?.link !== link) return;
     subscription.epoch = op.epoch;
     subscription.lastSequence = op.delivered;
-    const { receiver, topic, name } = subscription;
-    receiver.sendFrame(subscribedFrame(topic, name, { ...op, recovered: op.gap === null }));
+    const told = subscribedFrame(subscription, { ...op, recovered: op.gap === null });
+    subscription.receiver.sendFrame(told);
   }
 
   /** The worker's thread is gone: its subscriptions stand still where they are. */
@@ -233,7 +238,7 @@ export class Subscriptions {
         options: { ...orphan.options, start, create: false },
         onOpen: (_subscription, op) => {
           this.#resumingAt(orphan.link.worker).succeeded();
-          if (op.gap !== null) receiver.sendFrame(subscribedFrame(topic, name, op));
+          if (op.gap !== null) receiver.sendFrame(subscribedFrame(orphan, op));
         },
         onFailed: (error) => this.#lost(orphan, error.code),
       });
@@ -258,8 +263,7 @@ export class Subscriptions {
 }
 
 export function subscribedFrame(
-  topic: string,
-  name: string | null,
+  { topic, name }: Pick<ReceiverSubscription, 'topic' | 'name'>,
   op: Pick<SubscribedOp, 'epoch' | 'sequence' | 'recovered' | 'gap'>,
   ref?: EchoedRef,
 ): SubscribedFrame {

@@ -145,7 +145,8 @@ export class Delivery {
 
   probed(outlet: Outlet, op: ProbedOp): void {
     const subscription = this.#find(outlet, op);
-    if (subscription !== undefined) this.#deadlines.probed(subscription, op.wasEmpty ? 'empty' : 'filled');
+    if (subscription !== undefined)
+      this.#deadlines.probed(subscription, op.wasEmpty ? 'empty' : 'filled');
   }
 
   drained(outlet: Outlet, op: DrainedOp): void {

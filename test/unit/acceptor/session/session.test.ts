@@ -17,7 +17,7 @@ const newSession = (): Session => {
     hasLeft: () => undefined,
   };
   const data: SocketData = { session: null, kind: KIND_JSON, principal: ANYONE };
-  return new Session(1, data, {} as WebSocket<SocketData>, keeper);
+  return new Session({ number: 1, data, ws: {} as WebSocket<SocketData>, keeper });
 };
 
 t.test('a subscription has its number until the last subscribe of it is answered', async (t) => {

@@ -5,6 +5,7 @@ import uWS from 'uWebSockets.js';
 import { once } from 'node:events';
 import t from 'tap';
 import WebSocket from 'ws';
+import type { ReceiverEnd } from '../../../../src/acceptor/delivery/receiver.js';
 import { Callers } from '../../../../src/acceptor/http/callers.js';
 import { Guard } from '../../../../src/acceptor/http/guard.js';
 import { PacedAnswers } from '../../../../src/acceptor/http/paced-answers.js';
@@ -30,7 +31,7 @@ type Act = (session: Session, text: string) => void;
 
 async function rig(act: Act, env: Record<string, string> = {}, clock: Clock = systemClock) {
   const faults: string[] = [];
-  const ended: { session: Session; abrupt: boolean }[] = [];
+  const ended: { session: Session; end: ReceiverEnd }[] = [];
   const { config } = loadConfig({ SEND_BUFFER_BYTES_MAX: String(BUFFER), ...env });
   const guard = new Guard((where) => faults.push(where));
   const count = new SharedCount(SharedCount.memory(1), 0);
@@ -43,7 +44,7 @@ async function rig(act: Act, env: Record<string, string> = {}, clock: Clock = sy
     clock,
     guard,
     onMessage: (session, message) => act(session, Buffer.from(message).toString()),
-    onEnded: (session, abrupt) => ended.push({ session, abrupt }),
+    onEnded: (session, end) => ended.push({ session, end }),
   });
   const app = uWS.App();
   sessions.mount(app);
@@ -94,8 +95,8 @@ t.test('what throws ends its session with 1011, and no other', async (t) => {
   t.equal(disconnects(bad).length, 1);
   t.same(faults, ['message']);
   t.same(
-    ended.map(({ abrupt }) => abrupt),
-    [false],
+    ended.map(({ end }) => end),
+    ['clean'],
   );
   t.equal(count.total, 1);
   t.equal(good.closed, null);
