@@ -4,13 +4,13 @@
  */
 import type { SubscriptionStore } from '../contract/subscription-store.js';
 
-export type Ask = <T>(query: () => Promise<T>) => Promise<T>;
+type RunQuery = <T>(query: () => Promise<T>) => Promise<T>;
 
 export class AskedSubscriptions implements SubscriptionStore {
   readonly #store: SubscriptionStore;
-  readonly #ask: Ask;
+  readonly #ask: RunQuery;
 
-  constructor(store: SubscriptionStore, ask: Ask) {
+  constructor(store: SubscriptionStore, ask: RunQuery) {
     this.#store = store;
     this.#ask = ask;
   }

@@ -171,6 +171,7 @@ type Format = keyof typeof FORMATS;
 function frameOf(format: Format, bytes: Buffer): ClientFrame | string {
   let seen: ClientFrame | string = 'nothing';
   const sink = {
+    limits: SMALL,
     wantsMore: true,
     frame: (frame: ClientFrame): void => {
       seen = frame;
@@ -180,8 +181,8 @@ function frameOf(format: Format, bytes: Buffer): ClientFrame | string {
     },
     tooManyBad: (): void => undefined,
   };
-  if (format === 'JSON') decodeJsonFrames(bytes, false, SMALL, sink);
-  else decodeMsgpackFrames(bytes, SMALL, sink);
+  if (format === 'JSON') decodeJsonFrames(bytes, sink, 'single');
+  else decodeMsgpackFrames(bytes, sink);
   return seen;
 }
 
