@@ -35,6 +35,7 @@ const file = new URL('../../../../test/vectors/client-frames.json', import.meta.
 const vectors: Vector[] = JSON.parse(readFileSync(file, 'utf8'));
 
 class Taken implements FrameSink {
+  readonly limits = DEFAULT_LIMITS;
   readonly wantsMore = true;
   readonly frames: ClientFrame[] = [];
   readonly errors: string[] = [];
@@ -90,9 +91,9 @@ t.test('the bytes say the frame', async (t) => {
 
 t.test('the server reads the same in both formats', async (t) => {
   for (const { name, frame, json, msgpack } of vectors) {
-    const text = taken((sink) => decodeJsonFrames(Buffer.from(json), false, DEFAULT_LIMITS, sink));
+    const text = taken((sink) => decodeJsonFrames(Buffer.from(json), sink, 'single'));
     const bytes = Buffer.from(msgpack, 'hex');
-    const binary = taken((sink) => decodeMsgpackFrames(bytes, DEFAULT_LIMITS, sink));
+    const binary = taken((sink) => decodeMsgpackFrames(bytes, sink));
     t.equal(text[0]?.type, frame.type, name);
     t.same(withRef(withoutPayload(binary[0])), withRef(withoutPayload(text[0])), name);
   }
@@ -101,10 +102,8 @@ t.test('the server reads the same in both formats', async (t) => {
 t.test('what msgpackr writes by its defaults is read as well', async (t) => {
   const packr = new Packr({ useRecords: false });
   for (const { name, frame, msgpack } of vectors) {
-    const written = taken((sink) => decodeMsgpackFrames(packr.pack(frame), DEFAULT_LIMITS, sink));
-    const golden = taken((sink) =>
-      decodeMsgpackFrames(Buffer.from(msgpack, 'hex'), DEFAULT_LIMITS, sink),
-    );
+    const written = taken((sink) => decodeMsgpackFrames(packr.pack(frame), sink));
+    const golden = taken((sink) => decodeMsgpackFrames(Buffer.from(msgpack, 'hex'), sink));
     t.same(withRef(withoutPayload(written[0])), withRef(withoutPayload(golden[0])), name);
   }
 });
