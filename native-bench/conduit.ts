@@ -1,8 +1,8 @@
 /** Conduit itself, as its command line starts it: in memory, or one node or two on the run's PostgreSQL. */
 import { readFileSync } from 'node:fs';
-import { freePort } from '../test/support/free-port.js';
-import { startNode, type TestNode } from '../test/support/node.js';
 import type { Contender, Place, Running } from './contender.js';
+import { freePort } from './rig/free-port.js';
+import { startNode, type TestNode } from './rig/node.js';
 
 export type ConduitName = 'conduit' | 'conduit-pair' | 'conduit-memory';
 

@@ -3,8 +3,8 @@ import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import pg from 'pg';
-import { startPostgres, type TestPostgres } from '../test/support/postgres.js';
 import type { Place } from './contender.js';
+import { startPostgres, type TestPostgres } from './rig/postgres.js';
 import { oneLine } from './sample.js';
 
 /** Every contender that needs PostgreSQL has this one; the same for all, so ratios hold. */

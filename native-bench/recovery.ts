@@ -1,5 +1,4 @@
 /** A node is killed under load and started again: when it answers, and when everybody has everything. */
-import { request } from '../test/support/publisher.js';
 import { isRunningNode } from './conduit.js';
 import type { Running, Sample } from './contender.js';
 import { runLoad } from './loadgen.js';
@@ -67,12 +66,13 @@ function secondsSince(from: number): number {
 async function firstAnswer(target: string): Promise<number> {
   const until = performance.now() + ANSWER_TIMEOUT_MS;
   for (;;) {
-    const answer = await request(`http://${target}/api/publish`, {
+    const answer = await fetch(`http://${target}/api/publish`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify({ topic: TOPIC, payload: { n: 0 } }),
     });
-    if (answer.status === 200) return Number(answer.body['sequence']);
+    const { sequence } = (await answer.json()) as { sequence?: unknown };
+    if (answer.status === 200) return Number(sequence);
     if (performance.now() > until) throw new Error(`the node answers ${answer.status}`);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }

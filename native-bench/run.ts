@@ -3,7 +3,6 @@
  * with --quick a ratio fell; 2: it cannot be run as asked.
  */
 import path from 'node:path';
-import { PACKAGE_FOLDER } from '../test/support/node.js';
 import { isConduit } from './conduit.js';
 import { buildLoadgen, LoadgenError } from './loadgen.js';
 import { describeCode, describeMachine } from './machine.js';
@@ -21,6 +20,7 @@ import { writeProfilePages } from './report/profile-pages.js';
 import { METHOD, type Report } from './report/report.js';
 import { writeReport } from './report/report-files.js';
 import { notesOf, stepTable, syncsOf, tableOf, textOf } from './report/table.js';
+import { PACKAGE_FOLDER } from './rig/node.js';
 import { type Mode, type Outcome, runScenario, stopAll } from './runner.js';
 import { SCENARIOS } from './scenarios/catalog.js';
 

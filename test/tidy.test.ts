@@ -143,6 +143,7 @@ const RULES: Readonly<Record<string, () => string[]>> = {
   'a function has at most 70 lines': () => longFunctions(sized, FUNCTION_LINES_MAX),
   'a function of a test has at most 100 lines': () => longFunctions(tests, TEST_FUNCTION_LINES_MAX),
   'imports go only downward': upwardImports,
+  'the benchmark needs nothing of the tests': needsOfBench,
   'a folder has the rooms that are listed': strayRooms,
   'the map tells of the rooms, in their order': untoldRooms,
   'a vendor has its folder': strayVendors,
@@ -231,6 +232,14 @@ function upwardImports(): string[] {
     source.imports
       .filter(({ isRelative, target }) => isRelative && !mayImport(source.path, target))
       .map(({ target }) => `${source.path} imports ${target}`),
+  );
+}
+
+function needsOfBench(): string[] {
+  return bench.flatMap(({ path: file, imports }) =>
+    imports
+      .filter(({ target }) => target.startsWith('test/'))
+      .map(({ target }) => `${file} imports ${target}`),
   );
 }
 

@@ -5,8 +5,8 @@
  */
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { freePort } from '../../test/support/free-port.js';
 import type { Contender, Place, Running } from '../contender.js';
+import { freePort } from '../rig/free-port.js';
 import { missingProgram, needProgram, programVersion } from './installed-program.js';
 import { makeSchema } from './postgres-schema.js';
 import { missingRedis, redisVersion, startRedis } from './redis.js';

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { accessSync, constants, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
-import { cleanEnvironment } from '../../test/support/node.js';
+import { cleanEnvironment } from '../rig/node.js';
 
 export interface ToolResult {
   code: number | null;

@@ -2,8 +2,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { freePort } from '../../test/support/free-port.js';
 import type { Contender, Place, Running } from '../contender.js';
+import { freePort } from '../rig/free-port.js';
 import {
   findProgram,
   missingProgram,

@@ -5,8 +5,8 @@
  */
 import { existsSync, readdirSync, realpathSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { freePort } from '../../test/support/free-port.js';
 import type { Place, Running, Sample } from '../contender.js';
+import { freePort } from '../rig/free-port.js';
 import { median } from '../sample.js';
 import { findProgram, missingProgram, needProgram } from './installed-program.js';
 import { findPerfTest, type PerfSecond, perfTestVersion, runPerfTest } from './perf-test.js';

@@ -1,7 +1,7 @@
 /** Redis: a stream whose file is flushed always or every second, and pub/sub without any file. */
 
-import { freePort } from '../../test/support/free-port.js';
 import type { Contender } from '../contender.js';
+import { freePort } from '../rig/free-port.js';
 import { missingProgram, needProgram, programVersion } from './installed-program.js';
 import { type ServerProcess, startServer } from './server-process.js';
 

@@ -6,7 +6,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { fileURLToPath } from 'node:url';
-import { cleanEnvironment } from '../../test/support/node.js';
+import { cleanEnvironment } from '../rig/node.js';
 
 export interface ServerCommand {
   /** For errors: `redis-server`. */

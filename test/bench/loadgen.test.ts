@@ -14,9 +14,9 @@ import {
 } from '../../native-bench/loadgen.js';
 import type { PeerName } from '../../native-bench/peers/peers.js';
 import { PEERS } from '../../native-bench/peers/peers.js';
+import { startNode, type TestNode } from '../../native-bench/rig/node.js';
 import { type CentrifugoLies, startLyingCentrifugo } from '../support/lying-centrifugo.js';
 import { type Lies, startLyingServer } from '../support/lying-server.js';
-import { startNode, type TestNode } from '../support/node.js';
 import { request } from '../support/publisher.js';
 
 const SHORT: LoadOptions = { warmup: 0.1, duration: 0.5 };

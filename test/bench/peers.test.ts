@@ -13,9 +13,9 @@ import { natsRequest } from '../../native-bench/peers/nats-request.js';
 import { PEERS, type PeerName } from '../../native-bench/peers/peers.js';
 import { readSecond } from '../../native-bench/peers/perf-test.js';
 import { startServer } from '../../native-bench/peers/server-process.js';
-import { eventually } from '../support/eventually.js';
-import { cleanEnvironment } from '../support/node.js';
-import { startPostgres, type TestPostgres } from '../support/postgres.js';
+import { eventually } from '../../native-bench/rig/eventually.js';
+import { cleanEnvironment } from '../../native-bench/rig/node.js';
+import { startPostgres, type TestPostgres } from '../../native-bench/rig/postgres.js';
 import { request } from '../support/publisher.js';
 
 const NEEDS_POSTGRES = /^(baseline|pgbench|copy|centrifugo-postgres)/;

@@ -13,10 +13,10 @@ import { goal, reaches } from '../../native-bench/goal.js';
 import { buildLoadgen, type LoadOptions } from '../../native-bench/loadgen.js';
 import { Places } from '../../native-bench/places.js';
 import { notesOf, tableOf } from '../../native-bench/report/table.js';
+import { PACKAGE_FOLDER } from '../../native-bench/rig/node.js';
 import { contenderOf, type Outcome, runScenario } from '../../native-bench/runner.js';
 import type { Entry, LoadWork, Scenario } from '../../native-bench/scenario.js';
 import { SCENARIOS } from '../../native-bench/scenarios/catalog.js';
-import { PACKAGE_FOLDER } from '../support/node.js';
 
 const PROGRAM = path.join(PACKAGE_FOLDER, 'dist/native-bench/run.js');
 const MODE = { quick: false, peers: false, profiles: null, duration: 1, warmup: 0.3 };

@@ -3,11 +3,11 @@
 
 import pg from 'pg';
 import t from 'tap';
+import { eventually } from '../../native-bench/rig/eventually.js';
+import { startPostgres } from '../../native-bench/rig/postgres.js';
 import { openConnection, openPool } from '../../src/log/postgres/session/log-connection.js';
 import { backendLives, endBackend } from '../../src/log/postgres/session/own-backends.js';
 import { migrate } from '../../src/log/postgres/upkeep/migrations.js';
-import { eventually } from '../support/eventually.js';
-import { startPostgres } from '../support/postgres.js';
 import { openPostgresLog } from '../support/postgres-log.js';
 import { addOther, keyOf } from '../support/tenants.js';
 import { suite } from './message-log.js';

@@ -1,10 +1,10 @@
 /** The contract suite's part on what waits to be appended. */
 
+import { eventually } from '../../native-bench/rig/eventually.js';
 import type { DeferredRecord } from '../../src/core/deferred-record.js';
 import type { Publication } from '../../src/core/message.js';
 import { topicNameOf } from '../../src/core/topic-key.js';
 import type { DeferOutcome } from '../../src/log/contract/message-log.js';
-import { eventually } from '../support/eventually.js';
 import { NOBODY, TENANT } from '../support/tenants.js';
 import type { OpenLog, Parts } from './message-log.js';
 import { newTopic, put, rangeOf, text } from './message-log.js';

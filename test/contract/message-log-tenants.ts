@@ -1,8 +1,8 @@
 /** The contract suite's part on two tenants, each with a topic of the same name. */
 
+import { eventually } from '../../native-bench/rig/eventually.js';
 import { ANYONE } from '../../src/core/principal.js';
 import { type TopicKey, topicNameOf } from '../../src/core/topic-key.js';
-import { eventually } from '../support/eventually.js';
 import { OTHER, TENANT } from '../support/tenants.js';
 import { newTopic, type OpenLog, type Parts, put, rangeOf, text } from './message-log.js';
 import { type Outcome, TestAppend } from './recording-sink.js';

@@ -5,10 +5,10 @@
  */
 
 import type { Test } from 'tap';
+import { eventually } from '../../native-bench/rig/eventually.js';
 import type { Limits } from '../../src/core/limits.js';
 import type { TopicRecord } from '../../src/core/topic-record.js';
 import type { MessageLog, ReadRange } from '../../src/log/contract/message-log.js';
-import { eventually } from '../support/eventually.js';
 import { keyOf } from '../support/tenants.js';
 import { DEFERRED } from './message-log-deferred.js';
 import { TENANTS } from './message-log-tenants.js';

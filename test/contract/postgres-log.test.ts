@@ -1,11 +1,11 @@
 // Goal: the log in PostgreSQL keeps the contract of the message log.
 import t from 'tap';
+import { startPostgres } from '../../native-bench/rig/postgres.js';
 import { systemClock } from '../../src/core/clock.js';
 import { DatabaseClock } from '../../src/core/database-clock.js';
 import { DEFAULT_LIMITS } from '../../src/core/limits.js';
 import { PostgresLog } from '../../src/log/postgres/postgres-log.js';
 import { migrate } from '../../src/log/postgres/upkeep/migrations.js';
-import { startPostgres } from '../support/postgres.js';
 import { addOther } from '../support/tenants.js';
 import { suite } from './message-log.js';
 import type { TestAppend } from './recording-sink.js';

@@ -3,6 +3,8 @@
 
 import pg from 'pg';
 import t from 'tap';
+import { eventually } from '../../native-bench/rig/eventually.js';
+import { startPostgres } from '../../native-bench/rig/postgres.js';
 import { systemClock } from '../../src/core/clock.js';
 import type { Limits } from '../../src/core/limits.js';
 import { OtherLog } from '../../src/log/contract/subscription-store.js';
@@ -15,8 +17,6 @@ import {
   returnGiven,
   TOMBSTONE_HOURS,
 } from '../../src/log/postgres/upkeep/subscription-purge.js';
-import { eventually } from '../support/eventually.js';
-import { startPostgres } from '../support/postgres.js';
 import { openPostgresLog } from '../support/postgres-log.js';
 import { addOther, TENANT } from '../support/tenants.js';
 import { put, text } from './message-log.js';

@@ -3,6 +3,8 @@
 
 import pg from 'pg';
 import t from 'tap';
+import { eventually } from '../../native-bench/rig/eventually.js';
+import { startPostgres } from '../../native-bench/rig/postgres.js';
 import { systemClock } from '../../src/core/clock.js';
 import { DEFAULT_LIMITS } from '../../src/core/limits.js';
 import type { LogRow } from '../../src/core/message.js';
@@ -12,8 +14,6 @@ import { OUTBOX_CHANNEL, OutboxStore } from '../../src/log/postgres/store/outbox
 import { TopicStore } from '../../src/log/postgres/store/topic-store.js';
 import { migrate } from '../../src/log/postgres/upkeep/migrations.js';
 import { OutboxRelease } from '../../src/log/postgres/upkeep/outbox-release.js';
-import { eventually } from '../support/eventually.js';
-import { startPostgres } from '../support/postgres.js';
 import { keyOf, TENANT } from '../support/tenants.js';
 import { rangeOf } from './message-log.js';
 

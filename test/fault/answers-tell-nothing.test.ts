@@ -2,9 +2,9 @@
 // a text of ours. What PostgreSQL and the driver said (SQL, names, hosts, ports) is in the node's log only.
 import pg from 'pg';
 import t from 'tap';
-import { eventually } from '../support/eventually.js';
-import { startNode } from '../support/node.js';
-import { startPostgres } from '../support/postgres.js';
+import { eventually } from '../../native-bench/rig/eventually.js';
+import { startNode } from '../../native-bench/rig/node.js';
+import { startPostgres } from '../../native-bench/rig/postgres.js';
 import { request } from '../support/publisher.js';
 import { Subscriber } from '../support/subscriber.js';
 

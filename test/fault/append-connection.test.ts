@@ -2,11 +2,11 @@
 // a failed one is not, nothing is there twice and sequences are contiguous (I1, I2).
 import pg from 'pg';
 import t from 'tap';
+import { eventually } from '../../native-bench/rig/eventually.js';
+import { startPostgres } from '../../native-bench/rig/postgres.js';
 import { migrate } from '../../src/log/postgres/upkeep/migrations.js';
 import { TestAppend } from '../contract/recording-sink.js';
 import { disorderOf, faultsOf, judgeAppends, loadAppends } from '../support/append-load.js';
-import { eventually } from '../support/eventually.js';
-import { startPostgres } from '../support/postgres.js';
 import { makeTopics, openPostgresLog } from '../support/postgres-log.js';
 
 const server = await startPostgres();

@@ -2,9 +2,9 @@
 // committed: an unknown COMMIT of one session is resolved without touching another's transaction.
 import pg from 'pg';
 import t from 'tap';
+import { startPostgres } from '../../native-bench/rig/postgres.js';
 import { migrate } from '../../src/log/postgres/upkeep/migrations.js';
 import { disorderOf, faultsOf, judgeAppends, loadAppends } from '../support/append-load.js';
-import { startPostgres } from '../support/postgres.js';
 import { makeTopics, openPostgresLog } from '../support/postgres-log.js';
 
 const RUN_MS = 12_000;

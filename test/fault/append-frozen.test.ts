@@ -3,11 +3,11 @@
 // Conduit never are.
 import pg from 'pg';
 import t from 'tap';
+import { eventually } from '../../native-bench/rig/eventually.js';
+import { startPostgres } from '../../native-bench/rig/postgres.js';
 import { migrate } from '../../src/log/postgres/upkeep/migrations.js';
 import { TestAppend } from '../contract/recording-sink.js';
 import { faultsOf, judgeAppends, loadAppends } from '../support/append-load.js';
-import { eventually } from '../support/eventually.js';
-import { startPostgres } from '../support/postgres.js';
 import { makeTopics, openPostgresLog } from '../support/postgres-log.js';
 
 const LOCK_SQL = 'SELECT 1 FROM conduit.topics WHERE id = ANY($1::bigint[]) FOR UPDATE';

@@ -4,10 +4,10 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import pg from 'pg';
 import t from 'tap';
+import { startPostgres } from '../../native-bench/rig/postgres.js';
 import { migrate } from '../../src/log/postgres/upkeep/migrations.js';
 import type { Told } from '../support/append-load.js';
 import { faultsOf, judgeAppends, loadAppends } from '../support/append-load.js';
-import { startPostgres } from '../support/postgres.js';
 import { makeTopics, openPostgresLog } from '../support/postgres-log.js';
 
 const LOCK_SQL = 'SELECT 1 FROM conduit.topics WHERE id = ANY($1::bigint[]) FOR UPDATE';

@@ -3,11 +3,11 @@
 
 import pg from 'pg';
 import t from 'tap';
+import { eventually } from '../../native-bench/rig/eventually.js';
+import { freePort } from '../../native-bench/rig/free-port.js';
+import { startPostgres } from '../../native-bench/rig/postgres.js';
 import { openConnection } from '../../src/log/postgres/session/log-connection.js';
 import { migrate } from '../../src/log/postgres/upkeep/migrations.js';
-import { eventually } from '../support/eventually.js';
-import { freePort } from '../support/free-port.js';
-import { startPostgres } from '../support/postgres.js';
 import { makeTopics, openPostgresLog } from '../support/postgres-log.js';
 import { TENANT } from '../support/tenants.js';
 

@@ -2,11 +2,11 @@
 // with a code that says so, and ends when the cause does.
 import pg from 'pg';
 import t from 'tap';
+import { eventually } from '../../native-bench/rig/eventually.js';
+import { startPostgres } from '../../native-bench/rig/postgres.js';
 import { migrate } from '../../src/log/postgres/upkeep/migrations.js';
 import { TestAppend } from '../contract/recording-sink.js';
 import { faultsOf, judgeAppends } from '../support/append-load.js';
-import { eventually } from '../support/eventually.js';
-import { startPostgres } from '../support/postgres.js';
 import type { TestLog } from '../support/postgres-log.js';
 import { makeTopics, openPostgresLog } from '../support/postgres-log.js';
 

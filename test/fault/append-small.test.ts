@@ -3,12 +3,12 @@
 import pg from 'pg';
 import type { Test } from 'tap';
 import t from 'tap';
+import { eventually } from '../../native-bench/rig/eventually.js';
+import { startPostgres } from '../../native-bench/rig/postgres.js';
 import { migrate } from '../../src/log/postgres/upkeep/migrations.js';
 import { TestAppend } from '../contract/recording-sink.js';
 import { faultsOf, judgeAppends } from '../support/append-load.js';
 import { startCutProxy } from '../support/cut-proxy.js';
-import { eventually } from '../support/eventually.js';
-import { startPostgres } from '../support/postgres.js';
 import type { TestLog } from '../support/postgres-log.js';
 import { makeTopics, openPostgresLog } from '../support/postgres-log.js';
 

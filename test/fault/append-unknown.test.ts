@@ -1,12 +1,12 @@
 // Goal: when the answer to COMMIT is lost the log finds out what became of it: stored messages are
 // committed at their place, others are appended again, and what cannot be found out is told as that.
 import t from 'tap';
+import { eventually } from '../../native-bench/rig/eventually.js';
+import { startPostgres } from '../../native-bench/rig/postgres.js';
 import { migrate } from '../../src/log/postgres/upkeep/migrations.js';
 import { TestAppend } from '../contract/recording-sink.js';
 import { faultsOf, judgeAppends } from '../support/append-load.js';
 import { startCutProxy } from '../support/cut-proxy.js';
-import { eventually } from '../support/eventually.js';
-import { startPostgres } from '../support/postgres.js';
 import type { TestLog } from '../support/postgres-log.js';
 import { makeTopics, openPostgresLog } from '../support/postgres-log.js';
 

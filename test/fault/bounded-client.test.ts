@@ -2,9 +2,9 @@
 // any other has.
 import pg from 'pg';
 import t from 'tap';
+import { eventually } from '../../native-bench/rig/eventually.js';
+import { startPostgres } from '../../native-bench/rig/postgres.js';
 import { BoundedClient } from '../../src/log/postgres/session/bounded-client.js';
-import { eventually } from '../support/eventually.js';
-import { startPostgres } from '../support/postgres.js';
 
 const PROBED_SQL = `SELECT 1 FROM pg_stat_activity
   WHERE application_name = 'bounded' AND query = 'SELECT 1' AND state = 'idle'`;

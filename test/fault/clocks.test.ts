@@ -2,10 +2,10 @@
 // times to live, release times, redeliveries across nodes, look-ups by id go by the database's clock.
 import pg from 'pg';
 import t, { type Test } from 'tap';
-import { eventually } from '../support/eventually.js';
-import { startNode, type TestNode } from '../support/node.js';
+import { eventually } from '../../native-bench/rig/eventually.js';
+import { startNode, type TestNode } from '../../native-bench/rig/node.js';
+import { startPostgres } from '../../native-bench/rig/postgres.js';
 import { fakeTime, OffClock } from '../support/off-clock.js';
-import { startPostgres } from '../support/postgres.js';
 import { type Answer, request } from '../support/publisher.js';
 import { Subscriber } from '../support/subscriber.js';
 

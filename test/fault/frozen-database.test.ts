@@ -1,10 +1,10 @@
 // Goal: a database that hears and does not answer holds a publish up for a stated time, and a drain for
 // less than its time-out: the node ends by itself and says in one line what was not saved.
 import t from 'tap';
+import { eventually } from '../../native-bench/rig/eventually.js';
+import { startNode } from '../../native-bench/rig/node.js';
+import { startPostgres } from '../../native-bench/rig/postgres.js';
 import { startCutProxy } from '../support/cut-proxy.js';
-import { eventually } from '../support/eventually.js';
-import { startNode } from '../support/node.js';
-import { startPostgres } from '../support/postgres.js';
 import { Subscriber } from '../support/subscriber.js';
 
 const server = await startPostgres();

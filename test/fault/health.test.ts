@@ -2,12 +2,12 @@
 // move; a full disk is told by name, at once, and both are well again by themselves.
 import pg from 'pg';
 import t from 'tap';
+import { eventually } from '../../native-bench/rig/eventually.js';
+import { startNode, type TestNode } from '../../native-bench/rig/node.js';
+import { startPostgres } from '../../native-bench/rig/postgres.js';
 import { connectionsMax } from '../../src/log/postgres/session/connection-budget.js';
 import { runCommand } from '../support/command.js';
 import { startCutProxy } from '../support/cut-proxy.js';
-import { eventually } from '../support/eventually.js';
-import { startNode, type TestNode } from '../support/node.js';
-import { startPostgres } from '../support/postgres.js';
 
 const server = await startPostgres();
 const proxy = await startCutProxy(server.port);

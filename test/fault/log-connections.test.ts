@@ -4,6 +4,8 @@
 
 import pg from 'pg';
 import t from 'tap';
+import { eventually } from '../../native-bench/rig/eventually.js';
+import { startPostgres } from '../../native-bench/rig/postgres.js';
 import { systemClock } from '../../src/core/clock.js';
 import { PageReader } from '../../src/log/postgres/page-reader.js';
 import { openConnection } from '../../src/log/postgres/session/log-connection.js';
@@ -13,8 +15,6 @@ import { Upkeep } from '../../src/log/postgres/upkeep/upkeep.js';
 import { rangeOf } from '../contract/message-log.js';
 import { TestAppend } from '../contract/recording-sink.js';
 import { startCutProxy } from '../support/cut-proxy.js';
-import { eventually } from '../support/eventually.js';
-import { startPostgres } from '../support/postgres.js';
 import { makeTopics, openPostgresLog, type TestLog } from '../support/postgres-log.js';
 import { keyOf, TENANT } from '../support/tenants.js';
 

@@ -1,9 +1,9 @@
 // Goal: nothing that was acknowledged is lost when the node is killed (I1, I2, I7).
 // Method: load, SIGKILL at a random moment, restart, 20 times over; then the log is judged.
 import t from 'tap';
+import { startNode } from '../../native-bench/rig/node.js';
+import { startPostgres } from '../../native-bench/rig/postgres.js';
 import { judgeLog } from '../support/log-checker.js';
-import { startNode } from '../support/node.js';
-import { startPostgres } from '../support/postgres.js';
 import { Publisher, request } from '../support/publisher.js';
 
 const KILLS = 20;

@@ -2,10 +2,10 @@
 // many workers and requests meet it; a stop in order says nothing.
 import pg from 'pg';
 import t from 'tap';
+import { eventually } from '../../native-bench/rig/eventually.js';
+import { startNode } from '../../native-bench/rig/node.js';
+import { startPostgres } from '../../native-bench/rig/postgres.js';
 import { startCutProxy } from '../support/cut-proxy.js';
-import { eventually } from '../support/eventually.js';
-import { startNode } from '../support/node.js';
-import { startPostgres } from '../support/postgres.js';
 
 const server = await startPostgres();
 const proxy = await startCutProxy(server.port);

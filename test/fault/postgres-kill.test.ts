@@ -1,10 +1,10 @@
 // Goal: PostgreSQL may be killed at any moment: publishers are told 503 within 2 s, nothing that was
 // acknowledged is lost, and the node recovers by itself (I1, I2, I7).
 import t from 'tap';
-import { eventually } from '../support/eventually.js';
+import { eventually } from '../../native-bench/rig/eventually.js';
+import { startNode } from '../../native-bench/rig/node.js';
+import { startPostgres } from '../../native-bench/rig/postgres.js';
 import { judgeLog } from '../support/log-checker.js';
-import { startNode } from '../support/node.js';
-import { startPostgres } from '../support/postgres.js';
 import { Publisher, request } from '../support/publisher.js';
 import { Subscriber } from '../support/subscriber.js';
 

@@ -3,9 +3,9 @@
 // published, delivered, acknowledged or on its way.
 import pg from 'pg';
 import t from 'tap';
-import { eventually } from '../support/eventually.js';
-import { startNode } from '../support/node.js';
-import { startPostgres } from '../support/postgres.js';
+import { eventually } from '../../native-bench/rig/eventually.js';
+import { startNode } from '../../native-bench/rig/node.js';
+import { startPostgres } from '../../native-bench/rig/postgres.js';
 import { request } from '../support/publisher.js';
 import { dumpSchema, restoreSchema } from '../support/restore.js';
 import { came, from, publishUpTo, runsOf, subscribe, TOPIC } from '../support/restored-topic.js';

@@ -2,9 +2,9 @@
 // told so, and is given all that follows what both have, as it is now. An operator can say so, too.
 import pg from 'pg';
 import t from 'tap';
-import { eventually } from '../support/eventually.js';
-import { startNode, type TestNode } from '../support/node.js';
-import { startPostgres } from '../support/postgres.js';
+import { eventually } from '../../native-bench/rig/eventually.js';
+import { startNode, type TestNode } from '../../native-bench/rig/node.js';
+import { startPostgres } from '../../native-bench/rig/postgres.js';
 import { dumpSchema, RestoredDatabase, restoreSchema } from '../support/restore.js';
 import { came, from, publishUpTo, runsOf, subscribe, TOPIC } from '../support/restored-topic.js';
 import type { Frame } from '../support/subscriber.js';

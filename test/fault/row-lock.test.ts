@@ -2,10 +2,10 @@
 // frozen inside COPY stops its topic for at most 10 s.
 import pg from 'pg';
 import t from 'tap';
-import { eventually } from '../support/eventually.js';
+import { eventually } from '../../native-bench/rig/eventually.js';
+import { startNode } from '../../native-bench/rig/node.js';
+import { startPostgres } from '../../native-bench/rig/postgres.js';
 import { judgeLog } from '../support/log-checker.js';
-import { startNode } from '../support/node.js';
-import { startPostgres } from '../support/postgres.js';
 import { Publisher } from '../support/publisher.js';
 import { Subscriber } from '../support/subscriber.js';
 

@@ -1,8 +1,8 @@
 // Goal: a slow consumer is paused and fed at its own pace, never skipped and never in the way of others
 // (I3, I6); one that never reads is closed with 4008 and costs a bounded amount of memory.
 import t from 'tap';
-import { eventually } from '../support/eventually.js';
-import { startNode } from '../support/node.js';
+import { eventually } from '../../native-bench/rig/eventually.js';
+import { startNode } from '../../native-bench/rig/node.js';
 import { request } from '../support/publisher.js';
 import type { Format } from '../support/subscriber.js';
 import { Subscriber } from '../support/subscriber.js';

@@ -3,9 +3,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import net from 'node:net';
 import t from 'tap';
+import { eventually } from '../../native-bench/rig/eventually.js';
+import { startNode, type TestNode } from '../../native-bench/rig/node.js';
 import { EventStream } from '../support/event-stream.js';
-import { eventually } from '../support/eventually.js';
-import { startNode, type TestNode } from '../support/node.js';
 import { request } from '../support/publisher.js';
 import { Subscriber } from '../support/subscriber.js';
 

@@ -2,9 +2,9 @@
 // the next start adopts the PostgreSQL that is still running, and finds the data; so does one after
 // a clean stop.
 import t from 'tap';
+import { eventually } from '../../native-bench/rig/eventually.js';
+import { startNode } from '../../native-bench/rig/node.js';
 import { makeClone } from '../support/clone.js';
-import { eventually } from '../support/eventually.js';
-import { startNode } from '../support/node.js';
 import { Publisher, request } from '../support/publisher.js';
 
 async function marksInLog(url: string, topic: string): Promise<Map<string, number>> {

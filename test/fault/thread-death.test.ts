@@ -4,11 +4,11 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import pg from 'pg';
 import t from 'tap';
+import { eventually } from '../../native-bench/rig/eventually.js';
+import { startNode } from '../../native-bench/rig/node.js';
+import { startPostgres } from '../../native-bench/rig/postgres.js';
 import { EventStream } from '../support/event-stream.js';
-import { eventually } from '../support/eventually.js';
 import { judgeLog } from '../support/log-checker.js';
-import { startNode } from '../support/node.js';
-import { startPostgres } from '../support/postgres.js';
 import { Publisher, request } from '../support/publisher.js';
 import { Subscriber } from '../support/subscriber.js';
 

@@ -1,10 +1,10 @@
 // Goal: two nodes on one database, without Redis, are right, only slower: both write the same topics,
 // and a subscriber of either gets everything in order within the head check's period.
 import t from 'tap';
-import { eventually } from '../support/eventually.js';
+import { eventually } from '../../native-bench/rig/eventually.js';
+import { startNode } from '../../native-bench/rig/node.js';
+import { startPostgres } from '../../native-bench/rig/postgres.js';
 import { judgeLog } from '../support/log-checker.js';
-import { startNode } from '../support/node.js';
-import { startPostgres } from '../support/postgres.js';
 import { Publisher, request } from '../support/publisher.js';
 import { type Frame, Subscriber } from '../support/subscriber.js';
 

@@ -2,8 +2,8 @@
 // session notices, no thread dies, and nothing of it stays. In all formats, with every kind of answer.
 import { Packr } from 'msgpackr';
 import t from 'tap';
-import { eventually } from '../support/eventually.js';
-import { startNode } from '../support/node.js';
+import { eventually } from '../../native-bench/rig/eventually.js';
+import { startNode } from '../../native-bench/rig/node.js';
 import { request } from '../support/publisher.js';
 import { type Format, type Frame, Subscriber } from '../support/subscriber.js';
 

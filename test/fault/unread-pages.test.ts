@@ -2,8 +2,8 @@
 // bounded time, and others are served meanwhile; who reads, at whatever pace, gets all of it.
 import { readFileSync } from 'node:fs';
 import t from 'tap';
-import { eventually } from '../support/eventually.js';
-import { startNode } from '../support/node.js';
+import { eventually } from '../../native-bench/rig/eventually.js';
+import { startNode } from '../../native-bench/rig/node.js';
 import { request } from '../support/publisher.js';
 import { openRaw, type RawConnection } from '../support/raw-http.js';
 

@@ -3,10 +3,10 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import t from 'tap';
-import { eventually } from '../support/eventually.js';
-import { freePort } from '../support/free-port.js';
+import { eventually } from '../../native-bench/rig/eventually.js';
+import { freePort } from '../../native-bench/rig/free-port.js';
+import { PACKAGE_FOLDER, startNode } from '../../native-bench/rig/node.js';
 import { startNginx } from '../support/nginx.js';
-import { PACKAGE_FOLDER, startNode } from '../support/node.js';
 import { request } from '../support/publisher.js';
 import { openRaw } from '../support/raw-http.js';
 import { Subscriber } from '../support/subscriber.js';

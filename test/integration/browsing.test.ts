@@ -2,9 +2,9 @@
 // acks; what waits for the browsing pool is bounded, and refused with `busy` beyond that.
 import pg from 'pg';
 import t from 'tap';
-import { eventually } from '../support/eventually.js';
-import { startNode } from '../support/node.js';
-import { startPostgres } from '../support/postgres.js';
+import { eventually } from '../../native-bench/rig/eventually.js';
+import { startNode } from '../../native-bench/rig/node.js';
+import { startPostgres } from '../../native-bench/rig/postgres.js';
 import { type Answer, request } from '../support/publisher.js';
 import { Subscriber } from '../support/subscriber.js';
 

@@ -3,8 +3,8 @@
 import http from 'node:http';
 import t, { type Test } from 'tap';
 import WebSocket from 'ws';
-import { startNode, type TestNode } from '../support/node.js';
-import { startPostgres } from '../support/postgres.js';
+import { startNode, type TestNode } from '../../native-bench/rig/node.js';
+import { startPostgres } from '../../native-bench/rig/postgres.js';
 import { request } from '../support/publisher.js';
 
 const PUBLISH = '{"topic":"shared","payload":1}';

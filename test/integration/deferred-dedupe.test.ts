@@ -2,9 +2,9 @@
 // SQL, at this node or another, before a crash or after it. In memory and durable.
 import pg from 'pg';
 import t from 'tap';
-import { eventually } from '../support/eventually.js';
-import { startNode, type TestNode } from '../support/node.js';
-import { startPostgres } from '../support/postgres.js';
+import { eventually } from '../../native-bench/rig/eventually.js';
+import { startNode, type TestNode } from '../../native-bench/rig/node.js';
+import { startPostgres } from '../../native-bench/rig/postgres.js';
 import { type Answer, request } from '../support/publisher.js';
 import { type Frame, Subscriber } from '../support/subscriber.js';
 

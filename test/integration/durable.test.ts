@@ -1,9 +1,9 @@
 // Goal: a durable subscription gives every message to one of its sessions until somebody acknowledges it,
 // whatever becomes of sessions and nodes; black box, in memory and on PostgreSQL.
 import t from 'tap';
-import { eventually } from '../support/eventually.js';
-import { startNode, type TestNode } from '../support/node.js';
-import { startPostgres } from '../support/postgres.js';
+import { eventually } from '../../native-bench/rig/eventually.js';
+import { startNode, type TestNode } from '../../native-bench/rig/node.js';
+import { startPostgres } from '../../native-bench/rig/postgres.js';
 import { request } from '../support/publisher.js';
 import { type Format, type Frame, Subscriber } from '../support/subscriber.js';
 

@@ -5,10 +5,10 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import t from 'tap';
+import { eventually } from '../../native-bench/rig/eventually.js';
+import { PACKAGE_FOLDER, startNode, type TestNode } from '../../native-bench/rig/node.js';
+import { startPostgres } from '../../native-bench/rig/postgres.js';
 import { ROUTES, routeOf, surpriseIn } from '../support/described-routes.js';
-import { eventually } from '../support/eventually.js';
-import { PACKAGE_FOLDER, startNode, type TestNode } from '../support/node.js';
-import { startPostgres } from '../support/postgres.js';
 import { Subscriber } from '../support/subscriber.js';
 
 const VECTORS = path.join(PACKAGE_FOLDER, 'test/vectors/http-answers.txt');

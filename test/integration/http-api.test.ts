@@ -1,8 +1,8 @@
 // Goal: every HTTP endpoint does what the protocol says, seen from outside, durable and in memory.
 import t, { type Test } from 'tap';
-import { eventually } from '../support/eventually.js';
-import { startNode, type TestNode } from '../support/node.js';
-import { startPostgres } from '../support/postgres.js';
+import { eventually } from '../../native-bench/rig/eventually.js';
+import { startNode, type TestNode } from '../../native-bench/rig/node.js';
+import { startPostgres } from '../../native-bench/rig/postgres.js';
 import { type Answer, request } from '../support/publisher.js';
 
 const JSON_TYPE = { 'content-type': 'application/json' };

@@ -2,8 +2,8 @@
 import net from 'node:net';
 import { pack } from 'msgpackr';
 import t from 'tap';
+import { startNode } from '../../native-bench/rig/node.js';
 import { surpriseIn } from '../support/described-routes.js';
-import { startNode } from '../support/node.js';
 import { request } from '../support/publisher.js';
 
 const node = await startNode();

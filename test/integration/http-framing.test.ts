@@ -1,8 +1,8 @@
 // Goal: a request whose end others might see elsewhere is refused and its connection closed, so that nothing
 // behind it runs; a body that does not end is answered. It holds for the uWebSockets of every Node.
 import t from 'tap';
-import { eventually } from '../support/eventually.js';
-import { startNode } from '../support/node.js';
+import { eventually } from '../../native-bench/rig/eventually.js';
+import { startNode } from '../../native-bench/rig/node.js';
 import { request } from '../support/publisher.js';
 import { openRaw, sendRaw } from '../support/raw-http.js';
 

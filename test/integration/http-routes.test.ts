@@ -3,10 +3,10 @@
 // something else.
 import t from 'tap';
 import { z } from 'zod';
+import { startNode } from '../../native-bench/rig/node.js';
 import type { Route } from '../../src/acceptor/http/route.js';
 import { methodsOf, routesByPath } from '../../src/acceptor/http/router.js';
 import { ROUTES, surpriseIn } from '../support/described-routes.js';
-import { startNode } from '../support/node.js';
 import { type Answer, request } from '../support/publisher.js';
 
 /** What each takes, one for each route with a body: the cases are these, and one thing wrong. */

@@ -2,8 +2,8 @@
 // before it is read leaves nothing half done that anybody waits for.
 import t from 'tap';
 import WebSocket from 'ws';
-import { eventually } from '../support/eventually.js';
-import { startNode } from '../support/node.js';
+import { eventually } from '../../native-bench/rig/eventually.js';
+import { startNode } from '../../native-bench/rig/node.js';
 import { request } from '../support/publisher.js';
 import { type Format, type Frame, Subscriber } from '../support/subscriber.js';
 

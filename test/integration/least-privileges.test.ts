@@ -2,12 +2,12 @@
 // somebody else, from the SQL that `conduit migrate --print` gives; what is missing is told by name.
 import pg from 'pg';
 import t, { type Test } from 'tap';
+import { eventually } from '../../native-bench/rig/eventually.js';
+import { freePort } from '../../native-bench/rig/free-port.js';
+import { startNode } from '../../native-bench/rig/node.js';
+import { startPostgres } from '../../native-bench/rig/postgres.js';
 import { dropOldLeaves } from '../../src/log/postgres/upkeep/partitions.js';
 import { runCommand } from '../support/command.js';
-import { eventually } from '../support/eventually.js';
-import { freePort } from '../support/free-port.js';
-import { startNode } from '../support/node.js';
-import { startPostgres } from '../support/postgres.js';
 import { Publisher, request } from '../support/publisher.js';
 import { Subscriber } from '../support/subscriber.js';
 

@@ -1,10 +1,10 @@
 // Goal: order and completeness (I2, I3): 50 topics x 64 concurrent publishers x 20 subscribers, in the
 // three formats, everything received once and in sequence.
 import t from 'tap';
-import { eventually } from '../support/eventually.js';
+import { eventually } from '../../native-bench/rig/eventually.js';
+import { startNode } from '../../native-bench/rig/node.js';
+import { startPostgres } from '../../native-bench/rig/postgres.js';
 import { judgeLog } from '../support/log-checker.js';
-import { startNode } from '../support/node.js';
-import { startPostgres } from '../support/postgres.js';
 import { Publisher } from '../support/publisher.js';
 import type { Format } from '../support/subscriber.js';
 import { Subscriber } from '../support/subscriber.js';

@@ -6,9 +6,9 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import pg from 'pg';
 import t, { type Test } from 'tap';
-import { eventually } from '../support/eventually.js';
-import { PACKAGE_FOLDER, startNode } from '../support/node.js';
-import { startPostgres } from '../support/postgres.js';
+import { eventually } from '../../native-bench/rig/eventually.js';
+import { PACKAGE_FOLDER, startNode } from '../../native-bench/rig/node.js';
+import { startPostgres } from '../../native-bench/rig/postgres.js';
 import { Subscriber } from '../support/subscriber.js';
 
 const run = promisify(execFile);

@@ -1,9 +1,9 @@
 // Goal: a dead letter that is given back is delivered, whatever became of its message and of those who
 // take it; else the job says that it failed, and the dead letter is still there. In memory and durable.
 import t from 'tap';
-import { eventually } from '../support/eventually.js';
-import { startNode, type TestNode } from '../support/node.js';
-import { startPostgres } from '../support/postgres.js';
+import { eventually } from '../../native-bench/rig/eventually.js';
+import { startNode, type TestNode } from '../../native-bench/rig/node.js';
+import { startPostgres } from '../../native-bench/rig/postgres.js';
 import { type Answer, request } from '../support/publisher.js';
 import { Subscriber } from '../support/subscriber.js';
 

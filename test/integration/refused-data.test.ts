@@ -3,14 +3,14 @@
 
 import pg from 'pg';
 import t from 'tap';
+import { eventually } from '../../native-bench/rig/eventually.js';
+import { freePort } from '../../native-bench/rig/free-port.js';
+import { startNode } from '../../native-bench/rig/node.js';
+import { startPostgres } from '../../native-bench/rig/postgres.js';
 import { PostgresSubscriptions } from '../../src/log/postgres/store/postgres-subscriptions.js';
 import { migrate } from '../../src/log/postgres/upkeep/migrations.js';
 import { failed, failure, givenUp, SETTINGS, saveOf } from '../contract/subscription-store.js';
 import { runCommand } from '../support/command.js';
-import { eventually } from '../support/eventually.js';
-import { freePort } from '../support/free-port.js';
-import { startNode } from '../support/node.js';
-import { startPostgres } from '../support/postgres.js';
 import { request } from '../support/publisher.js';
 import { Subscriber } from '../support/subscriber.js';
 import { keyOf } from '../support/tenants.js';

@@ -3,9 +3,9 @@
 import http from 'node:http';
 import pg from 'pg';
 import t, { type Test } from 'tap';
-import { eventually } from '../support/eventually.js';
-import { startNode, type TestNode } from '../support/node.js';
-import { startPostgres } from '../support/postgres.js';
+import { eventually } from '../../native-bench/rig/eventually.js';
+import { startNode, type TestNode } from '../../native-bench/rig/node.js';
+import { startPostgres } from '../../native-bench/rig/postgres.js';
 import { request } from '../support/publisher.js';
 import { type Format, Subscriber } from '../support/subscriber.js';
 

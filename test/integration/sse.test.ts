@@ -1,9 +1,9 @@
 // Goal: server-sent events carry the same stream and never lose their place: whatever a browser comes
 // back with, EventSource goes on, and is told of what it missed. Streams count as sessions do.
 import t from 'tap';
+import { eventually } from '../../native-bench/rig/eventually.js';
+import { startNode, type TestNode } from '../../native-bench/rig/node.js';
 import { EventStream } from '../support/event-stream.js';
-import { eventually } from '../support/eventually.js';
-import { startNode, type TestNode } from '../support/node.js';
 import { request } from '../support/publisher.js';
 import { Subscriber } from '../support/subscriber.js';
 

@@ -11,10 +11,10 @@ import {
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import t from 'tap';
+import { eventually } from '../../native-bench/rig/eventually.js';
+import { freePort } from '../../native-bench/rig/free-port.js';
+import { PACKAGE_FOLDER, startNode } from '../../native-bench/rig/node.js';
 import { runCommand } from '../support/command.js';
-import { eventually } from '../support/eventually.js';
-import { freePort } from '../support/free-port.js';
-import { PACKAGE_FOLDER, startNode } from '../support/node.js';
 import { Publisher, request } from '../support/publisher.js';
 
 const app = mkdtempSync(path.join(tmpdir(), 'conduit-app-'));

@@ -4,8 +4,8 @@ import { writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import t from 'tap';
-import { eventually } from '../support/eventually.js';
-import { PACKAGE_FOLDER, startNode } from '../support/node.js';
+import { eventually } from '../../native-bench/rig/eventually.js';
+import { PACKAGE_FOLDER, startNode } from '../../native-bench/rig/node.js';
 import { request } from '../support/publisher.js';
 
 const PRELOAD = path.join(PACKAGE_FOLDER, 'test/support/die-on-demand.cjs');

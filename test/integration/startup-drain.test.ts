@@ -2,9 +2,9 @@
 // that takes too long, ends the node at once, with its code and without a dump.
 import pg from 'pg';
 import t, { type Test } from 'tap';
-import { eventually } from '../support/eventually.js';
-import { startNode, type TestNode } from '../support/node.js';
-import { startPostgres } from '../support/postgres.js';
+import { eventually } from '../../native-bench/rig/eventually.js';
+import { startNode, type TestNode } from '../../native-bench/rig/node.js';
+import { startPostgres } from '../../native-bench/rig/postgres.js';
 import { type Answer, request } from '../support/publisher.js';
 import { Subscriber } from '../support/subscriber.js';
 

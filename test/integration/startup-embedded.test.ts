@@ -11,11 +11,11 @@ import {
 } from 'node:fs';
 import path from 'node:path';
 import t, { type Test } from 'tap';
+import { eventually } from '../../native-bench/rig/eventually.js';
+import { freePort } from '../../native-bench/rig/free-port.js';
+import { startNode, type TestNode } from '../../native-bench/rig/node.js';
 import { type Clone, makeClone } from '../support/clone.js';
 import { runCommand } from '../support/command.js';
-import { eventually } from '../support/eventually.js';
-import { freePort } from '../support/free-port.js';
-import { startNode, type TestNode } from '../support/node.js';
 import { Publisher, request } from '../support/publisher.js';
 
 async function start(t: Test, clone: Clone): Promise<TestNode> {

@@ -8,11 +8,11 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import pg from 'pg';
 import t, { type Test } from 'tap';
+import { eventually } from '../../native-bench/rig/eventually.js';
+import { freePort } from '../../native-bench/rig/free-port.js';
+import { COMMAND, cleanEnvironment, startNode } from '../../native-bench/rig/node.js';
+import { startPostgres } from '../../native-bench/rig/postgres.js';
 import { type CommandResult, runCommand } from '../support/command.js';
-import { eventually } from '../support/eventually.js';
-import { freePort } from '../support/free-port.js';
-import { COMMAND, cleanEnvironment, startNode } from '../support/node.js';
-import { startPostgres } from '../support/postgres.js';
 
 const SECRET = 'correct-horse-battery';
 /** 2 s are promised; a loaded machine may take longer to start Node.js itself. */

@@ -4,13 +4,13 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import pg from 'pg';
 import t from 'tap';
+import { eventually } from '../../native-bench/rig/eventually.js';
+import { freePort } from '../../native-bench/rig/free-port.js';
+import { COMMAND, cleanEnvironment, startNode } from '../../native-bench/rig/node.js';
+import { startPostgres } from '../../native-bench/rig/postgres.js';
 import { LOCK_KEY } from '../../src/log/postgres/upkeep/migration-files.js';
 import { runCommand } from '../support/command.js';
 import { startCutProxy } from '../support/cut-proxy.js';
-import { eventually } from '../support/eventually.js';
-import { freePort } from '../support/free-port.js';
-import { COMMAND, cleanEnvironment, startNode } from '../support/node.js';
-import { startPostgres } from '../support/postgres.js';
 import { type PoolerOptions, startTransactionPooler } from '../support/transaction-pooler.js';
 
 const postgres = await startPostgres();

@@ -1,8 +1,8 @@
 // Goal: how many topics a tenant, and durable subscriptions a topic, may have holds over all workers and
 // nodes, to one; and what is shown of a message is a page, however many there are.
 import t from 'tap';
-import { startNode, type TestNode } from '../support/node.js';
-import { startPostgres } from '../support/postgres.js';
+import { startNode, type TestNode } from '../../native-bench/rig/node.js';
+import { startPostgres } from '../../native-bench/rig/postgres.js';
 import { type Answer, request } from '../support/publisher.js';
 import { Subscriber } from '../support/subscriber.js';
 

@@ -1,8 +1,8 @@
 // Goal: whoever asks for thousands of topics that are not there, or makes hundreds, holds up nobody.
 import t from 'tap';
-import { eventually } from '../support/eventually.js';
-import { startNode } from '../support/node.js';
-import { startPostgres } from '../support/postgres.js';
+import { eventually } from '../../native-bench/rig/eventually.js';
+import { startNode } from '../../native-bench/rig/node.js';
+import { startPostgres } from '../../native-bench/rig/postgres.js';
 import { request } from '../support/publisher.js';
 import { type Frame, Subscriber } from '../support/subscriber.js';
 

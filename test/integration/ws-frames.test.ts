@@ -5,8 +5,8 @@ import net from 'node:net';
 import { pack } from 'msgpackr';
 import t from 'tap';
 import WebSocket from 'ws';
-import { eventually } from '../support/eventually.js';
-import { startNode } from '../support/node.js';
+import { eventually } from '../../native-bench/rig/eventually.js';
+import { startNode } from '../../native-bench/rig/node.js';
 import { request } from '../support/publisher.js';
 import { type Format, type Frame, Subscriber } from '../support/subscriber.js';
 

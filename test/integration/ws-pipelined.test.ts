@@ -1,9 +1,9 @@
 // Goal: frames that come in one go, each before the one in front of it is answered, do what they would
 // have done one by one; black box, in memory and on PostgreSQL.
 import t from 'tap';
-import { eventually } from '../support/eventually.js';
-import { startNode, type TestNode } from '../support/node.js';
-import { startPostgres } from '../support/postgres.js';
+import { eventually } from '../../native-bench/rig/eventually.js';
+import { startNode, type TestNode } from '../../native-bench/rig/node.js';
+import { startPostgres } from '../../native-bench/rig/postgres.js';
 import { request } from '../support/publisher.js';
 import { type Frame, Subscriber } from '../support/subscriber.js';
 

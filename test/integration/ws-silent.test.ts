@@ -4,8 +4,8 @@ import http from 'node:http';
 import type { Duplex } from 'node:stream';
 import t from 'tap';
 import WebSocket from 'ws';
-import { eventually } from '../support/eventually.js';
-import { startNode } from '../support/node.js';
+import { eventually } from '../../native-bench/rig/eventually.js';
+import { startNode } from '../../native-bench/rig/node.js';
 
 const IDLE_S = 8;
 const PING_S = 3;

@@ -1,8 +1,8 @@
 // Goal: a request of a session counts until it is answered and no longer, whatever it is and whatever the
 // answer: a client that waits now and then can ask for ever.
 import t from 'tap';
-import { eventually } from '../support/eventually.js';
-import { startNode } from '../support/node.js';
+import { eventually } from '../../native-bench/rig/eventually.js';
+import { startNode } from '../../native-bench/rig/node.js';
 import { request } from '../support/publisher.js';
 import { type Frame, Subscriber } from '../support/subscriber.js';
 

@@ -1,4 +1,6 @@
 /** What stands at the end of a chaos test, by the server's own HTTP API. */
+
+import { eventually } from '../../native-bench/rig/eventually.js';
 import type { ChaosConsumer } from './chaos-consumer.js';
 import type { ChaosRecorder } from './chaos-recorder.js';
 import type {
@@ -7,7 +9,6 @@ import type {
   DurableEnd,
   LoggedMessage,
 } from './delivery-history.js';
-import { eventually } from './eventually.js';
 import { type Answer, request } from './publisher.js';
 
 export interface ChaosScope {

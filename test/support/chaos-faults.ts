@@ -1,10 +1,10 @@
 /** What a chaos test does to its server, one kind after another; each returns when it is over. */
 import net from 'node:net';
 import pg from 'pg';
+import type { TestPostgres } from '../../native-bench/rig/postgres.js';
 import { type ChaosConsumer, pause } from './chaos-consumer.js';
 import type { ChaosServer } from './chaos-server.js';
 import type { CutProxy } from './cut-proxy.js';
-import type { TestPostgres } from './postgres.js';
 import type { SeededRandom } from './seeded-random.js';
 import { type Format, Subscriber } from './subscriber.js';
 

@@ -3,6 +3,10 @@
  * random; faults drawn by seed between node and PostgreSQL and at both, each followed by the look how
  * long it took to be whole again; then quiet, and the judge. The same for the suite and the command.
  */
+
+import { eventually } from '../../native-bench/rig/eventually.js';
+import { freePort } from '../../native-bench/rig/free-port.js';
+import { startPostgres } from '../../native-bench/rig/postgres.js';
 import { ChaosConsumer, pause } from './chaos-consumer.js';
 import { becomesQuiet, type ChaosScope, readHistory } from './chaos-end.js';
 import { type ChaosWorld, FAULTS, STARTS_A_NODE } from './chaos-faults.js';
@@ -13,9 +17,6 @@ import { ChaosServer } from './chaos-server.js';
 import { startCutProxy } from './cut-proxy.js';
 import { type Fault, judgeDeliveries } from './delivery-checker.js';
 import type { DeliveryHistory } from './delivery-history.js';
-import { eventually } from './eventually.js';
-import { freePort } from './free-port.js';
-import { startPostgres } from './postgres.js';
 import { SeededRandom } from './seeded-random.js';
 
 export interface ChaosOptions {

@@ -3,9 +3,9 @@ import { existsSync, unlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { startNode, type TestNode } from '../../native-bench/rig/node.js';
 import { pause } from './chaos-consumer.js';
 import type { ChaosRecorder } from './chaos-recorder.js';
-import { startNode, type TestNode } from './node.js';
 
 /** A node may give up its start when its log is hit meanwhile; whoever runs it tries again. */
 const STARTS_MAX = 5;

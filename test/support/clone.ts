@@ -2,8 +2,8 @@
 import { chmodSync, cpSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { PACKAGE_FOLDER } from '../../native-bench/rig/node.js';
 import { findPlace } from '../../src/supervisor/postgres-place.js';
-import { PACKAGE_FOLDER } from './node.js';
 
 export interface Clone {
   folder: string;

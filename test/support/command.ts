@@ -1,6 +1,6 @@
 /** One run of the `conduit` command, to its end. */
 import { spawn } from 'node:child_process';
-import { COMMAND, cleanEnvironment } from './node.js';
+import { COMMAND, cleanEnvironment } from '../../native-bench/rig/node.js';
 
 export interface CommandResult {
   code: number | null;

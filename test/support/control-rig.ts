@@ -1,6 +1,7 @@
 /** Control routes on a real uWS app and real links, and two workers that do with a call as they are told. */
 import uWS from 'uWebSockets.js';
 import { MessageChannel } from 'node:worker_threads';
+import { freePort } from '../../native-bench/rig/free-port.js';
 import { Bodies } from '../../src/acceptor/http/bodies.js';
 import { Callers } from '../../src/acceptor/http/callers.js';
 import { Guard } from '../../src/acceptor/http/guard.js';
@@ -17,7 +18,6 @@ import { ANYONE, type Principal } from '../../src/core/principal.js';
 import { SharedCount } from '../../src/core/shared-count.js';
 import { WorkerLinkEnd } from '../../src/thread/link.js';
 import { type CallOp, readCall } from '../../src/thread/ops/call.js';
-import { freePort } from './free-port.js';
 
 /** A worker's end of its link. */
 export interface AskedWorker {

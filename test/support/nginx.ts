@@ -7,7 +7,7 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { eventually } from './eventually.js';
+import { eventually } from '../../native-bench/rig/eventually.js';
 
 const run = promisify(execFile);
 const MISSING = 'nginx is missing: apt-get install nginx, or what your system has for it';

@@ -2,7 +2,7 @@
 import { existsSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { PACKAGE_FOLDER } from './node.js';
+import { PACKAGE_FOLDER } from '../../native-bench/rig/node.js';
 
 const PRELOAD = path.join(PACKAGE_FOLDER, 'test/support/shifted-clock.cjs');
 const LIBFAKETIME = [

@@ -6,11 +6,11 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
+import { PACKAGE_FOLDER } from '../../native-bench/rig/node.js';
 import { DEFAULT_LIMITS, LIMITS, type LimitName, variableOf } from '../../src/core/limits.js';
 import { clientFrames } from '../../src/wire/schemas/frames.js';
 import { SERVER_FRAMES } from '../../src/wire/schemas/server-frames.js';
 import { ROUTES } from './described-routes.js';
-import { PACKAGE_FOLDER } from './node.js';
 
 export const PROTOCOL_FILE = path.join(PACKAGE_FOLDER, 'docs/protocol.md');
 

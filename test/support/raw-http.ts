@@ -1,6 +1,6 @@
 /** Bytes to a port as they are, and what comes back: for requests that no client library would send. */
 import net from 'node:net';
-import { eventually } from './eventually.js';
+import { eventually } from '../../native-bench/rig/eventually.js';
 
 export interface RawConnection {
   readonly socket: net.Socket;

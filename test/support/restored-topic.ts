@@ -1,7 +1,7 @@
 /** A topic of a log that is restored: what is published to it tells in which log that was. */
 import type { Test } from 'tap';
-import { eventually } from './eventually.js';
-import type { TestNode } from './node.js';
+import { eventually } from '../../native-bench/rig/eventually.js';
+import type { TestNode } from '../../native-bench/rig/node.js';
 import { request } from './publisher.js';
 import { type Frame, Subscriber } from './subscriber.js';
 

@@ -4,6 +4,8 @@
 import { MessageChannel } from 'node:worker_threads';
 import pg from 'pg';
 import t from 'tap';
+import { eventually } from '../../../native-bench/rig/eventually.js';
+import { startPostgres } from '../../../native-bench/rig/postgres.js';
 import { ColdPool } from '../../../src/cold/cold-pool.js';
 import { serveCold } from '../../../src/cold/cold-port.js';
 import { DEFAULT_LIMITS } from '../../../src/core/limits.js';
@@ -14,8 +16,6 @@ import { MessageStore } from '../../../src/log/postgres/store/message-store.js';
 import { TopicStore } from '../../../src/log/postgres/store/topic-store.js';
 import { migrate } from '../../../src/log/postgres/upkeep/migrations.js';
 import { rangeOf } from '../../contract/message-log.js';
-import { eventually } from '../../support/eventually.js';
-import { startPostgres } from '../../support/postgres.js';
 import { keyOf } from '../../support/tenants.js';
 
 const EMPTY: LogPage = { rows: [], firstSequence: 1, lastSequence: 0 };

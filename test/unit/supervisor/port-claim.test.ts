@@ -6,9 +6,9 @@ import { createServer, type Server } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
+import { freePort } from '../../../native-bench/rig/free-port.js';
 import { namesHeld } from '../../../src/supervisor/abstract-socket.js';
 import { claimPort } from '../../../src/supervisor/port-claim.js';
-import { freePort } from '../../support/free-port.js';
 
 const MODULE = fileURLToPath(new URL('../../../src/supervisor/port-claim.js', import.meta.url));
 /** Says what came of the claim, and keeps it until it is killed. */

@@ -3,7 +3,7 @@
 import { spawn } from 'node:child_process';
 import t from 'tap';
 
-const MODULE = new URL('../../support/free-port.js', import.meta.url).href;
+const MODULE = new URL('../../../native-bench/rig/free-port.js', import.meta.url).href;
 const PROCESSES = 4;
 const PORTS = 150;
 /** Takes its ports, all at once, tells them, and lives until its stdin ends. */

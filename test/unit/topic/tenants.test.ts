@@ -2,6 +2,8 @@
 // anything of the other's, whatever it asks a worker for.
 import pg from 'pg';
 import t, { type Test } from 'tap';
+import { eventually } from '../../../native-bench/rig/eventually.js';
+import { startPostgres } from '../../../native-bench/rig/postgres.js';
 import { systemClock } from '../../../src/core/clock.js';
 import { DatabaseClock } from '../../../src/core/database-clock.js';
 import { DEFAULT_LIMITS } from '../../../src/core/limits.js';
@@ -16,8 +18,6 @@ import {
   UNSUBSCRIBED_TOPIC_DELETED,
 } from '../../../src/thread/ops/subscribe.js';
 import type { PublishUnderWay } from '../../../src/topic/log/publishes.js';
-import { eventually } from '../../support/eventually.js';
-import { startPostgres } from '../../support/postgres.js';
 import { addOther, OTHER } from '../../support/tenants.js';
 import { type TestSubscription, WorkerClient } from '../../support/worker-client.js';
 

@@ -1,6 +1,7 @@
 // Goal: a fan-out to many sockets is written in slices, each group whole and in order; nothing waits
 // longer than its bounds, and what is handed out is released exactly once.
 import t from 'tap';
+import { eventually } from '../../../../native-bench/rig/eventually.js';
 import { Chunk } from '../../../../src/acceptor/delivery/chunk.js';
 import { GroupPump } from '../../../../src/acceptor/delivery/group-pump.js';
 import { Groups } from '../../../../src/acceptor/delivery/groups.js';
@@ -9,7 +10,6 @@ import { Pace } from '../../../../src/acceptor/delivery/pace.js';
 import type { Group } from '../../../../src/acceptor/delivery/receiver.js';
 import { ENCODING_MSGPACK } from '../../../../src/thread/ops/encoding.js';
 import { openLink } from '../../../support/acceptor-link.js';
-import { eventually } from '../../../support/eventually.js';
 
 const { link, close } = openLink();
 t.teardown(close);

@@ -3,6 +3,7 @@
 
 import uWS from 'uWebSockets.js';
 import t from 'tap';
+import { eventually } from '../../../../native-bench/rig/eventually.js';
 import { Chunk } from '../../../../src/acceptor/delivery/chunk.js';
 import { GroupOf } from '../../../../src/acceptor/delivery/group.js';
 import { KIND_SINGLE } from '../../../../src/acceptor/delivery/kind.js';
@@ -12,7 +13,6 @@ import { SeedPump } from '../../../../src/acceptor/delivery/seed-pump.js';
 import { ENCODING_JSON } from '../../../../src/thread/ops/encoding.js';
 import { FRAME_SEPARATOR } from '../../../../src/wire/server-frame.js';
 import { openLink } from '../../../support/acceptor-link.js';
-import { eventually } from '../../../support/eventually.js';
 
 const { link, close } = openLink();
 t.teardown(close);

@@ -2,11 +2,11 @@
 // job, and is answered with what it was refused for. On a real uWS app and real links.
 
 import t from 'tap';
+import { eventually } from '../../../../native-bench/rig/eventually.js';
 import { deadLetterTable } from '../../../../src/acceptor/routes/table/dead-letters.js';
 import { writeAnswer } from '../../../../src/thread/call-text.js';
 import { packReply } from '../../../../src/thread/ops/call.js';
 import { controlRig } from '../../../support/control-rig.js';
-import { eventually } from '../../../support/eventually.js';
 import { request } from '../../../support/publisher.js';
 
 t.test('a worker goes while a redrive is asked for: the others give the job up', async (t) => {

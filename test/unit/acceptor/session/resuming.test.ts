@@ -1,7 +1,7 @@
 // Goal: what is asked for again comes in chunks, later each time while it fails, and each once.
 import t from 'tap';
+import { eventually } from '../../../../native-bench/rig/eventually.js';
 import { RESUME_CHUNK, Resuming } from '../../../../src/acceptor/session/resuming.js';
-import { eventually } from '../../../support/eventually.js';
 
 const SHORTEST = (): number => 0;
 

@@ -5,6 +5,8 @@ import uWS from 'uWebSockets.js';
 import { once } from 'node:events';
 import t from 'tap';
 import WebSocket from 'ws';
+import { eventually } from '../../../../native-bench/rig/eventually.js';
+import { freePort } from '../../../../native-bench/rig/free-port.js';
 import type { ReceiverEnd } from '../../../../src/acceptor/delivery/receiver.js';
 import { Callers } from '../../../../src/acceptor/http/callers.js';
 import { Guard } from '../../../../src/acceptor/http/guard.js';
@@ -16,8 +18,6 @@ import { type Clock, systemClock } from '../../../../src/core/clock.js';
 import { CLOSE } from '../../../../src/core/errors.js';
 import { SharedCount } from '../../../../src/core/shared-count.js';
 import type { ServerFrame } from '../../../../src/wire/server-frame-types.js';
-import { eventually } from '../../../support/eventually.js';
-import { freePort } from '../../../support/free-port.js';
 
 const JSON_V1 = 'conduit.json.v1';
 const BUFFER = 65_536;

@@ -4,6 +4,8 @@
 
 import uWS from 'uWebSockets.js';
 import t from 'tap';
+import { eventually } from '../../../../native-bench/rig/eventually.js';
+import { freePort } from '../../../../native-bench/rig/free-port.js';
 import { Deliveries } from '../../../../src/acceptor/delivery/deliveries.js';
 import { Callers } from '../../../../src/acceptor/http/callers.js';
 import { Exchange } from '../../../../src/acceptor/http/exchange.js';
@@ -18,8 +20,6 @@ import { systemClock } from '../../../../src/core/clock.js';
 import { AcceptorCounts } from '../../../../src/thread/acceptor-counts.js';
 import type { SubscribeOp } from '../../../../src/thread/ops/subscribe.js';
 import { EventStream } from '../../../support/event-stream.js';
-import { eventually } from '../../../support/eventually.js';
-import { freePort } from '../../../support/free-port.js';
 import { ScriptedWorker } from '../../../support/scripted-worker.js';
 
 async function rig(env: Record<string, string> = {}) {

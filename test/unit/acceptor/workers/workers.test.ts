@@ -2,13 +2,13 @@
 // it; those behind it in the same buffer are answered, and the link goes on.
 import { MessageChannel } from 'node:worker_threads';
 import t from 'tap';
+import { eventually } from '../../../../native-bench/rig/eventually.js';
 import { Guard } from '../../../../src/acceptor/http/guard.js';
 import { Waiting } from '../../../../src/acceptor/workers/requests.js';
 import { Workers } from '../../../../src/acceptor/workers/workers.js';
 import { DEFAULT_LIMITS } from '../../../../src/core/limits.js';
 import { WorkerLinkEnd } from '../../../../src/thread/link.js';
 import { packAcked } from '../../../../src/thread/ops/acknowledge.js';
-import { eventually } from '../../../support/eventually.js';
 
 class Asker extends Waiting {
   readonly told: string[] = [];

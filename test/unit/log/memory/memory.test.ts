@@ -2,6 +2,7 @@
 // and appends in about a microsecond.
 
 import t from 'tap';
+import { eventually } from '../../../../native-bench/rig/eventually.js';
 import type { Clock } from '../../../../src/core/clock.js';
 import type { Limits } from '../../../../src/core/limits.js';
 import { DEFAULT_LIMITS } from '../../../../src/core/limits.js';
@@ -10,7 +11,6 @@ import { HotRows } from '../../../../src/log/memory/hot-rows.js';
 import { MemoryLog } from '../../../../src/log/memory/memory-log.js';
 import { rangeOf, text } from '../../../contract/message-log.js';
 import { RecordingSink, TestAppend } from '../../../contract/recording-sink.js';
-import { eventually } from '../../../support/eventually.js';
 import { keyOf, TENANT } from '../../../support/tenants.js';
 
 const HOUR_MS = 3_600_000;

@@ -2,6 +2,7 @@
 // lost, and jobs are bounded.
 
 import t from 'tap';
+import { eventually } from '../../../../native-bench/rig/eventually.js';
 import { systemClock } from '../../../../src/core/clock.js';
 import type { DeadLetterRecord } from '../../../../src/core/dead-letter-record.js';
 import type { Tenant } from '../../../../src/core/topic-key.js';
@@ -15,7 +16,6 @@ import {
   taken,
   topicWith,
 } from '../../../contract/subscription-store.js';
-import { eventually } from '../../../support/eventually.js';
 import { openMemoryStore } from '../../../support/memory-log.js';
 import { TENANT } from '../../../support/tenants.js';
 

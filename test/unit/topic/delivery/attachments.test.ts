@@ -1,6 +1,7 @@
 // Goal: a durable subscription that has no session any more leaves nothing behind in its topic, whoever
 // ended it; while it is held for a save, it falls back with its topic.
 import t, { type Test } from 'tap';
+import { eventually } from '../../../../native-bench/rig/eventually.js';
 import { systemClock } from '../../../../src/core/clock.js';
 import { RequestError } from '../../../../src/core/errors.js';
 import { DEFAULT_LIMITS } from '../../../../src/core/limits.js';
@@ -19,7 +20,6 @@ import {
 } from '../../../../src/topic/state/subscription.js';
 import { Topics } from '../../../../src/topic/state/topics.js';
 import { SETTINGS, topicWith } from '../../../contract/subscription-store.js';
-import { eventually } from '../../../support/eventually.js';
 import { openMemoryStore } from '../../../support/memory-log.js';
 
 const { inFlightMax } = DEFAULT_LIMITS;

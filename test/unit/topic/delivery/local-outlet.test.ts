@@ -2,6 +2,7 @@
 // use up credit, nothing else does, and what comes back is handed on.
 import { MessageChannel } from 'node:worker_threads';
 import t, { type Test } from 'tap';
+import { eventually } from '../../../../native-bench/rig/eventually.js';
 import { DEFAULT_LIMITS } from '../../../../src/core/limits.js';
 import { AcceptorLinkEnd } from '../../../../src/thread/link.js';
 import { packAck, readAckCredit, readAcked } from '../../../../src/thread/ops/acknowledge.js';
@@ -26,7 +27,6 @@ import {
 import type { PackReader } from '../../../../src/thread/packing/pack-reader.js';
 import { LocalOutlet } from '../../../../src/topic/delivery/local-outlet.js';
 import type { Outlet } from '../../../../src/topic/state/outlet.js';
-import { eventually } from '../../../support/eventually.js';
 
 const of = { subscription: 7, topicNo: 3 };
 const frames = new Uint8Array(10).fill(1);

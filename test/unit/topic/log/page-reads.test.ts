@@ -1,8 +1,8 @@
 // Goal: a page that somebody waits for is read until it is there, and no longer than somebody waits.
 import t from 'tap';
+import { eventually } from '../../../../native-bench/rig/eventually.js';
 import type { LogPage, ReadRange } from '../../../../src/log/contract/message-log.js';
 import { PageReads, type WantedPage } from '../../../../src/topic/log/page-reads.js';
-import { eventually } from '../../../support/eventually.js';
 
 const PAGE: LogPage = { rows: [], firstSequence: 1, lastSequence: 0 };
 

@@ -2,11 +2,11 @@
 // for a whole batch, and without reading what cannot be the same.
 import pg from 'pg';
 import t from 'tap';
+import { startPostgres } from '../../../../../native-bench/rig/postgres.js';
 import { claimKeys, DedupeResult } from '../../../../../src/log/postgres/append/dedupe.js';
 import { migrate } from '../../../../../src/log/postgres/upkeep/migrations.js';
 import { newTopic, put, text } from '../../../../contract/message-log.js';
 import { TestAppend } from '../../../../contract/recording-sink.js';
-import { startPostgres } from '../../../../support/postgres.js';
 import { openPostgresLog } from '../../../../support/postgres-log.js';
 
 const KEYS = 250;

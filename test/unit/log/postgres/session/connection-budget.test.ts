@@ -1,8 +1,8 @@
 // Goal: an operator is told when the server has too few connections left for a node, whoever has the others.
 import pg from 'pg';
 import t from 'tap';
+import { startPostgres } from '../../../../../native-bench/rig/postgres.js';
 import { connectionTrouble } from '../../../../../src/log/postgres/session/connection-budget.js';
-import { startPostgres } from '../../../../support/postgres.js';
 
 /** Less three for superusers leaves 27. */
 const server = await startPostgres({ max_connections: '30', autovacuum: 'off' });

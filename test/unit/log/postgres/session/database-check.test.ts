@@ -5,13 +5,13 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import pg from 'pg';
 import t from 'tap';
+import { eventually } from '../../../../../native-bench/rig/eventually.js';
+import { startPostgres } from '../../../../../native-bench/rig/postgres.js';
 import { checkDatabase } from '../../../../../src/log/postgres/session/database-check.js';
 import { databaseTarget } from '../../../../../src/log/postgres/session/database-target.js';
 import { openPool } from '../../../../../src/log/postgres/session/log-connection.js';
 import { serverAccount } from '../../../../../src/supervisor/account.js';
 import { AUTHORITY, CERTIFICATE, KEY } from '../../../../support/certificate.js';
-import { eventually } from '../../../../support/eventually.js';
-import { startPostgres } from '../../../../support/postgres.js';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'conduit-tls-'));
 chmodSync(folder, 0o755);

@@ -2,14 +2,14 @@
 // appended; what was published since the one before was last seen stands above its beginning.
 import pg from 'pg';
 import t from 'tap';
+import { eventually } from '../../../../../native-bench/rig/eventually.js';
+import { startPostgres } from '../../../../../native-bench/rig/postgres.js';
 import { systemClock } from '../../../../../src/core/clock.js';
 import { DatabaseClock } from '../../../../../src/core/database-clock.js';
 import { beginIncarnation } from '../../../../../src/log/postgres/session/incarnation.js';
 import { LogIncarnation } from '../../../../../src/log/postgres/session/log-incarnation.js';
 import type { Queryable } from '../../../../../src/log/postgres/session/queryable.js';
 import { migrate } from '../../../../../src/log/postgres/upkeep/migrations.js';
-import { eventually } from '../../../../support/eventually.js';
-import { startPostgres } from '../../../../support/postgres.js';
 
 const server = await startPostgres();
 await migrate(server.url);

@@ -6,11 +6,11 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import t from 'tap';
+import { startPostgres } from '../../../../../native-bench/rig/postgres.js';
 import { LogConfigurationError } from '../../../../../src/log/contract/log-configuration-error.js';
 import { readMigrations } from '../../../../../src/log/postgres/upkeep/migration-files.js';
 import { migrate } from '../../../../../src/log/postgres/upkeep/migrations.js';
 import { checkSchema, SCHEMA_TABLES } from '../../../../../src/log/postgres/upkeep/schema-check.js';
-import { startPostgres } from '../../../../support/postgres.js';
 
 const SQL_FOLDER = fileURLToPath(new URL('../../../../../../sql/', import.meta.url));
 

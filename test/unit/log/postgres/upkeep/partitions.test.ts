@@ -3,6 +3,7 @@
 
 import pg from 'pg';
 import t from 'tap';
+import { startPostgres } from '../../../../../native-bench/rig/postgres.js';
 import { systemClock } from '../../../../../src/core/clock.js';
 import { DEFAULT_LIMITS } from '../../../../../src/core/limits.js';
 import { MessageStore } from '../../../../../src/log/postgres/store/message-store.js';
@@ -16,7 +17,6 @@ import {
 } from '../../../../../src/log/postgres/upkeep/retention.js';
 import { Upkeep } from '../../../../../src/log/postgres/upkeep/upkeep.js';
 import { rangeOf } from '../../../../contract/message-log.js';
-import { startPostgres } from '../../../../support/postgres.js';
 import { keyOf } from '../../../../support/tenants.js';
 
 const server = await startPostgres();

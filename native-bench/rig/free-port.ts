@@ -1,7 +1,7 @@
 /**
- * Ports for servers of a test. Every process holds a block of them below those that the kernel gives out:
- * it listens on the block's first port for as long as it lives, and gives each other one out once. So no
- * port goes to two callers, nor to an outgoing connection, before its server listens.
+ * Ports for servers of tests and measurements. Every process holds a block of them below those that the
+ * kernel gives out: it listens on the block's first port for as long as it lives, and gives each other one
+ * out once. So no port goes to two callers, nor to an outgoing connection, before its server listens.
  */
 import { createServer, type Server } from 'node:net';
 

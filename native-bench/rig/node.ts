@@ -1,11 +1,11 @@
-/** A node of a test's own: the built command line in a process of its own, on a free port. */
+/** A node of a test's or benchmark's own: the built command line in a process of its own, on a free port. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { eventually } from './eventually.js';
 import { freePort } from './free-port.js';
 
-/** dist/src/cli/conduit.js, seen from dist/test/support. */
+/** dist/src/cli/conduit.js, seen from dist/native-bench/rig. */
 export const COMMAND = fileURLToPath(new URL('../../src/cli/conduit.js', import.meta.url));
 export const PACKAGE_FOLDER = path.resolve(path.dirname(COMMAND), '../../..');
 const READY_TIMEOUT_MS = 2_000;

@@ -1,5 +1,5 @@
 /**
- * A PostgreSQL server of a test's own: the embedded binaries, a fresh data directory, a free port,
+ * A PostgreSQL server of one's own: the embedded binaries, a fresh data directory, a free port,
  * fsync on. As root the server runs as user `postgres`, else `nobody`.
  */
 import { spawnSync } from 'node:child_process';
@@ -48,20 +48,7 @@ export async function startPostgres(
   chmodSync(folder, 0o755);
   const dataDir = path.join(folder, 'data');
   if (account !== null) chownSync(folder, account.uid, account.gid);
-  const run = (program: string, args: string[]): void => {
-    const done = spawnSync(path.join(bin, program), args, {
-      cwd: folder,
-      encoding: 'utf8',
-      // The server inherits what is open here: a pipe would keep this call waiting for its end.
-      stdio: program === 'pg_ctl' ? 'ignore' : 'pipe',
-      env: { ...process.env, LC_ALL: 'C', TZ: 'UTC' },
-      ...account,
-    });
-    if (done.status === 0) return;
-    const log = path.join(folder, 'log');
-    const tail = existsSync(log) ? readFileSync(log, 'utf8').slice(-2_000) : '';
-    throw new Error(`${program} ${args[0]} failed: ${done.stderr ?? ''}${done.error ?? ''}${tail}`);
-  };
+  const run = programRunner(bin, folder, account);
   const initArgs = ['-D', dataDir, '-U', 'postgres', '-A', 'trust', '--no-sync'];
   run('initdb', [...initArgs, '--encoding=UTF8', '--locale=C']);
   const port = await freePort();
@@ -112,6 +99,30 @@ export async function startPostgres(
     server.thaw();
   });
   return server;
+}
+
+type Run = (program: string, args: string[]) => void;
+
+/** Runs PostgreSQL's programs as that account; what fails throws, with the end of the server's log. */
+function programRunner(
+  bin: string,
+  folder: string,
+  account: Awaited<ReturnType<typeof serverAccount>> | null,
+): Run {
+  return (program, args) => {
+    const done = spawnSync(path.join(bin, program), args, {
+      cwd: folder,
+      encoding: 'utf8',
+      // The server inherits what is open here: a pipe would keep this call waiting for its end.
+      stdio: program === 'pg_ctl' ? 'ignore' : 'pipe',
+      env: { ...process.env, LC_ALL: 'C', TZ: 'UTC' },
+      ...account,
+    });
+    if (done.status === 0) return;
+    const log = path.join(folder, 'log');
+    const tail = existsSync(log) ? readFileSync(log, 'utf8').slice(-2_000) : '';
+    throw new Error(`${program} ${args[0]} failed: ${done.stderr ?? ''}${done.error ?? ''}${tail}`);
+  };
 }
 
 function signal(pid: number, name: NodeJS.Signals): void {
