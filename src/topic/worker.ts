@@ -146,8 +146,7 @@ export class Worker implements LogSink<PublishUnderWay> {
     return new Resync({
       log: this.#log,
       topics: this.#topics,
-      onChanged: (...changed) => this.#subscribing.epochChanged(...changed),
-      onGone: (topic) => this.#subscribing.topicGone(topic),
+      onBrought: (topics) => this.#subscribing.broughtOver(topics),
       onFailed: (error) => this.#options.onTrouble('heads after a failover', error),
     });
   }

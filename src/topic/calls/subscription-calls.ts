@@ -98,12 +98,11 @@ export class SubscriptionCalls {
     const initial = { settings, cursor: delivered };
     return delivery.use({ topic, name: subscription }, initial, async (tracker) => {
       await change(tracker);
+      mustBeHeld(tracker);
       tracker.cursor.changes.moved = true;
       delivery.changed(tracker);
       await delivery.saved();
-      if (tracker.state === 'ended') {
-        throw new RequestError('busy', 'the subscription was taken over meanwhile', 'subscription');
-      }
+      mustBeHeld(tracker);
       const heads = await log.heads([topic.id]);
       const head = heads.get(topic.id)?.lastSequence ?? topic.head;
       return { subscription: { ...summaryOf(record, head), ...this.#standing(tracker) } };
@@ -138,4 +137,10 @@ export class SubscriptionCalls {
       sessions: tracker.subscriptions.size,
     };
   }
+}
+
+/** Asked after each wait: what another has by now is not changed here. */
+function mustBeHeld({ state }: Tracker): void {
+  if (state !== 'ended') return;
+  throw new RequestError('busy', 'the subscription was taken over meanwhile', 'subscription');
 }

@@ -198,9 +198,9 @@ export class Delivery {
     this.#attachments.fallBack(topic, upTo, gap);
   }
 
-  /** Nothing more of it is stored: it is gone, or of another log. */
-  giveUp(topic: Topic): void {
-    this.#saves.giveUp((tracker) => tracker.topic === topic);
+  /** Nothing more of them is stored: they are gone, or of another log. */
+  giveUp(topics: ReadonlySet<Topic>): void {
+    this.#saves.giveUp(topics);
   }
 
   // ---- durable subscriptions ----

@@ -9,12 +9,20 @@ import type { Topics } from '../state/topics.js';
 
 const RETRY_MS = 250;
 
+/** A topic, and what the other log has of it. */
+export interface BroughtTopic {
+  topic: Topic;
+  /** Null: it has no such topic. */
+  record: TopicRecord | null;
+  /** The last sequence that both have; null: nobody knows. */
+  common: number | null;
+}
+
 export interface ResyncOptions {
   log: Pick<MessageLog<never>, 'commonUpTo' | 'heads' | 'epochOf'>;
   topics: Topics;
-  /** `common`: the last sequence that both have; null: nobody knows. */
-  onChanged: (topic: Topic, record: TopicRecord, common: number | null) => void;
-  onGone: (topic: Topic) => void;
+  /** All of a round at once. */
+  onBrought: (topics: readonly BroughtTopic[]) => void;
   onFailed: (error: unknown) => void;
 }
 
@@ -52,7 +60,7 @@ export class Resync {
   }
 
   async #round(): Promise<void> {
-    const { log, onChanged, onGone } = this.#options;
+    const { log, onBrought } = this.#options;
     const topics = [...this.#options.topics.values()];
     const [common, records] = await Promise.all([
       log.commonUpTo(topics.map(({ id: topicId, epoch }) => ({ topicId, epoch }))),
@@ -60,11 +68,13 @@ export class Resync {
     ]);
     // What was answered is of the log between.
     if (this.#state === 'again') return;
-    topics.forEach((topic, n) => {
-      const record = records.get(topic.id);
-      // Its id may have gone to another topic: a restored log gives ids again.
-      if (record?.key === topic.key) onChanged(topic, record, common[n] ?? null);
-      else onGone(topic);
-    });
+    onBrought(
+      topics.map((topic, n) => {
+        const record = records.get(topic.id);
+        // Its id may have gone to another topic: a restored log gives ids again.
+        const isThere = record?.key === topic.key;
+        return { topic, record: isThere ? record : null, common: common[n] ?? null };
+      }),
+    );
   }
 }

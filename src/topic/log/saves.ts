@@ -1,8 +1,9 @@
 /**
  * Stores what changed in cursors in a while, some of it at a time when it is much, in transactions of
- * a bounded size, one under way at a time. A save that failed is repeated as it was, unless the log fell
- * back; verdicts are answered after the save that contains them, and never when another has taken the
- * subscription over.
+ * a bounded size, one under way at a time. A save that failed is repeated: as it was while the log is
+ * the same, cut to what both have once its topic has come over to another, and never for a
+ * subscription that was given up or has ended. Verdicts are answered after the save that contains
+ * them, and refused when it is not stored.
  */
 import { backoffMs } from '../../core/backoff.js';
 import type { Clock } from '../../core/clock.js';
@@ -13,7 +14,7 @@ import {
   type SubscriptionSave,
   type SubscriptionStore,
 } from '../../log/contract/subscription-store.js';
-import type { Tracker } from '../state/subscription.js';
+import type { Topic, Tracker } from '../state/subscription.js';
 import {
   answerAll,
   cutPart,
@@ -69,8 +70,8 @@ export class Saves {
   #timer: NodeJS.Timeout | null = null;
   #timerMs = Number.POSITIVE_INFINITY;
   #underWay: Promise<void> | null = null;
-  /** Taken, and neither stored nor refused yet. */
-  readonly #inHand = new Set<SavePart>();
+  /** Taken, and neither stored nor refused yet: one of each at most, as one save is under way at a time. */
+  readonly #inHand = new Map<Tracker, SavePart>();
   #state: 'open' | 'closed' = 'open';
 
   constructor(options: SavesOptions) {
@@ -105,22 +106,24 @@ export class Saves {
     changes.failures = upToOnly(changes.failures, upTo);
     // Which of them are of what was lost is not known any more.
     if (isAhead) refuseAnswers(tracker, REPLACED);
-    for (const part of this.#inHand) {
-      if (part.tracker !== tracker) continue;
-      if (isAhead) refuseAnswers(part, REPLACED);
-      cutPart(part, upTo);
-    }
+    const part = this.#inHand.get(tracker);
+    if (part === undefined) return;
+    if (isAhead) refuseAnswers(part, REPLACED);
+    cutPart(part, upTo);
   }
 
-  /** Nothing more is stored of these, and whoever waits for an answer is refused. */
-  giveUp(isOf: (tracker: Tracker) => boolean): void {
-    for (const part of this.#inHand) {
-      if (!isOf(part.tracker)) continue;
+  /**
+   * Nothing more is stored of what has changed in these topics, and whoever waits for an answer is
+   * refused. It looks at all that is unsaved, however few topics they are.
+   */
+  giveUp(topics: ReadonlySet<Topic>): void {
+    for (const [{ topic }, part] of this.#inHand) {
+      if (!topics.has(topic)) continue;
       part.isGivenUp = true;
       refuseAnswers(part, REPLACED);
     }
     for (const tracker of this.#dirty) {
-      if (!isOf(tracker)) continue;
+      if (!topics.has(tracker.topic)) continue;
       this.#dirty.delete(tracker);
       this.#asked.delete(tracker);
       tracker.cursor.changes.clear();
@@ -161,7 +164,8 @@ export class Saves {
     let parts: SavePart[] = [];
     let changes = 0;
     for (const tracker of trackers) {
-      this.#dirty.delete(tracker);
+      // It may have been given up while those before it were stored.
+      if (!this.#dirty.delete(tracker)) continue;
       this.#asked.delete(tracker);
       changes += 1 + tracker.cursor.changes.size;
       parts.push(takePart(tracker, this.#options.clock));
@@ -188,9 +192,9 @@ export class Saves {
 
   #unsaved(): Unsaved {
     const dirty = [...this.#dirty];
-    const answers = [...dirty, ...this.#inHand].map((one) => one.answers.length);
+    const answers = [...dirty, ...this.#inHand.values()].map((one) => one.answers.length);
     return {
-      cursors: new Set([...dirty, ...[...this.#inHand].map(({ tracker }) => tracker)]).size,
+      cursors: new Set([...dirty, ...this.#inHand.keys()]).size,
       acks: answers.reduce((sum, n) => sum + n, 0),
     };
   }
@@ -210,12 +214,11 @@ export class Saves {
   };
 
   async #store(all: readonly SavePart[]): Promise<void> {
-    for (const part of all) this.#inHand.add(part);
+    for (const part of all) this.#inHand.set(part.tracker, part);
     const { clock, onFailed } = this.#options;
     const stored = new Set<SavePart>();
     for (let attempt = 1; this.#state === 'open'; attempt++) {
-      const parts = all.filter((part) => !part.isGivenUp);
-      for (const part of all) if (part.isGivenUp) this.#end(part);
+      const parts = all.filter((part) => this.#isWanted(part));
       if (parts.length === 0) return;
       try {
         this.#stored(parts, await this.#storeOnce(parts, stored));
@@ -277,8 +280,17 @@ export class Saves {
     this.#stored(parts, new Set(parts.flatMap(({ durable }) => durable?.id ?? [])));
   }
 
+  /** False: it is at its end, as nobody may store it any more. */
+  #isWanted(part: SavePart): boolean {
+    if (!part.isGivenUp && !isOver(part.tracker)) return true;
+    refuseAnswers(part, TAKEN);
+    this.#end(part);
+    return false;
+  }
+
   #end(part: SavePart): void {
-    if (!this.#inHand.delete(part)) return;
+    if (this.#inHand.get(part.tracker) !== part) return;
+    this.#inHand.delete(part.tracker);
     part.tracker.saving--;
     part.tracker.saves++;
   }
@@ -298,6 +310,11 @@ export class Saves {
       else this.#options.onStored(tracker);
     }
   }
+}
+
+/** It is not this worker's any more: whatever has its id and term in the store may be another's. */
+function isOver({ durable, state }: Tracker): boolean {
+  return durable !== null && state === 'ended';
 }
 
 /**

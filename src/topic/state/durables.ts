@@ -29,7 +29,8 @@ export interface InitialSubscription {
 
 export class Durables {
   readonly #options: DurablesOptions;
-  readonly #held = new Map<string, Tracker>();
+  /** By id of the topic and name: all of a topic are asked for when it goes or falls back. */
+  readonly #held = new Map<number, Map<string, Tracker>>();
   readonly #taking = new Map<string, Promise<Tracker>>();
 
   constructor(options: DurablesOptions) {
@@ -38,15 +39,16 @@ export class Durables {
 
   /** Undefined: nobody here has a session with it. */
   held(topicId: number, name: string): Tracker | undefined {
-    return this.#held.get(keyOf(topicId, name));
+    return this.#held.get(topicId)?.get(name);
   }
 
-  all(): Iterable<Tracker> {
-    return this.#held.values();
+  *all(): Iterable<Tracker> {
+    for (const held of this.#held.values()) yield* held.values();
   }
 
   ofTopic(topic: Topic): Tracker[] {
-    return [...this.#held.values()].filter((tracker) => tracker.topic === topic);
+    const held = this.#held.get(topic.id)?.values() ?? [];
+    return [...held].filter((tracker) => tracker.topic === topic);
   }
 
   /**
@@ -70,7 +72,7 @@ export class Durables {
 
   #take(topic: Topic, name: string, initial: InitialSubscription): Promise<Tracker> {
     const key = keyOf(topic.id, name);
-    const held = this.#held.get(key);
+    const held = this.held(topic.id, name);
     if (held !== undefined) return Promise.resolve(held);
     const taking = this.#taking.get(key);
     if (taking !== undefined) return taking;
@@ -78,7 +80,7 @@ export class Durables {
       .take(topic.id, name, initial)
       .then(({ record, deliveries }) => {
         const tracker = this.#makeTracker(topic, record, deliveries);
-        this.#held.set(key, tracker);
+        this.#hold(tracker, name);
         return tracker;
       })
       .finally(() => this.#taking.delete(key));
@@ -97,8 +99,17 @@ export class Durables {
   /** It is not this worker's any more. */
   end(tracker: Tracker): void {
     tracker.state = 'ended';
-    const key = keyOf(tracker.topic.id, tracker.name ?? '');
-    if (this.#held.get(key) === tracker) this.#held.delete(key);
+    const { topic, name } = tracker;
+    const held = this.#held.get(topic.id);
+    if (name === null || held?.get(name) !== tracker) return;
+    held.delete(name);
+    if (held.size === 0) this.#held.delete(topic.id);
+  }
+
+  #hold(tracker: Tracker, name: string): void {
+    const { id } = tracker.topic;
+    const held = this.#held.get(id) ?? new Map<string, Tracker>();
+    this.#held.set(id, held.set(name, tracker));
   }
 
   /** A dead letter that was redriven: null when nobody has its subscription open, or it is known. */

@@ -11,6 +11,7 @@ import {
   UNSUBSCRIBED_TAKEN_OVER,
   UNSUBSCRIBED_TOPIC_DELETED,
 } from '../../thread/ops/subscribe.js';
+import type { BroughtTopic } from '../log/resync.js';
 import type { Outlet } from '../state/outlet.js';
 import type { Ask, SessionEntry, Sessions } from '../state/sessions.js';
 import type { Subscription, Topic, Tracker } from '../state/subscription.js';
@@ -68,14 +69,8 @@ export class Subscribing {
 
   /** The topic was deleted, here or elsewhere: its subscriptions are told and end. */
   topicGone(topic: Topic): void {
-    const { topics, delivery } = this.#options;
-    topics.forget(topic);
-    for (const tracker of delivery.heldOf(topic)) delivery.lose(tracker);
-    const told = { request: 0, reason: UNSUBSCRIBED_TOPIC_DELETED };
-    for (const subscription of [...topic.subscriptions.values()]) {
-      this.#end(subscription, 'clean', told);
-    }
-    delivery.giveUp(topic);
+    this.#endAll(topic);
+    this.#options.delivery.giveUp(new Set([topic]));
   }
 
   /** A durable subscription that is not this worker's any more: its sessions are told why and end. */
@@ -87,11 +82,27 @@ export class Subscribing {
   }
 
   /**
-   * Another incarnation of the log answers, with this record of the topic. `common`: the last sequence that
-   * both have; null: nobody knows. Then nothing is vouched for: all is told as a gap, and of a durable
-   * subscription only the log knows where it is, so that its sessions have to come back.
+   * Another incarnation of the log answers. Of a topic where nobody knows what both have nothing is vouched
+   * for: all is told as a gap, and of a durable subscription only the log knows where it is, so that its
+   * sessions have to come back.
    */
-  epochChanged(topic: Topic, record: TopicRecord, common: number | null): void {
+  broughtOver(topics: readonly BroughtTopic[]): void {
+    const { delivery } = this.#options;
+    const forgotten = new Set<Topic>();
+    for (const { topic, record, common } of topics) {
+      if (record !== null && common !== null) continue;
+      forgotten.add(topic);
+      if (record === null) this.#endAll(topic);
+      else this.#forgetHeld(topic);
+    }
+    // Before any of them falls back: what is said of it from then on is of the log that answers now.
+    if (forgotten.size > 0) delivery.giveUp(forgotten);
+    for (const { topic, record, common } of topics) {
+      if (record !== null) this.#fallBack(topic, record, common);
+    }
+  }
+
+  #fallBack(topic: Topic, record: TopicRecord, common: number | null): void {
     topic.epoch = this.#options.log.epochOf(topic.id);
     topic.ahead = [];
     topic.cache.clear();
@@ -99,7 +110,6 @@ export class Subscribing {
     const lostUpTo = topic.head;
     const upTo = Math.min(head, common ?? lostUpTo);
     topic.head = head;
-    if (common === null) this.#forgetHeld(topic);
     const isWhole = common !== null && lostUpTo <= upTo;
     const from = common === null ? 1 : upTo + 1;
     const gap = isWhole ? null : { from, to: lostUpTo, reason: 'failover' as const };
@@ -108,11 +118,20 @@ export class Subscribing {
 
   /** What is known here of them is of another log. */
   #forgetHeld(topic: Topic): void {
-    const { delivery } = this.#options;
-    for (const tracker of delivery.heldOf(topic)) {
+    for (const tracker of this.#options.delivery.heldOf(topic)) {
       this.trackerLost(tracker, UNSUBSCRIBED_TAKEN_OVER);
     }
-    delivery.giveUp(topic);
+  }
+
+  /** The topic is no more. */
+  #endAll(topic: Topic): void {
+    const { topics, delivery } = this.#options;
+    topics.forget(topic);
+    for (const tracker of delivery.heldOf(topic)) delivery.lose(tracker);
+    const told = { request: 0, reason: UNSUBSCRIBED_TOPIC_DELETED };
+    for (const subscription of [...topic.subscriptions.values()]) {
+      this.#end(subscription, 'clean', told);
+    }
   }
 
   /** Null: it is answered. */

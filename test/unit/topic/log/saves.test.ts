@@ -173,10 +173,64 @@ t.test('a save of the log before goes on with its topic, cut to what both logs h
   t.same(failed, [7], 'whoever waits for what is of a lost message is refused');
   const given = await rejectedOf('durable', 1);
   const { saves: ended } = savesTo(() => {
-    ended.giveUp((one) => one === given);
+    ended.giveUp(new Set([given.topic]));
     throw new OtherLog();
   });
   ended.changed(given);
   await ended.flush();
   t.equal(given.saving, 0, 'one whose topic is gone is not tried again');
+});
+
+/** More changes than go into one transaction: what changed after it is stored when it has been. */
+function ofOneTransaction({ cursor }: Tracker): void {
+  for (let sequence = 1; sequence <= 5_000; sequence++) cursor.changes.settled.push(sequence);
+}
+
+t.test('what was given up while those before it are stored is not stored after them', async (t) => {
+  const [first, gone, lost] = [
+    await rejectedOf('durable', 1),
+    await rejectedOf('durable', 1),
+    await rejectedOf('durable', 1),
+  ];
+  ofOneTransaction(first);
+  const stored: number[] = [];
+  const { saves } = savesTo((_, save) => {
+    stored.push(save.topicId);
+    if (stored.length > 1) return;
+    // Its topic is not in the log that answers now, which gives its ids to others.
+    saves.giveUp(new Set([gone.topic]));
+    lost.state = 'ended';
+    throw new OtherLog();
+  });
+  failed.length = 0;
+  gone.answers = [{ outlet, request: 8 }];
+  lost.answers = [{ outlet, request: 9 }];
+  for (const one of [first, gone, lost]) saves.changed(one);
+  await saves.flush();
+  t.same(stored, [first.topic.id, first.topic.id]);
+  await new Promise((resolve) => setImmediate(resolve));
+  t.same(failed, [8, 9], 'whoever waits is refused');
+  t.same([gone.saving, lost.saving], [0, 0]);
+});
+
+t.test('one that has ended is not stored any more, however it changes', async (t) => {
+  const tracker = await rejectedOf('durable', 1);
+  let tries = 0;
+  const { saves } = savesTo(() => {
+    if (++tries > 1) return;
+    tracker.state = 'ended';
+    throw new RequestError('log_unavailable', 'away');
+  });
+  failed.length = 0;
+  tracker.answers = [{ outlet, request: 10 }];
+  saves.changed(tracker);
+  await saves.flush();
+  tracker.cursor.changes.moved = true;
+  tracker.answers = [{ outlet, request: 11 }];
+  saves.changed(tracker);
+  await saves.flush();
+  t.equal(tries, 1);
+  t.equal(tracker.saving, 0);
+  await new Promise((resolve) => setImmediate(resolve));
+  t.same(failed, [10, 11]);
 });
