@@ -61,6 +61,37 @@ for (const format of FORMATS) {
   });
 }
 
+t.test(
+  'a client that keeps its window may go on for ever, as fast as it is answered',
+  async (t) => {
+    const [window, count] = [2_000, 40_000];
+    const session = await Subscriber.open(node.wsUrl, 'json');
+    const other = await Subscriber.open(node.wsUrl, 'json');
+    await other.subscribe('window', { ack: 'none' });
+    let sent = 0;
+    const sendMore = (more: number): void => {
+      const frames = Array.from({ length: Math.min(more, count - sent) }, (_, n) => ({
+        ...{ type: 'publish', topic: 'window', payload: 1, ref: sent + n },
+      }));
+      sent += frames.length;
+      if (frames.length > 0) send(session, frames);
+    };
+    let answered = 0;
+    // Behind Subscriber's own: by now all answers of a message are in `control`.
+    session.socket.on('message', () => {
+      const more = session.control.length - answered;
+      answered += more;
+      sendMore(more);
+    });
+    sendMore(window);
+    await eventually(() => answered === count || session.closed !== null);
+    t.same(session.closed, null);
+    t.same([...new Set(session.control.map(({ type, code }) => code ?? type))], ['published']);
+    t.equal(answered, count);
+    for (const one of [session, other]) one.close();
+  },
+);
+
 t.test('frames of every kind keep their order through the slices', async (t) => {
   const session = await Subscriber.open(node.wsUrl, 'json');
   const frames = numbers.map((n): Content => {

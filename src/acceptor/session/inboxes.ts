@@ -22,6 +22,8 @@ export interface Inbox {
   /** Those behind it, from `next` on. */
   messages: Buffer[];
   next: number;
+  /** Of these, the one that is being read included, so many until what was answered is given back. */
+  held: number;
   bytes: number;
 }
 
@@ -35,6 +37,8 @@ export interface Sender extends Subject {
   end(reason: CloseReason): void;
   /** Not all that came was read: it has an inbox from now on. */
   notAllRead(): void;
+  /** All that waited when this was told last, or when it got its inbox, was read; more has come since. */
+  heldRead(): void;
   /** Its inbox is empty. */
   allRead(): void;
 }
@@ -129,7 +133,7 @@ export class Inboxes<S extends Sender> {
   };
 
   #open(sender: S): Inbox {
-    const inbox: Inbox = { current: null, messages: [], next: 0, bytes: 0 };
+    const inbox: Inbox = { current: null, messages: [], next: 0, held: 1, bytes: 0 };
     sender.inbox = inbox;
     this.#waiting.add(sender);
     sender.notAllRead();
@@ -193,9 +197,16 @@ export class Inboxes<S extends Sender> {
     const less = sizeOf(bytes);
     inbox.bytes -= less;
     this.#bytes -= less;
-    if (inbox.next < inbox.messages.length) return;
-    this.drop(sender);
-    sender.allRead();
+    const waiting = inbox.messages.length - inbox.next;
+    if (waiting === 0) {
+      this.drop(sender);
+      sender.allRead();
+      return;
+    }
+    inbox.held--;
+    if (inbox.held > 0) return;
+    inbox.held = waiting;
+    sender.heldRead();
   }
 }
 

@@ -66,7 +66,7 @@ export class SessionLoad implements AckOwner {
     this.#answered ??= { quarters: 0, bytes: 0 };
   }
 
-  /** All that it sent was read. */
+  /** What it had sent at once was read. */
   release(): void {
     if (this.#answered === null) return;
     const { quarters, bytes } = this.#answered;

@@ -293,6 +293,11 @@ export class Session implements Receiver, Sender {
     this.load.hold();
   }
 
+  heldRead(): void {
+    this.load.release();
+    this.load.hold();
+  }
+
   /** Nothing more is read of it for now; one that has left ends with that. */
   allRead(): void {
     this.load.release();

@@ -24,7 +24,7 @@ class TestSession implements Sender {
   heardInTurn = 0;
   framesInTurn = 0;
   readonly name: string;
-  readonly told: (CloseReason | 'not all read' | 'all read' | 'broken')[] = [];
+  readonly told: (CloseReason | 'not all read' | 'held read' | 'all read' | 'broken')[] = [];
   onEnd: () => void = () => undefined;
 
   constructor(name: string) {
@@ -38,6 +38,10 @@ class TestSession implements Sender {
 
   notAllRead(): void {
     this.told.push('not all read');
+  }
+
+  heldRead(): void {
+    this.told.push('held read');
   }
 
   allRead(): void {
@@ -163,7 +167,7 @@ t.test('a long message is read in slices, and what comes after it behind it', as
   t.same(rig.read, refs('a', LONG + 2), 'in their order, each once');
   t.equal(rig.inboxes.bytes, 0);
   t.equal(session.inbox, null);
-  t.same(session.told, ['not all read', 'all read']);
+  t.same(session.told, ['not all read', 'held read', 'all read']);
   t.equal(rig.workers.slices, 3);
 });
 
