@@ -108,6 +108,7 @@ export class Attachments {
     const { saves, durables, feeder } = this.#options;
     for (const subscription of topic.subscriptions.values()) {
       subscription.group?.leave(subscription);
+      subscription.forgetRead();
       feeder.tellEpoch(subscription, upTo, gap);
     }
     // Also those without a session that are held for a save: whoever joins them goes on from where they are.
@@ -122,6 +123,7 @@ export class Attachments {
     }
     for (const tracker of trackers) {
       const { floor, delivered } = tracker.cursor;
+      tracker.ahead = [];
       saves.fellBack(tracker, upTo);
       if (delivered > upTo) this.seek(tracker, Math.min(floor, upTo));
       else this.#options.giver.give(tracker);

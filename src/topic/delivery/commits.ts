@@ -91,13 +91,16 @@ export class Commits {
   }
 
   #readNext(topic: Topic): void {
+    let { epoch } = topic;
     this.#options.reads.want({
       range: () => {
+        epoch = topic.epoch;
         const range = missingRange(topic);
         if (range === null) topic.repairUpTo = 0;
         return range;
       },
       onPage: (page, range) => {
+        if (topic.epoch !== epoch) return 'again';
         this.#repaired(topic, range, page);
         return 'taken';
       },

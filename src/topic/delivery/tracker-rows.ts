@@ -92,15 +92,19 @@ export class TrackerRows {
   }
 
   #read(tracker: Tracker, { span, onPage }: TrackerRead): void {
+    const { topic } = tracker;
+    let epoch = topic.epoch;
     tracker.reading = true;
     this.#options.reads.want({
       range: () => {
+        epoch = topic.epoch;
         const wanted = isFed(tracker) ? span() : null;
         if (wanted !== null) return rangeOf(tracker, wanted);
         this.#ended(tracker);
         return null;
       },
       onPage: async (page, range) => {
+        if (topic.epoch !== epoch) return 'again';
         const outcome = tracker.state === 'ended' ? 'taken' : await onPage(page, range);
         if (outcome === 'taken') this.#ended(tracker);
         return outcome;

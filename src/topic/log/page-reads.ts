@@ -9,7 +9,7 @@ import type { LogPage, ReadRange } from '../../log/contract/message-log.js';
 
 const RETRY = { firstMs: 100, capMs: 1_000 };
 
-/** What became of a page. again: it lacks what the log is known to have. */
+/** What became of a page. again: it lacks what the log is known to have, or the log is another since. */
 export type PageOutcome = 'taken' | 'again';
 
 export interface WantedPage {

@@ -286,9 +286,15 @@ export class Subscription implements Participant {
   /** Goes on after `sequence` with nothing in flight: a seek, or the log's head fell back. */
   seek(sequence: number): void {
     this.#delivered = sequence;
-    this.ahead = null;
+    this.forgetRead();
     this.giving = null;
     this.#ids?.clear();
+  }
+
+  /** What was read for it, or is being read, is not sent any more. */
+  forgetRead(): void {
+    this.ahead = null;
+    if (this.page === 'reading') this.page = 'none';
   }
 
   #openWindow(tracker: Tracker, nowMs: number): void {

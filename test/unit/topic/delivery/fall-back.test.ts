@@ -1,0 +1,116 @@
+// Goal: whatever was on its way when the log became another one, or an operator moved a subscription, every
+// session goes on from where it fell back to, with messages of the log that answers now.
+import t from 'tap';
+import { eventually } from '../../../../native-bench/rig/eventually.js';
+import { ACK_CUMULATIVE } from '../../../../src/thread/ops/acknowledge.js';
+import type { Subscription } from '../../../../src/topic/state/subscription.js';
+import { DeliveryRig } from '../../../support/delivery-rig.js';
+
+/** Acknowledges all that it was sent. */
+function ackAll({ delivery, outlet, topic }: DeliveryRig, one: Subscription): void {
+  const { session, number: subscription, delivered: sequence } = one;
+  const of = { request: 0, session, subscription, topicNo: topic.no };
+  delivery.ack(outlet, { ...of, kind: ACK_CUMULATIVE, sequence, messageId: null });
+  delivery.endTurn();
+}
+
+/** Every page is taken and acknowledged until the session was sent all. */
+async function goOn(rig: DeliveryRig, one: Subscription): Promise<void> {
+  await eventually(() => {
+    rig.drained(one);
+    if (one.tracker !== null) ackAll(rig, one);
+    return one.delivered === rig.topic.head;
+  });
+  await new Promise((resolve) => setImmediate(resolve));
+}
+
+t.test('a page that is being read does not hold back who goes on elsewhere', async (t) => {
+  const moves = {
+    'the log fell back': (rig: DeliveryRig) => rig.fallBack(30, 40),
+    'an operator moved it': (rig: DeliveryRig, { tracker }: Subscription) => {
+      if (tracker !== null) rig.delivery.seek(tracker, 40);
+    },
+  };
+  const cases: [keyof typeof moves, 'tracked' | 'untracked', number][] = [
+    ['the log fell back', 'untracked', 0],
+    ['the log fell back', 'tracked', 0],
+    ['an operator moved it', 'tracked', 40],
+  ];
+  for (const [move, kind, from] of cases) {
+    const rig = await DeliveryRig.start(t, 60);
+    const release = rig.holdReads();
+    const tracker = kind === 'tracked' ? rig.tracker() : null;
+    const one = rig.subscribe(1, { tracker });
+    await eventually(() => rig.reads === 1);
+    moves[move](rig, one);
+    release();
+    await goOn(rig, one);
+    const wanted = rig.messages(from + 1, rig.topic.head);
+    t.same(rig.messagesTo(one), wanted, `${move}, ${kind}`);
+  }
+});
+
+/** A session that was sent 20 of 60, with more of them read ahead for it. */
+async function withRowsAhead(rig: DeliveryRig): Promise<Subscription> {
+  const one = rig.subscribe(1, { tracker: rig.tracker(), maxInFlight: 20 });
+  await eventually(() => one.delivered === 20);
+  rig.drained(one);
+  await eventually(() => (one.ahead?.rows?.length ?? 0) > 0);
+  return one;
+}
+
+t.test('what was read ahead of the log before is not sent', async (t) => {
+  const rig = await DeliveryRig.start(t, 60);
+  const one = await withRowsAhead(rig);
+  rig.fallBack(30, 40);
+  await goOn(rig, one);
+  t.same(rig.messagesTo(one).slice(20), rig.messages(21, 40));
+});
+
+/** Everything is taken and acknowledged until all was given and settled. */
+async function shareAll(rig: DeliveryRig, sessions: readonly Subscription[]): Promise<void> {
+  await eventually(() => {
+    for (const one of sessions) {
+      if (one.giving !== null) rig.given(one, Number.POSITIVE_INFINITY);
+      ackAll(rig, one);
+    }
+    return sessions[0]?.tracker?.cursor.floor === rig.topic.head;
+  });
+}
+
+const inOrder = (messages: string[]): string[] =>
+  [...messages].sort((a, b) => Number(a.slice(3)) - Number(b.slice(3)));
+
+t.test('sessions that share are given the messages of the log that answers', async (t) => {
+  for (const when of ['read', 'being read'] as const) {
+    const rig = await DeliveryRig.start(t, 60);
+    const release = when === 'being read' ? rig.holdReads() : () => undefined;
+    const tracker = rig.tracker();
+    const sessions = [1, 2].map((number) => rig.subscribe(number, { tracker, maxInFlight: 5 }));
+    if (when === 'read') await eventually(() => tracker.cursor.delivered > 0);
+    else await eventually(() => rig.reads > 0);
+    const sent = tracker.cursor.delivered;
+    rig.fallBack(30, 40);
+    release();
+    await shareAll(rig, sessions);
+    const all = sessions.flatMap((one) => rig.messagesTo(one));
+    t.same(inOrder(all).slice(sent), rig.messages(sent + 1, 40), when);
+  }
+});
+
+t.test('what others wrote is read of the log that answers', async (t) => {
+  const rig = await DeliveryRig.start(t, 30);
+  const one = rig.subscribe(1, { delivered: 30 });
+  const release = rig.holdReads();
+  rig.foreign(30);
+  await eventually(() => rig.reads === 1);
+  rig.fallBack(30, 30);
+  rig.publish();
+  release();
+  await eventually(() => one.delivered > 30);
+  rig.publish();
+  await eventually(() => one.delivered === 32);
+  await new Promise((resolve) => setImmediate(resolve));
+  const seen = rig.handed.flatMap(({ messages }) => messages);
+  t.same(seen, rig.messages(31, 32));
+});
