@@ -5,6 +5,7 @@
 import { systemClock } from '../../src/core/clock.js';
 import { DEFAULT_LIMITS } from '../../src/core/limits.js';
 import type { LogRow } from '../../src/core/message.js';
+import type { TopicRecord } from '../../src/core/topic-record.js';
 import type { LogPage, ReadRange } from '../../src/log/contract/message-log.js';
 import type { LinkPort } from '../../src/thread/link.js';
 import {
@@ -41,8 +42,8 @@ import {
 } from '../../src/topic/state/subscription.js';
 import { Topics } from '../../src/topic/state/topics.js';
 import { TrackerOf } from '../../src/topic/state/tracker.js';
-import { openMemoryStore } from './memory-log.js';
-import { keyOf } from './tenants.js';
+import { topicWith } from '../contract/subscription-store.js';
+import { openMemoryStore, type TestMemoryLog } from './memory-log.js';
 
 /** What the acceptor was handed. */
 export interface Handed {
@@ -55,6 +56,9 @@ export interface Handed {
 }
 
 export class DeliveryRig {
+  /** What the topic and its subscriptions are stored in; pages are not read of it. */
+  readonly log: TestMemoryLog['log'];
+  readonly topics: Topics;
   readonly topic: Topic;
   readonly delivery: Delivery;
   readonly outlet: LocalOutlet;
@@ -66,22 +70,23 @@ export class DeliveryRig {
   /** What reads wait for, after they have taken what they answer. */
   #gate: Promise<void> = Promise.resolve();
 
-  private constructor(head: number, store: Awaited<ReturnType<typeof openMemoryStore>>) {
-    this.#log.head = head;
+  private constructor(
+    log: TestMemoryLog['log'],
+    { record, hotCacheBytes }: { record: TopicRecord; hotCacheBytes: number },
+  ) {
+    this.log = log;
+    this.#log.head = record.lastSequence;
     const topics = new Topics({
       ...{ find: async () => null, epochOf: () => `1-${this.#log.name}`, clock: systemClock },
-      budget: new HotCacheBudget(DEFAULT_LIMITS.hotCacheBytesMax),
+      budget: new HotCacheBudget(hotCacheBytes),
       figures: new Figures(systemClock),
     });
-    this.topic = topics.met({
-      ...{ id: 1, key: keyOf('rig'), lastSequence: head, firstSequence: 1, bytes: 0 },
-      ...{ createdAtMs: 0, lastPublishedAtMs: 0 },
-      retention: { hours: null, messages: null, bytes: null },
-    });
+    this.topics = topics;
+    this.topic = topics.met(record);
     const read = (range: ReadRange): Promise<LogPage> => this.#read(range);
     this.delivery = new Delivery({
       ...{ clock: systemClock, limits: DEFAULT_LIMITS, topics, read, readNewest: read },
-      ...{ store: store.log.subscriptions, onLost: () => undefined, onTrouble: () => undefined },
+      ...{ store: log.subscriptions, onLost: () => undefined, onTrouble: () => undefined },
     });
     const port = {
       on: () => port,
@@ -98,12 +103,17 @@ export class DeliveryRig {
   static async start(
     t: { teardown(end: () => unknown): void },
     head: number,
+    hotCacheBytes: number = DEFAULT_LIMITS.hotCacheBytesMax,
   ): Promise<DeliveryRig> {
     const store = await openMemoryStore();
-    const rig = new DeliveryRig(head, store);
+    const { log } = store;
+    const { id } = await topicWith(store, head);
+    const record = (await log.heads([id])).get(id);
+    if (record === undefined) throw new Error('the topic was made');
+    const rig = new DeliveryRig(log, { record, hotCacheBytes });
     t.teardown(async () => {
       await rig.delivery.stop(100);
-      await store.log.close();
+      await log.close();
     });
     return rig;
   }

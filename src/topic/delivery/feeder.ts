@@ -170,15 +170,25 @@ export class Feeder {
     const from = group.cursor + 1;
     this.#readPage({
       ...{ topic, from, rowsMax: PAGE_ROWS_MAX },
-      isWanted: () => topic.subscriptions.size > 0,
+      isWanted: () => {
+        if (group.size > 0) return true;
+        this.#groupRead(topic, group);
+        return false;
+      },
       onPage: ({ rows }, missingUpTo) => {
-        group.reading = false;
-        if (group.size === 0 || !topic.groups.includes(group)) return;
-        this.#passGap(group, missingUpTo);
-        for (const chunk of cutChunks(rows)) this.#sendToGroup(topic, group, chunk);
-        this.headMoved(topic);
+        if (group.size > 0) {
+          this.#passGap(group, missingUpTo);
+          for (const chunk of cutChunks(rows)) this.#sendToGroup(topic, group, chunk);
+        }
+        this.#groupRead(topic, group);
       },
     });
+  }
+
+  /** Nobody joins a group while a page is read for it, not even one that all have left meanwhile. */
+  #groupRead(topic: Topic, group: Group<Subscription>): void {
+    group.reading = false;
+    this.headMoved(topic);
   }
 
   /** The log no longer has what the group needs next: all members are told, and go on after it. */
@@ -303,10 +313,10 @@ export class Feeder {
 
   /**
    * Another incarnation of the log goes on after `upTo`. Whoever keeps a position keeps it with the epoch, so
-   * also who misses nothing is told.
+   * also who misses nothing is told. Who had not come so far goes on from where it is.
    */
   tellEpoch(subscription: Subscription, upTo: number, gap: Gap | null): void {
-    this.#tell(subscription, upTo, gap);
+    this.#tell(subscription, Math.min(subscription.delivered, upTo), gap);
   }
 
   #tell({ outlet, topic, number }: Subscription, delivered: number, gap: Gap | null): void {

@@ -96,7 +96,7 @@ export class Subscription implements Participant {
   hasTrickled = false;
   /** CAUGHT_UP is sent when `delivered` reaches this; Infinity: never, or already. */
   caughtUpAt = Number.POSITIVE_INFINITY;
-  /** What the GIVE under way holds; null: none is. */
+  /** What the GIVE under way holds, as far as it still counts; null: none is. */
   giving: Entry[] | null = null;
   /** A PROBE is under way. */
   probing = false;
@@ -287,7 +287,8 @@ export class Subscription implements Participant {
   seek(sequence: number): void {
     this.#delivered = sequence;
     this.forgetRead();
-    this.giving = null;
+    // Its GIVEN is still to come, and says nothing of what is given from now on.
+    if (this.giving !== null) this.giving = [];
     this.#ids?.clear();
   }
 
@@ -295,6 +296,13 @@ export class Subscription implements Participant {
   forgetRead(): void {
     this.ahead = null;
     if (this.page === 'reading') this.page = 'none';
+  }
+
+  /** The log is another one: nothing of the one before is waited for. */
+  logChanged(): void {
+    this.forgetRead();
+    if (this.caughtUpAt === Number.POSITIVE_INFINITY) return;
+    this.caughtUpAt = Math.min(this.caughtUpAt, this.topic.head);
   }
 
   #openWindow(tracker: Tracker, nowMs: number): void {

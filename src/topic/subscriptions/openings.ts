@@ -45,6 +45,8 @@ interface Request {
 /** A subscribe whose topic was found. */
 interface Opening {
   topic: Topic;
+  /** Of the log that `record` was asked of. */
+  epoch: string;
   record: TopicRecord;
   op: SubscribeOp;
   entry: SessionEntry;
@@ -61,23 +63,25 @@ export class Openings {
   async open(entry: SessionEntry, { outlet, op }: Request): Promise<void> {
     const topic = await this.#findOrCreate(op, entry);
     checkOpen(entry);
+    const { epoch } = topic;
     const record = await this.#options.heads.read(topic.id);
     // Of another name: of a log that was restored, which gives ids again.
     if (record?.key !== topic.key) {
       this.#options.onTopicGone(topic);
       throw topicNotFound();
     }
-    const opening = { topic, record, op, entry };
+    const opening = { topic, epoch, record, op, entry };
     this.#checkWanted(opening);
     this.#options.delivery.headSeen(topic, record.lastSequence);
     if (op.options.name === null) await this.#openEphemeral(outlet, opening);
     else await this.#openNamed(outlet, op.options.name, opening);
   }
 
-  /** Throws when its session has ended meanwhile, or its topic has gone. */
-  #checkWanted({ entry, topic }: Opening): void {
+  /** Throws when its session has ended meanwhile, its topic has gone, or the log is another one. */
+  #checkWanted({ entry, topic, epoch }: Opening): void {
     checkOpen(entry);
     if (this.#options.topics.byNo(topic.no) !== topic) throw topicNotFound();
+    checkEpoch(topic, epoch);
   }
 
   async #openEphemeral(outlet: Outlet, opening: Opening): Promise<void> {
@@ -190,9 +194,12 @@ export class Openings {
 
   /** Where `start` is now; throws `bad_cursor`. */
   async position(topic: Topic, asked: SubscribeOptions['start']): Promise<StartAnswer> {
+    const { epoch } = topic;
     const record = await this.#options.heads.read(topic.id);
     if (record?.key !== topic.key) throw topicNotFound();
-    return this.#position(topic, record, asked);
+    const position = await this.#position(topic, record, asked);
+    checkEpoch(topic, epoch);
+    return position;
   }
 
   #start({ topic, record, op }: Opening): Promise<StartAnswer> {
@@ -272,6 +279,12 @@ export function tellSubscribed(
 
 function checkOpen(entry: SessionEntry): void {
   if (entry.state === 'ended') throw sessionGone();
+}
+
+/** What the log said before it became another one says nothing of where anything is in it now. */
+function checkEpoch(topic: Topic, epoch: string): void {
+  if (topic.epoch === epoch) return;
+  throw new RequestError('log_unavailable', 'the log was replaced meanwhile; try again');
 }
 
 /** Nobody reads it; it gives back what the acceptor keeps for the answer. */

@@ -114,3 +114,72 @@ t.test('what others wrote is read of the log that answers', async (t) => {
   const seen = rig.handed.flatMap(({ messages }) => messages);
   t.same(seen, rig.messages(31, 32));
 });
+
+t.test(
+  'who has less than both logs have in common is told so, and goes on from there',
+  async (t) => {
+    const rig = await DeliveryRig.start(t, 60);
+    const one = await withRowsAhead(rig);
+    const all = rig.subscribe(2, { delivered: 60 });
+    await eventually(() => all.state === 'group');
+    rig.fallBack(30, 40);
+    const told = (): (number | undefined)[] =>
+      rig.handed.flatMap(({ gap }) => (gap === undefined ? [] : [gap.delivered]));
+    await eventually(() => told().length === 2);
+    t.same(told(), [20, 30]);
+    t.equal(one.delivered, 20);
+  },
+);
+
+t.test('who catches up is told when it has what there is now', async (t) => {
+  for (const kind of ['tracked', 'untracked'] as const) {
+    const rig = await DeliveryRig.start(t, 60);
+    const release = rig.holdReads();
+    const one = rig.subscribe(1, { tracker: kind === 'tracked' ? rig.tracker() : null });
+    one.caughtUpAt = 60;
+    const later = rig.subscribe(2, { delivered: 60 });
+    rig.fallBack(30, 40);
+    release();
+    await goOn(rig, one);
+    await goOn(rig, later);
+    const toldOf = rig.handed.filter(({ op }) => op === 'caught_up');
+    t.same(
+      toldOf.map(({ subscription }) => subscription),
+      [1],
+      kind,
+    );
+  }
+});
+
+t.test('what became of messages that were given before says nothing of those after', async (t) => {
+  const rig = await DeliveryRig.start(t, 10);
+  const tracker = rig.tracker();
+  const [one] = [1, 2].map((number) => rig.subscribe(number, { tracker, ack: 'none' }));
+  if (one === undefined) throw new Error('there are two');
+  await eventually(() => one.giving !== null);
+  rig.delivery.seek(tracker, 0);
+  rig.given(one, Number.POSITIVE_INFINITY);
+  const isAnySettled = (): boolean =>
+    tracker.cursor.floor > 0 || tracker.cursor.settledRanges.length > 0;
+  t.notOk(isAnySettled(), 'none of them is settled by that');
+  await eventually(() => one.giving !== null);
+  rig.given(one, Number.POSITIVE_INFINITY);
+  t.ok(isAnySettled());
+});
+
+t.test(
+  'a group that all left while a page was read for it is joined once that has come',
+  async (t) => {
+    const rig = await DeliveryRig.start(t, 30, 1);
+    const one = rig.subscribe(1, { delivered: 30 });
+    await eventually(() => one.state === 'group');
+    const release = rig.holdReads();
+    rig.publish();
+    await eventually(() => rig.reads === 1);
+    const other = rig.subscribe(2, { delivered: 31 });
+    t.equal(other.state, 'paging');
+    rig.delivery.close(one, 'clean');
+    release();
+    await eventually(() => other.state === 'group', 5_000);
+  },
+);

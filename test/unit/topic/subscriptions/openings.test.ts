@@ -1,0 +1,88 @@
+// Goal: what waits for the log while it becomes another one is refused for now, since what it was told of the
+// log before says nothing of where to start in the next.
+import t from 'tap';
+import { systemClock } from '../../../../src/core/clock.js';
+import { DEFAULT_LIMITS } from '../../../../src/core/limits.js';
+import { Turns } from '../../../../src/core/turns.js';
+import type { MessageLog } from '../../../../src/log/contract/message-log.js';
+import { ENCODING_JSON } from '../../../../src/thread/ops/encoding.js';
+import type { SubscribeOp, SubscribeOptions } from '../../../../src/thread/ops/subscribe.js';
+import { FoldedReads } from '../../../../src/topic/log/folded-reads.js';
+import type { PublishUnderWay } from '../../../../src/topic/log/publishes.js';
+import type { SessionEntry } from '../../../../src/topic/state/sessions.js';
+import { Openings } from '../../../../src/topic/subscriptions/openings.js';
+import { DeliveryRig } from '../../../support/delivery-rig.js';
+
+const OPTIONS: SubscribeOptions = {
+  ...{ name: null, ack: 'explicit', maxInFlight: null, ackWaitMs: null, maxDeliver: null },
+  ...{ ordering: 'none', exclusive: false, start: { from: 'earliest' }, create: false },
+};
+
+/** What opens subscriptions to the topic of a rig; `whileReading` is called once a head was read. */
+function openingsOf(rig: DeliveryRig, turns: Turns, whileReading: () => void): Openings {
+  const { topics, delivery } = rig;
+  const fail = (): never => {
+    throw new Error('nothing ends here');
+  };
+  return new Openings({
+    ...{ topics, delivery, turns, clock: systemClock, limits: DEFAULT_LIMITS, origin: 's' },
+    log: rig.log as unknown as MessageLog<PublishUnderWay>,
+    heads: new FoldedReads(async (ids: readonly number[]) => {
+      const records = await rig.log.heads(ids);
+      whileReading();
+      return records;
+    }),
+    onTopicGone: fail,
+    onTakeOver: fail,
+  });
+}
+
+function subscribe(
+  openings: Openings,
+  { outlet, topic }: DeliveryRig,
+  options: Partial<SubscribeOptions>,
+): Promise<void> {
+  const of = { request: 1, session: 1, subscription: 1, topic: topic.key };
+  const op: SubscribeOp = { ...of, encoding: ENCODING_JSON, options: { ...OPTIONS, ...options } };
+  const entry: SessionEntry = { key: 1, state: 'open', subscriptions: new Set(), asks: null };
+  return openings.open(entry, { outlet, op });
+}
+
+const CASES: { [when: string]: Partial<SubscribeOptions> } = {
+  'ephemeral, from a time': { start: { from: 'time', timeMs: 0 } },
+  durable: { name: 'one' },
+};
+
+t.test('a subscribe that waits for its turn when the log falls back is refused', async (t) => {
+  for (const [what, options] of Object.entries(CASES)) {
+    const rig = await DeliveryRig.start(t, 6);
+    const turns = new Turns({ atOnce: 1, waitingMax: 10 });
+    let release = (): void => undefined;
+    const others = turns.run('others', () => new Promise<void>((resolve) => (release = resolve)));
+    const openings = openingsOf(rig, turns, () =>
+      setImmediate(() => {
+        rig.fallBack(3, 4);
+        release();
+      }),
+    );
+    const opened = subscribe(openings, rig, options);
+    await t.rejects(opened, { code: 'log_unavailable' }, what);
+    await others;
+    t.equal(rig.topic.subscriptions.size, 0);
+  }
+});
+
+t.test('a head that was read of the log before is not started from', async (t) => {
+  const rig = await DeliveryRig.start(t, 6);
+  const turns = new Turns({ atOnce: 1, waitingMax: 10 });
+  const openings = openingsOf(rig, turns, () => rig.fallBack(3, 4));
+  await t.rejects(subscribe(openings, rig, {}), { code: 'log_unavailable' });
+});
+
+t.test('a seek that the log falls back under is refused', async (t) => {
+  const rig = await DeliveryRig.start(t, 6);
+  const turns = new Turns({ atOnce: 1, waitingMax: 10 });
+  const openings = openingsOf(rig, turns, () => rig.fallBack(3, 4));
+  const position = openings.position(rig.topic, { from: 'latest' });
+  await t.rejects(position, { code: 'log_unavailable' });
+});
