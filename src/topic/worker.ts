@@ -8,7 +8,6 @@ import type { Clock } from '../core/clock.js';
 import type { ErrorCode } from '../core/errors.js';
 import { RequestError } from '../core/errors.js';
 import type { LogState } from '../core/log-figures.js';
-import type { LogRow } from '../core/message.js';
 import type { TopicKey } from '../core/topic-key.js';
 import { CALL_TURNS, SESSION_TURNS, Turns } from '../core/turns.js';
 import { BrowseCalls } from '../log/contract/browse-calls.js';
@@ -19,6 +18,7 @@ import type {
   MessageLog,
   ReadRange,
   TopicCommit,
+  TopicRelease,
 } from '../log/contract/message-log.js';
 import { UNSUBSCRIBED_DELETED, UNSUBSCRIBED_TAKEN_OVER } from '../thread/ops/subscribe.js';
 import { Calls } from './calls/calls.js';
@@ -245,9 +245,10 @@ export class Worker implements LogSink<PublishUnderWay> {
     this.#publishes.failed(append, code, detail);
   }
 
-  released(topicId: number, rows: LogRow[]): void {
+  /** A topic that has not come over to that log yet will read them. */
+  released({ topicId, epoch, rows }: TopicRelease): void {
     const topic = this.#topics.byId(topicId);
-    if (topic !== undefined) this.#delivery.accept(topic, rows);
+    if (topic?.epoch === epoch) this.#delivery.accept(topic, rows);
   }
 
   headsMoved(): void {

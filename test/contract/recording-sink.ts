@@ -13,6 +13,7 @@ import type {
   LogSink,
   PendingAppend,
   TopicCommit,
+  TopicRelease,
 } from '../../src/log/contract/message-log.js';
 
 export type Outcome =
@@ -74,7 +75,7 @@ export class RecordingSink implements LogSink<TestAppend> {
     settle(append, { kind: 'failed', code, detail });
   }
 
-  released(topicId: number, rows: LogRow[]): void {
+  released({ topicId, rows }: TopicRelease): void {
     this.releases.set(topicId, [...(this.releases.get(topicId) ?? []), ...rows]);
   }
 

@@ -9,11 +9,13 @@ import { systemClock } from '../../src/core/clock.js';
 import { DEFAULT_LIMITS } from '../../src/core/limits.js';
 import type { LogRow } from '../../src/core/message.js';
 import { topicNameOf } from '../../src/core/topic-key.js';
+import { readIncarnation } from '../../src/log/postgres/session/incarnation.js';
 import { MessageStore } from '../../src/log/postgres/store/message-store.js';
 import { OUTBOX_CHANNEL, OutboxStore } from '../../src/log/postgres/store/outbox-store.js';
 import { TopicStore } from '../../src/log/postgres/store/topic-store.js';
 import { migrate } from '../../src/log/postgres/upkeep/migrations.js';
 import { OutboxRelease } from '../../src/log/postgres/upkeep/outbox-release.js';
+import { dropBatch } from '../../src/log/postgres/upkeep/release-batch.js';
 import { keyOf, TENANT } from '../support/tenants.js';
 import { rangeOf } from './message-log.js';
 
@@ -39,13 +41,21 @@ async function connect(): Promise<pg.Client> {
 }
 
 const releaseSession = await connect();
+const incarnation = await readIncarnation(pool);
+let standsOn = incarnation;
+let drops = 0;
 const release = new OutboxRelease({
   session: async () => releaseSession,
-  drop: () => undefined,
+  drop: () => {
+    drops++;
+  },
   clock: systemClock,
+  incarnation: () => standsOn,
   dedupeWindowMs: 60_000,
   owns: (key) => !topicNameOf(key).startsWith('other.'),
-  onReleased: (_topicId, rows) => released.push(...rows),
+  onReleased: ({ rows }) => {
+    released.push(...rows);
+  },
   onOutcomeUnknown: () => undefined,
   onDropped: (_topicId, rows, why) => dropped.push(`${rows} ${why}`),
   onTrouble: (error) => trouble.push(error),
@@ -207,4 +217,16 @@ t.test('a notified publish is released within tens of milliseconds', async (t) =
   t.comment(`conduit.publish to released: p50 ${at(0.5)} ms, p95 ${at(0.95)} ms`);
   t.equal(times.length, LATENCY_ROUNDS);
   t.same(trouble, []);
+});
+
+t.test('a log that the worker does not stand on is not appended to, nor cleaned up', async (t) => {
+  const [topicId, before] = [await newTopic('restored'), drops];
+  standsOn = '0'.repeat(20);
+  await app.query(`SELECT conduit.publish('restored', '1')`);
+  await eventually(() => drops > before);
+  t.same(await bodies(topicId), []);
+  standsOn = incarnation;
+  await eventually(async () => (await bodies(topicId)).length === 1);
+  await app.query(`SELECT conduit.publish('restored', '2', deliver_at => 'tomorrow')`);
+  t.equal(await dropBatch(app, topicId), 0, 'a topic of the id that was gone may be there');
 });

@@ -7,6 +7,7 @@ import { eventually } from '../../native-bench/rig/eventually.js';
 import { startPostgres } from '../../native-bench/rig/postgres.js';
 import { systemClock } from '../../src/core/clock.js';
 import { DEFAULT_LIMITS } from '../../src/core/limits.js';
+import { readIncarnation } from '../../src/log/postgres/session/incarnation.js';
 import {
   KeptConnection,
   type KeptSession,
@@ -56,6 +57,7 @@ t.test('exactly once and in order through a kill', async (t) => {
         onOpen: () => undefined,
       }),
   );
+  const incarnation = await readIncarnation(pool);
   const releases = connections.map(
     (connection) =>
       new OutboxRelease({
@@ -64,9 +66,10 @@ t.test('exactly once and in order through a kill', async (t) => {
           if (connection.session !== null) connection.drop(connection.session, 'trouble');
         },
         clock: systemClock,
+        incarnation: () => incarnation,
         dedupeWindowMs: 1_000,
         owns: () => true,
-        onReleased: (topicId, rows) => {
+        onReleased: ({ topicId, rows }) => {
           releasedRows += rows.length;
           for (const row of rows) {
             const body = Buffer.from(row.payload).toString();

@@ -30,6 +30,15 @@ export interface TopicCommit<A extends PendingAppend> {
   appends: A[];
 }
 
+/** What moved from the outbox into the log, one topic's part. */
+export interface TopicRelease {
+  topicId: number;
+  /** Of the topic in the log that it moved into: a log that was restored gives ids again. */
+  epoch: string;
+  /** Committed, in order. */
+  rows: LogRow[];
+}
+
 /** The first result of a dedupe key. */
 export interface FirstResult {
   /** 0: it is deferred, and not in the log yet. */
@@ -51,8 +60,8 @@ export interface LogSink<A extends PendingAppend> {
   duplicate(append: A, first: FirstResult): void;
   /** Not stored (for `outcome_unknown`: not known whether stored). */
   failed(append: A, code: ErrorCode, detail: string): void;
-  /** Rows that this node moved from the outbox into the log: committed, in order. */
-  released(topicId: number, rows: LogRow[]): void;
+  /** By this worker. */
+  released(release: TopicRelease): void;
   /** Somebody else may have appended to, or deleted, one of these topics (null: to any). Check the heads. */
   headsMoved(topicIds: readonly number[] | null): void;
   stateChanged(state: LogState, detail: string): void;

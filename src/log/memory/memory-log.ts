@@ -343,7 +343,7 @@ export class MemoryLog<A extends PendingAppend> implements MessageLog<A> {
       topic.evictOver();
       this.#topics.count(topic);
       this.#topics.evictOver(this.#outbox.bytes);
-      this.#options.sink.released(topic.id, rows);
+      this.#options.sink.released({ topicId: topic.id, epoch: this.epochOf(topic.id), rows });
     }
   }
 

@@ -30,7 +30,6 @@ import type { AppendSession } from './append/append-session.js';
 import { openAppendSession } from './append/append-session.js';
 import { AskedSubscriptions } from './asked-subscriptions.js';
 import { WORKER_CONNECTIONS } from './session/connection-budget.js';
-import { enterIncarnation } from './session/incarnation.js';
 import { KeptConnection, type KeptSession } from './session/kept-connection.js';
 import type { KeptPool } from './session/kept-pool.js';
 import { LISTEN_ANSWER_MS, Listener } from './session/listener.js';
@@ -180,9 +179,10 @@ export class PostgresLog<A extends PendingAppend> implements MessageLog<A> {
           connection.drop(session, messageOf(error));
       },
       clock: this.#options.clock,
+      incarnation: () => this.#incarnation.name,
       dedupeWindowMs: limits.dedupeWindowMs,
       owns,
-      onReleased: (topicId, rows) => sink.released(topicId, rows),
+      onReleased: (release) => sink.released(release),
       onOutcomeUnknown: (topicId) => sink.headsMoved([topicId]),
       onDropped: (topicId, rows, why) =>
         this.#onTrouble(`the outbox dropped ${rows} rows of topic ${topicId}`, new Error(why)),
@@ -339,7 +339,11 @@ export class PostgresLog<A extends PendingAppend> implements MessageLog<A> {
   }
 
   async #openAppend(purpose: string, onLost: (error: Error) => void): Promise<AppendSession> {
-    const session = await openAppendSession(this.#session(purpose), onLost);
+    const session = await openAppendSession(
+      this.#session(purpose),
+      (client) => this.#incarnation.enter(client),
+      onLost,
+    );
     this.#incarnation.becomes(session.incarnation);
     return session;
   }
@@ -348,7 +352,7 @@ export class PostgresLog<A extends PendingAppend> implements MessageLog<A> {
   async #openRelease(onLost: (error: Error) => void): Promise<KeptSession> {
     const client = await openConnection(this.#session('release'), onLost);
     try {
-      this.#incarnation.becomes((await enterIncarnation(client)).incarnation);
+      this.#incarnation.becomes((await this.#incarnation.enter(client)).incarnation);
     } catch (error) {
       client.destroy();
       throw error;

@@ -3,7 +3,7 @@
  * of the database it is. Asked at every connect: a fail-over may have changed all of it.
  */
 import type { BoundedClient } from '../session/bounded-client.js';
-import { enterIncarnation, type Incarnation } from '../session/incarnation.js';
+import type { Entered, Incarnation } from '../session/incarnation.js';
 import type { KeptConnection } from '../session/kept-connection.js';
 import type { ConnectionOptions } from '../session/log-connection.js';
 import { assertServer, openConnection } from '../session/log-connection.js';
@@ -21,9 +21,13 @@ export interface AppendSession {
 
 export type AppendConnection = KeptConnection<AppendSession>;
 
-/** Rejects LogConfigurationError for what only a person can put right. */
+/**
+ * `enter`: says which log it is, before anything is appended to it. Rejects LogConfigurationError for
+ * what only a person can put right.
+ */
 export async function openAppendSession(
   options: ConnectionOptions,
+  enter: (client: BoundedClient) => Promise<Entered>,
   onLost: (error: Error) => void,
 ): Promise<AppendSession> {
   const client = await openConnection(options, onLost);
@@ -33,7 +37,7 @@ export async function openAppendSession(
     const pid = await ownBackend(client, () =>
       openConnection({ ...options, answerMs: ASK_TIMEOUT_MS }),
     );
-    const { incarnation, writable } = await enterIncarnation(client);
+    const { incarnation, writable } = await enter(client);
     return { client, pid, incarnation, writable };
   } catch (error) {
     client.destroy();

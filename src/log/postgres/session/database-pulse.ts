@@ -32,6 +32,11 @@ export class DatabasePulse {
     this.#options = options;
   }
 
+  /** When the database was last seen as the incarnation that it was then, by its clock; null: never. */
+  get seenAtMs(): number | null {
+    return this.#seenAtMs;
+  }
+
   /** Resolves once the time is known. */
   async start(): Promise<void> {
     await this.#ask();

@@ -54,6 +54,11 @@ const POSITIONS_MAX = 1_000;
 const LINEAGE_SQL = `SELECT name, extract(epoch FROM common_until)::float8 * 1000 AS until_ms
   FROM conduit.incarnations ORDER BY number`;
 
+/** A fail-over keeps the oid, and ends the sessions: there it begins with what is there. */
+const ENTER = `conduit.begin_incarnation(CASE
+  WHEN to_regclass('conduit.messages')::oid::bigint <> $2::bigint
+  THEN to_timestamp($1::float8 / 1000) END)`;
+
 /** 20 of [0-9a-f]. */
 export async function readIncarnation(db: Queryable): Promise<string> {
   return (await readLog(db, 'conduit.incarnation()')).name;
@@ -71,12 +76,29 @@ export async function beginIncarnation(
   return withLineage(db, await readLog(db, begin, [sinceMs]));
 }
 
-/** For a session that was just opened: entered where it can be. */
-export async function enterIncarnation(
-  db: Queryable,
-): Promise<{ incarnation: Incarnation; writable: boolean }> {
+/** What a session that was just opened stands on. */
+export interface Entered {
+  incarnation: Incarnation;
+  writable: boolean;
+}
+
+/** The log as it was last seen. */
+export interface SeenLog {
+  logOid: number;
+  /** By the clock of the database; null: it was not seen yet. */
+  atMs: number | null;
+}
+
+/**
+ * For a session that was just opened: entered where it can be. Where the log was replaced beneath those who
+ * stood on `last`, some may have appended before they noticed: it begins where the one before was last seen.
+ */
+export async function enterIncarnation(db: Queryable, last: SeenLog): Promise<Entered> {
   const writable = await isWritable(db);
-  if (writable) return { incarnation: await beginIncarnation(db, null), writable };
+  if (writable) {
+    const log = await readLog(db, ENTER, [last.atMs, last.logOid]);
+    return { incarnation: await withLineage(db, log), writable };
+  }
   const log = await readLog(db, 'conduit.incarnation()');
   return { incarnation: await withLineage(db, log), writable };
 }

@@ -6,8 +6,8 @@
 import type { DatabaseClock } from '../../../core/database-clock.js';
 import { formatEpoch, incarnationOf } from '../../../core/epoch.js';
 import { DatabasePulse, type Seen } from './database-pulse.js';
-import type { Ancestor, ForeignPosition, Incarnation } from './incarnation.js';
-import { beginIncarnation, commonUpTo, readNames } from './incarnation.js';
+import type { Ancestor, Entered, ForeignPosition, Incarnation } from './incarnation.js';
+import { beginIncarnation, commonUpTo, enterIncarnation, readNames } from './incarnation.js';
 import type { Queryable } from './queryable.js';
 
 /** As many as a log remembers of its own. */
@@ -32,6 +32,7 @@ export class LogIncarnation {
   readonly #pulse: DatabasePulse;
   /** Empty: none was seen. */
   #name = '';
+  #logOid = 0;
   /** Those that it stood on, the oldest first, with what they went through. */
   readonly #remembered = new Map<string, readonly Ancestor[]>();
 
@@ -68,10 +69,16 @@ export class LogIncarnation {
     return formatEpoch(topicId, this.#name);
   }
 
+  /** Of a session that was just opened. */
+  enter(db: Queryable): Promise<Entered> {
+    return enterIncarnation(db, { logOid: this.#logOid, atMs: this.#pulse.seenAtMs });
+  }
+
   /** As a session says that was just opened. */
-  becomes({ name, lineage }: Incarnation): void {
+  becomes({ name, logOid, lineage }: Incarnation): void {
     const before = this.#name;
     this.#name = name;
+    this.#logOid = logOid;
     this.#remember(name, lineage);
     if (before === '') return;
     this.#pulse.look();

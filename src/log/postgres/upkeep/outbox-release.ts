@@ -4,9 +4,11 @@
  * Nodes and workers may run it for the same topic: an advisory lock lets one at a time.
  */
 import type { Clock } from '../../../core/clock.js';
-import type { LogRow } from '../../../core/message.js';
+import { formatEpoch } from '../../../core/epoch.js';
 import { asTenant, type TopicKey, topicKey } from '../../../core/topic-key.js';
 import { ReleaseWatch } from '../../contract/log-vitals.js';
+import type { TopicRelease } from '../../contract/message-log.js';
+import { OtherLog } from '../../contract/subscription-store.js';
 import type { Queryable } from '../session/queryable.js';
 import type { ReleaseOutcome } from './release-batch.js';
 import { BATCH_ROWS_MAX, dropBatch, releaseBatch } from './release-batch.js';
@@ -47,11 +49,13 @@ export interface OutboxReleaseOptions {
   /** A turn failed on it: it may have a transaction open. */
   drop: (session: Queryable, error: unknown) => void;
   clock: Clock;
+  /** Of the log that the worker stands on. */
+  incarnation: () => string;
   dedupeWindowMs: number;
   /** Whether this worker appends to the topic. */
   owns: (key: TopicKey) => boolean;
   /** Committed, in sequence order. */
-  onReleased: (topicId: number, rows: LogRow[]) => void;
+  onReleased: (release: TopicRelease) => void;
   /** A COMMIT's answer was lost: rows may have been appended. */
   onOutcomeUnknown: (topicId: number) => void;
   /** Rows of a deleted topic were dropped, or repeats of a dedupe key. */
@@ -125,7 +129,8 @@ export class OutboxRelease {
       return await this.#release(client);
     } catch (error) {
       drop(client, error);
-      onTrouble(error);
+      // The log became another beneath it: the session that is opened next says which.
+      if (!(error instanceof OtherLog)) onTrouble(error);
       return 0;
     }
   }
@@ -158,17 +163,19 @@ export class OutboxRelease {
 
   async #releaseTopic(client: Queryable, topicId: number): Promise<number> {
     const { onReleased, onOutcomeUnknown, onDropped, dedupeWindowMs } = this.#options;
+    const incarnation = this.#options.incarnation();
     let outcome: ReleaseOutcome;
     try {
-      outcome = await releaseBatch(client, { topicId, dedupeWindowMs });
+      outcome = await releaseBatch(client, { topicId, incarnation, dedupeWindowMs });
     } catch (error) {
       // The rows are either still in the outbox or in the log; in neither case is a retry wrong.
       onOutcomeUnknown(topicId);
       throw error;
     }
     if (outcome.duplicates > 0) onDropped(topicId, outcome.duplicates, 'duplicate');
-    if (outcome.rows.length > 0) onReleased(topicId, outcome.rows);
-    return outcome.duplicates + outcome.rows.length;
+    const { rows, duplicates } = outcome;
+    if (rows.length > 0) onReleased({ topicId, epoch: formatEpoch(topicId, incarnation), rows });
+    return duplicates + rows.length;
   }
 
   async #drop(client: Queryable, topicId: number): Promise<number> {

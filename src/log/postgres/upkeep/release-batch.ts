@@ -6,6 +6,7 @@ import { idTag } from '../../../core/id-tag.js';
 import type { ContentType, LogRow } from '../../../core/message.js';
 import { formatUuid, makeUuidV7 } from '../../../core/uuid.js';
 import { fingerprint } from '../../contract/fingerprint.js';
+import { OtherLog } from '../../contract/subscription-store.js';
 import type { Queryable } from '../session/queryable.js';
 
 export const BATCH_ROWS_MAX = 500;
@@ -46,8 +47,10 @@ const TAKE_SQL = `SELECT o.* FROM (
     WHERE id = sized.id FOR UPDATE SKIP LOCKED) o
   WHERE sized.before < ${BATCH_BYTES_MAX} ORDER BY sized.due_at, sized.id`;
 
+/** By then the log cannot be replaced any more: which one it is, is asked here. */
 const LOCK_TOPIC_SQL = `SELECT last_sequence, published_at::text,
-    floor(extract(epoch FROM published_at) * 1000) AS published_ms
+    floor(extract(epoch FROM published_at) * 1000) AS published_ms,
+    conduit.incarnation() AS incarnation
   FROM (
     SELECT last_sequence,
       greatest(date_trunc('milliseconds', clock_timestamp()), last_published_at) AS published_at
@@ -95,8 +98,10 @@ const MOVE_SQL = `WITH new AS (
       ELSE last_published_at END
   WHERE id = $1::bigint`;
 
+/** A log that was restored since the topic was looked up may have a living one of its id. */
 const DROP_SQL = `DELETE FROM conduit.outbox WHERE id IN (
   SELECT id FROM conduit.outbox WHERE topic_id = $1
+    AND NOT EXISTS (SELECT FROM conduit.topics t WHERE t.id = $1 AND t.deleted_at IS NULL)
   LIMIT ${BATCH_ROWS_MAX} FOR UPDATE SKIP LOCKED)`;
 
 interface OutboxRow {
@@ -113,6 +118,14 @@ interface LockedTopic {
   last_sequence: string;
   published_at: string;
   published_ms: string;
+  incarnation: string;
+}
+
+export interface ReleaseOptions {
+  topicId: number;
+  /** Of the log that the worker stands on: no other is appended to. */
+  incarnation: string;
+  dedupeWindowMs: number;
 }
 
 export interface ReleaseOutcome {
@@ -124,10 +137,10 @@ export interface ReleaseOutcome {
 
 const NOTHING: ReleaseOutcome = { rows: [], duplicates: 0 };
 
-/** Rejects with PostgreSQL's error; only when that came from COMMIT is the outcome open. */
+/** Rejects OtherLog, or with PostgreSQL's error; only when that came from COMMIT is the outcome open. */
 export async function releaseBatch(
   client: Queryable,
-  options: { topicId: number; dedupeWindowMs: number },
+  options: ReleaseOptions,
 ): Promise<ReleaseOutcome> {
   await client.query(BEGIN_SQL);
   let outcome: ReleaseOutcome | null = null;
@@ -151,9 +164,9 @@ export async function dropBatch(client: Queryable, topicId: number): Promise<num
 /** Null: nothing was changed. */
 async function moveBatch(
   client: Queryable,
-  options: { topicId: number; dedupeWindowMs: number },
+  options: ReleaseOptions,
 ): Promise<ReleaseOutcome | null> {
-  const { topicId, dedupeWindowMs } = options;
+  const { topicId, incarnation, dedupeWindowMs } = options;
   const lock = await client.query<{ locked: boolean }>(LOCK_RELEASE_SQL, [topicId]);
   if (lock.rows[0]?.locked !== true) return null;
   // The payloads are read before the topic is locked: others wait for the topic.
@@ -161,6 +174,7 @@ async function moveBatch(
   if (taken.length === 0) return null;
   const topic = (await client.query<LockedTopic>(LOCK_TOPIC_SQL, [topicId])).rows[0];
   if (topic === undefined) return null;
+  if (topic.incarnation !== incarnation) throw new OtherLog();
   const survivors = await withoutRepeats(client, topicId, taken);
   const rows = survivors.map((row, index) => logRowOf(row, index, topicId, topic));
   const keyed = survivors.filter((row) => row.dedupe_key !== null);

@@ -6,7 +6,10 @@ import { eventually } from '../../../../../native-bench/rig/eventually.js';
 import { startPostgres } from '../../../../../native-bench/rig/postgres.js';
 import { systemClock } from '../../../../../src/core/clock.js';
 import { DatabaseClock } from '../../../../../src/core/database-clock.js';
-import { beginIncarnation } from '../../../../../src/log/postgres/session/incarnation.js';
+import {
+  beginIncarnation,
+  enterIncarnation,
+} from '../../../../../src/log/postgres/session/incarnation.js';
 import { LogIncarnation } from '../../../../../src/log/postgres/session/log-incarnation.js';
 import type { Queryable } from '../../../../../src/log/postgres/session/queryable.js';
 import { migrate } from '../../../../../src/log/postgres/upkeep/migrations.js';
@@ -69,3 +72,27 @@ t.test(
     t.equal(changes, 1, 'and it is told once');
   },
 );
+
+t.test('a log that was replaced beneath sessions begins where it was last looked at', async (t) => {
+  const { rows } = await client.query<{ id: string; ms: number }>(`WITH t AS (
+    INSERT INTO conduit.topics (tenant_id, name, last_sequence, last_published_at)
+    SELECT id, 'replaced', 3, clock_timestamp() FROM conduit.tenants LIMIT 1 RETURNING id),
+    m AS (INSERT INTO conduit.messages (topic_id, sequence, message_id, published_at, content_type, payload)
+      SELECT t.id, n, gen_random_uuid(), clock_timestamp() - (3 - n) * interval '1 s', 0, ''
+      FROM t, generate_series(1, 3) n)
+    SELECT id, extract(epoch FROM clock_timestamp()) * 1000 - 500 AS ms FROM t`);
+  const [{ id, ms } = { id: '', ms: 0 }] = rows;
+  const heads = async (): Promise<unknown[]> => {
+    const sql = `SELECT head::int FROM conduit.incarnation_heads WHERE topic_id = $1
+      AND number = (SELECT max(number) FROM conduit.incarnations)`;
+    return (await client.query<{ head: number }>(sql, [id])).rows.map(({ head }) => head);
+  };
+  await client.query('UPDATE conduit.log_identity SET mark = gen_random_uuid()');
+  const { incarnation } = await enterIncarnation(client, { logOid: 0, atMs: null });
+  t.same(await heads(), [3], 'nobody stood on another');
+  const { logOid } = incarnation;
+  await enterIncarnation(client, { logOid, atMs: Number(ms) });
+  t.same(await heads(), [3], 'sessions that ended appended nothing');
+  await enterIncarnation(client, { logOid: logOid - 1, atMs: Number(ms) });
+  t.same(await heads(), [2]);
+});
