@@ -33,7 +33,7 @@ port.on('message', (message: ToThread) => {
       return;
     case 'drain':
       void acceptor.drain().then((left) => {
-        if (left.publishes + left.requests > 0) tell({ type: 'left-over', left });
+        if (left.publishes + left.requests + left.unread > 0) tell({ type: 'left-over', left });
         tell({ type: 'drained' });
       });
       return;

@@ -98,7 +98,7 @@ export class Acceptor {
     });
     const browsing = new Browsing(this.#workers, start.browse, limits);
     this.#browsing = browsing;
-    this.#drain = new Drain({ requests: this.#workers.requests, browsing, limits });
+    this.#drain = new Drain({ requests: this.#workers.requests, browsing, frames, limits });
     const control = new Control({ workers: this.#workers, limits, inMemory, browsing });
     this.#system = new SystemRoutes({ control, version, nodeId, startedAtMs, counts });
     const publishes = new PublishRoutes({ publishing: this.#publishing, limits, bodies });
@@ -132,10 +132,11 @@ export class Acceptor {
     });
   }
 
-  /** Refuses what is new, answers what is under way, tells the sessions to come back elsewhere. */
+  /** Reads what came, answers what is under way, refuses the new, sends the sessions elsewhere. */
   async drain(): Promise<LeftOver> {
-    this.#publishing.drain();
     this.#system.drain();
+    await this.#drain.read();
+    this.#publishing.drain();
     const left = await this.#drain.answered();
     if (this.#drain.isStopped) return left;
     this.#deliveries.flush();

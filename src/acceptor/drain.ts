@@ -5,6 +5,7 @@
 import type { Limits } from '../core/limits.js';
 import type { LeftOver } from '../thread/control.js';
 import type { Browsing } from './routes/browsing.js';
+import type { Backlog } from './session/inboxes.js';
 import type { Requests } from './workers/requests.js';
 
 /** How often a drain looks whether everything under way was answered. */
@@ -13,10 +14,22 @@ const POLL_MS = 10;
 const LATE_MS = 500;
 /** The part of SHUTDOWN_TIMEOUT_MS that may pass until everything was answered; workers have the rest. */
 const SHARE = 0.63;
+/** Of that until what had come before was read. */
+const READ_SHARE = 0.2;
+
+/** What sessions sent and was not read yet. */
+export interface Unread {
+  /** So many sessions. */
+  readonly unread: number;
+  backlog(): Backlog;
+}
+
+const NOTHING: LeftOver = { publishes: 0, requests: 0, unread: 0, cursors: 0, acks: 0 };
 
 export interface DrainOptions {
   requests: Requests;
   browsing: Browsing;
+  frames: Unread;
   limits: Pick<Limits, 'shutdownTimeoutMs'>;
 }
 
@@ -37,37 +50,51 @@ export class Drain {
     this.#isStopped = true;
   }
 
+  /** Resolves once all is read that had come when this was called, or much of the time is over. */
+  async read(): Promise<void> {
+    const { frames, limits } = this.#options;
+    const untilMs = performance.now() + limits.shutdownTimeoutMs * READ_SHARE;
+    const before = frames.backlog();
+    while (!this.#isStopped && !before.isRead() && performance.now() < untilMs) {
+      await pause(POLL_MS);
+    }
+  }
+
   /**
    * Resolves once everything that is under way now was answered, and what came later too, if that is
    * soon: clients that go on asking must not hold up the end for ever. A database that does not answer must
    * not, either: what is then owed is left over.
    */
   async answered(): Promise<LeftOver> {
-    const { requests, limits } = this.#options;
+    const { frames, limits } = this.#options;
     const lateUntilMs = performance.now() + LATE_MS;
-    const untilMs = performance.now() + limits.shutdownTimeoutMs * SHARE;
+    const untilMs = performance.now() + limits.shutdownTimeoutMs * (SHARE - READ_SHARE);
     let owed = this.#owed();
     const before = new Set(owed);
-    while (!this.#isStopped && owed.size > 0) {
+    const unread = frames.backlog();
+    while (!this.#isStopped && (owed.size > 0 || frames.unread > 0)) {
       await pause(POLL_MS);
       owed = this.#owed();
       for (const one of before) if (!owed.has(one)) before.delete(one);
-      if (before.size === 0 && performance.now() > lateUntilMs) return leftOver(0, 0);
-      if (performance.now() > untilMs) return leftOver(requests.owedPublishes(), owed.size);
+      const isAnswered = unread.isRead() && before.size === 0;
+      if (isAnswered && performance.now() > lateUntilMs) return NOTHING;
+      if (performance.now() > untilMs) return this.#leftOver(owed.size);
     }
-    return leftOver(0, 0);
+    return NOTHING;
   }
 
   #owed(): Set<object> {
     const { requests, browsing } = this.#options;
     return new Set([...requests.owed(), ...browsing.owed()]);
   }
+
+  #leftOver(owed: number): LeftOver {
+    const { requests, frames } = this.#options;
+    const publishes = requests.owedPublishes();
+    return { ...NOTHING, publishes, requests: owed - publishes, unread: frames.unread };
+  }
 }
 
 export function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
-}
-
-function leftOver(publishes: number, owed: number): LeftOver {
-  return { publishes, requests: owed - publishes, cursors: 0, acks: 0 };
 }

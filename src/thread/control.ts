@@ -74,6 +74,8 @@ export interface LeftOver {
   publishes: number;
   /** Other requests without an answer. */
   requests: number;
+  /** Sessions that had sent more than was read. */
+  unread: number;
   /** Subscriptions of which something was not saved. */
   cursors: number;
   /** Verdicts among it whose answer was asked for. */

@@ -60,7 +60,7 @@ const worker = new Worker({
   onTrouble,
   onUnsaved: (unsaved) => {
     if (unsaved.cursors === 0) return;
-    tell({ type: 'left-over', left: { publishes: 0, requests: 0, ...unsaved } });
+    tell({ type: 'left-over', left: { publishes: 0, requests: 0, unread: 0, ...unsaved } });
   },
   onWell: () => report.over(LOG_TROUBLES),
   onBug: (error) => {

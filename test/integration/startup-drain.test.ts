@@ -80,6 +80,48 @@ t.test('a drain answers what is under way and refuses what is new', async (t) =>
   t.equal(await stopped, 0);
 });
 
+t.test('what sessions had sent before the signal is read and answered', async (t) => {
+  const postgres = await startPostgres();
+  t.teardown(() => postgres.stop());
+  const node = await startNode({ DATABASE_URL: postgres.url });
+  t.teardown(() => node.kill9());
+  const [count, topics] = [6_000, ['stays', 'leaves']];
+  const [stays, leaves] = [
+    await Subscriber.open(node.wsUrl, 'json'),
+    await Subscriber.open(node.wsUrl, 'json'),
+  ];
+  for (const topic of topics) await stays.subscribe(topic, { ack: 'none' });
+  for (const topic of topics) {
+    stays.send({ type: 'unsubscribe', topic, ref: topic });
+    await stays.waitFor(({ ref }) => ref === topic);
+  }
+  stays.control.length = 0;
+  const publishes = (topic: string): string =>
+    Array.from({ length: count }, (_, ref) =>
+      JSON.stringify({ type: 'publish', topic, payload: 1, ref }),
+    ).join('\u001e');
+  leaves.socket.send(publishes('leaves'));
+  leaves.close();
+  stays.socket.send(publishes('stays'));
+  await eventually(() => leaves.closed !== null && stays.control.length > 0);
+  t.equal(await node.stop(), 0);
+  await eventually(() => stays.closed !== null);
+  const answers = stays.control.map(({ type, code }) => (type === 'error' ? code : type));
+  t.equal(answers.filter((answer) => answer === 'published').length, count);
+  t.same(new Set(answers), new Set(['published', 'disconnect']));
+  const reader = new pg.Client({ connectionString: postgres.url });
+  await reader.connect();
+  t.teardown(() => reader.end());
+  const { rows } = await reader.query(
+    'SELECT name, last_sequence FROM conduit.topics ORDER BY name',
+  );
+  t.same(
+    rows.map(({ last_sequence }) => Number(last_sequence)),
+    [count, count],
+    'also of the session that had closed',
+  );
+});
+
 t.test('a second SIGTERM ends a drain at once with 143', async (t) => {
   const { node } = await startHeld(t);
   node.process.kill('SIGTERM');

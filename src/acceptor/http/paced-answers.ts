@@ -35,19 +35,24 @@ export class PacedAnswers {
 
   /**
    * Whether so many bytes more may be held; one answer always may. The results of writes, which are
-   * done by then, may take as much again. Where there is no room, those go that have been read for
-   * longer than a client may take nothing: who trickles must not keep others out.
+   * done by then, may take as much again. Where there is no room, as many go as make it of those
+   * that have been read for longer than a client may take nothing: who trickles must not keep others
+   * out. None goes when all of these would not make it.
    */
   hasRoom(bytes: number, of: 'reads' | 'writes'): boolean {
     const { limits, clock } = this.#options;
     const bytesMax = limits.unreadAnswerBytesMax * (of === 'writes' ? 2 : 1);
-    const fits = (): boolean => this.#unread.size === 0 || this.#heldBytes + bytes <= bytesMax;
     const before = clock.monotonic() - limits.writeDeadlineMs;
-    for (const answer of [...this.#unread]) {
-      if (fits() || answer.startedMs > before) break;
-      this.#cut(answer);
+    let missing = this.#heldBytes + bytes - bytesMax;
+    const toCut: PacedAnswer[] = [];
+    for (const answer of this.#unread) {
+      if (missing <= 0 || answer.startedMs > before) break;
+      toCut.push(answer);
+      missing -= answer.bytes;
     }
-    return fits();
+    if (missing > 0 && toCut.length < this.#unread.size) return false;
+    for (const answer of toCut) this.#cut(answer);
+    return true;
   }
 
   /**

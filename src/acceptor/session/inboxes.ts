@@ -22,8 +22,10 @@ export interface Inbox {
   /** Those behind it, from `next` on. */
   messages: Buffer[];
   next: number;
-  /** Of these, the one that is being read included, so many until what was answered is given back. */
-  held: number;
+  /** Messages that were read to their end. */
+  read: number;
+  /** With this one what was answered is given back. */
+  heldUntil: number;
   bytes: number;
 }
 
@@ -63,6 +65,17 @@ export interface SliceWorkers {
   endSlice(): void;
 }
 
+/** What waited at one time. */
+export interface Backlog {
+  isRead(): boolean;
+}
+
+/** Up to which of its messages an inbox is to be read. */
+interface Mark {
+  inbox: Inbox;
+  until: number;
+}
+
 export class Inboxes<S extends Sender> {
   readonly #options: InboxesOptions<S>;
   /** Whose inbox is not empty; who is read next first. */
@@ -79,6 +92,27 @@ export class Inboxes<S extends Sender> {
   /** Bytes that wait, of all sessions. */
   get bytes(): number {
     return this.#bytes;
+  }
+
+  /** Sessions of which something waits. */
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
+  /** What waits now; `isRead` once all of that was read, whatever came since, or its sessions ended. */
+  backlog(): Backlog {
+    const left = new Map<S, Mark>();
+    for (const sender of this.#waiting) {
+      const { inbox } = sender;
+      if (inbox !== null) left.set(sender, { inbox, until: inbox.read + messagesOf(inbox) });
+    }
+    const isRead = (): boolean => {
+      for (const [sender, { inbox, until }] of left) {
+        if (sender.inbox !== inbox || inbox.read >= until) left.delete(sender);
+      }
+      return left.size === 0;
+    };
+    return { isRead };
   }
 
   /** One message; its bytes are valid during this call only. */
@@ -133,7 +167,7 @@ export class Inboxes<S extends Sender> {
   };
 
   #open(sender: S): Inbox {
-    const inbox: Inbox = { current: null, messages: [], next: 0, held: 1, bytes: 0 };
+    const inbox: Inbox = { current: null, messages: [], next: 0, read: 0, heldUntil: 1, bytes: 0 };
     sender.inbox = inbox;
     this.#waiting.add(sender);
     sender.notAllRead();
@@ -196,6 +230,7 @@ export class Inboxes<S extends Sender> {
   #wasRead(sender: S, inbox: Inbox, bytes: Buffer): void {
     const less = sizeOf(bytes);
     inbox.bytes -= less;
+    inbox.read++;
     this.#bytes -= less;
     const waiting = inbox.messages.length - inbox.next;
     if (waiting === 0) {
@@ -203,11 +238,15 @@ export class Inboxes<S extends Sender> {
       sender.allRead();
       return;
     }
-    inbox.held--;
-    if (inbox.held > 0) return;
-    inbox.held = waiting;
+    if (inbox.read < inbox.heldUntil) return;
+    inbox.heldUntil = inbox.read + waiting;
     sender.heldRead();
   }
+}
+
+/** The one that is being read included. */
+function messagesOf({ current, messages, next }: Inbox): number {
+  return (current === null ? 0 : 1) + messages.length - next;
 }
 
 function sizeOf(bytes: Buffer): number {

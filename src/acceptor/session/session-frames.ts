@@ -24,7 +24,7 @@ import type { Guard } from '../http/guard.js';
 import type { Publishing } from '../workers/publishing.js';
 import { Waiting } from '../workers/requests.js';
 import type { Workers } from '../workers/workers.js';
-import { Inboxes } from './inboxes.js';
+import { type Backlog, Inboxes } from './inboxes.js';
 import type { MessageType, Session } from './session.js';
 import { TooMuchUnderWay } from './session-load.js';
 import { type SubscribeRequest, type Subscriptions, subscribedFrame } from './subscriptions.js';
@@ -88,6 +88,15 @@ export class SessionFrames implements FrameSink {
       return;
     }
     this.#inboxes.take(session, Buffer.from(message));
+  }
+
+  /** Sessions of which not all was read that they sent. */
+  get unread(): number {
+    return this.#inboxes.waiting;
+  }
+
+  backlog(): Backlog {
+    return this.#inboxes.backlog();
   }
 
   /** The session has ended: what it sent and was not read is dropped, what it has at the workers ends. */
