@@ -237,7 +237,8 @@ class World {
     const handler = { handle: bug, endTurn: bug };
     this.#outlet = new LocalOutlet({ port, acceptor: 0, limits: LIMITS, handler });
     this.#acceptor.onAnswer = (op, session, lastSequence) => {
-      this.#answers.push(() => this.#answered(op, session, lastSequence));
+      const { round = 0 } = this.#acceptor.sessions[session] ?? {};
+      this.#answers.push(() => this.#answered(op, { session, round, lastSequence }));
     };
     windows.forEach((window, session) => {
       this.#subscribe(session, window);
@@ -305,9 +306,12 @@ class World {
     };
   }
 
-  #answered(op: 'left' | 'drained', session: number, lastSequence: number): void {
+  #answered(
+    op: 'left' | 'drained',
+    { session, ...at }: { session: number; round: number; lastSequence: number },
+  ): void {
     const of = { subscription: session, topicNo: this.#topic.no };
-    if (op === 'left') this.#delivery.left(this.#outlet, { ...of, lastSequence });
+    if (op === 'left') this.#delivery.left(this.#outlet, { ...of, ...at });
     else this.#delivery.drained(this.#outlet, of);
     this.#delivery.endTurn();
   }

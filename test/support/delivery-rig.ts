@@ -159,6 +159,11 @@ export class DeliveryRig {
     this.delivery.endTurn();
   }
 
+  left({ number }: Subscription, op: { round: number; lastSequence: number }): void {
+    this.delivery.left(this.outlet, { subscription: number, topicNo: this.topic.no, ...op });
+    this.delivery.endTurn();
+  }
+
   drained({ number }: Subscription): void {
     this.delivery.drained(this.outlet, { subscription: number, topicNo: this.topic.no });
     this.delivery.endTurn();

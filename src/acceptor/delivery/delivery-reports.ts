@@ -9,16 +9,12 @@ import type { ReceiverSubscription } from './receiver.js';
 
 /** Its socket refused what comes after `lastSequence`. */
 export function sendLeft(subscription: ReceiverSubscription, lastSequence: number): void {
-  const { link, group } = subscription;
+  const { link, group, number } = subscription;
   subscription.state = 'refused';
   subscription.owesDrained = false;
   subscription.lastSequence = lastSequence;
-  subscription.round = (subscription.round + 1) & 0xffff;
-  packLeft(link.writer, {
-    subscription: subscription.number,
-    topicNo: group.topicNo,
-    lastSequence,
-  });
+  const round = subscription.nextRound();
+  packLeft(link.writer, { subscription: number, topicNo: group.topicNo, round, lastSequence });
   link.scheduleFlush();
 }
 

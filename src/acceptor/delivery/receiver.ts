@@ -79,6 +79,11 @@ export class ReceiverSubscription {
     return this.options.name;
   }
 
+  nextRound(): number {
+    this.round = (this.round + 1) & 0xffff;
+    return this.round;
+  }
+
   get lastSequence(): number {
     return this.state === 'joined' ? this.group.lastOf(this.receiver.kind) : this.#lastSequence;
   }

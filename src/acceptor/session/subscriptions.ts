@@ -6,7 +6,7 @@ import type { Clock } from '../../core/clock.js';
 import { ERRORS, type ErrorCode, RequestError } from '../../core/errors.js';
 import type { AcceptorLinkEnd } from '../../thread/link.js';
 import type { FailedOp } from '../../thread/ops/failed.js';
-import type { GapOp } from '../../thread/ops/gap.js';
+import { type GapOp, isFallBack } from '../../thread/ops/gap.js';
 import type { SubscribedOp, SubscribeOptions, UnsubscribedOp } from '../../thread/ops/subscribe.js';
 import {
   packSessionEnded,
@@ -180,7 +180,12 @@ export class Subscriptions {
     const subscription = this.#deliveries().byNumber(op.subscription);
     if (subscription?.link !== link) return;
     subscription.epoch = op.epoch;
-    subscription.lastSequence = op.delivered;
+    if (!isFallBack(op)) subscription.lastSequence = op.delivered;
+    else {
+      subscription.nextRound();
+      // Less, when its socket refused what the worker thought it had.
+      subscription.lastSequence = Math.min(subscription.lastSequence, op.delivered);
+    }
     const told = subscribedFrame(subscription, { ...op, recovered: op.gap === null });
     subscription.receiver.sendFrame(told);
   }

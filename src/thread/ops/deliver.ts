@@ -20,6 +20,8 @@ import {
 export interface LeftOp {
   subscription: number;
   topicNo: number;
+  /** That it starts; see Rounds below. */
+  round: number;
   lastSequence: number;
 }
 
@@ -27,11 +29,17 @@ export function packLeft(to: PackWriter, op: LeftOp): void {
   to.begin(OP_LEFT, 0);
   to.u32(op.subscription);
   to.u32(op.topicNo);
+  to.u16(op.round);
   to.f64(op.lastSequence);
 }
 
 export function readLeft(from: PackReader): LeftOp {
-  return { subscription: from.u32(), topicNo: from.u32(), lastSequence: from.f64() };
+  return {
+    subscription: from.u32(),
+    topicNo: from.u32(),
+    round: from.u16(),
+    lastSequence: from.f64(),
+  };
 }
 
 // ---- DRAINED: the session takes pages again. Sent once per DELIVER handled without LEFT, and once
@@ -94,7 +102,9 @@ export function readDeliverGroup(from: PackReader): DeliverGroupOp {
 // Rounds. A subscription's `round` starts at 0 at SUBSCRIBED; the acceptor adds 1 (mod 65,536) when it
 // packs a LEFT for it, the worker when it reads that LEFT. A DELIVER or JOIN of another round was packed
 // before the worker knew of the LEFT: the acceptor discards it (its bytes are still credited) and
-// answers nothing. At most one DELIVER of a subscription is under way.
+// answers nothing. At most one DELIVER of a subscription is under way. Both also add 1 for a GAP of a
+// fall-back, the worker when it packs it and the acceptor when it reads it: a LEFT that lacks one is of the
+// log before, and reached no further in this one than where the subscription fell back to.
 export interface DeliverOp {
   subscription: number;
   topicNo: number;

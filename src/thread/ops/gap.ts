@@ -30,6 +30,11 @@ export interface GapOp {
   gap: Gap | null;
 }
 
+/** Another incarnation of the log goes on: it starts a round, see deliver.ts. */
+export function isFallBack({ gap }: Pick<GapOp, 'gap'>): boolean {
+  return gap === null || gap.reason === 'failover';
+}
+
 export function packGap(to: PackWriter, op: GapOp): void {
   to.begin(OP_GAP, 3 * op.epoch.length);
   to.u32(op.subscription);

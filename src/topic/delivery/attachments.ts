@@ -108,7 +108,7 @@ export class Attachments {
     const { saves, durables, feeder } = this.#options;
     for (const subscription of topic.subscriptions.values()) {
       subscription.group?.leave(subscription);
-      subscription.logChanged();
+      subscription.logChanged(upTo);
       feeder.tellEpoch(subscription, upTo, gap);
     }
     // Also those without a session that are held for a save: whoever joins them goes on from where they are.

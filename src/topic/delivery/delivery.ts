@@ -159,7 +159,7 @@ export class Delivery {
   left(outlet: Outlet, op: LeftOp): void {
     const subscription = this.#find(outlet, op);
     if (subscription === undefined) return;
-    this.#feeder.left(subscription, op.lastSequence);
+    this.#feeder.left(subscription, op);
     if (subscription.tracker !== null) this.#giver.later(subscription.tracker);
   }
 

@@ -4,6 +4,7 @@
  * window, credit, an answer) and is called again when that comes. Nothing waits inside.
  */
 import type { Clock } from '../../core/clock.js';
+import type { LeftOp } from '../../thread/ops/deliver.js';
 import type { Gap } from '../../thread/ops/gap.js';
 import type { PageReads } from '../log/page-reads.js';
 import type { Chunk, FrameContext } from '../state/chunk.js';
@@ -74,13 +75,13 @@ export class Feeder {
   }
 
   /** From LEFT: the socket has everything up to `lastSequence` and takes no more for now. */
-  left(subscription: Subscription, lastSequence: number): void {
+  left(subscription: Subscription, op: LeftOp): void {
     subscription.group?.remove(subscription);
     subscription.topic.atHead.delete(subscription);
-    subscription.wasSentUpTo(lastSequence);
+    subscription.wasSentUpTo(subscription.reached(op));
     subscription.state = 'refused';
     subscription.page = 'none';
-    subscription.round = (subscription.round + 1) & 0xffff;
+    subscription.nextRound();
   }
 
   /** From DRAINED. */

@@ -9,6 +9,7 @@
  */
 import { type Entry, Member } from '../../core/cursor-entry.js';
 import type { LogRow } from '../../core/message.js';
+import type { LeftOp } from '../../thread/ops/deliver.js';
 import type { Encoding } from '../../thread/ops/encoding.js';
 import { DeliveryIds } from './delivery-ids.js';
 import type { Group } from './group.js';
@@ -20,6 +21,10 @@ import type { Participant, TrackerOf } from './tracker.js';
 export const TRACKED_MAX = 256;
 /** Ids remembered of pages: above the largest window, so that none in flight is forgotten. */
 const PAGE_IDS_MAX = 1_280;
+
+/** Fall-backs that one acceptor may be behind by. */
+const FALL_BACKS_MAX = 4;
+const NEVER: readonly number[] = [];
 
 /** A topic, and what is tracked of it, as all but their own files know them. */
 export type Topic = TopicOf<Subscription, Tracker>;
@@ -108,6 +113,8 @@ export class Subscription implements Participant {
   #delivered: number;
   /** Up to here deliveries fell out of tracking before the first ack came. */
   #untrackedUpTo = 0;
+  /** Where it fell back to lately, the newest last; see `reached`. */
+  #fellTo: readonly number[] = NEVER;
   /** Made when there is something to remember. */
   #ids: DeliveryIds | null = null;
   /** Null: it judges nothing. */
@@ -229,6 +236,13 @@ export class Subscription implements Participant {
     this.state = 'ended';
   }
 
+  /** How far a LEFT says that it came, in the log that answers now. */
+  reached({ round, lastSequence }: Pick<LeftOp, 'round' | 'lastSequence'>): number {
+    const unheardOf = (this.round + 1 - round) & 0xffff;
+    if (unheardOf === 0) return lastSequence;
+    return Math.min(lastSequence, ...this.#fellTo.slice(-unheardOf));
+  }
+
   /** Its socket has nothing after `sequence`, whatever was handed towards it. */
   wasSentUpTo(sequence: number): void {
     this.#delivered = sequence;
@@ -298,9 +312,15 @@ export class Subscription implements Participant {
     if (this.page === 'reading') this.page = 'none';
   }
 
-  /** The log is another one: nothing of the one before is waited for. */
-  logChanged(): void {
+  nextRound(): void {
+    this.round = (this.round + 1) & 0xffff;
+  }
+
+  /** The log is another one after `upTo`: nothing of the one before is waited for, or counts. */
+  logChanged(upTo: number): void {
     this.forgetRead();
+    this.nextRound();
+    this.#fellTo = [...this.#fellTo, Math.min(this.delivered, upTo)].slice(-FALL_BACKS_MAX);
     if (this.caughtUpAt === Number.POSITIVE_INFINITY) return;
     this.caughtUpAt = Math.min(this.caughtUpAt, this.topic.head);
   }

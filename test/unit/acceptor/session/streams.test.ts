@@ -153,12 +153,35 @@ t.test(
     const asked = await subscribeTo(first);
     first.open(asked, 4);
     const stream = await opening;
-    const gap = { from: 5, to: 8, reason: 'failover' as const };
+    const gap = { from: 5, to: 8, reason: 'retention' as const };
     first.gap(asked, { sequence: 9, delivered: 8, epoch: 'f', gap });
     await eventually(() => stream.of('gap').length === 1);
     t.match(stream.events, [{ id: 'f:8', data: gap }]);
     const again = await subscribeTo(startWorker());
     t.match(again.options.start, { from: 'sequence', sequence: 9, epoch: 'f' });
+    stream.close();
+    t.same(faults, []);
+  },
+);
+
+t.test(
+  'when the log falls back it is behind where it stands, not behind what was lost',
+  async (t) => {
+    const { faults, startWorker, url } = await rig();
+    const first = startWorker();
+    const opening = EventStream.open(url);
+    const asked = await subscribeTo(first);
+    first.open(asked, 9);
+    const stream = await opening;
+    const gap = { from: 5, to: 9, reason: 'failover' as const };
+    first.gap(asked, { sequence: 7, delivered: 4, epoch: 'f', gap });
+    await eventually(() => stream.of('gap').length === 1);
+    t.match(stream.events, [{ id: 'f:4', data: gap }]);
+    // What the worker thinks that it has, and its socket refused, it has not.
+    first.gap(asked, { sequence: 8, delivered: 6, epoch: 'g', gap });
+    await eventually(() => stream.of('gap').length === 2);
+    const again = await subscribeTo(startWorker());
+    t.match(again.options.start, { from: 'sequence', sequence: 5, epoch: 'g' });
     stream.close();
     t.same(faults, []);
   },

@@ -139,7 +139,11 @@ const OPS: Readonly<Record<string, Entry>> = {
     record({ session: u32, abrupt: flag }),
   ),
   OP_ACK: entry(acknowledge.packAck, acknowledge.readAck, ack),
-  OP_LEFT: entry(deliver.packLeft, deliver.readLeft, record({ ...of, lastSequence: place })),
+  OP_LEFT: entry(
+    deliver.packLeft,
+    deliver.readLeft,
+    record({ ...of, round: u16, lastSequence: place }),
+  ),
   OP_DRAINED: entry(deliver.packDrained, deliver.readDrained, record(of)),
   OP_CREDIT: entry(deliver.packCredit, deliver.readCredit, place),
   OP_CALL: entry(

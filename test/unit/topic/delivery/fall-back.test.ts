@@ -152,11 +152,12 @@ t.test('who catches up is told when it has what there is now', async (t) => {
 });
 
 t.test('what became of messages that were given before says nothing of those after', async (t) => {
-  const rig = await DeliveryRig.start(t, 10);
+  const rig = await DeliveryRig.start(t, 0);
   const tracker = rig.tracker();
   const [one] = [1, 2].map((number) => rig.subscribe(number, { tracker, ack: 'none' }));
   if (one === undefined) throw new Error('there are two');
-  await eventually(() => one.giving !== null);
+  for (let n = 0; n < 5; n++) rig.publish();
+  t.not(one.giving, null);
   rig.delivery.seek(tracker, 0);
   rig.given(one, Number.POSITIVE_INFINITY);
   const isAnySettled = (): boolean =>
@@ -183,3 +184,29 @@ t.test(
     await eventually(() => other.state === 'group', 5_000);
   },
 );
+
+t.test('a refusal of the log before takes nobody past where it fell back to', async (t) => {
+  const once: [number, number][] = [[30, 40]];
+  const twice: [number, number][] = [...once, [35, 45]];
+  const cases = [
+    { title: 'past it', fallBacks: once, round: 1, lastSequence: 60, from: 31 },
+    { title: 'before it', fallBacks: once, round: 1, lastSequence: 20, from: 21 },
+    { title: 'past both', fallBacks: twice, round: 1, lastSequence: 60, from: 31 },
+    { title: 'of the log between', fallBacks: twice, round: 2, lastSequence: 40, from: 36 },
+    { title: 'of the log that answers', fallBacks: once, round: 2, lastSequence: 35, from: 36 },
+  ];
+  for (const { title, fallBacks, from, ...left } of cases) {
+    const rig = await DeliveryRig.start(t, 60);
+    const one = rig.subscribe(1, { delivered: 60 });
+    await eventually(() => one.state === 'group');
+    for (const [common, head] of fallBacks) {
+      rig.fallBack(common, head);
+      await goOn(rig, one);
+    }
+    const before = rig.messagesTo(one).length;
+    rig.left(one, left);
+    await goOn(rig, one);
+    t.same(rig.messagesTo(one).slice(before), rig.messages(from, rig.topic.head), title);
+    t.equal(one.round, fallBacks.length + 1, title);
+  }
+});
