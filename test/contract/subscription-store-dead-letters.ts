@@ -193,7 +193,11 @@ export const DEAD_LETTERS: StoreParts = {
       { sequence: 2, redriven: true, attempts: 0 },
       { sequence: 3, redriven: true, attempts: 0 },
     ]);
-    t.same(await store.redrivenRows({ subscriptionId: record.id }, [2, 3]), [], 'told as a gap');
+    t.same(
+      await store.redrivenRows({ topicId: topic.id, subscriptionId: record.id }, [2, 3]),
+      [],
+      'told as a gap',
+    );
     const { record: newest } = await store.take(topic.id, 'sub', { settings: SETTINGS, cursor: 0 });
     await store.save([saveOf(newest, { settledDeliveries: [2, 3] })]);
     t.same(await deliveriesOf(open, topic), []);

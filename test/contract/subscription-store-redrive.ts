@@ -88,13 +88,19 @@ export const REDRIVE: StoreParts = {
     const { store } = open;
     const { topic, record } = await redriven(open);
     await open.forget(topic, 5);
-    const rows = await store.redrivenRows({ subscriptionId: record.id }, [9, 3, 2, 1, 2]);
+    const rows = await store.redrivenRows(
+      { topicId: topic.id, subscriptionId: record.id },
+      [9, 3, 2, 1, 2],
+    );
     t.same(
       rows.map((row) => `${row.sequence} ${Buffer.from(row.payload)}`),
       ['1 {"n":1}', '2 {"n":2}'],
     );
-    t.same(await store.redrivenRows({ subscriptionId: record.id + 1_000_000 }, [1]), []);
-    t.same(await store.redrivenRows({ subscriptionId: record.id }, []), []);
+    t.same(
+      await store.redrivenRows({ topicId: topic.id, subscriptionId: record.id + 1_000_000 }, [1]),
+      [],
+    );
+    t.same(await store.redrivenRows({ topicId: topic.id, subscriptionId: record.id }, []), []);
   },
 
   'ends with the dead letter when it is settled': async (t, open) => {

@@ -92,9 +92,10 @@ export function saveOf(
   record: SubscriptionRecord,
   more: Partial<SubscriptionSave> = {},
 ): SubscriptionSave {
-  const { id, topicId, term, ackFloor, settled, delivered, settings, paused } = record;
+  const { id, topicId, term, createdAtMs } = record;
+  const { ackFloor, settled, delivered, settings, paused } = record;
   return {
-    ...{ id, topicId, term, ackFloor, settled, delivered, settings, paused },
+    ...{ id, topicId, term, createdAtMs, ackFloor, settled, delivered, settings, paused },
     ...{ deliveries: [], settledDeliveries: [], dropDeliveries: false },
     ...{ deadLetters: [], failures: [] },
     ...more,
@@ -444,6 +445,23 @@ const CURSORS: StoreParts = {
       ],
     );
   },
+
+  'another that has its id and term, as a log that was restored gives them, is not taken for it':
+    async (t, open) => {
+      const { store } = open;
+      const [topic, other] = [await topicWith(open, 5), await topicWith(open, 1)];
+      const record = await taken(open, topic);
+      for (const was of [{ topicId: other.id }, { createdAtMs: record.createdAtMs - 1 }]) {
+        const held = { ...record, ...was };
+        t.same(await store.lost([held]), [{ id: record.id, why: 'deleted' }]);
+        const more = { ackFloor: 3, delivered: 3, deadLetters: [givenUp(4)] };
+        t.same(await store.save([saveOf(held, more)]), [record.id]);
+        t.same(await store.save([saveOf(held, { ackFloor: 3, delivered: 3 })]), [record.id]);
+      }
+      t.match(await store.find(topic.id, 'sub'), { ackFloor: 0 });
+      t.same(await lettersOf(open, filterOf(topic)), []);
+      t.same(await store.save([saveOf(record, { ackFloor: 3, delivered: 3 })]), []);
+    },
 };
 
 /** Takes it over: its delivery rows. */

@@ -39,14 +39,22 @@ export interface MissingMessage {
   sequence: number;
 }
 
-/** What changed in one subscription since its last save: stored whole or not at all. */
-export interface SubscriptionSave {
+/**
+ * A durable subscription as its holder knows it. All of it is compared: a log that was restored gives ids and
+ * terms again, to subscriptions of other topics and other tenants.
+ */
+export interface HeldTerm {
   id: number;
+  /** Of the `take` that it is held under. */
+  term: number;
   topicId: number;
+  createdAtMs: number;
+}
+
+/** What changed in one subscription since its last save: stored whole or not at all. */
+export interface SubscriptionSave extends HeldTerm {
   /** Of its topic as the holder knows it; absent: whatever it is. */
   epoch?: string;
-  /** Of the `take` this was done under. */
-  term: number;
   ackFloor: number;
   settled: SequenceRange[];
   delivered: number;
@@ -102,12 +110,6 @@ export class OtherLog extends RequestError {
   constructor() {
     super('log_unavailable', 'the log was restored or has failed over');
   }
-}
-
-/** A durable subscription as its holder knows it. */
-export interface HeldTerm {
-  id: number;
-  term: number;
 }
 
 /** The delivery of a dead letter that was given back. */
@@ -176,7 +178,7 @@ export interface SubscriptionStore {
   redriven(subscriptionIds: readonly number[]): Promise<RedrivenDelivery[]>;
   /** The copies of redriven messages, for those that the log no longer has. Ascending. */
   redrivenRows(
-    of: { subscriptionId: number } | { topicId: number; session: string },
+    of: { topicId: number } & ({ subscriptionId: number } | { session: string }),
     sequences: readonly number[],
   ): Promise<LogRow[]>;
 

@@ -116,9 +116,10 @@ export class MemorySubscriptions implements SubscriptionStore {
   }
 
   async lost(held: readonly HeldTerm[]): Promise<LostTerm[]> {
-    return held.flatMap(({ id, term }): LostTerm[] => {
+    return held.flatMap((one): LostTerm[] => {
+      const { id, term } = one;
       const kept = this.#byId.get(id);
-      if (kept === undefined) return [{ id, why: 'deleted' }];
+      if (kept === undefined || !isSame(kept, one)) return [{ id, why: 'deleted' }];
       return kept.record.term === term ? [] : [{ id, why: 'taken_over' }];
     });
   }
@@ -151,8 +152,9 @@ export class MemorySubscriptions implements SubscriptionStore {
     const refused: number[] = [];
     for (const save of saves) {
       const kept = this.#byId.get(save.id);
-      if (kept === undefined || kept.record.term !== save.term) refused.push(save.id);
-      else {
+      if (kept === undefined || kept.record.term !== save.term || !isSame(kept, save)) {
+        refused.push(save.id);
+      } else {
         for (const sequence of this.#store(kept, structuredClone(save))) {
           onMissing({ id: save.id, sequence });
         }
@@ -350,4 +352,8 @@ function inOrder(a: Place, b: Place): number {
   if (a.topic !== b.topic) return a.topic < b.topic ? -1 : 1;
   if (a.name === b.name) return 0;
   return a.name < b.name ? -1 : 1;
+}
+
+function isSame({ record }: Kept, { topicId, createdAtMs }: HeldTerm): boolean {
+  return record.topicId === topicId && record.createdAtMs === createdAtMs;
 }

@@ -298,6 +298,6 @@ function redrivenRows(
   { topic, durable, sessionName: session }: Tracker,
   sequences: readonly number[],
 ): Promise<LogRow[]> {
-  if (durable !== null) return store.redrivenRows({ subscriptionId: durable.id }, sequences);
-  return store.redrivenRows({ topicId: topic.id, session }, sequences);
+  const owner = durable === null ? { session } : { subscriptionId: durable.id };
+  return store.redrivenRows({ topicId: topic.id, ...owner }, sequences);
 }

@@ -99,7 +99,9 @@ export class HeadCheck {
     for (const tracker of this.#options.held()) {
       if (tracker.durable !== null) held.set(tracker.durable.id, tracker);
     }
-    const terms = [...held.values()].flatMap(({ durable }) => durable ?? []);
+    const terms = [...held.values()].flatMap(({ topic, durable }) =>
+      durable === null ? [] : [{ ...durable, topicId: topic.id }],
+    );
     for (let from = 0; from < terms.length; from += HELD_MAX) {
       const lost = await subscriptions.lost(terms.slice(from, from + HELD_MAX));
       for (const { id, why } of lost) {

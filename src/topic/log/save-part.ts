@@ -13,6 +13,7 @@ import type {
   SubscriptionSave,
 } from '../../log/contract/subscription-store.js';
 import type { Tracker } from '../state/subscription.js';
+import type { DurableIdentity } from '../state/tracker.js';
 
 export const TAKEN = 'the subscription was taken over or deleted';
 export const REPLACED =
@@ -89,7 +90,7 @@ function ephemeralSave(tracker: Tracker, wallMs: number): EphemeralSave {
 
 function durableSave(
   tracker: Tracker,
-  { id, term }: { id: number; term: number },
+  { id, term, createdAtMs }: DurableIdentity,
   wallMs: number,
 ): SubscriptionSave {
   const { topic, cursor, state } = tracker;
@@ -100,6 +101,7 @@ function durableSave(
     topicId: topic.id,
     epoch: topic.epoch,
     term,
+    createdAtMs,
     ackFloor: cursor.floor,
     settled: cursor.settledRanges,
     delivered: cursor.delivered,

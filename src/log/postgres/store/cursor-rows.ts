@@ -9,7 +9,7 @@ import { OtherLog, type SubscriptionSave } from '../../contract/subscription-sto
 import type { Queryable } from '../session/queryable.js';
 import type { RowKind, StoreRows } from './refused-data.js';
 import { withinTime, withoutText } from './refused-data.js';
-import { settledText, storable } from './subscription-rows.js';
+import { sameSql, settledText, storable } from './subscription-rows.js';
 
 /**
  * Locks in id order, so that two savers do not wait for each other, and then writes what it has locked;
@@ -21,10 +21,12 @@ const CURSORS_SQL = `WITH log AS MATERIALIZED (
     SELECT $10::text IS NULL OR $10 = conduit.incarnation() AS is_same),
   new AS MATERIALIZED (
     SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[], $5::bigint[],
-      $6::bigint[], $7::int[], $8::text[], $9::boolean[])
-      AS n (id, term, ack_floor, settled, delivered, ack_wait_ms, max_deliver, ordering, paused)),
+      $6::bigint[], $7::int[], $8::text[], $9::boolean[], $11::bigint[], $12::bigint[])
+      AS n (id, term, ack_floor, settled, delivered, ack_wait_ms, max_deliver, ordering, paused,
+        topic_id, created_ms)),
   locked AS MATERIALIZED (
     SELECT s.id FROM conduit.subscriptions s JOIN new n ON n.id = s.id AND n.term = s.term
+      AND ${sameSql('n')}
       AND (SELECT is_same FROM log)
     JOIN conduit.topics t ON t.id = s.topic_id AND t.deleted_at IS NULL
     ORDER BY s.id FOR NO KEY UPDATE OF s),
@@ -103,6 +105,8 @@ export async function storeCursors(
     plainArray(saves.map((save) => save.settings.ordering)),
     plainArray(saves.map((save) => save.paused)),
     incarnationOfAll(saves),
+    plainArray(saves.map((save) => save.topicId)),
+    plainArray(saves.map((save) => save.createdAtMs)),
   ]);
   if (rows[0]?.is_same !== true) throw new OtherLog();
   return new Set(rows[0]?.ids?.split(',').map(Number));

@@ -19,6 +19,7 @@ const OWED_SQL = `INSERT INTO conduit.deliveries
   FROM unnest($1::bigint[], $2::bigint[]) AS n (subscription_id, sequence)
   WHERE NOT EXISTS (SELECT FROM conduit.dead_letters d
     WHERE d.subscription_id = n.subscription_id AND d.sequence = n.sequence)
+  ORDER BY n.subscription_id, n.sequence
   ON CONFLICT (subscription_id, sequence) DO UPDATE SET redriven = true
   RETURNING subscription_id, sequence`;
 

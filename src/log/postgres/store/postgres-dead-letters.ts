@@ -156,7 +156,7 @@ export class PostgresDeadLetters {
     if (sequences.length === 0) return [];
     const [owner, values] =
       'subscriptionId' in of
-        ? ['d.subscription_id = $2', [of.subscriptionId]]
+        ? ['d.topic_id = $2 AND d.subscription_id = $3', [of.topicId, of.subscriptionId]]
         : ['d.topic_id = $2 AND d.session = $3', [of.topicId, storable(of.session)]];
     const { rows } = await this.#db.query<StoredMessage>(
       `SELECT ${messageColumns('d')} FROM conduit.dead_letters d ${OWNERS}

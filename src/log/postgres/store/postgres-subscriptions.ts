@@ -47,6 +47,7 @@ import {
   DELIVERY_COLUMNS,
   deliveryOf,
   SUBSCRIPTION_COLUMNS,
+  sameSql,
   storable,
   subscriptionOf,
 } from './subscription-rows.js';
@@ -85,8 +86,9 @@ const DELETE_SQL = `DELETE FROM conduit.subscriptions s USING conduit.topics t
   RETURNING s.id`;
 
 const LOST_SQL = `SELECT held.id, s.id IS NULL AS is_gone
-  FROM unnest($1::bigint[], $2::bigint[]) AS held(id, term)
-  LEFT JOIN conduit.subscriptions s ON s.id = held.id
+  FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[])
+    AS held(id, term, topic_id, created_ms)
+  LEFT JOIN conduit.subscriptions s ON s.id = held.id AND ${sameSql('held')}
   WHERE s.term IS DISTINCT FROM held.term`;
 
 function deleteOwnedSql(table: string): string {
@@ -171,11 +173,13 @@ export class PostgresSubscriptions implements SubscriptionStore {
     return rows.map(subscriptionOf);
   }
 
-  /** Only what is lost comes back: a thousand that are held cost two texts. */
+  /** Only what is lost comes back: a thousand that are held cost four texts. */
   async lost(held: readonly HeldTerm[]): Promise<LostTerm[]> {
     const { rows } = await this.#pool.query<{ id: string; is_gone: boolean }>(LOST_SQL, [
       `{${held.map(({ id }) => id).join()}}`,
       `{${held.map(({ term }) => term).join()}}`,
+      `{${held.map(({ topicId }) => topicId).join()}}`,
+      `{${held.map(({ createdAtMs }) => createdAtMs).join()}}`,
     ]);
     return rows.map((row) => ({
       id: Number(row.id),

@@ -6,10 +6,17 @@ import type { SequenceRange } from '../../../core/ack-floor.js';
 import type { Ordering } from '../../../core/cursor-ledger.js';
 import type { DeliveryRecord, SubscriptionRecord } from '../../../core/subscription-record.js';
 
+const CREATED_MS = 'floor(extract(epoch FROM s.created_at) * 1000)';
+
+/** That the subscription `s` is the one that a row with its id says: of that topic, made at that time. */
+export function sameSql(row: string): string {
+  return `s.topic_id = ${row}.topic_id AND ${CREATED_MS} = ${row}.created_ms`;
+}
+
 /** Of conduit.subscriptions `s`, and its topic `t`. */
 export const SUBSCRIPTION_COLUMNS = `s.id, s.topic_id, t.name AS topic, s.name, s.ack_wait_ms,
   s.max_deliver, s.ordering, s.ack_floor, s.settled, s.delivered, s.term, s.paused,
-  floor(extract(epoch FROM s.created_at) * 1000) AS created_ms`;
+  ${CREATED_MS} AS created_ms`;
 
 /** Of conduit.deliveries `d`. */
 export const DELIVERY_COLUMNS = `d.sequence, d.attempts,

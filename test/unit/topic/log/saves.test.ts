@@ -54,8 +54,9 @@ async function rejectedOf(kind: 'durable' | 'ephemeral', messages: number): Prom
   let durable: DurableIdentity | null = null;
   if (kind === 'durable') {
     const initial = { settings: SETTINGS, cursor: 0 };
-    const { id, term } = (await log.subscriptions.take(topic.id, 'sub', initial)).record;
-    durable = { id, term, name: 'sub', createdAtMs: 0 };
+    const { id, term, createdAtMs } = (await log.subscriptions.take(topic.id, 'sub', initial))
+      .record;
+    durable = { id, term, name: 'sub', createdAtMs };
   }
   const rule = { ackWaitMs: 1_000, maxDeliver: 5 };
   const tracker = new TrackerOf({
