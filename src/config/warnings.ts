@@ -50,6 +50,10 @@ function withoutEffect(config: Config): string[] {
       'PUBLISH_BODY_BYTES_MAX is more than LINK_BYTES_MAX lets through',
     ],
     [
+      limits.unreadBytesMax <= limits.wsMessageBytesMax,
+      'UNREAD_BYTES_MAX is not more than WS_MESSAGE_BYTES_MAX: one message may close its session',
+    ],
+    [
       limits.pingIntervalS >= limits.idleTimeoutS,
       'PING_INTERVAL_S is not less than IDLE_TIMEOUT_S: sessions that only listen are closed',
     ],

@@ -81,7 +81,7 @@ export const LIMITS = {
     default: 16 * MIB,
     min: 1 * MIB,
     max: 1_024 * MIB,
-    text: 'Bytes of publishes of one session under way; as many may wait to be read.',
+    text: 'Bytes of publishes of one session under way; as many, or one message, may wait to be read.',
   },
   unreadBytesMax: {
     default: 64 * MIB,

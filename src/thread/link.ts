@@ -49,6 +49,7 @@ class LinkEnd {
   #state: 'open' | 'flushing' | 'closed' = 'open';
   /** Operations that are handled before the next pause. */
   #opsLeft: number;
+  #refill: 'scheduled' | 'no' = 'no';
   /** What came and waits, the oldest first, begun or not. */
   #behind: PackReader[] = [];
 
@@ -72,8 +73,19 @@ class LinkEnd {
       this.#opsLeft--;
       this.#onOp(reader.u8(), reader);
     }
+    if (this.#opsLeft < this.#opsAtOnceMax / 2) this.#scheduleRefill();
     this.#onTurn();
     return reader.done;
+  }
+
+  /** The next turn may handle as many again; few turns need to be told of. */
+  #scheduleRefill(): void {
+    if (this.#refill === 'scheduled') return;
+    this.#refill = 'scheduled';
+    setImmediate(() => {
+      this.#refill = 'no';
+      this.#opsLeft = this.#opsAtOnceMax;
+    });
   }
 
   #pause(reader: PackReader): void {
@@ -100,6 +112,13 @@ class LinkEnd {
     } else if (this.writer.bytes > FLUSH_BYTES) {
       this.post();
     }
+  }
+
+  /** Handles all that came, however much it is: the other end is gone, and this one is closed next. */
+  finish(): void {
+    for (const reader of this.#behind) while (!reader.done) this.#onOp(reader.u8(), reader);
+    this.#behind = [];
+    this.#onTurn();
   }
 
   close(): void {
@@ -132,6 +151,10 @@ export class AcceptorLinkEnd extends LinkEnd {
   #acksPacked = 0;
   /** Sent, and the worker has not come to them. */
   #slices = 0;
+  /** Something was posted that no slice ends with yet. */
+  #isUnsliced = false;
+  /** Of what is packed, so many operations end with a slice. */
+  #opsSliced = 0;
   readonly #limits: Limits;
 
   constructor(options: LinkOptions & { worker: number; generation: number; limits: Limits }) {
@@ -183,11 +206,13 @@ export class AcceptorLinkEnd extends LinkEnd {
     return this.#slices < SLICES_MAX;
   }
 
-  /** What stands packed ends with a slice; with nothing packed there is none. */
+  /** What was packed since the last slice, posted or not, is one; with nothing packed there is none. */
   endSlice(): void {
-    if (this.writer.ops === 0) return;
+    if (!this.#isUnsliced && this.writer.ops === this.#opsSliced) return;
     this.#slices++;
     packSlice(this.writer);
+    this.#opsSliced = this.writer.ops;
+    this.#isUnsliced = false;
     this.scheduleFlush();
   }
 
@@ -198,6 +223,8 @@ export class AcceptorLinkEnd extends LinkEnd {
 
   protected override post(): void {
     this.#acksPacked = 0;
+    if (this.writer.ops > this.#opsSliced) this.#isUnsliced = true;
+    this.#opsSliced = 0;
     super.post();
   }
 

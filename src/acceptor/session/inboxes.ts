@@ -176,13 +176,15 @@ export class Inboxes<S extends Sender> {
   }
 
   #wait(sender: S, inbox: Inbox, current: ClientMessage | null, bytes: Buffer): void {
-    const { sessionRequestBytesMax, unreadBytesMax } = this.#options.limits;
+    const { sessionRequestBytesMax, wsMessageBytesMax, unreadBytesMax } = this.#options.limits;
+    // One message may always wait.
+    const bytesMax = Math.max(sessionRequestBytesMax, wsMessageBytesMax + MESSAGE_BYTES);
     const more = sizeOf(bytes);
     inbox.bytes += more;
     this.#bytes += more;
     if (current !== null) inbox.current = current;
     else inbox.messages.push(Buffer.from(bytes));
-    if (inbox.bytes > sessionRequestBytesMax) sender.end(CLOSE.tooMuchUnread);
+    if (inbox.bytes > bytesMax) sender.end(CLOSE.tooMuchUnread);
     while (this.#bytes > unreadBytesMax && this.#waiting.size > 0) this.#endLargest();
   }
 

@@ -48,6 +48,8 @@ export interface SessionKeeper {
   lags(session: Session): void;
   /** It is being closed: what it has here and at the workers ends now, whatever its socket does. */
   ending(session: Session): void;
+  /** All that it sent until now was read, and not all of it at once. */
+  hasRead(session: Session): void;
   /** The client closed it, and all that it had sent before was read. */
   hasLeft(session: Session): void;
 }
@@ -156,7 +158,9 @@ export class Session implements Receiver, Sender {
   }
 
   get isEmpty(): boolean {
-    return this.state !== 'open' || this.#ws.getBufferedAmount() === 0;
+    if (this.state !== 'open') return true;
+    // Acknowledgements may be among what is not read yet.
+    return this.inbox === null && this.#ws.getBufferedAmount() === 0;
   }
 
   joinGroup(group: Group): void {
@@ -301,6 +305,7 @@ export class Session implements Receiver, Sender {
   /** Nothing more is read of it for now; one that has left ends with that. */
   allRead(): void {
     this.load.release();
+    if (this.state === 'open') this.#keeper.hasRead(this);
     if (this.state !== 'left') return;
     this.state = 'closed';
     this.#keeper.hasLeft(this);

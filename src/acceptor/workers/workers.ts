@@ -125,6 +125,8 @@ export class Workers {
     const link = this.#links[worker];
     if (link == null) return;
     this.#links[worker] = null;
+    // What it answered is not unknown.
+    link.finish();
     link.close();
     for (const waiting of this.requests.takeAll(link)) {
       const code = waiting.creditBytes >= 0 ? 'outcome_unknown' : 'busy';

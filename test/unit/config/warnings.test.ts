@@ -31,4 +31,6 @@ t.test('a node that anybody may drive says so', async (t) => {
 
 t.test('limits that contradict one another are told', async (t) => {
   t.match(warnings({ PAYLOAD_BYTES_MAX: '1000000' })[0], /PUBLISH_BODY_BYTES_MAX/);
+  const unread = { UNREAD_BYTES_MAX: '2097152', WS_MESSAGE_BYTES_MAX: '2097152' };
+  t.match(warnings(unread)[0], /^UNREAD_BYTES_MAX is not more than WS_MESSAGE_BYTES_MAX/);
 });

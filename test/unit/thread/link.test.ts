@@ -69,6 +69,52 @@ t.test('a link that was closed handles nothing more', async (t) => {
   t.equal(handled.length, AT_ONCE);
 });
 
+t.test('what came before in other turns does not make a turn pause', async (t) => {
+  const { port, handled } = rig();
+  for (let round = 1; round <= 8; round++) {
+    port.emit('message', acked(1, AT_ONCE / 4 + 1));
+    t.equal(handled.length, round * (AT_ONCE / 4 + 1), 'at once');
+    await turn();
+  }
+});
+
+t.test('all that came is handled when the other end is gone', async (t) => {
+  const { port, handled, link } = rig();
+  port.emit('message', acked(1, AT_ONCE + 1));
+  port.emit('message', acked(AT_ONCE + 2, 3 * AT_ONCE));
+  link.finish();
+  link.close();
+  t.same(handled, upTo(3 * AT_ONCE));
+  await turn();
+  t.equal(handled.length, 3 * AT_ONCE, 'once');
+});
+
+t.test('what was posted at once is of a slice, too', async (t) => {
+  const port = new TestPort();
+  const link = new AcceptorLinkEnd({
+    ...{ port: port as never, worker: 0, generation: 1, limits: DEFAULT_LIMITS },
+    onOp: () => undefined,
+    onTurn: () => undefined,
+  });
+  let slices = 0;
+  for (; link.hasSliceRoom && slices < 8; slices++) {
+    for (let ack = 0; ack < 32; ack++) {
+      packAcked(link.writer, ack);
+      link.ackSent(null);
+    }
+    link.schedulePublish();
+    t.equal(link.writer.ops, 0, 'posted');
+    link.endSlice();
+    await turn();
+  }
+  t.notOk(link.hasSliceRoom);
+  for (let slice = 0; slice < slices; slice++) link.sliceRead();
+  const posted = port.posted.length;
+  link.endSlice();
+  await turn();
+  t.equal(port.posted.length, posted, 'there is none of nothing');
+});
+
 t.test('a link has room for slices until the worker is behind by some', async (t) => {
   const port = new TestPort();
   const link = new AcceptorLinkEnd({

@@ -238,12 +238,24 @@ t.test('a fault of ours in a slice ends the session it was of', async (t) => {
 });
 
 t.test('who sends more than may wait of it is closed', async (t) => {
-  const rig = new Rig({ sessionRequestBytesMax: 100_000 });
+  const rig = new Rig({ sessionRequestBytesMax: 100_000, wsMessageBytesMax: 50_000 });
   const session = rig.session('a');
   for (let n = 0; n < 20 && session.told.length < 2; n++) rig.send(session, 1, LONG);
   t.same(session.told, ['not all read', CLOSE.tooMuchUnread]);
   t.equal(rig.inboxes.bytes, 0);
   t.equal(CLOSE.tooMuchUnread.closeCode, 4029);
+});
+
+t.test('one message as long as it may be is read, however little may wait', async (t) => {
+  const rig = new Rig({
+    sessionRequestBytesMax: 1_000,
+    wsMessageBytesMax: message(1, LONG).length,
+  });
+  const session = rig.session('a');
+  rig.send(session, 1, LONG);
+  while (rig.turn());
+  t.equal(rig.count(session), LONG);
+  t.same(session.told, ['not all read', 'all read']);
 });
 
 t.test('when too much waits of all, who has the most makes room for the others', async (t) => {

@@ -6,18 +6,20 @@ import { KIND_JSON } from '../../../../src/acceptor/delivery/kind.js';
 import { Session, type SocketData } from '../../../../src/acceptor/session/session.js';
 import { ANYONE } from '../../../../src/core/principal.js';
 
-/** Nothing here is sent: it needs no socket. */
-const newSession = (): Session => {
+/** Nothing here is sent: its socket is always empty. */
+const newSession = (onRead: () => void = () => undefined): Session => {
   const keeper = {
     sendBufferBytesMax: 0,
     nowMs: 0,
     frameWaits: () => undefined,
     lags: () => undefined,
     ending: () => undefined,
+    hasRead: onRead,
     hasLeft: () => undefined,
   };
   const data: SocketData = { session: null, kind: KIND_JSON, principal: ANYONE };
-  return new Session({ number: 1, data, ws: {} as WebSocket<SocketData>, keeper });
+  const ws: Partial<WebSocket<SocketData>> = { getBufferedAmount: () => 0 };
+  return new Session({ number: 1, data, ws: ws as WebSocket<SocketData>, keeper });
 };
 
 t.test('a subscription has its number until the last subscribe of it is answered', async (t) => {
@@ -41,4 +43,19 @@ t.test('what is under way counts, once for each subscription', async (t) => {
   t.equal(session.hasSubscriptions(3), false);
   session.subscribeAnswered('b');
   t.equal(session.hasSubscriptions(2), false, 'a refused one counts no more');
+});
+
+t.test('who has sent more than was read is waited for, as one whose socket is full', async (t) => {
+  let read = 0;
+  const session = newSession(() => read++);
+  t.equal(session.isEmpty, true);
+  session.inbox = { current: null, messages: [], next: 0, read: 0, heldUntil: 1, bytes: 0 };
+  session.notAllRead();
+  t.equal(session.isEmpty, false, 'acknowledgements may wait');
+  session.heldRead();
+  t.equal(read, 0);
+  session.inbox = null;
+  session.allRead();
+  t.equal(session.isEmpty, true);
+  t.equal(read, 1, 'its keeper is told once');
 });

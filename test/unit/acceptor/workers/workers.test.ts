@@ -70,6 +70,33 @@ t.test('one of three answers throws: the other two are told', async (t) => {
   t.equal(workers.requests.size, 0);
 });
 
+t.test('what a worker answered before it was gone is not unknown', async (t) => {
+  const { workers, worker } = rig();
+  const link = workers.byIndex(0);
+  const [count, told] = [5_000, { acked: 0, failed: 0 }];
+  class Counted extends Waiting {
+    override acked(): void {
+      told.acked++;
+      // More came with this one than a turn handles.
+      if (told.acked === 1) queueMicrotask(() => workers.disconnect(0));
+    }
+
+    override failed(): void {
+      told.failed++;
+    }
+
+    override broken(): void {
+      this.failed();
+    }
+  }
+  for (let n = 0; n < count; n++) {
+    packAcked(worker.writer, workers.requests.add(new Counted(link, -1)));
+  }
+  worker.scheduleFlush();
+  await eventually(() => told.acked + told.failed >= count);
+  t.same(told, { acked: count, failed: 0 });
+});
+
 t.test('the same when a worker is gone', async (t) => {
   const { workers, faults } = rig();
   const link = workers.byIndex(0);
