@@ -4,9 +4,15 @@ import type { ErrorCode } from '../../src/core/errors.js';
 import { DEFAULT_LIMITS } from '../../src/core/limits.js';
 import { WorkerLinkEnd } from '../../src/thread/link.js';
 import { packAcked } from '../../src/thread/ops/acknowledge.js';
+import { packDeliver, readCredit, readDrained } from '../../src/thread/ops/deliver.js';
 import { packFailed } from '../../src/thread/ops/failed.js';
 import { type GapOp, packGap } from '../../src/thread/ops/gap.js';
-import { OP_SESSION_ENDED, OP_SUBSCRIBE } from '../../src/thread/ops/opcodes.js';
+import {
+  OP_CREDIT,
+  OP_DRAINED,
+  OP_SESSION_ENDED,
+  OP_SUBSCRIBE,
+} from '../../src/thread/ops/opcodes.js';
 import type { SubscribedOp, SubscribeOp } from '../../src/thread/ops/subscribe.js';
 import { packSubscribed, readSessionEnded, readSubscribe } from '../../src/thread/ops/subscribe.js';
 import type { PackReader } from '../../src/thread/packing/pack-reader.js';
@@ -44,6 +50,18 @@ export class ScriptedWorker {
     this.#link.scheduleFlush();
   }
 
+  /** A page of one message. */
+  page(
+    { subscription }: SubscribeOp,
+    { round, sequence }: { round: number; sequence: number },
+  ): void {
+    packDeliver(this.#link.writer, {
+      ...{ subscription, topicNo: 1, round, firstSequence: sequence, lastSequence: sequence },
+      frames: Buffer.from(JSON.stringify({ type: 'message', sequence })),
+    });
+    this.#link.scheduleFlush();
+  }
+
   fail(to: SubscribeOp, code: ErrorCode): void {
     packFailed(this.#link.writer, {
       ...{ request: to.request, session: to.session, code, detail: code, field: null },
@@ -64,6 +82,8 @@ export class ScriptedWorker {
   #heard(op: number, reader: PackReader): void {
     if (op === OP_SUBSCRIBE) this.subscribes.push(readSubscribe(reader));
     else if (op === OP_SESSION_ENDED) this.ended.push(readSessionEnded(reader).session);
+    else if (op === OP_DRAINED) readDrained(reader);
+    else if (op === OP_CREDIT) readCredit(reader);
     else throw new Error(`operation ${op} is not in the script`);
   }
 }

@@ -177,11 +177,15 @@ t.test(
     first.gap(asked, { sequence: 7, delivered: 4, epoch: 'f', gap });
     await eventually(() => stream.of('gap').length === 1);
     t.match(stream.events, [{ id: 'f:4', data: gap }]);
+    first.page(asked, { round: 0, sequence: 6 });
+    first.page(asked, { round: 1, sequence: 5 });
+    await eventually(() => stream.of('message').length > 0);
+    t.same(stream.sequences(), [5], 'only pages of the round that it starts are taken');
     // What the worker thinks that it has, and its socket refused, it has not.
-    first.gap(asked, { sequence: 8, delivered: 6, epoch: 'g', gap });
+    first.gap(asked, { sequence: 8, delivered: 7, epoch: 'g', gap });
     await eventually(() => stream.of('gap').length === 2);
     const again = await subscribeTo(startWorker());
-    t.match(again.options.start, { from: 'sequence', sequence: 5, epoch: 'g' });
+    t.match(again.options.start, { from: 'sequence', sequence: 6, epoch: 'g' });
     stream.close();
     t.same(faults, []);
   },
