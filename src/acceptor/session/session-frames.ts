@@ -174,6 +174,9 @@ export class SessionFrames implements FrameSink {
         session.sendFrame({ type: 'heartbeat_ack', ref: frame.ref ?? undefined });
         session.countIdle();
         return;
+      default:
+        // One that the union has and nobody handles does not compile.
+        frame satisfies never;
     }
   }
 

@@ -13,6 +13,15 @@ export interface TenantFigures {
   readonly counts: DeliveryCounts;
 }
 
+const NONE: DeliveryCounts = {
+  redelivered: 0,
+  deadLettered: 0,
+  expired: 0,
+  untracked: 0,
+  abandoned: 0,
+  gapsRepaired: 0,
+};
+
 export class Figures {
   readonly #clock: Clock;
   readonly #byTenant = new Map<Tenant, TenantFigures>();
@@ -25,8 +34,7 @@ export class Figures {
   of(tenant: Tenant): TenantFigures {
     const known = this.#byTenant.get(tenant);
     if (known !== undefined) return known;
-    const counts = { redelivered: 0, deadLettered: 0, expired: 0, untracked: 0, abandoned: 0 };
-    const made = { published: new Rate(this.#clock), counts: { ...counts, gapsRepaired: 0 } };
+    const made = { published: new Rate(this.#clock), counts: { ...NONE } };
     this.#byTenant.set(tenant, made);
     return made;
   }
