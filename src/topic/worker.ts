@@ -97,6 +97,7 @@ export class Worker implements LogSink<PublishUnderWay> {
       budget: new HotCacheBudget(config.limits.hotCacheBytesMax),
       clock,
       figures: this.#figures,
+      onReplaced: (topic) => this.#subscribing.topicGone(topic),
     });
     this.#delivery = new Delivery({
       clock,

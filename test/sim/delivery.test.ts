@@ -220,6 +220,7 @@ class World {
       budget,
       clock,
       figures,
+      onReplaced: () => undefined,
     });
     this.#topic = topics.met({
       ...{ id: 1, key: keyOf('sim'), lastSequence: 3, firstSequence: 1, bytes: 0 },

@@ -80,6 +80,7 @@ export class DeliveryRig {
       ...{ find: async () => null, epochOf: () => `1-${this.#log.name}`, clock: systemClock },
       budget: new HotCacheBudget(hotCacheBytes),
       figures: new Figures(systemClock),
+      onReplaced: () => undefined,
     });
     this.topics = topics;
     this.topic = topics.met(record);

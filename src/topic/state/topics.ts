@@ -17,6 +17,11 @@ export interface TopicsOptions {
   budget: HotCacheBudget;
   clock: Clock;
   figures: Figures;
+  /**
+   * It is not there any more: another of its key was read. Must forget it, and tell those who have it open:
+   * nobody else will, since whoever looks at topics from then on finds the other.
+   */
+  onReplaced: (topic: Topic) => void;
 }
 
 export class Topics {
@@ -54,11 +59,11 @@ export class Topics {
     return record === null ? null : this.met(record);
   }
 
-  /** The topic of a record that was just read; replaces one of the same key and another id. */
+  /** The topic of a record that was just read; one of the same key and another id is replaced. */
   met(record: TopicRecord): Topic {
     const known = this.known(record.key);
     if (known !== undefined && known.id === record.id) return known;
-    if (known !== undefined) this.forget(known);
+    if (known !== undefined) this.#options.onReplaced(known);
     const no = this.#byNo.length + 1;
     const topic: Topic = new TopicOf(no, record, this.#options);
     this.#byNo[no] = topic;

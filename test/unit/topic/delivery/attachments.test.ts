@@ -48,6 +48,7 @@ async function topicOf(
     budget: new HotCacheBudget(DEFAULT_LIMITS.hotCacheBytesMax),
     clock: systemClock,
     figures: new Figures(systemClock),
+    onReplaced: () => undefined,
   });
   const topic = topics.met(now ?? record);
   const delivery = new Delivery({
