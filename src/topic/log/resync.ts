@@ -8,6 +8,8 @@ import type { Topic } from '../state/subscription.js';
 import type { Topics } from '../state/topics.js';
 
 const RETRY_MS = 250;
+/** Of topics in one query. */
+const IDS_MAX = 1_000;
 
 /** A topic, and what the other log has of it. */
 export interface BroughtTopic {
@@ -64,7 +66,7 @@ export class Resync {
     const topics = [...this.#options.topics.values()];
     const [common, records] = await Promise.all([
       log.commonUpTo(topics.map(({ id: topicId, epoch }) => ({ topicId, epoch }))),
-      log.heads(topics.map(({ id }) => id)),
+      this.#heads(topics),
     ]);
     // What was answered is of the log between.
     if (this.#state === 'again') return;
@@ -76,5 +78,15 @@ export class Resync {
         return { topic, record: isThere ? record : null, common: common[n] ?? null };
       }),
     );
+  }
+
+  async #heads(topics: readonly Topic[]): Promise<Map<number, TopicRecord>> {
+    const records = new Map<number, TopicRecord>();
+    for (let from = 0; from < topics.length; from += IDS_MAX) {
+      const some = topics.slice(from, from + IDS_MAX);
+      const read = await this.#options.log.heads(some.map(({ id }) => id));
+      for (const [id, record] of read) records.set(id, record);
+    }
+    return records;
   }
 }
