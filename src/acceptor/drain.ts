@@ -27,8 +27,8 @@ export interface Unread {
 const NOTHING: LeftOver = { publishes: 0, requests: 0, unread: 0, cursors: 0, acks: 0 };
 
 export interface DrainOptions {
-  requests: Requests;
-  browsing: Browsing;
+  requests: Pick<Requests, 'owed' | 'owedPublishes'>;
+  browsing: Pick<Browsing, 'owed'>;
   frames: Unread;
   limits: Pick<Limits, 'shutdownTimeoutMs'>;
 }

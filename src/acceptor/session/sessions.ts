@@ -56,6 +56,9 @@ export interface SessionsOptions {
   onEnded: (session: Session, end: ReceiverEnd) => void;
 }
 
+/** Who is told what sockets take. */
+type SocketReports = Pick<Deliveries, 'refused' | 'drained'>;
+
 export class Sessions implements SessionKeeper {
   readonly sendBufferBytesMax: number;
   nowMs: number;
@@ -67,7 +70,7 @@ export class Sessions implements SessionKeeper {
   readonly #lagging = new Set<Session>();
   /** With the time at which they are closed without a word. */
   readonly #leaving = new Map<Session, number>();
-  #deliveries: Deliveries | null = null;
+  #deliveries: SocketReports | null = null;
   #lastNumber = 0;
   #state: 'open' | 'draining' = 'open';
   readonly #sweeper: NodeJS.Timeout;
@@ -86,7 +89,7 @@ export class Sessions implements SessionKeeper {
   }
 
   /** Set once, before the first connection. */
-  set deliveries(deliveries: Deliveries) {
+  set deliveries(deliveries: SocketReports) {
     this.#deliveries = deliveries;
   }
 
