@@ -127,6 +127,7 @@ export interface MessageLog<A extends PendingAppend> {
   /**
    * For each position the last sequence that means the same message there and here: Infinity when the epoch
    * is this one, null when nothing is known of it. The epochs are of their topics, of any incarnation.
+   * Rejects OtherLog where another than this one answers.
    */
   commonUpTo(positions: readonly { topicId: number; epoch: string }[]): Promise<(number | null)[]>;
 
@@ -148,6 +149,8 @@ export interface MessageLog<A extends PendingAppend> {
   deleteTopic(key: TopicKey): Promise<TopicRecord | null>;
   /** Heads of living topics; a topic that is not in the answer was deleted. */
   heads(topicIds: readonly number[]): Promise<Map<number, TopicRecord>>;
+  /** The same, and of the incarnation that `epochOf` names; rejects OtherLog where another one answers. */
+  headsHere(topicIds: readonly number[]): Promise<Map<number, TopicRecord>>;
 
   /**
    * Takes one message for the next batch; `flush` after the last of a turn. The caller bounds what

@@ -174,6 +174,10 @@ export class MemoryLog<A extends PendingAppend> implements MessageLog<A> {
     return heads;
   }
 
+  headsHere(topicIds: readonly number[]): Promise<Map<number, TopicRecord>> {
+    return this.heads(topicIds);
+  }
+
   append(append: A): void {
     this.#pending.push(append);
   }

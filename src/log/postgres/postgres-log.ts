@@ -30,16 +30,18 @@ import type { AppendSession } from './append/append-session.js';
 import { openAppendSession } from './append/append-session.js';
 import { AskedSubscriptions } from './asked-subscriptions.js';
 import { WORKER_CONNECTIONS } from './session/connection-budget.js';
+import { standingOn } from './session/incarnation-check.js';
 import { KeptConnection, type KeptSession } from './session/kept-connection.js';
 import type { KeptPool } from './session/kept-pool.js';
 import { LISTEN_ANSWER_MS, Listener } from './session/listener.js';
 import type { ConnectionOptions } from './session/log-connection.js';
 import { isWritable, openConnection, openPool } from './session/log-connection.js';
 import { LogIncarnation } from './session/log-incarnation.js';
+import type { Queryable } from './session/queryable.js';
 import { MessageStore } from './store/message-store.js';
 import { OUTBOX_CHANNEL, OutboxStore } from './store/outbox-store.js';
 import { type OnRefused, PostgresSubscriptions } from './store/postgres-subscriptions.js';
-import { TOPICS_CHANNEL, TopicStore } from './store/topic-store.js';
+import { readHeads, TOPICS_CHANNEL, TopicStore } from './store/topic-store.js';
 import { LogCondition } from './upkeep/log-condition.js';
 import { OutboxRelease } from './upkeep/outbox-release.js';
 import { hasRoom } from './upkeep/room-check.js';
@@ -233,7 +235,7 @@ export class PostgresLog<A extends PendingAppend> implements MessageLog<A> {
   }
 
   commonUpTo(positions: readonly { topicId: number; epoch: string }[]): Promise<(number | null)[]> {
-    return this.#ask(() => this.#incarnation.commonUpTo(positions));
+    return this.#here((session) => this.#incarnation.commonUpTo(session, positions));
   }
 
   append(append: A): void {
@@ -276,6 +278,10 @@ export class PostgresLog<A extends PendingAppend> implements MessageLog<A> {
 
   heads(topicIds: readonly number[]): Promise<Map<number, TopicRecord>> {
     return this.#ask(() => this.#topics.heads(topicIds));
+  }
+
+  headsHere(topicIds: readonly number[]): Promise<Map<number, TopicRecord>> {
+    return this.#here((session) => readHeads(session, topicIds));
   }
 
   read(range: ReadRange): Promise<LogPage> {
@@ -364,6 +370,10 @@ export class PostgresLog<A extends PendingAppend> implements MessageLog<A> {
     if (!(await isWritable(this.#pool))) return false;
     await this.#incarnation.promoted();
     return true;
+  }
+
+  #here<T>(query: (session: Queryable) => Promise<T>): Promise<T> {
+    return this.#ask(() => standingOn(this.#pool, this.#incarnation.name, query));
   }
 
   /** Runs a store's query; what PostgreSQL says against it is logged, and the caller told the kind. */

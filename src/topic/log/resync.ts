@@ -21,7 +21,7 @@ export interface BroughtTopic {
 }
 
 export interface ResyncOptions {
-  log: Pick<MessageLog<never>, 'commonUpTo' | 'heads' | 'epochOf'>;
+  log: Pick<MessageLog<never>, 'commonUpTo' | 'headsHere' | 'epochOf'>;
   topics: Topics;
   /** All of a round at once. */
   onBrought: (topics: readonly BroughtTopic[]) => void;
@@ -84,7 +84,7 @@ export class Resync {
     const records = new Map<number, TopicRecord>();
     for (let from = 0; from < topics.length; from += IDS_MAX) {
       const some = topics.slice(from, from + IDS_MAX);
-      const read = await this.#options.log.heads(some.map(({ id }) => id));
+      const read = await this.#options.log.headsHere(some.map(({ id }) => id));
       for (const [id, record] of read) records.set(id, record);
     }
     return records;

@@ -90,8 +90,9 @@ export class LogIncarnation {
     this.becomes(await beginIncarnation(this.#options.db, null));
   }
 
-  /** As the contract of the log has it. */
+  /** As the contract of the log has it, of a session that stands on this one. */
   async commonUpTo(
+    db: Queryable,
     positions: readonly { topicId: number; epoch: string }[],
   ): Promise<(number | null)[]> {
     const foreign = positions.map(
@@ -100,14 +101,17 @@ export class LogIncarnation {
         incarnation: incarnationOf(epoch, topicId),
       }),
     );
-    const common = await commonUpTo(this.#options.db, foreign);
-    await this.#fromMemory(foreign, common);
+    const common = await commonUpTo(db, foreign);
+    await this.#fromMemory(db, foreign, common);
     return common;
   }
 
   /** Fills in what the log does not know itself, where it knows one that went before. */
-  async #fromMemory(foreign: readonly ForeignPosition[], common: (number | null)[]): Promise<void> {
-    const { db } = this.#options;
+  async #fromMemory(
+    db: Queryable,
+    foreign: readonly ForeignPosition[],
+    common: (number | null)[],
+  ): Promise<void> {
     const places = foreign.flatMap(({ incarnation }, n) =>
       common[n] === null && this.#remembered.has(incarnation) ? [n] : [],
     );

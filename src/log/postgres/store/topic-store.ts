@@ -182,11 +182,7 @@ export class TopicStore {
   }
 
   async heads(topicIds: readonly number[]): Promise<Map<number, TopicRecord>> {
-    const { rows } = await this.#db.query<TopicRow>(
-      `SELECT ${COLUMNS} ${FROM_LIVING} AND t.id = ANY($1::bigint[])`,
-      [topicIds],
-    );
-    return new Map(rows.map((row) => [Number(row.id), recordOf(row)]));
+    return readHeads(this.#db, topicIds);
   }
 
   /** Null: the name is taken, or there is no room or no such tenant. */
@@ -247,4 +243,16 @@ function recordOf(row: TopicRow): TopicRecord {
       bytes: row.retention_bytes === null ? null : Number(row.retention_bytes),
     },
   };
+}
+
+/** As the contract of the log has it. */
+export async function readHeads(
+  db: Queryable,
+  topicIds: readonly number[],
+): Promise<Map<number, TopicRecord>> {
+  const { rows } = await db.query<TopicRow>(
+    `SELECT ${COLUMNS} ${FROM_LIVING} AND t.id = ANY($1::bigint[])`,
+    [topicIds],
+  );
+  return new Map(rows.map((row) => [Number(row.id), recordOf(row)]));
 }

@@ -36,7 +36,7 @@ t.test('a round of many topics', async (t) => {
     log: {
       epochOf: () => 'f',
       commonUpTo: async (positions) => positions.map(({ topicId }) => topicId - 1),
-      heads: async (ids) => {
+      headsHere: async (ids) => {
         asked.push(ids.length);
         // The second is gone, and the third's id was given to another.
         const there = ids.filter((id) => id !== 2);

@@ -6,10 +6,13 @@ import { eventually } from '../../../../../native-bench/rig/eventually.js';
 import { startPostgres } from '../../../../../native-bench/rig/postgres.js';
 import { systemClock } from '../../../../../src/core/clock.js';
 import { DatabaseClock } from '../../../../../src/core/database-clock.js';
+import { OtherLog } from '../../../../../src/log/contract/subscription-store.js';
 import {
   beginIncarnation,
   enterIncarnation,
+  readIncarnation,
 } from '../../../../../src/log/postgres/session/incarnation.js';
+import { standingOn } from '../../../../../src/log/postgres/session/incarnation-check.js';
 import { LogIncarnation } from '../../../../../src/log/postgres/session/log-incarnation.js';
 import type { Queryable } from '../../../../../src/log/postgres/session/queryable.js';
 import { migrate } from '../../../../../src/log/postgres/upkeep/migrations.js';
@@ -95,4 +98,15 @@ t.test('a log that was replaced beneath sessions begins where it was last looked
   t.same(await heads(), [3], 'sessions that ended appended nothing');
   await enterIncarnation(client, { logOid: logOid - 1, atMs: Number(ms) });
   t.same(await heads(), [2]);
+});
+
+t.test('a session with another log than the one asked for is not lent again', async (t) => {
+  const pool = new pg.Pool({ connectionString: server.url, max: 1 });
+  t.teardown(() => pool.end());
+  const name = await readIncarnation(client);
+  t.equal(await standingOn(pool, name, async () => 'answered'), 'answered');
+  t.equal(pool.totalCount, 1);
+  const other = standingOn(pool, '0'.repeat(20), async () => 'answered');
+  await t.rejects(other, new OtherLog());
+  t.equal(pool.totalCount, 0);
 });
