@@ -13,11 +13,13 @@ import type { Group } from '../state/group.js';
 import type { Outlet } from '../state/outlet.js';
 import type { Page, Subscription, Topic, Tracker } from '../state/subscription.js';
 import { gapEnd } from './gap.js';
-import { type FeedPage, PAGE_ROWS_MAX, Pager } from './pager.js';
+import { type FeedPage, Pager } from './pager.js';
 
 /** With less room than this in the window, a read of the log waits for more acks, this long at most. */
 const PAGE_ROOM_MIN = 64;
 const TRICKLE_MS = 5;
+/** Rows of one read for a group: what the link has no credit for is read again. */
+const GROUP_ROWS_MAX = 256;
 
 export interface FeederOptions {
   reads: PageReads;
@@ -170,7 +172,7 @@ export class Feeder {
     group.reading = true;
     const from = group.cursor + 1;
     this.#readPage({
-      ...{ topic, from, rowsMax: PAGE_ROWS_MAX },
+      ...{ topic, from, rowsMax: GROUP_ROWS_MAX },
       isWanted: () => {
         if (group.size > 0) return true;
         this.#groupRead(topic, group);
@@ -179,7 +181,11 @@ export class Feeder {
       onPage: ({ rows }, missingUpTo) => {
         if (group.size > 0) {
           this.#passGap(group, missingUpTo);
-          for (const chunk of cutChunks(rows)) this.#sendToGroup(topic, group, chunk);
+          // One goes out in any case: on a busy link the credit may be gone whenever a page has come.
+          for (const [n, chunk] of cutChunks(rows).entries()) {
+            if (n > 0 && !group.outlet.hasCredit) break;
+            this.#sendToGroup(topic, group, chunk);
+          }
         }
         this.#groupRead(topic, group);
       },
