@@ -12,7 +12,7 @@ import type { Requests } from './workers/requests.js';
 const POLL_MS = 10;
 /** What is asked during a drain holds it up this long at most. */
 const LATE_MS = 500;
-/** The part of SHUTDOWN_TIMEOUT_MS that may pass until everything was answered; workers have the rest. */
+/** The part of SHUTDOWN_TIMEOUT_MS that may pass from the drain's begin until everything was answered. */
 const SHARE = 0.63;
 /** Of that until what had come before was read. */
 const READ_SHARE = 0.2;
@@ -35,6 +35,7 @@ export interface DrainOptions {
 
 export class Drain {
   readonly #options: DrainOptions;
+  #beganAtMs = performance.now();
   #isStopped = false;
 
   constructor(options: DrainOptions) {
@@ -50,10 +51,11 @@ export class Drain {
     this.#isStopped = true;
   }
 
-  /** Resolves once all is read that had come when this was called, or much of the time is over. */
+  /** The drain begins. Resolves once all is read that had come by now, or much of the time is over. */
   async read(): Promise<void> {
     const { frames, limits } = this.#options;
-    const untilMs = performance.now() + limits.shutdownTimeoutMs * READ_SHARE;
+    this.#beganAtMs = performance.now();
+    const untilMs = this.#beganAtMs + limits.shutdownTimeoutMs * READ_SHARE;
     const before = frames.backlog();
     while (!this.#isStopped && !before.isRead() && performance.now() < untilMs) {
       await pause(POLL_MS);
@@ -68,7 +70,7 @@ export class Drain {
   async answered(): Promise<LeftOver> {
     const { frames, limits } = this.#options;
     const lateUntilMs = performance.now() + LATE_MS;
-    const untilMs = performance.now() + limits.shutdownTimeoutMs * (SHARE - READ_SHARE);
+    const untilMs = this.#beganAtMs + limits.shutdownTimeoutMs * SHARE;
     let owed = this.#owed();
     const before = new Set(owed);
     const unread = frames.backlog();
