@@ -27,22 +27,6 @@ const EXCEPTIONS: Readonly<Record<string, string>> = {
   'an exported function takes at most three parameters: src/thread/ops/publish.ts packPublish':
     'made for each publish: 90 ns, and 97 with an object for request and topic (4 medians ' +
     'of 15 runs of 300,000 calls, PackWriter.take after every 64; Node 20, 2026-11-26)',
-  'a type that is exported is declared once: Chunk in src/acceptor/delivery/chunk.ts, src/topic/state/chunk.ts':
-    'renamed next',
-  'a type that is exported is declared once: Kind in src/acceptor/delivery/kind.ts, src/config/kinds.ts':
-    'renamed next',
-  'a type that is exported is declared once: Group in src/acceptor/delivery/receiver.ts, src/topic/state/group.ts':
-    'renamed next',
-  'a type that is exported is declared once: Asked in src/acceptor/http/callers.ts, src/acceptor/http/route.ts':
-    'renamed next',
-  'a type that is exported is declared once: Sessions in src/acceptor/session/sessions.ts, src/topic/state/sessions.ts':
-    'renamed next',
-  'a type that is exported is declared once: TopicView in src/log/memory/memory-subscriptions.ts, src/wire/views/topic-view.ts':
-    'renamed next',
-  'a file is named by a noun: src/acceptor/routes/browsing.ts': 'renamed next',
-  'a file is named by a noun: src/acceptor/session/resuming.ts': 'renamed next',
-  'a file is named by a noun: src/acceptor/workers/publishing.ts': 'renamed next',
-  'a file is named by a noun: src/topic/subscriptions/subscribing.ts': 'renamed next',
 };
 
 const SOURCE_LINES_MAX = 400;

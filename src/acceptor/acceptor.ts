@@ -14,8 +14,8 @@ import { Callers } from './http/callers.js';
 import { Guard } from './http/guard.js';
 import { PacedAnswers } from './http/paced-answers.js';
 import { mountRoutes } from './http/router.js';
-import { Browsing } from './routes/browsing.js';
 import { Control } from './routes/control.js';
+import { LogReads } from './routes/log-reads.js';
 import { PublishRoutes } from './routes/publish-routes.js';
 import { SystemRoutes } from './routes/system-routes.js';
 import { routeTable } from './routes/table/table.js';
@@ -23,7 +23,7 @@ import { SessionFrames } from './session/session-frames.js';
 import { Sessions } from './session/sessions.js';
 import { Streams } from './session/streams.js';
 import { Subscriptions } from './session/subscriptions.js';
-import { Publishing } from './workers/publishing.js';
+import { PublishGate } from './workers/publish-gate.js';
 import { Workers } from './workers/workers.js';
 
 /** After the sessions were told, this long for their close frames to go out. */
@@ -33,8 +33,8 @@ export class Acceptor {
   readonly #start: AcceptorStart;
   readonly #app = uWS.App();
   readonly #workers: Workers;
-  readonly #browsing: Browsing;
-  readonly #publishing: Publishing;
+  readonly #browsing: LogReads;
+  readonly #publishing: PublishGate;
   readonly #sessions: Sessions;
   readonly #streams: Streams;
   readonly #deliveries: Deliveries;
@@ -58,7 +58,7 @@ export class Acceptor {
     const bodies = new Bodies({ clock, onFault });
     this.#bodies = bodies;
     this.#workers = new Workers(config.workers, limits, guard);
-    this.#publishing = new Publishing(this.#workers);
+    this.#publishing = new PublishGate(this.#workers);
     this.#subscriptions = new Subscriptions({
       workers: this.#workers,
       guard,
@@ -96,7 +96,7 @@ export class Acceptor {
       clock,
       count: counts.streams,
     });
-    const browsing = new Browsing(this.#workers, start.browse, limits);
+    const browsing = new LogReads(this.#workers, start.browse, limits);
     this.#browsing = browsing;
     this.#drain = new Drain({ requests: this.#workers.requests, browsing, frames, limits });
     const control = new Control({ workers: this.#workers, limits, inMemory, browsing });

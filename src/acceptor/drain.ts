@@ -4,9 +4,9 @@
  */
 import type { Limits } from '../core/limits.js';
 import type { LeftOver } from '../thread/control.js';
-import type { Browsing } from './routes/browsing.js';
+import type { LogReads } from './routes/log-reads.js';
 import type { Backlog } from './session/inboxes.js';
-import type { Requests } from './workers/requests.js';
+import type { Requests } from './workers/pending-requests.js';
 
 /** How often a drain looks whether everything under way was answered. */
 const POLL_MS = 10;
@@ -28,7 +28,7 @@ const NOTHING: LeftOver = { publishes: 0, requests: 0, unread: 0, cursors: 0, ac
 
 export interface DrainOptions {
   requests: Pick<Requests, 'owed' | 'owedPublishes'>;
-  browsing: Pick<Browsing, 'owed'>;
+  browsing: Pick<LogReads, 'owed'>;
   frames: Unread;
   limits: Pick<Limits, 'shutdownTimeoutMs'>;
 }

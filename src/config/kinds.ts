@@ -4,7 +4,7 @@
  */
 import { databaseUrlTrouble } from '../core/database-url.js';
 
-export interface Kind<T> {
+export interface OptionKind<T> {
   /** "takes ..." */
   readonly takes: string;
   /** Undefined when the text does not fit. */
@@ -14,7 +14,7 @@ export interface Kind<T> {
 }
 
 /** `unit` as people read it; '' for a plain number. */
-export function integer(min: number, max: number, unit = ''): Kind<number> {
+export function integer(min: number, max: number, unit = ''): OptionKind<number> {
   const range = `an integer from ${min} to ${max}`;
   return {
     takes: unit === '' ? range : `${range} (${unit})`,
@@ -25,7 +25,7 @@ export function integer(min: number, max: number, unit = ''): Kind<number> {
   };
 }
 
-export const boolean: Kind<boolean> = {
+export const boolean: OptionKind<boolean> = {
   takes: 'true or false',
   parse: (text) => {
     if (text === 'true' || text === '1') return true;
@@ -33,14 +33,14 @@ export const boolean: Kind<boolean> = {
   },
 };
 
-export function oneOf<T extends string>(values: readonly T[]): Kind<T> {
+export function oneOf<T extends string>(values: readonly T[]): OptionKind<T> {
   return {
     takes: `one of ${values.join(', ')}`,
     parse: (text) => values.find((value) => value === text),
   };
 }
 
-export function text(minBytes: number, maxBytes: number): Kind<string> {
+export function text(minBytes: number, maxBytes: number): OptionKind<string> {
   return {
     takes: `${minBytes} to ${maxBytes} bytes without control characters`,
     parse: (value) => {
@@ -51,7 +51,7 @@ export function text(minBytes: number, maxBytes: number): Kind<string> {
   };
 }
 
-export const databaseUrl: Kind<string> = {
+export const databaseUrl: OptionKind<string> = {
   takes: 'a PostgreSQL URL (postgres://user:password@host:port/database)',
   parse: (value) => value,
   trouble: databaseUrlTrouble,
@@ -62,7 +62,7 @@ const UNREADABLE =
   '? as %3F, % as %25 and a space as %20';
 
 /** A connection string. `protocols` with their colon. */
-export function url(protocols: readonly string[]): Kind<string> {
+export function url(protocols: readonly string[]): OptionKind<string> {
   const hasProtocol = (value: string): boolean =>
     protocols.some((protocol) => value.startsWith(`${protocol}//`));
   const canRead = (value: string): boolean => {
@@ -77,7 +77,7 @@ export function url(protocols: readonly string[]): Kind<string> {
 }
 
 /** What a browser sends as Origin, or any, or those of this machine. */
-export const origin: Kind<string> = {
+export const origin: OptionKind<string> = {
   takes: '*, loopback, or an origin such as https://app.example.com, without a path',
   parse: (value) => {
     if (value === '*' || value === 'loopback') return value;
@@ -88,7 +88,7 @@ export const origin: Kind<string> = {
 };
 
 /** What a Host header may name; in lower case, since names have no case. */
-export const hostNames: Kind<string> = {
+export const hostNames: OptionKind<string> = {
   takes: '*, loopback, or host names without a port, separated by commas',
   parse: (value) => {
     const names = value.toLowerCase();
@@ -98,7 +98,7 @@ export const hostNames: Kind<string> = {
   },
 };
 
-export const address: Kind<string> = {
+export const address: OptionKind<string> = {
   takes: 'host:port or :port',
   parse: (value) => {
     const port = Number(/^[^\s/@\p{Cc}]{0,253}:(\d{1,5})$/u.exec(value)?.[1] ?? 0);

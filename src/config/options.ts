@@ -12,14 +12,14 @@ import {
   databaseUrl,
   hostNames,
   integer,
-  type Kind,
+  type OptionKind,
   oneOf,
   origin,
   text,
   url,
 } from './kinds.js';
 
-export interface Option<T> extends Kind<T> {
+export interface Option<T> extends OptionKind<T> {
   readonly env: string;
   readonly text: string;
   /** Never printed. */
@@ -95,10 +95,15 @@ function unitOf(name: string): string {
   return word?.toLowerCase() ?? '';
 }
 
-function option<T>(env: string, fallback: T | null, meaning: string, kind: Kind<T>): Option<T> {
+function option<T>(
+  env: string,
+  fallback: T | null,
+  meaning: string,
+  kind: OptionKind<T>,
+): Option<T> {
   return { env, text: meaning, secret: false, fallback, ...kind };
 }
 
-function secret<T>(env: string, meaning: string, kind: Kind<T>): Option<T> {
+function secret<T>(env: string, meaning: string, kind: OptionKind<T>): Option<T> {
   return { env, text: meaning, secret: true, fallback: null, ...kind };
 }

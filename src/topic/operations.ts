@@ -31,12 +31,12 @@ import type { Calls } from './calls/calls.js';
 import type { Delivery } from './delivery/delivery.js';
 import type { Publishes, PublishUnderWay } from './log/publishes.js';
 import type { Outlet } from './state/outlet.js';
-import type { Subscribing } from './subscriptions/subscribing.js';
+import type { SubscriptionRequests } from './subscriptions/subscription-requests.js';
 
 export interface OperationsOptions {
   log: MessageLog<PublishUnderWay>;
   publishes: Publishes;
-  subscribing: Subscribing;
+  subscribing: SubscriptionRequests;
   delivery: Delivery;
   calls: Calls;
   /** A bug: the thread must end. */

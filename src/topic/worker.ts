@@ -35,9 +35,9 @@ import type { Unsaved } from './log/saves.js';
 import { Operations } from './operations.js';
 import { Figures } from './state/figures.js';
 import { HotCacheBudget } from './state/hot-cache.js';
-import { Sessions } from './state/sessions.js';
 import { Topics } from './state/topics.js';
-import { Subscribing } from './subscriptions/subscribing.js';
+import { WorkerSessions } from './state/worker-sessions.js';
+import { SubscriptionRequests } from './subscriptions/subscription-requests.js';
 
 const LOST_REASONS = {
   taken_over: UNSUBSCRIBED_TAKEN_OVER,
@@ -71,7 +71,7 @@ export class Worker implements LogSink<PublishUnderWay> {
   readonly #topics: Topics;
   readonly #delivery: Delivery;
   readonly #publishes: Publishes;
-  readonly #subscribing: Subscribing;
+  readonly #subscribing: SubscriptionRequests;
   readonly #operations: Operations;
   readonly #headCheck: HeadCheck;
   readonly #figures: Figures;
@@ -109,10 +109,10 @@ export class Worker implements LogSink<PublishUnderWay> {
       onLost: (tracker) => this.#subscribing.trackerLost(tracker, UNSUBSCRIBED_TAKEN_OVER),
       onTrouble,
     });
-    this.#subscribing = new Subscribing({
+    this.#subscribing = new SubscriptionRequests({
       log,
       topics: this.#topics,
-      sessions: new Sessions(),
+      sessions: new WorkerSessions(),
       heads: new FoldedReads((ids: readonly number[]) => log.heads(ids)),
       turns: new Turns(SESSION_TURNS),
       delivery: this.#delivery,

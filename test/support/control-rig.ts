@@ -8,8 +8,8 @@ import { Guard } from '../../src/acceptor/http/guard.js';
 import { PacedAnswers } from '../../src/acceptor/http/paced-answers.js';
 import type { Route } from '../../src/acceptor/http/route.js';
 import { mountRoutes } from '../../src/acceptor/http/router.js';
-import { Browsing } from '../../src/acceptor/routes/browsing.js';
 import { Control } from '../../src/acceptor/routes/control.js';
+import { LogReads } from '../../src/acceptor/routes/log-reads.js';
 import { Workers } from '../../src/acceptor/workers/workers.js';
 import { loadConfig } from '../../src/config/load-config.js';
 import { systemClock } from '../../src/core/clock.js';
@@ -64,7 +64,7 @@ export async function controlRig(
     return { worker, link };
   });
   const bodies = new Bodies({ clock: systemClock, onFault });
-  const browsing = new Browsing(workers, null, limits);
+  const browsing = new LogReads(workers, null, limits);
   const control = new Control({ workers, limits, browsing, inMemory: true });
   const app = uWS.App();
   const means = { bodies, limits, onFault };

@@ -27,22 +27,23 @@ import { readCaughtUp, readSubscribed, readUnsubscribed } from '../../thread/ops
 import type { PackReader } from '../../thread/packing/pack-reader.js';
 import type { Guard } from '../http/guard.js';
 import type { DeliverySink } from '../workers/workers.js';
-import { Chunk } from './chunk.js';
 import { sendCredit, sendDrained, sendGiven, sendLeft, sendProbed } from './delivery-reports.js';
+import { GroupChunk } from './group-chunk.js';
 import { GroupPump } from './group-pump.js';
-import { Groups } from './groups.js';
-import { KIND_JSON, KIND_MSGPACK, KIND_SINGLE, KIND_SSE, type Kind } from './kind.js';
 import { Pace } from './pace.js';
 import { PublishLog } from './publish-log.js';
 import {
-  type Group,
   type Receiver,
   ReceiverSubscription,
   type ReceiverSubscriptionFields,
+  type SocketGroup,
   subscriptionKey,
   TAKEN,
 } from './receiver.js';
-import { SeedPump } from './seed-pump.js';
+import type { ReceiverKind } from './receiver-kind.js';
+import { KIND_JSON, KIND_MSGPACK, KIND_SINGLE, KIND_SSE } from './receiver-kind.js';
+import { SingleFramePump } from './single-frame-pump.js';
+import { SocketGroups } from './socket-groups.js';
 
 export interface DeliveriesOptions {
   app: TemplatedApp;
@@ -62,16 +63,16 @@ export interface DeliveriesOptions {
 
 export class Deliveries implements DeliverySink {
   readonly #options: DeliveriesOptions;
-  readonly #groups = new Groups();
+  readonly #groups = new SocketGroups();
   readonly #byNumber = new Map<number, ReceiverSubscription>();
   readonly #log = new PublishLog();
   readonly #pump: GroupPump;
-  readonly #seedPump: SeedPump;
+  readonly #singleFrames: SingleFramePump;
   /**
    * Sockets that refused a publish: they leave uWS' topics before the next publish. Not at once, since
    * uWS is then walking the topic's subscribers, and dies when one leaves (tried: SIGSEGV).
    */
-  #leaving: { receiver: Receiver; group: Group }[] = [];
+  #leaving: { receiver: Receiver; group: SocketGroup }[] = [];
   /** Bytes handled and not credited yet, by link. */
   readonly #credit = new Map<AcceptorLinkEnd, number>();
   /** Whom the operation is for that is being handled; null: not known, or many. */
@@ -84,7 +85,7 @@ export class Deliveries implements DeliverySink {
       pace: new Pace(options.busyShare),
       publish: (group, chunk) => this.#publishChunk(group, chunk),
     });
-    this.#seedPump = new SeedPump({
+    this.#singleFrames = new SingleFramePump({
       app: options.app,
       log: this.#log,
       beforePublish: this.#applyLeaving,
@@ -243,38 +244,38 @@ export class Deliveries implements DeliverySink {
   /** Everything that waits for its turn is handed to the sockets. */
   flush(): void {
     this.#pump.flushAll();
-    this.#seedPump.flushAll();
+    this.#singleFrames.flushAll();
   }
 
-  #flush(group: Group): void {
+  #flush(group: SocketGroup): void {
     this.#pump.flush(group);
-    this.#seedPump.flush(group);
+    this.#singleFrames.flush(group);
   }
 
   #deliverGroup(link: AcceptorLinkEnd, op: DeliverGroupOp): void {
-    const chunk = new Chunk(link, op);
+    const chunk = new GroupChunk(link, op);
     for (const group of this.#groups.of(link, op.topicNo)) {
       if (group.size > 0) this.#pump.add(group, chunk);
     }
     this.#release(chunk);
   }
 
-  #publishChunk(group: Group, chunk: Chunk): void {
+  #publishChunk(group: SocketGroup, chunk: GroupChunk): void {
     const { op } = chunk;
     if (op.encoding === ENCODING_MSGPACK) this.#publish(group, KIND_MSGPACK, op);
     else {
       this.#publish(group, KIND_JSON, op);
-      if (group.membersOf(KIND_SINGLE) > 0) this.#seedPump.add(group, chunk);
+      if (group.membersOf(KIND_SINGLE) > 0) this.#singleFrames.add(group, chunk);
       if (group.streams.size > 0) this.#streamGroup(group, chunk);
     }
     this.#release(chunk);
   }
 
-  #release(chunk: Chunk): void {
+  #release(chunk: GroupChunk): void {
     if (chunk.release()) sendCredit(chunk.link, chunk.op.frames.length);
   }
 
-  #publish(group: Group, kind: Kind, op: DeliverGroupOp): void {
+  #publish(group: SocketGroup, kind: ReceiverKind, op: DeliverGroupOp): void {
     if (group.membersOf(kind) === 0) return;
     this.#applyLeaving();
     this.#log.add({ group, kind, first: op.firstSequence, frames: op.frames });
@@ -283,7 +284,7 @@ export class Deliveries implements DeliverySink {
   }
 
   /** SSE streams are few: each is written to in turn. */
-  #streamGroup(group: Group, chunk: Chunk): void {
+  #streamGroup(group: SocketGroup, chunk: GroupChunk): void {
     for (const receiver of group.streams) {
       try {
         const { subscription } = receiver;

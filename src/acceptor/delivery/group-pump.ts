@@ -6,10 +6,10 @@
  * is in a group, and what becomes of a socket that refuses, is Deliveries' business.
  */
 import type { Clock } from '../../core/clock.js';
-import type { Chunk } from './chunk.js';
-import { GROUP_SUBSCRIPTIONS_MAX } from './groups.js';
+import type { GroupChunk } from './group-chunk.js';
 import type { Pace } from './pace.js';
-import type { Group } from './receiver.js';
+import type { SocketGroup } from './receiver.js';
+import { GROUP_SUBSCRIPTIONS_MAX } from './socket-groups.js';
 
 /** Sockets written to in a turn, at least; the share of those that wait, when that is more. */
 const SOCKETS_A_TURN = 128;
@@ -28,7 +28,7 @@ const GAP_MS = 1;
 const GAP_FROM_REST_MS = 4;
 
 interface Queue {
-  chunks: Chunk[];
+  chunks: GroupChunk[];
   bytes: number;
   /** As many as the group had when the first chunk came. */
   sockets: number;
@@ -38,15 +38,15 @@ export interface GroupPumpOptions {
   clock: Clock;
   pace: Pace;
   /** Hands a chunk to a group's sockets; the chunk is released there. */
-  publish: (group: Group, chunk: Chunk) => void;
+  publish: (group: SocketGroup, chunk: GroupChunk) => void;
 }
 
 export class GroupPump {
   readonly #options: GroupPumpOptions;
-  readonly #queues = new Map<Group, Queue>();
+  readonly #queues = new Map<SocketGroup, Queue>();
   /** Whose queue waits for a turn, and whose for the end of its rest; who waits longest is first. */
-  readonly #ready = new Set<Group>();
-  readonly #resting = new Set<Group>();
+  readonly #ready = new Set<SocketGroup>();
+  readonly #resting = new Set<SocketGroup>();
   #socketsReady = 0;
   #socketsLeft = SOCKETS_A_TURN;
   #turnIsSet = false;
@@ -56,7 +56,7 @@ export class GroupPump {
     this.#options = options;
   }
 
-  add(group: Group, chunk: Chunk): void {
+  add(group: SocketGroup, chunk: GroupChunk): void {
     chunk.hold();
     const queue = this.#queues.get(group) ?? this.#newQueue(group);
     queue.chunks.push(chunk);
@@ -66,7 +66,7 @@ export class GroupPump {
   }
 
   /** Publishes all that waits for a group: somebody joins, leaves, or is sent something alone. */
-  flush(group: Group): void {
+  flush(group: SocketGroup): void {
     const queue = this.#queues.get(group);
     if (queue === undefined) return;
     this.#queues.delete(group);
@@ -83,13 +83,13 @@ export class GroupPump {
   }
 
   /** In proportion to what its write costs: one session gains nothing by waiting. */
-  #setRest(group: Group, sockets: number): void {
+  #setRest(group: SocketGroup, sockets: number): void {
     const nowMs = this.#options.clock.monotonic();
     const share = Math.min(1, sockets / GROUP_SUBSCRIPTIONS_MAX);
     group.restsUntilMs = nowMs + share * this.#options.pace.restMs(nowMs);
   }
 
-  #newQueue(group: Group): Queue {
+  #newQueue(group: SocketGroup): Queue {
     const queue: Queue = { chunks: [], bytes: 0, sockets: group.size };
     this.#queues.set(group, queue);
     const restMs = group.restsUntilMs - this.#options.clock.monotonic();
@@ -98,13 +98,13 @@ export class GroupPump {
     return queue;
   }
 
-  #makeReady(group: Group, { sockets }: Queue): void {
+  #makeReady(group: SocketGroup, { sockets }: Queue): void {
     this.#ready.add(group);
     this.#socketsReady += sockets;
     this.#setTurn();
   }
 
-  #rest(group: Group, ms: number): void {
+  #rest(group: SocketGroup, ms: number): void {
     this.#resting.add(group);
     this.#timer ??= setTimeout(this.#wake, Math.ceil(ms));
   }

@@ -8,14 +8,14 @@ import {
   MESSAGE_ID_OFFSET_JSON,
   MESSAGE_ID_OFFSET_MSGPACK,
 } from '../../wire/server-frame.js';
-import { KIND_MSGPACK, type Kind } from './kind.js';
-import type { Group } from './receiver.js';
+import type { SocketGroup } from './receiver.js';
+import { KIND_MSGPACK, type ReceiverKind } from './receiver-kind.js';
 
 const ID_CHARS = 36;
 
 interface Entry {
-  group: Group;
-  kind: Kind;
+  group: SocketGroup;
+  kind: ReceiverKind;
   /** First sequence in `frames`. */
   first: number;
   frames: Uint8Array;
@@ -34,7 +34,7 @@ export class PublishLog {
   }
 
   /** Place of the publish to one of `groups` whose bytes were refused; -1: it is none of them. */
-  find(refused: Uint8Array, kind: Kind, groups: readonly Group[]): number {
+  find(refused: Uint8Array, kind: ReceiverKind, groups: readonly SocketGroup[]): number {
     return this.#entries().findLastIndex(
       (entry) =>
         entry.kind === kind && groups.includes(entry.group) && sameId(entry.frames, refused, kind),
@@ -42,7 +42,7 @@ export class PublishLog {
   }
 
   /** Last sequence that a member of `group` has when the publish at `place` was refused by it. */
-  lastBefore(place: number, group: Group, kind: Kind): number {
+  lastBefore(place: number, group: SocketGroup, kind: ReceiverKind): number {
     const entries = this.#entries();
     for (let at = place; at < entries.length; at++) {
       const entry = entries[at];
@@ -69,7 +69,7 @@ export class PublishLog {
   };
 }
 
-function sameId(a: Uint8Array, b: Uint8Array, kind: Kind): boolean {
+function sameId(a: Uint8Array, b: Uint8Array, kind: ReceiverKind): boolean {
   const from = kind === KIND_MSGPACK ? MESSAGE_ID_OFFSET_MSGPACK : MESSAGE_ID_OFFSET_JSON;
   if (b.length < from + ID_CHARS) return false;
   for (let i = from + ID_CHARS - 1; i >= from; i--) if (a[i] !== b[i]) return false;

@@ -10,8 +10,8 @@ import type { SubscribeOptions } from '../../thread/ops/subscribe.js';
 import type { Ref } from '../../wire/frame-types.js';
 import type { ServerFrame } from '../../wire/server-frame-types.js';
 import type { Subject } from '../http/guard.js';
-import type { GroupOf } from './group.js';
-import type { Kind } from './kind.js';
+import type { ReceiverKind } from './receiver-kind.js';
+import type { SocketGroupOf } from './socket-group.js';
 
 /** A page went to the socket whole. */
 export const TAKEN = -1;
@@ -22,7 +22,7 @@ export function subscriptionKey(topic: string, name: string | null): string {
 }
 
 /** A group, as all but its own file know it. */
-export type Group = GroupOf<EventReceiver>;
+export type SocketGroup = SocketGroupOf<EventReceiver>;
 
 export interface ReceiverSubscriptionFields {
   receiver: Receiver;
@@ -43,7 +43,7 @@ export class ReceiverSubscription {
   readonly topic: string;
   readonly options: SubscribeOptions;
   link: AcceptorLinkEnd;
-  group: Group;
+  group: SocketGroup;
   idTag: number;
   epoch: string;
   /**
@@ -62,7 +62,7 @@ export class ReceiverSubscription {
   /** Last sequence handed to the socket, when it is not in the group. */
   #lastSequence: number;
 
-  constructor(fields: ReceiverSubscriptionFields, group: Group) {
+  constructor(fields: ReceiverSubscriptionFields, group: SocketGroup) {
     this.receiver = fields.receiver;
     this.number = fields.number;
     this.topic = fields.topic;
@@ -98,7 +98,7 @@ export type ReceiverEnd = 'clean' | 'abrupt';
 
 export interface Receiver extends Subject {
   readonly number: number;
-  readonly kind: Kind;
+  readonly kind: ReceiverKind;
   /** Who asks through it. */
   readonly principal: Principal;
   /** By subscriptionKey. */
@@ -106,8 +106,8 @@ export interface Receiver extends Subject {
   /** Workers that know of it, to be told of its end. */
   links: readonly AcceptorLinkEnd[];
   /** Enters or leaves what the group publishes to. */
-  joinGroup(group: Group): void;
-  leaveGroup(group: Group): void;
+  joinGroup(group: SocketGroup): void;
+  leaveGroup(group: SocketGroup): void;
   /**
    * Hands a page to the socket: TAKEN, or the last sequence that it took when it refused the rest (0:
    * nothing of the page).

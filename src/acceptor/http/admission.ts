@@ -4,7 +4,7 @@
  */
 import type { HttpRequest } from 'uWebSockets.js';
 import { RequestError } from '../../core/errors.js';
-import type { Asked, Callers } from './callers.js';
+import type { AskedBy, Callers } from './callers.js';
 import type { Exchange } from './exchange.js';
 import { TRANSFER_ENCODING } from './header-bytes.js';
 
@@ -12,7 +12,7 @@ import { TRANSFER_ENCODING } from './header-bytes.js';
 export function isRefused(
   exchange: Exchange,
   req: HttpRequest,
-  { callers, asked }: { callers: Callers; asked: Asked },
+  { callers, asked }: { callers: Callers; asked: AskedBy },
 ): boolean {
   const refusal = framingRefusal(exchange, req) ?? callers.refusal(req, exchange.origin, asked);
   if (refusal !== null) exchange.failAndClose(refusal);

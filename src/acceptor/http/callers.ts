@@ -14,7 +14,7 @@ import { HOST } from './header-bytes.js';
 export type CallersConfig = Pick<Config, 'corsOrigin' | 'allowedHosts'>;
 
 /** `page`: changes or opens something, so the page it comes from must be allowed. */
-export type Asked = 'anyone' | 'page';
+export type AskedBy = 'anyone' | 'page';
 
 export class Callers {
   readonly #corsOrigin: string;
@@ -31,7 +31,7 @@ export class Callers {
   }
 
   /** Why this request is not served; null: it is. `origin`: '' without the header. */
-  refusal(req: HttpRequest, origin: string, asked: Asked): RequestError | null {
+  refusal(req: HttpRequest, origin: string, asked: AskedBy): RequestError | null {
     if (this.#hosts !== null && !this.#takesHost(req.getHeader(HOST))) {
       const detail = 'this node does not go by this name: use another URL, or set ALLOWED_HOSTS';
       return new RequestError('host_refused', detail, 'Host');

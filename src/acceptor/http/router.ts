@@ -5,7 +5,7 @@
 import type { HttpRequest, HttpResponse, TemplatedApp } from 'uWebSockets.js';
 import { RequestError } from '../../core/errors.js';
 import { isRefused } from './admission.js';
-import type { Asked } from './callers.js';
+import type { AskedBy } from './callers.js';
 import { Exchange, type ExchangeParts } from './exchange.js';
 import type { Guard } from './guard.js';
 import type { Method, Route, RouteMeans } from './route.js';
@@ -69,7 +69,7 @@ export function mountRoutes(app: TemplatedApp, routes: readonly Route[], by: Rou
 function handlerOf(route: Route, { guard, parts, means }: RouterParts): Handler {
   const { path, method } = route;
   const { callers } = parts;
-  const asked: Asked = method === 'GET' ? 'anyone' : 'page';
+  const asked: AskedBy = method === 'GET' ? 'anyone' : 'page';
   const onFault = (error: unknown): void => guard.caught(path, error);
   return guard.http(path, (res, req) => {
     const exchange = new Exchange(res, req, parts);

@@ -2,21 +2,21 @@
 import type { Limits } from '../../core/limits.js';
 import type { CallArgs, CallResult, OwnersCall, WorkerCall } from '../../thread/calls.js';
 import type { Workers } from '../workers/workers.js';
-import type { Browsing } from './browsing.js';
+import type { LogReads } from './log-reads.js';
 
 export interface ControlOptions {
   workers: Workers;
   limits: Limits;
   /** Each worker has topics of its own: lists are merged from all. */
   inMemory: boolean;
-  browsing: Browsing;
+  browsing: LogReads;
 }
 
 export class Control {
   readonly workers: Workers;
   readonly limits: Limits;
   readonly inMemory: boolean;
-  readonly browsing: Browsing;
+  readonly browsing: LogReads;
 
   constructor(options: ControlOptions) {
     this.workers = options.workers;

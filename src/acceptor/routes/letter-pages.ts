@@ -4,7 +4,7 @@
  */
 import type { DeadLetterFilter } from '../../core/dead-letter-record.js';
 import type { LetterTexts } from '../../thread/calls.js';
-import type { Browsing } from './browsing.js';
+import type { LogReads } from './log-reads.js';
 
 const SEQUENCE_MAX = Number.MAX_SAFE_INTEGER;
 
@@ -27,7 +27,7 @@ interface Letter {
 }
 
 export async function readLetters(
-  browsing: Browsing,
+  browsing: LogReads,
   filter: DeadLetterFilter,
   { after, limit, lines }: LetterRange,
 ): Promise<LetterPage> {

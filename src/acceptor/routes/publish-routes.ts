@@ -22,13 +22,13 @@ import type { Bodies } from '../http/bodies.js';
 import { bodyType, refuseRepeated } from '../http/body-type.js';
 import { type AnswerHead, type Exchange, faultOfOurs } from '../http/exchange.js';
 import { IDEMPOTENCY_KEY, MSGPACK_TYPE } from '../http/header-bytes.js';
-import type { Publishing } from '../workers/publishing.js';
-import { Waiting } from '../workers/requests.js';
+import { PendingRequest } from '../workers/pending-requests.js';
+import type { PublishGate } from '../workers/publish-gate.js';
 
 const MSGPACK_HEAD: AnswerHead = { type: MSGPACK_TYPE, headers: null };
 
 export interface PublishRoutesOptions {
-  publishing: Publishing;
+  publishing: PublishGate;
   limits: Limits;
   bodies: Bodies;
 }
@@ -128,7 +128,7 @@ function setDedupeKey(publish: PublishRequest, key: string): void {
 type Failure = Pick<FailedOp, 'code' | 'detail' | 'field'>;
 
 /** A single publish that waits for its commit. */
-class HttpPublish extends Waiting {
+class HttpPublish extends PendingRequest {
   readonly #exchange: Exchange;
   readonly #topic: string;
   readonly #type: string;
@@ -224,7 +224,7 @@ class Batch {
   }
 }
 
-class BatchItemWaiting extends Waiting {
+class BatchItemWaiting extends PendingRequest {
   readonly #batch: Batch;
   readonly #index: number;
   readonly #topic: string;

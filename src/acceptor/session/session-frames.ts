@@ -18,11 +18,11 @@ import {
 } from '../../wire/client-frame.js';
 import { errorFrame } from '../../wire/problem.js';
 import { deferredPublishView } from '../../wire/views/deferred-view.js';
-import { KIND_MSGPACK, KIND_SINGLE } from '../delivery/kind.js';
 import { type Receiver, type ReceiverEnd, subscriptionKey } from '../delivery/receiver.js';
+import { KIND_MSGPACK, KIND_SINGLE } from '../delivery/receiver-kind.js';
 import type { Guard } from '../http/guard.js';
-import type { Publishing } from '../workers/publishing.js';
-import { Waiting } from '../workers/requests.js';
+import { PendingRequest } from '../workers/pending-requests.js';
+import type { PublishGate } from '../workers/publish-gate.js';
 import type { Workers } from '../workers/workers.js';
 import { type Backlog, Inboxes } from './inboxes.js';
 import type { MessageType, Session } from './session.js';
@@ -46,7 +46,7 @@ const MALFORMED: readonly ErrorCode[] = [
 
 export interface SessionFramesOptions {
   workers: Workers;
-  publishing: Publishing;
+  publishing: PublishGate;
   subscriptions: Subscriptions;
   limits: Limits;
   guard: Guard;
@@ -286,7 +286,7 @@ function unacknowledged(field: string): RequestError {
 }
 
 /** A publish frame that waits for its commit. Without a ref only its failure is told. */
-class FramePublish extends Waiting {
+class FramePublish extends PendingRequest {
   readonly topic: string;
   readonly ref: Ref;
   readonly #session: Session;

@@ -18,21 +18,21 @@ import {
   type WireFormat,
 } from '../../wire/server-frame.js';
 import type { ServerFrame } from '../../wire/server-frame-types.js';
-import { KIND_MSGPACK, KIND_SINGLE, type Kind } from '../delivery/kind.js';
 import { sequenceOf, splitFrames } from '../delivery/publish-log.js';
 import {
-  type Group,
   type Receiver,
   type ReceiverSubscription,
+  type SocketGroup,
   TAKEN,
 } from '../delivery/receiver.js';
+import { KIND_MSGPACK, KIND_SINGLE, type ReceiverKind } from '../delivery/receiver-kind.js';
 import type { Inbox, Sender } from './inboxes.js';
 import { SessionLoad } from './session-load.js';
 
 /** uWS gives every socket a user data object: here it only points to the session. */
 export interface SocketData {
   session: Session | null;
-  kind: Kind;
+  kind: ReceiverKind;
   principal: Principal;
 }
 
@@ -76,7 +76,7 @@ const SEPARATOR = String.fromCharCode(FRAME_SEPARATOR);
 
 export class Session implements Receiver, Sender {
   readonly number: number;
-  readonly kind: Kind;
+  readonly kind: ReceiverKind;
   readonly principal: Principal;
   readonly subscriptions = new Map<string, ReceiverSubscription>();
   readonly load = new SessionLoad();
@@ -163,13 +163,13 @@ export class Session implements Receiver, Sender {
     return this.inbox === null && this.#ws.getBufferedAmount() === 0;
   }
 
-  joinGroup(group: Group): void {
+  joinGroup(group: SocketGroup): void {
     if (this.state !== 'open') return;
     this.flush();
     if (!this.isGone) this.#ws.subscribe(group.nameOf(this.kind));
   }
 
-  leaveGroup(group: Group): void {
+  leaveGroup(group: SocketGroup): void {
     if (this.#hasSocket) this.#ws.unsubscribe(group.nameOf(this.kind));
   }
 
@@ -341,6 +341,6 @@ export class Session implements Receiver, Sender {
   }
 }
 
-function formatOf(kind: Kind): WireFormat {
+function formatOf(kind: ReceiverKind): WireFormat {
   return kind === KIND_MSGPACK ? WIRE_MSGPACK : WIRE_JSON;
 }

@@ -16,15 +16,20 @@ import { CLOSE, RequestError } from '../../core/errors.js';
 import { WS_MESSAGE_TIMES_MAX } from '../../core/limits.js';
 import type { SharedCount } from '../../core/shared-count.js';
 import type { Deliveries } from '../delivery/deliveries.js';
-import { KIND_JSON, KIND_MSGPACK, KIND_SINGLE, type Kind } from '../delivery/kind.js';
 import type { Receiver, ReceiverEnd } from '../delivery/receiver.js';
+import {
+  KIND_JSON,
+  KIND_MSGPACK,
+  KIND_SINGLE,
+  type ReceiverKind,
+} from '../delivery/receiver-kind.js';
 import { isRefused } from '../http/admission.js';
 import { Exchange, type ExchangeParts } from '../http/exchange.js';
 import type { Guard, Subject } from '../http/guard.js';
 import { Rounds } from './rounds.js';
 import { type MessageType, Session, type SessionKeeper, type SocketData } from './session.js';
 
-const SUBPROTOCOLS: Readonly<Record<string, Kind>> = {
+const SUBPROTOCOLS: Readonly<Record<string, ReceiverKind>> = {
   'conduit.json.v1': KIND_JSON,
   'conduit.msgpack.v1': KIND_MSGPACK,
 };

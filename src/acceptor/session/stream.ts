@@ -12,13 +12,13 @@ import { disconnectFrame, errorFrame } from '../../wire/problem.js';
 import type { GapView, ServerFrame } from '../../wire/server-frame-types.js';
 import type { Deliveries } from '../delivery/deliveries.js';
 import { dataLines, eventsOf } from '../delivery/event-text.js';
-import { KIND_SSE } from '../delivery/kind.js';
 import {
   type EventReceiver,
-  type Group,
   type ReceiverSubscription,
+  type SocketGroup,
   TAKEN,
 } from '../delivery/receiver.js';
+import { KIND_SSE } from '../delivery/receiver-kind.js';
 import { type Exchange, faultOfOurs } from '../http/exchange.js';
 import type { Guard } from '../http/guard.js';
 
@@ -81,11 +81,11 @@ export class Stream implements EventReceiver {
     return this.state === 'open' && this.#socket === 'ready';
   }
 
-  joinGroup(group: Group): void {
+  joinGroup(group: SocketGroup): void {
     group.streams.add(this);
   }
 
-  leaveGroup(group: Group): void {
+  leaveGroup(group: SocketGroup): void {
     group.streams.delete(this);
   }
 

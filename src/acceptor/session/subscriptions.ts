@@ -22,17 +22,17 @@ import type {
   UnsubscribedReason,
 } from '../../wire/server-frame-types.js';
 import type { Deliveries } from '../delivery/deliveries.js';
-import { encodingOf } from '../delivery/kind.js';
 import {
   type Receiver,
   type ReceiverEnd,
   type ReceiverSubscription,
   subscriptionKey,
 } from '../delivery/receiver.js';
+import { encodingOf } from '../delivery/receiver-kind.js';
 import type { Guard } from '../http/guard.js';
-import { Waiting } from '../workers/requests.js';
+import { PendingRequest } from '../workers/pending-requests.js';
 import type { Workers } from '../workers/workers.js';
-import { Resuming } from './resuming.js';
+import { ResumeQueue } from './resume-queue.js';
 
 const UNSUBSCRIBED_REASONS: Readonly<Record<number, UnsubscribedReason>> = {
   [UNSUBSCRIBED_TOPIC_DELETED]: 'topic_deleted',
@@ -69,7 +69,7 @@ export class Subscriptions {
   readonly #receivers: () => Iterable<Receiver>;
   readonly #clock: Clock;
   /** What stands still, by the index of its worker. */
-  readonly #resuming = new Map<number, Resuming<ReceiverSubscription>>();
+  readonly #resuming = new Map<number, ResumeQueue<ReceiverSubscription>>();
   #lastNumber = 0;
 
   constructor(options: {
@@ -216,10 +216,10 @@ export class Subscriptions {
     this.#resumingAt(link.worker).start(orphans);
   }
 
-  #resumingAt(worker: number): Resuming<ReceiverSubscription> {
+  #resumingAt(worker: number): ResumeQueue<ReceiverSubscription> {
     const known = this.#resuming.get(worker);
     if (known !== undefined) return known;
-    const made = new Resuming<ReceiverSubscription>(
+    const made = new ResumeQueue<ReceiverSubscription>(
       (orphan) => this.#resume(orphan),
       this.#clock.random,
     );
@@ -284,10 +284,11 @@ export function subscribedFrame(
   };
 }
 
-const tellSubscribed = (waiting: Waiting, op: SubscribedOp): void => waiting.subscribed(op);
-const tellUnsubscribed = (waiting: Waiting, op: UnsubscribedOp): void => waiting.unsubscribed(op);
+const tellSubscribed = (waiting: PendingRequest, op: SubscribedOp): void => waiting.subscribed(op);
+const tellUnsubscribed = (waiting: PendingRequest, op: UnsubscribedOp): void =>
+  waiting.unsubscribed(op);
 
-class SubscribeWaiting extends Waiting {
+class SubscribeWaiting extends PendingRequest {
   readonly #owner: Subscriptions;
   readonly #request: SubscribeRequest;
 
@@ -311,7 +312,7 @@ class SubscribeWaiting extends Waiting {
   }
 }
 
-class UnsubscribeWaiting extends Waiting {
+class UnsubscribeWaiting extends PendingRequest {
   readonly #owner: Subscriptions;
   readonly #request: UnsubscribeRequest;
 

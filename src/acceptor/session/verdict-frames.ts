@@ -27,7 +27,7 @@ import type {
   RejectFrame,
 } from '../../wire/client-frame.js';
 import { type ReceiverSubscription, subscriptionKey } from '../delivery/receiver.js';
-import { Waiting } from '../workers/requests.js';
+import { PendingRequest } from '../workers/pending-requests.js';
 import type { Workers } from '../workers/workers.js';
 import type { Session } from './session.js';
 
@@ -218,7 +218,7 @@ class Tally {
   }
 }
 
-class VerdictWaiting extends Waiting {
+class VerdictWaiting extends PendingRequest {
   readonly #tally: Tally;
 
   constructor(link: AcceptorLinkEnd, tally: Tally) {

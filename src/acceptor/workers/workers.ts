@@ -30,7 +30,7 @@ import { readDeferred, readPublished } from '../../thread/ops/publish.js';
 import type { PackReader } from '../../thread/packing/pack-reader.js';
 import { TopicPlacement } from '../../thread/placement.js';
 import type { Guard } from '../http/guard.js';
-import { Requests, Waiting } from './requests.js';
+import { PendingRequest, Requests } from './pending-requests.js';
 
 const CALL_TIMEOUT_MS = 5_000;
 
@@ -176,7 +176,7 @@ export class Workers {
   }
 
   /** Gives an answer to who waits for it under this number; what that throws is theirs alone. */
-  answer<O>(request: number, op: O, tell: (waiting: Waiting, op: O) => void): void {
+  answer<O>(request: number, op: O, tell: (waiting: PendingRequest, op: O) => void): void {
     const waiting = this.requests.take(request);
     if (waiting === undefined) return;
     try {
@@ -234,13 +234,13 @@ export class Workers {
   #failedAck: ((op: FailedOp) => void) | null = null;
 }
 
-const tellPublished = (waiting: Waiting, op: PublishedOp): void => waiting.published(op);
-const tellFailed = (waiting: Waiting, op: FailedOp): void => waiting.failed(op);
-const tellDeferred = (waiting: Waiting, op: DeferredOp): void => waiting.deferred(op);
-const tellReply = (waiting: Waiting, op: ReplyOp): void => waiting.reply(op);
-const tellAcked = (waiting: Waiting): void => waiting.acked();
+const tellPublished = (waiting: PendingRequest, op: PublishedOp): void => waiting.published(op);
+const tellFailed = (waiting: PendingRequest, op: FailedOp): void => waiting.failed(op);
+const tellDeferred = (waiting: PendingRequest, op: DeferredOp): void => waiting.deferred(op);
+const tellReply = (waiting: PendingRequest, op: ReplyOp): void => waiting.reply(op);
+const tellAcked = (waiting: PendingRequest): void => waiting.acked();
 
-class Call extends Waiting {
+class Call extends PendingRequest {
   /** Null: it was answered. */
   timer: NodeJS.Timeout | null = null;
   readonly #resolve: (reply: AnswerText) => void;

@@ -44,7 +44,7 @@ const EPHEMERAL_MAX = 1_000;
 const CLOCKS_APART_MS = 600_000;
 
 /** What is read of the log's topics. */
-export interface TopicView {
+export interface SubscribedTopic {
   readonly id: number;
   readonly key: TopicKey;
   readonly rows: HotRows;
@@ -54,8 +54,8 @@ export interface MemorySubscriptionsOptions extends MemoryDeadLettersOptions {
   limits: MemoryDeadLettersOptions['limits'] & Pick<Limits, 'durablesPerTopicMax'>;
   clock: Clock;
   topics: {
-    byId(id: number): TopicView | undefined;
-    ofTenant(tenant: Tenant): Iterable<TopicView>;
+    byId(id: number): SubscribedTopic | undefined;
+    ofTenant(tenant: Tenant): Iterable<SubscribedTopic>;
   };
 }
 

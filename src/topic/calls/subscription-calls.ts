@@ -14,13 +14,13 @@ import type { Delivery } from '../delivery/delivery.js';
 import type { PublishUnderWay } from '../log/publishes.js';
 import type { Topic, Tracker } from '../state/subscription.js';
 import type { Topics } from '../state/topics.js';
-import type { Subscribing } from '../subscriptions/subscribing.js';
+import type { SubscriptionRequests } from '../subscriptions/subscription-requests.js';
 
 export interface SubscriptionCallsOptions {
   log: MessageLog<PublishUnderWay>;
   topics: Topics;
   delivery: Delivery;
-  subscribing: Subscribing;
+  subscribing: SubscriptionRequests;
   clock: Clock;
 }
 

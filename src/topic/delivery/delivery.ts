@@ -18,11 +18,11 @@ import { RedrivenCheck } from '../log/redriven-check.js';
 import { Saves, type Unsaved } from '../log/saves.js';
 import { addRedriven, Durables, type InitialSubscription } from '../state/durables.js';
 import type { Outlet } from '../state/outlet.js';
-import type { SessionEntry } from '../state/sessions.js';
 import type { Subscription, Topic, Tracker } from '../state/subscription.js';
 import type { Topics } from '../state/topics.js';
+import type { SessionEntry } from '../state/worker-sessions.js';
 import { Attachments } from './attachments.js';
-import { Commits } from './commits.js';
+import { CommitGate } from './commit-gate.js';
 import { Deadlines } from './deadlines.js';
 import { Feeder } from './feeder.js';
 import { Giver } from './giver.js';
@@ -47,7 +47,7 @@ export class Delivery {
   readonly #topics: Topics;
   readonly #reads: readonly PageReads[];
   readonly #feeder: Feeder;
-  readonly #commits: Commits;
+  readonly #commits: CommitGate;
   readonly #giver: Giver;
   readonly #deadlines: Deadlines;
   readonly #durables: Durables;
@@ -91,7 +91,7 @@ export class Delivery {
     this.#topics = topics;
     this.#reads = [reads, repairs];
     this.#feeder = feeder;
-    this.#commits = new Commits({
+    this.#commits = new CommitGate({
       ...{ feeder, reads: repairs },
       onRepairFailed: (topic, error) => onTrouble(`gap of ${topic.name}`, error),
     });

@@ -1,7 +1,7 @@
 /**
  * A topic as its worker holds it: its place in the log, its hot cache, its subscriptions and groups.
- * Only data and the rules that keep it consistent; what is done with it stands in commits.ts,
- * feeder.ts and subscribing.ts.
+ * Only data and the rules that keep it consistent; what is done with it stands in commit-gate.ts,
+ * feeder.ts and subscription-requests.ts.
  */
 import type { Clock } from '../../core/clock.js';
 import { idTag } from '../../core/id-tag.js';

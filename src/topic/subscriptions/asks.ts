@@ -3,10 +3,10 @@
  * came. Those behind one that waits for the log wait in a list, without a promise of their own.
  */
 import type { TopicKey } from '../../core/topic-key.js';
-import type { Ask, SessionEntry, Sessions } from '../state/sessions.js';
+import type { Ask, SessionEntry, WorkerSessions } from '../state/worker-sessions.js';
 
 export interface AsksOptions {
-  sessions: Sessions;
+  sessions: WorkerSessions;
   /** Answers it; null: it is answered already. */
   handle: (entry: SessionEntry, ask: Ask) => Promise<void> | null;
   onBug: (error: unknown) => void;

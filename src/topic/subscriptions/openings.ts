@@ -13,10 +13,10 @@ import type { Delivery } from '../delivery/delivery.js';
 import type { FoldedReads } from '../log/folded-reads.js';
 import type { PublishUnderWay } from '../log/publishes.js';
 import type { Outlet } from '../state/outlet.js';
-import type { SessionEntry } from '../state/sessions.js';
 import { Subscription, type Topic, type Tracker } from '../state/subscription.js';
 import type { Topics } from '../state/topics.js';
 import { TrackerOf } from '../state/tracker.js';
+import type { SessionEntry } from '../state/worker-sessions.js';
 import type { StartAnswer } from './start-position.js';
 import { startPosition } from './start-position.js';
 

@@ -4,12 +4,12 @@
 import uWS from 'uWebSockets.js';
 import t from 'tap';
 import { Deliveries } from '../../../../src/acceptor/delivery/deliveries.js';
-import { KIND_SSE } from '../../../../src/acceptor/delivery/kind.js';
 import {
   type Receiver,
   type ReceiverSubscription,
   TAKEN,
 } from '../../../../src/acceptor/delivery/receiver.js';
+import { KIND_SSE } from '../../../../src/acceptor/delivery/receiver-kind.js';
 import { Guard } from '../../../../src/acceptor/http/guard.js';
 import { systemClock } from '../../../../src/core/clock.js';
 import { ANYONE } from '../../../../src/core/principal.js';

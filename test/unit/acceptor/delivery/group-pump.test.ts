@@ -2,12 +2,12 @@
 // longer than its bounds, and what is handed out is released exactly once.
 import t from 'tap';
 import { eventually } from '../../../../native-bench/rig/eventually.js';
-import { Chunk } from '../../../../src/acceptor/delivery/chunk.js';
+import { GroupChunk } from '../../../../src/acceptor/delivery/group-chunk.js';
 import { GroupPump } from '../../../../src/acceptor/delivery/group-pump.js';
-import { Groups } from '../../../../src/acceptor/delivery/groups.js';
-import { KIND_MSGPACK } from '../../../../src/acceptor/delivery/kind.js';
 import { Pace } from '../../../../src/acceptor/delivery/pace.js';
-import type { Group } from '../../../../src/acceptor/delivery/receiver.js';
+import type { SocketGroup } from '../../../../src/acceptor/delivery/receiver.js';
+import { KIND_MSGPACK } from '../../../../src/acceptor/delivery/receiver-kind.js';
+import { SocketGroups } from '../../../../src/acceptor/delivery/socket-groups.js';
 import { ENCODING_MSGPACK } from '../../../../src/thread/ops/encoding.js';
 import { openLink } from '../../../support/acceptor-link.js';
 
@@ -15,16 +15,16 @@ const { link, close } = openLink();
 t.teardown(close);
 
 /** Joined sessions of topic 1, in as many groups as they take. */
-function groupsOf(sessions: number): readonly Group[] {
-  const groups = new Groups();
+function groupsOf(sessions: number): readonly SocketGroup[] {
+  const groups = new SocketGroups();
   for (let n = 0; n < sessions; n++) groups.enter(link, 1).changed(KIND_MSGPACK, 1);
   return groups.of(link, 1);
 }
 
 class Rig {
-  readonly groups: readonly Group[];
+  readonly groups: readonly SocketGroup[];
   /** What was published, in order. */
-  readonly published: { group: Group; first: number }[] = [];
+  readonly published: { group: SocketGroup; first: number }[] = [];
   readonly released: number[] = [];
   readonly pump: GroupPump;
   nowMs = 1_000;
@@ -43,7 +43,7 @@ class Rig {
 
   /** As DELIVER_GROUP comes. */
   deliver(sequence: number, bytes = 100, groups = this.groups): void {
-    const chunk = new Chunk(link, {
+    const chunk = new GroupChunk(link, {
       topicNo: 1,
       encoding: ENCODING_MSGPACK,
       firstSequence: sequence,
@@ -54,11 +54,11 @@ class Rig {
     this.#release(chunk);
   }
 
-  sequencesOf(group: Group | undefined): number[] {
+  sequencesOf(group: SocketGroup | undefined): number[] {
     return this.published.filter((one) => one.group === group).map(({ first }) => first);
   }
 
-  #release(chunk: Chunk): void {
+  #release(chunk: GroupChunk): void {
     if (chunk.release()) this.released.push(chunk.op.firstSequence);
   }
 }
@@ -188,7 +188,7 @@ t.test('the rest follows the load: none, up to 20 ms, and none again', async (t)
 });
 
 t.test('a group that nobody refers to is gone, and its place is taken again', async (t) => {
-  const groups = new Groups();
+  const groups = new SocketGroups();
   const entered = Array.from({ length: 129 }, () => groups.enter(link, 7));
   t.equal(groups.of(link, 7).length, 2);
   const [first] = entered;

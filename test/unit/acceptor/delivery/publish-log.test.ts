@@ -1,9 +1,9 @@
 // Goal: when a socket refuses bytes that went to several groups, how far its own group had got is told.
 import t from 'tap';
-import { GroupOf } from '../../../../src/acceptor/delivery/group.js';
-import { KIND_JSON } from '../../../../src/acceptor/delivery/kind.js';
 import { PublishLog } from '../../../../src/acceptor/delivery/publish-log.js';
-import type { EventReceiver, Group } from '../../../../src/acceptor/delivery/receiver.js';
+import type { EventReceiver, SocketGroup } from '../../../../src/acceptor/delivery/receiver.js';
+import { KIND_JSON } from '../../../../src/acceptor/delivery/receiver-kind.js';
+import { SocketGroupOf } from '../../../../src/acceptor/delivery/socket-group.js';
 import { openLink } from '../../../support/acceptor-link.js';
 
 const { link, close } = openLink();
@@ -16,11 +16,11 @@ const frame = (sequence: number): Uint8Array => {
 
 t.test('the same chunks to two groups, one after the other', async (t) => {
   const [mine, other] = [
-    new GroupOf<EventReceiver>(link, 1, 1),
-    new GroupOf<EventReceiver>(link, 1, 2),
+    new SocketGroupOf<EventReceiver>(link, 1, 1),
+    new SocketGroupOf<EventReceiver>(link, 1, 2),
   ];
   const log = new PublishLog();
-  const add = (group: Group, first: number): void => {
+  const add = (group: SocketGroup, first: number): void => {
     log.add({ group, kind: KIND_JSON, first, frames: frame(first) });
     group.published(KIND_JSON, first);
   };

@@ -2,7 +2,7 @@
 
 import type { WebSocket } from 'uWebSockets.js';
 import t from 'tap';
-import { KIND_JSON } from '../../../../src/acceptor/delivery/kind.js';
+import { KIND_JSON } from '../../../../src/acceptor/delivery/receiver-kind.js';
 import { Session, type SocketData } from '../../../../src/acceptor/session/session.js';
 import { ANYONE } from '../../../../src/core/principal.js';
 

@@ -4,17 +4,17 @@ import { MessageChannel } from 'node:worker_threads';
 import t from 'tap';
 import { eventually } from '../../../../native-bench/rig/eventually.js';
 import { Guard } from '../../../../src/acceptor/http/guard.js';
-import { Waiting } from '../../../../src/acceptor/workers/requests.js';
+import { PendingRequest } from '../../../../src/acceptor/workers/pending-requests.js';
 import { Workers } from '../../../../src/acceptor/workers/workers.js';
 import { DEFAULT_LIMITS } from '../../../../src/core/limits.js';
 import { WorkerLinkEnd } from '../../../../src/thread/link.js';
 import { packAcked } from '../../../../src/thread/ops/acknowledge.js';
 
-class Asker extends Waiting {
+class Asker extends PendingRequest {
   readonly told: string[] = [];
   readonly fault: string | null;
 
-  constructor(link: Waiting['link'], fault: string | null) {
+  constructor(link: PendingRequest['link'], fault: string | null) {
     super(link, -1);
     this.fault = fault;
   }
@@ -74,7 +74,7 @@ t.test('what a worker answered before it was gone is not unknown', async (t) => 
   const { workers, worker } = rig();
   const link = workers.byIndex(0);
   const [count, told] = [5_000, { acked: 0, failed: 0 }];
-  class Counted extends Waiting {
+  class Counted extends PendingRequest {
     override acked(): void {
       told.acked++;
       // More came with this one than a turn handles.

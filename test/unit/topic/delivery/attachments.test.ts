@@ -12,13 +12,13 @@ import { Delivery } from '../../../../src/topic/delivery/delivery.js';
 import { LocalOutlet } from '../../../../src/topic/delivery/local-outlet.js';
 import { Figures } from '../../../../src/topic/state/figures.js';
 import { HotCacheBudget } from '../../../../src/topic/state/hot-cache.js';
-import type { SessionEntry } from '../../../../src/topic/state/sessions.js';
 import {
   Subscription,
   type Topic,
   type Tracker,
 } from '../../../../src/topic/state/subscription.js';
 import { Topics } from '../../../../src/topic/state/topics.js';
+import type { SessionEntry } from '../../../../src/topic/state/worker-sessions.js';
 import { SETTINGS, topicWith } from '../../../contract/subscription-store.js';
 import { openMemoryStore } from '../../../support/memory-log.js';
 

@@ -9,7 +9,7 @@ import { ENCODING_JSON } from '../../../../src/thread/ops/encoding.js';
 import type { SubscribeOp, SubscribeOptions } from '../../../../src/thread/ops/subscribe.js';
 import { FoldedReads } from '../../../../src/topic/log/folded-reads.js';
 import type { PublishUnderWay } from '../../../../src/topic/log/publishes.js';
-import type { SessionEntry } from '../../../../src/topic/state/sessions.js';
+import type { SessionEntry } from '../../../../src/topic/state/worker-sessions.js';
 import { Openings } from '../../../../src/topic/subscriptions/openings.js';
 import { DeliveryRig } from '../../../support/delivery-rig.js';
 

@@ -1,13 +1,13 @@
 // Goal: what is asked for again comes in chunks, later each time while it fails, and each once.
 import t from 'tap';
 import { eventually } from '../../../../native-bench/rig/eventually.js';
-import { RESUME_CHUNK, Resuming } from '../../../../src/acceptor/session/resuming.js';
+import { RESUME_CHUNK, ResumeQueue } from '../../../../src/acceptor/session/resume-queue.js';
 
 const SHORTEST = (): number => 0;
 
 t.test('many are asked for in several turns, in their order', async (t) => {
   const asked: number[] = [];
-  const resuming = new Resuming<number>((one) => asked.push(one), SHORTEST);
+  const resuming = new ResumeQueue<number>((one) => asked.push(one), SHORTEST);
   const all = Array.from({ length: 2 * RESUME_CHUNK + 1 }, (_, n) => n);
   resuming.start(all);
   t.equal(asked.length, RESUME_CHUNK);
@@ -17,7 +17,7 @@ t.test('many are asked for in several turns, in their order', async (t) => {
 
 t.test('while they fail they wait together, longer each time, to a bound', async (t) => {
   const rounds: { atMs: number; asked: string[] }[] = [];
-  const resuming: Resuming<string> = new Resuming((one) => {
+  const resuming: ResumeQueue<string> = new ResumeQueue((one) => {
     const [last] = rounds.slice(-1);
     if (last === undefined || last.asked.includes(one)) {
       rounds.push({ atMs: performance.now(), asked: [one] });
@@ -39,7 +39,7 @@ t.test('while they fail they wait together, longer each time, to a bound', async
 
 t.test('one that succeeds, or a new thread, ends the long waits; each is asked once', async (t) => {
   const asked: string[] = [];
-  const resuming: Resuming<string> = new Resuming((one) => {
+  const resuming: ResumeQueue<string> = new ResumeQueue((one) => {
     asked.push(one);
     if (asked.length < 4) resuming.failed(one);
     else resuming.succeeded();

@@ -1,6 +1,6 @@
 // Goal: what a chunk is for streams of server-sent events is made once, however many of them there are.
 import t from 'tap';
-import { Chunk } from '../../../../src/acceptor/delivery/chunk.js';
+import { GroupChunk } from '../../../../src/acceptor/delivery/group-chunk.js';
 import { ENCODING_JSON } from '../../../../src/thread/ops/encoding.js';
 import { openLink } from '../../../support/acceptor-link.js';
 
@@ -13,7 +13,7 @@ const frames = Buffer.from(
 const fields = { topicNo: 1, encoding: ENCODING_JSON, firstSequence: 5, lastSequence: 6 } as const;
 
 t.test('text for all streams of an epoch', async (t) => {
-  const chunk = new Chunk(link, { ...fields, frames });
+  const chunk = new GroupChunk(link, { ...fields, frames });
   const events = chunk.events('e');
   t.equal(
     String(events),

@@ -15,7 +15,7 @@ import type { Workers } from '../workers/workers.js';
 const UNDER_WAY_MAX = 4;
 const ANSWER_MS = 10_000;
 
-export class Browsing {
+export class LogReads {
   readonly #workers: Workers;
   readonly #pool: PoolPort<CallAsk<BrowseCall>> | null;
   /** In memory. */

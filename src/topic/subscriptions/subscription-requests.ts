@@ -13,24 +13,25 @@ import {
 } from '../../thread/ops/subscribe.js';
 import type { BroughtTopic } from '../log/resync.js';
 import type { Outlet } from '../state/outlet.js';
-import type { Ask, SessionEntry, Sessions } from '../state/sessions.js';
 import type { Subscription, Topic, Tracker } from '../state/subscription.js';
+import type { Ask, SessionEntry, WorkerSessions } from '../state/worker-sessions.js';
 import { Asks } from './asks.js';
 import type { OpeningsOptions } from './openings.js';
 import { Openings, sessionGone, tellSubscribed } from './openings.js';
 
-export interface SubscribingOptions extends Omit<OpeningsOptions, 'onTopicGone' | 'onTakeOver'> {
-  sessions: Sessions;
+export interface SubscriptionRequestsOptions
+  extends Omit<OpeningsOptions, 'onTopicGone' | 'onTakeOver'> {
+  sessions: WorkerSessions;
   /** What is no RequestError is a bug: the thread must not go on. */
   onBug: (error: unknown) => void;
 }
 
-export class Subscribing {
+export class SubscriptionRequests {
   readonly openings: Openings;
-  readonly #options: SubscribingOptions;
+  readonly #options: SubscriptionRequestsOptions;
   readonly #asks: Asks;
 
-  constructor(options: SubscribingOptions) {
+  constructor(options: SubscriptionRequestsOptions) {
     this.#options = options;
     const { sessions, onBug } = options;
     this.#asks = new Asks({ sessions, handle: (entry, ask) => this.#handle(entry, ask), onBug });

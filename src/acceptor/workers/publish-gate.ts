@@ -7,10 +7,10 @@ import type { Principal } from '../../core/principal.js';
 import type { AcceptorLinkEnd } from '../../thread/link.js';
 import { packPublish } from '../../thread/ops/publish.js';
 import type { PublishRequest } from '../../wire/publish.js';
-import type { Waiting } from './requests.js';
+import type { PendingRequest } from './pending-requests.js';
 import type { Workers } from './workers.js';
 
-export class Publishing {
+export class PublishGate {
   readonly #workers: Workers;
   #state: 'open' | 'draining' = 'open';
 
@@ -30,7 +30,7 @@ export class Publishing {
   send(
     principal: Principal,
     publish: PublishRequest,
-    waiting: (link: AcceptorLinkEnd, bytes: number) => Waiting,
+    waiting: (link: AcceptorLinkEnd, bytes: number) => PendingRequest,
   ): void {
     if (this.#state === 'draining') {
       throw new RequestError('draining', 'this node is shutting down: use another one');

@@ -3,10 +3,10 @@
  * SSE streams. It remembers how far each kind was published, which is what its members have.
  */
 import type { AcceptorLinkEnd } from '../../thread/link.js';
-import { KINDS, type Kind } from './kind.js';
+import { KINDS, type ReceiverKind } from './receiver-kind.js';
 
 /** S are its streams; see Group in receiver.ts. */
-export class GroupOf<S> {
+export class SocketGroupOf<S> {
   readonly link: AcceptorLinkEnd;
   readonly topicNo: number;
   readonly #names: readonly string[];
@@ -30,11 +30,11 @@ export class GroupOf<S> {
   }
 
   /** The uWS topic of a kind. */
-  nameOf(kind: Kind): string {
+  nameOf(kind: ReceiverKind): string {
     return this.#names[kind] ?? '';
   }
 
-  membersOf(kind: Kind): number {
+  membersOf(kind: ReceiverKind): number {
     return this.#members[kind] ?? 0;
   }
 
@@ -43,16 +43,16 @@ export class GroupOf<S> {
     return this.#members.reduce((sum, count) => sum + count, 0);
   }
 
-  changed(kind: Kind, by: 1 | -1): void {
+  changed(kind: ReceiverKind, by: 1 | -1): void {
     this.#members[kind] = (this.#members[kind] ?? 0) + by;
   }
 
   /** Last sequence published to the members of a kind. */
-  lastOf(kind: Kind): number {
+  lastOf(kind: ReceiverKind): number {
     return this.#last[kind] ?? 0;
   }
 
-  published(kind: Kind, lastSequence: number): void {
+  published(kind: ReceiverKind, lastSequence: number): void {
     this.#last[kind] = lastSequence;
   }
 }

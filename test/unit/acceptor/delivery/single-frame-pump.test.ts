@@ -4,12 +4,12 @@
 import uWS from 'uWebSockets.js';
 import t from 'tap';
 import { eventually } from '../../../../native-bench/rig/eventually.js';
-import { Chunk } from '../../../../src/acceptor/delivery/chunk.js';
-import { GroupOf } from '../../../../src/acceptor/delivery/group.js';
-import { KIND_SINGLE } from '../../../../src/acceptor/delivery/kind.js';
+import { GroupChunk } from '../../../../src/acceptor/delivery/group-chunk.js';
 import { PublishLog } from '../../../../src/acceptor/delivery/publish-log.js';
 import type { EventReceiver } from '../../../../src/acceptor/delivery/receiver.js';
-import { SeedPump } from '../../../../src/acceptor/delivery/seed-pump.js';
+import { KIND_SINGLE } from '../../../../src/acceptor/delivery/receiver-kind.js';
+import { SingleFramePump } from '../../../../src/acceptor/delivery/single-frame-pump.js';
+import { SocketGroupOf } from '../../../../src/acceptor/delivery/socket-group.js';
 import { ENCODING_JSON } from '../../../../src/thread/ops/encoding.js';
 import { FRAME_SEPARATOR } from '../../../../src/wire/server-frame.js';
 import { openLink } from '../../../support/acceptor-link.js';
@@ -20,12 +20,12 @@ t.teardown(close);
 /** Two groups; each chunk has 40 messages, more than go out in a turn. */
 class Rig {
   readonly groups = [
-    new GroupOf<EventReceiver>(link, 1, 1),
-    new GroupOf<EventReceiver>(link, 1, 2),
+    new SocketGroupOf<EventReceiver>(link, 1, 1),
+    new SocketGroupOf<EventReceiver>(link, 1, 2),
   ];
   readonly done: number[] = [];
   frames = 0;
-  readonly pump = new SeedPump({
+  readonly pump = new SingleFramePump({
     // Without a WebSocket route an app has no topics to publish to.
     app: uWS.App().ws('/ws', {}),
     log: new PublishLog(),
@@ -39,7 +39,7 @@ class Rig {
     const lines = Array.from({ length: 40 }, (_, n) => lineOf(first + n));
     const frames = Buffer.from(lines.join(String.fromCharCode(FRAME_SEPARATOR)));
     const lastSequence = first + 39;
-    const chunk = new Chunk(link, {
+    const chunk = new GroupChunk(link, {
       ...{ topicNo: 1, encoding: ENCODING_JSON, firstSequence: first, lastSequence, frames },
     });
     for (const group of this.groups) this.pump.add(group, chunk);

@@ -18,16 +18,16 @@ const REPAIR_BYTES_MAX = 1024 * 1024;
 /** A head that runs ahead is often our own commit whose answer is on its way. */
 const HEAD_GRACE_MS = 10;
 
-export interface CommitsOptions {
+export interface CommitGateOptions {
   feeder: Feeder;
   reads: PageReads;
   onRepairFailed: (topic: Topic, error: unknown) => void;
 }
 
-export class Commits {
-  readonly #options: CommitsOptions;
+export class CommitGate {
+  readonly #options: CommitGateOptions;
 
-  constructor(options: CommitsOptions) {
+  constructor(options: CommitGateOptions) {
     this.#options = options;
   }
 

@@ -10,7 +10,7 @@ import type { SubscribedOp, UnsubscribedOp } from '../../thread/ops/subscribe.js
 import type { Subject } from '../http/guard.js';
 
 /** Whoever waits. Exactly one of the answers is called, once; `broken` when that one throws. */
-export abstract class Waiting implements Subject {
+export abstract class PendingRequest implements Subject {
   readonly link: AcceptorLinkEnd;
   /** Publish credit that its answer gives back; -1 for what is no publish. */
   readonly creditBytes: number;
@@ -59,7 +59,7 @@ export abstract class Waiting implements Subject {
 }
 
 export class Requests {
-  readonly #slots: (Waiting | undefined)[] = [undefined];
+  readonly #slots: (PendingRequest | undefined)[] = [undefined];
   readonly #free: number[] = [];
 
   /** How many wait. */
@@ -68,15 +68,15 @@ export class Requests {
   }
 
   /** Those who still wait: a control request that timed out was answered, and keeps its number. */
-  owed(): Set<Waiting> {
-    return new Set(this.#slots.filter((one): one is Waiting => one?.isOwed === true));
+  owed(): Set<PendingRequest> {
+    return new Set(this.#slots.filter((one): one is PendingRequest => one?.isOwed === true));
   }
 
   owedPublishes(): number {
     return [...this.owed()].filter(({ creditBytes }) => creditBytes >= 0).length;
   }
 
-  add(waiting: Waiting): number {
+  add(waiting: PendingRequest): number {
     const request = this.#free.pop();
     if (request === undefined) return this.#slots.push(waiting) - 1;
     this.#slots[request] = waiting;
@@ -84,7 +84,7 @@ export class Requests {
   }
 
   /** Takes it out, with its publish credit; undefined for a number that nobody waits under. */
-  take(request: number): Waiting | undefined {
+  take(request: number): PendingRequest | undefined {
     const waiting = this.#slots[request];
     if (waiting === undefined) return undefined;
     this.#slots[request] = undefined;
@@ -94,8 +94,8 @@ export class Requests {
   }
 
   /** Takes out all that wait for this link. */
-  takeAll(link: AcceptorLinkEnd): Waiting[] {
-    const taken: Waiting[] = [];
+  takeAll(link: AcceptorLinkEnd): PendingRequest[] {
+    const taken: PendingRequest[] = [];
     this.#slots.forEach((waiting, request) => {
       if (waiting?.link !== link) return;
       this.take(request);

@@ -33,7 +33,7 @@ export interface LeftBehind {
   asks: Ask[];
 }
 
-export class Sessions {
+export class WorkerSessions {
   readonly #entries = new Map<number, SessionEntry>();
 
   /** How many are known. */

@@ -10,7 +10,7 @@ export interface SingleFrame {
   sequence: number;
 }
 
-export class Chunk {
+export class GroupChunk {
   readonly link: AcceptorLinkEnd;
   readonly op: DeliverGroupOp;
   /** Who still has to publish it, and who hands it out. */

@@ -9,7 +9,7 @@ export const RESUME_CHUNK = 500;
 /** The cap is what subscriptions may stand still for after the log is back. */
 const BACKOFF: BackoffOptions = { firstMs: 250, capMs: 2_000 };
 
-export class Resuming<T> {
+export class ResumeQueue<T> {
   readonly #resume: (one: T) => void;
   readonly #random: () => number;
   /** To be asked for in this turn and the next ones. */

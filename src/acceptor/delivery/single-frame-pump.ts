@@ -4,15 +4,15 @@
  * slower than 16 (measured); so at most 32 frames a group go out in a turn, the rest in the next.
  */
 import type { TemplatedApp } from 'uWebSockets.js';
-import type { Chunk, SingleFrame } from './chunk.js';
-import { KIND_SINGLE } from './kind.js';
+import type { GroupChunk, SingleFrame } from './group-chunk.js';
 import type { PublishLog } from './publish-log.js';
-import type { Group } from './receiver.js';
+import type { SocketGroup } from './receiver.js';
+import { KIND_SINGLE } from './receiver-kind.js';
 
 const FRAMES_A_TURN = 32;
 
 interface Queue {
-  chunks: Chunk[];
+  chunks: GroupChunk[];
   /** How many frames of the first chunk are out. */
   at: number;
 }
@@ -23,19 +23,19 @@ export interface SeedPumpOptions {
   /** Who left in the meantime must be gone before the next publish. */
   beforePublish: () => void;
   /** A chunk is out; it is released there. */
-  onPublished: (chunk: Chunk) => void;
+  onPublished: (chunk: GroupChunk) => void;
 }
 
-export class SeedPump {
+export class SingleFramePump {
   readonly #options: SeedPumpOptions;
-  readonly #queues = new Map<Group, Queue>();
+  readonly #queues = new Map<SocketGroup, Queue>();
   #scheduled = false;
 
   constructor(options: SeedPumpOptions) {
     this.#options = options;
   }
 
-  add(group: Group, chunk: Chunk): void {
+  add(group: SocketGroup, chunk: GroupChunk): void {
     chunk.hold();
     const queue = this.#queues.get(group);
     if (queue !== undefined) queue.chunks.push(chunk);
@@ -44,7 +44,7 @@ export class SeedPump {
   }
 
   /** Publishes all that waits for a group at once: somebody joins, leaves, or is paged. */
-  flush(group: Group): void {
+  flush(group: SocketGroup): void {
     const queue = this.#queues.get(group);
     if (queue !== undefined) this.#publish(group, queue, Number.POSITIVE_INFINITY);
   }
@@ -64,7 +64,7 @@ export class SeedPump {
     });
   }
 
-  #publish(group: Group, queue: Queue, framesMax: number): void {
+  #publish(group: SocketGroup, queue: Queue, framesMax: number): void {
     for (let left = framesMax; left > 0; left--) {
       const [chunk] = queue.chunks;
       const single = chunk?.singles[queue.at];
@@ -79,7 +79,7 @@ export class SeedPump {
     if (queue.chunks.length === 0) this.#queues.delete(group);
   }
 
-  #publishFrame(group: Group, { frame, sequence }: SingleFrame): void {
+  #publishFrame(group: SocketGroup, { frame, sequence }: SingleFrame): void {
     const { app, log, beforePublish } = this.#options;
     beforePublish();
     log.add({ group, kind: KIND_SINGLE, first: sequence, frames: frame });

@@ -6,9 +6,9 @@ export const KIND_SINGLE = 0;
 export const KIND_JSON = 1;
 export const KIND_MSGPACK = 2;
 export const KIND_SSE = 3;
-export type Kind = 0 | 1 | 2 | 3;
+export type ReceiverKind = 0 | 1 | 2 | 3;
 export const KINDS = 4;
 
-export function encodingOf(kind: Kind): Encoding {
+export function encodingOf(kind: ReceiverKind): Encoding {
   return kind === KIND_MSGPACK ? ENCODING_MSGPACK : ENCODING_JSON;
 }
