@@ -64,9 +64,9 @@ t.teardown(() => Promise.all(nodes.map(({ node }) => node.kill9())));
 
 for (const { mode, node } of nodes) {
   for (const [kind, options] of Object.entries({
-    durable: { subscription: 's', ack_wait_ms: 100 },
-    shared: { subscription: 's', ordering: 'key', ack_wait_ms: 100 },
-    ephemeral: { ack_wait_ms: 100 },
+    durable: { subscription: 's', ack_wait_ms: 5_000 },
+    shared: { subscription: 's', ordering: 'key', ack_wait_ms: 5_000 },
+    ephemeral: { ack_wait_ms: 5_000 },
   })) {
     t.test(`${mode}: an expired one of a ${kind} subscription is delivered`, async (t) => {
       const topic = `expired.${kind}`;

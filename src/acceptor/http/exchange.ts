@@ -211,14 +211,16 @@ export class Exchange {
    */
   startStream(type: string, headers: HeaderList, onWritable: () => void): boolean {
     if (!this.#mayAnswer()) return false;
-    this.res.cork(() => {
-      this.#head(200, { type, headers });
-      if (this.body === 'withheld') this.res.endWithoutBody();
-    });
     if (this.body === 'withheld') {
+      // First: whoever reads the answer finds the place of this one free.
       this.#onGone?.();
+      this.res.cork(() => {
+        this.#head(200, { type, headers });
+        this.res.endWithoutBody();
+      });
       return false;
     }
+    this.res.cork(() => this.#head(200, { type, headers }));
     this.#state = 'streaming';
     this.#pieces = new StreamPieces(this.res);
     this.res.onWritable(() => {
