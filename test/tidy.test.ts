@@ -63,7 +63,7 @@ const ROOMS: Readonly<Record<string, readonly (readonly string[])[]>> = {
   acceptor: [['.'], ['routes/table'], ['routes'], ['session'], ['delivery'], ['workers'], ['http']],
   topic: [['.'], ['calls'], ['subscriptions'], ['delivery'], ['log'], ['state']],
   thread: [['.'], ['ops'], ['packing']],
-  wire: [['schemas'], ['views'], ['.']],
+  wire: [['views'], ['schemas'], ['.']],
 };
 /** The other folders see only the result: Config and its types. */
 const READS_CONFIG = ['cli', 'main', 'supervisor', 'config'];

@@ -4,7 +4,7 @@
  */
 import uWS, { type us_listen_socket } from 'uWebSockets.js';
 import type { Clock } from '../core/clock.js';
-import { AcceptorCounts } from '../thread/acceptor-counts.js';
+import { acceptorCounts } from '../thread/acceptor-counts.js';
 import type { AcceptorStart, FromThread, LeftOver, WorkerLink } from '../thread/control.js';
 import { Deliveries } from './delivery/deliveries.js';
 import { threadLoad } from './delivery/thread-load.js';
@@ -52,7 +52,7 @@ export class Acceptor {
     const inMemory = config.databaseUrl === null;
     const guard = new Guard((where, stack) => tell({ type: 'handler-fault', where, stack }));
     const onFault = (error: unknown): void => guard.caught('request', error);
-    const counts = new AcceptorCounts(start.counts, start.index);
+    const counts = acceptorCounts(start.counts, start.index);
     this.#answers = new PacedAnswers({ limits, clock, guard, count: counts.unreadAnswerBytes });
     const parts = { callers: new Callers(config), answers: this.#answers };
     const bodies = new Bodies({ clock, onFault });

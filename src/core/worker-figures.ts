@@ -1,21 +1,20 @@
 /** What a topic worker says of a tenant, for GET /api/stats, and of itself, for GET /api/health. */
 import type { LogState, LogVitals } from './log-figures.js';
 
-/** What delivery to a tenant has had to do since the worker started: plain counters. */
-export interface DeliveryCounts {
-  /** Attempts after the first. */
-  redelivered: number;
-  /** Messages given up. */
-  deadLettered: number;
-  /** Not sent since their time to live had passed. */
-  expired: number;
-  /** Deliveries that fell out of tracking: their session never acknowledged. */
-  untracked: number;
-  /** Deliveries that ended unacknowledged with their ephemeral subscription. */
-  abandoned: number;
-  /** Gaps read from the log. */
-  gapsRepaired: number;
-}
+/**
+ * What delivery to a tenant has had to do since its worker started, by what clients read of each: a line here
+ * is a plain counter of `topic.counts`, and a member of GET /api/stats.
+ */
+export const DELIVERY_COUNTERS = {
+  gapsRepaired: 'Messages that were read from the log because nobody announced them.',
+  redelivered: 'Deliveries that were not the first.',
+  deadLettered: 'Messages that were given up.',
+  expired: 'Messages whose ttl_ms passed before they were delivered.',
+  untracked: 'Deliveries that are not waited for any more: their session never acknowledged.',
+  abandoned: 'Deliveries that ended unacknowledged with their session.',
+} as const;
+
+export type DeliveryCounts = Record<keyof typeof DELIVERY_COUNTERS, number>;
 
 export interface WorkerStats extends DeliveryCounts {
   messagesPerSec: number;

@@ -10,7 +10,7 @@ import { SharedCount } from '../core/shared-count.js';
 import { messageOf } from '../log/contract/log-errors.js';
 import type { Logger } from '../observe/logger.js';
 import { Outages } from '../observe/outages.js';
-import { AcceptorCounts, type AcceptorCountsMemory } from '../thread/acceptor-counts.js';
+import { type AcceptorCountsMemory, acceptorCountsMemory } from '../thread/acceptor-counts.js';
 import type { AcceptorStart, FromThread, LeftOver, WorkerStart } from '../thread/control.js';
 import { processMs } from '../thread/control.js';
 import { WORKER_HEAP } from './heap-growth.js';
@@ -73,7 +73,7 @@ export class NodeThreads {
     const { workers, databaseUrl } = options.config;
     this.#topicCount = databaseUrl === null ? SharedCount.memory(workers) : null;
     this.#workers = makeSeats('worker', workers);
-    this.#counts = AcceptorCounts.memory(options.config.acceptors);
+    this.#counts = acceptorCountsMemory(options.config.acceptors);
     this.#acceptors = makeSeats('acceptor', options.config.acceptors);
     this.#outages = new Outages({
       clock: systemClock,

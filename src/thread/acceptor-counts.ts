@@ -1,30 +1,25 @@
-/** What the acceptors of a node count together, so that each can tell of the node: what one of them holds. */
+/** The memory in which the acceptors of a node count together what each holds: core/acceptor-figures.ts. */
+import {
+  ACCEPTOR_FIGURES,
+  type AcceptorFigure,
+  type AcceptorFigures,
+} from '../core/acceptor-figures.js';
+import { eachMember } from '../core/each-member.js';
 import { SharedCount } from '../core/shared-count.js';
 
-export interface AcceptorCountsMemory {
-  readonly sessions: SharedArrayBuffer;
-  readonly streams: SharedArrayBuffer;
-  readonly unreadAnswerBytes: SharedArrayBuffer;
+export type AcceptorCountsMemory = Readonly<Record<AcceptorFigure, SharedArrayBuffer>>;
+export type AcceptorCounts = Readonly<Record<AcceptorFigure, SharedCount>>;
+
+export function acceptorCountsMemory(acceptors: number): AcceptorCountsMemory {
+  return eachMember(ACCEPTOR_FIGURES, () => SharedCount.memory(acceptors));
 }
 
-export class AcceptorCounts {
-  /** Server-sent events included. */
-  readonly sessions: SharedCount;
-  readonly streams: SharedCount;
-  readonly unreadAnswerBytes: SharedCount;
+/** `index`: of the acceptor. It begins with nothing, whatever its predecessor had. */
+export function acceptorCounts(memory: AcceptorCountsMemory, index: number): AcceptorCounts {
+  return eachMember(ACCEPTOR_FIGURES, (name) => new SharedCount(memory[name], index));
+}
 
-  /** `index`: of the acceptor. It begins with nothing, whatever its predecessor had. */
-  constructor(memory: AcceptorCountsMemory, index: number) {
-    this.sessions = new SharedCount(memory.sessions, index);
-    this.streams = new SharedCount(memory.streams, index);
-    this.unreadAnswerBytes = new SharedCount(memory.unreadAnswerBytes, index);
-  }
-
-  static memory(acceptors: number): AcceptorCountsMemory {
-    return {
-      sessions: SharedCount.memory(acceptors),
-      streams: SharedCount.memory(acceptors),
-      unreadAnswerBytes: SharedCount.memory(acceptors),
-    };
-  }
+/** Of the whole node. */
+export function acceptorFigures(counts: AcceptorCounts): AcceptorFigures {
+  return eachMember(ACCEPTOR_FIGURES, (name) => counts[name].total);
 }

@@ -1,7 +1,7 @@
 /**
- * One route of HTTP: what it takes and answers, in schemas, and who does it. A route made by `route` gets its
- * request checked and gives back what is answered; one made by `rawRoute` reads its body and answers by
- * itself. Whatever is to be known of a route is known here: nothing else lists them.
+ * One route of HTTP: what it takes and answers, in schemas, and who does it. What a maker of `routesOf` makes
+ * gets its request checked and gives back what is answered; what one of `rawRoutesOf` makes reads its body
+ * and answers by itself. Whatever is to be known of a route is known here: nothing else lists them.
  */
 import type { HttpRequest } from 'uWebSockets.js';
 import type { z } from 'zod';
@@ -16,31 +16,35 @@ import type { Exchange } from './exchange.js';
 import { readPath, readQuery, readValue } from './request-parts.js';
 
 export type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';
+/** Method and path, with `:name` for each member of `params`, in their order. */
+export type RouteHead = `${Method} /${string}`;
 /** What a key must be good for; `anyone`: it asks for none. */
 export type RouteScope = Scope | 'anyone';
 /** By status; null: that one has no body, or none that JSON describes. */
 export type AnswerSchemas = Readonly<Record<number, z.ZodType | null>>;
 type Parts = z.ZodObject | null;
 type Body = z.ZodType | null;
+type BodyLimit = 'frameBytesMax' | 'publishBodyBytesMax' | 'batchBodyBytesMax';
 
-export interface RouteSpec<P extends Parts, Q extends Parts, B extends Body, A> {
-  readonly method: Method;
-  /** With `:name` for each member of `params`, in their order. */
-  readonly path: string;
+/** What several routes have in common. */
+export interface RouteKind<P extends Parts> {
   readonly scope: RouteScope;
-  /** What it does, in a sentence. */
-  readonly text: string;
-  /** Null: the path has none. */
-  readonly params: P;
-  /** Null: it takes none, and none is looked at. */
-  readonly query: Q;
-  /** Null: it takes none, and none is read. */
-  readonly body: B;
-  /** Bounds the body; FRAME_BYTES_MAX without it. */
-  readonly bodyLimit?: 'publishBodyBytesMax' | 'batchBodyBytesMax';
+  /** Absent: their paths have none. */
+  readonly params?: P;
+  readonly errors?: readonly ErrorCode[];
+}
+
+/** What each has for itself. */
+interface Own<Q extends Parts, B extends Body, A> {
+  /** Absent: it takes none, and none is looked at. */
+  readonly query?: Q;
+  /** Absent: it takes none, and none is read. */
+  readonly body?: B;
+  /** Of the body; FRAME_BYTES_MAX without it. */
+  readonly bodyLimit?: BodyLimit;
   readonly answer: A;
-  /** Of its own: those that its parts bring with them are added (errorsOf). */
-  readonly errors: readonly ErrorCode[];
+  /** Beside those of its kind, and those that its parts bring with them (errorsOf). */
+  readonly errors?: readonly ErrorCode[];
 }
 
 type Read<S> = S extends z.ZodType ? z.output<S> : null;
@@ -59,12 +63,12 @@ export interface Asked<P, Q, B> extends Place<P, Q> {
 type Given<S> = S extends z.ZodType ? z.input<S> | Uint8Array : undefined;
 
 interface Checked<P extends Parts, Q extends Parts, B extends Body, A extends AnswerSchemas>
-  extends RouteSpec<P, Q, B, A> {
+  extends Own<Q, B, A> {
   handle(asked: Asked<P, Q, B>): Promise<Given<A[keyof A]>>;
 }
 
 interface Raw<P extends Parts, Q extends Parts, B extends Body, A extends AnswerSchemas>
-  extends RouteSpec<P, Q, B, A> {
+  extends Own<Q, B, A> {
   /** `req` is valid until it returns. What it throws, now or later, is answered. */
   serve(exchange: Exchange, req: HttpRequest, asked: Place<P, Q>): Promise<void> | void;
 }
@@ -77,70 +81,98 @@ export interface RouteMeans {
   readonly onFault: (error: unknown) => void;
 }
 
-export interface Route extends RouteSpec<Parts, Parts, Body, AnswerSchemas> {
+interface Described {
+  readonly method: Method;
+  readonly path: string;
+  readonly scope: RouteScope;
+  /** What it does, in a sentence. */
+  readonly text: string;
+  readonly params: Parts;
+  readonly query: Parts;
+  readonly body: Body;
+  readonly bodyLimit: BodyLimit;
+  readonly answer: AnswerSchemas;
+  readonly errors: readonly ErrorCode[];
+}
+
+export interface Route extends Described {
   /** Throws RequestError, or a bug, where it was not answered yet. */
   readonly run: (exchange: Exchange, req: HttpRequest, means: RouteMeans) => void;
 }
 
-interface AnyChecked extends RouteSpec<Parts, Parts, Body, AnswerSchemas> {
-  handle(asked: Asked<Parts, Parts, Body>): Promise<unknown>;
-}
-type AnyRaw = Raw<Parts, Parts, Body, AnswerSchemas>;
+type Handle = (asked: Asked<Parts, Parts, Body>) => Promise<unknown>;
+type Serve = Raw<Parts, Parts, Body, AnswerSchemas>['serve'];
 type Run = Route['run'];
 
-export function route<
-  P extends Parts,
-  Q extends Parts,
-  B extends Body,
-  const A extends AnswerSchemas,
->(spec: Checked<P, Q, B, A>): Route {
-  return withRun(spec, runOf(spec));
-}
-
-export function rawRoute<
-  P extends Parts,
-  Q extends Parts,
-  B extends Body,
-  const A extends AnswerSchemas,
->(spec: Raw<P, Q, B, A>): Route {
-  return withRun(spec, rawRunOf(spec));
-}
-
-/** Fails at the start for a path and `params` that differ: its handler would be given nothing. */
-function withRun(spec: RouteSpec<Parts, Parts, Body, AnswerSchemas>, run: Run): Route {
-  const named = Object.keys(spec.params?.shape ?? {});
-  const inPath = [...spec.path.matchAll(/:(\w+)/g)].map(([, name]) => name);
-  if (named.join() === inPath.join()) return { ...spec, run };
-  throw new Error(`${spec.path} has ${inPath.join()}, its params ${named.join()}`);
-}
-
-function runOf(spec: AnyChecked): Run {
-  const status = Number(Object.keys(spec.answer)[0]);
-  return (exchange, req, means) => {
-    const { principal } = exchange;
-    const place = readPlace(spec, req);
-    const answer = (body: unknown): void => {
-      const given = spec.handle({ principal, ...place, body });
-      settle(exchange, given.then(answerWith(exchange, status)), means);
-    };
-    if (spec.body === null) answer(null);
-    else readBody(exchange, req, { spec, schema: spec.body, means, use: answer });
+/** `text`: what the route does, in a sentence. */
+export function routesOf<P extends Parts = null>(kind: RouteKind<P>) {
+  return <const A extends AnswerSchemas, Q extends Parts = null, B extends Body = null>(
+    head: RouteHead,
+    text: string,
+    own: Checked<P, Q, B, A>,
+  ): Route => {
+    const described = describedOf(kind, { head, text }, own);
+    return { ...described, run: runOf(described, (asked) => own.handle(asked as Asked<P, Q, B>)) };
   };
 }
 
-function rawRunOf(spec: AnyRaw): Run {
+/** The same, for those that answer by themselves. */
+export function rawRoutesOf<P extends Parts = null>(kind: RouteKind<P>) {
+  return <const A extends AnswerSchemas, Q extends Parts = null, B extends Body = null>(
+    head: RouteHead,
+    text: string,
+    own: Raw<P, Q, B, A>,
+  ): Route => {
+    const described = describedOf(kind, { head, text }, own);
+    return { ...described, run: rawRunOf(described, own.serve) };
+  };
+}
+
+/** Fails at the start for a path and `params` that differ: the handler would be given nothing. */
+function describedOf(
+  kind: RouteKind<Parts>,
+  { head, text }: { head: RouteHead; text: string },
+  own: Own<Parts, Body, AnswerSchemas>,
+): Described {
+  const [method, path] = head.split(' ') as [Method, string];
+  const { scope, params = null } = kind;
+  const named = Object.keys(params?.shape ?? {});
+  const inPath = [...path.matchAll(/:(\w+)/g)].map(([, name]) => name);
+  if (named.join() !== inPath.join()) {
+    throw new Error(`${path} has ${inPath.join()}, its params ${named.join()}`);
+  }
+  const { query = null, body = null, bodyLimit = 'frameBytesMax', answer } = own;
+  const errors = [...(kind.errors ?? []), ...(own.errors ?? [])];
+  return { method, path, scope, text, params, query, body, bodyLimit, answer, errors };
+}
+
+function runOf(route: Described, handle: Handle): Run {
+  const status = Number(Object.keys(route.answer)[0]);
+  return (exchange, req, means) => {
+    const { principal } = exchange;
+    const place = readPlace(route, req);
+    const answer = (body: unknown): void => {
+      const given = handle({ principal, ...place, body });
+      settle(exchange, given.then(answerWith(exchange, status)), means);
+    };
+    if (route.body === null) answer(null);
+    else readBody(exchange, req, { route, schema: route.body, means, use: answer });
+  };
+}
+
+function rawRunOf(route: Described, serve: Serve): Run {
   // A publish makes no object here.
   const nothing = { params: null, query: null };
-  const isPlain = spec.params === null && spec.query === null;
+  const isPlain = route.params === null && route.query === null;
   return (exchange, req, means) => {
-    const asked = isPlain ? nothing : readPlace(spec, req);
-    const served = spec.serve(exchange, req, asked);
+    const asked = isPlain ? nothing : readPlace(route, req);
+    const served = serve(exchange, req, asked);
     if (served !== undefined) settle(exchange, served, means);
   };
 }
 
 function readPlace(
-  { params, query }: Pick<Route, 'params' | 'query'>,
+  { params, query }: Pick<Described, 'params' | 'query'>,
   req: HttpRequest,
 ): Place<Parts, Parts> {
   return {
@@ -150,7 +182,7 @@ function readPlace(
 }
 
 interface BodyReading {
-  spec: Pick<Route, 'bodyLimit'>;
+  route: Pick<Described, 'bodyLimit'>;
   schema: z.ZodType;
   means: RouteMeans;
   use: (body: unknown) => void;
@@ -159,8 +191,8 @@ interface BodyReading {
 function readBody(exchange: Exchange, req: HttpRequest, reading: BodyReading): void {
   refuseRepeated(req);
   bodyType(req, ['json']);
-  const { spec, schema, means, use } = reading;
-  const limit = spec.bodyLimit ?? 'frameBytesMax';
+  const { schema, means, use } = reading;
+  const limit = reading.route.bodyLimit;
   const bound = { bytesMax: means.limits[limit], name: variableOf(limit) };
   means.bodies.read(exchange, bound, (bytes) => {
     use(readValue(schema, parseJsonBody(bytes, means.limits.depthMax), BODY));

@@ -16,17 +16,7 @@ import type {
   redrive,
   tracePage,
 } from '../../wire/schemas/dead-letters.js';
-import {
-  deadLetterPageView,
-  type PurgedView,
-  purgedView,
-} from '../../wire/views/dead-letter-view.js';
-import {
-  type RedriveJobView,
-  redriveJobView,
-  type StartedJobView,
-  startedJobView,
-} from '../../wire/views/redrive-job-view.js';
+import { deadLetterPageView } from '../../wire/views/dead-letter-view.js';
 import type { Exchange } from '../http/exchange.js';
 import { PacedWriter } from '../http/paced-writer.js';
 import type { Control } from './control.js';
@@ -88,12 +78,12 @@ export class DeadLetterRoutes {
   }
 
   async delete(principal: Principal, { id }: { id: number }): Promise<undefined> {
-    const { purged } = await this.purge(principal, { ...ANY, ids: [id] });
+    const purged = await this.purge(principal, { ...ANY, ids: [id] });
     if (purged === 0) throw letterNotFound();
   }
 
-  async job(principal: Principal, { id }: { id: string }): Promise<RedriveJobView> {
-    return redriveJobView(id, wholeOf(await this.#parts(principal, 'job.get', id)));
+  async job(principal: Principal, { id }: { id: string }): Promise<RedriveJob> {
+    return wholeOf(await this.#parts(principal, 'job.get', id));
   }
 
   async cancel(principal: Principal, { id }: { id: string }): Promise<undefined> {
@@ -104,7 +94,7 @@ export class DeadLetterRoutes {
   async redrive(
     principal: Principal,
     { limit, rate_per_s: rate, ...names }: z.output<ReturnType<typeof redrive>>,
-  ): Promise<StartedJobView> {
+  ): Promise<{ job: string; matched: number }> {
     const filter = filterOf(principal, names);
     const found = await this.#control.askAll('dead-letters.match', { ...filter, limit });
     const gone = sum(found.map((part) => part.gone));
@@ -117,7 +107,7 @@ export class DeadLetterRoutes {
     try {
       const args = { ...filter, limit, rate, job };
       const parts = await this.#control.askAll('dead-letters.redrive', args);
-      return startedJobView(job, sum(parts.map((part) => part.matched)));
+      return { job, matched: sum(parts.map((part) => part.matched)) };
     } catch (error) {
       // Sent to all who are there; one that is not has no part of the job. The first error is the answer.
       this.#control.askAll('job.give-up', { tenant: principal.tenant, job }).catch(() => undefined);
@@ -152,7 +142,8 @@ export class DeadLetterRoutes {
     throw new RequestError('job_not_found', 'no such job here, or it ended long ago', 'id');
   }
 
-  async purge(principal: Principal, names: LetterNames): Promise<PurgedView> {
+  /** How many are gone. */
+  async purge(principal: Principal, names: LetterNames): Promise<number> {
     const { browsing } = this.#control;
     const filter = filterOf(principal, names);
     let purged = 0;
@@ -162,7 +153,7 @@ export class DeadLetterRoutes {
       purged += sum(answers.map((answer) => answer.purged));
       more = answers.some((answer) => answer.more);
     }
-    return purgedView(purged);
+    return purged;
   }
 
   /** One dead letter a line, page by page at the client's pace. */

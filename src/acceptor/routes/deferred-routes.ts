@@ -1,20 +1,20 @@
 /** What /api/deferred asks of the log: messages that wait for their time. */
 import type { z } from 'zod';
+import type { DeferredRecord } from '../../core/deferred-record.js';
 import { RequestError } from '../../core/errors.js';
 import type { Principal } from '../../core/principal.js';
 import type { deferredPage } from '../../wire/schemas/deferred.js';
-import { type DeferredPageView, deferredPageView } from '../../wire/views/deferred-view.js';
 import type { Control } from './control.js';
 
 export async function listDeferred(
   { browsing }: Control,
   principal: Principal,
   { topic, limit, after }: z.output<ReturnType<typeof deferredPage>>,
-): Promise<DeferredPageView> {
+): Promise<DeferredRecord[]> {
   const args = { within: principal.within(topic), after, limit };
   const pages = await browsing.all('deferred.list', args);
   const all = pages.flatMap(({ records }) => records).sort((a, b) => a.id - b.id);
-  return deferredPageView(all.slice(0, limit), limit);
+  return all.slice(0, limit);
 }
 
 export async function cancelDeferred(

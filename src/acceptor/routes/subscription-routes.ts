@@ -7,12 +7,6 @@ import type { TopicKey } from '../../core/topic-key.js';
 import type { CallResult } from '../../thread/calls.js';
 import type { SUBSCRIPTION_PATCH, subscriptionPage } from '../../wire/schemas/subscriptions.js';
 import type { StartPosition } from '../../wire/start.js';
-import {
-  type SubscriptionPageView,
-  type SubscriptionView,
-  subscriptionPageView,
-  subscriptionView,
-} from '../../wire/views/subscription-view.js';
 import type { Control } from './control.js';
 
 /** Which durable subscription. */
@@ -31,28 +25,28 @@ export class SubscriptionRoutes {
   async list(
     principal: Principal,
     { topic, limit, after }: z.output<ReturnType<typeof subscriptionPage>>,
-  ): Promise<SubscriptionPageView> {
+  ): Promise<SubscriptionSummary[]> {
     // A floor that has passed a dead letter is not shown before the dead letter can be.
     await this.#control.askAll('subscription.flush-all', {});
     const args = { within: principal.within(topic), limit, after };
     const pages = await this.#control.browsing.all('subscription.list', args);
     const stored = pages.flatMap(({ subscriptions }) => subscriptions).sort(byName);
-    return subscriptionPageView(await this.#alive(stored.slice(0, limit)), limit);
+    return this.#alive(stored.slice(0, limit));
   }
 
-  async get(target: SubscriptionTarget): Promise<SubscriptionView> {
+  async get(target: SubscriptionTarget): Promise<SubscriptionSummary> {
     const { key } = target;
     await this.#control.call('subscription.flush', { key });
     const { subscription } = await this.#control.browsing.of('subscription.get', target);
     const [one] = subscription === null ? [] : await this.#alive([subscription]);
     if (one === undefined) throw notFound();
-    return subscriptionView(one);
+    return one;
   }
 
   async patch(
     target: SubscriptionTarget,
     changes: z.output<typeof SUBSCRIPTION_PATCH>,
-  ): Promise<SubscriptionView> {
+  ): Promise<SubscriptionSummary> {
     const { ack_wait_ms: ackWaitMs, max_deliver: maxDeliver } = changes;
     const args = { ...target, ackWaitMs, maxDeliver };
     return changed(await this.#control.call('subscription.patch', args));
@@ -63,16 +57,16 @@ export class SubscriptionRoutes {
     if (!deleted) throw notFound();
   }
 
-  async seek(target: SubscriptionTarget, start: StartPosition): Promise<SubscriptionView> {
+  async seek(target: SubscriptionTarget, start: StartPosition): Promise<SubscriptionSummary> {
     const args = { ...target, start };
     return changed(await this.#control.call('subscription.seek', args));
   }
 
-  async pause(target: SubscriptionTarget): Promise<SubscriptionView> {
+  async pause(target: SubscriptionTarget): Promise<SubscriptionSummary> {
     return changed(await this.#control.call('subscription.pause', target));
   }
 
-  async resume(target: SubscriptionTarget): Promise<SubscriptionView> {
+  async resume(target: SubscriptionTarget): Promise<SubscriptionSummary> {
     return changed(await this.#control.call('subscription.resume', target));
   }
 
@@ -88,9 +82,9 @@ export class SubscriptionRoutes {
   }
 }
 
-function changed({ subscription }: CallResult<'subscription.patch'>): SubscriptionView {
+function changed({ subscription }: CallResult<'subscription.patch'>): SubscriptionSummary {
   if (subscription === null) throw notFound();
-  return subscriptionView(subscription);
+  return subscription;
 }
 
 function notFound(): RequestError {

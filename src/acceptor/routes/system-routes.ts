@@ -1,10 +1,10 @@
 /** /api/stats, /api/health, /readyz: what operators and load balancers ask. */
 import type { Principal } from '../../core/principal.js';
 import type { WorkerHealth } from '../../core/worker-figures.js';
-import type { AcceptorCounts } from '../../thread/acceptor-counts.js';
+import { type AcceptorCounts, acceptorFigures } from '../../thread/acceptor-counts.js';
 import { processMs } from '../../thread/control.js';
 import { type HealthChecks, healthView, isWell, readyView } from '../../wire/views/health-view.js';
-import { type StatsView, statsView } from '../../wire/views/stats-view.js';
+import type { NodeStats } from '../../wire/views/stats-view.js';
 import type { Exchange } from '../http/exchange.js';
 import type { Control } from './control.js';
 import { checksOf } from './health.js';
@@ -43,17 +43,12 @@ export class SystemRoutes {
     exchange.json(isWell(checks) ? 200 : 503, healthView(health));
   }
 
-  async stats({ tenant }: Principal): Promise<StatsView> {
+  async stats({ tenant }: Principal): Promise<NodeStats> {
     const { control, startedAtMs, counts } = this.#options;
     const workers = await control.askAll('stats', { tenant });
     const logs = await control.browsing.all('log.totals', { tenant });
-    const stats = { workers, logs, uptimeMs: processMs() - startedAtMs };
-    const ofAcceptors = {
-      sessions: counts.sessions.total,
-      streams: counts.streams.total,
-      unreadAnswerBytes: counts.unreadAnswerBytes.total,
-    };
-    return statsView({ ...stats, ...ofAcceptors });
+    const uptimeMs = processMs() - startedAtMs;
+    return { workers, logs, acceptors: acceptorFigures(counts), uptimeMs };
   }
 
   /** What each worker says, and what it comes to: for a publish now, or for all that has been promised. */

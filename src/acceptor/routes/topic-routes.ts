@@ -3,17 +3,15 @@ import type { z } from 'zod';
 import { RequestError } from '../../core/errors.js';
 import type { Principal } from '../../core/principal.js';
 import type { TopicKey } from '../../core/topic-key.js';
-import type { OwnedTopic } from '../../core/topic-record.js';
+import type { OwnedTopic, TopicPosition, TopicRecord } from '../../core/topic-record.js';
 import type { messagePage, newTopic, topicPage, topicPatch } from '../../wire/schemas/topics.js';
-import {
-  type TopicPageView,
-  type TopicPositionView,
-  type TopicView,
-  topicPageView,
-  topicPositionView,
-  topicView,
-} from '../../wire/views/topic-view.js';
 import type { Control } from './control.js';
+
+/** Who asks about which topic. */
+export interface TopicAsked {
+  principal: Principal;
+  params: { name: string };
+}
 
 export class TopicRoutes {
   readonly #control: Control;
@@ -25,55 +23,55 @@ export class TopicRoutes {
   async create(
     principal: Principal,
     { name, retention }: z.output<ReturnType<typeof newTopic>>,
-  ): Promise<TopicView> {
+  ): Promise<OwnedTopic> {
     const key = principal.keyOf(name);
     const answer = await this.#control.call('topic.create', { key, retention });
-    if (answer.created) return topicView(answer);
+    if (answer.created) return answer;
     throw new RequestError('topic_exists', `the topic ${name} exists`, 'name');
   }
 
-  async list(
-    principal: Principal,
-    page: z.output<ReturnType<typeof topicPage>>,
-  ): Promise<TopicPageView> {
-    return topicPageView(await this.#listTopics(principal, page), page.limit);
+  async get(asked: TopicAsked): Promise<OwnedTopic> {
+    const record = await this.record(asked);
+    const { subscribers } = await this.#control.call('topic.subscribers', { key: record.key });
+    return { record, subscribers };
   }
 
-  async get(key: TopicKey): Promise<TopicView> {
-    const record = found((await this.#control.browsing.of('topic.get', { key })).record);
-    const { subscribers } = await this.#control.call('topic.subscribers', { key });
-    return topicView({ record, subscribers });
+  /** What the log has of it. */
+  async record(asked: TopicAsked): Promise<TopicRecord> {
+    const { record } = await this.#control.browsing.of('topic.get', { key: keyOf(asked) });
+    return found(record);
   }
 
   async patch(
-    key: TopicKey,
+    asked: TopicAsked,
     { retention }: z.output<ReturnType<typeof topicPatch>>,
-  ): Promise<TopicView> {
-    const { topic } = await this.#control.call('topic.patch', { key, retention });
-    return topicView(found(topic));
+  ): Promise<OwnedTopic> {
+    const args = { key: keyOf(asked), retention };
+    return found((await this.#control.call('topic.patch', args)).topic);
   }
 
-  async delete(key: TopicKey): Promise<undefined> {
+  async delete(asked: TopicAsked): Promise<undefined> {
+    const key = keyOf(asked);
     const { deleted } = await this.#control.call('topic.delete', { key });
     found(deleted ? key : null);
   }
 
-  async position(key: TopicKey): Promise<TopicPositionView> {
-    const { position } = await this.#control.browsing.of('topic.position', { key });
-    return topicPositionView(found(position));
+  async position(asked: TopicAsked): Promise<TopicPosition> {
+    const { position } = await this.#control.browsing.of('topic.position', { key: keyOf(asked) });
+    return found(position);
   }
 
   async messages(
-    key: TopicKey,
+    asked: TopicAsked,
     page: z.output<ReturnType<typeof messagePage>>,
   ): Promise<Uint8Array> {
     const { from_sequence: fromSequence, limit, order } = page;
-    const args = { key, fromSequence, limit, order };
+    const args = { key: keyOf(asked), fromSequence, limit, order };
     return (await this.#control.browsing.of('topic.messages', args)).body;
   }
 
   /** With the subscriber counts, which only the owners know: every worker is asked. */
-  async #listTopics(
+  async list(
     { tenant }: Principal,
     page: z.output<ReturnType<typeof topicPage>>,
   ): Promise<OwnedTopic[]> {
@@ -89,6 +87,10 @@ export class TopicRoutes {
       return { record, subscribers };
     });
   }
+}
+
+function keyOf({ principal, params }: TopicAsked): TopicKey {
+  return principal.keyOf(params.name);
 }
 
 function found<T>(value: T | null): T {

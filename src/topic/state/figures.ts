@@ -3,8 +3,9 @@
  * of its tenant; nobody is told of more than his own.
  */
 import type { Clock } from '../../core/clock.js';
+import { eachMember } from '../../core/each-member.js';
 import type { Tenant } from '../../core/topic-key.js';
-import type { DeliveryCounts } from '../../core/worker-figures.js';
+import { DELIVERY_COUNTERS, type DeliveryCounts } from '../../core/worker-figures.js';
 import { Rate } from './rate.js';
 
 export interface TenantFigures {
@@ -13,14 +14,7 @@ export interface TenantFigures {
   readonly counts: DeliveryCounts;
 }
 
-const NONE: DeliveryCounts = {
-  redelivered: 0,
-  deadLettered: 0,
-  expired: 0,
-  untracked: 0,
-  abandoned: 0,
-  gapsRepaired: 0,
-};
+const NONE: DeliveryCounts = eachMember(DELIVERY_COUNTERS, () => 0);
 
 export class Figures {
   readonly #clock: Clock;

@@ -21,15 +21,15 @@ export function deferredPage(limits: Limits) {
   });
 }
 
+export const DEFERRED = members({
+  id: count('The deferred_id.'),
+  topic: z.string(),
+  deliver_at: time('When it is published.'),
+  created_at: time('When it was accepted.'),
+  bytes: count('Of its payload.'),
+});
+
 export const DEFERRED_PAGE = members({
-  deferred: z.array(
-    members({
-      id: count('The deferred_id.'),
-      topic: z.string(),
-      deliver_at: time('When it is published.'),
-      created_at: time('When it was accepted.'),
-      bytes: count('Of its payload.'),
-    }),
-  ),
+  deferred: z.array(DEFERRED),
   next: count('What to go on after; absent: that was all.').optional(),
 });

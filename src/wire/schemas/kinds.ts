@@ -10,6 +10,9 @@ import { type IntegerRange, integerText } from '../fields.js';
 /** Any integer that a float64 holds. */
 const COUNT: IntegerRange = { min: 0, max: Number.MAX_SAFE_INTEGER };
 
+/** A body that clients see: what the schema of the answer says. */
+export type View<S extends z.ZodType> = z.output<S>;
+
 /** An object of these members and no other: what is not known was meant to do something. */
 export function members<S extends z.ZodRawShape>(shape: S) {
   const known = Object.keys(shape).join(', ') || 'none';

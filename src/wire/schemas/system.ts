@@ -1,5 +1,9 @@
 /** What /api/stats, /api/health and the probes answer. */
 import { z } from 'zod';
+import { ACCEPTOR_FIGURES } from '../../core/acceptor-figures.js';
+import { eachMember } from '../../core/each-member.js';
+import { DELIVERY_COUNTERS } from '../../core/worker-figures.js';
+import { snakeMembers } from '../snake-case.js';
 import { count, members } from './kinds.js';
 
 const NODE = z.string().describe('NODE_ID.');
@@ -14,17 +18,10 @@ export const STATS = members({
   active_topics: count('Topics there are.'),
   uptime_seconds: z.number(),
   deferred_messages: count('That wait for their time.'),
-  sessions: count('Streams included.'),
-  streams: count('Of server-sent events.'),
-  unread_answer_bytes: count('Of long answers that their clients have not read yet.'),
+  ...counts(ACCEPTOR_FIGURES),
   hot_cache_bytes: count('Of messages that are kept in memory.'),
-  gaps_repaired: count('Messages that were read from the log because nobody announced them.'),
-  redelivered: count('Deliveries that were not the first.'),
-  dead_lettered: count('Messages that were given up.'),
+  ...counts(DELIVERY_COUNTERS),
   dead_letters_evicted: count('Dead letters in memory that gave way to newer ones.'),
-  expired: count('Messages whose ttl_ms passed before they were delivered.'),
-  untracked: count('Deliveries that are not waited for any more.'),
-  abandoned: count('Deliveries that ended with their session.'),
 });
 
 export const WORKER = members({
@@ -52,3 +49,8 @@ export const HEALTH = members({
 export const READINESS = members({ status: z.enum(['ready', 'not ready']), checks: CHECKS });
 export const LIVENESS = members({ status: z.literal('ok') });
 export const GREETING = members({ name: z.literal('conduit'), node: NODE });
+
+/** A member for each, described by its text. */
+function counts<K extends string>(texts: Readonly<Record<K, string>>) {
+  return snakeMembers(eachMember(texts, (name) => count(texts[name])));
+}

@@ -4,6 +4,9 @@
  */
 import type { DeadLetterRecord } from '../../core/dead-letter-record.js';
 import { isoTime } from '../../core/time.js';
+import type * as schemas from '../schemas/dead-letters.js';
+import type { View } from '../schemas/kinds.js';
+import type { MESSAGE_MEMBERS } from '../schemas/topics.js';
 import { messageView } from './message-view.js';
 
 const LINE_FEED = 0x0a;
@@ -13,22 +16,8 @@ const COMMA = Buffer.from(',');
 const PAGE_START = Buffer.from('{"dead_letters":[');
 
 /** What a dead letter has beside its message. */
-export interface DeadLetterFields {
-  id: number;
-  subscription: string | null;
-  /** Left out where it is of a durable subscription. */
-  session: string | undefined;
-  reason: string;
-  attempts: number;
-  first_failed_at: string;
-  last_failed_at: string;
-  last_error: string | null;
-  redriven_count: number;
-}
-
-export interface PurgedView {
-  purged: number;
-}
+export type DeadLetterFields = Omit<View<typeof schemas.LETTER>, keyof typeof MESSAGE_MEMBERS>;
+export type PurgedView = View<typeof schemas.PURGED>;
 
 /** JSON text of one. */
 export function deadLetterView(record: DeadLetterRecord): Uint8Array {

@@ -2,32 +2,14 @@
 import type { DeferredPublish, DeferredRecord } from '../../core/deferred-record.js';
 import { isoTime } from '../../core/time.js';
 import { formatUuid } from '../../core/uuid.js';
+import type * as schemas from '../schemas/deferred.js';
+import type { View } from '../schemas/kinds.js';
+import type { ACCEPTED } from '../schemas/publishes.js';
 
-export interface DeferredView {
-  id: number;
-  topic: string;
-  deliver_at: string;
-  created_at: string;
-  bytes: number;
-}
-
-export interface DeferredPageView {
-  deferred: DeferredView[];
-  /** What to go on after; left out: that was all. */
-  next: number | undefined;
-}
-
-export interface DeferredPublishView {
-  deferred_id: number;
-  topic: string;
-  deliver_at: string;
-  /** These three: of a repeat, where the first one is in the log by now. */
-  message_id?: string;
-  sequence?: number;
-  published_at?: string;
-  /** Left out where it is no repeat. */
-  duplicate?: true;
-}
+export type DeferredView = View<typeof schemas.DEFERRED>;
+export type DeferredPageView = View<typeof schemas.DEFERRED_PAGE>;
+/** Of a repeat whose first one is in the log by now, with where that is. */
+export type DeferredPublishView = View<typeof ACCEPTED>;
 
 export function deferredView(record: DeferredRecord): DeferredView {
   const { id, topic, deliverAtMs, createdAtMs, bytes } = record;

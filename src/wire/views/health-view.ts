@@ -1,6 +1,7 @@
 /** A node and how it is, as operators and load balancers see it. */
-import type { LogState } from '../../core/log-figures.js';
 import type { WorkerHealth } from '../../core/worker-figures.js';
+import type { View } from '../schemas/kinds.js';
+import type * as schemas from '../schemas/system.js';
 
 /** 'ok', or what is wrong, by what was looked at. */
 export type HealthChecks = Readonly<Record<string, string>>;
@@ -13,35 +14,11 @@ export interface NodeHealth {
   workers: readonly WorkerHealth[];
 }
 
-export interface HealthView {
-  status: 'ok' | 'degraded';
-  checks: HealthChecks;
-  durability: 'memory' | 'durable';
-  /** Left out where messages are durable. */
-  warning?: string;
-  version: string;
-  node: string;
-  workers: WorkerHealthView[];
-}
-
-/** Ages in ms. */
-export interface WorkerHealthView {
-  log: { mode: string; state: LogState };
-  heads_ms: number | null;
-  /** These two are left out where nothing has to move by itself. */
-  outbox?: { looked_ms: number; oldest_due_ms: number; stuck_ms: number; listening: string };
-  upkeep_ms?: number;
-}
-
-export interface ReadyView {
-  status: 'ready' | 'not ready';
-  checks: HealthChecks;
-}
-
-export interface NodeView {
-  name: 'conduit';
-  node: string;
-}
+export type HealthView = View<typeof schemas.HEALTH>;
+/** Ages in ms; without those of what has to move by itself where nothing has to. */
+export type WorkerHealthView = View<typeof schemas.WORKER>;
+export type ReadyView = View<typeof schemas.READINESS>;
+export type NodeView = View<typeof schemas.GREETING>;
 
 export const LIVE_VIEW = { status: 'ok' } as const;
 

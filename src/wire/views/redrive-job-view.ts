@@ -1,22 +1,14 @@
 /** Redrive jobs as clients see them. */
-import type { JobState, RedriveJob } from '../../core/redrive-job.js';
+import type { RedriveJob } from '../../core/redrive-job.js';
+import type * as schemas from '../schemas/dead-letters.js';
+import type { View } from '../schemas/kinds.js';
 
-export interface StartedJobView {
-  job_id: string;
-  matched: number;
-}
-
-export interface RedriveJobView {
-  job_id: string;
-  state: JobState;
-  done: number;
-  total: number;
-  failed: number;
-}
+export type StartedJobView = View<typeof schemas.JOB_STARTED>;
+export type RedriveJobView = View<typeof schemas.JOB>;
 
 /** `matched`: so many dead letters it will go through. */
-export function startedJobView(job_id: string, matched: number): StartedJobView {
-  return { job_id, matched };
+export function startedJobView(started: { job: string; matched: number }): StartedJobView {
+  return { job_id: started.job, matched: started.matched };
 }
 
 export function redriveJobView(job_id: string, job: RedriveJob): RedriveJobView {

@@ -1,41 +1,24 @@
 /** The figures of a node as clients see them. */
+import type { AcceptorFigures } from '../../core/acceptor-figures.js';
+import { eachMember } from '../../core/each-member.js';
 import type { LogTotals } from '../../core/log-figures.js';
-import type { WorkerStats } from '../../core/worker-figures.js';
+import { DELIVERY_COUNTERS, type WorkerStats } from '../../core/worker-figures.js';
+import type { View } from '../schemas/kinds.js';
+import type { STATS } from '../schemas/system.js';
+import { snakeMembers } from '../snake-case.js';
 
 /** What the workers of a node, its log and its acceptors have. */
 export interface NodeStats {
   workers: readonly WorkerStats[];
   /** One of the database, or in memory one of each worker. */
   logs: readonly LogTotals[];
+  acceptors: AcceptorFigures;
   uptimeMs: number;
-  /** Streams included. */
-  sessions: number;
-  streams: number;
-  unreadAnswerBytes: number;
 }
 
-export interface StatsView {
-  messages_per_sec: number;
-  total_messages: number;
-  active_subscribers: number;
-  active_topics: number;
-  uptime_seconds: number;
-  deferred_messages: number;
-  sessions: number;
-  streams: number;
-  unread_answer_bytes: number;
-  hot_cache_bytes: number;
-  gaps_repaired: number;
-  redelivered: number;
-  dead_lettered: number;
-  dead_letters_evicted: number;
-  expired: number;
-  untracked: number;
-  abandoned: number;
-}
+export type StatsView = View<typeof STATS>;
 
 export function statsView(stats: NodeStats): StatsView {
-  const { uptimeMs, sessions, streams, unreadAnswerBytes } = stats;
   const workers = (of: keyof WorkerStats): number => sum(stats.workers.map((one) => one[of]));
   const logs = (of: keyof LogTotals): number => sum(stats.logs.map((one) => one[of]));
   return {
@@ -43,19 +26,12 @@ export function statsView(stats: NodeStats): StatsView {
     total_messages: logs('messages'),
     active_subscribers: workers('activeSubscribers'),
     active_topics: logs('topics'),
-    uptime_seconds: Math.round(uptimeMs / 100) / 10,
+    uptime_seconds: Math.round(stats.uptimeMs / 100) / 10,
     deferred_messages: logs('deferred'),
-    sessions,
-    streams,
-    unread_answer_bytes: unreadAnswerBytes,
+    ...snakeMembers(stats.acceptors),
     hot_cache_bytes: workers('hotCacheBytes'),
-    gaps_repaired: workers('gapsRepaired'),
-    redelivered: workers('redelivered'),
-    dead_lettered: workers('deadLettered'),
+    ...snakeMembers(eachMember(DELIVERY_COUNTERS, workers)),
     dead_letters_evicted: logs('deadLettersEvicted'),
-    expired: workers('expired'),
-    untracked: workers('untracked'),
-    abandoned: workers('abandoned'),
   };
 }
 

@@ -1,32 +1,11 @@
 /** Durable subscriptions as clients see them. */
 import type { SubscriptionSummary } from '../../core/subscription-record.js';
 import { isoTime } from '../../core/time.js';
+import type { View } from '../schemas/kinds.js';
+import type * as schemas from '../schemas/subscriptions.js';
 
-export interface SubscriptionView {
-  topic: string;
-  name: string;
-  created_at: string;
-  ack_wait_ms: number;
-  max_deliver: number;
-  ordering: string;
-  paused: boolean;
-  ack_floor: number;
-  delivered: number;
-  in_flight: number;
-  parked: number;
-  oldest_unacked_ms: number | null;
-  sessions: number;
-  /** Head of the topic - ack_floor, in messages. */
-  lag: number;
-  /** Head of the topic - delivered, in messages. */
-  backlog: number;
-}
-
-export interface SubscriptionPageView {
-  subscriptions: SubscriptionView[];
-  /** `<topic>/<name>`, what to go on after; left out: that was all. */
-  next: string | undefined;
-}
+export type SubscriptionView = View<typeof schemas.SUBSCRIPTION>;
+export type SubscriptionPageView = View<typeof schemas.SUBSCRIPTION_PAGE>;
 
 export function subscriptionView(summary: SubscriptionSummary): SubscriptionView {
   const { topic, name, head, settings, ackFloor, delivered } = summary;

@@ -1,30 +1,13 @@
 /** Topics as clients see them. */
 import { isoTime } from '../../core/time.js';
 import { topicNameOf } from '../../core/topic-key.js';
-import type { OwnedTopic, Retention, TopicPosition } from '../../core/topic-record.js';
+import type { OwnedTopic, TopicPosition } from '../../core/topic-record.js';
+import type { View } from '../schemas/kinds.js';
+import type * as schemas from '../schemas/topics.js';
 
-export interface TopicView {
-  name: string;
-  subscriber_count: number;
-  message_count: number;
-  created_at: string;
-  sequence: number;
-  first_sequence: number;
-  bytes: number;
-  retention: Retention;
-}
-
-export interface TopicPageView {
-  topics: TopicView[];
-  /** What to go on after; left out: that was all. */
-  next: string | undefined;
-}
-
-export interface TopicPositionView {
-  epoch: string;
-  sequence: number;
-  first_sequence: number;
-}
+export type TopicView = View<typeof schemas.TOPIC>;
+export type TopicPageView = View<typeof schemas.TOPIC_PAGE>;
+export type TopicPositionView = View<typeof schemas.POSITION>;
 
 export function topicView({ record, subscribers }: OwnedTopic): TopicView {
   const { hours, messages, bytes } = record.retention;

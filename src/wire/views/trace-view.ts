@@ -7,37 +7,16 @@ import type { LogRow } from '../../core/message.js';
 import type { DeliveryRecord, SubscriptionRecord } from '../../core/subscription-record.js';
 import { isoTime } from '../../core/time.js';
 import type { DeliveryStanding, TraceFailure, TraceRecord } from '../../core/trace-record.js';
+import type { TRACE } from '../schemas/dead-letters.js';
+import type { View } from '../schemas/kinds.js';
+import type { MESSAGE_MEMBERS } from '../schemas/topics.js';
 import { messageView } from './message-view.js';
 
-/** What became of a message in one durable subscription. */
-export interface DeliveryView {
-  subscription: string;
-  state: 'pending' | 'in_flight' | 'waiting' | 'acked' | 'dead_lettered';
-  attempt?: number;
-  session?: string | undefined;
-  next_attempt_at?: string;
-  last_error?: string | null | undefined;
-  reason?: string;
-}
-
-export interface FailureView {
-  /** null: an ephemeral one. */
-  subscription: string | null;
-  session: string;
-  attempt: number;
-  at: string;
-  outcome: string;
-  reason: string | null;
-}
-
 /** What the trace of a message has beside it. */
-export interface TraceFields {
-  deliveries: DeliveryView[];
-  failures: FailureView[];
-  dead_letters: { id: number; subscription: string | null; session: string | undefined }[];
-  /** What to go on after; left out: that was all. */
-  next: string | undefined;
-}
+export type TraceFields = Omit<View<typeof TRACE>, keyof typeof MESSAGE_MEMBERS>;
+/** What became of it in one durable subscription. */
+export type DeliveryView = TraceFields['deliveries'][number];
+export type FailureView = TraceFields['failures'][number];
 
 export interface TracedMessage {
   topic: string;

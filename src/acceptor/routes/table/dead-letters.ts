@@ -1,21 +1,9 @@
 /** The routes of what was given up, of giving it back, and of what became of one message. */
 import type { Limits } from '../../../core/limits.js';
-import {
-  JOB,
-  JOB_PATH,
-  JOB_STARTED,
-  LETTER,
-  LETTER_PAGE,
-  LETTER_PATH,
-  letterPage,
-  MESSAGE_PATH,
-  PURGED,
-  purge,
-  redrive,
-  TRACE,
-  tracePage,
-} from '../../../wire/schemas/dead-letters.js';
-import { type Route, rawRoute, route } from '../../http/route.js';
+import * as schemas from '../../../wire/schemas/dead-letters.js';
+import { purgedView } from '../../../wire/views/dead-letter-view.js';
+import { redriveJobView, startedJobView } from '../../../wire/views/redrive-job-view.js';
+import { type Route, rawRoutesOf, routesOf } from '../../http/route.js';
 import type { Control } from '../control.js';
 import { DeadLetterRoutes } from '../dead-letter-routes.js';
 
@@ -26,93 +14,67 @@ export interface DeadLetterTableParts {
 
 export function deadLetterTable({ limits, control }: DeadLetterTableParts): Route[] {
   const letters = new DeadLetterRoutes(control);
-  return [...manyTable(limits, letters), ...oneTable(letters), ...traceTable(limits, letters)];
+  return [
+    ...manyTable(limits, letters),
+    ...oneTable(letters),
+    ...jobTable(letters),
+    ...traceTable(limits, letters),
+  ];
 }
 
 function manyTable(limits: Limits, letters: DeadLetterRoutes): Route[] {
+  const listed = rawRoutesOf({ scope: 'subscribe' });
+  const changed = routesOf({ scope: 'manage' });
   return [
-    rawRoute({
-      method: 'GET',
-      path: '/api/dead-letters',
-      scope: 'subscribe',
-      text: 'Lists dead letters, by id; all, a line each, with Accept: application/x-ndjson.',
-      params: null,
-      query: letterPage(limits),
-      body: null,
-      answer: { 200: LETTER_PAGE },
-      errors: [],
+    listed('GET /api/dead-letters', 'Lists dead letters, by id; exports as application/x-ndjson.', {
+      query: schemas.letterPage(limits),
+      answer: { 200: schemas.LETTER_PAGE },
       serve: (exchange, req, { query }) => letters.list(exchange, req, query),
     }),
-    route({
-      method: 'POST',
-      path: '/api/dead-letters/redrive',
-      scope: 'manage',
-      text: 'Gives dead letters back to the subscriptions that failed on them, as a job.',
-      params: null,
-      query: null,
-      body: redrive(limits),
+    changed('POST /api/dead-letters/redrive', 'Gives dead letters back, as a job.', {
+      body: schemas.redrive(limits),
       bodyLimit: 'publishBodyBytesMax',
-      answer: { 202: JOB_STARTED },
+      answer: { 202: schemas.JOB_STARTED },
       errors: ['dead_letter_not_found', 'subscription_gone'],
-      handle: ({ principal, body }) => letters.redrive(principal, body),
+      handle: async ({ principal, body }) => startedJobView(await letters.redrive(principal, body)),
     }),
-    route({
-      method: 'POST',
-      path: '/api/dead-letters/purge',
-      scope: 'manage',
-      text: 'Deletes dead letters.',
-      params: null,
-      query: null,
-      body: purge(limits),
+    changed('POST /api/dead-letters/purge', 'Deletes dead letters.', {
+      body: schemas.purge(limits),
       bodyLimit: 'publishBodyBytesMax',
-      answer: { 200: PURGED },
-      errors: [],
-      handle: ({ principal, body }) => letters.purge(principal, body),
+      answer: { 200: schemas.PURGED },
+      handle: async ({ principal, body }) => purgedView(await letters.purge(principal, body)),
     }),
   ];
 }
 
 function oneTable(letters: DeadLetterRoutes): Route[] {
-  const one = { params: LETTER_PATH, query: null, errors: ['dead_letter_not_found'] } as const;
-  const job = { params: JOB_PATH, query: null, errors: ['job_not_found'] } as const;
+  const one = { params: schemas.LETTER_PATH, errors: ['dead_letter_not_found'] } as const;
+  const shown = routesOf({ ...one, scope: 'subscribe' });
+  const changed = routesOf({ ...one, scope: 'manage' });
   return [
-    route({
-      ...one,
-      method: 'GET',
-      path: '/api/dead-letters/:id',
-      scope: 'subscribe',
-      text: 'Shows a dead letter.',
-      body: null,
-      answer: { 200: LETTER },
+    shown('GET /api/dead-letters/:id', 'Shows a dead letter.', {
+      answer: { 200: schemas.LETTER },
       handle: ({ principal, params }) => letters.get(principal, params),
     }),
-    route({
-      ...one,
-      method: 'DELETE',
-      path: '/api/dead-letters/:id',
-      scope: 'manage',
-      text: 'Deletes a dead letter.',
-      body: null,
+    changed('DELETE /api/dead-letters/:id', 'Deletes a dead letter.', {
       answer: { 204: null },
       handle: ({ principal, params }) => letters.delete(principal, params),
     }),
-    route({
-      ...job,
-      method: 'GET',
-      path: '/api/jobs/:id',
-      scope: 'manage',
-      text: 'Tells how far a job is.',
-      body: null,
-      answer: { 200: JOB },
-      handle: ({ principal, params }) => letters.job(principal, params),
+  ];
+}
+
+function jobTable(letters: DeadLetterRoutes): Route[] {
+  const job = routesOf({
+    ...{ scope: 'manage', params: schemas.JOB_PATH },
+    errors: ['job_not_found'],
+  });
+  return [
+    job('GET /api/jobs/:id', 'Tells how far a job is.', {
+      answer: { 200: schemas.JOB },
+      handle: async ({ principal, params }) =>
+        redriveJobView(params.id, await letters.job(principal, params)),
     }),
-    route({
-      ...job,
-      method: 'DELETE',
-      path: '/api/jobs/:id',
-      scope: 'manage',
-      text: 'Cancels a job; what it has done stays done.',
-      body: null,
+    job('DELETE /api/jobs/:id', 'Cancels a job; what it has done stays done.', {
       answer: { 204: null },
       handle: ({ principal, params }) => letters.cancel(principal, params),
     }),
@@ -120,17 +82,14 @@ function oneTable(letters: DeadLetterRoutes): Route[] {
 }
 
 function traceTable(limits: Limits, letters: DeadLetterRoutes): Route[] {
+  const traced = routesOf({
+    ...{ scope: 'subscribe', params: schemas.MESSAGE_PATH },
+    errors: ['message_not_found', 'invalid_field'],
+  });
   return [
-    route({
-      method: 'GET',
-      path: '/api/messages/:id',
-      scope: 'subscribe',
-      text: 'Shows a message, and what became of it in the durable subscriptions.',
-      params: MESSAGE_PATH,
-      query: tracePage(limits),
-      body: null,
-      answer: { 200: TRACE },
-      errors: ['message_not_found', 'invalid_field'],
+    traced('GET /api/messages/:id', 'Shows a message, and what became of it in subscriptions.', {
+      query: schemas.tracePage(limits),
+      answer: { 200: schemas.TRACE },
       handle: ({ principal, params, query }) => letters.trace(principal, params.id, query),
     }),
   ];

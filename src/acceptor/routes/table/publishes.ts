@@ -2,14 +2,9 @@
 import type { ErrorCode } from '../../../core/errors.js';
 import type { Limits } from '../../../core/limits.js';
 import { DEFERRED_PAGE, DEFERRED_PATH, deferredPage } from '../../../wire/schemas/deferred.js';
-import {
-  ACCEPTED,
-  BATCH_RESULTS,
-  PUBLISHED,
-  publish,
-  publishBatch,
-} from '../../../wire/schemas/publishes.js';
-import { type Route, rawRoute, route } from '../../http/route.js';
+import * as schemas from '../../../wire/schemas/publishes.js';
+import { deferredPageView } from '../../../wire/views/deferred-view.js';
+import { type Route, rawRoutesOf, routesOf } from '../../http/route.js';
 import type { Control } from '../control.js';
 import { cancelDeferred, listDeferred } from '../deferred-routes.js';
 import type { PublishRoutes } from '../publish-routes.js';
@@ -33,55 +28,40 @@ export interface PublishTableParts {
 }
 
 export function publishTable({ limits, control, publishes }: PublishTableParts): Route[] {
+  const published = rawRoutesOf({ scope: 'publish', errors: PUBLISH_ERRORS });
   return [
-    rawRoute({
-      method: 'POST',
-      path: '/api/publish',
-      scope: 'publish',
-      text: 'Publishes a message; it is answered once it is committed.',
-      params: null,
-      query: null,
-      body: publish(limits),
+    published('POST /api/publish', 'Publishes a message; it is answered once it is committed.', {
+      body: schemas.publish(limits),
       bodyLimit: 'publishBodyBytesMax',
-      answer: { 200: PUBLISHED, 202: ACCEPTED },
-      errors: PUBLISH_ERRORS,
+      answer: { 200: schemas.PUBLISHED, 202: schemas.ACCEPTED },
       serve: (exchange, req) => publishes.publish(exchange, req),
     }),
-    rawRoute({
-      method: 'POST',
-      path: '/api/publish/batch',
-      scope: 'publish',
-      text: 'Publishes messages; each has its own result, and all are answered together.',
-      params: null,
-      query: null,
-      body: publishBatch(limits),
+    published('POST /api/publish/batch', 'Publishes messages, each with a result of its own.', {
+      body: schemas.publishBatch(limits),
       bodyLimit: 'batchBodyBytesMax',
-      answer: { 200: BATCH_RESULTS },
-      errors: [...PUBLISH_ERRORS, 'batch_too_large'],
+      answer: { 200: schemas.BATCH_RESULTS },
+      errors: ['batch_too_large'],
       serve: (exchange, req) => publishes.batch(exchange, req),
     }),
-    route({
-      method: 'GET',
-      path: '/api/deferred',
-      scope: 'publish',
-      text: 'Lists the messages that wait for their time, by id.',
-      params: null,
+    ...deferredTable(limits, control),
+  ];
+}
+
+function deferredTable(limits: Limits, control: Control): Route[] {
+  const listed = routesOf({ scope: 'publish' });
+  const one = routesOf({
+    ...{ scope: 'publish', params: DEFERRED_PATH },
+    errors: ['deferred_not_found', 'deferred_released'],
+  });
+  return [
+    listed('GET /api/deferred', 'Lists the messages that wait for their time, by id.', {
       query: deferredPage(limits),
-      body: null,
       answer: { 200: DEFERRED_PAGE },
-      errors: [],
-      handle: ({ principal, query }) => listDeferred(control, principal, query),
+      handle: async ({ principal, query }) =>
+        deferredPageView(await listDeferred(control, principal, query), query.limit),
     }),
-    route({
-      method: 'DELETE',
-      path: '/api/deferred/:id',
-      scope: 'publish',
-      text: 'Cancels a message before its time.',
-      params: DEFERRED_PATH,
-      query: null,
-      body: null,
+    one('DELETE /api/deferred/:id', 'Cancels a message before its time.', {
       answer: { 204: null },
-      errors: ['deferred_not_found', 'deferred_released'],
       handle: ({ principal, params }) => cancelDeferred(control, principal, params),
     }),
   ];

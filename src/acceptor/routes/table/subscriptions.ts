@@ -1,16 +1,9 @@
 /** The routes of durable subscriptions. */
 import type { Limits } from '../../../core/limits.js';
 import type { Principal } from '../../../core/principal.js';
-import {
-  SEEK,
-  SUBSCRIPTION,
-  SUBSCRIPTION_PAGE,
-  SUBSCRIPTION_PATCH,
-  type SubscriptionPlace,
-  subscriptionPage,
-  subscriptionPath,
-} from '../../../wire/schemas/subscriptions.js';
-import { type Route, route } from '../../http/route.js';
+import * as schemas from '../../../wire/schemas/subscriptions.js';
+import { subscriptionPageView, subscriptionView } from '../../../wire/views/subscription-view.js';
+import { type Route, routesOf } from '../../http/route.js';
 import type { Control } from '../control.js';
 import { SubscriptionRoutes, type SubscriptionTarget } from '../subscription-routes.js';
 
@@ -21,18 +14,13 @@ export interface SubscriptionTableParts {
 
 export function subscriptionTable({ limits, control }: SubscriptionTableParts): Route[] {
   const subscriptions = new SubscriptionRoutes(control);
+  const shown = routesOf({ scope: 'subscribe' });
   return [
-    route({
-      method: 'GET',
-      path: '/api/subscriptions',
-      scope: 'subscribe',
-      text: 'Lists the durable subscriptions, by topic and name.',
-      params: null,
-      query: subscriptionPage(limits),
-      body: null,
-      answer: { 200: SUBSCRIPTION_PAGE },
-      errors: [],
-      handle: ({ principal, query }) => subscriptions.list(principal, query),
+    shown('GET /api/subscriptions', 'Lists the durable subscriptions, by topic and name.', {
+      query: schemas.subscriptionPage(limits),
+      answer: { 200: schemas.SUBSCRIPTION_PAGE },
+      handle: async ({ principal, query }) =>
+        subscriptionPageView(await subscriptions.list(principal, query), query.limit),
     }),
     ...oneTable(limits, subscriptions),
     ...movesTable(limits, subscriptions),
@@ -43,7 +31,7 @@ const PATH = '/api/subscriptions/:topic/:name';
 
 function ofOne(limits: Limits) {
   const errors = ['topic_not_found', 'subscription_not_found'] as const;
-  return { params: subscriptionPath(limits), query: null, errors } as const;
+  return { params: schemas.subscriptionPath(limits), errors } as const;
 }
 
 function targetOf({
@@ -51,41 +39,26 @@ function targetOf({
   params,
 }: {
   principal: Principal;
-  params: SubscriptionPlace;
+  params: schemas.SubscriptionPlace;
 }): SubscriptionTarget {
   return { key: principal.keyOf(params.topic), subscription: params.name };
 }
 
 function oneTable(limits: Limits, subscriptions: SubscriptionRoutes): Route[] {
-  const one = ofOne(limits);
+  const shown = routesOf({ ...ofOne(limits), scope: 'subscribe' });
+  const changed = routesOf({ ...ofOne(limits), scope: 'manage' });
   return [
-    route({
-      ...one,
-      method: 'GET',
-      path: PATH,
-      scope: 'subscribe',
-      text: 'Shows a subscription, and how far it is.',
-      body: null,
-      answer: { 200: SUBSCRIPTION },
-      handle: (asked) => subscriptions.get(targetOf(asked)),
+    shown(`GET ${PATH}`, 'Shows a subscription, and how far it is.', {
+      answer: { 200: schemas.SUBSCRIPTION },
+      handle: async (asked) => subscriptionView(await subscriptions.get(targetOf(asked))),
     }),
-    route({
-      ...one,
-      method: 'PATCH',
-      path: PATH,
-      scope: 'manage',
-      text: 'Changes its settings; what is left out stays.',
-      body: SUBSCRIPTION_PATCH,
-      answer: { 200: SUBSCRIPTION },
-      handle: (asked) => subscriptions.patch(targetOf(asked), asked.body),
+    changed(`PATCH ${PATH}`, 'Changes its settings; what is left out stays.', {
+      body: schemas.SUBSCRIPTION_PATCH,
+      answer: { 200: schemas.SUBSCRIPTION },
+      handle: async (asked) =>
+        subscriptionView(await subscriptions.patch(targetOf(asked), asked.body)),
     }),
-    route({
-      ...one,
-      method: 'DELETE',
-      path: PATH,
-      scope: 'manage',
-      text: 'Ends a subscription, and forgets how far it was.',
-      body: null,
+    changed(`DELETE ${PATH}`, 'Ends a subscription, and forgets how far it was.', {
       answer: { 204: null },
       handle: (asked) => subscriptions.delete(targetOf(asked)),
     }),
@@ -93,38 +66,22 @@ function oneTable(limits: Limits, subscriptions: SubscriptionRoutes): Route[] {
 }
 
 function movesTable(limits: Limits, subscriptions: SubscriptionRoutes): Route[] {
-  const one = ofOne(limits);
+  const changed = routesOf({ ...ofOne(limits), scope: 'manage' });
   return [
-    route({
-      ...one,
-      method: 'POST',
-      path: `${PATH}/seek`,
-      scope: 'manage',
-      text: 'Goes on elsewhere in the topic, back or ahead.',
-      body: SEEK,
-      answer: { 200: SUBSCRIPTION },
-      errors: [...one.errors, 'bad_cursor'],
-      handle: (asked) => subscriptions.seek(targetOf(asked), asked.body),
+    changed(`POST ${PATH}/seek`, 'Goes on elsewhere in the topic, back or ahead.', {
+      body: schemas.SEEK,
+      answer: { 200: schemas.SUBSCRIPTION },
+      errors: ['bad_cursor'],
+      handle: async (asked) =>
+        subscriptionView(await subscriptions.seek(targetOf(asked), asked.body)),
     }),
-    route({
-      ...one,
-      method: 'POST',
-      path: `${PATH}/pause`,
-      scope: 'manage',
-      text: 'Sends nothing more until it is resumed.',
-      body: null,
-      answer: { 200: SUBSCRIPTION },
-      handle: (asked) => subscriptions.pause(targetOf(asked)),
+    changed(`POST ${PATH}/pause`, 'Sends nothing more until it is resumed.', {
+      answer: { 200: schemas.SUBSCRIPTION },
+      handle: async (asked) => subscriptionView(await subscriptions.pause(targetOf(asked))),
     }),
-    route({
-      ...one,
-      method: 'POST',
-      path: `${PATH}/resume`,
-      scope: 'manage',
-      text: 'Goes on where it was paused.',
-      body: null,
-      answer: { 200: SUBSCRIPTION },
-      handle: (asked) => subscriptions.resume(targetOf(asked)),
+    changed(`POST ${PATH}/resume`, 'Goes on where it was paused.', {
+      answer: { 200: schemas.SUBSCRIPTION },
+      handle: async (asked) => subscriptionView(await subscriptions.resume(targetOf(asked))),
     }),
   ];
 }

@@ -2,18 +2,9 @@
 import type { Limits } from '../../../core/limits.js';
 import { members } from '../../../wire/schemas/kinds.js';
 import { START_MEMBERS } from '../../../wire/schemas/subscriptions.js';
-import {
-  MESSAGE_PAGE,
-  messagePage,
-  newTopic,
-  POSITION,
-  TOPIC,
-  TOPIC_PAGE,
-  topicPage,
-  topicPatch,
-  topicPath,
-} from '../../../wire/schemas/topics.js';
-import { type Route, rawRoute, route } from '../../http/route.js';
+import * as schemas from '../../../wire/schemas/topics.js';
+import * as views from '../../../wire/views/topic-view.js';
+import { type Route, rawRoutesOf, routesOf } from '../../http/route.js';
 import type { Streams } from '../../session/streams.js';
 import type { Control } from '../control.js';
 import { TopicRoutes } from '../topic-routes.js';
@@ -34,115 +25,71 @@ export function topicTable({ limits, control, streams }: TopicTableParts): Route
   ];
 }
 
-function ofOne(limits: Limits) {
-  return { params: topicPath(limits), query: null, errors: ['topic_not_found'] } as const;
-}
-
 function manyTable(limits: Limits, topics: TopicRoutes): Route[] {
+  const shown = routesOf({ scope: 'subscribe' });
+  const changed = routesOf({ scope: 'manage' });
   return [
-    route({
-      method: 'GET',
-      path: '/api/topics',
-      scope: 'subscribe',
-      text: 'Lists the topics, by name.',
-      params: null,
-      query: topicPage(limits),
-      body: null,
-      answer: { 200: TOPIC_PAGE },
-      errors: [],
-      handle: ({ principal, query }) => topics.list(principal, query),
+    shown('GET /api/topics', 'Lists the topics, by name.', {
+      query: schemas.topicPage(limits),
+      answer: { 200: schemas.TOPIC_PAGE },
+      handle: async ({ principal, query }) =>
+        views.topicPageView(await topics.list(principal, query), query.limit),
     }),
-    route({
-      method: 'POST',
-      path: '/api/topics',
-      scope: 'manage',
-      text: 'Creates a topic.',
-      params: null,
-      query: null,
-      body: newTopic(limits),
-      answer: { 201: TOPIC },
+    changed('POST /api/topics', 'Creates a topic.', {
+      body: schemas.newTopic(limits),
+      answer: { 201: schemas.TOPIC },
       errors: ['topic_exists', 'topic_limit'],
-      handle: ({ principal, body }) => topics.create(principal, body),
+      handle: async ({ principal, body }) => views.topicView(await topics.create(principal, body)),
     }),
   ];
 }
 
+function ofOne(limits: Limits) {
+  return { params: schemas.topicPath(limits), errors: ['topic_not_found'] } as const;
+}
+
 function oneTable(limits: Limits, topics: TopicRoutes): Route[] {
-  const one = ofOne(limits);
+  const shown = routesOf({ ...ofOne(limits), scope: 'subscribe' });
+  const changed = routesOf({ ...ofOne(limits), scope: 'manage' });
   return [
-    route({
-      ...one,
-      method: 'GET',
-      path: '/api/topics/:name',
-      scope: 'subscribe',
-      text: 'Shows a topic.',
-      body: null,
-      answer: { 200: TOPIC },
-      handle: ({ principal, params }) => topics.get(principal.keyOf(params.name)),
+    shown('GET /api/topics/:name', 'Shows a topic.', {
+      answer: { 200: schemas.TOPIC },
+      handle: async (asked) => views.topicView(await topics.get(asked)),
     }),
-    route({
-      ...one,
-      method: 'PATCH',
-      path: '/api/topics/:name',
-      scope: 'manage',
-      text: 'Changes what a topic keeps.',
-      body: topicPatch(limits),
-      answer: { 200: TOPIC },
-      handle: ({ principal, params, body }) => topics.patch(principal.keyOf(params.name), body),
+    changed('PATCH /api/topics/:name', 'Changes what a topic keeps.', {
+      body: schemas.topicPatch(limits),
+      answer: { 200: schemas.TOPIC },
+      handle: async (asked) => views.topicView(await topics.patch(asked, asked.body)),
     }),
-    route({
-      ...one,
-      method: 'DELETE',
-      path: '/api/topics/:name',
-      scope: 'manage',
-      text: 'Deletes a topic with its messages, and ends its subscriptions.',
-      body: null,
+    changed('DELETE /api/topics/:name', 'Deletes a topic, its messages and subscriptions.', {
       answer: { 204: null },
-      handle: ({ principal, params }) => topics.delete(principal.keyOf(params.name)),
+      handle: (asked) => topics.delete(asked),
     }),
   ];
 }
 
 function contentTable(limits: Limits, topics: TopicRoutes): Route[] {
-  const one = ofOne(limits);
+  const shown = routesOf({ ...ofOne(limits), scope: 'subscribe' });
   return [
-    route({
-      ...one,
-      method: 'GET',
-      path: '/api/topics/:name/messages',
-      scope: 'subscribe',
-      text: 'Shows messages of the log, by sequence.',
-      query: messagePage(limits),
-      body: null,
-      answer: { 200: MESSAGE_PAGE },
-      handle: ({ principal, params, query }) =>
-        topics.messages(principal.keyOf(params.name), query),
+    shown('GET /api/topics/:name/messages', 'Shows messages of the log, by sequence.', {
+      query: schemas.messagePage(limits),
+      answer: { 200: schemas.MESSAGE_PAGE },
+      handle: (asked) => topics.messages(asked, asked.query),
     }),
-    route({
-      ...one,
-      method: 'GET',
-      path: '/api/topics/:name/position',
-      scope: 'subscribe',
-      text: 'Tells where a topic ends, for whoever is to begin there.',
-      body: null,
-      answer: { 200: POSITION },
-      handle: ({ principal, params }) => topics.position(principal.keyOf(params.name)),
+    shown('GET /api/topics/:name/position', 'Tells where a topic ends, to begin there.', {
+      answer: { 200: schemas.POSITION },
+      handle: async (asked) => views.topicPositionView(await topics.position(asked)),
     }),
   ];
 }
 
 function eventTable(limits: Limits, streams: TopicTableParts['streams']): Route[] {
+  const streamed = rawRoutesOf({ ...ofOne(limits), scope: 'subscribe' });
   return [
-    rawRoute({
-      method: 'GET',
-      path: '/api/topics/:name/events',
-      scope: 'subscribe',
-      text: 'Streams the messages of a topic as server-sent events.',
-      params: topicPath(limits),
+    streamed('GET /api/topics/:name/events', 'Streams messages as server-sent events.', {
       query: members(START_MEMBERS),
-      body: null,
       answer: { 200: null },
-      errors: ['topic_not_found', 'bad_cursor', 'session_limit', 'subscription_limit'],
+      errors: ['bad_cursor', 'session_limit', 'subscription_limit'],
       serve: (exchange, req, { params, query }) =>
         streams.open(exchange, req, { topic: params.name, parts: query }),
     }),

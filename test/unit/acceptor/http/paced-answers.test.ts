@@ -5,7 +5,7 @@ import t, { type Test } from 'tap';
 import { Guard } from '../../../../src/acceptor/http/guard.js';
 import { PacedAnswers } from '../../../../src/acceptor/http/paced-answers.js';
 import { systemClock } from '../../../../src/core/clock.js';
-import { AcceptorCounts } from '../../../../src/thread/acceptor-counts.js';
+import { acceptorCounts, acceptorCountsMemory } from '../../../../src/thread/acceptor-counts.js';
 
 const LIMITS = { unreadAnswerBytesMax: 1_000, writeDeadlineMs: 10_000 };
 
@@ -16,7 +16,7 @@ function rig(t: Test) {
     limits: LIMITS,
     clock: { ...systemClock, monotonic: () => nowMs },
     guard: new Guard(() => undefined),
-    count: new AcceptorCounts(AcceptorCounts.memory(1), 0).unreadAnswerBytes,
+    count: acceptorCounts(acceptorCountsMemory(1), 0).unreadAnswerBytes,
   });
   t.teardown(() => answers.close());
   return {

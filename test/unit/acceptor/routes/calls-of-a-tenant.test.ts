@@ -4,9 +4,11 @@ import t from 'tap';
 import type { Control } from '../../../../src/acceptor/routes/control.js';
 import { SystemRoutes } from '../../../../src/acceptor/routes/system-routes.js';
 import { routeTable } from '../../../../src/acceptor/routes/table/table.js';
+import { eachMember } from '../../../../src/core/each-member.js';
 import type { Limits } from '../../../../src/core/limits.js';
 import { type TopicKey, tenantOf, type Within } from '../../../../src/core/topic-key.js';
-import { AcceptorCounts } from '../../../../src/thread/acceptor-counts.js';
+import { DELIVERY_COUNTERS } from '../../../../src/core/worker-figures.js';
+import { acceptorCounts, acceptorCountsMemory } from '../../../../src/thread/acceptor-counts.js';
 import { writeAnswer } from '../../../../src/thread/call-text.js';
 import { CALLS, type CallName, type CallResult, callNamed } from '../../../../src/thread/calls.js';
 import type { CallOp } from '../../../../src/thread/ops/call.js';
@@ -65,7 +67,7 @@ const record = {
 };
 const part = { state: 'done', done: 1, total: 1, failed: 0 } as const;
 const body = new Uint8Array(Buffer.from('{}'));
-const counts = { redelivered: 0, deadLettered: 0, expired: 0, untracked: 0, abandoned: 0 };
+const counts = eachMember(DELIVERY_COUNTERS, () => 0);
 
 const ANSWERS: { readonly [M in CallName]: CallResult<M> } = {
   'topic.create': { record, subscribers: 0, created: true },
@@ -99,7 +101,7 @@ const ANSWERS: { readonly [M in CallName]: CallResult<M> } = {
   'message.find': { found: { key, topicId: 1, sequence: 1 } },
   'message.live': { open: {} },
   'message.trace': { body },
-  stats: { messagesPerSec: 0, activeSubscribers: 0, hotCacheBytes: 0, gapsRepaired: 0, ...counts },
+  stats: { messagesPerSec: 0, activeSubscribers: 0, hotCacheBytes: 0, ...counts },
   health: { log: { mode: 'memory', state: 'open' }, headsMs: null, vitals: null },
   'log.totals': { topics: 1, messages: 1, deferred: 0, deadLettersEvicted: 0 },
 };
@@ -130,7 +132,7 @@ function answer({ link }: AskedWorker, { request: number, method, args }: CallOp
 
 function tableOf(parts: { limits: Limits; control: Control }) {
   const unasked = (): never => t.fail('this is no control route') as never;
-  const counted = new AcceptorCounts(AcceptorCounts.memory(1), 0);
+  const counted = acceptorCounts(acceptorCountsMemory(1), 0);
   const node = { version: '0', nodeId: 'n', startedAtMs: 0, counts: counted };
   return routeTable({
     ...{ ...parts, nodeId: 'n', system: new SystemRoutes({ control: parts.control, ...node }) },

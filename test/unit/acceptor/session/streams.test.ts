@@ -17,7 +17,7 @@ import { Subscriptions } from '../../../../src/acceptor/session/subscriptions.js
 import { Workers } from '../../../../src/acceptor/workers/workers.js';
 import { loadConfig } from '../../../../src/config/load-config.js';
 import { systemClock } from '../../../../src/core/clock.js';
-import { AcceptorCounts } from '../../../../src/thread/acceptor-counts.js';
+import { acceptorCounts, acceptorCountsMemory } from '../../../../src/thread/acceptor-counts.js';
 import type { SubscribeOp } from '../../../../src/thread/ops/subscribe.js';
 import { EventStream } from '../../../support/event-stream.js';
 import { ScriptedWorker } from '../../../support/scripted-worker.js';
@@ -29,7 +29,7 @@ async function rig(env: Record<string, string> = {}) {
   const guard = new Guard((_where, stack) => faults.push(stack.split('\n')[0] ?? ''));
   const app = uWS.App().ws('/ws', {});
   const callers = new Callers(config);
-  const counts = new AcceptorCounts(AcceptorCounts.memory(1), 0);
+  const counts = acceptorCounts(acceptorCountsMemory(1), 0);
   const answers = new PacedAnswers({
     ...{ limits, guard, clock: systemClock, count: counts.unreadAnswerBytes },
   });
