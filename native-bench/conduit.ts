@@ -62,6 +62,7 @@ async function startPair(place: Place, env: Readonly<Record<string, string>>): P
   return {
     target: first.target,
     second: second.target ?? '',
+    ...(first.database === undefined ? {} : { database: first.database }),
     processes: { ...first.processes, second: second.processes['server'] ?? 0 },
     ended: () => endOf('first', first) ?? endOf('second', second),
     stop: async () => {
@@ -90,6 +91,7 @@ async function startConduit(
   });
   return {
     target: `127.0.0.1:${port}`,
+    ...(isDurable && postgresUrl !== null ? { database: postgresUrl } : {}),
     get processes() {
       return processes();
     },

@@ -28,6 +28,8 @@ export interface Running {
   target: string | null;
   /** host:port of a second node on the same log; without it there is one only. */
   second?: string;
+  /** URL of the database that its messages are in, where they are in one of PostgreSQL's. */
+  database?: string;
   /** name -> pid, for CPU and memory: {server: 1, postgres: 2}. */
   processes: Readonly<Record<string, number>>;
   /** One line when a process of it has ended, which a load need not notice; null while all run. */

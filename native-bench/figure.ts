@@ -8,6 +8,8 @@ export interface Figure {
   name: string;
   unit: Unit;
   better: 'higher' | 'lower';
+  /** A rate by another of the same run: it is recorded as ratios are. */
+  isRatio?: true;
   /** Null when the sample does not have it. */
   read(sample: Sample): number | null;
 }

@@ -38,6 +38,11 @@ export function describeMachine(): Machine {
   };
 }
 
+/** Figures of machines with one name are compared. */
+export function machineName({ cpu, cores, memoryBytes }: Machine): string {
+  return `${cpu}, ${cores} cores, ${Math.round(memoryBytes / 2 ** 30)} GiB`;
+}
+
 export function describeCode(packageFolder: string, postgres: string | null): Code {
   return { commit: commitOf(packageFolder), node: process.versions.node, postgres };
 }

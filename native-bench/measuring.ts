@@ -11,4 +11,6 @@ export interface MeasuringTimes {
 export interface MeasuredServer {
   target: string;
   processes: Running['processes'];
+  /** Null: its messages are in no database. */
+  database: string | null;
 }

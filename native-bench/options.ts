@@ -1,4 +1,6 @@
 /** The command line of `npm run bench`. */
+import { existsSync } from 'node:fs';
+import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { SCENARIOS } from './scenarios/catalog.js';
 
@@ -16,6 +18,10 @@ export interface Options {
   seconds: number;
   warmup: number;
   runs: number;
+  /** Of a held snapshot; null: as its scenario says. */
+  held: number | null;
+  /** The bin folder of a PostgreSQL; null: the embedded one. */
+  postgres: string | null;
   /** Where reports are written; null: native-bench/results. */
   results: string | null;
   /** The file of recorded ratios; null: native-bench/recorded.json. */
@@ -31,6 +37,8 @@ export const USAGE = `npm run bench [-- options]
   --only a,b       only these scenarios (--list names them)
   --seconds N      of each measurement (5; --quick: 0.6)
   --runs N         of which the medians are taken (5; --quick: 1)
+  --held N         seconds that held-snapshot holds one (60; --quick: 2)
+  --postgres DIR   the bin folder of another PostgreSQL than the embedded one
   --profile DIR    one more run of each entry of Conduit under V8's profilers: flame graphs
                    go into the report, into DIR pages to be committed (README.md and an SVG for
                    each entry), beside them .cpuprofile and .heapprofile of each thread
@@ -60,6 +68,8 @@ export function readOptions(args: readonly string[]): Options {
     seconds,
     warmup: Math.min(usual.warmup, seconds),
     runs: Math.round(readNumber('--runs', values.runs, usual.runs, 1, RUNS_MAX)),
+    held: values.held === undefined ? null : readNumber('--held', values.held, 0, 0.1, SECONDS_MAX),
+    postgres: values.postgres === undefined ? null : readPostgres(values.postgres),
     profiles: values.profile ?? null,
     results: values.results ?? null,
     recorded: values.recorded ?? null,
@@ -81,6 +91,8 @@ function parse(args: readonly string[]) {
         only: text,
         seconds: text,
         runs: text,
+        held: text,
+        postgres: text,
         profile: text,
         results: text,
         recorded: text,
@@ -104,6 +116,16 @@ function readNumber(
   const value = Number(text);
   if (text.trim() !== '' && value >= min && value <= max) return value;
   throw new UsageError(`${option} must be a number from ${min} to ${max}, not '${text}'`);
+}
+
+function readPostgres(folder: string): string {
+  const lacking = ['initdb', 'pg_ctl', 'postgres'].find(
+    (name) => !existsSync(path.join(folder, name)),
+  );
+  if (lacking === undefined) return path.resolve(folder);
+  throw new UsageError(
+    `--postgres must be the bin folder of a PostgreSQL: ${folder} has no ${lacking}`,
+  );
 }
 
 function readNames(text: string): string[] {

@@ -31,10 +31,10 @@ export class Places {
     chmodSync(this.#folder, 0o755);
   }
 
-  /** Without PostgreSQL what needs none can still run. */
-  static async open(): Promise<Places> {
+  /** Without PostgreSQL what needs none can still run. `bin`: of its programs; null: the embedded ones. */
+  static async open(bin: string | null = null): Promise<Places> {
     try {
-      return new Places(await startPostgres(POSTGRES_SETTINGS), null);
+      return new Places(await startPostgres(POSTGRES_SETTINGS, bin), null);
     } catch (error) {
       return new Places(null, oneLine(error instanceof Error ? error.message : String(error)));
     }

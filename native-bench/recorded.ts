@@ -1,104 +1,105 @@
-/** Ratios of an earlier run, to see what became slower. Never absolute times: machines differ. */
+/** The file of what an earlier run measured: ratios within that run, and figures alone with their machine. */
 import { readFileSync, writeFileSync } from 'node:fs';
+import { isConduit } from './conduit.js';
+import { type Machine, machineName } from './machine.js';
 import { UsageError } from './options.js';
 import { figureOf, type Outcome, type Row } from './runner.js';
 import type { Entry, Scenario } from './scenario.js';
 
-/** `publish/memory` -> its figure by that of the entry it is against. */
-export type Ratios = Readonly<Record<string, number>>;
+/** `publish/memory` -> a number of it. */
+export type ByName = Readonly<Record<string, number>>;
 
-/** Short runs have other ratios than long ones, so each kind is compared with its own. */
-export interface Recorded {
-  quick: Ratios;
-  full: Ratios;
+/** Short runs differ from long ones, so each kind is compared with its own. */
+export type Kind = 'quick' | 'full';
+
+/** `quick`, `full`: ratios, which say something on any machine. */
+export interface Recorded extends Readonly<Record<Kind, ByName>> {
+  alone: Readonly<Record<Kind, Alone>>;
 }
 
-export interface Fall {
-  scenario: Scenario;
-  entry: Entry;
-  /** One line. */
-  text: string;
+/** Figures of entries that are against nothing: they say something on their machine only. */
+export interface Alone {
+  /** Null: nothing was recorded. */
+  machine: string | null;
+  figures: ByName;
 }
 
-const FALL_MAX = 0.25;
+/** What one run measured, and where. */
+export interface MeasuredRun {
+  outcomes: readonly Outcome[];
+  machine: Machine;
+}
+
+const NOTHING: Alone = { machine: null, figures: {} };
 
 /** Nothing recorded when there is no such file. Throws UsageError when it is none of ours. */
 export function readRecorded(file: string): Recorded {
-  let text: string;
   try {
-    text = readFileSync(file, 'utf8');
+    const { quick = {}, full = {}, alone } = JSON.parse(textOf(file)) as Partial<Recorded>;
+    return { quick, full, alone: { quick: NOTHING, full: NOTHING, ...alone } };
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { quick: {}, full: {} };
-    throw error;
-  }
-  try {
-    const { quick, full } = JSON.parse(text) as Partial<Recorded>;
-    return { quick: quick ?? {}, full: full ?? {} };
-  } catch {
+    if (!(error instanceof SyntaxError)) throw error;
     throw new UsageError(`${file} is no JSON of recorded ratios`);
   }
 }
 
-/** What was not measured now keeps what was recorded. */
-export function writeRecorded(file: string, kind: keyof Recorded, ratios: Ratios): void {
+/** What was not measured now keeps what was recorded; figures alone only those of this machine. */
+export function writeRecorded(file: string, kind: Kind, { outcomes, machine }: MeasuredRun): void {
   const before = readRecorded(file);
-  const sorted = Object.entries({ ...before[kind], ...ratios }).sort(([a], [b]) =>
-    a < b ? -1 : 1,
-  );
-  const all = { ...before, [kind]: Object.fromEntries(sorted) };
+  const name = machineName(machine);
+  const alone = before.alone[kind];
+  const kept = alone.machine === name ? alone.figures : {};
+  const figures = sorted({ ...kept, ...numbersOf(outcomes, aloneOf) });
+  const all: Recorded = {
+    ...before,
+    [kind]: sorted({ ...before[kind], ...numbersOf(outcomes, ratioOf) }),
+    alone: { ...before.alone, [kind]: { machine: name, figures } },
+  };
   writeFileSync(file, `${JSON.stringify(all, null, 2)}\n`);
 }
 
+export function recordedName(scenario: Scenario, entry: Entry): string {
+  return `${scenario.name}/${entry.name}`;
+}
+
+/** The figure by that of what it is against, or one that is such a ratio itself; else null. */
+export function ratioOf(row: Row, scenario: Scenario): number | null {
+  if (row.ratio !== null) return row.ratio;
+  const { isRatio } = figureOf(row.entry, scenario);
+  return isRatio === true ? (row.figure?.median ?? null) : null;
+}
+
+/** Null where there is a ratio; also where percentiles of a short run are divided by one another. */
+export function aloneOf({ entry, figure }: Row, scenario: Scenario): number | null {
+  if (entry.against !== undefined || figureOf(entry, scenario).unit === 'times') return null;
+  return figure?.median ?? null;
+}
+
+function textOf(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    return '{}';
+  }
+}
+
 /** Of Conduit's own entries, to four digits. */
-export function ratiosOf(outcomes: readonly Outcome[]): Ratios {
+function numbersOf(
+  outcomes: readonly Outcome[],
+  numberOf: (row: Row, scenario: Scenario) => number | null,
+): ByName {
   return Object.fromEntries(
     outcomes.flatMap(({ scenario, rows }) =>
-      rows.flatMap(({ entry, ratio }) =>
-        ratio === null || !entry.contender.startsWith('conduit')
-          ? []
-          : [[nameOf(scenario.name, entry.name), Number(ratio.toPrecision(4))] as const],
-      ),
+      rows.flatMap((row) => {
+        const value = isConduit(row.entry.contender) ? numberOf(row, scenario) : null;
+        if (value === null) return [];
+        return [[recordedName(scenario, row.entry), Number(value.toPrecision(4))] as const];
+      }),
     ),
   );
 }
 
-/** Also what has no figure any more, unless what it is against is missing on this machine. */
-export function fallsSince(recorded: Ratios, outcomes: readonly Outcome[]): Fall[] {
-  return outcomes.flatMap((outcome) =>
-    outcome.rows.flatMap((row) => fallOf(recorded, outcome, row) ?? []),
-  );
-}
-
-/** The scenarios with what fell alone, and what that is against: to be measured once more. */
-export function narrowed(falls: readonly Fall[]): Scenario[] {
-  const scenarios = [...new Set(falls.map(({ scenario }) => scenario))];
-  return scenarios.map((scenario) => {
-    const fallen = falls.filter((fall) => fall.scenario === scenario).map(({ entry }) => entry);
-    const wanted = fallen.flatMap(({ name, against }) => [name, against]);
-    const entries = scenario.entries.filter(({ name }) => wanted.includes(name));
-    return { ...scenario, entries };
-  });
-}
-
-function fallOf(recorded: Ratios, { scenario, rows }: Outcome, row: Row): Fall | null {
-  const { entry, ratio } = row;
-  const name = nameOf(scenario.name, entry.name);
-  const was = recorded[name];
-  if (was === undefined) return null;
-  const against = rows.find((other) => other.entry.name === entry.against);
-  const before = `recorded ${was.toFixed(2)} of ${entry.against ?? 'another'}`;
-  if (ratio === null) {
-    if (against === undefined || against.missing !== null) return null;
-    return { scenario, entry, text: `${name}: no figure, ${before}` };
-  }
-  const { better, name: figure } = figureOf(entry, scenario);
-  const left = better === 'higher' ? ratio / was : was / ratio;
-  if (left >= 1 - FALL_MAX) return null;
-  const percent = Math.round((1 - left) * 100);
-  const text = `${name}: ${figure} fell by ${percent} %: ${ratio.toFixed(2)}, ${before}`;
-  return { scenario, entry, text };
-}
-
-function nameOf(scenario: string, entry: string): string {
-  return `${scenario}/${entry}`;
+function sorted(numbers: ByName): ByName {
+  return Object.fromEntries(Object.entries(numbers).sort(([a], [b]) => (a < b ? -1 : 1)));
 }

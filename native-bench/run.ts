@@ -4,22 +4,16 @@
  */
 import path from 'node:path';
 import { isConduit } from './conduit.js';
+import { type Fall, type Judgement, judge, narrowed } from './judgement.js';
 import { buildLoadgen, LoadgenError } from './loadgen.js';
 import { describeCode, describeMachine } from './machine.js';
 import { type Options, readOptions, USAGE, UsageError } from './options.js';
 import { Places } from './places.js';
-import {
-  type Fall,
-  fallsSince,
-  narrowed,
-  ratiosOf,
-  readRecorded,
-  writeRecorded,
-} from './recorded.js';
+import { readRecorded, writeRecorded } from './recorded.js';
 import { writeProfilePages } from './report/profile-pages.js';
 import { METHOD, type Report } from './report/report.js';
 import { writeReport } from './report/report-files.js';
-import { notesOf, stepTable, syncsOf, tableOf, textOf } from './report/table.js';
+import { notesOf, partTables, syncsOf, tableOf, textOf } from './report/table.js';
 import { PACKAGE_FOLDER } from './rig/node.js';
 import { type Mode, type Outcome, runScenario, stopAll } from './runner.js';
 import { SCENARIOS } from './scenarios/catalog.js';
@@ -48,11 +42,11 @@ async function main(args: readonly string[]): Promise<number> {
 }
 
 async function bench(options: Options, command: string): Promise<number> {
-  const { quick, peers, runs, seconds, warmup, profiles } = options;
-  const mode: Mode = { quick, peers, runs, duration: seconds, warmup, profiles };
+  const { quick, peers, runs, seconds, warmup, held, profiles } = options;
+  const mode: Mode = { quick, peers, runs, duration: seconds, warmup, held, profiles };
   const startedAt = new Date().toISOString();
   const machine = describeMachine();
-  const places = await Places.open();
+  const places = await Places.open(options.postgres);
   const end = endOnSignals(places);
   try {
     if (places.trouble !== null) say(`no PostgreSQL, so nothing durable: ${places.trouble}`);
@@ -65,9 +59,9 @@ async function bench(options: Options, command: string): Promise<number> {
       outcomes.push(outcome);
       showOutcome(outcome);
     }
-    const falls = quick ? await confirmedFalls(options, mode, places, outcomes) : [];
     const report = { method: METHOD, startedAt, command, mode, machine, code, outcomes };
-    return await finish(options, report, falls);
+    const judgement = quick ? await confirmed(options, report, places) : null;
+    return await finish(options, report, judgement);
   } finally {
     end();
     await places.close();
@@ -75,50 +69,59 @@ async function bench(options: Options, command: string): Promise<number> {
 }
 
 /** A short run is easily disturbed: what fell is measured once more, while there is time. */
-async function confirmedFalls(
+async function confirmed(
   options: Options,
-  mode: Mode,
+  { outcomes, machine, mode }: Report,
   places: Places,
-  outcomes: readonly Outcome[],
-): Promise<Fall[]> {
-  const recorded = readRecorded(recordedFile(options)).quick;
-  const falls = fallsSince(recorded, outcomes);
-  const confirmed: Fall[] = [];
-  for (const scenario of narrowed(falls)) {
+): Promise<Judgement> {
+  const recorded = readRecorded(recordedFile(options));
+  const first = judge(recorded, 'quick', { outcomes, machine });
+  const falls: Fall[] = [];
+  for (const scenario of narrowed(first.falls)) {
     if (process.uptime() > CONFIRM_UNTIL_S) {
-      confirmed.push(...falls.filter((fall) => fall.scenario.name === scenario.name));
+      falls.push(...first.falls.filter((fall) => fall.scenario.name === scenario.name));
       continue;
     }
     say(`${scenario.name}, once more:`);
     const outcome = await runScenario(scenario, mode, places, say);
-    confirmed.push(...fallsSince(recorded, [outcome]));
+    falls.push(...judge(recorded, 'quick', { outcomes: [outcome], machine }).falls);
   }
-  return confirmed;
+  return { ...first, falls };
+}
+
+function showJudgement({ falls, judged, unjudged }: Judgement): void {
+  for (const { text } of falls) say(text);
+  for (const line of unjudged) say(line);
+  say(`${judged} compared with what was recorded: ${falls.length || 'none'} fell`);
 }
 
 /** Writes the report and records; gives the exit code. */
-async function finish(options: Options, report: Report, falls: readonly Fall[]): Promise<number> {
-  const { outcomes } = report;
+async function finish(
+  options: Options,
+  report: Report,
+  judgement: Judgement | null,
+): Promise<number> {
+  const { outcomes, machine } = report;
   const files = await writeReport(report, options.results ?? path.join(FOLDER, 'results'));
   if (options.profiles !== null) files.push(...writeProfilePages(report, options.profiles));
   for (const file of files) say(path.relative(process.cwd(), file));
   const file = recordedFile(options);
-  for (const { text } of falls) say(text);
+  if (judgement !== null) showJudgement(judgement);
   if (options.record) {
-    writeRecorded(file, options.quick ? 'quick' : 'full', ratiosOf(outcomes));
+    writeRecorded(file, options.quick ? 'quick' : 'full', { outcomes, machine });
     say(`recorded in ${path.relative(process.cwd(), file)}`);
   }
   const invalid = outcomes.flatMap(({ rows }) =>
     rows.filter(({ entry, summary }) => isConduit(entry.contender) && summary === null),
   );
-  return falls.length > 0 || invalid.length > 0 ? 1 : 0;
+  return (judgement?.falls ?? []).length > 0 || invalid.length > 0 ? 1 : 0;
 }
 
 function showOutcome(outcome: Outcome): void {
   const { rows, goals } = outcome;
   const lines = ['', ...textOf(tableOf(outcome))];
-  for (const { entry, steps } of rows) {
-    if (steps.length > 0) lines.push('', `${entry.name}:`, ...textOf(stepTable(steps)));
+  for (const row of rows) {
+    for (const { title, table } of partTables(row)) lines.push('', `${title}:`, ...textOf(table));
   }
   lines.push(...rows.flatMap(notesOf), ...syncsOf(rows).map((line) => `on disk: ${line}`));
   for (const { text, met, measured } of goals) {

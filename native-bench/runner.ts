@@ -13,17 +13,21 @@ import {
   failedSample,
   type Measured,
   medianSteps,
+  medianWindows,
   oneLine,
+  type PhaseWindow,
   spreadOf,
   summaryOf,
 } from './sample.js';
 import type { Entry, Scenario, Work } from './scenario.js';
-import { doWork } from './work.js';
+import { doOwnWork, doWork } from './work.js';
 
 export interface Mode extends MeasuringTimes {
   runs: number;
   quick: boolean;
   peers: boolean;
+  /** Seconds that a snapshot is held; null: as the scenario says. */
+  held: number | null;
   /** Each entry of Conduit runs once more under V8's profilers, whose files go there; null: none does. */
   profiles: string | null;
 }
@@ -41,6 +45,7 @@ export interface Row {
   /** Null when it is missing or invalid, as the figure. */
   summary: Summary | null;
   steps: Step[];
+  windows: PhaseWindow[];
   figure: Spread | null;
   /** The figure by that of the entry it is against. */
   ratio: number | null;
@@ -92,11 +97,12 @@ export async function runScenario(
     rows.push(await newRow(entry, find(entry)));
   }
   const present = rows.filter(({ missing }) => missing === null);
-  for (let run = 1; run <= mode.runs; run++) {
+  const runs = Math.min(mode.runs, scenario.runsMax ?? mode.runs);
+  for (let run = 1; run <= runs; run++) {
     for (const row of present) {
       const measured = await runEntry(find(row.entry), row.entry, mode, places);
       row.runs.push(measured);
-      say(progress(scenario, row, run, mode, measured));
+      say(progress(scenario, row, `run ${run} of ${runs}`, measured));
     }
   }
   for (const row of present) {
@@ -130,7 +136,8 @@ async function newRow(entry: Entry, contender: Contender): Promise<Row> {
   const version = missing === null ? await contender.version().catch(told) : null;
   const nothing = { summary: null, figure: null, ratio: null, profiled: null };
   const { syncs } = contender;
-  return { entry, syncs, version, missing, runs: [], problems: [], steps: [], ...nothing };
+  const none = { runs: [], problems: [], steps: [], windows: [] };
+  return { entry, syncs, version, missing, ...none, ...nothing };
 }
 
 /** A server that does not start, dies, or cannot be reached gives a sample with that problem. */
@@ -146,11 +153,14 @@ async function runEntry(
     place = await places.next();
     running = await contender.start(place);
     started.add(running);
-    if ('measure' in contender) {
-      return { sample: await contender.measure(running, mode.duration), steps: [] };
-    }
     const { warmup, duration } = mode;
-    const measured = await doWork(workOf(entry, mode), running, { warmup, duration });
+    const [work, times] = [workOf(entry, mode), { warmup, duration }];
+    if ('measure' in contender) {
+      const own = running;
+      const measure = (seconds: number) => contender.measure(own, seconds);
+      return await doOwnWork(work, { measure, database: own.database ?? null }, times);
+    }
+    const measured = await doWork(work, running, times);
     const ended = endOf(running);
     return ended === null ? measured : failed(ended);
   } catch (error) {
@@ -183,9 +193,16 @@ async function profile(
   return { folder, profiles: readProfiles(folder), problems: sample.problems };
 }
 
-function workOf({ work, quick }: Entry, mode: Mode): Work {
+function workOf(entry: Entry, mode: Mode): Work {
+  const work = changedWork(entry, mode);
+  if (work.kind !== 'held' || mode.held === null) return work;
+  return { ...work, seconds: mode.held };
+}
+
+function changedWork({ work, quick }: Entry, mode: Mode): Work {
   if (!mode.quick || quick === undefined) return work;
   const load = { ...work.load, ...quick.load };
+  if (work.kind === 'held') return { ...work, load, seconds: quick.seconds ?? work.seconds };
   if (work.kind !== 'rates') return withFill({ ...work, load });
   return { ...work, load, rates: quick.rates ?? work.rates };
 }
@@ -200,6 +217,7 @@ function withFill(work: Work): Work {
 function finish(row: Row, scenario: Scenario): void {
   const samples = row.runs.map(({ sample }) => sample);
   row.steps = medianSteps(row.runs);
+  row.windows = medianWindows(row.runs);
   row.problems = [...new Set(samples.flatMap(({ problems }) => problems))];
   row.summary = summaryOf(samples);
   if (row.summary === null) return;
@@ -229,18 +247,12 @@ function reader(rows: readonly Row[]): ReadFigure {
   };
 }
 
-function progress(
-  scenario: Scenario,
-  { entry }: Row,
-  run: number,
-  { runs }: Mode,
-  { sample }: Measured,
-): string {
+function progress(scenario: Scenario, { entry }: Row, which: string, { sample }: Measured): string {
   const { name, read, unit } = figureOf(entry, scenario);
   const value = sample.problems.length > 0 ? null : read(sample);
   const what =
     value === null ? `invalid: ${sample.problems[0] ?? `no ${name}`}` : show(value, unit);
-  return `  ${scenario.name}: ${entry.name}, run ${run} of ${runs}: ${what}`;
+  return `  ${scenario.name}: ${entry.name}, ${which}: ${what}`;
 }
 
 function told(error: unknown): string {

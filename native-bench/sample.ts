@@ -24,11 +24,22 @@ export interface Step {
   problems: readonly string[];
 }
 
+export type Phase = 'before' | 'held' | 'after';
+
+/** What is counted in a window of a load; a line of the table of phases. */
+export interface PhaseWindow extends Omit<Sample, 'problems' | 'more'> {
+  phase: Phase;
+  /** Of its beginning, from that of its phase. */
+  atS: number;
+}
+
 /** One run of one entry. */
 export interface Measured {
   sample: Sample;
   /** Empty where the rate does not rise. */
   steps: readonly Step[];
+  /** Of the phases of a run under a snapshot. */
+  windows?: readonly PhaseWindow[];
 }
 
 const MICROSECONDS = 1e6;
@@ -87,6 +98,26 @@ export function medianSteps(runs: readonly Measured[]): Step[] {
       problems: [...new Set(steps.flatMap(({ problems }) => problems))],
     };
   });
+}
+
+/** Medians by place, of runs that have as many windows. */
+export function medianWindows(runs: readonly Measured[]): PhaseWindow[] {
+  const all = runs.flatMap(({ windows }) => (windows === undefined ? [] : [windows]));
+  return (all[0] ?? []).map(({ phase }, n) => {
+    const same = all.flatMap((windows) => windows[n] ?? []);
+    return { phase, atS: median(same.map(({ atS }) => atS)), ...mediansOf(same) };
+  });
+}
+
+export function mediansOf(
+  windows: readonly PhaseWindow[],
+): Pick<Sample, 'perSecond' | 'latencyUs' | 'deliveryUs' | 'cpuUs'> {
+  return {
+    perSecond: median(windows.map(({ perSecond }) => perSecond)),
+    latencyUs: medianLatency(windows.map(({ latencyUs }) => latencyUs)),
+    deliveryUs: medianLatency(windows.map(({ deliveryUs }) => deliveryUs)),
+    cpuUs: medianFields(windows.map(({ cpuUs }) => cpuUs)),
+  };
 }
 
 export function spreadOf(values: readonly number[]): Spread {

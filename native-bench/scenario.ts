@@ -16,6 +16,8 @@ export interface Scenario {
   figure: Figure;
   goals: readonly Goal[];
   entries: readonly Entry[];
+  /** Where one run is long: no more of them than so many, whatever --runs says. */
+  runsMax?: number;
 }
 
 /** One line of the scenario's table. */
@@ -38,13 +40,22 @@ export interface Entry {
 export interface QuickChanges {
   load?: LoadOptions;
   rates?: readonly number[];
+  /** That a snapshot is held. */
+  seconds?: number;
 }
 
 /**
  * `load` goes to the load generator as it is; a contender that measures itself passes it over.
  * `warm`: changes of `load` for a load before it, so that an unloaded server's code is compiled.
  */
-export type Work = LoadWork | RatesWork | BesideWork | AttackWork | HoldWork | RecoveryWork;
+export type Work =
+  | LoadWork
+  | RatesWork
+  | BesideWork
+  | AttackWork
+  | HoldWork
+  | HeldWork
+  | RecoveryWork;
 
 /**
  * One load. `before` fills the topics and is not measured. `audience`: subscribers in a load generator of
@@ -59,6 +70,8 @@ export interface LoadWork {
   before?: LoadOptions;
   audience?: LoadOptions;
   atSecond?: 'subscribers' | 'publishers';
+  /** What it leaves on the disk for each message is measured, too. Conduit only. */
+  disk?: true;
 }
 
 /** Rising rates, open loop: the highest that passes. */
@@ -88,6 +101,18 @@ export interface AttackWork {
 export interface HoldWork {
   kind: 'hold';
   load: LoadOptions;
+}
+
+/**
+ * `load`, or what a contender that measures itself does, before another session of its database holds a
+ * snapshot, while it does, and after. Only what has its messages in PostgreSQL.
+ */
+export interface HeldWork {
+  kind: 'held';
+  count: 'published' | 'delivered';
+  load: LoadOptions;
+  /** That it is held, unless --held says another. */
+  seconds: number;
 }
 
 /** SIGKILL of the node under `load`, then a start; `subscribers` read everything. Conduit only. */

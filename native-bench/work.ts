@@ -1,6 +1,8 @@
 /** Does the work of an entry with a running contender: load in, figures out. */
 import { underAttack } from './attack.js';
 import type { Latency, Running } from './contender.js';
+import { watchDisk } from './disk.js';
+import { type OwnLoad, phasesOf, underSnapshot } from './held.js';
 import type { LoadResult } from './load-result.js';
 import { type LoadOptions, readyLoad, runLoad } from './loadgen.js';
 import type { MeasuredServer, MeasuringTimes } from './measuring.js';
@@ -35,7 +37,7 @@ export async function doWork(
   const { target, processes } = running;
   if (target === null) throw new Error('it has no address for the load generator');
   const work = divided(asked, running.second);
-  const server = { target, processes };
+  const server = { target, processes, database: running.database ?? null };
   const trouble = await warm(work, server, times);
   if (trouble !== null) return { sample: failedSample(`warming up: ${trouble}`), steps: [] };
   switch (work.kind) {
@@ -49,9 +51,21 @@ export async function doWork(
       return { sample: await underAttack(work, server, times), steps: [] };
     case 'hold':
       return { sample: await hold(work, server), steps: [] };
+    case 'held':
+      return underSnapshot(work, server, times);
     case 'recovery':
       return { sample: await recover(work, running, times), steps: [] };
   }
+}
+
+/** Of a contender that measures itself: all but the phases of a snapshot is one measurement. */
+export async function doOwnWork(
+  work: Work,
+  own: OwnLoad,
+  times: MeasuringTimes,
+): Promise<Measured> {
+  if (work.kind === 'held') return phasesOf(work, own, times);
+  return { sample: await own.measure(times.duration), steps: [] };
 }
 
 /** Part of its load at the second node, when it asks for that. */
@@ -79,15 +93,17 @@ async function load(
   server: MeasuredServer,
   times: MeasuringTimes,
 ): Promise<Measured['sample']> {
-  const { target, processes } = server;
+  const { target, processes, database } = server;
   if (work.before !== undefined) {
     const fill = { warmup: 0, duration: FILL_S, ...work.before };
     const { valid, problems } = await runLoad(target, fill);
     if (!valid) return failedSample(`filling the topic: ${problems[0] ?? 'invalid'}`);
   }
   if (work.audience !== undefined) return beforeAudience(work, work.audience, server, times);
+  const disk = work.disk === true && database !== null ? await watchDisk(database) : null;
   const result = await runLoad(target, { ...times, ...work.load }, processes);
-  const sample = sampleOf(result, work.count);
+  const measured = sampleOf(result, work.count);
+  const sample = { ...measured, more: { ...measured.more, ...(await disk?.bytes()) } };
   const { messages, subscribers = 0, topics = 1 } = work.load;
   const { completeS, firstDeliveryS } = result;
   if (messages === undefined || completeS === null) return sample;

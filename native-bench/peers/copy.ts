@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import type { Sample, SelfMeasured } from '../contender.js';
 import type { CopyReport } from './copy-writer.js';
-import { lastLine, runTool } from './installed-program.js';
+import { lastError, runTool } from './installed-program.js';
 import { latencyOf } from './latency.js';
 import { makeSchema, type PostgresSchema } from './postgres-schema.js';
 import { treeCpuSeconds } from './process-cpu.js';
@@ -70,9 +70,4 @@ async function measure(
     more: { connections, rows_per_transaction: 1_000 },
     problems: [],
   };
-}
-
-/** The message of what Node.js printed of an exception. */
-function lastError(stderr: string): string {
-  return /^\w*[Ee]rror: .+$/m.exec(stderr)?.[0] ?? lastLine(stderr);
 }

@@ -102,6 +102,11 @@ export function lastLine(text: string): string {
   return text.trimEnd().split('\n').at(-1) ?? '';
 }
 
+/** The message of what Node.js printed of an exception. */
+export function lastError(stderr: string): string {
+  return /^\w*[Ee]rror: .+$/m.exec(stderr)?.[0] ?? lastLine(stderr);
+}
+
 function isExecutable(file: string): boolean {
   try {
     accessSync(file, constants.X_OK);

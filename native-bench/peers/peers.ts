@@ -8,6 +8,7 @@ import { jetstream, jetstreamAlways, nats } from './nats.js';
 import { pgbench, pgbenchSingle } from './pgbench.js';
 import { rabbitmq } from './rabbitmq.js';
 import { redisPubsub, redisStream, redisStreamEverysec } from './redis.js';
+import { skipLockedQueue } from './skip-locked-queue.js';
 
 export type PeerName =
   | 'bare-uws'
@@ -17,6 +18,7 @@ export type PeerName =
   | 'pgbench-single'
   | 'copy'
   | 'copy-2'
+  | 'skip-locked-queue'
   | 'redis-stream'
   | 'redis-stream-everysec'
   | 'redis-pubsub'
@@ -36,6 +38,7 @@ export const PEERS: Readonly<Record<PeerName, Contender | SelfMeasured>> = {
   'pgbench-single': pgbenchSingle,
   copy,
   'copy-2': copyTwo,
+  'skip-locked-queue': skipLockedQueue,
   'redis-stream': redisStream,
   'redis-stream-everysec': redisStreamEverysec,
   'redis-pubsub': redisPubsub,

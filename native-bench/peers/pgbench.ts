@@ -3,6 +3,7 @@ import { createReadStream, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Sample, SelfMeasured } from '../contender.js';
+import { watchDisk } from '../disk.js';
 import {
   findProgram,
   lastLine,
@@ -33,6 +34,7 @@ interface Bench extends Load {
   folder: string;
   env: Readonly<Record<string, string>>;
   postgresPid: number | null;
+  database: string;
 }
 
 export const pgbench = insertBench('pgbench', { clients: 64, threads: 2, sampled: 0.2 });
@@ -55,9 +57,11 @@ function insertBench(name: string, load: Load): SelfMeasured {
       const schema = await makeSchema(place, `peer_${name.replace('-', '_')}`, TABLE);
       writeFileSync(path.join(place.folder, 'insert.sql'), INSERT);
       const { folder, postgresPid } = place;
-      const bench = { ...load, folder, env: schema.env, postgresPid };
+      const { env, database } = schema;
+      const bench = { ...load, folder, env, postgresPid, database };
       return {
         target: null,
+        database,
         processes: schema.processes,
         measure: (seconds, signal) => measure(bench, seconds, signal),
         stop: () => schema.drop(),
@@ -67,9 +71,10 @@ function insertBench(name: string, load: Load): SelfMeasured {
 }
 
 async function measure(bench: Bench, seconds: number, signal: AbortSignal): Promise<Sample> {
-  const { clients, threads, sampled, folder, env, postgresPid } = bench;
+  const { clients, threads, sampled, folder, env, postgresPid, database } = bench;
   const args = `-n -M prepared -f insert.sql -l --log-prefix transactions -c ${clients}
     -j ${threads} -T ${Math.max(1, Math.round(seconds))} --sampling-rate ${sampled}`;
+  const disk = await watchDisk(database);
   const before = postgresPid === null ? 0 : treeCpuSeconds(postgresPid);
   const program = needProgram('pgbench', postgresFolders());
   const done = await runTool(program, args.split(/\s+/), { cwd: folder, env, signal });
@@ -83,7 +88,7 @@ async function measure(bench: Bench, seconds: number, signal: AbortSignal): Prom
     latencyUs: latencyOf(latencies),
     deliveryUs: null,
     cpuUs: postgresPid === null ? {} : { postgres: ((after - before) * 1e6) / count },
-    more: { clients },
+    more: { clients, ...(await disk.bytes(count)) },
     problems: failed > 0 ? [`${failed} transactions failed`] : [],
   };
 }

@@ -3,6 +3,8 @@ import pg from 'pg';
 import type { Place } from '../contender.js';
 
 export interface PostgresSchema {
+  /** URL of the database that it is in. */
+  database: string;
   /** Environment of a client (libpq's, pg's) that finds the database and the tables by itself. */
   env: Readonly<Record<string, string>>;
   /** Of the server, for CPU and memory. */
@@ -27,6 +29,7 @@ export async function makeSchema(
       SET search_path = ${name}; ${tables}`);
   });
   return {
+    database: postgresUrl,
     env: clientEnvironment(postgresUrl, name),
     processes: postgresPid === null ? {} : { postgres: postgresPid },
     drop: () =>

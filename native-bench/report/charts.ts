@@ -37,7 +37,8 @@ export function chartsOf({ scenario, rows }: Outcome): Chart[] {
   });
   const costed = valid.filter(({ summary }) => Object.keys(summary?.cpuUs ?? {}).length > 0);
   const cpu = costed.length === 0 ? [] : [cpuChart(costed)];
-  return [...bars, ...curves, ...cpu];
+  const phased = valid.filter(({ windows }) => windows.length > 0);
+  return [...bars, ...(phased.length === 0 ? [] : [phaseChart(phased)]), ...curves, ...cpu];
 }
 
 function chart(title: string, height: number, option: (theme: Theme) => Option): Chart {
@@ -106,6 +107,29 @@ function latencyCurves(of: 'latencyUs' | 'deliveryUs', rows: readonly Row[], the
   };
 }
 
+/** Window by window, by the mean of those before the snapshot. */
+function phaseChart(rows: readonly Row[]): Chart {
+  const title = 'rate, window by window, by that before the snapshot';
+  return chart(title, CURVE_HEIGHT + 10 * rows.length, (theme) => ({
+    grid: { left: 80, right: 30, top: 20, bottom: 70 + 10 * rows.length },
+    xAxis: {
+      type: 'category',
+      data: (rows[0]?.windows ?? []).map(({ phase, atS }) => `${phase} ${Math.round(atS)} s`),
+      axisLabel: { color: theme.text },
+    },
+    yAxis: { ...valueAxis(theme, (value) => `${value}x`), min: 0 },
+    series: rows.map(({ entry, windows }) => {
+      const before = windows.filter(({ phase }) => phase === 'before');
+      const mean = before.reduce((sum, { perSecond }) => sum + perSecond, 0) / before.length;
+      return {
+        type: 'line' as const,
+        name: entry.name,
+        data: windows.map(({ perSecond }) => Number((perSecond / mean).toPrecision(3))),
+      };
+    }),
+  }));
+}
+
 function cpuChart(rows: readonly Row[]): Chart {
   const names = [...new Set(rows.flatMap(({ summary }) => Object.keys(summary?.cpuUs ?? {})))];
   return chart('CPU a message, microseconds', heightFor(rows), (theme) => ({
@@ -121,12 +145,9 @@ function cpuChart(rows: readonly Row[]): Chart {
   }));
 }
 
-function valueAxis(
-  theme: Theme,
-  formatter: (value: number) => string,
-): NonNullable<Option['xAxis']> {
+function valueAxis(theme: Theme, formatter: (value: number) => string) {
   return {
-    type: 'value',
+    type: 'value' as const,
     splitNumber: 4,
     axisLabel: { color: theme.text, formatter },
     splitLine: { lineStyle: { color: theme.line } },

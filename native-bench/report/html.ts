@@ -5,7 +5,7 @@ import { factsOf } from './facts.js';
 import { flameGraph } from './flame-graph.js';
 import { escaped } from './markup.js';
 import type { Report } from './report.js';
-import { notesOf, stepTable, syncsOf, type Table, tableOf } from './table.js';
+import { notesOf, partTables, syncsOf, type Table, tableOf } from './table.js';
 
 const STYLE = `
 :root { color-scheme: light dark; --line: #ccc; --soft: #666; --good: #2d7a46; --bad: #b2353c; }
@@ -54,7 +54,7 @@ function sectionOf(outcome: Outcome): string {
 ${tableHtml(tableOf(outcome))}
 ${listHtml('trouble', rows.flatMap(notesOf))}
 ${goalsHtml(outcome)}
-${rows.map(stepsHtml).join('')}
+${rows.map(partsHtml).join('')}
 ${chartsOf(outcome).map(chartHtml).join('\n')}
 ${rows.map(profilesHtml).join('')}
 <p class="soft">What is on the disk before the answer, and versions:</p>
@@ -71,9 +71,11 @@ function goalsHtml({ goals }: Outcome): string {
   return `<ul>${lines.join('\n')}</ul>`;
 }
 
-function stepsHtml({ entry, steps }: Row): string {
-  if (steps.length === 0) return '';
-  return `<h3>${escaped(entry.name)}, rising rates</h3>\n${tableHtml(stepTable(steps))}`;
+function partsHtml(row: Row): string {
+  const parts = partTables(row);
+  return parts
+    .map(({ title, table }) => `<h3>${escaped(title)}</h3>\n${tableHtml(table)}`)
+    .join('');
 }
 
 function profilesHtml({ entry, profiled }: Row): string {

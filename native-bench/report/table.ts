@@ -2,7 +2,7 @@
 import type { Latency } from '../contender.js';
 import { type Figure, show, threeDigits } from '../figure.js';
 import { figureOf, type Outcome, type Row } from '../runner.js';
-import type { Step } from '../sample.js';
+import type { PhaseWindow, Step } from '../sample.js';
 
 export interface Table {
   head: string[];
@@ -41,8 +41,36 @@ export function tableOf({ scenario, rows }: Outcome): Table {
   };
 }
 
+/** The tables of a row alone, if any: its rising rates, its phases. */
+export function partTables({ entry, steps, windows }: Row): { title: string; table: Table }[] {
+  return [
+    ...(steps.length === 0
+      ? []
+      : [{ title: `${entry.name}, rising rates`, table: stepTable(steps) }]),
+    ...(windows.length === 0
+      ? []
+      : [{ title: `${entry.name}, window by window`, table: windowTable(windows) }]),
+  ];
+}
+
+function windowTable(windows: readonly PhaseWindow[]): Table {
+  const hasReceived = windows.some(({ deliveryUs }) => deliveryUs !== null);
+  const received = hasReceived ? ['receive p50/p95/p99 ms'] : [];
+  return {
+    head: ['Snapshot', 'from', 'Rate', 'answer p50/p95/p99 ms', ...received, 'CPU us a message'],
+    lines: windows.map(({ phase, atS, perSecond, latencyUs, deliveryUs, cpuUs }) => [
+      phase,
+      `${Math.round(atS)} s`,
+      show(perSecond, 'per_s'),
+      latencyCell(latencyUs),
+      ...(hasReceived ? [latencyCell(deliveryUs)] : []),
+      cpuCell(cpuUs),
+    ]),
+  };
+}
+
 /** A line for each of the rising rates. */
-export function stepTable(steps: readonly Step[]): Table {
+function stepTable(steps: readonly Step[]): Table {
   return {
     head: ['Rate', 'p50', 'p95', 'p99', 'p99 < 250 ms', 'Errors', 'Actual throughput'],
     lines: steps.map(({ rate, perSecond, latencyUs, errors, passed }) => [

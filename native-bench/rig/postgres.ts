@@ -1,5 +1,5 @@
 /**
- * A PostgreSQL server of one's own: the embedded binaries, a fresh data directory, a free port,
+ * A PostgreSQL server of one's own: the embedded binaries or others, a fresh data directory, a free port,
  * fsync on. As root the server runs as user `postgres`, else `nobody`.
  */
 import { spawnSync } from 'node:child_process';
@@ -37,13 +37,18 @@ export interface TestPostgres {
 
 const START_TIMEOUT_MS = 60_000;
 
-/** `more`: settings of the server, such as `{ max_wal_size: '8GB' }`. */
+/**
+ * `more`: settings of the server, such as `{ max_wal_size: '8GB' }`. `programs`: the bin folder of another
+ * version.
+ */
 export async function startPostgres(
   more: Readonly<Record<string, string>> = {},
+  programs: string | null = null,
 ): Promise<TestPostgres> {
-  // TEST_POSTGRES_BIN: the bin folder of another version, for a run by hand.
   const account = process.getuid?.() === 0 ? await serverAccount() : null;
-  const bin = process.env.TEST_POSTGRES_BIN ?? path.join(await nativeFor(account), 'bin');
+  // TEST_POSTGRES_BIN: for tests that are run by hand.
+  const named = programs ?? process.env.TEST_POSTGRES_BIN;
+  const bin = named ?? path.join(await nativeFor(account), 'bin');
   const folder = mkdtempSync(path.join(tmpdir(), 'conduit-pg-'));
   chmodSync(folder, 0o755);
   const dataDir = path.join(folder, 'data');

@@ -4,6 +4,7 @@ import { acks } from './acks.js';
 import { attack } from './attack.js';
 import { batch } from './batch.js';
 import { fanOut } from './fan-out.js';
+import { heldSnapshot } from './held-snapshot.js';
 import { idle } from './idle.js';
 import { latency } from './latency.js';
 import { payload } from './payload.js';
@@ -28,6 +29,7 @@ export const SCENARIOS: readonly Scenario[] = [
   replay,
   topics,
   quiet,
+  heldSnapshot,
   attack,
   payload,
   idle,

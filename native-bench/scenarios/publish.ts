@@ -8,7 +8,8 @@ const REFERENCE = { name: 'bare-uws', contender: 'bare-uws' } as const;
 export const publish: Scenario = {
   name: 'publish',
   measures:
-    'Single publishes of 150 bytes, 256 connections, each with one outstanding (closed loop).',
+    'Single publishes of 150 bytes, 256 connections, each with one outstanding (closed loop); durable ' +
+    'ones with what they leave on the disk, and of 8 connections and of one.',
   figure: PUBLISHES,
   goals: [
     goal(
@@ -31,7 +32,9 @@ export const publish: Scenario = {
   ],
   entries: [
     { ...REFERENCE, work: work('http'), quick: {} },
-    { name: 'durable', contender: 'conduit', work: work('http'), against: 'bare-uws', quick: {} },
+    { ...durable('durable', 256), against: 'bare-uws', quick: {} },
+    durable('durable, 8 connections', 8),
+    durable('durable, 1 connection', 1),
     {
       name: 'memory',
       contender: 'conduit-memory',
@@ -55,6 +58,16 @@ export const publish: Scenario = {
 
 function work(protocol: PublishProtocol): LoadWork {
   return { kind: 'load', count: 'published', load: { publish: protocol, publishers: 256 } };
+}
+
+/** What it leaves on the disk depends on how many messages a transaction has. */
+function durable(name: string, publishers: number): Entry {
+  const { load, ...rest } = work('http');
+  return {
+    name,
+    contender: 'conduit',
+    work: { ...rest, load: { ...load, publishers }, disk: true },
+  };
 }
 
 function peer(name: ContenderName, protocol: PublishProtocol): Entry {

@@ -13,8 +13,8 @@ export const topics: Scenario = {
   figure: PUBLISHES,
   goals: [
     goal(
-      '10,000 topics >= 0.5 of one topic',
-      ratioReaches('10,000 topics', 'one topic', PUBLISHES, 0.5),
+      '10,000 topics >= 0.6 of one topic',
+      ratioReaches('10,000 topics', 'one topic', PUBLISHES, 0.6),
     ),
   ],
   entries: [

@@ -18,7 +18,7 @@ import { cleanEnvironment } from '../../native-bench/rig/node.js';
 import { startPostgres, type TestPostgres } from '../../native-bench/rig/postgres.js';
 import { request } from '../support/publisher.js';
 
-const NEEDS_POSTGRES = /^(baseline|pgbench|copy|centrifugo-postgres)/;
+const NEEDS_POSTGRES = /^(baseline|pgbench|copy|skip-locked-queue|centrifugo-postgres)/;
 
 /** One operation of each kind; the address is `host:port`. */
 const OPERATIONS: Partial<Record<PeerName, (t: Test, target: string) => Promise<void>>> = {

@@ -159,7 +159,7 @@ t.test('a profiled run', async (t) => {
   const places = await Places.open();
   t.teardown(() => places.close());
   const times = { duration: 1.5, warmup: 0.5 };
-  const mode = { runs: 1, quick: false, peers: false, profiles: into, ...times };
+  const mode = { runs: 1, quick: false, peers: false, held: null, profiles: into, ...times };
   const outcome = await runScenario(scenario, mode, places, () => undefined);
   const [own, bare] = outcome.rows;
   t.same(own?.problems, []);
@@ -219,6 +219,7 @@ function rowOf(profiles: readonly Profile[]): Row {
     problems: [],
     summary: summaryOf([sample]),
     steps: [],
+    windows: [],
     figure: null,
     ratio: null,
     profiled: { folder: path.join('a', 'one', 'in-memory'), profiles, problems: [] },

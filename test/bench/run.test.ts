@@ -19,7 +19,7 @@ import type { Entry, LoadWork, Scenario } from '../../native-bench/scenario.js';
 import { SCENARIOS } from '../../native-bench/scenarios/catalog.js';
 
 const PROGRAM = path.join(PACKAGE_FOLDER, 'dist/native-bench/run.js');
-const MODE = { quick: false, peers: false, profiles: null, duration: 1, warmup: 0.3 };
+const MODE = { quick: false, peers: false, held: null, profiles: null, duration: 1, warmup: 0.3 };
 
 interface Done {
   code: number | null;
@@ -36,6 +36,7 @@ interface ReportedEntry {
   problems: string[];
   figure: { median: number } | null;
   ratio: number | null;
+  summary: { more: Record<string, number> } | null;
 }
 
 const folder = mkdtempSync(path.join(tmpdir(), 'bench-'));
@@ -70,6 +71,9 @@ t.test('every scenario measures Conduit, and the reports are written', async (t)
       t.ok(valid && figure !== null, `${scenario}, ${name}: ${problems.join('; ')}`);
     }
   }
+  const publish = report.outcomes.find(({ scenario }) => scenario === 'publish');
+  const durable = publish?.entries.find(({ name }) => name === 'durable');
+  t.ok((durable?.summary?.more['wal_bytes_a_message'] ?? 0) > 150, 'more than the payload');
   const html = readFileSync(path.join(results, names[0] ?? ''), 'utf8');
   t.ok(html.includes('<svg'));
   t.notMatch(html, /<script|<link|src=/, 'it needs no other file');
@@ -89,6 +93,7 @@ t.test('--quick names what fell, and ends with 1', async (t) => {
     /^publish\/memory: publishes\/s fell by \d+ %: .*recorded 1000\.00 of bare-uws$/m,
   );
   t.notMatch(stdout, 'publish/durable:');
+  t.match(stdout, /^2 compared with what was recorded: 1 fell$/m);
 });
 
 t.test('what cannot be run as asked is refused in one line', async (t) => {
@@ -98,6 +103,11 @@ t.test('what cannot be run as asked is refused in one line', async (t) => {
     [['--only', 'publish,nothing'], /^unknown scenario 'nothing': there are sustained, publish, /],
     [['--fast'], /^Unknown option '--fast'$/],
     [['publish'], /^Unexpected argument 'publish'/],
+    [['--held', 'long'], /^--held must be a number from 0.1 to 3600, not 'long'$/],
+    [
+      ['--postgres', '/tmp'],
+      /^--postgres must be the bin folder of a PostgreSQL: \/tmp has no initdb$/,
+    ],
     [['--runs', 'many'], /^--runs must be a number from 1 to 1000, not 'many'$/],
     [['--seconds'], /^Option '--seconds <value>' argument missing$/],
     [['--quick', '--recorded', torn], /torn\.json is no JSON of recorded ratios$/],

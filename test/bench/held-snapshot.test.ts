@@ -1,0 +1,134 @@
+// Goal: what a held snapshot costs is measured under one that is really held, and only in its phase; a
+// snapshot that was lost, or a window that went wrong, is no figure; the scenario runs for everything that
+// is in it, and tells window by window. It says nothing of speed.
+import pg from 'pg';
+import t from 'tap';
+import type { Sample } from '../../native-bench/contender.js';
+import { watchDisk } from '../../native-bench/disk.js';
+import { phasesOf } from '../../native-bench/held.js';
+import { buildLoadgen } from '../../native-bench/loadgen.js';
+import { Places } from '../../native-bench/places.js';
+import { partTables } from '../../native-bench/report/table.js';
+import { startPostgres } from '../../native-bench/rig/postgres.js';
+import { runScenario } from '../../native-bench/runner.js';
+import type { HeldWork } from '../../native-bench/scenario.js';
+import { heldSnapshot } from '../../native-bench/scenarios/held-snapshot.js';
+
+const WORK: HeldWork = { kind: 'held', count: 'published', load: {}, seconds: 4 };
+const TIMES = { warmup: 0.1, duration: 0.5 };
+const HELD = `SELECT pid, state FROM pg_stat_activity
+  WHERE application_name = 'held-snapshot' AND backend_xmin IS NOT NULL`;
+
+const postgres = await startPostgres();
+const client = new pg.Client({ connectionString: postgres.url });
+await client.connect();
+t.teardown(async () => {
+  await client.end();
+  await postgres.stop();
+});
+
+t.test('a snapshot is held in its phase, and in no other', async (t) => {
+  const seen: string[] = [];
+  const rates = [5, 95, 95, 80, 70, 60, 50, 40, 30, 20, 10, 99, 98];
+  const measure = async (): Promise<Sample> => {
+    seen.push((await held()).map(({ state }) => state).join() || 'none');
+    return sample(rates[seen.length - 1] ?? 0);
+  };
+  const measured = await phasesOf(WORK, { measure, database: postgres.url }, TIMES);
+  const { problems, more, perSecond } = measured.sample;
+  t.same(problems, []);
+  const inside = 'idle in transaction';
+  t.same(seen, [...Array(3).fill('none'), ...Array(8).fill(inside), ...Array(2).fill('none')]);
+  t.same(
+    measured.windows?.map(({ phase }) => phase),
+    [...Array(2).fill('before'), ...Array(8).fill('held'), ...Array(2).fill('after')],
+  );
+  // The first of the rates is the warm-up's; the end is the last third.
+  t.equal(perSecond, 45);
+  t.match(more, { before_per_s: 95, held_per_s: 45, end_per_s: 20, after_per_s: 98.5 });
+  t.match(more, { end_by_before: 20 / 95, after_by_before: 98.5 / 95, p99_end_by_before: 95 / 20 });
+});
+
+t.test('a snapshot that ended before its time is no figure', async (t) => {
+  const measure = async (): Promise<Sample> => {
+    for (const { pid } of await held())
+      await client.query('SELECT pg_terminate_backend($1)', [pid]);
+    return sample(1);
+  };
+  const { sample: failed } = await phasesOf(WORK, { measure, database: postgres.url }, TIMES);
+  t.match(failed.problems, [/^the session that held the snapshot was ended: /]);
+  t.equal(failed.perSecond, 0);
+});
+
+t.test('a window that went wrong ends it, and the snapshot with it', async (t) => {
+  let windows = 0;
+  const measure = async (): Promise<Sample> => {
+    windows += 1;
+    return { ...sample(1), problems: windows === 5 ? ['it broke'] : [] };
+  };
+  const { sample: failed } = await phasesOf(WORK, { measure, database: postgres.url }, TIMES);
+  t.match(failed.problems, [/^held, \d s: it broke$/]);
+  t.equal(windows, 5);
+  t.same(await held(), []);
+  const none = phasesOf(WORK, { measure, database: null }, TIMES);
+  await t.rejects(none, { message: 'it has no database that somebody could hold' });
+});
+
+t.test('what a load leaves on the disk is told by message', async (t) => {
+  await client.query('CREATE TABLE kept (n int PRIMARY KEY, text text)');
+  const disk = await watchDisk(postgres.url);
+  await client.query("INSERT INTO kept SELECT n, repeat('x', 500) FROM generate_series(1, 2000) n");
+  const bytes = await disk.bytes(2_000);
+  t.ok((bytes['wal_bytes_a_message'] ?? 0) > 500);
+  t.ok((bytes['table_bytes_a_message'] ?? 0) > 500 && (bytes['table_bytes_a_message'] ?? 0) < 700);
+  t.ok((bytes['index_bytes_a_message'] ?? 0) > 10 && (bytes['index_bytes_a_message'] ?? 0) < 100);
+});
+
+t.test('the scenario measures Conduit, pgbench and a queue, window by window', async (t) => {
+  await buildLoadgen(() => undefined);
+  const mode = { quick: false, peers: true, held: 1, profiles: null, runs: 3, ...TIMES };
+  // Publishes of 8 connections are among --quick, which has a test.
+  const entries = heldSnapshot.entries.filter(({ name }) => !name.endsWith('connections'));
+  const places = await Places.open();
+  t.teardown(() => places.close());
+  const { rows } = await runScenario({ ...heldSnapshot, entries }, mode, places, () => undefined);
+  t.same(
+    rows.map(({ entry }) => entry.name),
+    ['acknowledged delivery', 'pgbench', 'skip-locked-queue'],
+  );
+  for (const row of rows.filter(({ missing }) => missing === null)) {
+    const { entry, problems, runs, windows, summary, figure } = row;
+    t.same(problems, [], entry.name);
+    t.equal(runs.length, 1, 'one run, whatever --runs says');
+    t.same(
+      windows.map(({ phase }) => phase),
+      ['before', 'held', 'held', 'after'],
+      entry.name,
+    );
+    t.equal(figure?.median, summary?.more['end_by_before']);
+    const hasReceived = entry.work.kind === 'held' && entry.work.count === 'delivered';
+    t.equal((summary?.deliveryUs ?? null) !== null, hasReceived);
+  }
+  const [part] = rows.flatMap(partTables);
+  t.equal(part?.title, 'acknowledged delivery, window by window');
+  t.equal(part?.table.lines.length, 4);
+  t.match(part?.table.lines[1], [
+    'held',
+    '0 s',
+    /^[\d,]+\/s$/,
+    /^[\d.]+ \/ /,
+    /^[\d.]+ \/ /,
+    /^loadgen .*postgres /,
+  ]);
+});
+
+async function held(): Promise<{ pid: number; state: string }[]> {
+  return (await client.query<{ pid: number; state: string }>(HELD)).rows;
+}
+
+/** The latency rises as the rate falls. */
+function sample(perSecond: number): Sample {
+  const us = 1_000 / perSecond;
+  const latencyUs = { p50: us, p90: us, p95: us, p99: us, p999: us, max: us, mean: us };
+  return { perSecond, latencyUs, deliveryUs: null, cpuUs: {}, more: {}, problems: [] };
+}
