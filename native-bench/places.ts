@@ -34,7 +34,7 @@ export class Places {
   /** Without PostgreSQL what needs none can still run. `bin`: of its programs; null: the embedded ones. */
   static async open(bin: string | null = null): Promise<Places> {
     try {
-      return new Places(await startPostgres(POSTGRES_SETTINGS, bin), null);
+      return new Places(await startPostgres(POSTGRES_SETTINGS, { programs: bin }), null);
     } catch (error) {
       return new Places(null, oneLine(error instanceof Error ? error.message : String(error)));
     }

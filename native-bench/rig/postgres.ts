@@ -37,13 +37,17 @@ export interface TestPostgres {
 
 const START_TIMEOUT_MS = 60_000;
 
-/**
- * `more`: settings of the server, such as `{ max_wal_size: '8GB' }`. `programs`: the bin folder of another
- * version.
- */
+export interface PostgresOrigin {
+  /** The bin folder of another version; null: the embedded one's. */
+  programs?: string | null;
+  /** Makes the data folder, of that of another server; without it the data are new. */
+  fill?: (dataDir: string) => Promise<void>;
+}
+
+/** `more`: settings of the server, such as `{ max_wal_size: '8GB' }`. */
 export async function startPostgres(
   more: Readonly<Record<string, string>> = {},
-  programs: string | null = null,
+  { programs = null, fill }: PostgresOrigin = {},
 ): Promise<TestPostgres> {
   const account = process.getuid?.() === 0 ? await serverAccount() : null;
   // TEST_POSTGRES_BIN: for tests that are run by hand.
@@ -55,7 +59,8 @@ export async function startPostgres(
   if (account !== null) chownSync(folder, account.uid, account.gid);
   const run = programRunner(bin, folder, account);
   const initArgs = ['-D', dataDir, '-U', 'postgres', '-A', 'trust', '--no-sync'];
-  run('initdb', [...initArgs, '--encoding=UTF8', '--locale=C']);
+  if (fill === undefined) run('initdb', [...initArgs, '--encoding=UTF8', '--locale=C']);
+  else await fill(dataDir);
   const port = await freePort();
   const settings =
     `-p ${port} -k '' -c listen_addresses=127.0.0.1 -c fsync=on -c shared_buffers=64MB` +

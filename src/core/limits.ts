@@ -232,6 +232,12 @@ export const LIMITS = {
     max: 315_360_000_000,
     text: 'Longest delay of a deferred publish.',
   },
+  snapshotWarnS: {
+    default: 300,
+    min: 1,
+    max: 604_800,
+    text: 'A snapshot that is held in the database for longer is named in health, figures and the log.',
+  },
   startWaitMs: {
     default: 60_000,
     min: 0,

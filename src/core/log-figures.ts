@@ -1,11 +1,13 @@
 /** What a log says of itself: its state, what of it has to move by itself, and totals. */
 
-/** `full`: appends are tried, and refused for want of room on the database's disk. */
+/** `full`, `locked`: appends are tried, and refused for want of room on the database's disk, or of a lock. */
 export type LogState =
   | 'connecting'
   | 'open'
   | 'read_only'
   | 'full'
+  /** Somebody has a lock on a table of the log that an append needs. */
+  | 'locked'
   /** A part of the schema is missing. */
   | 'incomplete'
   /** The role may not use it. */
@@ -23,8 +25,24 @@ export interface LogVitals {
   stuckMs: number;
   /** Since upkeep last ran without a fault, here or at another node. */
   upkeepMs: number;
+  /** Of those who look, the first worker of a node; null: none is older than SNAPSHOT_WARN_S. */
+  snapshot: HeldSnapshot | null;
   /** Whether news of other writers comes at once; else they are found by looking. */
   listening: 'yes' | 'no' | 'off';
+}
+
+/** The oldest in the database: it keeps dead rows from being removed, and days of the log from going. */
+export interface HeldSnapshot {
+  kind: 'session' | 'prepared transaction' | 'replication slot';
+  /** Of its session; null: it has none. */
+  pid: number | null;
+  /** application_name, or that of the slot or prepared transaction: any text. */
+  name: string;
+  ageMs: number;
+  /** Of all tables of the log, as the statistics have them. */
+  deadRows: number;
+  /** Days past retention that it is in the way of, by their tables. */
+  leaves: string[];
 }
 
 /** Of the shared database; in memory each worker counts its own topics. */

@@ -7,6 +7,7 @@ import { parentPort, threadId, workerData } from 'node:worker_threads';
 import { EXIT_CONFIG, EXIT_LATER } from '../config/config.js';
 import { systemClock } from '../core/clock.js';
 import { DatabaseClock } from '../core/database-clock.js';
+import type { HeldSnapshot } from '../core/log-figures.js';
 import { ANYONE } from '../core/principal.js';
 import { SharedCount } from '../core/shared-count.js';
 import { SteadyClock } from '../core/steady-clock.js';
@@ -14,7 +15,13 @@ import type { TopicKey } from '../core/topic-key.js';
 import { ColdReader } from '../log/contract/cold-reader.js';
 import { LogConfigurationError } from '../log/contract/log-configuration-error.js';
 import type { LogSink, MessageLog } from '../log/contract/message-log.js';
-import { LOG_TROUBLES, troubleOf, troubleOfState } from '../log/contract/trouble.js';
+import {
+  LOG_TROUBLES,
+  SNAPSHOT_HELD,
+  troubleOf,
+  troubleOfSnapshot,
+  troubleOfState,
+} from '../log/contract/trouble.js';
 import { MemoryLog } from '../log/memory/memory-log.js';
 import { PostgresLog } from '../log/postgres/postgres-log.js';
 import { isTransient } from '../log/postgres/session/transient.js';
@@ -124,7 +131,14 @@ function openLog(sink: LogSink<PublishUnderWay>): MessageLog<PublishUnderWay> {
     onTrouble,
     notify: config.outboxNotify,
     owns,
+    // One of a node looks.
+    ...(start.index === 0 ? { onSnapshot } : {}),
   });
+}
+
+function onSnapshot(oldest: HeldSnapshot | null): void {
+  if (oldest === null) report.over([SNAPSHOT_HELD]);
+  else report.trouble(troubleOfSnapshot(oldest));
 }
 
 function onTrouble(what: string, error: unknown): void {

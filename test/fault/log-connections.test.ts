@@ -7,6 +7,7 @@ import t from 'tap';
 import { eventually } from '../../native-bench/rig/eventually.js';
 import { startPostgres } from '../../native-bench/rig/postgres.js';
 import { systemClock } from '../../src/core/clock.js';
+import { DEFAULT_LIMITS } from '../../src/core/limits.js';
 import { PageReader } from '../../src/log/postgres/page-reader.js';
 import { openConnection } from '../../src/log/postgres/session/log-connection.js';
 import { TOPICS_CHANNEL } from '../../src/log/postgres/store/topic-store.js';
@@ -67,7 +68,9 @@ t.test('gone silent', async (t) => {
       return client;
     },
     clock: systemClock,
-    limits: { retentionHours: 1 },
+    limits: { ...DEFAULT_LIMITS, retentionHours: 1 },
+    db: admin,
+    onSnapshot: null,
     onTrouble: () => undefined,
   });
   await reader.read(rangeOf(free));

@@ -116,7 +116,8 @@ t.test('days past retention are dropped by a member of the owner only', async (t
   const drop = async (role: string): Promise<string[]> => {
     const session = new pg.Client({ connectionString: urlOf(role) });
     await session.connect();
-    return dropOldLeaves(session, 168).finally(() => session.end());
+    const { dropped } = await dropOldLeaves(session, 168).finally(() => session.end());
+    return dropped;
   };
   await t.rejects(drop('reader'), /1 days past retention stay: the role of DATABASE_URL may not/);
   t.equal((await drop('member')).length, 1);

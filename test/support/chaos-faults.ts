@@ -29,6 +29,10 @@ export const FAULTS: Readonly<Record<string, Act>> = {
   'PostgreSQL killed': ({ postgres, random }) => killPostgres(postgres, random),
   'PostgreSQL frozen': ({ postgres, random }) => freezePostgres(postgres, random),
   'backends terminated': ({ postgres }) => terminateBackends(postgres.url),
+  'a snapshot is held': ({ postgres, random }) =>
+    holdOpen(postgres.url, 'REPEATABLE READ', 'SELECT count(*) FROM conduit.topics', random),
+  'a table is locked': ({ postgres, random }) =>
+    holdOpen(postgres.url, 'READ COMMITTED', 'LOCK TABLE conduit.messages', random),
   'connections cut': async ({ proxy }) => proxy.cut(),
   'accepts and closes': ({ proxy, random }) => shutDoor(proxy, 'closed', random),
   'new connections silent': ({ proxy, random }) => shutDoor(proxy, 'silent', random),
@@ -77,6 +81,27 @@ async function terminateBackends(databaseUrl: string): Promise<void> {
     );
   } catch (error) {
     // It is being killed, too: that terminates them as well.
+    if (!/ECONNREFUSED|ECONNRESET|terminat|starting up/i.test(String(error))) throw error;
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}
+
+/** Somebody's transaction, in the same database. */
+async function holdOpen(
+  databaseUrl: string,
+  level: string,
+  sql: string,
+  random: SeededRandom,
+): Promise<void> {
+  const client = new pg.Client({ connectionString: databaseUrl });
+  client.on('error', () => undefined);
+  try {
+    await client.connect();
+    await client.query(`BEGIN ISOLATION LEVEL ${level}; ${sql}`);
+    await pause(random.between(200, 5_000));
+  } catch (error) {
+    // It is being killed, too.
     if (!/ECONNREFUSED|ECONNRESET|terminat|starting up/i.test(String(error))) throw error;
   } finally {
     await client.end().catch(() => undefined);

@@ -24,6 +24,7 @@ const LOG_TROUBLE: Readonly<Record<Exclude<LogState, 'open'>, string>> = {
   connecting: 'the log is being connected to',
   lost: 'the log cannot be reached',
   read_only: 'the database is read-only',
+  locked: 'a table of the log is locked by another session of the database',
   full: 'the disk of the database is full',
   incomplete: 'a table or function of the schema is missing',
   denied: "the node's database role lacks a privilege",

@@ -3,7 +3,13 @@ import type { Principal } from '../../core/principal.js';
 import type { WorkerHealth } from '../../core/worker-figures.js';
 import { type AcceptorCounts, acceptorFigures } from '../../thread/acceptor-counts.js';
 import { processMs } from '../../thread/control.js';
-import { type HealthChecks, healthView, isWell, readyView } from '../../wire/views/health-view.js';
+import {
+  type HealthChecks,
+  healthView,
+  isWell,
+  oldestSnapshot,
+  readyView,
+} from '../../wire/views/health-view.js';
 import type { NodeStats } from '../../wire/views/stats-view.js';
 import type { Exchange } from '../http/exchange.js';
 import type { Control } from './control.js';
@@ -39,7 +45,8 @@ export class SystemRoutes {
     const { control, version, nodeId } = this.#options;
     const mode = control.inMemory ? 'memory' : 'postgres';
     const { checks, workers } = await this.#look('all');
-    const health = { checks, mode, version, node: nodeId, workers } as const;
+    const shown = exchange.principal.scopes.has('operate') ? 'all' : 'no names';
+    const health = { checks, mode, version, node: nodeId, workers, shown } as const;
     exchange.json(isWell(checks) ? 200 : 503, healthView(health));
   }
 
@@ -47,8 +54,9 @@ export class SystemRoutes {
     const { control, startedAtMs, counts } = this.#options;
     const workers = await control.askAll('stats', { tenant });
     const logs = await control.browsing.all('log.totals', { tenant });
+    const snapshot = oldestSnapshot(await control.askAll('health', {}));
     const uptimeMs = processMs() - startedAtMs;
-    return { workers, logs, acceptors: acceptorFigures(counts), uptimeMs };
+    return { workers, logs, acceptors: acceptorFigures(counts), snapshot, uptimeMs };
   }
 
   /** What each worker says, and what it comes to: for a publish now, or for all that has been promised. */

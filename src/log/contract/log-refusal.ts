@@ -20,6 +20,12 @@ export const LOG_READ_ONLY: LogRefusal = {
   code: 'log_read_only',
   detail: 'the database is read-only',
 };
+/** By VACUUM FULL, REINDEX, CREATE INDEX, ALTER TABLE, LOCK TABLE and the like. */
+export const LOG_LOCKED: LogRefusal = {
+  code: 'log_unavailable',
+  detail:
+    'another session of the database has locked a table of the log: nothing was stored, try again',
+};
 /** What was on its way stood on the log that was there before. */
 export const LOG_REPLACED: LogRefusal = {
   code: 'log_unavailable',
@@ -32,7 +38,7 @@ export const LOG_REFUSALS: Readonly<Record<Exclude<Fault, 'bug'>, LogRefusal>> =
     code: 'message_refused',
     detail: 'the database cannot store a text or a number in this message',
   },
-  locked: { code: 'log_unavailable', detail: 'a lock in the database was not free in time' },
+  locked: LOG_LOCKED,
   partition: { code: 'log_unavailable', detail: 'a partition of the log is missing' },
   read_only: LOG_READ_ONLY,
   full: { code: 'log_full', detail: 'the disk of the database is full' },

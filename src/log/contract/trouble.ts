@@ -1,6 +1,6 @@
 /** What failed and is tried again, in words for the operator: by its kind, its cause in one line. */
 import { RequestError } from '../../core/errors.js';
-import type { LogState } from '../../core/log-figures.js';
+import type { HeldSnapshot, LogState } from '../../core/log-figures.js';
 import type { Trouble } from '../../observe/outages.js';
 import type { Fault } from './log-errors.js';
 import { faultOf, messageOf } from './log-errors.js';
@@ -10,8 +10,10 @@ const FULL = 'the disk of PostgreSQL is full';
 const READ_ONLY = 'PostgreSQL is read-only';
 const INCOMPLETE = 'a table or function of the schema is missing';
 const DENIED = "the node's role lacks a privilege";
+const LOCKED = 'a table of the log is locked';
+export const SNAPSHOT_HELD = 'an old snapshot is held in the database';
 /** Over when the log is open and has been asked. */
-export const LOG_TROUBLES: readonly string[] = [AWAY, FULL, READ_ONLY, INCOMPLETE, DENIED];
+export const LOG_TROUBLES: readonly string[] = [AWAY, FULL, READ_ONLY, LOCKED, INCOMPLETE, DENIED];
 
 /** Whatever meets it, it is the same trouble. */
 const BY_FAULT: Partial<Record<Fault, string>> = {
@@ -25,6 +27,7 @@ const BY_STATE: Partial<Record<LogState, string>> = {
   lost: AWAY,
   full: FULL,
   read_only: READ_ONLY,
+  locked: LOCKED,
   incomplete: INCOMPLETE,
   denied: DENIED,
 };
@@ -43,6 +46,15 @@ export function troubleOf(what: string, error: unknown): Trouble {
 export function troubleOfState(state: LogState, detail: string): Trouble | null {
   const kind = BY_STATE[state];
   return kind === undefined ? null : { kind, line: kind, cause: detail, stack: null };
+}
+
+/** For the operator: whose it is, for how long, what it is in the way of. */
+export function troubleOfSnapshot(held: HeldSnapshot): Trouble {
+  const { kind, pid, name, ageMs, deadRows, leaves } = held;
+  const who = pid === null ? `${kind} ${name}` : `${kind} ${name} (pid ${pid})`;
+  const days = leaves.length === 0 ? '' : `, and ${leaves.join(', ')} not be dropped`;
+  const cause = `${who} for ${Math.round(ageMs / 1_000)} s: ${deadRows} dead rows cannot be removed${days}`;
+  return { kind: SNAPSHOT_HELD, line: SNAPSHOT_HELD, cause, stack: null };
 }
 
 /** It comes from another thread, without its cause. */

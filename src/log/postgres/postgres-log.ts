@@ -8,7 +8,7 @@ import { describeDatabase } from '../../core/database-url.js';
 import type { DeferredRecord } from '../../core/deferred-record.js';
 import { RequestError } from '../../core/errors.js';
 import type { Limits } from '../../core/limits.js';
-import type { LogState, LogTotals, LogVitals } from '../../core/log-figures.js';
+import type { HeldSnapshot, LogState, LogTotals, LogVitals } from '../../core/log-figures.js';
 import type { Tenant, TopicKey, Within } from '../../core/topic-key.js';
 import type { Retention, TopicRecord } from '../../core/topic-record.js';
 import { LogConfigurationError } from '../contract/log-configuration-error.js';
@@ -44,8 +44,6 @@ import { type OnRefused, PostgresSubscriptions } from './store/postgres-subscrip
 import { readHeads, TOPICS_CHANNEL, TopicStore } from './store/topic-store.js';
 import { LogCondition } from './upkeep/log-condition.js';
 import { OutboxRelease } from './upkeep/outbox-release.js';
-import { hasRoom } from './upkeep/room-check.js';
-import { checkSchema } from './upkeep/schema-check.js';
 import { UPKEEP_ANSWER_MS, Upkeep } from './upkeep/upkeep.js';
 
 const RELEASE_RECONNECT = { firstMs: 100, capMs: 2_000 };
@@ -70,6 +68,8 @@ export interface PostgresLogOptions<A extends PendingAppend> {
   owns: (key: TopicKey) => boolean;
   /** Something failed that is tried again, or was dropped. */
   onTrouble: (what: string, error: unknown) => void;
+  /** Every few seconds: who has held a snapshot for too long, if anybody. Without it nobody looks. */
+  onSnapshot?: (oldest: HeldSnapshot | null) => void;
 }
 
 export class PostgresLog<A extends PendingAppend> implements MessageLog<A> {
@@ -115,12 +115,12 @@ export class PostgresLog<A extends PendingAppend> implements MessageLog<A> {
       },
       onDown: (detail) => this.#condition.down(detail),
       onReadOnly: (detail) => this.#condition.readOnly(detail),
+      onLocked: (detail) => this.#condition.locked(detail),
       onTrouble,
     });
     this.#condition = new LogCondition({
       isWritable: () => this.#isWritableAgain(),
-      hasRoom: () => hasRoom(this.#pool),
-      checkSchema: () => checkSchema(this.#pool),
+      db: this.#pool,
       refuse: (refusal) => this.#appends.writer.refuse(refusal),
       onChanged: (state, detail) => sink.stateChanged(state, detail),
       onTrouble,
@@ -139,6 +139,8 @@ export class PostgresLog<A extends PendingAppend> implements MessageLog<A> {
       connect: () => openConnection({ ...this.#session('upkeep'), answerMs: UPKEEP_ANSWER_MS }),
       clock,
       limits,
+      db: this.#pool,
+      onSnapshot: options.onSnapshot ?? null,
       onTrouble: (error) => onTrouble('upkeep', error),
     });
     this.#incarnation = new LogIncarnation({
@@ -200,6 +202,7 @@ export class PostgresLog<A extends PendingAppend> implements MessageLog<A> {
     return {
       ...this.#release.vitals,
       upkeepMs: this.#upkeep.sinceMs,
+      snapshot: this.#upkeep.snapshot,
       listening: this.#listener.state,
     };
   }

@@ -22,6 +22,9 @@ export const STATS = members({
   hot_cache_bytes: count('Of messages that are kept in memory.'),
   ...counts(DELIVERY_COUNTERS),
   dead_letters_evicted: count('Dead letters in memory that gave way to newer ones.'),
+  oldest_snapshot_seconds: z.number().describe('0: none is older than SNAPSHOT_WARN_S.'),
+  snapshot_dead_rows: count('That cannot be removed while it lasts.'),
+  snapshot_leaves: count('Days past retention that it is in the way of.'),
 });
 
 export const WORKER = members({
@@ -36,6 +39,15 @@ export const WORKER = members({
   upkeep_ms: MS.optional().describe('Since retention and partitions were kept up.'),
 });
 
+export const SNAPSHOT = members({
+  of: z.enum(['session', 'prepared transaction', 'replication slot']),
+  age_s: z.number(),
+  dead_rows: count('That cannot be removed while it lasts, in all tables of the log.'),
+  leaves: z.array(z.string()).describe('Days past retention that it is in the way of.'),
+  pid: z.number().nullable().optional().describe('Of its session in PostgreSQL. Scope operate.'),
+  name: z.string().optional().describe('application_name, or that of the slot. Scope operate.'),
+});
+
 export const HEALTH = members({
   status: z.enum(['ok', 'degraded']),
   checks: CHECKS,
@@ -43,6 +55,7 @@ export const HEALTH = members({
   warning: z.string().optional(),
   version: z.string(),
   node: NODE,
+  oldest_snapshot: SNAPSHOT.optional().describe('In the database, older than SNAPSHOT_WARN_S.'),
   workers: z.array(WORKER),
 });
 

@@ -1,4 +1,5 @@
 /** A node and how it is, as operators and load balancers see it. */
+import type { HeldSnapshot } from '../../core/log-figures.js';
 import type { WorkerHealth } from '../../core/worker-figures.js';
 import type { View } from '../schemas/kinds.js';
 import type * as schemas from '../schemas/system.js';
@@ -12,11 +13,14 @@ export interface NodeHealth {
   version: string;
   node: string;
   workers: readonly WorkerHealth[];
+  /** Whether the caller may know whose sessions there are in the database. */
+  shown: 'all' | 'no names';
 }
 
 export type HealthView = View<typeof schemas.HEALTH>;
 /** Ages in ms; without those of what has to move by itself where nothing has to. */
 export type WorkerHealthView = View<typeof schemas.WORKER>;
+export type SnapshotView = View<typeof schemas.SNAPSHOT>;
 export type ReadyView = View<typeof schemas.READINESS>;
 export type NodeView = View<typeof schemas.GREETING>;
 
@@ -26,8 +30,10 @@ export function isWell(checks: HealthChecks): boolean {
   return Object.values(checks).every((state) => state === 'ok');
 }
 
-export function healthView({ checks, mode, version, node, workers }: NodeHealth): HealthView {
+export function healthView(health: NodeHealth): HealthView {
+  const { checks, mode, version, node, workers, shown } = health;
   const inMemory = mode === 'memory';
+  const snapshot = oldestSnapshot(workers);
   return {
     status: isWell(checks) ? 'ok' : 'degraded',
     checks,
@@ -35,8 +41,21 @@ export function healthView({ checks, mode, version, node, workers }: NodeHealth)
     ...(inMemory ? { warning: 'messages are in memory: nothing survives a restart' } : {}),
     version,
     node,
+    ...(snapshot === null ? {} : { oldest_snapshot: snapshotView(snapshot, shown) }),
     workers: workers.map(workerHealthView),
   };
+}
+
+/** One of a node looks. */
+export function oldestSnapshot(workers: readonly WorkerHealth[]): HeldSnapshot | null {
+  return workers.map(({ vitals }) => vitals?.snapshot ?? null).find((one) => one !== null) ?? null;
+}
+
+function snapshotView(snapshot: HeldSnapshot, shown: NodeHealth['shown']): SnapshotView {
+  const { kind, ageMs, deadRows, leaves, pid, name } = snapshot;
+  const age_s = Math.round(ageMs / 1_000);
+  const seen: SnapshotView = { of: kind, age_s, dead_rows: deadRows, leaves };
+  return shown === 'all' ? { ...seen, pid, name } : seen;
 }
 
 export function workerHealthView({ log, headsMs, vitals }: WorkerHealth): WorkerHealthView {

@@ -1,7 +1,7 @@
 /** The figures of a node as clients see them. */
 import type { AcceptorFigures } from '../../core/acceptor-figures.js';
 import { eachMember } from '../../core/each-member.js';
-import type { LogTotals } from '../../core/log-figures.js';
+import type { HeldSnapshot, LogTotals } from '../../core/log-figures.js';
 import { DELIVERY_COUNTERS, type WorkerStats } from '../../core/worker-figures.js';
 import type { View } from '../schemas/kinds.js';
 import type { STATS } from '../schemas/system.js';
@@ -14,11 +14,14 @@ export interface NodeStats {
   logs: readonly LogTotals[];
   acceptors: AcceptorFigures;
   uptimeMs: number;
+  /** Null: none is older than SNAPSHOT_WARN_S. */
+  snapshot: HeldSnapshot | null;
 }
 
 export type StatsView = View<typeof STATS>;
 
 export function statsView(stats: NodeStats): StatsView {
+  const { snapshot } = stats;
   const workers = (of: keyof WorkerStats): number => sum(stats.workers.map((one) => one[of]));
   const logs = (of: keyof LogTotals): number => sum(stats.logs.map((one) => one[of]));
   return {
@@ -32,6 +35,9 @@ export function statsView(stats: NodeStats): StatsView {
     hot_cache_bytes: workers('hotCacheBytes'),
     ...snakeMembers(eachMember(DELIVERY_COUNTERS, workers)),
     dead_letters_evicted: logs('deadLettersEvicted'),
+    oldest_snapshot_seconds: Math.round((snapshot?.ageMs ?? 0) / 1_000),
+    snapshot_dead_rows: snapshot?.deadRows ?? 0,
+    snapshot_leaves: snapshot?.leaves.length ?? 0,
   };
 }
 

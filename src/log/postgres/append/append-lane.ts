@@ -9,6 +9,7 @@ import type { Limits } from '../../../core/limits.js';
 import type { Fault } from '../../contract/log-errors.js';
 import { faultOf, messageOf } from '../../contract/log-errors.js';
 import {
+  LOG_LOCKED,
   LOG_READ_ONLY,
   LOG_REFUSALS,
   LOG_REPLACED,
@@ -51,6 +52,8 @@ export interface AppendLaneOptions<A extends PendingAppend> {
   /** That of the last session that was opened, whoever's it is. */
   incarnation: () => string;
   onReadOnly: (detail: string) => void;
+  /** A lock on a table, not on a topic's row, was not free in time. */
+  onLocked: (detail: string) => void;
   onTrouble: (what: string, error: unknown) => void;
 }
 
@@ -159,6 +162,10 @@ export class AppendLane<A extends PendingAppend> {
     if (fault === 'locked' && work.lock !== 'skip') {
       addBehind(work.locked, work.groups);
       work.groups = new Map();
+    } else if (fault === 'locked') {
+      // Others wait behind: who was not let in within LOCK_TIMEOUT_MS tries again by himself.
+      this.#options.onLocked(messageOf(error));
+      this.#fail(work, LOG_LOCKED);
     } else if (fault === 'read_only') {
       this.#options.onReadOnly(messageOf(error));
       this.#fail(work, LOG_READ_ONLY);

@@ -25,6 +25,7 @@ export interface AppendPartsOptions<A extends PendingAppend> {
   onOpen: () => void;
   onDown: (detail: string) => void;
   onReadOnly: (detail: string) => void;
+  onLocked: (detail: string) => void;
   onTrouble: (what: string, error: unknown) => void;
 }
 
@@ -36,13 +37,17 @@ export interface AppendParts<A extends PendingAppend> {
 export function buildAppends<A extends PendingAppend>(
   options: AppendPartsOptions<A>,
 ): AppendParts<A> {
-  const { limits, clock, sink, db, incarnation, onTrouble, onReadOnly } = options;
+  const { limits, clock, sink, db, incarnation, onTrouble } = options;
+  const { onReadOnly, onLocked } = options;
   const queue = new AppendQueue<A>({
     messagesMax: limits.batchMessagesMax,
     bytesMax: limits.batchBytesMax,
   });
   const laneOn = (connection: AppendConnection): AppendLane<A> =>
-    new AppendLane<A>({ connection, limits, clock, sink, incarnation, onReadOnly, onTrouble });
+    new AppendLane<A>({
+      ...{ connection, limits, clock, sink, incarnation },
+      ...{ onReadOnly, onLocked, onTrouble },
+    });
   const connection = new KeptConnection<AppendSession>({
     open: options.openMain,
     reopen: 'always',

@@ -5,7 +5,10 @@
 import type { LogState } from '../../../core/log-figures.js';
 import type { LogRefusal } from '../../contract/log-refusal.js';
 import { LOG_READ_ONLY, LOG_UNREACHABLE } from '../../contract/log-refusal.js';
-import type { SchemaState } from './schema-check.js';
+import type { SessionPool } from '../session/transaction.js';
+import { isFree } from './lock-check.js';
+import { hasRoom } from './room-check.js';
+import { checkSchema, type SchemaState } from './schema-check.js';
 
 const LOOK_MS = 1_000;
 /** A schema changes by accident, and seldom. */
@@ -13,8 +16,8 @@ const SCHEMA_LOOK_MS = 5_000;
 
 export interface LogConditionOptions {
   isWritable: () => Promise<boolean>;
-  hasRoom: () => Promise<boolean>;
-  checkSchema: () => Promise<SchemaState>;
+  /** For the looks. */
+  db: SessionPool;
   /** What is appended fails at once; null: no more. */
   refuse: (refusal: LogRefusal | null) => void;
   onChanged: (state: LogState, detail: string) => void;
@@ -57,16 +60,23 @@ export class LogCondition {
   /** Appends are tried all the same: a small one may find room. */
   full(detail: string): void {
     if (this.#state !== 'open') return;
-    this.#lookUntil('full', this.#options.hasRoom);
+    this.#lookUntil('full', () => hasRoom(this.#options.db));
     this.#changed('full', detail);
+  }
+
+  /** Appends are tried all the same, each for a moment. */
+  locked(detail: string): void {
+    if (this.#state !== 'open') return;
+    this.#lookUntil('locked', () => isFree(this.#options.db));
+    this.#changed('locked', detail);
   }
 
   /** Looks at the schema: an error said that a part of it is missing, or it is time. */
   examine(): void {
     if (this.#state !== 'open' || this.#examination === 'under way') return;
     this.#examination = 'under way';
-    const { checkSchema, onTrouble } = this.#options;
-    checkSchema()
+    const { db, onTrouble } = this.#options;
+    checkSchema(db)
       .then(
         (schema) => this.#schemaIs(schema),
         (error: unknown) => onTrouble('looking at the schema', error),
@@ -85,7 +95,7 @@ export class LogCondition {
   /** Appends are tried all the same: they may need none of what is missing. */
   #schemaIs(schema: SchemaState): void {
     if (this.#state !== 'open' || schema === 'whole') return;
-    this.#lookUntil(schema, async () => (await this.#options.checkSchema()) === 'whole');
+    this.#lookUntil(schema, async () => (await checkSchema(this.#options.db)) === 'whole');
     this.#changed(schema, 'the schema is not what the migrations made');
   }
 

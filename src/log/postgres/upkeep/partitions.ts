@@ -1,18 +1,31 @@
 /**
  * The leaves of conduit.messages, one per UTC day of the database's clock: made days ahead, dropped
- * when wholly past retention. Nothing here waits for readers for longer than LOCK_TIMEOUT_MS, since
- * every COPY would wait behind it. Functions take a session of their own (session settings, session
- * advisory lock, no transaction block).
+ * when wholly past retention. A lock that others would wait behind is only asked for when nobody has one in
+ * its way, and then for ASK_MS: what is held, by a dump for hours, is left to a later call. Functions take a
+ * session of their own (session settings, session advisory lock, no transaction block).
  */
 import { mayDropLeaves } from '../session/privileges.js';
 import type { Queryable } from '../session/queryable.js';
+import { areHeld } from './leaf-holders.js';
 
 const DAYS_AHEAD = 3;
+/** Making a leaf asks for nothing that a COPY or a reader would wait behind. */
 const LOCK_TIMEOUT_MS = 500;
+/** Of ACCESS EXCLUSIVE on a leaf. */
+const ASK_MS = 50;
+/**
+ * A detach that is not broken off waits first, without a lock, for every transaction that has the log open: a
+ * COPY takes so long. Its ACCESS EXCLUSIVE comes last, on a leaf that no new statement opens any more.
+ */
+const DETACH_ASK_MS = 200;
 const LOCK_KEY = '27611853510';
 const TRIES = 10;
+/** For the turn of another node. */
+const TURN_TRIES = 60;
 const PAUSE_MS = 100;
 const LOCK_NOT_AVAILABLE = '55P03';
+/** Another detach is not finished: of one at a time there may be one. */
+const OTHER_DETACH = '55000';
 /** Rounds of moving first_sequence before a drop is put off: a topic's row may be locked. */
 const MOVE_ROUNDS = 5;
 
@@ -21,8 +34,11 @@ const MISSING_SQL = `SELECT to_char(day, 'YYYY-MM-DD') AS day
     FROM generate_series(-1, ${DAYS_AHEAD}) AS n) d
   WHERE to_regclass('conduit.messages_' || to_char(day, 'YYYYMMDD')) IS NULL ORDER BY day`;
 
-/** Leaves whose last moment is older than $1 hours; also such as were detached but not dropped. */
-const OLD_SQL = `SELECT c.relname AS leaf, i.inhrelid IS NOT NULL AS attached,
+/**
+ * Leaves whose last moment is older than $1 hours; also such as were detached but not dropped. One whose
+ * detach was broken off comes first: before it no other can be detached.
+ */
+export const OLD_LEAVES_SQL = `SELECT c.relname AS leaf, i.inhrelid IS NOT NULL AS attached,
     coalesce(i.inhdetachpending, false) AS pending
   FROM pg_class c
   LEFT JOIN pg_inherits i ON i.inhrelid = c.oid
@@ -30,7 +46,7 @@ const OLD_SQL = `SELECT c.relname AS leaf, i.inhrelid IS NOT NULL AS attached,
     AND c.relname ~ '^messages_[0-9]{8}$'
     AND (to_date(right(c.relname, 8), 'YYYYMMDD') + 1)::timestamp AT TIME ZONE 'UTC'
       < clock_timestamp() - $1::float8 * interval '1 hour'
-  ORDER BY c.relname`;
+  ORDER BY pending DESC, leaf`;
 
 interface OldLeaf {
   leaf: string;
@@ -40,7 +56,7 @@ interface OldLeaf {
 
 /**
  * Makes what is missing of yesterday to three days ahead: the days made. Cheap when there is
- * nothing.
+ * nothing. Rejects when the log is locked against it.
  */
 export async function makeLeaves(session: Queryable): Promise<string[]> {
   const missing = await session.query<{ day: string }>(MISSING_SQL);
@@ -48,22 +64,37 @@ export async function makeLeaves(session: Queryable): Promise<string[]> {
   return locked(session, async () => {
     const made: string[] = [];
     for (const { day } of missing.rows) {
-      const { rows } = await patiently(() =>
-        session.query<{ made: boolean }>('SELECT conduit.make_leaf($1::date) AS made', [day]),
-      );
-      if (rows[0]?.made === true) made.push(day);
+      if (await makeLeaf(session, day)) made.push(day);
     }
     return made;
   });
 }
 
-/**
- * Drops leaves wholly older than `hours`: their names. What is busy is left to the next call. Rejects
- * when there are some and the role may not drop them.
- */
-export async function dropOldLeaves(session: Queryable, hours: number): Promise<string[]> {
-  const old = await session.query<OldLeaf>(OLD_SQL, [hours]);
-  if (old.rows.length === 0) return [];
+async function makeLeaf(session: Queryable, day: string): Promise<boolean> {
+  const make = (): Promise<{ rows: { made: boolean }[] }> =>
+    session.query<{ made: boolean }>('SELECT conduit.make_leaf($1::date) AS made', [day]);
+  try {
+    const { rows } = await patiently(TRIES, make);
+    return rows[0]?.made === true;
+  } catch (cause) {
+    if (!isBusy(cause)) throw cause;
+    throw new Error(`the log of ${day} cannot be made: somebody has locked conduit.messages`, {
+      cause,
+    });
+  }
+}
+
+/** Leaves that were wholly past retention. */
+export interface OldLeaves {
+  dropped: string[];
+  /** Somebody has them, or rows of their topics, in use: for the next call. */
+  waiting: string[];
+}
+
+/** Drops leaves wholly older than `hours`. Rejects when there are some and the role may not drop them. */
+export async function dropOldLeaves(session: Queryable, hours: number): Promise<OldLeaves> {
+  const old = await session.query<OldLeaf>(OLD_LEAVES_SQL, [hours]);
+  if (old.rows.length === 0) return { dropped: [], waiting: [] };
   if (!(await mayDropLeaves(session))) {
     throw new Error(
       `${old.rows.length} days past retention stay: the role of DATABASE_URL may not drop them ` +
@@ -72,38 +103,68 @@ export async function dropOldLeaves(session: Queryable, hours: number): Promise<
   }
   return locked(session, async () => {
     const dropped: string[] = [];
+    const waiting: string[] = [];
     // Once more, under the lock: another node may have done it.
-    const { rows } = await session.query<OldLeaf>(OLD_SQL, [hours]);
-    for (const leaf of rows) if (await dropLeaf(session, leaf)) dropped.push(leaf.leaf);
-    return dropped;
+    const { rows } = await session.query<OldLeaf>(OLD_LEAVES_SQL, [hours]);
+    for (const leaf of rows) {
+      const isGone = await dropLeaf(session, leaf);
+      (isGone ? dropped : waiting).push(leaf.leaf);
+    }
+    return { dropped, waiting };
   });
 }
 
+/** False: it is in use. */
 async function dropLeaf(
   session: Queryable,
   { leaf, attached, pending }: OldLeaf,
 ): Promise<boolean> {
-  if (attached && !pending && !(await passLeaf(session, leaf))) return false;
-  try {
-    if (attached) await patiently(() => detach(session, leaf));
-    await patiently(() => session.query(`DROP TABLE conduit.${leaf}`));
-    return true;
-  } catch (error) {
-    if (isBusy(error)) return false;
-    throw error;
+  if (attached && !pending) {
+    if (await areHeld(session, ['messages', leaf])) return false;
+    if (!(await passLeaf(session, leaf))) return false;
   }
+  if (attached && !(await detach(session, leaf))) return false;
+  return insist(session, leaf, () => ask(session, `DROP TABLE conduit.${leaf}`, ASK_MS));
 }
 
-/**
- * A detach that is broken off while it waits stays pending, and then only FINALIZE goes on with it.
- */
-async function detach(session: Queryable, leaf: string): Promise<void> {
-  const { rows } = await session.query<{ pending: boolean }>(
-    'SELECT inhdetachpending AS pending FROM pg_inherits WHERE inhrelid = $1::regclass',
-    [`conduit.${leaf}`],
-  );
-  const how = rows[0]?.pending === true ? 'FINALIZE' : 'CONCURRENTLY';
-  await session.query(`ALTER TABLE conduit.messages DETACH PARTITION conduit.${leaf} ${how}`);
+function detach(session: Queryable, leaf: string): Promise<boolean> {
+  return insist(session, leaf, async () => {
+    const { rows } = await session.query<{ pending: boolean }>(
+      'SELECT inhdetachpending AS pending FROM pg_inherits WHERE inhrelid = $1::regclass',
+      [`conduit.${leaf}`],
+    );
+    if (rows[0] === undefined) return 'done';
+    const sql = `ALTER TABLE conduit.messages DETACH PARTITION conduit.${leaf}`;
+    // A detach that is broken off while it waits stays pending, and then only FINALIZE goes on with it. That
+    // has the leaf to itself while it waits for older snapshots.
+    if (rows[0].pending) return ask(session, `${sql} FINALIZE`, ASK_MS);
+    return ask(session, `${sql} CONCURRENTLY`, DETACH_ASK_MS);
+  });
+}
+
+/** Some tries for what takes the leaf for itself, each once nobody has it; false: somebody has. */
+async function insist(
+  session: Queryable,
+  leaf: string,
+  tryIt: () => Promise<'done' | 'busy'>,
+): Promise<boolean> {
+  for (let left = TRIES; left > 0; left--) {
+    if (await areHeld(session, [leaf])) return false;
+    if ((await tryIt()) === 'done') return true;
+    await pause();
+  }
+  return false;
+}
+
+async function ask(session: Queryable, sql: string, waitMs: number): Promise<'done' | 'busy'> {
+  await session.query(`SET lock_timeout = ${waitMs}`);
+  try {
+    await session.query(sql);
+    return 'done';
+  } catch (error) {
+    if (isBusy(error)) return 'busy';
+    throw error;
+  }
 }
 
 /** Moves first_sequence past all rows of the leaf; false: not for all topics. */
@@ -132,10 +193,15 @@ function passLeafSql(leaf: string): string {
     SELECT (SELECT count(*) FROM ends) - (SELECT count(*) FROM moved) AS left`;
 }
 
-/** Runs `work` as the only one of all nodes, with a short lock_timeout. */
+/** Runs `work` as the only one of all nodes. Rejects when another is at it for long. */
 async function locked<T>(session: Queryable, work: () => Promise<T>): Promise<T> {
+  // Not waited for in a statement: its snapshot would be waited for by a detach.
+  await patiently(TURN_TRIES, async () => {
+    const sql = `SELECT pg_try_advisory_lock(${LOCK_KEY}) AS ours`;
+    const { rows } = await session.query<{ ours: boolean }>(sql);
+    if (rows[0]?.ours !== true) throw new Busy();
+  });
   await session.query(`SET lock_timeout = ${LOCK_TIMEOUT_MS}`);
-  await patiently(() => session.query(`SELECT pg_advisory_lock(${LOCK_KEY})`));
   try {
     return await work();
   } finally {
@@ -143,8 +209,8 @@ async function locked<T>(session: Queryable, work: () => Promise<T>): Promise<T>
   }
 }
 
-async function patiently<T>(work: () => Promise<T>): Promise<T> {
-  for (let left = TRIES; ; left--) {
+async function patiently<T>(tries: number, work: () => Promise<T>): Promise<T> {
+  for (let left = tries; ; left--) {
     try {
       return await work();
     } catch (error) {
@@ -154,8 +220,18 @@ async function patiently<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
+/** As PostgreSQL says it. */
+class Busy extends Error {
+  readonly code = LOCK_NOT_AVAILABLE;
+
+  constructor() {
+    super('another node makes or drops days of the log');
+  }
+}
+
 function isBusy(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === LOCK_NOT_AVAILABLE;
+  if (!(error instanceof Error) || !('code' in error)) return false;
+  return error.code === LOCK_NOT_AVAILABLE || error.code === OTHER_DETACH;
 }
 
 function pause(): Promise<void> {

@@ -1,12 +1,16 @@
 /**
- * The log's periodic work on a connection of its own: leaves every hour, retention every minute.
- * Every worker of every node asks; conduit.upkeep says whose turn it is.
+ * The log's periodic work on a connection of its own: leaves every hour, retention every minute, a vacuum of
+ * what is small once a snapshot has ended that kept dead rows. Every worker of every node asks;
+ * conduit.upkeep says whose turn it is.
  */
 import type { Clock } from '../../../core/clock.js';
 import type { Limits } from '../../../core/limits.js';
+import type { HeldSnapshot } from '../../../core/log-figures.js';
 import type { Queryable } from '../session/queryable.js';
+import { vacuumDead } from './dead-rows.js';
 import { dropOldLeaves, makeLeaves } from './partitions.js';
 import { applyRetention, forgetReleases, purgeDedupe } from './retention.js';
+import { SnapshotWatch } from './snapshot-watch.js';
 import { forgetFailures, purgeOrphans, returnGiven } from './subscription-purge.js';
 
 const TURN_MS = 60_000;
@@ -16,9 +20,14 @@ export const UPKEEP_ANSWER_MS = STATEMENT_TIMEOUT_MS + 2_000;
 /** Shorter than their period by less than a turn, so that turns that drift do not skip one. */
 const PARTITIONS_EVERY = '59 minutes 30 seconds';
 const RETENTION_EVERY = '50 seconds';
+/** Every node sees the end of a snapshot. */
+const VACUUM_EVERY = '3 seconds';
 
 const CLAIM_SQL = `UPDATE conduit.upkeep SET ran_at = clock_timestamp()
   WHERE task = $1 AND ran_at < clock_timestamp() - $2::interval RETURNING task`;
+
+/** The next turn of anybody does it. */
+const DUE_SQL = `UPDATE conduit.upkeep SET ran_at = '-infinity' WHERE task = $1`;
 
 export interface UpkeepClient extends Queryable {
   end(): Promise<void>;
@@ -27,7 +36,11 @@ export interface UpkeepClient extends Queryable {
 export interface UpkeepOptions {
   connect: () => Promise<UpkeepClient>;
   clock: Clock;
-  limits: Pick<Limits, 'retentionHours'>;
+  limits: Pick<Limits, 'retentionHours' | 'snapshotWarnS'>;
+  /** For looks at what goes on in the database. */
+  db: Queryable;
+  /** Null: snapshots are not looked for. */
+  onSnapshot: ((oldest: HeldSnapshot | null) => void) | null;
   /** A turn failed; the next is tried as usual. */
   onTrouble: (error: unknown) => void;
 }
@@ -39,9 +52,11 @@ export class Upkeep {
   #turn: Promise<void> = Promise.resolve();
   #client: UpkeepClient | null = null;
   #ranAtMs: number;
+  readonly #watch: SnapshotWatch | null;
 
   constructor(options: UpkeepOptions) {
     this.#options = options;
+    this.#watch = this.#makeWatch();
     this.#ranAtMs = options.clock.monotonic();
   }
 
@@ -50,17 +65,24 @@ export class Upkeep {
     return Math.round(this.#options.clock.monotonic() - this.#ranAtMs);
   }
 
+  /** Whoever has held one for too long; null: nobody, or it is not looked for. */
+  get snapshot(): HeldSnapshot | null {
+    return this.#watch?.oldest ?? null;
+  }
+
   /** Rejects when the leaves of today and the next days cannot be made. */
   async start(): Promise<void> {
     this.#state = 'started';
     await this.#withClient((client) => makeLeaves(client));
     this.#arm();
+    this.#watch?.start();
   }
 
   /** A turn under way is broken off: what it would have done is still there for the next. */
   async stop(): Promise<void> {
     this.#state = 'stopped';
     if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#watch?.stop();
     await this.#client?.end();
     await this.#turn;
   }
@@ -70,24 +92,47 @@ export class Upkeep {
     return this.#withClient((client) => this.#run(client));
   }
 
+  #makeWatch(): SnapshotWatch | null {
+    const { db, clock, limits, onSnapshot, onTrouble } = this.#options;
+    if (onSnapshot === null) return null;
+    return new SnapshotWatch({
+      db,
+      clock,
+      warnMs: limits.snapshotWarnS * 1_000,
+      retentionHours: limits.retentionHours,
+      onOldest: onSnapshot,
+      onReleased: () => this.#next(() => this.#withClient((client) => this.#vacuum(client))),
+      onTrouble,
+    });
+  }
+
+  /** Of what a snapshot that has ended kept. */
+  async #vacuum(client: UpkeepClient): Promise<void> {
+    if (await isOurs(client, 'vacuum', VACUUM_EVERY)) await vacuumDead(client);
+  }
+
   #arm(): void {
     if (this.#state === 'stopped') return;
     this.#timer = setTimeout(() => {
-      this.#turn = this.turn()
-        .catch((error: unknown) => {
-          if (this.#state === 'started') this.#options.onTrouble(error);
-        })
-        .finally(() => this.#arm());
+      this.#next(() => this.turn().finally(() => this.#arm()));
     }, TURN_MS);
     this.#timer.unref();
   }
 
+  /** Behind what is under way. */
+  #next(work: () => Promise<void>): void {
+    this.#turn = this.#turn
+      .then(async () => {
+        if (this.#state !== 'stopped') await work();
+      })
+      .catch((error: unknown) => {
+        if (this.#state === 'started') this.#options.onTrouble(error);
+      });
+  }
+
   async #run(client: UpkeepClient): Promise<void> {
     const { retentionHours } = this.#options.limits;
-    if (await isOurs(client, 'partitions', PARTITIONS_EVERY)) {
-      await makeLeaves(client);
-      await dropOldLeaves(client, retentionHours);
-    }
+    if (await isOurs(client, 'partitions', PARTITIONS_EVERY)) await this.#keepLeaves(client);
     if (await isOurs(client, 'retention', RETENTION_EVERY)) {
       await applyRetention(client, retentionHours);
       await purgeDedupe(client, this.#options.clock);
@@ -96,6 +141,21 @@ export class Upkeep {
       await forgetFailures(client, this.#options.clock);
       await returnGiven(client, this.#options.clock);
     }
+  }
+
+  /** What somebody's lock or snapshot holds up is tried again in the next turn. */
+  async #keepLeaves(client: UpkeepClient): Promise<void> {
+    const { limits, onTrouble } = this.#options;
+    let isDue = false;
+    try {
+      await makeLeaves(client);
+    } catch (error) {
+      if (this.#state === 'stopped') throw error;
+      isDue = true;
+      onTrouble(error);
+    }
+    const { waiting } = await dropOldLeaves(client, limits.retentionHours);
+    if (isDue || waiting.length > 0) await client.query(DUE_SQL, ['partitions']);
   }
 
   /** A connection per turn: none stays open for one second's work a minute. */

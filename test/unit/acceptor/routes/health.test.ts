@@ -11,6 +11,7 @@ const WELL: LogVitals = {
   dueMs: 0,
   stuckMs: 0,
   upkeepMs: 59_000,
+  snapshot: null,
   listening: 'yes',
 };
 

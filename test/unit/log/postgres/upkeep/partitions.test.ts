@@ -89,7 +89,7 @@ t.test('leaves that are missing are made by one of many', async (t) => {
 
 t.test('an old leaf goes, beside a copy in progress and a reader who comes back', async (t) => {
   const id = await filled('drop.a', 10, 9);
-  t.same(await dropOldLeaves(session, 24 * 30), []);
+  t.same(await dropOldLeaves(session, 24 * 30), { dropped: [], waiting: [] });
   const writer = await connect();
   await writer.query('BEGIN');
   await writer.query(
@@ -114,15 +114,15 @@ t.test('an old leaf goes, beside a copy in progress and a reader who comes back'
     );
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
-  const dropped = await beside;
+  const { waiting } = await beside;
+  t.equal(waiting.length, 1, 'it waits for the copy');
   await writer.query('ROLLBACK');
-  dropped.push(...(await dropOldLeaves(session, 168)));
-  t.equal(dropped.length, 1);
+  t.same(await dropOldLeaves(session, 168), { dropped: waiting, waiting: [] });
   t.equal((await leaves()).length, 5);
   t.same(await firstOf(id), { first: 6, bytes: 500 });
   const { rows } = await messages.read(rangeOf(id));
   t.same([rows[0]?.sequence, rows.at(-1)?.sequence], [6, 10]);
-  t.same(await dropOldLeaves(session, 168), []);
+  t.same(await dropOldLeaves(session, 168), { dropped: [], waiting: [] });
   await Promise.all([writer.end(), reader.end()]);
 });
 
@@ -186,7 +186,9 @@ t.test('of workers that ask in the same minute one does the work', async (t) => 
       new Upkeep({
         connect,
         clock: systemClock,
-        limits: { retentionHours: 24 * 60 },
+        limits: { ...DEFAULT_LIMITS, retentionHours: 24 * 60 },
+        db: pool,
+        onSnapshot: null,
         onTrouble: (error) => trouble.push(error),
       }),
   );
@@ -215,7 +217,9 @@ t.test('a stop while a turn connects lets it do nothing', async (t) => {
       return client;
     },
     clock: systemClock,
-    limits: { retentionHours: 24 * 60 },
+    limits: { ...DEFAULT_LIMITS, retentionHours: 24 * 60 },
+    db: pool,
+    onSnapshot: null,
     onTrouble: (error) => t.fail(String(error)),
   });
   const turn = upkeep.turn();
