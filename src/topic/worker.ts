@@ -22,7 +22,7 @@ import type {
 } from '../log/contract/message-log.js';
 import { UNSUBSCRIBED_DELETED, UNSUBSCRIBED_TAKEN_OVER } from '../thread/ops/subscribe.js';
 import { Calls } from './calls/calls.js';
-import { DeadLetterCalls, type DeadLetterHandlers } from './calls/dead-letter-calls.js';
+import { DeadLetterCalls } from './calls/dead-letter-calls.js';
 import { SubscriptionCalls, type SubscriptionHandlers } from './calls/subscription-calls.js';
 import { Delivery } from './delivery/delivery.js';
 import { LocalOutlet } from './delivery/local-outlet.js';
@@ -76,6 +76,7 @@ export class Worker implements LogSink<PublishUnderWay> {
   readonly #headCheck: HeadCheck;
   readonly #figures: Figures;
   readonly #resync: Resync;
+  readonly #letterCalls: DeadLetterCalls;
   /** By the number of the acceptor. */
   readonly #outlets = new Map<number, LocalOutlet>();
 
@@ -131,6 +132,7 @@ export class Worker implements LogSink<PublishUnderWay> {
       onTopicGone: (topic) => this.#subscribing.topicGone(topic),
       onBug,
     });
+    this.#letterCalls = this.#makeLetterCalls();
     this.#operations = new Operations({
       log,
       publishes: this.#publishes,
@@ -179,7 +181,7 @@ export class Worker implements LogSink<PublishUnderWay> {
     }).handlers;
   }
 
-  #deadLetterHandlers(): DeadLetterHandlers {
+  #makeLetterCalls(): DeadLetterCalls {
     const { clock, owns, onTrouble } = this.#options;
     return new DeadLetterCalls({
       log: this.#log,
@@ -188,7 +190,7 @@ export class Worker implements LogSink<PublishUnderWay> {
       clock,
       owns,
       onFailed: (error) => onTrouble('redriving dead letters', error),
-    }).handlers;
+    });
   }
 
   #makeCalls(): Calls {
@@ -202,7 +204,7 @@ export class Worker implements LogSink<PublishUnderWay> {
       browse: log.mode === 'memory' ? new BrowseCalls(log) : null,
       onTopicGone: (topic) => this.#subscribing.topicGone(topic),
       headsMs: () => this.#headCheck.sinceMs,
-      others: { ...this.#subscriptionHandlers(), ...this.#deadLetterHandlers() },
+      others: { ...this.#subscriptionHandlers(), ...this.#letterCalls.handlers },
     });
   }
 
@@ -214,6 +216,8 @@ export class Worker implements LogSink<PublishUnderWay> {
 
   async stop(): Promise<void> {
     this.#headCheck.stop();
+    this.#resync.stop();
+    this.#letterCalls.stop();
     const { config, onUnsaved } = this.#options;
     onUnsaved(await this.#delivery.stop(config.limits.shutdownTimeoutMs));
     await this.#log.close();

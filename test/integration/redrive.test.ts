@@ -171,4 +171,19 @@ for (const { mode, node } of nodes) {
       },
     );
   }
+
+  t.test(`${mode}: a node ends in order while a job goes on slowly`, async (t) => {
+    const topic = 'slow';
+    const session = await Subscriber.open(node.wsUrl, 'json');
+    await session.subscribe(topic, { subscription: 's' });
+    session.onMessage = ({ sequence }) => session.send({ type: 'reject', topic, sequence });
+    for (let n = 1; n <= 3; n++) await ask(node, 'POST', '/api/publish', { topic, payload: n });
+    await lettersAre(node, topic, 3);
+    session.onMessage = null;
+    const body = { topic, subscription: 's', rate_per_s: 1 };
+    const started = await ask(node, 'POST', '/api/dead-letters/redrive', body);
+    const path = `/api/jobs/${String(started.body['job_id'])}`;
+    await eventually(async () => (await ask(node, 'GET', path)).body['done'] === 1);
+    t.equal(await node.stop(), 0);
+  });
 }

@@ -46,6 +46,11 @@ export class DeadLetterCalls {
     });
   }
 
+  /** Its worker ends. */
+  stop(): void {
+    this.#jobs.stop();
+  }
+
   readonly handlers: DeadLetterHandlers = {
     'dead-letters.match': ({ limit, ...filter }) => this.#jobs.match({ filter, limit }),
     'dead-letters.redrive': ({ job, limit, rate, ...filter }) =>

@@ -52,9 +52,19 @@ export class RedriveJobs {
   readonly #jobs = new Map<string, RedriveJob>();
   /** Jobs that are not to start any more, the oldest first: `start` is still on its way, or never was. */
   readonly #givenUp = new Set<string>();
+  /** Ends each pause that a job makes. */
+  readonly #pauses = new Set<() => void>();
+  #state: 'open' | 'stopped' = 'open';
 
   constructor(options: RedriveJobsOptions) {
     this.#options = options;
+  }
+
+  /** Its worker ends: no job gives back any more, or waits for a log that is closed. */
+  stop(): void {
+    this.#state = 'stopped';
+    for (const job of this.#jobs.values()) if (job.state === 'running') job.state = 'cancelled';
+    for (const end of this.#pauses) end();
   }
 
   /** The tenant's job; null: it has none of this name here. */
@@ -105,6 +115,7 @@ export class RedriveJobs {
       const job = this.#remember(name, total);
       this.#run(request, job)
         .catch((error: unknown) => {
+          if (this.#state === 'stopped') return;
           job.state = 'failed';
           this.#options.onFailed(error);
         })
@@ -168,7 +179,7 @@ export class RedriveJobs {
       after = last;
       if (own.length === 0) continue;
       await this.#redrive(tenantOf(filter.within), own, job);
-      await new Promise((resolve) => setTimeout(resolve, (own.length / rate) * 1_000));
+      await this.#pause((own.length / rate) * 1_000);
     }
     // What was purged, given back by others, or went with its topic or subscription meanwhile.
     if (job.state === 'running') job.failed = job.total - job.done;
@@ -245,10 +256,23 @@ export class RedriveJobs {
         return await ask();
       } catch (error) {
         if (attempt >= TRIES_MAX) throw error;
-        const delay = backoffMs(attempt, RETRY, this.#options.clock.random);
-        await new Promise((resolve) => setTimeout(resolve, delay));
+        await this.#pause(backoffMs(attempt, RETRY, this.#options.clock.random));
+        if (this.#state === 'stopped') throw error;
       }
     }
+  }
+
+  #pause(ms: number): Promise<void> {
+    if (this.#state === 'stopped') return Promise.resolve();
+    return new Promise((resolve) => {
+      const end = (): void => {
+        clearTimeout(timer);
+        this.#pauses.delete(end);
+        resolve();
+      };
+      const timer = setTimeout(end, ms);
+      this.#pauses.add(end);
+    });
   }
 }
 

@@ -31,8 +31,10 @@ export class Deadlines {
     this.#options = options;
   }
 
+  /** Nothing is looked at any more, whatever is scheduled. */
   stop(): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timerAtMs = Number.NEGATIVE_INFINITY;
   }
 
   /** Its next look may have come nearer. */

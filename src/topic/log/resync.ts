@@ -30,14 +30,22 @@ export interface ResyncOptions {
 
 export class Resync {
   readonly #options: ResyncOptions;
-  #state: 'idle' | 'under way' | 'again' = 'idle';
+  #state: 'idle' | 'under way' | 'again' | 'stopped' = 'idle';
+  #retry: NodeJS.Timeout | null = null;
 
   constructor(options: ResyncOptions) {
     this.#options = options;
   }
 
+  /** A round that is under way brings nothing over any more. */
+  stop(): void {
+    this.#state = 'stopped';
+    if (this.#retry !== null) clearTimeout(this.#retry);
+  }
+
   /** The log is another as of now. */
   now(): void {
+    if (this.#state === 'stopped') return;
     if (this.#state !== 'idle') {
       this.#state = 'again';
       return;
@@ -45,17 +53,21 @@ export class Resync {
     this.#state = 'under way';
     this.#round().then(
       () => this.#ended(),
-      (error: unknown) => {
-        this.#options.onFailed(error);
-        setTimeout(() => {
-          this.#state = 'again';
-          this.#ended();
-        }, RETRY_MS);
-      },
+      (error: unknown) => this.#failed(error),
     );
   }
 
+  #failed(error: unknown): void {
+    if (this.#state === 'stopped') return;
+    this.#options.onFailed(error);
+    this.#retry = setTimeout(() => {
+      this.#state = 'again';
+      this.#ended();
+    }, RETRY_MS);
+  }
+
   #ended(): void {
+    if (this.#state === 'stopped') return;
     const isAgain = this.#state === 'again';
     this.#state = 'idle';
     if (isAgain) this.now();
@@ -68,8 +80,8 @@ export class Resync {
       log.commonUpTo(topics.map(({ id: topicId, epoch }) => ({ topicId, epoch }))),
       this.#heads(topics),
     ]);
-    // What was answered is of the log between.
-    if (this.#state === 'again') return;
+    // What was answered is of the log between, or nobody is there for it any more.
+    if (this.#state !== 'under way') return;
     onBrought(
       topics.map((topic, n) => {
         const record = records.get(topic.id);

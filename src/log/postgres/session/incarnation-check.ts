@@ -4,30 +4,23 @@
  */
 import { OtherLog } from '../../contract/subscription-store.js';
 import { readIncarnation } from './incarnation.js';
+import { borrowed, type SessionPool } from './lent-session.js';
 import type { Queryable } from './queryable.js';
-import type { SessionPool } from './transaction.js';
 
 /** Rejects OtherLog where another answers: that session is not lent again. */
-export async function standingOn<T>(
+export function standingOn<T>(
   pool: SessionPool,
   incarnation: string,
   work: (session: Queryable) => Promise<T>,
 ): Promise<T> {
-  const session = await pool.connect();
-  let broken: Error | undefined;
-  const onLost = (error: Error): void => {
-    broken = error;
-  };
-  session.on('error', onLost);
-  try {
-    if ((await readIncarnation(session)) !== incarnation) throw new OtherLog();
-    return await work(session);
-  } catch (error) {
-    // What failed here is rare: whatever it was, the next one finds out on a new session.
-    broken ??= error instanceof Error ? error : new Error(String(error));
-    throw error;
-  } finally {
-    session.off('error', onLost);
-    session.release(broken);
-  }
+  return borrowed(pool, async (session, spoil) => {
+    try {
+      if ((await readIncarnation(session)) !== incarnation) throw new OtherLog();
+      return await work(session);
+    } catch (error) {
+      // What failed here is rare: whatever it was, the next one finds out on a new session.
+      spoil(error instanceof Error ? error : new Error(String(error)));
+      throw error;
+    }
+  });
 }

@@ -9,7 +9,7 @@ import { backoffMs } from '../../../core/backoff.js';
 import type { Clock } from '../../../core/clock.js';
 import { faultOf } from '../../contract/log-errors.js';
 import { BoundedClient } from './bounded-client.js';
-import type { SessionPool } from './transaction.js';
+import { borrowed, type SessionPool } from './lent-session.js';
 
 const RECONNECT = { firstMs: 20, capMs: 500 };
 /** For sessions that are lent while the pool ends. */
@@ -50,25 +50,18 @@ export class KeptPool implements SessionPool {
     }
   }
 
-  async query<R extends QueryResultRow>(
+  query<R extends QueryResultRow>(
     statement: string | { name: string; text: string },
     values?: unknown[],
   ): Promise<{ rows: R[]; rowCount: number | null }> {
-    const session = await this.connect();
-    let isBroken = false;
-    const onLost = (): void => {
-      isBroken = true;
-    };
-    session.on('error', onLost);
-    try {
-      return await session.query<R>(statement, values);
-    } catch (error) {
-      isBroken ||= faultOf(error) === 'connection';
-      throw error;
-    } finally {
-      session.off('error', onLost);
-      session.release(isBroken);
-    }
+    return borrowed(this, async (session, spoil) => {
+      try {
+        return await session.query<R>(statement, values);
+      } catch (error) {
+        if (error instanceof Error && faultOf(error) === 'connection') spoil(error);
+        throw error;
+      }
+    });
   }
 
   /** Queries under way have a moment. */

@@ -24,8 +24,8 @@ import type {
   SubscriptionStore,
 } from '../../contract/subscription-store.js';
 import { durableLimit, FIRST_TRACE_PAGE } from '../../contract/subscription-store.js';
+import type { SessionPool } from '../session/lent-session.js';
 import type { Queryable } from '../session/queryable.js';
-import type { SessionPool } from '../session/transaction.js';
 import { inTransaction } from '../session/transaction.js';
 import { DURABLES_TURN_SQL, IN_TURN_BELOW } from './creation-turn.js';
 import { holdLog, isCursorOnly, storeCursors, storeDeliveries } from './cursor-rows.js';

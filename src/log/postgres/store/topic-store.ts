@@ -16,8 +16,8 @@ import {
 import { isName } from '../../../core/topic-name.js';
 import type { Retention, TopicRecord } from '../../../core/topic-record.js';
 import { topicLimit } from '../../contract/message-log.js';
+import type { SessionPool } from '../session/lent-session.js';
 import type { Queryable } from '../session/queryable.js';
-import type { SessionPool } from '../session/transaction.js';
 import { inTransaction } from '../session/transaction.js';
 import { IN_TURN_BELOW, TOPICS_TURN_SQL } from './creation-turn.js';
 

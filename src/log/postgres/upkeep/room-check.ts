@@ -4,7 +4,7 @@
  */
 import { randomBytes, randomInt } from 'node:crypto';
 import { faultOf } from '../../contract/log-errors.js';
-import type { SessionPool } from '../session/transaction.js';
+import { borrowed, type SessionPool } from '../session/lent-session.js';
 
 const PROBE_BYTES = 64 * 1024;
 
@@ -13,22 +13,17 @@ const WRITE_SQL = `INSERT INTO conduit.messages
   VALUES (0, $1, gen_random_uuid(), clock_timestamp(), 0, $2)`;
 
 /** Rejects when it cannot be asked. */
-export async function hasRoom(pool: SessionPool): Promise<boolean> {
-  const session = await pool.connect();
-  let broken: Error | undefined = new Error('it did not roll back');
-  const onLost = (): void => undefined;
-  session.on('error', onLost);
-  try {
-    await session.query('BEGIN');
-    await session.query(WRITE_SQL, [randomInt(2 ** 47), randomBytes(PROBE_BYTES)]);
-    await session.query('ROLLBACK');
-    broken = undefined;
-    return true;
-  } catch (error) {
-    if (faultOf(error) === 'full') return false;
-    throw error;
-  } finally {
-    session.off('error', onLost);
-    session.release(broken);
-  }
+export function hasRoom(pool: SessionPool): Promise<boolean> {
+  return borrowed(pool, async (session, spoil) => {
+    try {
+      await session.query('BEGIN');
+      await session.query(WRITE_SQL, [randomInt(2 ** 47), randomBytes(PROBE_BYTES)]);
+      await session.query('ROLLBACK');
+      return true;
+    } catch (error) {
+      spoil(new Error('it did not roll back'));
+      if (faultOf(error) === 'full') return false;
+      throw error;
+    }
+  });
 }

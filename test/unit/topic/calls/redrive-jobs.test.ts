@@ -138,3 +138,35 @@ t.test('a job that runs ends when it is given up', async (t) => {
   jobs.giveUp(TENANT, 'running');
   t.match(jobs.find(TENANT, 'running'), { state: 'cancelled' });
 });
+
+t.test(
+  'a job whose worker ends asks the log for nothing more, and waits for nothing',
+  async (t) => {
+    const { filter } = await topicOfLetters(3);
+    let isClosed = false;
+    let late = 0;
+    // The store of the log, which is closed in the end.
+    const store: SubscriptionStore = new Proxy(open.store, {
+      get(target, name) {
+        const method: unknown = Reflect.get(target, name);
+        if (typeof method !== 'function') return method;
+        return (...args: unknown[]) => {
+          if (!isClosed) return method.apply(target, args);
+          late++;
+          return Promise.reject(new Error('the log is closed'));
+        };
+      },
+    });
+    const given: DeadLetterRecord[] = [];
+    const jobs = jobsOn(store, given);
+    await jobs.start({ job: 'slow', filter, limit: 10, rate: 1 });
+    await eventually(() => given.length === 1);
+    isClosed = true;
+    const { length: waiting } = process.getActiveResourcesInfo();
+    jobs.stop();
+    t.match(jobs.find(TENANT, 'slow'), { state: 'cancelled' });
+    t.equal(process.getActiveResourcesInfo().length, waiting - 1, 'its pause is over');
+    await new Promise((resolve) => setImmediate(resolve));
+    t.equal(late, 0);
+  },
+);

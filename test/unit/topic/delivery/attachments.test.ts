@@ -139,3 +139,19 @@ t.test('one that is held for a save alone falls back with the log', async (t) =>
   t.match(stored, { ackFloor: 3, delivered: 3 });
   t.equal(delivery.held(topic.id, 'held'), undefined, 'and is given up then');
 });
+
+t.test('once it was stopped nothing is looked at: no timer keeps the thread', async (t) => {
+  const { topic, delivery } = await topicOf(t, 1);
+  const timers = (): number =>
+    process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
+  const before = timers();
+  const settings = { ...SETTINGS, ackWaitMs: 60_000 };
+  await delivery.use({ topic, name: 'late' }, { settings, cursor: 0 }, async (tracker) => {
+    const session = join(delivery, tracker, 1);
+    await eventually(() => session.delivered === 1);
+    await delivery.stop(1_000);
+    // What an acceptor said before it ended.
+    delivery.probed(outlet, { subscription: 1, topicNo: topic.no, wasEmpty: false });
+    await eventually(() => timers() <= before);
+  });
+});

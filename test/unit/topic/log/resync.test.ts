@@ -5,7 +5,7 @@ import { eventually } from '../../../../native-bench/rig/eventually.js';
 import { systemClock } from '../../../../src/core/clock.js';
 import { DEFAULT_LIMITS } from '../../../../src/core/limits.js';
 import type { TopicRecord } from '../../../../src/core/topic-record.js';
-import { type BroughtTopic, Resync } from '../../../../src/topic/log/resync.js';
+import { type BroughtTopic, Resync, type ResyncOptions } from '../../../../src/topic/log/resync.js';
 import { Figures } from '../../../../src/topic/state/figures.js';
 import { HotCacheBudget } from '../../../../src/topic/state/hot-cache.js';
 import { Topics } from '../../../../src/topic/state/topics.js';
@@ -21,14 +21,19 @@ function recordOf(id: number, name: string): TopicRecord {
   };
 }
 
-t.test('a round of many topics', async (t) => {
+function topicsOf(count: number): Topics {
   const topics = new Topics({
     ...{ find: async () => null, epochOf: () => 'e', clock: systemClock },
     budget: new HotCacheBudget(DEFAULT_LIMITS.hotCacheBytesMax),
     figures: new Figures(systemClock),
     onReplaced: () => undefined,
   });
-  for (let id = 1; id <= TOPICS; id++) topics.met(recordOf(id, `t${id}`));
+  for (let id = 1; id <= count; id++) topics.met(recordOf(id, `t${id}`));
+  return topics;
+}
+
+t.test('a round of many topics', async (t) => {
+  const topics = topicsOf(TOPICS);
   const asked: number[] = [];
   const rounds: (readonly BroughtTopic[])[] = [];
   const resync = new Resync({
@@ -56,4 +61,47 @@ t.test('a round of many topics', async (t) => {
   t.same(heads.slice(0, 4), [1, null, null, 4]);
   t.equal(heads.at(-1), TOPICS);
   t.equal(round.at(-1)?.common, TOPICS - 1);
+});
+
+t.test('once its worker ends a round is not tried again, nor brings anything over', async (t) => {
+  const topics = topicsOf(1);
+  let asked = 0;
+  const failed: string[] = [];
+  let answer: (heads: Map<number, TopicRecord>) => void = () => undefined;
+  let isAway = true;
+  const options: ResyncOptions = {
+    topics,
+    log: {
+      epochOf: () => 'f',
+      commonUpTo: async () => [1],
+      headsHere: () => {
+        asked++;
+        if (isAway) return Promise.reject(new Error('the log is away'));
+        return new Promise((resolve) => {
+          answer = resolve;
+        });
+      },
+    },
+    onBrought: () => t.fail('it was brought over'),
+    onFailed: (error) => failed.push(String(error)),
+  };
+  const resync = new Resync(options);
+  const timers = (): number =>
+    process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
+  const before = timers();
+  resync.now();
+  await eventually(() => failed.length === 2);
+  isAway = false;
+  await eventually(() => asked === 3);
+  resync.stop();
+  answer(new Map());
+  await new Promise((resolve) => setImmediate(resolve));
+  resync.now();
+  t.equal(asked, 3);
+  isAway = true;
+  const waiting = new Resync(options);
+  waiting.now();
+  await eventually(() => failed.length === 3);
+  waiting.stop();
+  t.equal(timers(), before);
 });
