@@ -1,7 +1,7 @@
 /** Whether the locks that an append takes on tables are free again: they are asked for, for a moment. */
 import { randomInt } from 'node:crypto';
 import { faultOf } from '../../contract/log-errors.js';
-import type { SessionPool } from '../session/transaction.js';
+import type { SessionPool } from '../session/lent-session.js';
 import { inTransaction } from '../session/transaction.js';
 
 const ASK_MS = 50;

@@ -5,7 +5,7 @@
 import type { LogState } from '../../../core/log-figures.js';
 import type { LogRefusal } from '../../contract/log-refusal.js';
 import { LOG_READ_ONLY, LOG_UNREACHABLE } from '../../contract/log-refusal.js';
-import type { SessionPool } from '../session/transaction.js';
+import type { SessionPool } from '../session/lent-session.js';
 import { isFree } from './lock-check.js';
 import { hasRoom } from './room-check.js';
 import { checkSchema, type SchemaState } from './schema-check.js';
