@@ -11,7 +11,7 @@ import {
   mediansOf,
   type Phase,
   type PhaseWindow,
-  sampleOf,
+  windowOf,
 } from './sample.js';
 import type { HeldWork } from './scenario.js';
 import { holdSnapshot } from './snapshot.js';
@@ -45,7 +45,7 @@ export function underSnapshot(
   const measure = async (seconds: number): Promise<Sample> => {
     const warmup = Math.min(WINDOW_WARMUP_S_MAX, WINDOW_WARMUP_SHARE * seconds);
     const options = { ...work.load, warmup, duration: seconds - warmup };
-    return sampleOf(await runLoad(target, options, processes), work.count);
+    return windowOf(await runLoad(target, options, processes), work.count);
   };
   return phasesOf(work, { measure, database }, times);
 }

@@ -44,13 +44,19 @@ export interface Measured {
 
 const MICROSECONDS = 1e6;
 
-/** `count`: whether publishes or deliveries are what the run is about. */
+/** `count`: whether publishes or deliveries are what the run is about. Nothing of them is a problem. */
 export function sampleOf(result: LoadResult, count: 'published' | 'delivered'): Sample {
+  const sample = windowOf(result, count);
+  if (result[count].count > 0) return sample;
+  return { ...sample, problems: [...sample.problems, `nothing was ${count}`] };
+}
+
+/** Of a part of a load: in a short one there may be nothing. */
+export function windowOf(result: LoadResult, count: 'published' | 'delivered'): Sample {
   const { published, delivered, problems } = result;
   const counted = result[count];
   const said = problems.map(oneLine);
   if (!result.valid && said.length === 0) said.push('the load generator calls the run invalid');
-  if (counted.count === 0) said.push(`nothing was ${count}`);
   const perMessage = MICROSECONDS / Math.max(1, counted.count);
   return {
     perSecond: counted.perSecond,

@@ -16,6 +16,7 @@ import { heldSnapshot } from '../../native-bench/scenarios/held-snapshot.js';
 
 const WORK: HeldWork = { kind: 'held', count: 'published', load: {}, seconds: 4 };
 const TIMES = { warmup: 0.1, duration: 0.5 };
+const LONGER = { ...TIMES, duration: 1 };
 const HELD = `SELECT pid, state FROM pg_stat_activity
   WHERE application_name = 'held-snapshot' AND backend_xmin IS NOT NULL`;
 
@@ -86,7 +87,7 @@ t.test('what a load leaves on the disk is told by message', async (t) => {
 
 t.test('the scenario measures Conduit, pgbench and a queue, window by window', async (t) => {
   await buildLoadgen(() => undefined);
-  const mode = { quick: false, peers: true, held: 1, profiles: null, runs: 3, ...TIMES };
+  const mode = { quick: false, peers: true, held: 2, profiles: null, runs: 3, ...LONGER };
   // Publishes of 8 connections are among --quick, which has a test.
   const entries = heldSnapshot.entries.filter(({ name }) => !name.endsWith('connections'));
   const places = await Places.open();
