@@ -3,6 +3,7 @@
  * of the same database has one, while it does, and after. Its figures are the later ones by those before.
  */
 import type { Sample } from './contender.js';
+import { CPU } from './figure.js';
 import { runLoad } from './loadgen.js';
 import type { MeasuredServer, MeasuringTimes } from './measuring.js';
 import {
@@ -118,16 +119,26 @@ function byBefore(windows: readonly PhaseWindow[], count: HeldWork['count']): Sa
   const of = (phase: Phase): PhaseWindow[] => windows.filter((window) => window.phase === phase);
   const held = of('held');
   const end = held.slice(-Math.ceil(held.length * END_SHARE));
-  const before = mediansOf(of('before'));
+  const before = medianSample(of('before'));
   const late = count === 'delivered' ? 'deliveryUs' : 'latencyUs';
   const more: Record<string, number> = { before_per_s: before.perSecond };
   for (const [name, part] of Object.entries({ held, end, after: of('after') })) {
-    const figures = mediansOf(part);
-    more[`${name}_per_s`] = figures.perSecond;
-    more[`${name}_by_before`] = figures.perSecond / before.perSecond;
-    const [was, is] = [before[late], figures[late]];
-    if (was !== null && is !== null) more[`p99_${name}_by_before`] = is.p99 / was.p99;
+    const later = medianSample(part);
+    more[`${name}_by_before`] = later.perSecond / before.perSecond;
+    const p99 = quotient(later[late]?.p99, before[late]?.p99);
+    if (p99 !== null) more[`p99_${name}_by_before`] = p99;
+    const cpu = quotient(CPU.read(later), CPU.read(before));
+    if (cpu !== null) more[`cpu_${name}_by_before`] = cpu;
   }
   const problems = before.perSecond > 0 ? [] : ['nothing was done before the snapshot'];
-  return { ...mediansOf(held), more, problems };
+  return { ...medianSample(held), more, problems };
+}
+
+function medianSample(windows: readonly PhaseWindow[]): Sample {
+  return { ...mediansOf(windows), more: {}, problems: [] };
+}
+
+/** Null where one of them was not measured. */
+function quotient(value: number | null | undefined, by: number | null | undefined): number | null {
+  return value == null || by == null ? null : value / by;
 }

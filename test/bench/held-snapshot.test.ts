@@ -30,7 +30,7 @@ t.teardown(async () => {
 
 t.test('a snapshot is held in its phase, and in no other', async (t) => {
   const seen: string[] = [];
-  const rates = [5, 95, 95, 80, 70, 60, 50, 40, 30, 20, 10, 99, 98];
+  const rates = [1, 64, 64, 64, 64, 32, 32, 32, 8, 8, 8, 128, 128];
   const measure = async (): Promise<Sample> => {
     seen.push((await held()).map(({ state }) => state).join() || 'none');
     return sample(rates[seen.length - 1] ?? 0);
@@ -45,9 +45,10 @@ t.test('a snapshot is held in its phase, and in no other', async (t) => {
     [...Array(2).fill('before'), ...Array(8).fill('held'), ...Array(2).fill('after')],
   );
   // The first of the rates is the warm-up's; the end is the last third.
-  t.equal(perSecond, 45);
-  t.match(more, { before_per_s: 95, held_per_s: 45, end_per_s: 20, after_per_s: 98.5 });
-  t.match(more, { end_by_before: 20 / 95, after_by_before: 98.5 / 95, p99_end_by_before: 95 / 20 });
+  t.equal(perSecond, 32);
+  t.match(more, { before_per_s: 64, held_by_before: 1 / 2, p99_held_by_before: 2 });
+  t.match(more, { end_by_before: 1 / 8, p99_end_by_before: 8, cpu_end_by_before: 8 });
+  t.match(more, { after_by_before: 2, p99_after_by_before: 1 / 2 });
 });
 
 t.test('a snapshot that ended before its time is no figure', async (t) => {
@@ -127,9 +128,10 @@ async function held(): Promise<{ pid: number; state: string }[]> {
   return (await client.query<{ pid: number; state: string }>(HELD)).rows;
 }
 
-/** The latency rises as the rate falls. */
+/** Latency and CPU fall as the rate rises: in binary fractions, so that quotients are exact. */
 function sample(perSecond: number): Sample {
   const us = 1_000 / perSecond;
   const latencyUs = { p50: us, p90: us, p95: us, p99: us, p999: us, max: us, mean: us };
-  return { perSecond, latencyUs, deliveryUs: null, cpuUs: {}, more: {}, problems: [] };
+  const cpuUs = { server: us / 2, postgres: us / 2, loadgen: 7 };
+  return { perSecond, latencyUs, deliveryUs: null, cpuUs, more: {}, problems: [] };
 }
