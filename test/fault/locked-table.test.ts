@@ -107,6 +107,25 @@ function ask(topic: string): Promise<Answer> {
   });
 }
 
+t.test(
+  'a batch that is larger than what a socket takes at once: not stored, and known to be so',
+  async (t) => {
+    const today = await leaf();
+    await admin.query(`BEGIN; LOCK TABLE ${today}`);
+    const big = 'x'.repeat(200_000);
+    const from = performance.now();
+    const told = await Promise.all(
+      Array.from({ length: 32 }, () => publisher.publish('locked.a', { big })),
+    );
+    const tookMs = Math.round(performance.now() - from);
+    const statuses = told.map(({ status, outcome }) => `${status} ${outcome}`);
+    t.same([...new Set(statuses)], ['503 refused'], `after ${tookMs} ms`);
+    t.ok(tookMs < 2 * TOLD_MS, `told after ${tookMs} ms`);
+    await admin.query('ROLLBACK');
+    t.ok(await isPublished());
+  },
+);
+
 t.test('a day that is past: whoever locks it is in the way of no publisher', async (t) => {
   const { rows } = await admin.query<{ leaf: string }>(
     `SELECT 'conduit.messages_' || to_char((now() AT TIME ZONE 'UTC')::date - 1, 'YYYYMMDD') AS leaf`,

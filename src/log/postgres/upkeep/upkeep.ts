@@ -20,8 +20,6 @@ export const UPKEEP_ANSWER_MS = STATEMENT_TIMEOUT_MS + 2_000;
 /** Shorter than their period by less than a turn, so that turns that drift do not skip one. */
 const PARTITIONS_EVERY = '59 minutes 30 seconds';
 const RETENTION_EVERY = '50 seconds';
-/** Every node sees the end of a snapshot. */
-const VACUUM_EVERY = '3 seconds';
 
 const CLAIM_SQL = `UPDATE conduit.upkeep SET ran_at = clock_timestamp()
   WHERE task = $1 AND ran_at < clock_timestamp() - $2::interval RETURNING task`;
@@ -101,14 +99,9 @@ export class Upkeep {
       warnMs: limits.snapshotWarnS * 1_000,
       retentionHours: limits.retentionHours,
       onOldest: onSnapshot,
-      onReleased: () => this.#next(() => this.#withClient((client) => this.#vacuum(client))),
+      onReleased: () => this.#next(() => this.#withClient(vacuumDead)),
       onTrouble,
     });
-  }
-
-  /** Of what a snapshot that has ended kept. */
-  async #vacuum(client: UpkeepClient): Promise<void> {
-    if (await isOurs(client, 'vacuum', VACUUM_EVERY)) await vacuumDead(client);
   }
 
   #arm(): void {
