@@ -7,6 +7,7 @@ import { RequestError } from '../../../../src/core/errors.js';
 import { DEFAULT_LIMITS } from '../../../../src/core/limits.js';
 import type { SubscriptionStore } from '../../../../src/log/contract/subscription-store.js';
 import type { LinkPort } from '../../../../src/thread/link.js';
+import { VERDICT_NACK } from '../../../../src/thread/ops/acknowledge.js';
 import { ENCODING_JSON } from '../../../../src/thread/ops/encoding.js';
 import { Delivery } from '../../../../src/topic/delivery/delivery.js';
 import { LocalOutlet } from '../../../../src/topic/delivery/local-outlet.js';
@@ -151,7 +152,10 @@ t.test('once it was stopped nothing is looked at: no timer keeps the thread', as
     await eventually(() => session.delivered === 1);
     await delivery.stop(1_000);
     // What an acceptor said before it ended.
-    delivery.probed(outlet, { subscription: 1, topicNo: topic.no, wasEmpty: false });
+    delivery.verdict(outlet, {
+      ...{ request: 0, session: 1, subscription: 1, topicNo: topic.no, verdict: VERDICT_NACK },
+      ...{ sequence: 1, messageId: null, ms: 30_000, reason: null },
+    });
     await eventually(() => timers() <= before);
   });
 });
