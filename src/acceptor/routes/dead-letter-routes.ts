@@ -94,7 +94,7 @@ export class DeadLetterRoutes {
   async redrive(
     principal: Principal,
     { limit, rate_per_s: rate, ...names }: z.output<ReturnType<typeof redrive>>,
-  ): Promise<{ job: string; matched: number }> {
+  ): Promise<{ jobId: string; matched: number }> {
     const filter = filterOf(principal, names);
     const found = await this.#control.askAll('dead-letters.match', { ...filter, limit });
     const gone = sum(found.map((part) => part.gone));
@@ -107,7 +107,7 @@ export class DeadLetterRoutes {
     try {
       const args = { ...filter, limit, rate, job };
       const parts = await this.#control.askAll('dead-letters.redrive', args);
-      return { job, matched: sum(parts.map((part) => part.matched)) };
+      return { jobId: job, matched: sum(parts.map((part) => part.matched)) };
     } catch (error) {
       // Sent to all who are there; one that is not has no part of the job. The first error is the answer.
       this.#control.askAll('job.give-up', { tenant: principal.tenant, job }).catch(() => undefined);

@@ -3,7 +3,7 @@ import type { z } from 'zod';
 import { RequestError } from '../../core/errors.js';
 import type { Principal } from '../../core/principal.js';
 import type { TopicKey } from '../../core/topic-key.js';
-import type { OwnedTopic, TopicPosition, TopicRecord } from '../../core/topic-record.js';
+import type { OwnedTopic, TopicRecord } from '../../core/topic-record.js';
 import type { messagePage, newTopic, topicPage, topicPatch } from '../../wire/schemas/topics.js';
 import type { Control } from './control.js';
 
@@ -56,9 +56,11 @@ export class TopicRoutes {
     found(deleted ? key : null);
   }
 
-  async position(asked: TopicAsked): Promise<TopicPosition> {
+  /** Where it ends. */
+  async position(asked: TopicAsked) {
     const { position } = await this.#control.browsing.of('topic.position', { key: keyOf(asked) });
-    return found(position);
+    const { epoch, lastSequence: sequence, firstSequence } = found(position);
+    return { epoch, sequence, firstSequence };
   }
 
   async messages(

@@ -17,7 +17,6 @@ const PAGE_START = Buffer.from('{"dead_letters":[');
 
 /** What a dead letter has beside its message. */
 export type DeadLetterFields = Omit<View<typeof schemas.LETTER>, keyof typeof MESSAGE_MEMBERS>;
-export type PurgedView = View<typeof schemas.PURGED>;
 
 /** JSON text of one. */
 export function deadLetterView(record: DeadLetterRecord): Uint8Array {
@@ -53,8 +52,4 @@ export function deadLetterPageView(texts: readonly Uint8Array[], next: number | 
   const parts = texts.flatMap((text, n) => (n === 0 ? [text] : [COMMA, text]));
   const end = Buffer.from(next === null ? ']}' : `],"next":${next}}`);
   return Buffer.concat([PAGE_START, ...parts, end]);
-}
-
-export function purgedView(purged: number): PurgedView {
-  return { purged };
 }

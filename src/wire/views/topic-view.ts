@@ -1,13 +1,12 @@
 /** Topics as clients see them. */
 import { isoTime } from '../../core/time.js';
 import { topicNameOf } from '../../core/topic-key.js';
-import type { OwnedTopic, TopicPosition } from '../../core/topic-record.js';
+import type { OwnedTopic } from '../../core/topic-record.js';
 import type { View } from '../schemas/kinds.js';
 import type * as schemas from '../schemas/topics.js';
 
 export type TopicView = View<typeof schemas.TOPIC>;
 export type TopicPageView = View<typeof schemas.TOPIC_PAGE>;
-export type TopicPositionView = View<typeof schemas.POSITION>;
 
 export function topicView({ record, subscribers }: OwnedTopic): TopicView {
   const { hours, messages, bytes } = record.retention;
@@ -27,9 +26,4 @@ export function topicView({ record, subscribers }: OwnedTopic): TopicView {
 export function topicPageView(topics: readonly OwnedTopic[], limit: number): TopicPageView {
   const views = topics.map(topicView);
   return { topics: views, next: views.length === limit ? views.at(-1)?.name : undefined };
-}
-
-export function topicPositionView(position: TopicPosition): TopicPositionView {
-  const { epoch, lastSequence, firstSequence } = position;
-  return { epoch, sequence: lastSequence, first_sequence: firstSequence };
 }

@@ -1,8 +1,7 @@
 /** The routes of what was given up, of giving it back, and of what became of one message. */
 import type { Limits } from '../../../core/limits.js';
 import * as schemas from '../../../wire/schemas/dead-letters.js';
-import { purgedView } from '../../../wire/views/dead-letter-view.js';
-import { redriveJobView, startedJobView } from '../../../wire/views/redrive-job-view.js';
+import { snakeMembers } from '../../../wire/snake-case.js';
 import { type Route, rawRoutesOf, routesOf } from '../../http/route.js';
 import type { Control } from '../control.js';
 import { DeadLetterRoutes } from '../dead-letter-routes.js';
@@ -36,13 +35,13 @@ function manyTable(limits: Limits, letters: DeadLetterRoutes): Route[] {
       bodyLimit: 'publishBodyBytesMax',
       answer: { 202: schemas.JOB_STARTED },
       errors: ['dead_letter_not_found', 'subscription_gone'],
-      handle: async ({ principal, body }) => startedJobView(await letters.redrive(principal, body)),
+      handle: async ({ principal, body }) => snakeMembers(await letters.redrive(principal, body)),
     }),
     changed('POST /api/dead-letters/purge', 'Deletes dead letters.', {
       body: schemas.purge(limits),
       bodyLimit: 'publishBodyBytesMax',
       answer: { 200: schemas.PURGED },
-      handle: async ({ principal, body }) => purgedView(await letters.purge(principal, body)),
+      handle: async ({ principal, body }) => ({ purged: await letters.purge(principal, body) }),
     }),
   ];
 }
@@ -72,7 +71,7 @@ function jobTable(letters: DeadLetterRoutes): Route[] {
     job('GET /api/jobs/:id', 'Tells how far a job is.', {
       answer: { 200: schemas.JOB },
       handle: async ({ principal, params }) =>
-        redriveJobView(params.id, await letters.job(principal, params)),
+        snakeMembers({ jobId: params.id, ...(await letters.job(principal, params)) }),
     }),
     job('DELETE /api/jobs/:id', 'Cancels a job; what it has done stays done.', {
       answer: { 204: null },

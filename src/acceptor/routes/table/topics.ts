@@ -3,6 +3,7 @@ import type { Limits } from '../../../core/limits.js';
 import { members } from '../../../wire/schemas/kinds.js';
 import { START_MEMBERS } from '../../../wire/schemas/subscriptions.js';
 import * as schemas from '../../../wire/schemas/topics.js';
+import { snakeMembers } from '../../../wire/snake-case.js';
 import * as views from '../../../wire/views/topic-view.js';
 import { type Route, rawRoutesOf, routesOf } from '../../http/route.js';
 import type { Streams } from '../../session/streams.js';
@@ -78,7 +79,7 @@ function contentTable(limits: Limits, topics: TopicRoutes): Route[] {
     }),
     shown('GET /api/topics/:name/position', 'Tells where a topic ends, to begin there.', {
       answer: { 200: schemas.POSITION },
-      handle: async (asked) => views.topicPositionView(await topics.position(asked)),
+      handle: async (asked) => snakeMembers(await topics.position(asked)),
     }),
   ];
 }
