@@ -20,7 +20,7 @@ export interface CopyReport {
 }
 
 const COPY = `COPY messages (topic_id, sequence, message_id, published_at, expires_at, key, headers,
-  content_type, payload) FROM STDIN (FORMAT binary)`;
+  content_type, payload, bytes_to) FROM STDIN (FORMAT binary)`;
 const ROWS = 1_000;
 const PAYLOAD_BYTES = 150;
 /** Of COPY's binary format: before the first row, and after the last. */
@@ -37,7 +37,8 @@ class RowBatch {
 
   constructor(topicId: number) {
     this.buffer = buildRows(topicId);
-    this.#rowBytes = (this.buffer.length - HEADER_BYTES - TRAILER_BYTES) / ROWS;
+    // The last row has eight bytes more than the others: how many the topic has so far.
+    this.#rowBytes = Math.floor((this.buffer.length - HEADER_BYTES - TRAILER_BYTES) / ROWS);
   }
 
   renumber(): void {
@@ -62,7 +63,8 @@ function buildRows(topicId: number): Buffer {
     messageId: randomBytes(16),
     publication,
   }));
-  buffer.add({ topicId, firstSequence: 0, publishedAtMs: Date.now(), appends });
+  const commit = { topicId, firstSequence: 0, bytesBefore: 0, publishedAtMs: Date.now(), appends };
+  buffer.add(commit);
   return buffer.finish();
 }
 

@@ -12,7 +12,7 @@ import { failedSample, selfMeasured } from './self-measured.js';
 /** The columns of conduit.messages, in a table without partitions and with one index. */
 const TABLE = `CREATE TABLE messages (topic_id bigint NOT NULL, sequence bigint NOT NULL,
   message_id uuid NOT NULL, published_at timestamptz NOT NULL, expires_at timestamptz, key text,
-  headers text, content_type smallint NOT NULL, payload bytea NOT NULL,
+  headers text, content_type smallint NOT NULL, payload bytea NOT NULL, bytes_to bigint,
   PRIMARY KEY (topic_id, sequence))`;
 const WRITER = fileURLToPath(new URL('./copy-writer.js', import.meta.url));
 

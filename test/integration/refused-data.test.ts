@@ -52,7 +52,7 @@ t.test('of a save everything is stored but the texts that are refused', async (t
   t.teardown(() => pool.end());
   const refusals: [rows: number, error: unknown][] = [];
   const store = new PostgresSubscriptions(pool, (...refusal) => refusals.push(refusal));
-  await pool.query(`INSERT INTO conduit.topics (id, tenant_id, name, last_sequence)
+  await pool.query(`INSERT INTO conduit.topics (id, tenant_id, name, base_sequence)
     OVERRIDING SYSTEM VALUE VALUES (7, 1, 'a', 20)`);
   await pool.query(`INSERT INTO conduit.messages
     (topic_id, sequence, message_id, published_at, content_type, payload)

@@ -67,7 +67,7 @@ export interface AppendVerdict {
   storedThoughFailed: string[];
   /** In the log more than once. */
   twice: string[];
-  /** Topics whose sequences are not 1 to last_sequence. */
+  /** Topics whose sequences are not 1 to their head. */
   broken: string[];
   /** In the log, never sent. */
   phantom: string[];
@@ -86,7 +86,7 @@ export async function judgeAppends(
     [topicIds],
   );
   const heads = await client.query<{ id: string; last_sequence: string }>(
-    'SELECT id, last_sequence FROM conduit.topics WHERE id = ANY($1::bigint[])',
+    'SELECT topic_id AS id, sequence AS last_sequence FROM conduit.topic_heads($1::bigint[])',
     [topicIds],
   );
   await client.end();

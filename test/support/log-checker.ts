@@ -37,7 +37,9 @@ export async function judgeLog(databaseUrl: string, history: readonly Attempt[])
        JOIN conduit.topics t ON t.id = m.topic_id WHERE t.deleted_at IS NULL ORDER BY t.id, m.sequence`,
     );
     const heads = await client.query<{ name: string; last_sequence: string }>(
-      'SELECT name, last_sequence FROM conduit.topics WHERE deleted_at IS NULL',
+      `SELECT t.name, h.sequence AS last_sequence FROM conduit.topics t
+       JOIN conduit.topic_heads(ARRAY(SELECT id FROM conduit.topics)) h ON h.topic_id = t.id
+       WHERE t.deleted_at IS NULL`,
     );
     return judge(rows, new Map(heads.rows.map((r) => [r.name, Number(r.last_sequence)])), history);
   } finally {

@@ -111,7 +111,7 @@ t.test('the pool reads what the log has', async (t) => {
      FROM generate_series(1, 3000) n`,
     [topic.id],
   );
-  await db.query('UPDATE conduit.topics SET last_sequence = 3000 WHERE id = $1', [topic.id]);
+  await db.query('UPDATE conduit.topics SET base_sequence = 3000 WHERE id = $1', [topic.id]);
   const { port1, port2 } = new MessageChannel();
   serveCold(port1, (range: ReadRange) => pool.run(range), noFault);
   const reader = new ColdReader(port2);

@@ -1,16 +1,15 @@
 /**
- * One append: BEGIN, lock and move heads, COPY, COMMIT; a lone message goes by small-append.ts. It says
- * how far it came when it fails, since that decides what may be said of its messages: before COMMIT was
- * sent nothing is stored; after it, without an answer, nobody knows.
+ * One append: BEGIN, lock the topics and read their heads, COPY, COMMIT; a lone message goes by
+ * small-append.ts. It says how far it came when it fails, since that decides what may be said of its
+ * messages: before COMMIT was sent nothing is stored; after it, without an answer, nobody knows.
  */
 import type pg from 'pg';
-import { rowBytes } from '../../../core/message.js';
 import { faultOf } from '../../contract/log-errors.js';
 import type { PendingAppend, TopicCommit } from '../../contract/message-log.js';
 import { copyAndCommit } from './append-copy.js';
 import type { TopicAppends } from './append-groups.js';
 import type { AppendOutcome } from './append-outcome.js';
-import { CopyBuffer, copyBytes } from './copy-rows.js';
+import { CopyBuffer, type CopyCommit, copyBytes } from './copy-rows.js';
 import { claimKeys, foldRepeats } from './dedupe.js';
 import { appendSmall, smallAppend } from './small-append.js';
 import type { LookOptions } from './unknown-commit.js';
@@ -31,6 +30,10 @@ export interface AppendOptions {
  * session has other topics under the same ids.
  */
 const LOG_OID = `to_regclass('conduit.messages')::oid AS log_oid`;
+
+/** As it is written. */
+type Placed<A extends PendingAppend> = TopicCommit<A> & CopyCommit;
+type Prepared<A extends PendingAppend> = AppendOutcome<A> & { commits: Placed<A>[] };
 
 /** Rejects with PostgreSQL's error (nothing is stored) or with UnknownCommit. */
 export async function appendOn<A extends PendingAppend>(
@@ -57,7 +60,7 @@ async function prepare<A extends PendingAppend>(
   client: pg.Client,
   groups: TopicAppends<A>,
   options: AppendOptions,
-): Promise<AppendOutcome<A>> {
+): Promise<Prepared<A>> {
   const { unique, result: dedupe } = foldRepeats(groups);
   const skipped: TopicAppends<A> = new Map();
   const hasKeys = [...unique.values()].some((list) =>
@@ -72,8 +75,8 @@ async function prepare<A extends PendingAppend>(
     for (const [id, list] of unique) if (!locked.has(id)) skipped.set(id, list);
   }
   const begin = hasKeys ? '' : `${opening}; `;
-  const places = await moveHeads(client, begin, wanted, options);
-  const commits: TopicCommit<A>[] = [];
+  const places = await readHeads(client, begin, wanted, options);
+  const commits: Placed<A>[] = [];
   for (const [topicId, appends] of wanted) {
     const place = places.get(topicId);
     if (place === undefined) {
@@ -86,7 +89,7 @@ async function prepare<A extends PendingAppend>(
 
 async function commit<A extends PendingAppend>(
   client: pg.Client,
-  outcome: AppendOutcome<A>,
+  outcome: Prepared<A>,
 ): Promise<void> {
   if (outcome.commits.length === 0) {
     await client.query('ROLLBACK');
@@ -115,7 +118,7 @@ async function find<A extends PendingAppend>(
   return { ...outcome, skipped: new Map() };
 }
 
-function copyRows<A extends PendingAppend>(commits: readonly TopicCommit<A>[]): Buffer {
+function copyRows<A extends PendingAppend>(commits: readonly Placed<A>[]): Buffer {
   let bytes = 0;
   for (const { appends } of commits) {
     for (const { publication } of appends) bytes += copyBytes(publication);
@@ -125,34 +128,31 @@ function copyRows<A extends PendingAppend>(commits: readonly TopicCommit<A>[]): 
   return buffer.finish();
 }
 
-interface Place {
-  firstSequence: number;
-  publishedAtMs: number;
-}
+const HEADS = `SELECT topic_id, head, bytes_to, log_oid,
+  round(extract(epoch FROM published_at) * 1000)::bigint AS published_ms`;
 
-async function moveHeads<A extends PendingAppend>(
+type Place = Pick<CopyCommit, 'firstSequence' | 'bytesBefore' | 'publishedAtMs'>;
+
+/** Of those that nobody else holds; they are locked. */
+async function readHeads<A extends PendingAppend>(
   client: pg.Client,
   begin: string,
   groups: TopicAppends<A>,
   options: AppendOptions,
 ): Promise<Map<number, Place>> {
-  const ids: number[] = [];
-  const counts: number[] = [];
-  const sizes: number[] = [];
-  for (const [id, appends] of groups) {
-    if (appends.length === 0) continue;
-    ids.push(id);
-    counts.push(appends.length);
-    sizes.push(appends.reduce((sum, { publication }) => sum + rowBytes(publication) - 64, 0));
-  }
-  const call = `SELECT *, ${LOG_OID} FROM conduit.begin_append('{${ids}}', '{${counts}}', '{${sizes}}')`;
+  const ids = [...groups.keys()].filter((id) => groups.get(id)?.length !== 0);
   // Only integers of our own stand in the text; the simple protocol takes all in one round trip.
-  const rows = lastRows(await client.query(begin + call));
+  const locked = ids.length === 1 ? `lock_head(${ids[0]})` : `lock_heads('{${ids}}')`;
+  const rows = lastRows(await client.query(`${begin}${HEADS} FROM conduit.${locked}`));
   checkLog(rows, options);
   return new Map(
     rows.map((row) => [
       Number(row['topic_id']),
-      { firstSequence: Number(row['first_sequence']), publishedAtMs: Number(row['published_ms']) },
+      {
+        firstSequence: Number(row['head']) + 1,
+        bytesBefore: Number(row['bytes_to']),
+        publishedAtMs: Number(row['published_ms']),
+      },
     ]),
   );
 }

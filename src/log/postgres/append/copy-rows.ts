@@ -2,13 +2,13 @@
 import type { Publication } from '../../../core/message.js';
 
 export const COPY_SQL = `COPY conduit.messages (topic_id, sequence, message_id, published_at,
-  expires_at, key, headers, content_type, payload) FROM STDIN (FORMAT binary)`;
+  expires_at, key, headers, content_type, payload, bytes_to) FROM STDIN (FORMAT binary)`;
 
 const SIGNATURE = Buffer.from('PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0', 'latin1');
-const FIELDS = 9;
+const FIELDS = 10;
 const NULL_LENGTH = 0xffffffff;
-/** Fixed bytes of a row: the count, nine lengths, and the fields of fixed size. */
-const ROW_BYTES = 2 + FIELDS * 4 + 8 + 8 + 16 + 8 + 8 + 2;
+/** Fixed bytes of a row: the count, the lengths, and the fields of fixed size. */
+const ROW_BYTES = 2 + FIELDS * 4 + 8 + 8 + 16 + 8 + 8 + 2 + 8;
 /** Unix ms of 2000-01-01, from which PostgreSQL counts. */
 const PG_EPOCH_MS = 946_684_800_000;
 const TWO_32 = 2 ** 32;
@@ -22,6 +22,8 @@ export interface CopyRow {
 export interface CopyCommit {
   readonly topicId: number;
   readonly firstSequence: number;
+  /** Of the topic, before these. */
+  readonly bytesBefore: number;
   /** Unix ms. */
   readonly publishedAtMs: number;
   readonly appends: readonly CopyRow[];
@@ -41,13 +43,25 @@ export class CopyBuffer {
     SIGNATURE.copy(this.#buffer);
   }
 
-  /** Its rows, in order. */
+  /** Its rows, in order; the last has the bytes of the topic up to it. */
   add(commit: CopyCommit): void {
-    let sequence = commit.firstSequence;
-    for (const row of commit.appends) this.#add(commit, sequence++, row);
+    const { appends, firstSequence } = commit;
+    const last = firstSequence + appends.length - 1;
+    let sequence = firstSequence;
+    let bytesTo = commit.bytesBefore;
+    for (const row of appends) {
+      bytesTo += this.#add(commit, sequence, row);
+      if (sequence < last) this.#u32(NULL_LENGTH);
+      else {
+        this.#u32(8);
+        this.#int8(bytesTo);
+      }
+      sequence++;
+    }
   }
 
-  #add({ topicId, publishedAtMs }: CopyCommit, sequence: number, row: CopyRow): void {
+  /** All but its last field; the bytes that count. */
+  #add({ topicId, publishedAtMs }: CopyCommit, sequence: number, row: CopyRow): number {
     const { messageId, publication } = row;
     const { payload, ttlMs } = publication;
     this.#u16(FIELDS);
@@ -65,13 +79,13 @@ export class CopyBuffer {
       this.#u32(8);
       this.#time(publishedAtMs + ttlMs);
     }
-    this.#text(publication.key);
-    this.#text(publication.headers);
+    const textBytes = this.#text(publication.key) + this.#text(publication.headers);
     this.#u32(2);
     this.#u16(publication.contentType);
     this.#u32(payload.length);
     this.#buffer.set(payload, this.#at);
     this.#at += payload.length;
+    return payload.length + textBytes;
   }
 
   finish(): Buffer {
@@ -99,14 +113,16 @@ export class CopyBuffer {
     this.#int8((unixMs - PG_EPOCH_MS) * 1_000);
   }
 
-  #text(value: string | null): void {
+  /** Its length in UTF-8. */
+  #text(value: string | null): number {
     if (value === null) {
       this.#u32(NULL_LENGTH);
-      return;
+      return 0;
     }
     const length = this.#buffer.write(value, this.#at + 4, 'utf8');
     this.#u32(length);
     this.#at += length;
+    return length;
   }
 }
 

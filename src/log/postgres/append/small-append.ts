@@ -4,7 +4,6 @@
  * it when that answer is lost; its place is then not known, so the message is looked for by its id.
  */
 import type pg from 'pg';
-import { rowBytes } from '../../../core/message.js';
 import { formatUuid } from '../../../core/uuid.js';
 import { faultOf } from '../../contract/log-errors.js';
 import type { PendingAppend } from '../../contract/message-log.js';
@@ -19,27 +18,19 @@ import { lockTopic, UnknownCommit } from './unknown-commit.js';
 const PAYLOAD_BYTES_MAX = 16 * 1024;
 
 /**
- * Locks, skips and moves the head as conduit.begin_append does, and writes the row that COPY would. No
- * row: the topic is held by somebody else, or gone, or the log is another by now; who waits for it is told.
- * Named, so that its plan is made once a session.
+ * Locks and skips as a batch does, and writes the row that COPY would: conduit.lock_head reads the head in a
+ * statement of its own, which begins when the lock is granted. No row: the topic is held by somebody else, or
+ * gone, or the log is another by now; who waits for it is told. Named, so that its plan is made once a
+ * session.
  */
 const APPEND_ONE = {
   name: 'append_one',
-  text: `WITH locked AS MATERIALIZED (
-      SELECT t.id FROM conduit.topics t
-      WHERE t.id = $1 AND t.deleted_at IS NULL
-        AND to_regclass('conduit.messages')::oid = $9::oid FOR NO KEY UPDATE SKIP LOCKED),
-    head AS (
-      UPDATE conduit.topics t
-      SET last_sequence = t.last_sequence + 1,
-          bytes = t.bytes + $2,
-          last_published_at =
-            greatest(date_trunc('milliseconds', clock_timestamp()), t.last_published_at)
-      FROM locked l WHERE t.id = l.id
-      RETURNING t.id, t.last_sequence, t.last_published_at AS at)
-    INSERT INTO conduit.messages (topic_id, sequence, message_id, published_at,
-      expires_at, key, headers, content_type, payload)
-    SELECT id, last_sequence, $3, at, at + $4::float8 * interval '1 ms', $5, $6, $7, $8 FROM head
+  text: `INSERT INTO conduit.messages (topic_id, sequence, message_id, published_at,
+      expires_at, key, headers, content_type, payload, bytes_to)
+    SELECT topic_id, head + 1, $2, published_at, published_at + $3::float8 * interval '1 ms',
+      $4::text, $5::text, $6, $7::bytea, bytes_to + octet_length($7::bytea)
+        + coalesce(octet_length($4::text), 0) + coalesce(octet_length($5::text), 0)
+    FROM conduit.lock_head($1::bigint) WHERE log_oid = $8::oid
     RETURNING sequence, round(extract(epoch FROM published_at) * 1000)::bigint AS published_ms`,
 };
 
@@ -98,9 +89,8 @@ export async function appendSmall<A extends PendingAppend>(
 function valuesOf({ topicId, messageId, publication }: PendingAppend): unknown[] {
   const { key, headers, contentType, payload, ttlMs } = publication;
   const expires = ttlMs === 0 ? null : ttlMs;
-  const size = rowBytes(publication) - 64;
   // pg passes bytes in binary, which PostgreSQL takes for uuid, too.
-  return [topicId, size, messageId, expires, key, headers, contentType, payload];
+  return [topicId, messageId, expires, key, headers, contentType, payload];
 }
 
 /**

@@ -40,9 +40,10 @@ const COMMON_SQL = `SELECT o.number IS NOT NULL AS is_known, (
     LEFT JOIN conduit.incarnation_heads h ON h.number = i.number AND h.topic_id = a.topic_id
     WHERE i.number > o.number) AS common,
     CASE WHEN a.until_ms IS NOT NULL THEN (
-      SELECT conduit.head_before(t.id, t.first_sequence, t.last_sequence,
+      SELECT conduit.head_before(t.id, t.first_sequence, h.sequence,
         to_timestamp(a.until_ms / 1000))
-      FROM conduit.topics t WHERE t.id = a.topic_id) END AS until
+      FROM conduit.topics t, conduit.topic_heads(ARRAY[a.topic_id]) h
+      WHERE t.id = a.topic_id) END AS until
   FROM unnest($1::bigint[], $2::text[], $3::float8[]) WITH ORDINALITY
     AS a (topic_id, name, until_ms, place)
   LEFT JOIN conduit.incarnations o ON o.name = a.name

@@ -36,9 +36,10 @@ function pageSql(order: 'asc' | 'desc'): string {
       ? '(SELECT low FROM t) AND (SELECT least(high, low + $4 - 1) FROM t)'
       : '(SELECT greatest(low, high - $4 + 1) FROM t) AND (SELECT high FROM t)';
   return `WITH t AS MATERIALIZED (
-    SELECT first_sequence, last_sequence,
-      greatest($2::bigint, first_sequence) AS low, least($3::bigint, last_sequence) AS high
-    FROM conduit.topics WHERE id = $1::bigint AND deleted_at IS NULL)
+    SELECT t.first_sequence, h.sequence AS last_sequence,
+      greatest($2::bigint, t.first_sequence) AS low, least($3::bigint, h.sequence) AS high
+    FROM conduit.topics t, conduit.topic_heads(ARRAY[$1::bigint]) h
+    WHERE t.id = $1::bigint AND t.deleted_at IS NULL)
   SELECT t.first_sequence, t.last_sequence, t.low, t.high, ${messageColumns('p')}
   FROM t LEFT JOIN (
     SELECT m.*, sum(${ROW_BYTES}) OVER (ORDER BY sequence ${order}) - (${ROW_BYTES}) AS before
@@ -62,8 +63,9 @@ const NEXT_SQL = {
 
 /** A binary search: published_at never falls within a topic, and has no index beside the leaves. */
 const SEQUENCE_AT_SQL = `WITH RECURSIVE search(low, high) AS (
-    SELECT first_sequence, last_sequence + 1 FROM conduit.topics
-    WHERE id = $1::bigint AND deleted_at IS NULL
+    SELECT t.first_sequence, h.sequence + 1
+    FROM conduit.topics t, conduit.topic_heads(ARRAY[$1::bigint]) h
+    WHERE t.id = $1::bigint AND t.deleted_at IS NULL
   UNION ALL
     SELECT CASE WHEN late.yes THEN s.low ELSE (s.low + s.high) / 2 + 1 END,
       CASE WHEN late.yes THEN (s.low + s.high) / 2 ELSE s.high END
@@ -129,9 +131,10 @@ export class MessageStore {
   async totals(tenant: Tenant): Promise<LogTotals> {
     const { rows } = await this.#db.query<{ topics: string; messages: string; deferred: string }>(
       `WITH n AS (SELECT id FROM conduit.tenants WHERE name = $1)
-       SELECT count(*) AS topics, coalesce(sum(last_sequence), 0) AS messages,
+       SELECT count(*) AS topics, coalesce(sum(sequence), 0) AS messages,
          (SELECT count(*) FROM conduit.outbox WHERE tenant_id = (SELECT id FROM n)) AS deferred
-       FROM conduit.topics WHERE tenant_id = (SELECT id FROM n) AND deleted_at IS NULL`,
+       FROM conduit.topic_heads(ARRAY(SELECT id FROM conduit.topics
+         WHERE tenant_id = (SELECT id FROM n) AND deleted_at IS NULL))`,
       [tenant],
     );
     return {

@@ -1,7 +1,7 @@
 /**
- * Topics in PostgreSQL: rows of conduit.topics. Keeps no state. Changes made here do not touch what
- * append owns (last_sequence, bytes, last_published_at). A deleted topic is a tombstone; its name
- * is free at once, its id never.
+ * Topics in PostgreSQL: rows of conduit.topics, and the heads that conduit.topic_heads reads beside them.
+ * Keeps no state. Changes made here do not touch what append and upkeep own (base_*, leaf_day,
+ * first_sequence, gone_bytes). A deleted topic is a tombstone; its name is free at once, its id never.
  */
 import { RequestError } from '../../../core/errors.js';
 import type { Limits } from '../../../core/limits.js';
@@ -29,13 +29,20 @@ export const TOPICS_CHANNEL = 'conduit_topics';
  */
 const CREATE_TURNS = 5;
 
-const COLUMNS = `t.id, n.name AS tenant, t.name, t.last_sequence, t.first_sequence, t.bytes,
-  floor(extract(epoch FROM t.created_at) * 1000) AS created_ms,
-  floor(extract(epoch FROM t.last_published_at) * 1000) AS last_published_ms,
+/** In every session's snapshot: of a topic that the statement itself makes nothing is found, and it has nothing. */
+const COLUMNS = `t.id, t.tenant, t.name, coalesce(h.sequence, 0) AS last_sequence, t.first_sequence,
+  coalesce(h.bytes, 0) AS bytes, floor(extract(epoch FROM t.created_at) * 1000) AS created_ms,
+  floor(extract(epoch FROM h.published_at) * 1000) AS last_published_ms,
   t.retention_hours, t.retention_messages, t.retention_bytes`;
 
-const FROM_LIVING = `FROM conduit.topics t JOIN conduit.tenants n ON n.id = t.tenant_id
-  WHERE t.deleted_at IS NULL`;
+/** `topics`: a statement that gives rows of conduit.topics and the names of their tenants. */
+function withHeads(topics: string): string {
+  return `WITH t AS (${topics}) SELECT ${COLUMNS}
+    FROM t LEFT JOIN conduit.topic_heads(ARRAY(SELECT id FROM t)) h ON h.topic_id = t.id`;
+}
+
+const LIVING_SQL = `SELECT t.*, n.name AS tenant
+  FROM conduit.topics t JOIN conduit.tenants n ON n.id = t.tenant_id WHERE t.deleted_at IS NULL`;
 
 /** `valuesOf` gives both. */
 const OF_KEY = 'n.name = $1 AND t.name = $2';
@@ -44,31 +51,48 @@ const OF_KEY = 'n.name = $1 AND t.name = $2';
  * LIMIT keeps it a look-up of each key by both columns of the index: in a table that was never analysed a
  * join takes all topics of the tenant for each (5 s for a hundred keys of 50,000 topics, and this 4 ms).
  */
-const FIND_ALL_SQL = `SELECT ${COLUMNS}
+const FIND_ALL_SQL = withHeads(`SELECT t.*, n.name AS tenant
   FROM unnest($1::text[], $2::text[]) AS k (tenant, name)
   JOIN conduit.tenants n ON n.name = k.tenant
   CROSS JOIN LATERAL (
     SELECT * FROM conduit.topics t
-    WHERE t.tenant_id = n.id AND t.name = k.name AND t.deleted_at IS NULL LIMIT 1) t`;
+    WHERE t.tenant_id = n.id AND t.name = k.name AND t.deleted_at IS NULL LIMIT 1) t`);
 
 const LIVING_OF_TENANT = `SELECT count(*) FROM conduit.topics x
   WHERE x.tenant_id = n.id AND x.deleted_at IS NULL`;
 
-const INSERT_SQL = `WITH t AS (
-    INSERT INTO conduit.topics
-      (tenant_id, name, retention_hours, retention_messages, retention_bytes)
-    SELECT n.id, $2, $3, $4, $5 FROM conduit.tenants n
-    WHERE n.name = $1 AND (${LIVING_OF_TENANT}) < $6
-    ON CONFLICT (tenant_id, name) WHERE deleted_at IS NULL DO NOTHING
-    RETURNING *)
-  SELECT ${COLUMNS} FROM t JOIN conduit.tenants n ON n.id = t.tenant_id`;
+const INSERT_SQL = withHeads(`INSERT INTO conduit.topics AS t
+    (tenant_id, name, retention_hours, retention_messages, retention_bytes)
+  SELECT n.id, $2, $3, $4, $5 FROM conduit.tenants n
+  WHERE n.name = $1 AND (${LIVING_OF_TENANT}) < $6
+  ON CONFLICT (tenant_id, name) WHERE deleted_at IS NULL DO NOTHING
+  RETURNING t.*, $1 AS tenant`);
+
+const FIND_SQL = withHeads(`${LIVING_SQL} AND ${OF_KEY}`);
+
+/** Names are ASCII below DEL, so the prefix is exactly the range up to prefix + DEL. */
+const LIST_SQL = `${withHeads(`${LIVING_SQL} AND n.name = $1
+    AND t.name > $2 AND t.name >= $3 AND t.name < $3 || chr(127) ORDER BY t.name LIMIT $4`)}
+  ORDER BY t.name`;
+
+const PATCH_SQL = withHeads(`UPDATE conduit.topics t
+  SET retention_hours = $3, retention_messages = $4, retention_bytes = $5
+  FROM conduit.tenants n
+  WHERE n.id = t.tenant_id AND t.deleted_at IS NULL AND ${OF_KEY} RETURNING t.*, n.name AS tenant`);
+
+const DELETE_SQL = withHeads(`UPDATE conduit.topics t SET deleted_at = clock_timestamp()
+  FROM conduit.tenants n
+  WHERE n.id = t.tenant_id AND t.deleted_at IS NULL AND ${OF_KEY}
+  RETURNING t.*, n.name AS tenant, pg_notify('${TOPICS_CHANNEL}', t.id::text)`);
+
+const HEADS_SQL = withHeads(`${LIVING_SQL} AND t.id = ANY($1::bigint[])`);
 
 interface NewTopic {
   key: TopicKey;
   retention: Retention | null;
 }
 
-/** The select list of `COLUMNS`; bigints and numerics come as text. */
+/** What `withHeads` selects; bigints and numerics come as text. */
 interface TopicRow {
   id: string;
   tenant: string;
@@ -99,11 +123,7 @@ export class TopicStore {
 
   async find(key: TopicKey): Promise<TopicRecord | null> {
     if (!this.#isPossible(key)) return null;
-    const { rows } = await this.#db.query<TopicRow>(
-      `SELECT ${COLUMNS} ${FROM_LIVING} AND ${OF_KEY}`,
-      valuesOf(key),
-    );
-    return oneRecord(rows);
+    return oneRecord((await this.#db.query<TopicRow>(FIND_SQL, valuesOf(key))).rows);
   }
 
   async findAll(keys: readonly TopicKey[]): Promise<Map<TopicKey, TopicRecord>> {
@@ -146,39 +166,24 @@ export class TopicStore {
   ): Promise<TopicRecord[]> {
     const { after, prefix } = page;
     if (prefix.includes('\0')) return [];
-    // Names are ASCII below DEL, so the prefix is exactly the range up to prefix + DEL.
-    const { rows } = await this.#db.query<TopicRow>(
-      `SELECT ${COLUMNS} ${FROM_LIVING} AND n.name = $1
-         AND t.name > $2 AND t.name >= $3 AND t.name < $3 || chr(127)
-       ORDER BY t.name LIMIT $4`,
-      [tenant, after.split('\0', 1)[0], prefix, page.limit],
-    );
+    const { rows } = await this.#db.query<TopicRow>(LIST_SQL, [
+      tenant,
+      after.split('\0', 1)[0],
+      prefix,
+      page.limit,
+    ]);
     return rows.map(recordOf);
   }
 
   /** Replaces all three bounds. Null: no such topic. */
   async patch(key: TopicKey, retention: Retention): Promise<TopicRecord | null> {
-    const { rows } = await this.#db.query<TopicRow>(
-      `UPDATE conduit.topics t
-       SET retention_hours = $3, retention_messages = $4, retention_bytes = $5
-       FROM conduit.tenants n
-       WHERE n.id = t.tenant_id AND t.deleted_at IS NULL AND ${OF_KEY} RETURNING ${COLUMNS}`,
-      [...valuesOf(key), retention.hours, retention.messages, retention.bytes],
-    );
-    return oneRecord(rows);
+    const values = [...valuesOf(key), retention.hours, retention.messages, retention.bytes];
+    return oneRecord((await this.#db.query<TopicRow>(PATCH_SQL, values)).rows);
   }
 
   /** Leaves a tombstone and tells the other nodes. The record as it was; null: no such topic. */
   async delete(key: TopicKey): Promise<TopicRecord | null> {
-    const { rows } = await this.#db.query<TopicRow>(
-      `WITH gone AS (
-         UPDATE conduit.topics t SET deleted_at = clock_timestamp()
-         FROM conduit.tenants n
-         WHERE n.id = t.tenant_id AND t.deleted_at IS NULL AND ${OF_KEY} RETURNING ${COLUMNS})
-       SELECT gone.*, pg_notify('${TOPICS_CHANNEL}', gone.id::text) FROM gone`,
-      valuesOf(key),
-    );
-    return oneRecord(rows);
+    return oneRecord((await this.#db.query<TopicRow>(DELETE_SQL, valuesOf(key))).rows);
   }
 
   async heads(topicIds: readonly number[]): Promise<Map<number, TopicRecord>> {
@@ -250,9 +255,6 @@ export async function readHeads(
   db: Queryable,
   topicIds: readonly number[],
 ): Promise<Map<number, TopicRecord>> {
-  const { rows } = await db.query<TopicRow>(
-    `SELECT ${COLUMNS} ${FROM_LIVING} AND t.id = ANY($1::bigint[])`,
-    [topicIds],
-  );
+  const { rows } = await db.query<TopicRow>(HEADS_SQL, [topicIds]);
   return new Map(rows.map((row) => [Number(row.id), recordOf(row)]));
 }

@@ -7,6 +7,7 @@
 import { mayDropLeaves } from '../session/privileges.js';
 import type { Queryable } from '../session/queryable.js';
 import { areHeld } from './leaf-holders.js';
+import { settleHeads } from './settled-heads.js';
 
 const DAYS_AHEAD = 3;
 /** Making a leaf asks for nothing that a COPY or a reader would wait behind. */
@@ -39,7 +40,8 @@ const MISSING_SQL = `SELECT to_char(day, 'YYYY-MM-DD') AS day
  * detach was broken off comes first: before it no other can be detached.
  */
 export const OLD_LEAVES_SQL = `SELECT c.relname AS leaf, i.inhrelid IS NOT NULL AS attached,
-    coalesce(i.inhdetachpending, false) AS pending
+    coalesce(i.inhdetachpending, false) AS pending,
+    (to_date(right(c.relname, 8), 'YYYYMMDD') + 1)::text AS until
   FROM pg_class c
   LEFT JOIN pg_inherits i ON i.inhrelid = c.oid
   WHERE c.relnamespace = 'conduit'::regnamespace AND c.relkind = 'r'
@@ -50,6 +52,8 @@ export const OLD_LEAVES_SQL = `SELECT c.relname AS leaf, i.inhrelid IS NOT NULL 
 
 interface OldLeaf {
   leaf: string;
+  /** The day behind it. */
+  until: string;
   attached: boolean;
   pending: boolean;
 }
@@ -114,16 +118,16 @@ export async function dropOldLeaves(session: Queryable, hours: number): Promise<
   });
 }
 
-/** False: it is in use. */
-async function dropLeaf(
-  session: Queryable,
-  { leaf, attached, pending }: OldLeaf,
-): Promise<boolean> {
+/** False: it is in use, or a topic's row is. */
+async function dropLeaf(session: Queryable, old: OldLeaf): Promise<boolean> {
+  const { leaf, attached, pending } = old;
   if (attached && !pending) {
     if (await areHeld(session, ['messages', leaf])) return false;
-    if (!(await passLeaf(session, leaf))) return false;
+    if (!(await passLeaf(session, old))) return false;
   }
   if (attached && !(await detach(session, leaf))) return false;
+  // Where a clock was set back by more than retention a message may have come since the look. None does now.
+  if (!(await passLeaf(session, old))) return false;
   return insist(session, leaf, () => ask(session, `DROP TABLE conduit.${leaf}`, ASK_MS));
 }
 
@@ -167,11 +171,15 @@ async function ask(session: Queryable, sql: string, waitMs: number): Promise<'do
   }
 }
 
-/** Moves first_sequence past all rows of the leaf; false: not for all topics. */
-async function passLeaf(session: Queryable, leaf: string): Promise<boolean> {
+/**
+ * Writes down the heads that lie in the leaf and moves first_sequence past all of its rows; false: not for
+ * all topics.
+ */
+async function passLeaf(session: Queryable, { leaf, until }: OldLeaf): Promise<boolean> {
   for (let round = 0; round < MOVE_ROUNDS; round++) {
+    const unsettled = await settleHeads(session, until);
     const { rows } = await session.query<{ left: string }>(passLeafSql(leaf));
-    if (Number(rows[0]?.left) === 0) return true;
+    if (unsettled + Number(rows[0]?.left) === 0) return true;
     await pause();
   }
   return false;
@@ -187,8 +195,7 @@ function passLeafSql(leaf: string): string {
       ORDER BY t.id FOR NO KEY UPDATE OF t SKIP LOCKED),
     moved AS (
       UPDATE conduit.topics t SET first_sequence = greatest(t.first_sequence, f.last + 1),
-        bytes = CASE WHEN f.last >= t.last_sequence THEN 0 ELSE (t.bytes::numeric
-          * (t.last_sequence - f.last) / (t.last_sequence - t.first_sequence + 1))::bigint END
+        gone_bytes = conduit.bytes_before(t, greatest(t.first_sequence, f.last + 1))
       FROM free f WHERE t.id = f.id RETURNING t.id)
     SELECT (SELECT count(*) FROM ends) - (SELECT count(*) FROM moved) AS left`;
 }

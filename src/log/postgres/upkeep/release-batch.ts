@@ -48,32 +48,32 @@ const TAKE_SQL = `SELECT o.* FROM (
   WHERE sized.before < ${BATCH_BYTES_MAX} ORDER BY sized.due_at, sized.id`;
 
 /** By then the log cannot be replaced any more: which one it is, is asked here. */
-const LOCK_TOPIC_SQL = `SELECT last_sequence, published_at::text,
-    floor(extract(epoch FROM published_at) * 1000) AS published_ms,
-    conduit.incarnation() AS incarnation
-  FROM (
-    SELECT last_sequence,
-      greatest(date_trunc('milliseconds', clock_timestamp()), last_published_at) AS published_at
-    FROM conduit.topics WHERE id = $1 AND deleted_at IS NULL FOR NO KEY UPDATE) t`;
+const LOCK_TOPIC_SQL = `SELECT conduit.incarnation() AS incarnation FROM (
+    SELECT id FROM conduit.topics WHERE id = $1 AND deleted_at IS NULL FOR NO KEY UPDATE) t`;
+
+/** Of a topic that is locked already. */
+const HEAD_SQL = `SELECT head, bytes_to, published_at::text,
+    floor(extract(epoch FROM published_at) * 1000) AS published_ms
+  FROM conduit.lock_head($1::bigint)`;
 
 const KNOWN_KEYS_SQL = `SELECT dedupe_key FROM conduit.publish_dedupe
   WHERE topic_id = $1 AND dedupe_key = ANY($2::text[]) AND expires_at > clock_timestamp()`;
 
 /**
- * $2, $3, $4: id, sequence and message id of what is appended; $6: all ids that leave the outbox.
+ * $2, $3, $4, $10: id, sequence, message id and bytes_to of what is appended; $6: all ids that leave the
+ * outbox.
  */
 const MOVE_SQL = `WITH new AS (
-    SELECT * FROM unnest($2::bigint[], $3::bigint[], $4::uuid[]) AS n(id, sequence, message_id)),
+    SELECT * FROM unnest($2::bigint[], $3::bigint[], $4::uuid[], $10::bigint[])
+      AS n(id, sequence, message_id, bytes_to)),
   moved AS (
     INSERT INTO conduit.messages (topic_id, sequence, message_id, published_at, expires_at, key,
-      headers, content_type, payload)
+      headers, content_type, payload, bytes_to)
     SELECT o.topic_id, n.sequence, n.message_id, $5::timestamptz,
       CASE WHEN o.ttl_ms > 0 THEN $5::timestamptz + o.ttl_ms * interval '1 ms' END,
-      o.key, o.headers, o.content_type, o.payload
+      o.key, o.headers, o.content_type, o.payload, n.bytes_to
     FROM new n
-    CROSS JOIN LATERAL (SELECT * FROM conduit.outbox WHERE id = n.id OFFSET 0) o
-    RETURNING octet_length(payload) + coalesce(octet_length(key), 0)
-      + coalesce(octet_length(headers), 0) AS bytes),
+    CROSS JOIN LATERAL (SELECT * FROM conduit.outbox WHERE id = n.id OFFSET 0) o),
   keys AS (
     INSERT INTO conduit.publish_dedupe
       (topic_id, dedupe_key, fingerprint, sequence, message_id, published_at, expires_at,
@@ -88,15 +88,10 @@ const MOVE_SQL = `WITH new AS (
       sequence = excluded.sequence, message_id = excluded.message_id,
       published_at = excluded.published_at, expires_at = excluded.expires_at,
       deferred_id = excluded.deferred_id, deliver_at = excluded.deliver_at),
-  gone AS (DELETE FROM conduit.outbox WHERE id = ANY($6::bigint[])),
   remembered AS (
     INSERT INTO conduit.outbox_releases (tenant_id, topic_id, ids)
     SELECT tenant_id, id, $6::bigint[] FROM conduit.topics WHERE id = $1::bigint)
-  UPDATE conduit.topics SET last_sequence = last_sequence + (SELECT count(*) FROM new),
-    bytes = bytes + (SELECT coalesce(sum(m.bytes), 0) FROM moved m),
-    last_published_at = CASE WHEN EXISTS (SELECT FROM new) THEN $5::timestamptz
-      ELSE last_published_at END
-  WHERE id = $1::bigint`;
+  DELETE FROM conduit.outbox WHERE id = ANY($6::bigint[])`;
 
 /** A log that was restored since the topic was looked up may have a living one of its id. */
 const DROP_SQL = `DELETE FROM conduit.outbox WHERE id IN (
@@ -114,11 +109,11 @@ interface OutboxRow {
   ttl_ms: string;
 }
 
-interface LockedTopic {
-  last_sequence: string;
+interface Head {
+  head: string;
+  bytes_to: string;
   published_at: string;
   published_ms: string;
-  incarnation: string;
 }
 
 export interface ReleaseOptions {
@@ -172,22 +167,24 @@ async function moveBatch(
   // The payloads are read before the topic is locked: others wait for the topic.
   const taken = (await client.query<OutboxRow>(TAKE_SQL, [topicId])).rows;
   if (taken.length === 0) return null;
-  const topic = (await client.query<LockedTopic>(LOCK_TOPIC_SQL, [topicId])).rows[0];
-  if (topic === undefined) return null;
-  if (topic.incarnation !== incarnation) throw new OtherLog();
+  const { rows: locked } = await client.query<{ incarnation: string }>(LOCK_TOPIC_SQL, [topicId]);
+  if (locked[0] === undefined) return null;
+  if (locked[0].incarnation !== incarnation) throw new OtherLog();
   const survivors = await withoutRepeats(client, topicId, taken);
-  const rows = survivors.map((row, index) => logRowOf(row, index, topicId, topic));
+  const head = survivors.length === 0 ? null : await readHead(client, topicId);
+  const rows = head === null ? [] : survivors.map((row, n) => logRowOf(row, topicId, { head, n }));
   const keyed = survivors.filter((row) => row.dedupe_key !== null);
   await client.query(MOVE_SQL, [
     topicId,
     survivors.map((row) => row.id),
     rows.map((row) => row.sequence),
     rows.map((row) => formatUuid(row.messageId)),
-    topic.published_at,
+    head?.published_at,
     taken.map((row) => row.id),
     keyed.map((row) => row.id),
     keyed.map((row) => fingerprint({ ...row, contentType: row.content_type as ContentType })),
     dedupeWindowMs,
+    bytesTo(rows, Number(head?.bytes_to)),
   ]);
   return { rows, duplicates: taken.length - survivors.length };
 }
@@ -210,11 +207,27 @@ async function withoutRepeats(
   });
 }
 
-function logRowOf(row: OutboxRow, index: number, topicId: number, topic: LockedTopic): LogRow {
-  const publishedAtMs = Number(topic.published_ms);
+async function readHead(client: Queryable, topicId: number): Promise<Head> {
+  const [head] = (await client.query<Head>(HEAD_SQL, [topicId])).rows;
+  if (head === undefined) throw new Error(`topic ${topicId} is locked and has no head`);
+  return head;
+}
+
+/** The last row of what is appended together has the bytes of the topic up to it. */
+function bytesTo(rows: readonly LogRow[], before: number): (number | null)[] {
+  const bytes = rows.reduce(
+    (sum, { payload, key, headers }) =>
+      sum + payload.length + Buffer.byteLength(key ?? '') + Buffer.byteLength(headers ?? ''),
+    before,
+  );
+  return rows.map((_, n) => (n === rows.length - 1 ? bytes : null));
+}
+
+function logRowOf(row: OutboxRow, topicId: number, { head, n }: { head: Head; n: number }): LogRow {
+  const publishedAtMs = Number(head.published_ms);
   const ttlMs = Number(row.ttl_ms);
   return {
-    sequence: Number(topic.last_sequence) + 1 + index,
+    sequence: Number(head.head) + 1 + n,
     messageId: makeUuidV7(publishedAtMs, idTag(topicId)),
     publishedAtMs,
     contentType: row.content_type as ContentType,

@@ -17,18 +17,20 @@ const LOCK_NOT_AVAILABLE = '55P03';
 const RELEASES_KEPT = '5 minutes';
 
 /** Topics past one of their bounds. The first readable row tells whether hours are passed. */
-const CANDIDATES_SQL = `SELECT t.id, t.first_sequence, t.last_sequence, t.bytes,
+const CANDIDATES_SQL = `SELECT t.id, t.first_sequence, d.sequence AS last_sequence, d.bytes,
     t.retention_messages, t.retention_bytes, h.since::text
-  FROM conduit.topics t, LATERAL (
+  FROM conduit.topics t
+  JOIN conduit.topic_heads(ARRAY(SELECT id FROM conduit.topics WHERE deleted_at IS NULL)) d
+    ON d.topic_id = t.id, LATERAL (
     SELECT clock_timestamp() - least(t.retention_hours, $1::float8) * interval '1 hour' AS since) h
-  WHERE t.deleted_at IS NULL AND t.first_sequence <= t.last_sequence AND (
-    t.last_sequence - t.first_sequence + 1 > t.retention_messages
-    OR t.bytes > t.retention_bytes
+  WHERE t.deleted_at IS NULL AND t.first_sequence <= d.sequence AND (
+    d.sequence - t.first_sequence + 1 > t.retention_messages
+    OR d.bytes > t.retention_bytes
     OR (SELECT m.published_at FROM conduit.messages m
         WHERE m.topic_id = t.id AND m.sequence = t.first_sequence) < h.since)
   ORDER BY t.id LIMIT ${TOPICS_MAX}`;
 
-/** What append adds to topics.bytes for a row. */
+/** What append counts of a row. */
 const BYTES = `octet_length(payload) + coalesce(octet_length(key), 0)
   + coalesce(octet_length(headers), 0)`;
 
@@ -50,13 +52,9 @@ const FIRST_BY_BYTES_SQL = `SELECT coalesce(min(sequence) FILTER (WHERE sum >= $
   FROM (SELECT sequence, sum(${BYTES}) OVER (ORDER BY sequence) AS sum FROM conduit.messages
     WHERE topic_id = $1::bigint AND sequence BETWEEN $2::bigint AND $2::bigint + $3::bigint - 1) m`;
 
+/** Both from first_sequence = $2 up to $3, which is readable still, or the next one that will be. */
 const MOVE_SQL = `UPDATE conduit.topics t SET first_sequence = $3::bigint,
-    bytes = CASE WHEN $3::bigint > t.last_sequence THEN 0
-      WHEN $3::bigint - $2::bigint <= ${EXACT_ROWS_MAX} THEN greatest(0, t.bytes - (
-        SELECT coalesce(sum(${BYTES}), 0) FROM conduit.messages
-        WHERE topic_id = $1::bigint AND sequence >= $2::bigint AND sequence < $3::bigint))
-      ELSE (t.bytes::numeric * (t.last_sequence - $3::bigint + 1)
-        / (t.last_sequence - $2::bigint + 1))::bigint END
+    gone_bytes = conduit.bytes_before(t, $3::bigint)
   WHERE t.id = $1::bigint AND t.first_sequence = $2::bigint AND t.deleted_at IS NULL`;
 
 const PURGE_DEDUPE_SQL = `DELETE FROM conduit.publish_dedupe WHERE (topic_id, dedupe_key) IN (

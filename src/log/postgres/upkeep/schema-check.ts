@@ -23,7 +23,7 @@ export const SCHEMA_TABLES: readonly string[] = [
 ];
 
 /** What every publish goes through. */
-const APPEND_FUNCTION = 'begin_append';
+const APPEND_FUNCTION = 'lock_heads';
 
 export type SchemaState = 'whole' | 'incomplete' | 'denied';
 

@@ -10,6 +10,7 @@ import type { Queryable } from '../session/queryable.js';
 import { vacuumDead } from './dead-rows.js';
 import { dropOldLeaves, makeLeaves } from './partitions.js';
 import { applyRetention, forgetReleases, purgeDedupe } from './retention.js';
+import { settlePastDays } from './settled-heads.js';
 import { SnapshotWatch } from './snapshot-watch.js';
 import { forgetFailures, purgeOrphans, returnGiven } from './subscription-purge.js';
 
@@ -142,6 +143,7 @@ export class Upkeep {
     let isDue = false;
     try {
       await makeLeaves(client);
+      await settlePastDays(client);
     } catch (error) {
       if (this.#state === 'stopped') throw error;
       isDue = true;

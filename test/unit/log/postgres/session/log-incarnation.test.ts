@@ -78,7 +78,7 @@ t.test(
 
 t.test('a log that was replaced beneath sessions begins where it was last looked at', async (t) => {
   const { rows } = await client.query<{ id: string; ms: number }>(`WITH t AS (
-    INSERT INTO conduit.topics (tenant_id, name, last_sequence, last_published_at)
+    INSERT INTO conduit.topics (tenant_id, name, base_sequence, base_published_at)
     SELECT id, 'replaced', 3, clock_timestamp() FROM conduit.tenants LIMIT 1 RETURNING id),
     m AS (INSERT INTO conduit.messages (topic_id, sequence, message_id, published_at, content_type, payload)
       SELECT t.id, n, gen_random_uuid(), clock_timestamp() - (3 - n) * interval '1 s', 0, ''

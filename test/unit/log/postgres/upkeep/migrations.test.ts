@@ -42,7 +42,7 @@ t.test('health looks for the tables that they make, and for no others', async (t
     SCHEMA_TABLES,
   );
   t.equal(await checkSchema(client), 'whole');
-  await client.query('DROP FUNCTION conduit.begin_append');
+  await client.query('DROP FUNCTION conduit.lock_heads');
   t.equal(await checkSchema(client), 'incomplete');
   await client.query('DROP SCHEMA conduit CASCADE');
   t.equal(await checkSchema(client), 'incomplete');

@@ -61,8 +61,8 @@ async function filled(name: string, count: number, daysAgo: number): Promise<num
     [topic.id, count, daysAgo],
   );
   await pool.query(
-    `UPDATE conduit.topics SET last_sequence = $2::int, bytes = $2::int * 100,
-       last_published_at = now() WHERE id = $1`,
+    `UPDATE conduit.topics SET base_sequence = $2::int, base_bytes = $2::int * 100,
+       base_published_at = now() WHERE id = $1`,
     [topic.id, count],
   );
   return topic.id;

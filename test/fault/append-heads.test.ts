@@ -1,0 +1,210 @@
+// Goal: an append makes no new version of its topic's row but once per day; the next sequence, the bytes and
+// the time are right all the same at midnight, with the clock set back over it, after rest, after retention
+// has dropped the day, and beside whoever locks an old day. Method: a real log; days pass by SQL, which moves
+// what a topic has.
+import pg from 'pg';
+import type { Test } from 'tap';
+import t from 'tap';
+import { eventually } from '../../native-bench/rig/eventually.js';
+import { startPostgres } from '../../native-bench/rig/postgres.js';
+import { migrate } from '../../src/log/postgres/upkeep/migrations.js';
+import { dropOldLeaves } from '../../src/log/postgres/upkeep/partitions.js';
+import { settlePastDays } from '../../src/log/postgres/upkeep/settled-heads.js';
+import { TestAppend } from '../contract/recording-sink.js';
+import { makeTopics, openPostgresLog } from '../support/postgres-log.js';
+import { TENANT } from '../support/tenants.js';
+
+const BODY = Buffer.from('{"a":"ü"}');
+const WEEK_HOURS = 168;
+
+const server = await startPostgres();
+await migrate(server.url);
+const { log, sink } = await openPostgresLog(server.url, 'heads');
+const admin = await connect();
+t.teardown(async () => {
+  await admin.end();
+  await log.close();
+  await server.stop();
+});
+
+async function connect(): Promise<pg.Client> {
+  const client = new pg.Client({ connectionString: server.url });
+  await client.connect();
+  return client;
+}
+
+/** The ways into the log: each appends two messages to each topic, and resolves when they are there. */
+const WAYS: Record<string, (topicIds: readonly number[]) => Promise<void>> = {
+  alone: async (topicIds) => {
+    for (const id of [...topicIds, ...topicIds]) await append([id]);
+  },
+  'in a batch': async (topicIds) => append([...topicIds, ...topicIds]),
+  'with dedupe keys': async (topicIds) => append([...topicIds, ...topicIds], 'keyed'),
+  'from the outbox': async (topicIds) => {
+    const releasedOf = (id: number): number => sink.releases.get(id)?.length ?? 0;
+    const before = new Map(topicIds.map((id) => [id, releasedOf(id)]));
+    for (const topicId of [...topicIds, ...topicIds]) {
+      const { publication } = new TestAppend(topicId, { payload: BODY });
+      await log.defer({ tenant: TENANT, topicId, publication, delayMs: 1, deliverAtMs: 0 });
+    }
+    const isOut = (id: number): boolean => releasedOf(id) === (before.get(id) ?? 0) + 2;
+    await eventually(() => topicIds.every(isOut));
+  },
+};
+
+let keys = 0;
+
+async function append(topicIds: readonly number[], keyed = ''): Promise<void> {
+  const appends = topicIds.map((id) => {
+    const dedupeKey = keyed === '' ? null : `${keyed}${keys++}`;
+    return new TestAppend(id, { payload: BODY, key: 'kü', headers: '{"h":"ü"}', dedupeKey });
+  });
+  for (const one of appends) log.append(one);
+  log.flush();
+  await eventually(() => appends.every(({ outcome }) => outcome !== null));
+  for (const { outcome } of appends) {
+    if (outcome?.kind !== 'committed') throw new Error(JSON.stringify(outcome));
+  }
+}
+
+/** As if so many days had passed since, or the clock had been set back by them when they are negative. */
+async function age(topicIds: readonly number[], days: number): Promise<void> {
+  const values = [topicIds, days];
+  await admin.query(
+    "SELECT conduit.make_leaf((clock_timestamp() AT TIME ZONE 'UTC')::date - $1::int)",
+    [days],
+  );
+  await admin.query(
+    `UPDATE conduit.messages SET published_at = published_at - $2::int * interval '1 day'
+     WHERE topic_id = ANY($1::bigint[])`,
+    values,
+  );
+  await admin.query(
+    `UPDATE conduit.topics SET leaf_day = leaf_day - $2::int,
+       base_published_at = base_published_at - $2::int * interval '1 day'
+     WHERE id = ANY($1::bigint[])`,
+    values,
+  );
+}
+
+/** What the log says of a topic is what its rows say; how many there are. */
+async function judge(t: Test, topicIds: readonly number[], expected: number): Promise<void> {
+  const heads = await log.heads(topicIds);
+  for (const id of topicIds) {
+    const { rows } = await admin.query<{ sequence: string; ms: string; bytes: number }>(
+      `SELECT sequence, round(extract(epoch FROM published_at) * 1000)::bigint AS ms,
+         octet_length(payload) + coalesce(octet_length(key), 0) + coalesce(octet_length(headers), 0)
+           AS bytes
+       FROM conduit.messages WHERE topic_id = $1 ORDER BY published_at, sequence`,
+      [id],
+    );
+    t.same(
+      rows.map(({ sequence }) => Number(sequence)),
+      Array.from({ length: expected }, (_, n) => n + 1),
+      'each once, and their times in the same order',
+    );
+    t.match(heads.get(id), {
+      lastSequence: expected,
+      bytes: rows.reduce((sum, { bytes }) => sum + bytes, 0),
+      lastPublishedAtMs: Number(rows.at(-1)?.ms),
+    });
+  }
+}
+
+for (const [way, write] of Object.entries(WAYS)) {
+  t.test(`${way}: the head lies in the leaf of the topic's last day`, async (t) => {
+    const days = [0, 1, 9, -1, -2];
+    const topics: number[] = [];
+    for (const [n, day] of days.entries()) {
+      const topicIds = await makeTopics(log, `${way.replaceAll(' ', '-')}.${n}`, 2);
+      await write(topicIds);
+      await age(topicIds, day);
+      topics.push(...topicIds);
+    }
+    await judge(t, topics, 2);
+    // All of them at once, of five different days.
+    await write(topics);
+    await judge(t, topics, 4);
+    await write(topics);
+    await judge(t, topics, 6);
+    t.equal(await settlePastDays(admin), 0);
+    await judge(t, topics, 6);
+    await write(topics);
+    await judge(t, topics, 8);
+  });
+}
+
+t.test('while somebody holds a snapshot no append makes a version of a row', async (t) => {
+  const topicIds = await makeTopics(log, 'snapshot', 3);
+  const places = async (): Promise<unknown[]> => {
+    const sql = 'SELECT ctid, xmin FROM conduit.topics WHERE id = ANY($1::bigint[]) ORDER BY id';
+    return (await admin.query(sql, [topicIds])).rows;
+  };
+  for (const write of Object.values(WAYS)) await write(topicIds);
+  const holder = await connect();
+  await holder.query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1 FROM conduit.topics');
+  const before = await places();
+  for (let turn = 0; turn < 100; turn++) await append(topicIds.flatMap((id) => Array(20).fill(id)));
+  for (const write of Object.values(WAYS)) await write(topicIds);
+  t.same(await places(), before);
+  await judge(t, topicIds, 2_016);
+  await holder.query('COMMIT');
+  await holder.end();
+});
+
+t.test('a topic whose days are all gone goes on behind its last message', async (t) => {
+  const [plain = 0, alone = 0, unsettled = 0] = await makeTopics(log, 'gone', 3);
+  const topicIds = [plain, alone, unsettled];
+  await append(topicIds.flatMap((id) => [id, id, id]));
+  await age(topicIds, 9);
+  const lastMs = (await log.heads([plain])).get(plain)?.lastPublishedAtMs;
+  t.equal((await dropOldLeaves(admin, WEEK_HOURS)).dropped.length, 1);
+  const heads = await log.heads(topicIds);
+  for (const id of topicIds) {
+    const gone = { lastSequence: 3, firstSequence: 4, bytes: 0, lastPublishedAtMs: lastMs };
+    t.match(heads.get(id), gone);
+  }
+  await append([alone]);
+  await append([plain, unsettled, unsettled]);
+  const after = await log.heads(topicIds);
+  const bytes = BODY.length + 3 + 10;
+  t.match(after.get(alone), { lastSequence: 4, firstSequence: 4, bytes });
+  t.match(after.get(plain), { lastSequence: 4, firstSequence: 4, bytes });
+  t.match(after.get(unsettled), { lastSequence: 5, firstSequence: 4, bytes: bytes * 2 });
+});
+
+t.test('a day that is over may be locked, or dropped by hand, and no append minds', async (t) => {
+  const [locked = 0, dropped = 0] = await makeTopics(log, 'rests', 2);
+  await append([locked, locked, dropped, dropped]);
+  await age([locked], 7);
+  await age([dropped], 6);
+  t.equal(await settlePastDays(admin), 0);
+  const leafOf = async (days: number): Promise<string> => {
+    const day = `to_char(clock_timestamp() AT TIME ZONE 'UTC' - $1::int * interval '1 day', 'YYYYMMDD')`;
+    const { rows } = await admin.query(`SELECT 'conduit.messages_' || ${day} AS leaf`, [days]);
+    return rows[0].leaf;
+  };
+  const holder = await connect();
+  await holder.query(`BEGIN; LOCK TABLE ${await leafOf(7)} IN ACCESS EXCLUSIVE MODE`);
+  await append([locked]);
+  t.match((await log.heads([locked])).get(locked), { lastSequence: 3 });
+  await holder.query('ROLLBACK');
+  await holder.end();
+  await admin.query(`DROP TABLE ${await leafOf(6)}`);
+  t.match((await log.heads([dropped])).get(dropped), { lastSequence: 2 });
+  await append([dropped]);
+  t.match((await log.heads([dropped])).get(dropped), { lastSequence: 3 });
+});
+
+t.test('a topic whose row is held is not settled, and its day stays', async (t) => {
+  const [id = 0] = await makeTopics(log, 'held', 1);
+  await append([id, id]);
+  await age([id], 10);
+  const holder = await connect();
+  await holder.query(`BEGIN; SELECT FROM conduit.topics WHERE id = ${id} FOR NO KEY UPDATE`);
+  t.same((await dropOldLeaves(admin, WEEK_HOURS)).dropped, []);
+  await holder.query('ROLLBACK');
+  await holder.end();
+  t.equal((await dropOldLeaves(admin, WEEK_HOURS)).dropped.length, 1);
+  t.match((await log.heads([id])).get(id), { lastSequence: 2, firstSequence: 3, bytes: 0 });
+});
