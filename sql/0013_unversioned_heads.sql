@@ -284,9 +284,17 @@ BEGIN
 END
 $$;
 
--- Whoever may lock or change topics by them may do so without them.
-REVOKE ALL ON FUNCTION conduit.lock_heads(bigint[]) FROM PUBLIC;
-REVOKE ALL ON FUNCTION conduit.lock_head(bigint) FROM PUBLIC;
-REVOKE ALL ON FUNCTION conduit.topic_heads(bigint[]) FROM PUBLIC;
-REVOKE ALL ON FUNCTION conduit.settle_heads(date, int) FROM PUBLIC;
-REVOKE ALL ON FUNCTION conduit.write_lock_heads() FROM PUBLIC;
+-- Whoever may lock or change topics by them may do so without them. All belong to the owner of the log, by whom
+-- days are made, whoever runs this.
+DO $$
+DECLARE
+  made text;
+BEGIN
+  FOREACH made IN ARRAY ARRAY['lock_heads(bigint[])', 'lock_head(bigint)', 'topic_heads(bigint[])',
+      'settle_heads(date, int)', 'write_lock_heads()'] LOOP
+    EXECUTE format('REVOKE ALL ON FUNCTION conduit.%s FROM PUBLIC', made);
+    EXECUTE format('ALTER FUNCTION conduit.%s OWNER TO %s', made,
+      (SELECT relowner::regrole FROM pg_class WHERE oid = 'conduit.messages'::regclass));
+  END LOOP;
+END
+$$;

@@ -2,6 +2,8 @@
 // the time are right all the same at midnight, with the clock set back over it, after rest, after retention
 // has dropped the day, and beside whoever locks an old day. Method: a real log; days pass by SQL, which moves
 // what a topic has.
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import pg from 'pg';
 import type { Test } from 'tap';
 import t from 'tap';
@@ -11,6 +13,7 @@ import { migrate } from '../../src/log/postgres/upkeep/migrations.js';
 import { dropOldLeaves } from '../../src/log/postgres/upkeep/partitions.js';
 import { settlePastDays } from '../../src/log/postgres/upkeep/settled-heads.js';
 import { TestAppend } from '../contract/recording-sink.js';
+import { loadAppends } from '../support/append-load.js';
 import { makeTopics, openPostgresLog } from '../support/postgres-log.js';
 import { TENANT } from '../support/tenants.js';
 
@@ -194,6 +197,29 @@ t.test('a day that is over may be locked, or dropped by hand, and no append mind
   t.match((await log.heads([dropped])).get(dropped), { lastSequence: 2 });
   await append([dropped]);
   t.match((await log.heads([dropped])).get(dropped), { lastSequence: 3 });
+});
+
+t.test('of two logs that append to one topic each sees what the other has stored', async (t) => {
+  const [id = 0] = await makeTopics(log, 'shared', 1);
+  const other = await openPostgresLog(server.url, 'other');
+  const logs = [log, other.log];
+  for (const publishers of [1, 8]) {
+    const until = performance.now() + 1_500;
+    const load = { topicIds: [id], publishers, until: () => performance.now() > until };
+    const told = (await Promise.all(logs.map((one) => loadAppends({ log: one, ...load })))).flat();
+    const appends = told.map(({ append: sent }) => sent);
+    t.ok(appends.every(({ outcome }) => outcome?.kind === 'committed'));
+    t.comment(`${appends.length} by ${publishers} publishers each`);
+  }
+  await other.log.close();
+  const { rows } = await admin.query(
+    `SELECT count(*)::int AS rows, max(sequence)::int AS head FROM conduit.messages
+     WHERE topic_id = $1`,
+    [id],
+  );
+  t.equal(rows[0]?.rows, rows[0]?.head);
+  const lines = readFileSync(path.join(server.dataDir, '../log'), 'utf8').match(/ERROR: .*/g);
+  t.same(lines, null, 'no number was tried twice');
 });
 
 t.test('a topic whose row is held is not settled, and its day stays', async (t) => {

@@ -28,6 +28,15 @@ export function messageColumns(alias: string): string {
 }
 
 /**
+ * Of one topic, from its rows: a page opens all leaves anyway, and conduit.topic_heads would be as dear as
+ * the page. What upkeep has written down holds where the leaf of the last row is gone.
+ */
+const BOUNDS = `SELECT t.first_sequence, greatest(t.base_sequence, t.first_sequence - 1, (
+      SELECT m.sequence FROM conduit.messages m WHERE m.topic_id = $1::bigint
+      ORDER BY m.sequence DESC LIMIT 1)) AS last_sequence
+    FROM conduit.topics t WHERE t.id = $1::bigint AND t.deleted_at IS NULL`;
+
+/**
  * The topic's bounds beside each row of the page; one row without a message when the page is empty.
  */
 function pageSql(order: 'asc' | 'desc'): string {
@@ -36,10 +45,9 @@ function pageSql(order: 'asc' | 'desc'): string {
       ? '(SELECT low FROM t) AND (SELECT least(high, low + $4 - 1) FROM t)'
       : '(SELECT greatest(low, high - $4 + 1) FROM t) AND (SELECT high FROM t)';
   return `WITH t AS MATERIALIZED (
-    SELECT t.first_sequence, h.sequence AS last_sequence,
-      greatest($2::bigint, t.first_sequence) AS low, least($3::bigint, h.sequence) AS high
-    FROM conduit.topics t, conduit.topic_heads(ARRAY[$1::bigint]) h
-    WHERE t.id = $1::bigint AND t.deleted_at IS NULL)
+    SELECT first_sequence, last_sequence,
+      greatest($2::bigint, first_sequence) AS low, least($3::bigint, last_sequence) AS high
+    FROM (${BOUNDS}) b)
   SELECT t.first_sequence, t.last_sequence, t.low, t.high, ${messageColumns('p')}
   FROM t LEFT JOIN (
     SELECT m.*, sum(${ROW_BYTES}) OVER (ORDER BY sequence ${order}) - (${ROW_BYTES}) AS before
@@ -63,9 +71,7 @@ const NEXT_SQL = {
 
 /** A binary search: published_at never falls within a topic, and has no index beside the leaves. */
 const SEQUENCE_AT_SQL = `WITH RECURSIVE search(low, high) AS (
-    SELECT t.first_sequence, h.sequence + 1
-    FROM conduit.topics t, conduit.topic_heads(ARRAY[$1::bigint]) h
-    WHERE t.id = $1::bigint AND t.deleted_at IS NULL
+    SELECT first_sequence, last_sequence + 1 FROM (${BOUNDS}) b
   UNION ALL
     SELECT CASE WHEN late.yes THEN s.low ELSE (s.low + s.high) / 2 + 1 END,
       CASE WHEN late.yes THEN (s.low + s.high) / 2 ELSE s.high END

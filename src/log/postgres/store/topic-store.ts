@@ -29,7 +29,7 @@ export const TOPICS_CHANNEL = 'conduit_topics';
  */
 const CREATE_TURNS = 5;
 
-/** In every session's snapshot: of a topic that the statement itself makes nothing is found, and it has nothing. */
+/** Heads are of the statement's snapshot: of a topic that it makes itself none is found. */
 const COLUMNS = `t.id, t.tenant, t.name, coalesce(h.sequence, 0) AS last_sequence, t.first_sequence,
   coalesce(h.bytes, 0) AS bytes, floor(extract(epoch FROM t.created_at) * 1000) AS created_ms,
   floor(extract(epoch FROM h.published_at) * 1000) AS last_published_ms,

@@ -1,7 +1,7 @@
 /**
- * Heads of topics that rest: where the newest message of a topic is of a day that is over, its place is written
- * into the topic's row, once. From then on no append and no reader looks into that day's leaf, which may be
- * detached, dropped or locked.
+ * Heads of topics that rest: where the newest message of a topic is of a day that is over, its place is
+ * written into the topic's row, once. From then on no append looks into that day's leaf, which may be locked,
+ * detached or dropped.
  */
 import type { Queryable } from '../session/queryable.js';
 

@@ -1,5 +1,5 @@
-// Goal: a log of before sql/0013_unversioned_heads.sql has the same heads, bytes and times after it and goes on
-// behind them; statements of nodes of the version before, which may run meanwhile and afterwards, store nothing.
+// Goal: a log of before sql/0013_unversioned_heads.sql has the same heads, bytes and times after it and goes
+// on behind them; statements of nodes of the version before, meanwhile and afterwards, store nothing.
 // Method: the files up to 12, and that version's statements word for word.
 import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
