@@ -24,7 +24,7 @@ export interface OwnLoad {
   database: string | null;
 }
 
-/** What is long held has longer windows. */
+/** What is long held has longer windows; those before and after are as long as any measurement. */
 const HELD_WINDOWS_MAX = 12;
 /** Before and after, for one that is held. */
 const PLAIN_SHARE = 1 / 4;
@@ -61,16 +61,16 @@ export async function phasesOf(
   const windowS = Math.max(duration, heldS / HELD_WINDOWS_MAX);
   const heldWindows = Math.max(1, Math.round(heldS / windowS));
   const plainWindows = Math.ceil(heldWindows * PLAIN_SHARE);
-  const course = new Course(measure, windowS);
+  const course = new Course(measure);
   await course.warm(Math.max(WARM_S_MIN, WARM_TIMES * warmup));
-  await course.run('before', plainWindows);
+  await course.run('before', plainWindows, duration);
   const snapshot = await holdSnapshot(database);
   try {
-    await course.run('held', heldWindows);
+    await course.run('held', heldWindows, windowS);
   } finally {
     course.tell(await snapshot.release());
   }
-  await course.run('after', plainWindows);
+  await course.run('after', plainWindows, duration);
   const { windows, problem } = course;
   if (problem !== null) return { sample: failedSample(problem), steps: [] };
   return { sample: byBefore(windows, count), steps: [], windows };
@@ -80,12 +80,10 @@ export async function phasesOf(
 class Course {
   readonly windows: PhaseWindow[] = [];
   readonly #measure: OwnLoad['measure'];
-  readonly #seconds: number;
   #problem: string | null = null;
 
-  constructor(measure: OwnLoad['measure'], seconds: number) {
+  constructor(measure: OwnLoad['measure']) {
     this.#measure = measure;
-    this.#seconds = seconds;
   }
 
   /** The first there was. */
@@ -102,11 +100,11 @@ class Course {
     if (why !== undefined) this.tell(`warming up: ${why}`);
   }
 
-  async run(phase: Phase, count: number): Promise<void> {
+  async run(phase: Phase, count: number, seconds: number): Promise<void> {
     const from = performance.now();
     for (let n = 0; n < count && this.#problem === null; n++) {
       const atS = (performance.now() - from) / 1_000;
-      const { problems, more: _, ...figures } = await this.#measure(this.#seconds);
+      const { problems, more: _, ...figures } = await this.#measure(seconds);
       this.windows.push({ phase, atS, ...figures });
       const [why] = problems;
       if (why !== undefined) this.tell(`${phase}, ${Math.round(atS)} s: ${why}`);

@@ -74,7 +74,8 @@ class QueueLoad {
 
   async consume(client: pg.Client): Promise<void> {
     while (now() < this.#until) {
-      const { rows } = await client.query<Read>({ name: 'read', text: READ, values: [READ_MAX] });
+      // Planned each time, as pgmq's: a plan that was made for the empty table is not kept.
+      const { rows } = await client.query<Read>(READ, [READ_MAX]);
       if (rows.length === 0) await pause();
       else await this.#acknowledge(client, rows);
     }

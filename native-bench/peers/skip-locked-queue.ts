@@ -12,7 +12,7 @@ import { treeCpuSeconds } from './process-cpu.js';
 import { failedSample, selfMeasured } from './self-measured.js';
 import type { QueueReport } from './skip-locked-load.js';
 
-/** As pgmq makes them (its README, "Concepts"): a number, how often it was read, and hidden until when. */
+/** As pgmq makes them (`create` in its pgmq.sql): a number, how often it was read, hidden until when. */
 const TABLE = `CREATE TABLE queue (msg_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   read_ct int NOT NULL DEFAULT 0, enqueued_at timestamptz NOT NULL DEFAULT now(),
   vt timestamptz NOT NULL, message jsonb);
