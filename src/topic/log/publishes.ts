@@ -44,6 +44,9 @@ export class PublishUnderWay implements PendingAppend {
   }
 }
 
+/** One for all: they come by the thousand. */
+const NOT_FOUND = new RequestError('topic_not_found', 'topic not found', 'topic');
+
 /** The place of a deferred publish that waits. */
 const NOT_IN_LOG = { sequence: 0, publishedAtMs: 0, messageId: new Uint8Array(16) };
 
@@ -140,8 +143,7 @@ export class Publishes {
   }
 
   #missing(error: unknown, waiting: readonly WaitingPublish[]): void {
-    const failed = error ?? new RequestError('topic_not_found', 'topic not found', 'topic');
-    for (const { outlet, op } of waiting) this.#fail(outlet, op, failed);
+    for (const { outlet, op } of waiting) this.#fail(outlet, op, error ?? NOT_FOUND);
   }
 
   /** Those with the same dedupe key one after another: of two in one batch the first is the first. */
