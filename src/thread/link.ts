@@ -3,7 +3,7 @@
  * posts it, and unpacks what comes. Also the credit of each direction (see ops/opcodes.ts for what happens
  * when there is none). The two ends live in two threads and share nothing but the port.
  */
-import type { MessagePort } from 'node:worker_threads';
+import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import type { Limits } from '../core/limits.js';
 import { AckCredit, type AckOwner } from './ack-credit.js';
 import { packSlice } from './ops/slice.js';
@@ -35,14 +35,24 @@ export type LinkPort = Pick<MessagePort, 'on' | 'postMessage' | 'close'>;
 
 export interface LinkOptions {
   port: LinkPort;
+  /** Takes what has come to the port and was not handed over yet; undefined: nothing. */
+  takeUnread?: () => ArrayBuffer | undefined;
   onOp: OpHandler;
   /** Called once the operations of a received buffer were handled, or as many as are at once. */
   onTurn: () => void;
 }
 
+/** A port to another thread, as a link has it. */
+export function linkPort(port: MessagePort): Pick<LinkOptions, 'port' | 'takeUnread'> {
+  const takeUnread = (): ArrayBuffer | undefined =>
+    receiveMessageOnPort(port)?.message as ArrayBuffer | undefined;
+  return { port, takeUnread };
+}
+
 class LinkEnd {
   readonly writer = new PackWriter();
   readonly #port: LinkPort;
+  readonly #takeUnread: () => ArrayBuffer | undefined;
   readonly #onOp: OpHandler;
   readonly #onTurn: () => void;
   readonly #opsAtOnceMax: number;
@@ -53,8 +63,9 @@ class LinkEnd {
   /** What came and waits, the oldest first, begun or not. */
   #behind: PackReader[] = [];
 
-  constructor({ port, onOp, onTurn }: LinkOptions, opsAtOnceMax: number) {
+  constructor({ port, takeUnread, onOp, onTurn }: LinkOptions, opsAtOnceMax: number) {
     this.#port = port;
+    this.#takeUnread = takeUnread ?? (() => undefined);
     this.#opsAtOnceMax = opsAtOnceMax;
     this.#opsLeft = opsAtOnceMax;
     this.#onOp = onOp;
@@ -116,6 +127,9 @@ class LinkEnd {
 
   /** Handles all that came, however much it is: the other end is gone, and this one is closed next. */
   finish(): void {
+    for (let packed = this.#takeUnread(); packed !== undefined; packed = this.#takeUnread()) {
+      this.#behind.push(new PackReader(packed));
+    }
     for (const reader of this.#behind) while (!reader.done) this.#onOp(reader.u8(), reader);
     this.#behind = [];
     this.#onTurn();

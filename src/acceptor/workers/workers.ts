@@ -3,14 +3,13 @@
  * there, and what comes back from it. When a worker's thread is gone, everybody who waits for it is
  * told, since nobody else will.
  */
-
 import { RequestError } from '../../core/errors.js';
 import type { Limits } from '../../core/limits.js';
 import type { TopicKey } from '../../core/topic-key.js';
 import { type AnswerText, readAnswer, writeArgs } from '../../thread/call-text.js';
 import type { CallArgs, CallName, CallResult } from '../../thread/calls.js';
 import type { WorkerLink } from '../../thread/control.js';
-import { AcceptorLinkEnd } from '../../thread/link.js';
+import { AcceptorLinkEnd, linkPort } from '../../thread/link.js';
 import { readAckCredit, readAcked } from '../../thread/ops/acknowledge.js';
 import type { ReplyOp } from '../../thread/ops/call.js';
 import { packCall, readReply } from '../../thread/ops/call.js';
@@ -109,7 +108,7 @@ export class Workers {
   connect({ worker, generation, port }: WorkerLink): void {
     this.disconnect(worker);
     const link: AcceptorLinkEnd = new AcceptorLinkEnd({
-      port,
+      ...linkPort(port),
       worker,
       generation,
       limits: this.#limits,
@@ -125,7 +124,7 @@ export class Workers {
     const link = this.#links[worker];
     if (link == null) return;
     this.#links[worker] = null;
-    // What it answered is not unknown.
+    // What it answered is not unknown, be it posted and not handed over.
     link.finish();
     link.close();
     for (const waiting of this.requests.takeAll(link)) {

@@ -97,6 +97,35 @@ t.test('what a worker answered before it was gone is not unknown', async (t) => 
   t.same(told, { acked: count, failed: 0 });
 });
 
+t.test('nor is what it had posted and nobody had taken', async (t) => {
+  const { workers, worker } = rig();
+  const told: string[] = [];
+  class Waiting extends PendingRequest {
+    override acked(): void {
+      told.push('acked');
+    }
+
+    override failed({ code }: Parameters<PendingRequest['failed']>[0]): void {
+      told.push(code);
+    }
+
+    override broken(): void {
+      told.push('broken');
+    }
+  }
+  const link = workers.byIndex(0);
+  packAcked(worker.writer, workers.requests.add(new Waiting(link, -1)));
+  worker.scheduleFlush();
+  workers.requests.add(new Waiting(link, -1));
+  link.takePublishCredit(9);
+  workers.requests.add(new Waiting(link, 9));
+  // It is posted in this turn of the event loop, and would be handed over in the next.
+  await new Promise((resolve) => setImmediate(resolve));
+  t.same(told, []);
+  workers.disconnect(0);
+  t.same(told, ['acked', 'busy', 'outcome_unknown']);
+});
+
 t.test('the same when a worker is gone', async (t) => {
   const { workers, faults } = rig();
   const link = workers.byIndex(0);
