@@ -7,6 +7,7 @@ import { eventually } from '../../native-bench/rig/eventually.js';
 import { startPostgres } from '../../native-bench/rig/postgres.js';
 import { systemClock } from '../../src/core/clock.js';
 import { DEFAULT_LIMITS } from '../../src/core/limits.js';
+import { OtherLog } from '../../src/log/contract/subscription-store.js';
 import { readIncarnation } from '../../src/log/postgres/session/incarnation.js';
 import {
   KeptConnection,
@@ -17,6 +18,7 @@ import { MessageStore } from '../../src/log/postgres/store/message-store.js';
 import { TopicStore } from '../../src/log/postgres/store/topic-store.js';
 import { migrate } from '../../src/log/postgres/upkeep/migrations.js';
 import { OutboxRelease } from '../../src/log/postgres/upkeep/outbox-release.js';
+import { releaseBatch } from '../../src/log/postgres/upkeep/release-batch.js';
 import { rangeOf } from '../contract/message-log.js';
 import { keyOf } from '../support/tenants.js';
 
@@ -110,4 +112,34 @@ t.test('exactly once and in order through a kill', async (t) => {
     }
   }
   await pool.end();
+});
+
+t.test('nothing is moved into a log that is not the one the worker stands on', async (t) => {
+  const server = await startPostgres();
+  t.teardown(() => server.stop());
+  await migrate(server.url);
+  const client = await openConnection({
+    databaseUrl: server.url,
+    applicationName: 'conduit/t/w0/release',
+  });
+  const pool = new pg.Pool({ connectionString: server.url, max: 1 });
+  t.teardown(() => Promise.all([client.end(), pool.end()]));
+  const topics = new TopicStore({ db: pool, limits: DEFAULT_LIMITS });
+  const { id: topicId } = (await topics.create(keyOf('fenced'), null)).topic;
+  await client.query(`SELECT conduit.publish('fenced', '1'::json)`);
+  const of = { topicId, dedupeWindowMs: 1_000 };
+  const incarnation = await readIncarnation(client);
+  const counts = async (): Promise<unknown> => {
+    const { rows } = await client.query(`SELECT (SELECT count(*) FROM conduit.outbox)::int AS due,
+      (SELECT count(*) FROM conduit.messages)::int AS messages,
+      (SELECT last_sequence FROM conduit.topics)::int AS head`);
+    return rows[0];
+  };
+  const before = await counts();
+  t.same(before, { due: 1, messages: 0, head: 0 });
+  const refused = releaseBatch(client, { ...of, incarnation: `${incarnation}x` });
+  t.ok((await refused.catch((error: unknown) => error)) instanceof OtherLog);
+  t.same(await counts(), before);
+  t.equal((await releaseBatch(client, { ...of, incarnation })).rows.length, 1);
+  t.same(await counts(), { due: 0, messages: 1, head: 1 });
 });

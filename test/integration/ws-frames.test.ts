@@ -38,6 +38,10 @@ for (const format of FORMATS) {
     t.match(await session.waitFor((f) => f['ref'] === 'a'), { type: 'acked' });
     session.send({ type: 'ack', message_id: message?.['message_id'], ref: 'b' });
     t.match(await session.waitFor((f) => f['ref'] === 'b'), { code: 'unknown_delivery' });
+    session.send({ type: 'ack', topic, sequence: 1 });
+    const failed = await session.waitFor((f) => f.type === 'error' && f['ref'] !== 'b');
+    t.match(failed, { code: 'unknown_delivery' }, 'also of one that asked for no answer');
+    t.equal(failed['ref'] ?? null, null);
     session.send({ type: 'publish', topic, payload: [1, 2], ref: 7 });
     t.match(await session.waitFor((f) => f['ref'] === 7), {
       type: 'published',

@@ -2,6 +2,7 @@
 
 import type { HttpResponse } from 'uWebSockets.js';
 import t, { type Test } from 'tap';
+import { eventually } from '../../../../native-bench/rig/eventually.js';
 import { Guard } from '../../../../src/acceptor/http/guard.js';
 import { PacedAnswers } from '../../../../src/acceptor/http/paced-answers.js';
 import { systemClock } from '../../../../src/core/clock.js';
@@ -12,16 +13,18 @@ const LIMITS = { unreadAnswerBytesMax: 1_000, writeDeadlineMs: 10_000 };
 function rig(t: Test) {
   let nowMs = 1_000_000;
   const cut: string[] = [];
+  const count = acceptorCounts(acceptorCountsMemory(1), 0).unreadAnswerBytes;
   const answers = new PacedAnswers({
     limits: LIMITS,
     clock: { ...systemClock, monotonic: () => nowMs },
     guard: new Guard(() => undefined),
-    count: acceptorCounts(acceptorCountsMemory(1), 0).unreadAnswerBytes,
+    count,
   });
   t.teardown(() => answers.close());
   return {
     answers,
     cut,
+    count,
     /** A client that reads nothing. */
     hold: (name: string, bytes: number): void => {
       const res = {
@@ -72,3 +75,33 @@ t.test(
     t.same(cut, ['old']);
   },
 );
+
+t.test('a client that reads so slowly that uWS tells nothing of it is looked after', async (t) => {
+  const { answers, cut, count } = rig(t);
+  const socket = { offset: 0, room: 0 };
+  const res = {
+    // The kernel has room, and not enough to say so.
+    onWritable: () => res,
+    cork: (callback: () => void) => callback(),
+    getWriteOffset: () => socket.offset,
+    tryEnd: (rest: Uint8Array) => {
+      socket.offset += Math.min(socket.room, rest.length);
+      const isWhole = socket.room >= rest.length;
+      socket.room = 0;
+      return [isWhole, isWhole];
+    },
+    close: () => cut.push('slow'),
+  };
+  answers.send(res as unknown as HttpResponse, Buffer.alloc(500), () => undefined);
+  for (const [room, held] of [
+    [200, 500],
+    [300, 0],
+  ] as const) {
+    t.equal(count.total, 500);
+    socket.room = room;
+    await eventually(() => socket.room === 0);
+    t.equal(count.total, held);
+  }
+  t.equal(socket.offset, 500);
+  t.same(cut, []);
+});
