@@ -30,14 +30,16 @@ import {
   OP_GAP,
   OP_JOIN,
   OP_LEAVE,
+  OP_SOUGHT,
 } from '../../src/thread/ops/opcodes.js';
+import { readSought, type SoughtOp } from '../../src/thread/ops/sought.js';
 import { readCaughtUp } from '../../src/thread/ops/subscribe.js';
 import { PackReader } from '../../src/thread/packing/pack-reader.js';
 import { Delivery } from '../../src/topic/delivery/delivery.js';
 import { LocalOutlet } from '../../src/topic/delivery/local-outlet.js';
 import { Figures } from '../../src/topic/state/figures.js';
 import { HotCacheBudget } from '../../src/topic/state/hot-cache.js';
-import { Subscription, type Topic } from '../../src/topic/state/subscription.js';
+import { Subscription, type Topic, type Tracker } from '../../src/topic/state/subscription.js';
 import { Topics } from '../../src/topic/state/topics.js';
 import { TrackerOf } from '../../src/topic/state/tracker.js';
 import { keyOf } from '../support/tenants.js';
@@ -45,6 +47,8 @@ import { keyOf } from '../support/tenants.js';
 const SESSIONS = 4;
 /** In the place of a window: it acknowledges nothing, and nothing of it is tracked. */
 const UNTRACKED = 0;
+/** The same, and it is tracked: what was sent is settled, until its socket refuses it. */
+const ACKLESS = -1;
 const OVERDRAWN = 'more bytes';
 /** Of 64 messages, as they are here. */
 const CHUNK_BYTES = 64 * 220;
@@ -155,6 +159,7 @@ class ModelAcceptor {
       const session = this.sessions[readLeave(reader).subscription];
       if (session !== undefined) session.joined = false;
     } else if (op === OP_GAP) this.#fellBack(readGap(reader));
+    else if (op === OP_SOUGHT) this.#sought(readSought(reader));
     else if (op === OP_CAUGHT_UP) readCaughtUp(reader);
     else if (op === OP_FAILED) readFailed(reader);
     else if (op === OP_ACKED) readAcked(reader);
@@ -169,6 +174,14 @@ class ModelAcceptor {
     session.acked = Math.min(session.acked, session.got);
     session.log = Number(epoch);
     session.mayRepeat = true;
+  }
+
+  #sought({ subscription, sequence }: SoughtOp): void {
+    const session = this.sessions[subscription];
+    if (session === undefined) return;
+    session.round = (session.round + 1) & 0xffff;
+    session.got = sequence;
+    session.acked = sequence;
   }
 
   /**
@@ -203,10 +216,15 @@ class ModelAcceptor {
     session.got = last;
     const inFlight = session.got - session.acked;
     const { window } = session;
-    if (window !== null && window !== UNTRACKED && inFlight > window) {
+    if (isWindow(window) && inFlight > window) {
       session.faults.push(`${inFlight} in flight, the window is ${window}`);
     }
   }
+}
+
+/** Whether it is one that is kept by acknowledgements. */
+function isWindow(window: number | null): window is number {
+  return window !== null && window !== UNTRACKED && window !== ACKLESS;
 }
 
 const kind = <K extends string>(weight: number, name: K, max: number) => ({
@@ -225,7 +243,9 @@ const step = fc.oneof(
   kind(4, 'settle', 0),
 );
 const stepOrFallBack = fc.oneof({ weight: 30, arbitrary: step }, kind(2, 'fall back', 99));
-type Step = typeof stepOrFallBack extends fc.Arbitrary<infer S> ? S : never;
+const stepOrSeek = fc.oneof({ weight: 30, arbitrary: step }, kind(3, 'seek', 99));
+type StepOf<A> = A extends fc.Arbitrary<infer S> ? S : never;
+type Step = StepOf<typeof stepOrFallBack> | StepOf<typeof stepOrSeek>;
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
@@ -259,6 +279,8 @@ class World {
   readonly #outlet: LocalOutlet;
   readonly #acceptor: ModelAcceptor;
   readonly #answers: (() => void)[] = [];
+  /** By session. */
+  readonly #trackers: (Tracker | null)[] = [];
 
   constructor(windows: readonly (number | null)[]) {
     const budget = new HotCacheBudget(40_000);
@@ -335,7 +357,7 @@ class World {
   #subscribe(session: number, window: number | null): void {
     const topic = this.#topic;
     const isTracked = window !== UNTRACKED;
-    const maxInFlight = isTracked ? window : null;
+    const maxInFlight = isWindow(window) ? window : null;
     const rule = { ackWaitMs: 1_000, maxDeliver: 5 };
     const { random } = clock;
     const tracker = new TrackerOf({
@@ -344,8 +366,10 @@ class World {
     const subscription = new Subscription({
       ...{ outlet: this.#outlet, session, number: session, topic, encoding: ENCODING_JSON },
       ...{ maxInFlight, inFlightMaxDefault: 256, delivered: 0, origin: 's' },
-      ...(isTracked ? { ack: 'explicit', tracker } : { ack: 'none', tracker: null }),
+      ack: isTracked && window !== ACKLESS ? 'explicit' : 'none',
+      tracker: isTracked ? tracker : null,
     });
+    this.#trackers.push(subscription.tracker);
     this.#topic.remember(subscription);
     const subscriptions = new Set([subscription]);
     this.#delivery.open(subscription, { key: session, state: 'open', subscriptions, asks: null });
@@ -385,6 +409,7 @@ class World {
     } else if (one.do === 'drain') this.#acceptor.drain(one.n);
     else if (one.do === 'ack') this.#ack(one.n);
     else if (one.do === 'fall back') this.#fallBack(one.n);
+    else if (one.do === 'seek') this.#seek(one.n);
     else this.#returnCredit();
   }
 
@@ -409,6 +434,14 @@ class World {
     this.#delivery.fallBack(topic, common, gap);
   }
 
+  /** An operator moves one to somewhere in the log. */
+  #seek(n: number): void {
+    const tracker = this.#trackers[n % SESSIONS] ?? null;
+    if (tracker === null) return;
+    const sequence = Math.floor((this.#topic.head * n) / 99);
+    this.#delivery.seek(tracker, sequence);
+  }
+
   /** Everything arrives everywhere a few times over, so that sessions come to be in their group. */
   async #settle(): Promise<void> {
     for (let i = 0; i < 4; i++) {
@@ -426,7 +459,7 @@ class World {
 
   #ack(index: number): void {
     const session = this.#acceptor.sessions[index];
-    if (session === undefined || session.window === null || session.window === UNTRACKED) return;
+    if (session === undefined || !isWindow(session.window)) return;
     session.acked = session.got;
     this.#delivery.ack(this.#outlet, {
       ...{
@@ -463,7 +496,22 @@ const REFUSED_BEYOND_TRACKING: [Step[], (number | null)[]] = [
   [null, null, 1, 1],
 ];
 
-const windows = fc.array(fc.oneof(fc.constant(null), fc.integer({ min: UNTRACKED, max: 300 })), {
+/** A seek to the beginning while the refusal of a group's chunk is on its way. */
+const SOUGHT_WHILE_REFUSED: [Step[], (number | null)[]] = [
+  [
+    { do: 'settle', n: 0 },
+    { do: 'full', n: 0 },
+    { do: 'commit', n: 9 },
+    { do: 'deliver', n: 3 },
+    { do: 'seek', n: 0 },
+    { do: 'commit', n: 9 },
+    { do: 'deliver', n: 3 },
+    { do: 'settle', n: 0 },
+  ],
+  [ACKLESS, null, 1, 1],
+];
+
+const windows = fc.array(fc.oneof(fc.constant(null), fc.integer({ min: ACKLESS, max: 300 })), {
   minLength: SESSIONS,
   maxLength: SESSIONS,
 });
@@ -503,4 +551,13 @@ t.test('also when the log becomes another one, of which all is given', async () 
     },
   );
   await fc.assert(property, { numRuns: RUNS / 5 });
+});
+
+t.test('also when an operator moves a subscription, whatever is on its way', async () => {
+  const property = fc.asyncProperty(
+    fc.array(stepOrSeek, { maxLength: 60 }),
+    windows,
+    async (steps, sizes) => mustBeNone(await faultsOf(steps, sizes)),
+  );
+  await fc.assert(property, { numRuns: RUNS / 5, examples: [SOUGHT_WHILE_REFUSED] });
 });

@@ -27,7 +27,9 @@ import {
   OP_GIVE,
   OP_JOIN,
   OP_LEAVE,
+  OP_SOUGHT,
 } from '../../src/thread/ops/opcodes.js';
+import { readSought } from '../../src/thread/ops/sought.js';
 import { readCaughtUp } from '../../src/thread/ops/subscribe.js';
 import { PackReader } from '../../src/thread/packing/pack-reader.js';
 import { Delivery } from '../../src/topic/delivery/delivery.js';
@@ -47,7 +49,7 @@ import { openMemoryStore, type TestMemoryLog } from './memory-log.js';
 
 /** What the acceptor was handed. */
 export interface Handed {
-  op: 'deliver' | 'group' | 'give' | 'join' | 'leave' | 'gap' | 'caught_up' | 'failed';
+  op: 'deliver' | 'group' | 'give' | 'join' | 'leave' | 'sought' | 'gap' | 'caught_up' | 'failed';
   /** Of a group: 0. */
   subscription: number;
   /** `old7` is message 7 of the first log, `new7` of the next. */
@@ -238,6 +240,7 @@ export class DeliveryRig {
     }
     if (op === OP_JOIN) return { op: 'join', subscription: readJoin(reader).subscription };
     if (op === OP_LEAVE) return { op: 'leave', subscription: readLeave(reader).subscription };
+    if (op === OP_SOUGHT) return { op: 'sought', subscription: readSought(reader).subscription };
     if (op === OP_CAUGHT_UP) {
       return { op: 'caught_up', subscription: readCaughtUp(reader).subscription };
     }

@@ -19,10 +19,12 @@ import {
   OP_JOIN,
   OP_LEAVE,
   OP_PROBE,
+  OP_SOUGHT,
   OP_SUBSCRIBED,
   OP_UNSUBSCRIBED,
 } from '../../thread/ops/opcodes.js';
-import type { CaughtUpOp, SubscribedOp, UnsubscribedOp } from '../../thread/ops/subscribe.js';
+import { readSought } from '../../thread/ops/sought.js';
+import type { SubscribedOp, UnsubscribedOp } from '../../thread/ops/subscribe.js';
 import { readCaughtUp, readSubscribed, readUnsubscribed } from '../../thread/ops/subscribe.js';
 import type { PackReader } from '../../thread/packing/pack-reader.js';
 import type { Guard } from '../http/guard.js';
@@ -125,9 +127,16 @@ export class Deliveries implements DeliverySink {
       case OP_LEAVE:
         this.#leave(link, readLeave(reader));
         return true;
-      case OP_CAUGHT_UP:
-        this.#caughtUp(link, readCaughtUp(reader));
+      case OP_SOUGHT: {
+        const op = readSought(reader);
+        this.#find(link, op.subscription)?.sought(op.sequence);
         return true;
+      }
+      case OP_CAUGHT_UP: {
+        const op = readCaughtUp(reader);
+        this.#find(link, op.subscription)?.caughtUp(op.sequence);
+        return true;
+      }
       case OP_SUBSCRIBED:
         this.#options.onSubscribed(readSubscribed(reader));
         return true;
@@ -191,10 +200,9 @@ export class Deliveries implements DeliverySink {
 
   /** A receiver's socket has room again: what it owes is sent. */
   drained(receiver: Receiver): void {
-    const { isEmpty } = receiver;
     for (const subscription of receiver.subscriptions.values()) {
       if (subscription.owesGiven !== null) sendGiven(subscription, subscription.owesGiven);
-      if (subscription.owesProbed && isEmpty) sendProbed(subscription, 'filled');
+      if (subscription.owesProbed && receiver.isEmpty) sendProbed(subscription, 'filled');
       if (subscription.state !== 'refused' && !subscription.owesDrained) continue;
       if (subscription.state === 'refused') subscription.state = 'paging';
       sendDrained(subscription);
@@ -339,12 +347,16 @@ export class Deliveries implements DeliverySink {
   #probe(link: AcceptorLinkEnd, op: ProbeOp): void {
     const subscription = this.#find(link, op.subscription);
     if (subscription === undefined) return;
-    this.#flush(subscription.group);
-    if (subscription.receiver.isEmpty) sendProbed(subscription, 'empty');
-    else {
-      subscription.owesProbed = true;
-      subscription.receiver.lagging();
-    }
+    const { receiver, group } = subscription;
+    this.#flush(group);
+    subscription.owesProbed = !receiver.isEmpty;
+    if (subscription.owesProbed) receiver.lagging();
+    // Acknowledgements may be among what waits to be read; of what comes later they are late.
+    else receiver.whenRead(() => this.#wasRead(subscription));
+  }
+
+  #wasRead(subscription: ReceiverSubscription): void {
+    if (this.byNumber(subscription.number) === subscription) sendProbed(subscription, 'empty');
   }
 
   #join(link: AcceptorLinkEnd, op: JoinOp): void {
@@ -370,20 +382,11 @@ export class Deliveries implements DeliverySink {
   }
 
   #leaveGroup(subscription: ReceiverSubscription): void {
-    const { receiver, group } = subscription;
-    const { lastSequence } = subscription;
+    const { receiver, group, lastSequence } = subscription;
     subscription.state = 'paging';
     subscription.lastSequence = lastSequence;
     group.changed(receiver.kind, -1);
     receiver.leaveGroup(group);
-  }
-
-  #caughtUp(link: AcceptorLinkEnd, op: CaughtUpOp): void {
-    const subscription = this.#find(link, op.subscription);
-    if (subscription === undefined) return;
-    const { receiver, topic } = subscription;
-    const name = subscription.name ?? undefined;
-    receiver.sendFrame({ type: 'caught_up', topic, subscription: name, sequence: op.sequence });
   }
 
   #find(link: AcceptorLinkEnd, number: number): ReceiverSubscription | undefined {

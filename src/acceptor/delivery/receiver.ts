@@ -79,6 +79,19 @@ export class ReceiverSubscription {
     return this.options.name;
   }
 
+  /** It was given all that was there when it came. */
+  caughtUp(sequence: number): void {
+    const { receiver, topic } = this;
+    const subscription = this.name ?? undefined;
+    receiver.sendFrame({ type: 'caught_up', topic, subscription, sequence });
+  }
+
+  /** It was moved: what its socket refuses late of what was sent before is not told any more. */
+  sought(sequence: number): void {
+    this.nextRound();
+    this.lastSequence = this.state === 'refused' ? 0 : sequence;
+  }
+
   nextRound(): number {
     this.round = (this.round + 1) & 0xffff;
     return this.round;
@@ -121,6 +134,8 @@ export interface Receiver extends Subject {
   readonly hasRoom: boolean;
   /** Whether nothing waits for the socket. */
   readonly isEmpty: boolean;
+  /** `then` is called once what it has sent is read that waits now, at once or later; never if it ends. */
+  whenRead(then: () => void): void;
   /** A frame that is no message. */
   sendFrame(frame: ServerFrame): void;
   /** Something that it asked for failed; `ref` as it sent it. */

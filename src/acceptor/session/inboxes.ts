@@ -27,6 +27,14 @@ export interface Inbox {
   /** With this one what was answered is given back. */
   heldUntil: number;
   bytes: number;
+  /** What is to be done in between, the next first; null: nothing. */
+  marks: Mark[] | null;
+}
+
+/** Called once `until` messages of an inbox were read. */
+interface Mark {
+  until: number;
+  then: () => void;
 }
 
 /** A session, as it is seen from here. */
@@ -71,7 +79,7 @@ export interface Backlog {
 }
 
 /** Up to which of its messages an inbox is to be read. */
-interface Mark {
+interface Goal {
   inbox: Inbox;
   until: number;
 }
@@ -101,10 +109,10 @@ export class Inboxes<S extends Sender> {
 
   /** What waits now; `isRead` once all of that was read, whatever came since, or its sessions ended. */
   backlog(): Backlog {
-    const left = new Map<S, Mark>();
+    const left = new Map<S, Goal>();
     for (const sender of this.#waiting) {
       const { inbox } = sender;
-      if (inbox !== null) left.set(sender, { inbox, until: inbox.read + messagesOf(inbox) });
+      if (inbox !== null) left.set(sender, { inbox, until: endOf(inbox) });
     }
     const isRead = (): boolean => {
       for (const [sender, { inbox, until }] of left) {
@@ -167,7 +175,8 @@ export class Inboxes<S extends Sender> {
   };
 
   #open(sender: S): Inbox {
-    const inbox: Inbox = { current: null, messages: [], next: 0, read: 0, heldUntil: 1, bytes: 0 };
+    const counts = { next: 0, read: 0, heldUntil: 1, bytes: 0 };
+    const inbox: Inbox = { current: null, messages: [], ...counts, marks: null };
     sender.inbox = inbox;
     this.#waiting.add(sender);
     sender.notAllRead();
@@ -234,6 +243,10 @@ export class Inboxes<S extends Sender> {
     inbox.bytes -= less;
     inbox.read++;
     this.#bytes -= less;
+    while (inbox.marks?.[0] !== undefined && inbox.marks[0].until <= inbox.read) {
+      inbox.marks.shift()?.then();
+    }
+    if (sender.inbox !== inbox) return;
     const waiting = inbox.messages.length - inbox.next;
     if (waiting === 0) {
       this.drop(sender);
@@ -246,9 +259,15 @@ export class Inboxes<S extends Sender> {
   }
 }
 
-/** The one that is being read included. */
-function messagesOf({ current, messages, next }: Inbox): number {
-  return (current === null ? 0 : 1) + messages.length - next;
+/** `then` is called once what waits now is read, in front of all that comes later; if the session lives. */
+export function behind(inbox: Inbox, then: () => void): void {
+  inbox.marks ??= [];
+  inbox.marks.push({ until: endOf(inbox), then });
+}
+
+/** How many of its messages will have been read once what waits now is, the one that is being read too. */
+function endOf({ current, messages, next, read }: Inbox): number {
+  return read + (current === null ? 0 : 1) + messages.length - next;
 }
 
 function sizeOf(bytes: Buffer): number {

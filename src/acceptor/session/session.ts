@@ -26,7 +26,7 @@ import {
   TAKEN,
 } from '../delivery/receiver.js';
 import { KIND_MSGPACK, KIND_SINGLE, type ReceiverKind } from '../delivery/receiver-kind.js';
-import type { Inbox, Sender } from './inboxes.js';
+import { behind, type Inbox, type Sender } from './inboxes.js';
 import { SessionLoad } from './session-load.js';
 
 /** uWS gives every socket a user data object: here it only points to the session. */
@@ -48,8 +48,6 @@ export interface SessionKeeper {
   lags(session: Session): void;
   /** It is being closed: what it has here and at the workers ends now, whatever its socket does. */
   ending(session: Session): void;
-  /** All that it sent until now was read, and not all of it at once. */
-  hasRead(session: Session): void;
   /** The client closed it, and all that it had sent before was read. */
   hasLeft(session: Session): void;
 }
@@ -158,9 +156,12 @@ export class Session implements Receiver, Sender {
   }
 
   get isEmpty(): boolean {
-    if (this.state !== 'open') return true;
-    // Acknowledgements may be among what is not read yet.
-    return this.inbox === null && this.#ws.getBufferedAmount() === 0;
+    return this.state !== 'open' || this.#ws.getBufferedAmount() === 0;
+  }
+
+  whenRead(then: () => void): void {
+    if (this.inbox === null) then();
+    else behind(this.inbox, then);
   }
 
   joinGroup(group: SocketGroup): void {
@@ -305,7 +306,6 @@ export class Session implements Receiver, Sender {
   /** Nothing more is read of it for now; one that has left ends with that. */
   allRead(): void {
     this.load.release();
-    if (this.state === 'open') this.#keeper.hasRead(this);
     if (this.state !== 'left') return;
     this.state = 'closed';
     this.#keeper.hasLeft(this);

@@ -277,11 +277,6 @@ export class Sessions implements SessionKeeper {
     else if (state === 'open') this.#ended(session, end);
   }
 
-  /** A worker that asked whether it has what it was given waits for this as it does for its socket. */
-  hasRead(session: Session): void {
-    if (session.hasRoom) this.#deliveries?.drained(session);
-  }
-
   hasLeft(session: Session): void {
     this.#ended(session, 'clean');
   }

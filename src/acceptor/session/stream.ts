@@ -114,6 +114,11 @@ export class Stream implements EventReceiver {
     return this.state === 'closed';
   }
 
+  /** It says nothing. */
+  whenRead(then: () => void): void {
+    then();
+  }
+
   get isEmpty(): boolean {
     return this.#socket === 'ready';
   }

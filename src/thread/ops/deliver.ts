@@ -103,8 +103,9 @@ export function readDeliverGroup(from: PackReader): DeliverGroupOp {
 // packs a LEFT for it, the worker when it reads that LEFT. A DELIVER or JOIN of another round was packed
 // before the worker knew of the LEFT: the acceptor discards it (its bytes are still credited) and
 // answers nothing. At most one DELIVER of a subscription is under way. Both also add 1 for a GAP of a
-// fall-back, the worker when it packs it and the acceptor when it reads it: a LEFT that lacks one is of the
-// log before, and reached no further in this one than where the subscription fell back to.
+// fall-back and for a SOUGHT, the worker when it packs it and the acceptor when it reads it: a LEFT that
+// lacks one is of the log before, and reached no further in this one than where the subscription fell back
+// to; or it is of before the subscription was moved, and says nothing of what was sent since.
 export interface DeliverOp {
   subscription: number;
   topicNo: number;

@@ -6,6 +6,7 @@
  *   subscribe.ts    SUBSCRIBE, answered by SUBSCRIBED or FAILED; UNSUBSCRIBE, by UNSUBSCRIBED or
  *                   FAILED; SESSION_ENDED, not answered
  *   deliver.ts      DELIVER, answered by DRAINED or LEFT; DELIVER_GROUP, JOIN, LEAVE, CREDIT, not answered
+ *   sought.ts       SOUGHT, not answered
  *   give.ts         GIVE, answered by GIVEN; PROBE, by PROBED
  *   acknowledge.ts  ACK and VERDICT, answered by ACKED or FAILED where it was asked for; ACK_CREDIT
  *   gap.ts          GAP, not answered
@@ -63,3 +64,4 @@ export const OP_GIVE = 45;
 export const OP_PROBE = 46;
 export const OP_GAP = 47;
 export const OP_SLICE_READ = 48;
+export const OP_SOUGHT = 49;

@@ -117,7 +117,7 @@ export class Attachments {
       const { tracker } = subscription;
       if (tracker !== null) trackers.add(tracker);
       else {
-        subscription.seek(Math.min(subscription.delivered, upTo));
+        subscription.delivered = Math.min(subscription.delivered, upTo);
         feeder.pump(subscription);
       }
     }

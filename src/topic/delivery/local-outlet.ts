@@ -26,6 +26,7 @@ import {
   packPublished,
 } from '../../thread/ops/publish.js';
 import { packSliceRead } from '../../thread/ops/slice.js';
+import { packSought, type SoughtOp } from '../../thread/ops/sought.js';
 import {
   type CaughtUpOp,
   packCaughtUp,
@@ -107,6 +108,11 @@ export class LocalOutlet implements Outlet {
 
   leave(op: LeaveOp): void {
     packLeave(this.#writer, op);
+    this.#link.scheduleFlush();
+  }
+
+  sought(op: SoughtOp): void {
+    packSought(this.#writer, op);
     this.#link.scheduleFlush();
   }
 

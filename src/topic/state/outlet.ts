@@ -9,6 +9,7 @@ import type { FailedOp } from '../../thread/ops/failed.js';
 import type { GapOp } from '../../thread/ops/gap.js';
 import type { GiveOp, ProbeOp } from '../../thread/ops/give.js';
 import type { DeferredOp, PublishedOp } from '../../thread/ops/publish.js';
+import type { SoughtOp } from '../../thread/ops/sought.js';
 import type { CaughtUpOp, SubscribedOp, UnsubscribedOp } from '../../thread/ops/subscribe.js';
 
 export interface Outlet {
@@ -25,6 +26,7 @@ export interface Outlet {
 
   join(op: JoinOp): void;
   leave(op: LeaveOp): void;
+  sought(op: SoughtOp): void;
   probe(op: ProbeOp): void;
 
   published(op: PublishedOp): void;

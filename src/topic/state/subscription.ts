@@ -22,9 +22,15 @@ export const TRACKED_MAX = 256;
 /** Ids remembered of pages: above the largest window, so that none in flight is forgotten. */
 const PAGE_IDS_MAX = 1_280;
 
-/** Fall-backs that one acceptor may be behind by. */
-const FALL_BACKS_MAX = 4;
-const NEVER: readonly number[] = [];
+/** Moves that one acceptor may be behind by. */
+const MOVES_MAX = 4;
+const NEVER: readonly Move[] = [];
+
+/** Not by what was sent: the log fell back, or an operator moved it. */
+interface Move {
+  to: number;
+  why: 'fell back' | 'sought';
+}
 
 /** A topic, and what is tracked of it, as all but their own files know them. */
 export type Topic = TopicOf<Subscription, Tracker>;
@@ -113,8 +119,8 @@ export class Subscription implements Participant {
   #delivered: number;
   /** Up to here deliveries fell out of tracking before the first ack came. */
   #untrackedUpTo = 0;
-  /** Where it fell back to lately, the newest last; see `reached`. */
-  #fellTo: readonly number[] = NEVER;
+  /** The latest, the newest last; see `reached`. */
+  #moves: readonly Move[] = NEVER;
   /** Made when there is something to remember. */
   #ids: DeliveryIds | null = null;
   /** Null: it judges nothing. */
@@ -236,11 +242,13 @@ export class Subscription implements Participant {
     this.state = 'ended';
   }
 
-  /** How far a LEFT says that it came, in the log that answers now. */
+  /** How far a LEFT says that it came, in the log that answers now and of what was sent since a seek. */
   reached({ round, lastSequence }: Pick<LeftOp, 'round' | 'lastSequence'>): number {
     const unheardOf = (this.round + 1 - round) & 0xffff;
     if (unheardOf === 0) return lastSequence;
-    return Math.min(lastSequence, ...this.#fellTo.slice(-unheardOf));
+    return this.#moves
+      .slice(-unheardOf)
+      .reduce((at, { to, why }) => (why === 'sought' ? to : Math.min(at, to)), lastSequence);
   }
 
   /** Its socket has nothing after `sequence`, whatever was handed towards it. */
@@ -297,13 +305,15 @@ export class Subscription implements Participant {
     this.#delivered = Math.max(this.#delivered, sequence);
   }
 
-  /** Goes on after `sequence` with nothing in flight: a seek, or the log's head fell back. */
+  /** Goes on after `sequence` with nothing in flight; it is in no group. Its acceptor is told. */
   seek(sequence: number): void {
     this.#delivered = sequence;
     this.forgetRead();
     // Its GIVEN is still to come, and says nothing of what is given from now on.
     if (this.giving !== null) this.giving = [];
     this.#ids?.clear();
+    this.#moved({ to: sequence, why: 'sought' });
+    this.outlet.sought({ subscription: this.number, topicNo: this.topic.no, sequence });
   }
 
   /** What was read for it, or is being read, is not sent any more. */
@@ -319,10 +329,14 @@ export class Subscription implements Participant {
   /** The log is another one after `upTo`: nothing of the one before is waited for, or counts. */
   logChanged(upTo: number): void {
     this.forgetRead();
-    this.nextRound();
-    this.#fellTo = [...this.#fellTo, Math.min(this.delivered, upTo)].slice(-FALL_BACKS_MAX);
+    this.#moved({ to: Math.min(this.delivered, upTo), why: 'fell back' });
     if (this.caughtUpAt === Number.POSITIVE_INFINITY) return;
     this.caughtUpAt = Math.min(this.caughtUpAt, this.topic.head);
+  }
+
+  #moved(move: Move): void {
+    this.nextRound();
+    this.#moves = [...this.#moves, move].slice(-MOVES_MAX);
   }
 
   #openWindow(tracker: Tracker, nowMs: number): void {

@@ -14,7 +14,9 @@ import { Guard } from '../../../../src/acceptor/http/guard.js';
 import { systemClock } from '../../../../src/core/clock.js';
 import { ANYONE } from '../../../../src/core/principal.js';
 import { packDeliver, packJoin } from '../../../../src/thread/ops/deliver.js';
-import { packGive } from '../../../../src/thread/ops/give.js';
+import { packGive, packProbe, readProbed } from '../../../../src/thread/ops/give.js';
+import { OP_PROBED } from '../../../../src/thread/ops/opcodes.js';
+import { packSought } from '../../../../src/thread/ops/sought.js';
 import { packCaughtUp, packSubscribed } from '../../../../src/thread/ops/subscribe.js';
 import { PackReader } from '../../../../src/thread/packing/pack-reader.js';
 import { PackWriter } from '../../../../src/thread/packing/pack-writer.js';
@@ -41,6 +43,14 @@ class Taker implements Receiver {
   constructor(number: number, fails = '') {
     this.number = number;
     this.fails = fails;
+  }
+
+  /** What waits for what it has sent to be read; null: nothing of it does. */
+  unread: (() => void)[] | null = null;
+
+  whenRead(then: () => void): void {
+    if (this.unread === null) then();
+    else this.unread.push(then);
   }
 
   #do(what: string): void {
@@ -130,7 +140,7 @@ function rig(receivers: readonly Taker[]) {
     const reader = new PackReader(writer.take());
     return deliveries.handle(link, reader.u8(), reader);
   };
-  return { faults, handle };
+  return { faults, handle, deliveries };
 }
 
 for (const [what, pack] of Object.entries(PACKS)) {
@@ -159,4 +169,48 @@ t.test('what is for nobody in particular is thrown on', async (t) => {
     });
   t.throws(() => handle((to) => subscribed(to, 1)), { message: 'nobody in particular' });
   t.same(faults, []);
+});
+
+/** What the worker is told by then, once. */
+function told(): PackReader | null {
+  return link.writer.ops === 0 ? null : new PackReader(link.writer.take());
+}
+
+t.test('a probe is answered behind what its session had sent by then', async (t) => {
+  told();
+  for (const unread of [null, []]) {
+    const taker = new Taker(1);
+    const { handle } = rig([taker]);
+    taker.unread = unread;
+    handle((to) => packProbe(to, { subscription: 1, topicNo: TOPIC_NO }));
+    if (unread !== null) {
+      t.equal(told(), null, 'not before it is read');
+      for (const then of unread as (() => void)[]) then();
+    }
+    const reader = told();
+    t.equal(reader?.u8(), OP_PROBED);
+    if (reader !== null) t.match(readProbed(reader), { subscription: 1, wasEmpty: true });
+  }
+});
+
+t.test('a subscription that has ended by then answers no probe', async (t) => {
+  told();
+  const taker = new Taker(1);
+  const { handle, deliveries } = rig([taker]);
+  const unread: (() => void)[] = [];
+  taker.unread = unread;
+  handle((to) => packProbe(to, { subscription: 1, topicNo: TOPIC_NO }));
+  const subscription = deliveries.byNumber(1);
+  if (subscription !== undefined) deliveries.orphan(subscription);
+  for (const then of unread) then();
+  t.equal(told(), null);
+});
+
+t.test('a seek starts a round: pages of before it are discarded', async (t) => {
+  const taker = new Taker(1);
+  const { handle, deliveries } = rig([taker]);
+  handle((to) => packSought(to, { subscription: 1, topicNo: TOPIC_NO, sequence: 40 }));
+  t.match(deliveries.byNumber(1), { round: 1, lastSequence: 40 });
+  handle((to) => PACKS['page']?.(to, 1));
+  t.same(taker.done, [], 'one of the round before');
 });

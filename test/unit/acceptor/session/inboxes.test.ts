@@ -3,6 +3,7 @@
 import t from 'tap';
 import { Guard } from '../../../../src/acceptor/http/guard.js';
 import {
+  behind,
   type Inbox,
   Inboxes,
   type Sender,
@@ -266,4 +267,33 @@ t.test('when too much waits of all, who has the most makes room for the others',
   t.same(large.told, ['not all read', CLOSE.tooMuchUnread]);
   t.same(small.told, ['not all read']);
   t.ok(rig.inboxes.bytes > 0 && rig.inboxes.bytes <= 200_000);
+});
+
+t.test('what waits now has an end, also of a session that always sends more', async (t) => {
+  const rig = new Rig();
+  const session = rig.session('a');
+  rig.send(session, 1, LONG);
+  rig.send(session, LONG + 1, LONG + 2);
+  const reached: number[] = [];
+  if (session.inbox === null) throw new Error('it waits');
+  behind(session.inbox, () => reached.push(rig.read.length));
+  let next = LONG + 3;
+  for (let turn = 0; turn < 8; turn++) {
+    rig.send(session, next, next + SLICE_FRAMES);
+    next += SLICE_FRAMES + 1;
+    rig.turn();
+  }
+  t.not(session.inbox, null, 'it never was empty');
+  t.same(reached, [LONG + 2], 'once, before anything that came later is read');
+  t.notOk(session.told.includes('all read'));
+});
+
+t.test('what is behind the inbox of a session that ends is not done', async (t) => {
+  const rig = new Rig();
+  const session = rig.session('a');
+  rig.send(session, 1, LONG);
+  if (session.inbox === null) throw new Error('it waits');
+  behind(session.inbox, () => t.fail('it has ended'));
+  rig.inboxes.drop(session);
+  while (rig.turn());
 });

@@ -7,14 +7,13 @@ import { Session, type SocketData } from '../../../../src/acceptor/session/sessi
 import { ANYONE } from '../../../../src/core/principal.js';
 
 /** Nothing here is sent: its socket is always empty. */
-const newSession = (onRead: () => void = () => undefined): Session => {
+const newSession = (): Session => {
   const keeper = {
     sendBufferBytesMax: 0,
     nowMs: 0,
     frameWaits: () => undefined,
     lags: () => undefined,
     ending: () => undefined,
-    hasRead: onRead,
     hasLeft: () => undefined,
   };
   const data: SocketData = { session: null, kind: KIND_JSON, principal: ANYONE };
@@ -45,17 +44,15 @@ t.test('what is under way counts, once for each subscription', async (t) => {
   t.equal(session.hasSubscriptions(2), false, 'a refused one counts no more');
 });
 
-t.test('who has sent more than was read is waited for, as one whose socket is full', async (t) => {
-  let read = 0;
-  const session = newSession(() => read++);
-  t.equal(session.isEmpty, true);
-  session.inbox = { current: null, messages: [], next: 0, read: 0, heldUntil: 1, bytes: 0 };
-  session.notAllRead();
-  t.equal(session.isEmpty, false, 'acknowledgements may wait');
-  session.heldRead();
-  t.equal(read, 0);
-  session.inbox = null;
-  session.allRead();
-  t.equal(session.isEmpty, true);
-  t.equal(read, 1, 'its keeper is told once');
+t.test('what comes behind what it has sent is done once that was read', async (t) => {
+  const session = newSession();
+  const done: string[] = [];
+  session.whenRead(() => done.push('at once'));
+  t.same(done, ['at once']);
+  const counts = { next: 0, read: 0, heldUntil: 1, bytes: 0 };
+  session.inbox = { current: null, messages: [Buffer.alloc(1)], ...counts, marks: null };
+  session.whenRead(() => done.push('later'));
+  t.same(done, ['at once']);
+  t.match(session.inbox.marks, [{ until: 1 }]);
+  t.equal(session.isEmpty, true, 'its socket has taken all');
 });

@@ -265,19 +265,3 @@ for (const [what, bytes, expected] of [
     t.same(faults, []);
   });
 }
-
-t.test(
-  'what a worker waits to hear of a session is told when all that it sent is read',
-  async (t) => {
-    const drained: number[] = [];
-    const { sessions, connect } = await rig((session) => session.allRead());
-    sessions.deliveries = {
-      drained: ({ number }) => drained.push(number),
-      refused: () => undefined,
-    };
-    const client = await connect(JSON_V1);
-    client.socket.send('the rest');
-    await eventually(() => drained.length === 1);
-    t.same(drained, [sessions.receivers().next().value?.number]);
-  },
-);

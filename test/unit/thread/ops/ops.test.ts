@@ -15,6 +15,7 @@ import * as give from '../../../../src/thread/ops/give.js';
 import * as opcodes from '../../../../src/thread/ops/opcodes.js';
 import * as publish from '../../../../src/thread/ops/publish.js';
 import * as slice from '../../../../src/thread/ops/slice.js';
+import * as sought from '../../../../src/thread/ops/sought.js';
 import * as subscribe from '../../../../src/thread/ops/subscribe.js';
 import { PackReader } from '../../../../src/thread/packing/pack-reader.js';
 import { PackWriter } from '../../../../src/thread/packing/pack-writer.js';
@@ -193,6 +194,7 @@ const OPS: Readonly<Record<string, Entry>> = {
   ),
   OP_JOIN: entry(deliver.packJoin, deliver.readJoin, record({ ...of, round: u16 })),
   OP_LEAVE: entry(deliver.packLeave, deliver.readLeave, record(of)),
+  OP_SOUGHT: entry(sought.packSought, sought.readSought, record({ ...of, sequence: place })),
   OP_SUBSCRIBED: entry(
     subscribe.packSubscribed,
     subscribe.readSubscribed,

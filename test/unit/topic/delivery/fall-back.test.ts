@@ -210,3 +210,31 @@ t.test('a refusal of the log before takes nobody past where it fell back to', as
     t.equal(one.round, fallBacks.length + 1, title);
   }
 });
+
+t.test('a refusal of what was sent before a seek says nothing of what follows it', async (t) => {
+  const cases = [
+    { title: 'back, to be given again', seeks: [0], round: 1, from: 1 },
+    { title: 'ahead, past what was refused', seeks: [50], round: 1, from: 51 },
+    { title: 'twice', seeks: [50, 10], round: 1, from: 11 },
+    { title: 'twice, refused between', seeks: [50, 10], round: 2, from: 11 },
+  ];
+  for (const { title, seeks, round, from } of cases) {
+    for (const ack of ['none', 'explicit'] as const) {
+      const rig = await DeliveryRig.start(t, 60);
+      const tracker = rig.tracker();
+      tracker.cursor.seek(40);
+      const one = rig.subscribe(1, { tracker, ack, delivered: 40 });
+      await eventually(() => one.delivered > 40);
+      for (const sequence of seeks) {
+        rig.drained(one);
+        rig.delivery.seek(tracker, sequence);
+        await eventually(() => one.delivered > sequence);
+      }
+      const before = rig.messagesTo(one).length;
+      rig.left(one, { round, lastSequence: 40 });
+      await goOn(rig, one);
+      const wanted = rig.messages(from, rig.topic.head);
+      t.same(rig.messagesTo(one).slice(before), wanted, `${title}, ack ${ack}`);
+    }
+  }
+});

@@ -19,6 +19,7 @@ import { readGap } from '../../../../src/thread/ops/gap.js';
 import { readGive, readProbe } from '../../../../src/thread/ops/give.js';
 import * as opcodes from '../../../../src/thread/ops/opcodes.js';
 import { readDeferred, readPublished } from '../../../../src/thread/ops/publish.js';
+import { readSought } from '../../../../src/thread/ops/sought.js';
 import {
   readCaughtUp,
   readSubscribed,
@@ -40,6 +41,7 @@ const ops = {
   give: { ...of, frames },
   join: { ...of, round: 4 },
   leave: of,
+  sought: { ...of, sequence: 4 },
   probe: of,
   published: {
     ...{ request: 1, duplicate: false, sequence: 5, publishedAtMs: 6, subscribers: 2 },
@@ -72,6 +74,7 @@ const VERBS: Readonly<Record<string, Verb>> = {
   give: [opcodes.OP_GIVE, readGive, (to) => to.give(ops.give)],
   join: [opcodes.OP_JOIN, readJoin, (to) => to.join(ops.join)],
   leave: [opcodes.OP_LEAVE, readLeave, (to) => to.leave(ops.leave)],
+  sought: [opcodes.OP_SOUGHT, readSought, (to) => to.sought(ops.sought)],
   probe: [opcodes.OP_PROBE, readProbe, (to) => to.probe(ops.probe)],
   published: [opcodes.OP_PUBLISHED, readPublished, (to) => to.published(ops.published)],
   deferred: [opcodes.OP_DEFERRED, readDeferred, (to) => to.deferred(ops.deferred)],
