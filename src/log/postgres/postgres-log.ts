@@ -31,7 +31,7 @@ import { openAppendSession } from './append/append-session.js';
 import { AskedSubscriptions } from './asked-subscriptions.js';
 import { WORKER_CONNECTIONS } from './session/connection-budget.js';
 import { standingOn } from './session/incarnation-check.js';
-import { KeptConnection, type KeptSession } from './session/kept-connection.js';
+import type { KeptSession } from './session/kept-connection.js';
 import type { KeptPool } from './session/kept-pool.js';
 import { LISTEN_ANSWER_MS, Listener } from './session/listener.js';
 import type { ConnectionOptions } from './session/log-connection.js';
@@ -42,17 +42,10 @@ import { MessageStore } from './store/message-store.js';
 import { OUTBOX_CHANNEL, OutboxStore } from './store/outbox-store.js';
 import { type OnRefused, PostgresSubscriptions } from './store/postgres-subscriptions.js';
 import { readHeads, TOPICS_CHANNEL, TopicStore } from './store/topic-store.js';
+import { KeptRelease } from './upkeep/kept-release.js';
 import { LogCondition } from './upkeep/log-condition.js';
-import { OutboxRelease } from './upkeep/outbox-release.js';
-import { UPKEEP_ANSWER_MS, Upkeep } from './upkeep/upkeep.js';
 
-const RELEASE_RECONNECT = { firstMs: 100, capMs: 2_000 };
-/** How long a turn of the release waits for its session. */
-const READY_MS = 1_000;
-/** A session that is away for longer is spoken of: by then it is known whether the whole log is. */
-const AWAY_MS = 3_000;
-/** For a batch of the release that is under way at the end. */
-const END_MS = 1_000;
+import { UPKEEP_ANSWER_MS, Upkeep } from './upkeep/upkeep.js';
 
 export interface PostgresLogOptions<A extends PendingAppend> {
   databaseUrl: string;
@@ -81,8 +74,7 @@ export class PostgresLog<A extends PendingAppend> implements MessageLog<A> {
   readonly #messages: MessageStore;
   readonly #outbox: OutboxStore;
   readonly #appends: AppendParts<A>;
-  readonly #release: OutboxRelease;
-  readonly #releaseConnection: KeptConnection<KeptSession>;
+  readonly #release: KeptRelease;
   readonly #upkeep: Upkeep;
   readonly #incarnation: LogIncarnation;
   readonly #condition: LogCondition;
@@ -125,15 +117,6 @@ export class PostgresLog<A extends PendingAppend> implements MessageLog<A> {
       onChanged: (state, detail) => sink.stateChanged(state, detail),
       onTrouble,
     });
-    this.#releaseConnection = new KeptConnection({
-      open: (onLost) => this.#openRelease(onLost),
-      reopen: 'always',
-      backoff: RELEASE_RECONNECT,
-      clock,
-      downAfterMs: AWAY_MS,
-      onDown: (detail) => this.#onAway('the session of the release is away', detail),
-      onOpen: () => this.#release.wake(),
-    });
     this.#release = this.#makeRelease();
     this.#upkeep = new Upkeep({
       connect: () => openConnection({ ...this.#session('upkeep'), answerMs: UPKEEP_ANSWER_MS }),
@@ -172,17 +155,11 @@ export class PostgresLog<A extends PendingAppend> implements MessageLog<A> {
     });
   }
 
-  #makeRelease(): OutboxRelease {
-    const { limits, sink, owns } = this.#options;
-    const connection = this.#releaseConnection;
-    return new OutboxRelease({
-      session: async () => (await connection.ready(READY_MS))?.client ?? null,
-      drop: (client, error) => {
-        const { session } = connection;
-        if (session !== null && session.client === client)
-          connection.drop(session, messageOf(error));
-      },
-      clock: this.#options.clock,
+  #makeRelease(): KeptRelease {
+    const { clock, limits, sink, owns } = this.#options;
+    return new KeptRelease({
+      open: (onLost) => this.#openRelease(onLost),
+      clock,
       incarnation: () => this.#incarnation.name,
       dedupeWindowMs: limits.dedupeWindowMs,
       owns,
@@ -190,6 +167,7 @@ export class PostgresLog<A extends PendingAppend> implements MessageLog<A> {
       onOutcomeUnknown: (topicId) => sink.headsMoved([topicId]),
       onDropped: (topicId, rows, why) =>
         this.#onTrouble(`the outbox dropped ${rows} rows of topic ${topicId}`, new Error(why)),
+      onAway: (detail) => this.#onAway('the session of the release is away', detail),
       onTrouble: (error) => this.#onTrouble('releasing the outbox', error),
     });
   }
@@ -221,16 +199,8 @@ export class PostgresLog<A extends PendingAppend> implements MessageLog<A> {
     this.#condition.close();
     this.#incarnation.stop();
     await this.#appends.writer.close();
-    await Promise.all([this.#listener.close(), this.#closeRelease(), this.#upkeep.stop()]);
+    await Promise.all([this.#listener.close(), this.#release.close(), this.#upkeep.stop()]);
     await this.#pool.end();
-  }
-
-  async #closeRelease(): Promise<void> {
-    const stopped = this.#release.stop();
-    await Promise.race([stopped, new Promise((resolve) => setTimeout(resolve, END_MS).unref())]);
-    // A batch that is still under way stays in the outbox, or is in the log: nothing is lost.
-    await this.#releaseConnection.close();
-    await stopped;
   }
 
   epochOf(topicId: number): string {
