@@ -8,29 +8,25 @@
 import type { Clock } from '../../core/clock.js';
 import type { DeferredRecord } from '../../core/deferred-record.js';
 import { formatEpoch } from '../../core/epoch.js';
-import type { ErrorCode } from '../../core/errors.js';
 import { RequestError } from '../../core/errors.js';
-import { idTag } from '../../core/id-tag.js';
 import type { Limits } from '../../core/limits.js';
 import type { LogState, LogTotals } from '../../core/log-figures.js';
-import type { LogRow, Publication } from '../../core/message.js';
 import { rowBytes } from '../../core/message.js';
 import type { SharedCount } from '../../core/shared-count.js';
 import type { Tenant, TopicKey, Within } from '../../core/topic-key.js';
 import type { Retention, TopicRecord } from '../../core/topic-record.js';
-import { makeUuidV7 } from '../../core/uuid.js';
 import type {
   DeferOutcome,
   DeferRequest,
-  FirstResult,
   LogPage,
   LogSink,
   MessageLog,
   PendingAppend,
   ReadRange,
 } from '../contract/message-log.js';
-import { isSameMessage, MISMATCH } from '../contract/same-message.js';
-import type { Deferred, Timers } from './memory-outbox.js';
+import { MISMATCH } from '../contract/same-message.js';
+import { MemoryAppends } from './memory-appends.js';
+import type { Timers } from './memory-outbox.js';
 import { MemoryOutbox } from './memory-outbox.js';
 import { MemorySubscriptions } from './memory-subscriptions.js';
 import type { MemoryTopic } from './memory-topic.js';
@@ -56,11 +52,6 @@ export interface MemoryLogOptions<A extends PendingAppend> {
   timers?: Timers;
 }
 
-/** A publish that did not make it into the batch: told after the commits of the batch. */
-type Leftover<A> =
-  | { append: A; first: FirstResult }
-  | { append: A; code: ErrorCode; detail: string };
-
 export class MemoryLog<A extends PendingAppend> implements MessageLog<A> {
   readonly mode = 'memory';
   readonly vitals = null;
@@ -70,9 +61,8 @@ export class MemoryLog<A extends PendingAppend> implements MessageLog<A> {
   readonly #bootNonce: string;
   readonly #topics: MemoryTopics<A>;
   readonly #outbox: MemoryOutbox;
+  readonly #appends: MemoryAppends<A>;
   #state: LogState = 'connecting';
-  #pending: A[] = [];
-  #flushing: 'no' | 'yes' = 'no';
   #retentionTimer: NodeJS.Timeout | null = null;
 
   constructor(options: MemoryLogOptions<A>) {
@@ -86,7 +76,13 @@ export class MemoryLog<A extends PendingAppend> implements MessageLog<A> {
       timers: this.#timers,
       idBase: options.idBase,
       idStep: options.idStep,
-      onDue: (deferred) => this.#release(deferred),
+      onDue: (deferred) => this.#appends.release(deferred),
+    });
+    this.#appends = new MemoryAppends({
+      ...options,
+      topics: this.#topics,
+      outbox: this.#outbox,
+      epochOf: (topicId) => this.epochOf(topicId),
     });
   }
 
@@ -101,7 +97,7 @@ export class MemoryLog<A extends PendingAppend> implements MessageLog<A> {
 
   async close(): Promise<void> {
     if (this.#state === 'closed') return;
-    this.flush();
+    this.#appends.close();
     this.#outbox.stop();
     if (this.#retentionTimer !== null) this.#timers.clear(this.#retentionTimer);
     this.#enter('closed', 'closed');
@@ -179,22 +175,12 @@ export class MemoryLog<A extends PendingAppend> implements MessageLog<A> {
   }
 
   append(append: A): void {
-    this.#pending.push(append);
+    this.#appends.add(append);
   }
 
   /** Commits all that was appended; calls the sink before it returns. */
   flush(): void {
-    if (this.#flushing === 'yes' || this.#pending.length === 0) return;
-    this.#flushing = 'yes';
-    try {
-      while (this.#pending.length > 0) {
-        const appends = this.#pending;
-        this.#pending = [];
-        this.#commit(appends);
-      }
-    } finally {
-      this.#flushing = 'no';
-    }
+    this.#appends.flush();
   }
 
   async read(range: ReadRange): Promise<LogPage> {
@@ -211,10 +197,10 @@ export class MemoryLog<A extends PendingAppend> implements MessageLog<A> {
     if (topic === undefined || topic.tenant !== request.tenant) throw topicGone();
     // What was appended before it has its key.
     this.flush();
-    const first = this.#firstResult(request.publication, topic, this.#options.clock.now());
+    const first = this.#appends.firstResult(request.publication, topic, this.#options.clock.now());
     if (first === 'mismatch') throw new RequestError('dedupe_mismatch', MISMATCH, 'dedupe_key');
     if (first !== undefined) return { record: null, first };
-    if (this.#isFull(rowBytes(request.publication))) throw logFull();
+    this.#appends.checkRoom(rowBytes(request.publication));
     if (this.#outbox.size >= this.#options.limits.memoryDeferredMax) throw tooManyDeferred();
     return { record: this.#outbox.add(request, topic.key), first: null };
   }
@@ -239,116 +225,6 @@ export class MemoryLog<A extends PendingAppend> implements MessageLog<A> {
     }
     const deadLettersEvicted = this.subscriptions.deadLettersEvictedOf(tenant);
     return { topics, messages, deferred: this.#outbox.count(tenant), deadLettersEvicted };
-  }
-
-  #commit(appends: readonly A[]): void {
-    const { sink } = this.#options;
-    const touched: MemoryTopic<A>[] = [];
-    const leftovers: Leftover<A>[] = [];
-    const now = this.#options.clock.now();
-    let topic: MemoryTopic<A> | undefined;
-    for (const append of appends) {
-      if (topic === undefined || topic.id !== append.topicId) {
-        topic = this.#topics.byId(append.topicId);
-      }
-      const leftover = this.#refusal(append, topic, now);
-      if (leftover !== null) leftovers.push(leftover);
-      else if (topic !== undefined) {
-        topic.store(append, now);
-        if (topic.batch.push(append) === 1) touched.push(topic);
-      }
-    }
-    for (const committed of touched) this.#told(committed);
-    for (const leftover of leftovers) {
-      if ('first' in leftover) sink.duplicate(leftover.append, leftover.first);
-      else sink.failed(leftover.append, leftover.code, leftover.detail);
-    }
-  }
-
-  /** Bounds first, so that what the sink reads back is what there is. */
-  #told(topic: MemoryTopic<A>): void {
-    const appends = topic.batch;
-    topic.batch = [];
-    topic.evictOver();
-    this.#topics.count(topic);
-    this.#topics.evictOver(this.#outbox.bytes);
-    this.#options.sink.committed({
-      topicId: topic.id,
-      firstSequence: topic.rows.last - appends.length + 1,
-      publishedAtMs: topic.lastPublishedAtMs,
-      appends,
-    });
-  }
-
-  /** Null: it can be stored, and then `topic` is there. */
-  #refusal<P extends PendingAppend>(
-    append: P,
-    topic: MemoryTopic<A> | undefined,
-    now: number,
-  ): Leftover<P> | null {
-    if (this.#state === 'closed') {
-      return { append, code: 'draining', detail: 'the log is closed' };
-    }
-    if (topic === undefined) {
-      return { append, code: 'topic_not_found', detail: 'topic not found' };
-    }
-    const { publication } = append;
-    if (publication.payload.length > this.#options.limits.memoryLogBytesMax / 2) {
-      return { append, code: 'log_full', detail: 'larger than half of MEMORY_LOG_BYTES_MAX' };
-    }
-    if (publication.dedupeKey === null) return null;
-    const first = this.#firstResult(publication, topic, now);
-    if (first === 'mismatch') return { append, code: 'dedupe_mismatch', detail: MISMATCH };
-    if (first !== undefined) return { append, first };
-    topic.forgetDedupe(now);
-    if (!this.#isFull(0)) return null;
-    return { append, code: 'log_full', detail: logFull().message };
-  }
-
-  /** Of what is in the log, or waits; 'mismatch' with another message; undefined: not known. */
-  #firstResult(
-    publication: Publication,
-    topic: MemoryTopic<A>,
-    now: number,
-  ): FirstResult | 'mismatch' | undefined {
-    if (publication.dedupeKey === null) return undefined;
-    const waiting = this.#outbox.find(topic.id, publication.dedupeKey);
-    if (waiting === undefined) return topic.firstResult(publication, now);
-    if (!isSameMessage(publication, waiting.publication)) return 'mismatch';
-    const deferred = { id: waiting.id, deliverAtMs: waiting.dueAtMs };
-    return { sequence: 0, messageId: new Uint8Array(16), publishedAtMs: 0, deferred };
-  }
-
-  #isFull(bytes: number): boolean {
-    const pinned = this.#topics.dedupeBytes + this.#outbox.bytes + bytes;
-    return pinned > this.#options.limits.memoryLogBytesMax / 2;
-  }
-
-  /** Appends what came due, which has its dedupe key since it was accepted. */
-  #release(due: readonly Deferred[]): void {
-    this.flush();
-    const now = this.#options.clock.now();
-    const released = new Map<MemoryTopic<A>, LogRow[]>();
-    for (const { id, topicId, publication, dueAtMs } of due) {
-      const topic = this.#topics.byId(topicId);
-      if (topic === undefined) continue;
-      const messageId = makeUuidV7(now, idTag(topicId));
-      topic.store({ topicId, epoch: null, messageId, publication }, now, {
-        id,
-        deliverAtMs: dueAtMs,
-      });
-      const row = topic.rows.at(topic.rows.last);
-      const rows = released.get(topic);
-      if (row === undefined) continue;
-      if (rows === undefined) released.set(topic, [row]);
-      else rows.push(row);
-    }
-    for (const [topic, rows] of released) {
-      topic.evictOver();
-      this.#topics.count(topic);
-      this.#topics.evictOver(this.#outbox.bytes);
-      this.#options.sink.released({ topicId: topic.id, epoch: this.epochOf(topic.id), rows });
-    }
   }
 
   #living(topicId: number): MemoryTopic<A> {
@@ -389,12 +265,5 @@ function tooManyDeferred(): RequestError {
   return new RequestError(
     'log_full',
     'so many messages are deferred already (MEMORY_DEFERRED_MAX)',
-  );
-}
-
-function logFull(): RequestError {
-  return new RequestError(
-    'log_full',
-    'dedupe keys and deferred messages take half of MEMORY_LOG_BYTES_MAX',
   );
 }

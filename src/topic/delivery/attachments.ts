@@ -11,6 +11,7 @@ import type { SessionEntry } from '../state/worker-sessions.js';
 import type { Deadlines } from './deadlines.js';
 import type { Feeder } from './feeder.js';
 import type { Giver } from './giver.js';
+import { tellEpoch } from './notices.js';
 
 export interface AttachmentsOptions {
   feeder: Feeder;
@@ -109,7 +110,7 @@ export class Attachments {
     for (const subscription of topic.subscriptions.values()) {
       subscription.group?.leave(subscription);
       subscription.logChanged(upTo);
-      feeder.tellEpoch(subscription, upTo, gap);
+      tellEpoch(subscription, upTo, gap);
     }
     // Also those without a session that are held for a save: whoever joins them goes on from where they are.
     const trackers = new Set(durables.ofTopic(topic));

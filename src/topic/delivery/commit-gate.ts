@@ -10,6 +10,7 @@ import { cutChunks } from '../state/chunk.js';
 import type { Topic } from '../state/subscription.js';
 import type { Feeder } from './feeder.js';
 import { gapEnd } from './gap.js';
+import { tellGap } from './notices.js';
 
 /** Rows kept that came before a gap was read; more are read again from the log. */
 const AHEAD_ROWS_MAX = 4_096;
@@ -120,7 +121,7 @@ export class CommitGate {
   /** Retention took what was missing before it was read: everybody is told. */
   #skip(topic: Topic, upTo: number): void {
     for (const subscription of topic.subscriptions.values()) {
-      if (subscription.delivered < upTo) this.#options.feeder.tellGap(subscription, upTo);
+      if (subscription.delivered < upTo) tellGap(subscription, upTo);
     }
     for (const group of topic.groups) group.cursor = Math.max(group.cursor, upTo);
     topic.cache.clear();

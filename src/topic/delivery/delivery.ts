@@ -26,6 +26,7 @@ import { CommitGate } from './commit-gate.js';
 import { Deadlines } from './deadlines.js';
 import { Feeder } from './feeder.js';
 import { Giver } from './giver.js';
+import { tellMissing } from './notices.js';
 import { Verdicts } from './verdicts.js';
 
 export interface DeliveryOptions {
@@ -283,7 +284,7 @@ export class Delivery {
     if (subscriptions.size === 0) return;
     for (const [from, to] of rangesOf(sequences)) {
       const gap = { from, to, reason: 'retention' as const };
-      for (const one of subscriptions) this.#feeder.tellMissing(one, gap);
+      for (const one of subscriptions) tellMissing(one, gap);
     }
     if (durable === null) return;
     // What is owed in their place goes with the next save.

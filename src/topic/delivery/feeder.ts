@@ -5,21 +5,19 @@
  */
 import type { Clock } from '../../core/clock.js';
 import type { LeftOp } from '../../thread/ops/deliver.js';
-import type { Gap } from '../../thread/ops/gap.js';
 import type { PageReads } from '../log/page-reads.js';
 import type { Chunk, FrameContext } from '../state/chunk.js';
-import { CHUNK_BYTES_MAX, chunkFrames, cutChunks, rowFrames } from '../state/chunk.js';
-import type { Group } from '../state/group.js';
+import { CHUNK_BYTES_MAX, chunkFrames, rowFrames } from '../state/chunk.js';
 import type { Outlet } from '../state/outlet.js';
 import type { Page, Subscription, Topic, Tracker } from '../state/subscription.js';
 import { gapEnd } from './gap.js';
+import { frameContext, GroupFeeder } from './group-feeder.js';
+import { tellCaughtUp, tellGap } from './notices.js';
 import { type FeedPage, Pager } from './pager.js';
 
 /** With less room than this in the window, a read of the log waits for more acks, this long at most. */
 const PAGE_ROOM_MIN = 64;
 const TRICKLE_MS = 5;
-/** Rows of one read for a group: what the link has no credit for is read again. */
-const GROUP_ROWS_MAX = 256;
 
 export interface FeederOptions {
   reads: PageReads;
@@ -33,11 +31,19 @@ export interface FeederOptions {
 export class Feeder {
   readonly #options: FeederOptions;
   readonly #pager: Pager;
+  readonly #groups: GroupFeeder;
   /** What stopped for want of deliver credit, by link. */
   readonly #stalled = new Map<Outlet, Set<Topic | Subscription | Tracker>>();
 
   constructor(options: FeederOptions) {
     this.#options = options;
+    this.#groups = new GroupFeeder({
+      clock: options.clock,
+      readPage: (page) => this.#readPage(page),
+      pump: (subscription) => this.pump(subscription),
+      stall: (outlet, topic) => this.stall(outlet, topic),
+      onRead: (topic) => this.headMoved(topic),
+    });
     this.#pager = new Pager({
       readPage: (page) => this.#readPage(page),
       onArrived: (subscription) => {
@@ -50,7 +56,7 @@ export class Feeder {
 
   /** The topic's head moved: feeds its groups and whoever waits at the head. */
   headMoved(topic: Topic): void {
-    for (const group of topic.groups) this.#pumpGroup(topic, group);
+    for (const group of topic.groups) this.#groups.pump(topic, group);
     for (const tracker of topic.shared) this.#options.onShared(tracker);
     if (topic.atHead.size === 0) return;
     const waiting = [...topic.atHead];
@@ -114,97 +120,6 @@ export class Feeder {
     this.#stalled.delete(outlet);
   }
 
-  #pumpGroup(topic: Topic, group: Group<Subscription>): void {
-    while (group.size > 0 && group.cursor < topic.head && !group.reading) {
-      if (!group.outlet.hasCredit) {
-        this.stall(group.outlet, topic);
-        return;
-      }
-      const chunk = topic.cache.find(group.cursor + 1);
-      if (chunk === undefined) {
-        this.#readForGroup(topic, group);
-        return;
-      }
-      this.#sendToGroup(topic, group, chunk);
-    }
-  }
-
-  /** Sends what of the chunk the group does not have; members without room leave first. */
-  #sendToGroup(topic: Topic, group: Group<Subscription>, chunk: Chunk): void {
-    const full = group.leaveFull(chunk.last);
-    if (group.size > 0) {
-      const context = this.#frameContext(topic, group.encoding);
-      const first = group.cursor + 1;
-      const frames =
-        first === chunk.first
-          ? chunkFrames(chunk, context)
-          : rowFrames(chunk.rows.slice(first - chunk.first), context);
-      if (frames.length > 0) {
-        group.outlet.deliverGroup({
-          topicNo: topic.no,
-          encoding: group.encoding,
-          firstSequence: first,
-          lastSequence: chunk.last,
-          frames,
-        });
-      }
-      group.cursor = chunk.last;
-      group.sendTimes.sent(chunk.last, this.#options.clock.monotonic());
-      if (chunk.expires) this.#skipExpired(topic, group, chunk);
-    }
-    for (const subscription of full) this.pump(subscription);
-  }
-
-  /** What had expired was not sent, so nobody will acknowledge it. Rare: it is done member by member. */
-  #skipExpired(topic: Topic, group: Group<Subscription>, chunk: Chunk): void {
-    const wallMs = this.#options.clock.now();
-    const expired = chunk.rows.filter((row) => row.expiresAtMs !== 0 && row.expiresAtMs <= wallMs);
-    if (expired.length === 0) return;
-    topic.counts.expired += expired.length;
-    for (const { tracker } of group.members()) {
-      if (tracker === null) continue;
-      tracker.cursor.sentUpTo(chunk.last);
-      for (const row of expired) tracker.cursor.skip(row.sequence);
-    }
-  }
-
-  #readForGroup(topic: Topic, group: Group<Subscription>): void {
-    group.reading = true;
-    const from = group.cursor + 1;
-    this.#readPage({
-      ...{ topic, from, rowsMax: GROUP_ROWS_MAX },
-      isWanted: () => {
-        if (group.size > 0) return true;
-        this.#groupRead(topic, group);
-        return false;
-      },
-      onPage: ({ rows }, missingUpTo) => {
-        if (group.size > 0) {
-          this.#passGap(group, missingUpTo);
-          // One goes out in any case: on a busy link the credit may be gone whenever a page has come.
-          for (const [n, chunk] of cutChunks(rows).entries()) {
-            if (n > 0 && !group.outlet.hasCredit) break;
-            this.#sendToGroup(topic, group, chunk);
-          }
-        }
-        this.#groupRead(topic, group);
-      },
-    });
-  }
-
-  /** Nobody joins a group while a page is read for it, not even one that all have left meanwhile. */
-  #groupRead(topic: Topic, group: Group<Subscription>): void {
-    group.reading = false;
-    this.headMoved(topic);
-  }
-
-  /** The log no longer has what the group needs next: all members are told, and go on after it. */
-  #passGap(group: Group<Subscription>, upTo: number): void {
-    if (upTo <= group.cursor) return;
-    for (const member of group.members()) this.tellGap(member, upTo);
-    group.cursor = upTo;
-  }
-
   #pageFromChunk(subscription: Subscription, chunk: Chunk): void {
     const from = subscription.delivered + 1;
     const context = this.#pageContext(subscription);
@@ -228,7 +143,7 @@ export class Feeder {
       return;
     }
     const { rows, missingUpTo } = arrived;
-    if (missingUpTo > subscription.delivered) this.tellGap(subscription, missingUpTo);
+    if (missingUpTo > subscription.delivered) tellGap(subscription, missingUpTo);
     const last = rows.at(-1)?.sequence;
     if (last === undefined) {
       this.pump(subscription);
@@ -269,76 +184,21 @@ export class Feeder {
     });
     subscription.sentPage(page, this.#options.clock.monotonic());
     subscription.page = 'sent';
-    this.tellCaughtUp(subscription);
-  }
-
-  /** Once it has been given everything that was there when it came. */
-  tellCaughtUp(subscription: Subscription): void {
-    if (subscription.delivered < subscription.caughtUpAt) return;
-    subscription.caughtUpAt = Number.POSITIVE_INFINITY;
-    subscription.outlet.caughtUp({
-      subscription: subscription.number,
-      topicNo: subscription.topic.no,
-      sequence: subscription.delivered,
-    });
+    tellCaughtUp(subscription);
   }
 
   #joinAtHead(subscription: Subscription): void {
     const { topic } = subscription;
-    this.tellCaughtUp(subscription);
+    tellCaughtUp(subscription);
     const group = topic.groupOf(subscription.outlet, subscription.encoding);
     const fits = group.cursor === subscription.delivered && !group.reading;
     if (fits && subscription.isAlone) subscription.enter(group);
     else topic.atHead.add(subscription);
   }
 
-  /** Retention took what was next: it is told, and passed. */
-  tellGap(subscription: Subscription, upTo: number): void {
-    const { tracker, delivered } = subscription;
-    if (tracker !== null) {
-      this.tellTrackerGap(tracker, upTo);
-      return;
-    }
-    this.tellMissing(subscription, { from: delivered + 1, to: upTo, reason: 'retention' });
-    subscription.passOver(upTo);
-  }
-
-  /** All sessions are told the same, and only what the cursor had not passed before. */
-  tellTrackerGap(tracker: Tracker, upTo: number): void {
-    tracker.sync(this.#options.clock.monotonic());
-    const gaps = tracker.cursor.passOver(upTo);
-    for (const one of tracker.subscriptions) {
-      for (const [from, to] of gaps) this.tellMissing(one, { from, to, reason: 'retention' });
-      one.passOver(upTo);
-    }
-  }
-
-  /** Tells one subscription what it will not get. */
-  tellMissing(subscription: Subscription, gap: Gap): void {
-    this.#tell(subscription, Math.max(subscription.delivered, gap.to), gap);
-  }
-
-  /**
-   * Another incarnation of the log goes on after `upTo`. Whoever keeps a position keeps it with the epoch, so
-   * also who misses nothing is told. Who had not come so far goes on from where it is.
-   */
-  tellEpoch(subscription: Subscription, upTo: number, gap: Gap | null): void {
-    this.#tell(subscription, Math.min(subscription.delivered, upTo), gap);
-  }
-
-  #tell({ outlet, topic, number }: Subscription, delivered: number, gap: Gap | null): void {
-    const { no: topicNo, head: sequence, epoch } = topic;
-    outlet.gap({ subscription: number, topicNo, sequence, delivered, epoch, gap });
-  }
-
-  #frameContext(topic: Topic, encoding: FrameContext['encoding']): FrameContext {
-    const nowMs = this.#options.clock.now();
-    return { encoding, topic: topic.name, nowMs, subscription: null };
-  }
-
   /** Who has several subscriptions to the topic is told which one a frame is of. */
   #pageContext({ topic, encoding, isAlone, tracker }: Subscription): FrameContext {
-    const context = this.#frameContext(topic, encoding);
+    const context = frameContext(topic, encoding, this.#options.clock.now());
     return isAlone ? context : { ...context, subscription: tracker?.name ?? null };
   }
 

@@ -11,6 +11,8 @@ import { rowBytes } from '../../core/message.js';
 import { encodeDeliveries, type MessageDelivery } from '../../wire/server-frame.js';
 import { CHUNK_BYTES_MAX, CHUNK_ROWS_MAX } from '../state/chunk.js';
 import type { Subscription, Tracker } from '../state/subscription.js';
+import type { Feeder } from './feeder.js';
+import { tellCaughtUp } from './notices.js';
 import {
   isFed,
   nextRows,
@@ -20,6 +22,7 @@ import {
 } from './tracker-rows.js';
 
 export interface GiverOptions extends Omit<TrackerRowsOptions, 'onRead'> {
+  feeder: Feeder;
   clock: Clock;
   /** Something is held that has a deadline, or the cursor changed. */
   onGiven: (tracker: Tracker) => void;
@@ -150,7 +153,7 @@ export class Giver {
     if (waiting.length === 0) return;
     const parked = firstParked(tracker);
     for (const one of waiting) {
-      if (parked > one.caughtUpAt) this.#options.feeder.tellCaughtUp(one);
+      if (parked > one.caughtUpAt) tellCaughtUp(one);
     }
   }
 

@@ -10,15 +10,13 @@ import type { LogPage, ReadRange } from '../../log/contract/message-log.js';
 import type { PageOutcome, PageReads } from '../log/page-reads.js';
 import { CHUNK_BYTES_MAX } from '../state/chunk.js';
 import type { Tracker } from '../state/subscription.js';
-import type { Feeder } from './feeder.js';
+import { tellMissing, tellTrackerGap } from './notices.js';
 
 /** Entries looked at, and rows of a read. */
 export const READY_MAX = 256;
 
 export interface TrackerRowsOptions {
   reads: PageReads;
-  /** Tells what is not in the log any more. */
-  feeder: Feeder;
   /** Copies of redriven messages that the log no longer has. */
   redrivenRows: (tracker: Tracker, sequences: readonly number[]) => Promise<LogRow[]>;
   onReadFailed: (tracker: Tracker, error: unknown) => void;
@@ -67,7 +65,7 @@ export class TrackerRows {
       },
       onPage: async (page, { fromSequence: from, toSequence: to }) => {
         const first = page.rows[0]?.sequence ?? Math.min(to, page.lastSequence) + 1;
-        if (first > from) this.#options.feeder.tellTrackerGap(tracker, first - 1);
+        if (first > from) tellTrackerGap(tracker, first - 1);
         tracker.ahead = page.rows;
         return first > from || page.rows.length > 0 ? 'taken' : 'again';
       },
@@ -87,7 +85,7 @@ export class TrackerRows {
     }
     for (const [from, to] of rangesOf(missing)) {
       const gap = { from, to, reason: 'retention' as const };
-      for (const one of tracker.subscriptions) this.#options.feeder.tellMissing(one, gap);
+      for (const one of tracker.subscriptions) tellMissing(one, gap);
     }
   }
 
