@@ -17,6 +17,7 @@ import { banner, describeEmbedded } from './supervisor/banner.js';
 import { prepareDatabase } from './supervisor/database.js';
 import { startEmbeddedPostgres } from './supervisor/embedded-postgres.js';
 import { letHeapsGrow } from './supervisor/heap-growth.js';
+import { type NodeDirectory, startDirectory } from './supervisor/node-directory.js';
 import { NodeLife } from './supervisor/node-life.js';
 import { NodeThreads } from './supervisor/node-threads.js';
 import { Patience } from './supervisor/patience.js';
@@ -33,6 +34,8 @@ export interface NodeOptions {
    * Where package.json lies, when the node brings its own PostgreSQL; null: as DATABASE_URL says.
    */
   embeddedIn: string | null;
+  /** What `print` goes to. */
+  output: 'terminal' | 'file';
   print: (text: string) => void;
   complain: (line: string) => void;
 }
@@ -69,11 +72,23 @@ export async function runNode(options: NodeOptions): Promise<number> {
       life.owns(pools);
     }
     letHeapsGrow();
-    const threads = new NodeThreads({
-      config: Object.freeze({ ...config, databaseUrl }),
+    const effective = Object.freeze({ ...config, databaseUrl });
+    let threads: NodeThreads | null = null;
+    let directory: NodeDirectory | null = null;
+    if (config.enableAuth) {
+      directory = life.owns(
+        await startDirectory({
+          ...{ config: effective, logger, output: options.output },
+          onChanged: (ids) => threads?.keysChanged(ids),
+        }),
+      );
+    }
+    threads = new NodeThreads({
+      config: effective,
       version,
       logger,
       openPool: pools?.openPort ?? null,
+      openDirectory: directory?.openPort ?? null,
       waitToOpen: (why) => patience.pause(`DATABASE_URL: the log cannot be opened: ${why}`),
       onFatal: (line, exitCode) => life.end({ line, exitCode }),
     });
@@ -81,7 +96,7 @@ export async function runNode(options: NodeOptions): Promise<number> {
     await life.untilEnd(threads.start());
     for (const warning of openToAll(config)) logger.warn(warning);
     for (const warning of heldMemoryWarnings(config, machineBytes())) logger.warn(warning);
-    print(banner({ config, version, logPlace }));
+    print(banner({ config, version, logPlace, firstKey: directory?.firstKey ?? null }));
   });
 }
 
@@ -89,8 +104,8 @@ function refuse(trouble: string | null): void {
   if (trouble !== null) throw new StartRefused(trouble);
 }
 
-async function warnOfConnections(url: string, { workers }: Config, logger: Logger): Promise<void> {
-  const trouble = await connectionTrouble(url, workers);
+async function warnOfConnections(url: string, config: Config, logger: Logger): Promise<void> {
+  const trouble = await connectionTrouble(url, config);
   if (trouble !== null) logger.warn(trouble);
 }
 

@@ -25,6 +25,9 @@ port.on('message', (message: ToThread) => {
     case 'worker-gone':
       acceptor.workerGone(message.worker);
       return;
+    case 'keys-changed':
+      acceptor.keysChanged(message.ids);
+      return;
     case 'listen':
       acceptor.listen().then(
         (listening) => tell({ type: 'listening', port: listening }),

@@ -14,6 +14,7 @@ import { Callers } from './http/callers.js';
 import { Guard } from './http/guard.js';
 import { PacedAnswers } from './http/paced-answers.js';
 import { mountRoutes } from './http/router.js';
+import { Keys } from './keys.js';
 import { Control } from './routes/control.js';
 import { LogReads } from './routes/log-reads.js';
 import { PublishRoutes } from './routes/publish-routes.js';
@@ -43,6 +44,7 @@ export class Acceptor {
   readonly #bodies: Bodies;
   readonly #answers: PacedAnswers;
   readonly #drain: Drain;
+  readonly #keys: Keys;
   #listening: us_listen_socket | null = null;
 
   constructor(start: AcceptorStart, clock: Clock, tell: (message: FromThread) => void) {
@@ -55,6 +57,9 @@ export class Acceptor {
     const counts = acceptorCounts(start.counts, start.index);
     this.#answers = new PacedAnswers({ limits, clock, guard, count: counts.unreadAnswerBytes });
     const parts = { callers: new Callers(config), answers: this.#answers };
+    const onOver = (keyId: string): void => this.#sessions.keyOver(keyId);
+    this.#keys = new Keys(start.directory, { config, clock, guard, onOver });
+    const { gate, directory } = this.#keys;
     const bodies = new Bodies({ clock, onFault });
     this.#bodies = bodies;
     this.#workers = new Workers(config.workers, limits, guard);
@@ -78,6 +83,7 @@ export class Acceptor {
       config,
       clock,
       guard,
+      gate,
       parts,
       count: counts.sessions,
       onMessage: (session, message, type) => frames.receive(session, message, type),
@@ -103,9 +109,9 @@ export class Acceptor {
     this.#system = new SystemRoutes({ control, version, nodeId, startedAtMs, counts });
     const publishes = new PublishRoutes({ publishing: this.#publishing, limits, bodies });
     const [system, streams] = [this.#system, this.#streams];
-    const routes = routeTable({ limits, nodeId, control, publishes, system, streams });
+    const routes = routeTable({ limits, nodeId, control, directory, publishes, system, streams });
     this.#sessions.mount(this.#app);
-    mountRoutes(this.#app, routes, { guard, parts, means: { bodies, limits, onFault } });
+    mountRoutes(this.#app, routes, { guard, gate, parts, means: { bodies, limits, onFault } });
   }
 
   /** Links a worker, or the thread that took its place. */
@@ -115,6 +121,11 @@ export class Acceptor {
 
   workerGone(worker: number): void {
     this.#workers.disconnect(worker);
+  }
+
+  /** API keys are other than they were, or gone; null: any may be. */
+  keysChanged(ids: readonly string[] | null): void {
+    this.#keys.changed(ids);
   }
 
   /** Resolves with the port; rejects when the port cannot be listened on. */
@@ -157,6 +168,7 @@ export class Acceptor {
     this.#app.close();
     this.#workers.closeAll();
     this.#browsing.close();
+    this.#keys.close();
   }
 
   #makeDeliveries(clock: Clock, guard: Guard): Deliveries {

@@ -15,6 +15,8 @@ export interface CommandContext {
   version: string;
   /** Where package.json lies. */
   packageFolder: string;
+  /** What `print` goes to. */
+  output: 'terminal' | 'file';
   print: (text: string) => void;
   complain: (line: string) => void;
 }
@@ -39,7 +41,7 @@ export async function configCommand({ env, print, complain }: CommandContext): P
   const { config, warnings } = loadConfig(env);
   print(effectiveTable(config, env));
   print(`\n${heldMemoryTable(config, machineBytes())}`);
-  print(`\n${connectionsLine(config.workers)}`);
+  print(`\n${connectionsLine(config)}`);
   warnings.forEach(complain);
   return 0;
 }

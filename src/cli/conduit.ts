@@ -117,6 +117,7 @@ function makeContext(): CommandContext {
     env: process.env,
     version,
     packageFolder,
+    output: process.stdout.isTTY ? 'terminal' : 'file',
     print: (text) => {
       process.stdout.write(text.endsWith('\n') ? text : `${text}\n`);
     },

@@ -2,6 +2,7 @@
  * The kinds of values a variable can take: in words, for the operator, and how the text is read.
  * Numbers are strictly decimal: no sign, exponent, unit, hexadecimal or space.
  */
+import { API_KEY_CHARS_MAX } from '../core/api-key.js';
 import { databaseUrlTrouble } from '../core/database-url.js';
 
 export interface OptionKind<T> {
@@ -50,6 +51,13 @@ export function text(minBytes: number, maxBytes: number): OptionKind<string> {
     },
   };
 }
+
+/** As a header carries it. */
+export const apiKey: OptionKind<string> = {
+  takes: `1 to ${API_KEY_CHARS_MAX} visible ASCII characters without spaces`,
+  parse: (value) =>
+    value.length <= API_KEY_CHARS_MAX && /^[\x21-\x7e]+$/.test(value) ? value : undefined,
+};
 
 export const databaseUrl: OptionKind<string> = {
   takes: 'a PostgreSQL URL (postgres://user:password@host:port/database)',

@@ -44,8 +44,10 @@ export function loadConfig(env: Environment): LoadedConfig {
     outboxNotify: required(OPTIONS.outboxNotify, env),
     limits: loadLimits(env),
   });
-  if (config.enableAuth) {
-    throw new ConfigError('ENABLE_AUTH: got "true", takes false: this version has no API keys');
+  if (config.defaultApiKey !== null && config.defaultApiKey === config.adminApiKey) {
+    throw new ConfigError(
+      'ADMIN_API_KEY: is the same as DEFAULT_API_KEY; give them different keys',
+    );
   }
   return { config, warnings: warningsFor(config, env) };
 }

@@ -8,6 +8,7 @@ import { LIMITS, variableOf } from '../core/limits.js';
 import type { Config, LogLevel } from './config.js';
 import {
   address,
+  apiKey,
   boolean,
   databaseUrl,
   hostNames,
@@ -52,9 +53,13 @@ export const OPTIONS: { readonly [K in OptionKey]: OptionOf<K> } = {
     'Redis; checked, not used by this version.',
     url(['redis:', 'rediss:']),
   ),
-  enableAuth: option('ENABLE_AUTH', false, 'API keys; not in this version.', boolean),
-  defaultApiKey: secret('DEFAULT_API_KEY', 'Checked, not used by this version.', text(1, 255)),
-  adminApiKey: secret('ADMIN_API_KEY', 'Checked, not used by this version.', text(1, 255)),
+  enableAuth: option('ENABLE_AUTH', false, 'Whether an API key is asked of everybody.', boolean),
+  defaultApiKey: secret(
+    'DEFAULT_API_KEY',
+    'Key of the default tenant, good for all but operating.',
+    apiKey,
+  ),
+  adminApiKey: secret('ADMIN_API_KEY', 'Key of the operator; without it there is none.', apiKey),
   nodeId: option('NODE_ID', hostname(), 'Name of this node, unique among nodes.', text(1, 255)),
   nodeAddr: option('NODE_ADDR', null, 'Address at which other nodes reach this one.', address),
   internalSecret: secret(

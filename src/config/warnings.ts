@@ -7,18 +7,22 @@ import type { Config } from './config.js';
 import type { Environment } from './environment.js';
 import { nearMisses } from './near-miss.js';
 
+/** Of a configured key that is not warned of. */
+const KEY_CHARS_MIN = 16;
+
 /** One line each, for a configuration that was made from `env`. */
 export function warningsFor(config: Config, env: Environment): string[] {
   const ofDatabase = config.databaseUrl === null ? [] : databaseWarnings(config.databaseUrl);
   return [...withoutEffect(config), ...ofDatabase, ...nearMisses(env)];
 }
 
-/** For a node that serves: without API keys, who reaches the port may do everything. */
-export function openToAll({ host, corsOrigin }: Config): string[] {
+/** For a node that serves: where no API keys are asked for, who reaches the port may do everything. */
+export function openToAll({ host, corsOrigin, enableAuth }: Config): string[] {
+  if (enableAuth) return [];
   const lines: string[] = [];
   if (!isLoopback(host.toLowerCase())) {
     lines.push(
-      `HOST: ${host} is open to all who reach the port, and there are no API keys: they may publish, read and delete`,
+      `HOST: ${host} is open to all who reach the port, and ENABLE_AUTH is false: they may publish, read and delete`,
     );
   }
   if (corsOrigin === '*') {
@@ -39,8 +43,19 @@ function withoutEffect(config: Config): string[] {
       config.internalSecret !== null,
       'INTERNAL_SECRET: this version does not forward between nodes and does not use it',
     ],
-    [config.defaultApiKey !== null, 'DEFAULT_API_KEY: this version has no API keys'],
-    [config.adminApiKey !== null, 'ADMIN_API_KEY: this version has no API keys'],
+    [
+      config.defaultApiKey !== null && !config.enableAuth,
+      'DEFAULT_API_KEY: has no effect while ENABLE_AUTH is false',
+    ],
+    [
+      config.adminApiKey !== null && !config.enableAuth,
+      'ADMIN_API_KEY: has no effect while ENABLE_AUTH is false',
+    ],
+    [
+      isShort(config.defaultApiKey),
+      'DEFAULT_API_KEY: has less than 16 characters: it can be guessed',
+    ],
+    [isShort(config.adminApiKey), 'ADMIN_API_KEY: has less than 16 characters: it can be guessed'],
     [
       limits.payloadBytesMax > limits.publishBodyBytesMax,
       'PAYLOAD_BYTES_MAX is more than PUBLISH_BODY_BYTES_MAX lets through',
@@ -59,6 +74,10 @@ function withoutEffect(config: Config): string[] {
     ],
   ];
   return candidates.filter(([holds]) => holds).map(([, line]) => line);
+}
+
+function isShort(key: string | null): boolean {
+  return key !== null && key.length < KEY_CHARS_MIN;
 }
 
 function databaseWarnings(databaseUrl: string): string[] {

@@ -153,6 +153,14 @@ export const ERRORS = {
   host_refused: { id: 61, status: 403, temporary: false, title: 'The node has another name' },
   request_timeout: { id: 62, status: 408, temporary: false, title: 'The request took too long' },
   duplicate_key: { id: 60, status: 400, temporary: false, title: 'A field is given twice' },
+  unauthorized: { id: 63, status: 401, temporary: false, title: 'An API key is required' },
+  forbidden: { id: 64, status: 403, temporary: false, title: 'The key may not do this' },
+  tenant_not_found: { id: 65, status: 404, temporary: false, title: 'No such tenant' },
+  tenant_exists: { id: 66, status: 409, temporary: false, title: 'The tenant exists' },
+  tenant_in_use: { id: 67, status: 409, temporary: false, title: 'The tenant is in use' },
+  tenant_limit: { id: 68, status: 429, temporary: false, title: 'Too many tenants' },
+  key_not_found: { id: 69, status: 404, temporary: false, title: 'No such API key' },
+  key_limit: { id: 70, status: 429, temporary: false, title: 'Too many API keys' },
   log_full: { id: 47, status: 503, temporary: true, title: 'The log is full' },
 } as const satisfies Record<string, ErrorSpec>;
 
@@ -213,4 +221,5 @@ export const CLOSE = {
   tooMuchUnread: { closeCode: 4029, reason: 'more is sent than can be read', reconnect: true },
   badRequest: { closeCode: 4501, reason: 'too many bad frames', reconnect: false },
   topicDeleted: { closeCode: 4505, reason: 'topic deleted', reconnect: false },
+  keyOver: { closeCode: 4510, reason: 'key revoked or expired', reconnect: false },
 } as const satisfies Record<string, CloseReason>;

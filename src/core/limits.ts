@@ -127,6 +127,26 @@ export const LIMITS = {
     text: 'Bytes queued on one socket.',
   },
   sessionsMax: { default: 50_000, min: 1, max: 1_000_000, text: 'Sessions of one node.' },
+  tenantsMax: { default: 10_000, min: 1, max: 1_000_000, text: 'Tenants of an installation.' },
+  keysPerTenantMax: { default: 100, min: 1, max: 100_000, text: 'API keys of one tenant.' },
+  keysCachedMax: {
+    default: 16_384,
+    min: 16,
+    max: 1_048_576,
+    text: 'API keys that one acceptor remembers, beside those of its sessions.',
+  },
+  keyLookupsMax: {
+    default: 1_024,
+    min: 1,
+    max: 65_536,
+    text: 'Requests of one acceptor whose API key is being looked up.',
+  },
+  keyTtlS: {
+    default: 60,
+    min: 1,
+    max: 3_600,
+    text: 'How long an API key is believed without being looked up again.',
+  },
   topicsPerTenantMax: { default: 10_000, min: 1, max: 10_000_000, text: 'Topics of one tenant.' },
   idleTimeoutS: {
     default: 60,

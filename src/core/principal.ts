@@ -1,44 +1,137 @@
 /**
  * Who asks: every HTTP exchange, WebSocket session and stream has one. It alone makes keys out of the names
- * that come from outside, so what is asked for is always of its tenant.
+ * that come from outside, so what is asked for is always of its tenant, and of a topic that its API key is
+ * for.
  */
+import { RequestError } from './errors.js';
+import type { KeyRight } from './key-record.js';
+import { type NeededScope, SCOPES, type Scope } from './scope.js';
 import { asTenant, type Tenant, type TopicKey, topicKey, type Within } from './topic-key.js';
-
-export const SCOPES = ['publish', 'subscribe', 'manage', 'operate'] as const;
-export type Scope = (typeof SCOPES)[number];
+import { coversPattern, coversPrefix, fitsPattern } from './topic-pattern.js';
 
 /** At the bound all are forgotten, and made again as they are named. */
 const KEYS_MAX = 16_384;
 
+export interface PrincipalOptions {
+  /** Patterns of topics; null: all of the tenant. */
+  topics: readonly string[] | null;
+  /** Null: no key is asked for. */
+  keyId: string | null;
+  /** Unix ms; null: it does not end. */
+  expiresAtMs: number | null;
+}
+
+const UNBOUND: PrincipalOptions = { topics: null, keyId: null, expiresAtMs: null };
+
 export class Principal {
   readonly tenant: Tenant;
   readonly scopes: ReadonlySet<Scope>;
+  readonly keyId: string | null;
+  readonly expiresAtMs: number | null;
+  /** Patterns; null: all topics of the tenant. */
+  readonly topics: readonly string[] | null;
+  /** Sessions and streams that are its. */
+  receivers = 0;
   /** By name: a publisher names the same few topics over and over, and none of it costs a new string. */
-  readonly #keys = new Map<string, TopicKey>();
+  #keys: Map<string, TopicKey> | null = null;
 
-  constructor(tenant: Tenant, scopes: Iterable<Scope>) {
+  constructor(tenant: Tenant, scopes: Iterable<Scope>, options = UNBOUND) {
     this.tenant = tenant;
     this.scopes = new Set(scopes);
+    this.keyId = options.keyId;
+    this.expiresAtMs = options.expiresAtMs;
+    this.topics = options.topics;
   }
 
-  /** The key of its tenant's topic of this name; the same string each time, while the name is known. */
+  /** Throws `forbidden`, which names what is missing. */
+  check(needed: NeededScope): void {
+    if (this.may(needed)) return;
+    throw new RequestError('forbidden', `the key lacks the scope ${needed}`);
+  }
+
+  may(needed: NeededScope): boolean {
+    switch (needed) {
+      case 'anyone':
+        return true;
+      case 'subscribe or operate':
+        return this.scopes.has('subscribe') || this.scopes.has('operate');
+      case 'manage or operate':
+        return this.scopes.has('manage') || this.scopes.has('operate');
+      default:
+        return this.scopes.has(needed);
+    }
+  }
+
+  /**
+   * The key of its tenant's topic of this name; the same string each time, while the name is known. Throws
+   * `forbidden` for a topic that its key is not for, whether it is there or not.
+   */
   keyOf(name: string): TopicKey {
-    const known = this.#keys.get(name);
+    const known = this.#keys?.get(name);
     if (known !== undefined) return known;
-    if (this.#keys.size >= KEYS_MAX) this.#keys.clear();
+    if (!this.reaches(name)) throw outside('topic');
+    const keys = this.#keys ?? new Map<string, TopicKey>();
+    this.#keys = keys;
+    if (keys.size >= KEYS_MAX) keys.clear();
     const key = topicKey(this.tenant, name);
-    this.#keys.set(name, key);
+    keys.set(name, key);
     return key;
   }
 
-  /** Its tenant's topic of this name; null: all of its tenant. */
+  /** Its tenant's topic of this name; null: all of its tenant. Throws as `keyOf` and `whole` do. */
   within(name: string | null): Within {
-    return name === null ? this.tenant : this.keyOf(name);
+    return name === null ? this.whole() : this.keyOf(name);
+  }
+
+  /** Its tenant, for what is not of one topic. Throws `forbidden` where its key is for some topics only. */
+  whole(): Tenant {
+    if (this.topics === null) return this.tenant;
+    const detail = 'the key is for some topics only, and this is of the whole tenant: name a topic';
+    throw new RequestError('forbidden', detail);
+  }
+
+  /** Its tenant, for a list of topics whose names begin so. Throws `forbidden`. */
+  tenantBelow(prefix: string): Tenant {
+    if (this.topics?.some((pattern) => coversPrefix(pattern, prefix)) === false) {
+      throw outside('prefix');
+    }
+    return this.tenant;
+  }
+
+  /** Whether its key is for a topic of this name. */
+  reaches(name: string): boolean {
+    return this.topics === null || this.topics.some((pattern) => fitsPattern(pattern, name));
+  }
+
+  /** Whether it may do, for as long, whatever `right` allows: nobody gives what he has not. */
+  covers({ tenant, scopes, topics, expiresAtMs }: KeyRight): boolean {
+    if (!lastsAsLong(this.expiresAtMs, expiresAtMs)) return false;
+    if (this.scopes.has('operate')) return true;
+    if (tenant !== this.tenant || !scopes.every((scope) => this.scopes.has(scope))) return false;
+    const own = this.topics;
+    if (own === null) return true;
+    const isCovered = (other: string): boolean => own.some((one) => coversPattern(one, other));
+    return topics?.every(isCovered) === true;
   }
 }
 
-/** The one tenant of this version; API keys will name others. */
+function lastsAsLong(one: number | null, other: number | null): boolean {
+  return one === null || (other !== null && other <= one);
+}
+
+function outside(field: string): RequestError {
+  return new RequestError(
+    'forbidden',
+    'the topic is outside the topics that the key is for',
+    field,
+  );
+}
+
+/** There is no other before somebody makes one, and what needs no key is its. */
 const TENANT = asTenant('default');
 
-/** Whoever calls, until there are API keys: the default tenant's, and may do all. */
+/** Whoever calls a node that asks for no API keys: the default tenant's, and may do all. */
 export const ANYONE = new Principal(TENANT, SCOPES);
+
+/** Whoever calls without a key where keys are asked for: may do nothing that needs one. */
+export const NOBODY = new Principal(TENANT, [], { ...UNBOUND, topics: [] });

@@ -6,9 +6,12 @@ export interface BannerFacts {
   version: string;
   /** Where the log lies, in words without secrets; null: in memory. */
   logPlace: string | null;
+  /** Shown here and nowhere else; null: none was made. */
+  firstKey: string | null;
 }
 
-export function banner({ config, version, logPlace }: BannerFacts): string {
+export function banner({ config, version, logPlace, firstKey }: BannerFacts): string {
+  const key = config.enableAuth ? ' -H "X-API-Key: $CONDUIT_KEY"' : '';
   const base = `${shownHost(config.host)}:${config.port}`;
   const durability =
     logPlace === null
@@ -18,15 +21,26 @@ export function banner({ config, version, logPlace }: BannerFacts): string {
     `Conduit ${version} listens on http://${base}`,
     `  log         ${durability}`,
     `  threads     ${config.acceptors} acceptor(s), ${config.workers} topic worker(s)`,
+    ...keyLines({ config, version, logPlace, firstKey }),
     '',
     'Try:',
-    `  curl -X POST http://${base}/api/topics -H "Content-Type: application/json" -d '{"name":"demo"}'`,
-    `  websocat ws://${base}/ws            then send: {"type":"subscribe","topic":"demo"}`,
-    `  curl -N http://${base}/api/topics/demo/events`,
-    `  curl -X POST http://${base}/api/publish -H "Content-Type: application/json" \\`,
+    `  curl -X POST http://${base}/api/topics${key} -H "Content-Type: application/json" -d '{"name":"demo"}'`,
+    `  websocat${key} ws://${base}/ws            then send: {"type":"subscribe","topic":"demo"}`,
+    `  curl -N${key} http://${base}/api/topics/demo/events`,
+    `  curl -X POST http://${base}/api/publish${key} -H "Content-Type: application/json" \\`,
     `    -d '{"topic":"demo","payload":{"hello":"world"}}'`,
     '',
   ].join('\n');
+}
+
+/** Who gets in, and how long keys last; nothing where nobody is asked for one. */
+function keyLines({ config, logPlace, firstKey }: BannerFacts): string[] {
+  if (!config.enableAuth) return [];
+  const place = logPlace === null ? ['kept IN MEMORY'] : [];
+  const operator = config.adminApiKey === null ? ['no operator: ADMIN_API_KEY is unset'] : [];
+  const facts = ['asked of everybody', ...place, ...operator].join('; ');
+  const shown = `  CONDUIT_KEY=${firstKey}   (of the default tenant; shown this once)`;
+  return [`  API keys    ${facts}`, ...(firstKey === null ? [] : ['', shown])];
 }
 
 /** The host that people type. */

@@ -42,6 +42,8 @@ export interface NodeThreadsOptions {
   logger: Logger;
   /** A thread's end of a port to the pool that its kind uses; null in memory. */
   openPool: ((kind: SeatKind) => MessagePort) | null;
+  /** An acceptor's end of a port to the directory of keys; null: none are asked for. */
+  openDirectory: (() => MessagePort) | null;
   /** Waits before a worker that found the database away is started again; rejects when it is enough. */
   waitToOpen: (why: string) => Promise<void>;
   /** The node cannot go on. */
@@ -95,6 +97,11 @@ export class NodeThreads {
     if (this.#state === 'starting') this.#state = 'running';
   }
 
+  /** API keys are other than they were, or gone; null: any may be. */
+  keysChanged(ids: readonly string[] | null): void {
+    for (const seat of this.#acceptors) post(seat, { type: 'keys-changed', ids });
+  }
+
   /**
    * Acceptors refuse what is new, answer what is under way and tell their sessions; then they end,
    * then the workers, which have nothing left to do.
@@ -126,12 +133,14 @@ export class NodeThreads {
   #fill(seat: Seat): void {
     seat.generation++;
     seat.state = 'starting';
-    const pool = this.#options.openPool?.(seat.kind) ?? null;
+    const { openPool, openDirectory } = this.#options;
+    const pool = openPool?.(seat.kind) ?? null;
+    const directory = seat.kind === 'acceptor' ? (openDirectory?.() ?? null) : null;
     const thread = new Worker(ENTRIES[seat.kind], {
       name: nameOf(seat),
       ...(seat.kind === 'worker' ? { resourceLimits: WORKER_HEAP } : {}),
-      workerData: this.#startData(seat, pool),
-      transferList: pool === null ? [] : [pool],
+      workerData: this.#startData(seat, { pool, directory }),
+      transferList: [pool, directory].filter((port) => port !== null),
     });
     seat.thread = thread;
     let cause = 'it ended';
@@ -143,7 +152,10 @@ export class NodeThreads {
     if (seat.kind === 'acceptor') this.#filled(seat);
   }
 
-  #startData(seat: Seat, pool: MessagePort | null): WorkerStart | AcceptorStart {
+  #startData(
+    seat: Seat,
+    { pool, directory }: { pool: MessagePort | null; directory: MessagePort | null },
+  ): WorkerStart | AcceptorStart {
     const { config, version } = this.#options;
     const { kind, index, generation } = seat;
     if (kind === 'worker') {
@@ -151,7 +163,7 @@ export class NodeThreads {
       return { kind, config, index, generation, links: [], cold: pool, topicCount };
     }
     const of = { config, version, counts: this.#counts, startedAtMs: this.#startedAtMs };
-    return { ...of, kind, index, generation, links: [], browse: pool };
+    return { ...of, kind, index, generation, links: [], browse: pool, directory };
   }
 
   #heard(seat: Seat, message: FromThread): void {

@@ -38,6 +38,8 @@ export interface AcceptorStart {
   links: WorkerLink[];
   /** Port of the browsing pool; null in memory. */
   browse: MessagePort | null;
+  /** Port to the directory of tenants and API keys; null: none are asked for. */
+  directory: MessagePort | null;
   counts: AcceptorCountsMemory;
   /** When the node started, by `processMs`. */
   startedAtMs: number;
@@ -58,6 +60,8 @@ export type ToThread =
   | { type: 'worker'; link: WorkerLink }
   /** To an acceptor: that worker's thread is gone; answer its requests, no new one yet. */
   | { type: 'worker-gone'; worker: number; generation: number }
+  /** To an acceptor: these API keys are other than they were, or gone; null: any may be. */
+  | { type: 'keys-changed'; ids: readonly string[] | null }
   /** To an acceptor: start listening. Answered by `listening`, or `fault`. */
   | { type: 'listen' }
   /**

@@ -19,10 +19,14 @@ const BODIES: Readonly<Record<string, Record<string, unknown>>> = {
   'POST /api/subscriptions/:topic/:name/seek': {},
   'POST /api/dead-letters/redrive': {},
   'POST /api/dead-letters/purge': {},
+  'POST /api/tenants': { name: 'fuzz' },
+  'POST /api/keys': { scopes: ['publish'] },
+  'POST /api/keys/:id/rotate': {},
 };
 /** JSON texts; each is something that some member does not take. */
 const VALUES = ['true', '-1', '1.5', '"x y"', '""', '[]', '[null]', '{}', '{"a":1}', '"\\ud800"'];
 const TOO_LARGE = ['9007199254740993', '-9007199254740993', '1e400', '1.00000000000000000001'];
+const KEY = '0123456789abcdef';
 const MESSAGE = '00000000-0000-7000-8000-000000000000';
 const DEEP = `${'['.repeat(100)}${']'.repeat(100)}`;
 
@@ -33,7 +37,10 @@ await request(`${node.url}/api/topics`, { method: 'POST', headers, body: '{"name
 
 const nameOf = ({ method, path }: Route): string => `${method} ${path}`;
 const targetOf = (path: string): string =>
-  path.replace(/:(name|topic)/g, 'fuzz').replace(':id', '1');
+  path
+    .replace(/:(name|topic)/g, 'fuzz')
+    .replace('keys/:id', `keys/${KEY}`)
+    .replace(':id', '1');
 /** Publishes are read by scanners, which let pass what they do not know. */
 const isScanned = ({ scope, method }: Route): boolean => scope === 'publish' && method === 'POST';
 

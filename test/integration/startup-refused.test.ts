@@ -37,7 +37,8 @@ t.test('a wrong variable', async (t) => {
     [{ DATABASE_URL: `mysql://u:${SECRET}@h/d` }, /DATABASE_URL: takes a URL that starts with/],
     [{ DATABASE_URL: `postgres://u:${SECRET}#@h/d` }, /DATABASE_URL: has # .* write it as %23/],
     [{ INTERNAL_SECRET: SECRET }, /INTERNAL_SECRET: .*32/],
-    [{ ENABLE_AUTH: 'true' }, /ENABLE_AUTH: got "true", takes false/],
+    [{ ENABLE_AUTH: 'true', HOST: '127.0.0.1' }, /ENABLE_AUTH: nobody could call: set DEFAULT_API/],
+    [{ DEFAULT_API_KEY: SECRET, ADMIN_API_KEY: SECRET }, /ADMIN_API_KEY: is the same as DEFAULT/],
     [{ CORS_ORIGIN: 'https://a.com/x' }, /CORS_ORIGIN: /],
   ];
   for (const [env, line] of cases) refused(t, await runCommand(['serve'], env), line);

@@ -4,11 +4,13 @@ import { MessageChannel } from 'node:worker_threads';
 import { freePort } from '../../native-bench/rig/free-port.js';
 import { Bodies } from '../../src/acceptor/http/bodies.js';
 import { Callers } from '../../src/acceptor/http/callers.js';
+import { openGate } from '../../src/acceptor/http/gate.js';
 import { Guard } from '../../src/acceptor/http/guard.js';
 import { PacedAnswers } from '../../src/acceptor/http/paced-answers.js';
 import type { Route } from '../../src/acceptor/http/route.js';
 import { mountRoutes } from '../../src/acceptor/http/router.js';
 import { Control } from '../../src/acceptor/routes/control.js';
+import { Directory } from '../../src/acceptor/routes/directory.js';
 import { LogReads } from '../../src/acceptor/routes/log-reads.js';
 import { Workers } from '../../src/acceptor/workers/workers.js';
 import { loadConfig } from '../../src/config/load-config.js';
@@ -40,7 +42,7 @@ function onFault(error: unknown): void {
 
 /** Every request is of `principal`. */
 export async function controlRig(
-  table: (parts: { limits: Limits; control: Control }) => Route[],
+  table: (parts: { limits: Limits; control: Control; directory: Directory }) => Route[],
   onCall: (worker: AskedWorker, call: CallOp) => void,
   principal: Principal = ANYONE,
 ): Promise<ControlRig> {
@@ -49,9 +51,7 @@ export async function controlRig(
   const guard = new Guard((where, stack) => onFault(new Error(`${where}: ${stack}`)));
   const count = new SharedCount(SharedCount.memory(1), 0);
   const answers = new PacedAnswers({ limits, guard, clock: systemClock, count });
-  const callers = new (class extends Callers {
-    override readonly principal = principal;
-  })(config);
+  const callers = new Callers(config);
   const workers = new Workers(2, limits, guard);
   const asked = [0, 1].map((worker): AskedWorker => {
     const { port1, port2 } = new MessageChannel();
@@ -68,7 +68,10 @@ export async function controlRig(
   const control = new Control({ workers, limits, browsing, inMemory: true });
   const app = uWS.App();
   const means = { bodies, limits, onFault };
-  mountRoutes(app, table({ limits, control }), { guard, parts: { callers, answers }, means });
+  mountRoutes(app, table({ limits, control, directory: new Directory(null) }), {
+    ...{ guard, means, parts: { callers, answers } },
+    gate: openGate(principal),
+  });
   const port = await freePort();
   const socket = await new Promise<uWS.us_listen_socket | false>((resolve) =>
     app.listen('127.0.0.1', port, resolve),

@@ -138,11 +138,12 @@ function example(vector: Vector, [json, msgpack]: readonly [string, string]): st
 }
 
 function routes(): string {
-  const rows = ROUTES.map(({ method, path: place, text, answer }) => {
+  const rows = ROUTES.map(({ method, path: place, scope, text, answer }) => {
     const statuses = Object.keys(answer).join(', ');
-    return `| \`${method} ${place}\` | ${text} | ${statuses} |`;
+    return `| \`${method} ${place}\` | ${text} | ${statuses} | ${scope} |`;
   });
-  return ['| request | what it does | answer |', '|---|---|---|', ...rows].join('\n');
+  const head = ['| request | what it does | answer | scope |', '|---|---|---|---|'];
+  return [...head, ...rows].join('\n');
 }
 
 function limits(variables: readonly string[]): string {

@@ -1,6 +1,7 @@
 /** Two tenants, as principals of them; and the keys of the one that every request has by itself. */
 import pg from 'pg';
-import { ANYONE, Principal, SCOPES } from '../../src/core/principal.js';
+import { ANYONE, Principal } from '../../src/core/principal.js';
+import { SCOPES } from '../../src/core/scope.js';
 import { asTenant, type TopicKey } from '../../src/core/topic-key.js';
 
 export const TENANT = ANYONE.tenant;

@@ -144,6 +144,8 @@ export interface Receiver extends Subject {
   pardon(): void;
   /** Its socket refuses messages from now on, until it drains. */
   lagging(): void;
+  /** Its API key was revoked, or has expired. */
+  keyOver(): void;
   /** The topic was deleted and this was its subscription. */
   topicDeleted(): void;
 }

@@ -66,7 +66,7 @@ export class Bodies {
       return;
     }
     let late: LateBody | null = null;
-    exchange.res.onData((chunk, isLast) => {
+    exchange.onData((chunk, isLast) => {
       if (!exchange.isOpen) return;
       if (isLast && late === null) {
         this.#use(exchange, Buffer.from(chunk), use);
@@ -82,7 +82,7 @@ export class Bodies {
   #readChunks(exchange: Exchange, bound: BodyBound, use: Use): void {
     const late = this.#isLate(exchange);
     let total = 0;
-    exchange.res.onData((chunk, isLast) => {
+    exchange.onData((chunk, isLast) => {
       if (!exchange.isOpen) return;
       total += chunk.byteLength;
       if (total > bound.bytesMax) {

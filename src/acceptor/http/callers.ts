@@ -1,14 +1,13 @@
 /**
  * Who may call this node, by the Host that a request names and the Origin of the page that sent it. A
  * browser sends what any page asks it to, to whatever the page's name resolves to; both headers are
- * written by the browser, and other clients send no Origin. Without API keys nothing else stands between
- * a page and a node on the reader's own machine.
+ * written by the browser, and other clients send no Origin. Where no API keys are asked for, nothing else
+ * stands between a page and a node on the reader's own machine.
  */
 import type { HttpRequest } from 'uWebSockets.js';
 import type { Config } from '../../config/config.js';
 import { RequestError } from '../../core/errors.js';
 import { hostNameOf, isAddress, isLoopback } from '../../core/host-name.js';
-import { ANYONE, type Principal } from '../../core/principal.js';
 import { HOST } from './header-bytes.js';
 
 export type CallersConfig = Pick<Config, 'corsOrigin' | 'allowedHosts'>;
@@ -21,8 +20,6 @@ export class Callers {
   /** Names in the Host header that are taken beside addresses; null: any. */
   readonly #hosts: readonly string[] | null;
   readonly #onlyLoopback: boolean;
-  /** Who asks, whatever the request: there are no API keys yet. */
-  readonly principal: Principal = ANYONE;
 
   constructor({ corsOrigin, allowedHosts }: CallersConfig) {
     this.#corsOrigin = corsOrigin;

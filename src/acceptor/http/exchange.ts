@@ -5,11 +5,12 @@
  */
 import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
 import { ERRORS, RequestError } from '../../core/errors.js';
-import type { Principal } from '../../core/principal.js';
+import { NOBODY, type Principal } from '../../core/principal.js';
 import { formatUuid, makeUuidV7 } from '../../core/uuid.js';
 import { type ProblemCause, problemBody, retryAfterSeconds } from '../../wire/problem.js';
 import type { Callers } from './callers.js';
 import { CONNECTION, CONTENT_LENGTH, CONTENT_TYPE_OUT, JSON_TYPE, ORIGIN } from './header-bytes.js';
+import { HeldBody, type HeldBytes, type OnData } from './held-body.js';
 import { LONG_ANSWER_BYTES, type PacedAnswers } from './paced-answers.js';
 
 const STATUS: Readonly<Record<number, string>> = {
@@ -17,6 +18,7 @@ const STATUS: Readonly<Record<number, string>> = {
   202: '202 Accepted',
   204: '204 No Content',
   400: '400 Bad Request',
+  401: '401 Unauthorized',
   403: '403 Forbidden',
   404: '404 Not Found',
   405: '405 Method Not Allowed',
@@ -31,6 +33,8 @@ const STATUS: Readonly<Record<number, string>> = {
   503: '503 Service Unavailable',
 };
 
+/** RFC 6750. */
+const CHALLENGE: HeaderList = ['WWW-Authenticate', 'Bearer realm="conduit"'];
 const CLOSE = 'close';
 const PROBLEM_TYPE = 'application/problem+json';
 
@@ -57,8 +61,8 @@ export class Exchange {
   readonly contentLength: string;
   /** Of the page that sent it; '' when none did. */
   readonly origin: string;
-  /** Who asks. */
-  readonly principal: Principal;
+  /** Who asks, once that is known. */
+  principal: Principal = NOBODY;
   /** Whether something has been stored by the time of its answer. */
   kind: 'reads' | 'writes' = 'reads';
   /** Withheld: the request is a HEAD. */
@@ -68,6 +72,8 @@ export class Exchange {
   readonly #closes: boolean;
   #state: 'open' | 'streaming' | 'answered' | 'aborted' = 'open';
   #onGone: (() => void) | null = null;
+  /** Its body, while it is being found out who asks. */
+  #held: HeldBody | null = null;
   /** Of a stream. */
   #pieces: StreamPieces | null = null;
 
@@ -75,7 +81,6 @@ export class Exchange {
     this.res = res;
     this.contentLength = req.getHeader(CONTENT_LENGTH);
     this.origin = req.getHeader(ORIGIN);
-    this.principal = parts.callers.principal;
     this.#parts = parts;
     const connection = req.getHeader(CONNECTION);
     this.#closes = connection.length === CLOSE.length && connection.toLowerCase() === CLOSE;
@@ -93,6 +98,25 @@ export class Exchange {
   /** Called when the client goes away before, or during, the answer. */
   set onGone(callback: () => void) {
     this.#onGone = callback;
+  }
+
+  /** What comes of its body waits for `onData`. */
+  holdBody(held: HeldBytes): void {
+    this.#held = new HeldBody(this.res, held, () => {
+      const detail = 'too many bodies of requests whose key is being looked up';
+      this.failAndClose(new RequestError('busy', detail));
+    });
+  }
+
+  /** Its body, as uWebSockets gives it. */
+  onData(use: OnData): void {
+    if (this.#held === null) this.res.onData(use);
+    else this.#held.read(use);
+  }
+
+  /** What of it nobody has read by now nobody will. */
+  dropHeld(): void {
+    this.#held?.giveUp();
   }
 
   /** `body` is sent as it is; it is JSON unless `head` says otherwise. */
@@ -172,7 +196,8 @@ export class Exchange {
     const requestId = formatUuid(makeUuidV7(Date.now(), 0));
     const body = problemBody(error, requestId);
     const retry = temporary ? ['Retry-After', String(retryAfterSeconds(error.code))] : [];
-    const told = ['X-Request-Id', requestId, ...retry, ...headers];
+    const challenge = status === 401 ? CHALLENGE : [];
+    const told = ['X-Request-Id', requestId, ...retry, ...challenge, ...headers];
     this.reply(status, body, { type: PROBLEM_TYPE, headers: told });
   }
 

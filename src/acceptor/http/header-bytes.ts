@@ -11,6 +11,8 @@ export const CONTENT_ENCODING = bytes('content-encoding');
 export const CONTENT_LENGTH = bytes('content-length');
 export const CONTENT_TYPE = bytes('content-type');
 export const TRANSFER_ENCODING = bytes('transfer-encoding');
+export const X_API_KEY = bytes('x-api-key');
+export const AUTHORIZATION = bytes('authorization');
 export const IDEMPOTENCY_KEY = bytes('idempotency-key');
 
 /** As they are written in answers. */

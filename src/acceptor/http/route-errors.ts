@@ -15,6 +15,7 @@ const ASKS: readonly ErrorCode[] = [
   'outcome_unknown',
   'draining',
 ];
+const KEYED: readonly ErrorCode[] = ['unauthorized', 'forbidden'];
 const BODY: readonly ErrorCode[] = [
   'empty_body',
   'invalid_utf8',
@@ -42,7 +43,7 @@ export function errorsOf(route: Route): Set<ErrorCode> {
     ...ANY,
     ...errors,
     ...(method === 'GET' ? [] : (['origin_refused'] as const)),
-    ...(scope === 'anyone' ? [] : ASKS),
+    ...(scope === 'anyone' ? [] : [...KEYED, ...ASKS]),
     ...(query === null ? [] : (['invalid_query'] as const)),
     ...(body === null ? [] : BODY),
     ...(names.includes('topic') || names.includes('name') ? TOPIC : []),

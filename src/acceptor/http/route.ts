@@ -7,7 +7,8 @@ import type { HttpRequest } from 'uWebSockets.js';
 import type { z } from 'zod';
 import type { ErrorCode } from '../../core/errors.js';
 import { type Limits, variableOf } from '../../core/limits.js';
-import type { Principal, Scope } from '../../core/principal.js';
+import type { Principal } from '../../core/principal.js';
+import type { NeededScope } from '../../core/scope.js';
 import { parseJsonBody } from '../../wire/json-body.js';
 import { BODY } from '../../wire/schemas/refusal.js';
 import type { Bodies } from './bodies.js';
@@ -18,8 +19,6 @@ import { readPath, readQuery, readValue } from './request-parts.js';
 export type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';
 /** Method and path, with `:name` for each member of `params`, in their order. */
 export type RouteHead = `${Method} /${string}`;
-/** What a key must be good for; `anyone`: it asks for none. */
-export type RouteScope = Scope | 'anyone';
 /** By status; null: that one has no body, or none that JSON describes. */
 export type AnswerSchemas = Readonly<Record<number, z.ZodType | null>>;
 type Parts = z.ZodObject | null;
@@ -28,7 +27,8 @@ type BodyLimit = 'frameBytesMax' | 'publishBodyBytesMax' | 'batchBodyBytesMax';
 
 /** What several routes have in common. */
 export interface RouteKind<P extends Parts> {
-  readonly scope: RouteScope;
+  /** What the key of whoever asks must be good for. */
+  readonly scope: NeededScope;
   /** Absent: their paths have none. */
   readonly params?: P;
   readonly errors?: readonly ErrorCode[];
@@ -36,6 +36,8 @@ export interface RouteKind<P extends Parts> {
 
 /** What each has for itself. */
 interface Own<Q extends Parts, B extends Body, A> {
+  /** Of one that asks for no key: somebody with one is answered more. */
+  readonly withKey?: 'more';
   /** Absent: it takes none, and none is looked at. */
   readonly query?: Q;
   /** Absent: it takes none, and none is read. */
@@ -84,7 +86,8 @@ export interface RouteMeans {
 interface Described {
   readonly method: Method;
   readonly path: string;
-  readonly scope: RouteScope;
+  readonly scope: NeededScope;
+  readonly withKey: 'more' | null;
   /** What it does, in a sentence. */
   readonly text: string;
   readonly params: Parts;
@@ -142,8 +145,10 @@ function describedOf(
     throw new Error(`${path} has ${inPath.join()}, its params ${named.join()}`);
   }
   const { query = null, body = null, bodyLimit = 'frameBytesMax', answer } = own;
+  const { withKey = null } = own;
   const errors = [...(kind.errors ?? []), ...(own.errors ?? [])];
-  return { method, path, scope, text, params, query, body, bodyLimit, answer, errors };
+  const taken = { params, query, body, bodyLimit };
+  return { method, path, scope, withKey, text, ...taken, answer, errors };
 }
 
 function runOf(route: Described, handle: Handle): Run {

@@ -4,9 +4,11 @@
  */
 import type { HttpRequest, HttpResponse, TemplatedApp } from 'uWebSockets.js';
 import { RequestError } from '../../core/errors.js';
+import { NOBODY } from '../../core/principal.js';
 import { isRefused } from './admission.js';
 import type { AskedBy } from './callers.js';
 import { Exchange, type ExchangeParts } from './exchange.js';
+import type { Gate } from './gate.js';
 import type { Guard } from './guard.js';
 import type { Method, Route, RouteMeans } from './route.js';
 
@@ -18,6 +20,7 @@ const PREFLIGHT_MAX_AGE_S = '600';
 /** Of the acceptor. */
 export interface RouterParts {
   guard: Guard;
+  gate: Gate;
   parts: ExchangeParts;
   means: RouteMeans;
 }
@@ -66,20 +69,37 @@ export function mountRoutes(app: TemplatedApp, routes: readonly Route[], by: Rou
   );
 }
 
-function handlerOf(route: Route, { guard, parts, means }: RouterParts): Handler {
-  const { path, method } = route;
+/** Who asks is found out, and held to the scope of the route, here and nowhere else. */
+function handlerOf(route: Route, { guard, gate, parts, means }: RouterParts): Handler {
+  const { path, method, scope } = route;
   const { callers } = parts;
   const asked: AskedBy = method === 'GET' ? 'anyone' : 'page';
   const onFault = (error: unknown): void => guard.caught(path, error);
-  return guard.http(path, (res, req) => {
-    const exchange = new Exchange(res, req, parts);
-    if (method === 'GET') withholdFromHead(exchange, req);
-    if (isRefused(exchange, req, { callers, asked })) return;
+  const serve = (exchange: Exchange, req: HttpRequest): void => {
     try {
+      exchange.principal.check(scope);
       route.run(exchange, req, means);
     } catch (error) {
       exchange.failAs(error, onFault);
     }
+  };
+  const asksKey = scope !== 'anyone' || route.withKey !== null;
+  const asking = {
+    parameters: Object.keys(route.params?.shape ?? {}).length,
+    body: method === 'GET' ? 'none' : 'held',
+    without: scope === 'anyone' ? 'nobody' : 'refused',
+  } as const;
+  return guard.http(path, (res, req) => {
+    const exchange = new Exchange(res, req, parts);
+    if (method === 'GET') withholdFromHead(exchange, req);
+    if (isRefused(exchange, req, { callers, asked })) return;
+    const principal = gate.known(req) ?? (asksKey ? null : NOBODY);
+    if (principal === null) {
+      gate.admit(exchange, req, { ...asking, serve: (kept) => serve(exchange, kept) });
+      return;
+    }
+    exchange.principal = principal;
+    serve(exchange, req);
   });
 }
 

@@ -9,6 +9,7 @@ import type { DeadLetterFilter } from '../../core/dead-letter-record.js';
 import { RequestError } from '../../core/errors.js';
 import type { Principal } from '../../core/principal.js';
 import type { RedriveJob } from '../../core/redrive-job.js';
+import { topicNameOf } from '../../core/topic-key.js';
 import { formatUuid, makeUuidV7 } from '../../core/uuid.js';
 import type {
   LetterNames,
@@ -110,21 +111,25 @@ export class DeadLetterRoutes {
       return { jobId: job, matched: sum(parts.map((part) => part.matched)) };
     } catch (error) {
       // Sent to all who are there; one that is not has no part of the job. The first error is the answer.
-      this.#control.askAll('job.give-up', { tenant: principal.tenant, job }).catch(() => undefined);
+      const { tenant } = principal;
+      this.#control.askAll('job.give-up', { tenant, job }).catch(() => undefined);
       throw error;
     }
   }
 
   /** A page of what is stored, with what the owner of the topic knows of what it has open. */
   async trace(
-    { tenant }: Principal,
+    principal: Principal,
     id: string,
     page: z.output<ReturnType<typeof tracePage>>,
   ): Promise<Uint8Array> {
     const { browsing } = this.#control;
+    const { tenant } = principal;
     const answers = await browsing.all('message.find', { tenant, id });
     const message = answers.find((answer) => answer.found !== null)?.found;
-    if (message == null) throw new RequestError('message_not_found', 'no such message', 'id');
+    if (message == null || !principal.reaches(topicNameOf(message.key))) {
+      throw new RequestError('message_not_found', 'no such message', 'id');
+    }
     const of = { ...message, ...page };
     const { open } = await this.#control.call('message.live', of);
     const { body } = await browsing.of('message.trace', { ...of, open });
@@ -132,11 +137,11 @@ export class DeadLetterRoutes {
   }
 
   async #parts(
-    { tenant }: Principal,
+    principal: Principal,
     method: 'job.get' | 'job.cancel',
     job: string,
   ): Promise<RedriveJob[]> {
-    const answers = await this.#control.askAll(method, { tenant, job });
+    const answers = await this.#control.askAll(method, { tenant: principal.whole(), job });
     const parts = answers.flatMap((answer) => answer.part ?? []);
     if (parts.length > 0) return parts;
     throw new RequestError('job_not_found', 'no such job here, or it ended long ago', 'id');

@@ -19,9 +19,10 @@ export async function listDeferred(
 
 export async function cancelDeferred(
   control: Control,
-  { tenant }: Principal,
+  principal: Principal,
   { id }: { id: number },
 ): Promise<undefined> {
+  const tenant = principal.whole();
   const answers = await control.ask('deferred.cancel', { tenant, id });
   const outcomes = answers.map((answer) => answer.outcome);
   if (outcomes.includes('cancelled')) return;

@@ -1,10 +1,11 @@
 /** /api/stats, /api/health, /readyz: what operators and load balancers ask. */
-import type { Principal } from '../../core/principal.js';
+import { NOBODY, type Principal } from '../../core/principal.js';
 import type { WorkerHealth } from '../../core/worker-figures.js';
 import { type AcceptorCounts, acceptorFigures } from '../../thread/acceptor-counts.js';
 import { processMs } from '../../thread/control.js';
 import {
   type HealthChecks,
+  healthStatusView,
   healthView,
   isWell,
   oldestSnapshot,
@@ -47,16 +48,21 @@ export class SystemRoutes {
     const { checks, workers } = await this.#look('all');
     const shown = exchange.principal.scopes.has('operate') ? 'all' : 'no names';
     const health = { checks, mode, version, node: nodeId, workers, shown } as const;
-    exchange.json(isWell(checks) ? 200 : 503, healthView(health));
+    const isKnown = exchange.principal !== NOBODY;
+    const view = isKnown ? healthView(health) : healthStatusView(checks);
+    exchange.json(isWell(checks) ? 200 : 503, view);
   }
 
-  async stats({ tenant }: Principal): Promise<NodeStats> {
+  /** What the node has of all tenants together is for the operator, where there are several. */
+  async stats(principal: Principal): Promise<NodeStats> {
     const { control, startedAtMs, counts } = this.#options;
+    const tenant = principal.whole();
     const workers = await control.askAll('stats', { tenant });
     const logs = await control.browsing.all('log.totals', { tenant });
     const snapshot = oldestSnapshot(await control.askAll('health', {}));
     const uptimeMs = processMs() - startedAtMs;
-    return { workers, logs, acceptors: acceptorFigures(counts), snapshot, uptimeMs };
+    const acceptors = principal.may('operate') ? acceptorFigures(counts) : null;
+    return { workers, logs, acceptors, snapshot, uptimeMs };
   }
 
   /** What each worker says, and what it comes to: for a publish now, or for all that has been promised. */

@@ -74,9 +74,10 @@ export class TopicRoutes {
 
   /** With the subscriber counts, which only the owners know: every worker is asked. */
   async list(
-    { tenant }: Principal,
+    principal: Principal,
     page: z.output<ReturnType<typeof topicPage>>,
   ): Promise<OwnedTopic[]> {
+    const tenant = principal.tenantBelow(page.prefix);
     const pages = await this.#control.browsing.all('topics.list', { ...page, tenant });
     const records = pages
       .flatMap((one) => one.records)

@@ -1,6 +1,8 @@
 /** What each frame of a WebSocket client does. One sink serves all sessions, one message at a time. */
 import { CLOSE, type ErrorCode, RequestError } from '../../core/errors.js';
 import type { Limits } from '../../core/limits.js';
+import type { Principal } from '../../core/principal.js';
+import type { NeededScope } from '../../core/scope.js';
 import type { AcceptorLinkEnd } from '../../thread/link.js';
 import type { FailedOp } from '../../thread/ops/failed.js';
 import type { DeferredOp, PublishedOp } from '../../thread/ops/publish.js';
@@ -29,6 +31,18 @@ import type { MessageType, Session } from './session.js';
 import { TooMuchUnderWay } from './session-load.js';
 import { type SubscribeRequest, type Subscriptions, subscribedFrame } from './subscriptions.js';
 import { VerdictFrames } from './verdict-frames.js';
+
+/** What the key of a session must be good for, by frame. */
+export const FRAME_SCOPES: Readonly<Record<ClientFrame['type'], NeededScope>> = {
+  publish: 'publish',
+  subscribe: 'subscribe',
+  unsubscribe: 'subscribe',
+  ack: 'subscribe',
+  nack: 'subscribe',
+  extend: 'subscribe',
+  reject: 'subscribe',
+  heartbeat: 'anyone',
+};
 
 /** After so many frames that were no frames the session is closed. */
 const BAD_FRAMES_MAX = 10;
@@ -130,6 +144,7 @@ export class SessionFrames implements FrameSink {
     const session = this.#session;
     if (session?.isHeard !== true) return;
     try {
+      session.principal.check(FRAME_SCOPES[frame.type]);
       this.#run(session, frame);
     } catch (error) {
       if (!(error instanceof RequestError)) throw error;
@@ -201,7 +216,7 @@ export class SessionFrames implements FrameSink {
       receiver: session,
       number: number ?? subscriptions.nextNumber(),
       topic,
-      options: this.#subscribeOptions(frame),
+      options: this.#subscribeOptions(session.principal, frame),
       onOpen: (_subscription, op) => {
         session.subscribeAnswered(key);
         session.load.subscribeAnswered(limits);
@@ -226,8 +241,8 @@ export class SessionFrames implements FrameSink {
   }
 
   /** A session has a window once it named one of three fields, or sent an ack. */
-  #subscribeOptions(frame: SubscribeFrame): SubscribeOptions {
-    const { limits, autoCreateTopics } = this.#options;
+  #subscribeOptions(principal: Principal, frame: SubscribeFrame): SubscribeOptions {
+    const { limits } = this.#options;
     const isWindowed = frame.ack === 'explicit' || frame.subscription !== null;
     return {
       name: frame.subscription,
@@ -238,8 +253,13 @@ export class SessionFrames implements FrameSink {
       ordering: frame.ordering ?? 'none',
       exclusive: frame.exclusive,
       start: frame.start ?? LATEST,
-      create: autoCreateTopics,
+      create: this.#createsTopics(principal),
     };
+  }
+
+  /** Where subscribers make no topics, whoever may make them by POST /api/topics still does. */
+  #createsTopics(principal: Principal): boolean {
+    return this.#options.autoCreateTopics || (principal.keyId !== null && principal.may('manage'));
   }
 
   /** Of what it has, or has asked for: the answers come in the order of the frames. */

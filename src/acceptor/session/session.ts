@@ -272,6 +272,10 @@ export class Session implements Receiver, Sender {
     if (!this.hasSubscriptions(1)) this.end(CLOSE.topicDeleted);
   }
 
+  keyOver(): void {
+    this.end(CLOSE.keyOver);
+  }
+
   broken(): void {
     this.end(CLOSE.bug);
   }

@@ -25,6 +25,7 @@ import {
 } from '../delivery/receiver-kind.js';
 import { isRefused } from '../http/admission.js';
 import { Exchange, type ExchangeParts } from '../http/exchange.js';
+import type { Gate } from '../http/gate.js';
 import type { Guard, Subject } from '../http/guard.js';
 import { Rounds } from './rounds.js';
 import { type MessageType, Session, type SessionKeeper, type SocketData } from './session.js';
@@ -33,7 +34,7 @@ const SUBPROTOCOLS: Readonly<Record<string, ReceiverKind>> = {
   'conduit.json.v1': KIND_JSON,
   'conduit.msgpack.v1': KIND_MSGPACK,
 };
-/** A browser passes its token as a subprotocol; keys are not in this version, so it is not looked at. */
+/** A browser passes its token as a subprotocol; tokens are not in this version, so it is not looked at. */
 const TOKEN_PREFIX = 'conduit.token.';
 /** What uWS says when the connection ended without a close frame (RFC 6455, 7.1.5). */
 const CLOSED_ABRUPTLY = 1006;
@@ -49,11 +50,13 @@ const IDLE_MAX_S = 960;
 const DRAIN_RETRY_MS = 5_000;
 const HEADER_BYTES_MAX = 4_096;
 const FULL = 'SESSIONS_MAX is reached';
+const UPGRADE = { parameters: 0, body: 'none', without: 'refused' } as const;
 
 export interface SessionsOptions {
   config: Config;
   clock: Clock;
   guard: Guard;
+  gate: Gate;
   parts: ExchangeParts;
   /** Of the whole node, SSE streams included. */
   count: SharedCount;
@@ -124,11 +127,14 @@ export class Sessions implements SessionKeeper {
 
   add(receiver: Receiver): void {
     this.#receivers.set(receiver.number, receiver);
+    receiver.principal.receivers++;
     this.#options.count.add(1);
   }
 
   remove(receiver: Receiver): void {
-    if (this.#receivers.delete(receiver.number)) this.#options.count.giveBack();
+    if (!this.#receivers.delete(receiver.number)) return;
+    receiver.principal.receivers--;
+    this.#options.count.giveBack();
   }
 
   mount(app: TemplatedApp): void {
@@ -182,6 +188,14 @@ export class Sessions implements SessionKeeper {
     }
   }
 
+  /** Ends whatever came with the API key of this id. */
+  keyOver(keyId: string): void {
+    for (const receiver of [...this.#receivers.values()]) {
+      if (receiver.principal.keyId !== keyId) continue;
+      this.#options.guard.run('end of a key', receiver, () => receiver.keyOver());
+    }
+  }
+
   /** Tells every session to come back elsewhere; new ones are refused. */
   drain(): void {
     this.#state = 'draining';
@@ -196,9 +210,21 @@ export class Sessions implements SessionKeeper {
   }
 
   #upgrade(res: HttpResponse, req: HttpRequest, context: us_socket_context_t): void {
-    const { parts } = this.#options;
+    const { parts, gate } = this.#options;
     const exchange = new Exchange(res, req, parts);
     if (isRefused(exchange, req, { callers: parts.callers, asked: 'page' })) return;
+    const principal = gate.known(req);
+    if (principal === null) {
+      const serve = (kept: HttpRequest): void => this.#accept(exchange, kept, context);
+      gate.admit(exchange, req, { ...UPGRADE, serve });
+      return;
+    }
+    exchange.principal = principal;
+    this.#accept(exchange, req, context);
+  }
+
+  /** Whose it is being known: whatever its key is good for, each frame is held to that. */
+  #accept(exchange: Exchange, req: HttpRequest, context: us_socket_context_t): void {
     const refusal = this.#refusal(req);
     if (refusal !== null) {
       exchange.failWith(refusal);
@@ -210,7 +236,7 @@ export class Sessions implements SessionKeeper {
       exchange.fail(new RequestError('bad_upgrade', detail, 'Sec-WebSocket-Protocol'));
       return;
     }
-    const { principal } = exchange;
+    const { principal, res } = exchange;
     const kind = SUBPROTOCOLS[protocol] ?? KIND_SINGLE;
     const data: SocketData = { session: null, kind, principal };
     res.cork(() => res.upgrade(data, req.getHeader('sec-websocket-key'), protocol, '', context));

@@ -4,7 +4,7 @@
  * one page of it at most.
  */
 import type { Clock } from '../../core/clock.js';
-import { CLOSE, type CloseReason, type ErrorCode } from '../../core/errors.js';
+import { CLOSE, type CloseReason, type ErrorCode, RequestError } from '../../core/errors.js';
 import type { Principal } from '../../core/principal.js';
 import type { AcceptorLinkEnd } from '../../thread/link.js';
 import type { Ref } from '../../wire/frame-types.js';
@@ -155,6 +155,18 @@ export class Stream implements EventReceiver {
   }
 
   topicDeleted(): void {
+    this.end();
+  }
+
+  /** EventSource comes back by itself, and is refused then. */
+  keyOver(): void {
+    if (this.state === 'opening') {
+      this.#exchange.fail(new RequestError('unauthorized', CLOSE.keyOver.reason));
+      this.#options.onUnopened();
+      return;
+    }
+    if (this.#socket === 'full') this.cut();
+    this.#event(disconnectFrame(CLOSE.keyOver));
     this.end();
   }
 

@@ -17,7 +17,7 @@ export interface NodeHealth {
   shown: 'all' | 'no names';
 }
 
-export type HealthView = View<typeof schemas.HEALTH>;
+export type HealthView = View<typeof schemas.WHOLE_HEALTH>;
 /** Ages in ms; without those of what has to move by itself where nothing has to. */
 export type WorkerHealthView = View<typeof schemas.WORKER>;
 export type SnapshotView = View<typeof schemas.SNAPSHOT>;
@@ -56,6 +56,11 @@ function snapshotView(snapshot: HeldSnapshot, shown: NodeHealth['shown']): Snaps
   const age_s = Math.round(ageMs / 1_000);
   const seen: SnapshotView = { of: kind, age_s, dead_rows: deadRows, leaves };
   return shown === 'all' ? { ...seen, pid, name } : seen;
+}
+
+/** For whoever is not known. */
+export function healthStatusView(checks: HealthChecks): Pick<HealthView, 'status'> {
+  return { status: isWell(checks) ? 'ok' : 'degraded' };
 }
 
 export function workerHealthView({ log, headsMs, vitals }: WorkerHealth): WorkerHealthView {

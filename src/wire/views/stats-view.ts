@@ -12,7 +12,8 @@ export interface NodeStats {
   workers: readonly WorkerStats[];
   /** One of the database, or in memory one of each worker. */
   logs: readonly LogTotals[];
-  acceptors: AcceptorFigures;
+  /** Of all tenants; null: not for whoever asks, and no more is what is of the whole database. */
+  acceptors: AcceptorFigures | null;
   uptimeMs: number;
   /** Null: none is older than SNAPSHOT_WARN_S. */
   snapshot: HeldSnapshot | null;
@@ -31,10 +32,16 @@ export function statsView(stats: NodeStats): StatsView {
     active_topics: logs('topics'),
     uptime_seconds: Math.round(stats.uptimeMs / 100) / 10,
     deferred_messages: logs('deferred'),
-    ...snakeMembers(stats.acceptors),
+    ...(stats.acceptors === null ? {} : snakeMembers(stats.acceptors)),
     hot_cache_bytes: workers('hotCacheBytes'),
     ...snakeMembers(eachMember(DELIVERY_COUNTERS, workers)),
     dead_letters_evicted: logs('deadLettersEvicted'),
+    ...(stats.acceptors === null ? {} : snapshotFigures(snapshot)),
+  };
+}
+
+function snapshotFigures(snapshot: HeldSnapshot | null) {
+  return {
     oldest_snapshot_seconds: Math.round((snapshot?.ageMs ?? 0) / 1_000),
     snapshot_dead_rows: snapshot?.deadRows ?? 0,
     snapshot_leaves: snapshot?.leaves.length ?? 0,

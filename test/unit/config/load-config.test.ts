@@ -79,11 +79,12 @@ const WRONG: [name: string, values: string[]][] = [
       'redis://:a b@h',
     ],
   ],
-  ['ENABLE_AUTH', ['yes', 'TRUE', '', 'true']],
+  ['ENABLE_AUTH', ['yes', 'TRUE', '']],
   ['AUTO_CREATE_TOPICS', ['on', '']],
   ['OUTBOX_NOTIFY', ['off']],
   ['INTERNAL_SECRET', ['', 'x'.repeat(31), `${'x'.repeat(40)}\n`]],
-  ['DEFAULT_API_KEY', ['', 'a\u0000b']],
+  ['DEFAULT_API_KEY', ['', 'a\u0000b', 'a b', ' a', 'ключ', 'x'.repeat(256)]],
+  ['ADMIN_API_KEY', ['', 'a\tb']],
   ['NODE_ID', ['', 'x'.repeat(256), 'a\tb', '\ud800']],
   ['NODE_ADDR', ['', 'server-1', 'http://server-1:8080', ':0', ':65536', 'a b:1']],
   [
@@ -130,7 +131,13 @@ t.test('a URL that cannot be read is told what to encode', async (t) => {
 });
 
 t.test('a secret is never in the line', async (t) => {
-  for (const name of ['DATABASE_URL', 'REDIS_URL', 'INTERNAL_SECRET', 'DEFAULT_API_KEY']) {
+  for (const name of [
+    'DATABASE_URL',
+    'REDIS_URL',
+    'INTERNAL_SECRET',
+    'DEFAULT_API_KEY',
+    'ADMIN_API_KEY',
+  ]) {
     const line = lineOf({ [name]: `${SECRET}\n` });
     t.ok(line.startsWith(`${name}: `), line);
     t.notOk(line.includes(SECRET.slice(0, 10)));

@@ -11,14 +11,23 @@ t.test('what this version does not use is told once each', async (t) => {
   const found = warnings({
     REDIS_URL: 'redis://localhost',
     INTERNAL_SECRET: 'x'.repeat(32),
-    DEFAULT_API_KEY: 'key',
-    ADMIN_API_KEY: 'key',
+    DEFAULT_API_KEY: 'x'.repeat(16),
+    ADMIN_API_KEY: 'y'.repeat(16),
   });
   t.same(
     found.map((line) => line.split(':', 1)[0]),
     ['REDIS_URL', 'INTERNAL_SECRET', 'DEFAULT_API_KEY', 'ADMIN_API_KEY'],
   );
 });
+
+t.test(
+  'configured keys have an effect where keys are asked for, and are not to be guessed',
+  async (t) => {
+    const keys = { DEFAULT_API_KEY: 'x'.repeat(16), ADMIN_API_KEY: 'y'.repeat(15) };
+    const found = warnings({ ENABLE_AUTH: 'true', ...keys });
+    t.same(found, ['ADMIN_API_KEY: has less than 16 characters: it can be guessed']);
+  },
+);
 
 t.test('a node that anybody may drive says so', async (t) => {
   const told = (env: Record<string, string>): string[] =>
@@ -27,6 +36,7 @@ t.test('a node that anybody may drive says so', async (t) => {
   t.same(told({ HOST: '127.0.0.1' }), ['CORS_ORIGIN']);
   t.same(told({ HOST: '10.0.0.1', CORS_ORIGIN: 'https://a.example' }), ['HOST']);
   t.same(told({ HOST: '::1', CORS_ORIGIN: 'loopback' }), []);
+  t.same(told({ ENABLE_AUTH: 'true' }), [], 'not where keys are asked for');
 });
 
 t.test('limits that contradict one another are told', async (t) => {

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { ANYONE, Principal, SCOPES } from '../../../src/core/principal.js';
+import { ANYONE, Principal } from '../../../src/core/principal.js';
+import { SCOPES } from '../../../src/core/scope.js';
 import {
   asTenant,
   type Tenant,

@@ -12,7 +12,7 @@ export interface SystemTableParts {
 }
 
 export function systemTable({ nodeId, system }: SystemTableParts): Route[] {
-  const shown = routesOf({ scope: 'subscribe' });
+  const shown = routesOf({ scope: 'subscribe or operate' });
   const open = routesOf({ scope: 'anyone' });
   return [
     shown('GET /api/stats', 'Counts what the node does.', {
@@ -35,6 +35,7 @@ function probeTable(system: SystemRoutes): Route[] {
   const open = rawRoutesOf({ scope: 'anyone' });
   return [
     open('GET /api/health', 'Tells whether what was promised moves; for alarms.', {
+      withKey: 'more',
       answer: { 200: schemas.HEALTH, 503: schemas.HEALTH },
       serve: (exchange) => system.health(exchange),
     }),

@@ -6,17 +6,20 @@
 import type { Limits } from '../../../core/limits.js';
 import type { Route } from '../../http/route.js';
 import type { Control } from '../control.js';
+import type { Directory } from '../directory.js';
 import type { SystemRoutes } from '../system-routes.js';
 import { deadLetterTable } from './dead-letters.js';
 import { type PublishTableParts, publishTable } from './publishes.js';
 import { subscriptionTable } from './subscriptions.js';
 import { systemTable } from './system.js';
+import { tenantTable } from './tenants.js';
 import { type TopicTableParts, topicTable } from './topics.js';
 
 export interface TableParts {
   limits: Limits;
   nodeId: string;
   control: Control;
+  directory: Directory;
   publishes: PublishTableParts['publishes'];
   system: SystemRoutes;
   streams: TopicTableParts['streams'];
@@ -28,6 +31,7 @@ export function routeTable(parts: TableParts): Route[] {
     ...topicTable(parts),
     ...subscriptionTable(parts),
     ...deadLetterTable(parts),
+    ...tenantTable(parts),
     ...systemTable(parts),
   ];
 }

@@ -2,6 +2,7 @@
  * How many connections to PostgreSQL a node may have open at once, and whether the server, the database and
  * the role let it.
  */
+import type { Config } from '../../../config/config.js';
 import { faultOf } from '../../contract/log-errors.js';
 import { LOG_REFUSALS } from '../../contract/log-refusal.js';
 import { openConnection } from './log-connection.js';
@@ -22,11 +23,20 @@ export const WORKER_CONNECTIONS = {
 export const READER_CONNECTIONS = 2;
 /** One catches up, one browses. */
 const READERS = 2;
+/** Of the main thread, where keys are asked for. */
+export const KEY_CONNECTIONS = { query: 2, listen: 1 } as const;
+
+/** What of a configuration decides it. */
+export type NodeConnections = Pick<Config, 'workers' | 'enableAuth'>;
 
 /** The most that a node opens. */
-export function connectionsMax(workers: number): number {
-  const each = Object.values(WORKER_CONNECTIONS).reduce((sum, n) => sum + n, 0);
-  return workers * each + READERS * READER_CONNECTIONS;
+export function connectionsMax({ workers, enableAuth }: NodeConnections): number {
+  const forKeys = enableAuth ? sumOf(KEY_CONNECTIONS) : 0;
+  return workers * sumOf(WORKER_CONNECTIONS) + READERS * READER_CONNECTIONS + forKeys;
+}
+
+function sumOf(connections: Readonly<Record<string, number>>): number {
+  return Object.values(connections).reduce((sum, n) => sum + n, 0);
 }
 
 /** With fewer nothing is published: one of each kind that a worker keeps open. */
@@ -35,9 +45,10 @@ export function connectionsMin(workers: number): number {
 }
 
 /** For `conduit config`. */
-export function connectionsLine(workers: number): string {
+export function connectionsLine(node: NodeConnections): string {
+  const { workers } = node;
   return (
-    `PostgreSQL connections of this node: up to ${connectionsMax(workers)} with WORKERS=${workers}, ` +
+    `PostgreSQL connections of this node: up to ${connectionsMax(node)} with WORKERS=${workers}, ` +
     `at least ${connectionsMin(workers)}`
   );
 }
@@ -66,19 +77,19 @@ const ALLOWANCE_SQL = `SELECT current_setting('max_connections')::int
   WHERE d.datname = current_database() AND r.rolname = session_user`;
 
 /**
- * Null when there is room for a node with so many workers; else one line for the operator, also when it
+ * Null when there is room for a node so configured; else one line for the operator, also when it
  * cannot be asked. That line holds no host, user or password, as drivers' texts may.
  */
 export async function connectionTrouble(
   databaseUrl: string,
-  workers: number,
+  node: NodeConnections,
 ): Promise<string | null> {
   try {
-    return await allowanceTrouble(databaseUrl, workers);
+    return await allowanceTrouble(databaseUrl, node);
   } catch (error) {
     return (
       'DATABASE_URL: whether the server allows this node up to ' +
-      `${connectionsMax(workers)} connections was not found out: ${kindOf(error)}`
+      `${connectionsMax(node)} connections was not found out: ${kindOf(error)}`
     );
   }
 }
@@ -91,18 +102,22 @@ function kindOf(error: unknown): string {
   return hasCode ? `${kind} (${String(error.code)})` : kind;
 }
 
-async function allowanceTrouble(databaseUrl: string, workers: number): Promise<string | null> {
+async function allowanceTrouble(
+  databaseUrl: string,
+  node: NodeConnections,
+): Promise<string | null> {
   const options = { databaseUrl, applicationName: 'conduit/connections' };
   const client = await openConnection(options);
   try {
     const { rows } = await client.query<Allowance>(ALLOWANCE_SQL);
-    return rows[0] === undefined ? null : troubleOf(rows[0], workers);
+    return rows[0] === undefined ? null : troubleOf(rows[0], node);
   } finally {
     await client.end();
   }
 }
 
-function troubleOf(allowance: Allowance, workers: number): string | null {
+function troubleOf(allowance: Allowance, node: NodeConnections): string | null {
+  const { workers } = node;
   const { server, others, database, role, role_name, is_super } = allowance;
   const bounds: [number, string][] = [
     [server - others, `max_connections leaves ${server - others} beside those in use`],
@@ -111,7 +126,7 @@ function troubleOf(allowance: Allowance, workers: number): string | null {
   if (!is_super && role >= 0) bounds.push([role, `role ${role_name} may have ${role}`]);
   if (!is_super && database >= 0) bounds.push([database, `the database may have ${database}`]);
   const [tightest] = bounds.sort(([a], [b]) => a - b);
-  const max = connectionsMax(workers);
+  const max = connectionsMax(node);
   if (tightest === undefined || tightest[0] >= max) return null;
   const min = connectionsMin(workers);
   const consequence = tightest[0] < min ? 'publishes will be refused' : 'some may be refused';

@@ -10,7 +10,7 @@ const MISSING_SQL = `SELECT r.privilege || ' on ' || c.relname AS missing
   FROM pg_class c, unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS r (privilege)
   WHERE c.relnamespace = 'conduit'::regnamespace AND c.relkind IN ('r', 'p')
     AND c.relname !~ '^messages_[0-9]{8}$'
-    AND (r.privilege = 'SELECT' OR c.relname NOT IN ('migrations', 'tenants'))
+    AND (r.privilege = 'SELECT' OR c.relname <> 'migrations')
     AND NOT has_table_privilege(c.oid, r.privilege)
   UNION ALL
   SELECT 'USAGE on ' || c.relname FROM pg_class c

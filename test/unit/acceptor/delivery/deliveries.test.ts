@@ -58,6 +58,10 @@ class Taker implements Receiver {
     this.done.push(what);
   }
 
+  keyOver(): void {
+    this.#do('key over');
+  }
+
   joinGroup(): void {
     this.#do('join');
   }

@@ -2,6 +2,7 @@
 // names he gives: the table of calls says what is asked, and no path, query or body reaches another's.
 import t from 'tap';
 import type { Control } from '../../../../src/acceptor/routes/control.js';
+import type { Directory } from '../../../../src/acceptor/routes/directory.js';
 import { SystemRoutes } from '../../../../src/acceptor/routes/system-routes.js';
 import { routeTable } from '../../../../src/acceptor/routes/table/table.js';
 import { eachMember } from '../../../../src/core/each-member.js';
@@ -130,7 +131,7 @@ function answer({ link }: AskedWorker, { request: number, method, args }: CallOp
   link.scheduleFlush();
 }
 
-function tableOf(parts: { limits: Limits; control: Control }) {
+function tableOf(parts: { limits: Limits; control: Control; directory: Directory }) {
   const unasked = (): never => t.fail('this is no control route') as never;
   const counted = acceptorCounts(acceptorCountsMemory(1), 0);
   const node = { version: '0', nodeId: 'n', startedAtMs: 0, counts: counted };

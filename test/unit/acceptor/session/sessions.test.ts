@@ -9,6 +9,7 @@ import { eventually } from '../../../../native-bench/rig/eventually.js';
 import { freePort } from '../../../../native-bench/rig/free-port.js';
 import type { ReceiverEnd } from '../../../../src/acceptor/delivery/receiver.js';
 import { Callers } from '../../../../src/acceptor/http/callers.js';
+import { openGate } from '../../../../src/acceptor/http/gate.js';
 import { Guard } from '../../../../src/acceptor/http/guard.js';
 import { PacedAnswers } from '../../../../src/acceptor/http/paced-answers.js';
 import type { Session } from '../../../../src/acceptor/session/session.js';
@@ -16,6 +17,7 @@ import { Sessions } from '../../../../src/acceptor/session/sessions.js';
 import { loadConfig } from '../../../../src/config/load-config.js';
 import { type Clock, systemClock } from '../../../../src/core/clock.js';
 import { CLOSE } from '../../../../src/core/errors.js';
+import { ANYONE } from '../../../../src/core/principal.js';
 import { SharedCount } from '../../../../src/core/shared-count.js';
 import type { ServerFrame } from '../../../../src/wire/server-frame-types.js';
 
@@ -39,6 +41,7 @@ async function rig(act: Act, env: Record<string, string> = {}, clock: Clock = sy
   const answers = new PacedAnswers({ limits: config.limits, guard, clock, count: held });
   const sessions = new Sessions({
     config,
+    gate: openGate(ANYONE),
     parts: { callers: new Callers(config), answers },
     count,
     clock,

@@ -9,6 +9,7 @@ import { freePort } from '../../../../native-bench/rig/free-port.js';
 import { Deliveries } from '../../../../src/acceptor/delivery/deliveries.js';
 import { Callers } from '../../../../src/acceptor/http/callers.js';
 import { Exchange } from '../../../../src/acceptor/http/exchange.js';
+import { openGate } from '../../../../src/acceptor/http/gate.js';
 import { Guard } from '../../../../src/acceptor/http/guard.js';
 import { PacedAnswers } from '../../../../src/acceptor/http/paced-answers.js';
 import { Sessions } from '../../../../src/acceptor/session/sessions.js';
@@ -17,6 +18,7 @@ import { Subscriptions } from '../../../../src/acceptor/session/subscriptions.js
 import { Workers } from '../../../../src/acceptor/workers/workers.js';
 import { loadConfig } from '../../../../src/config/load-config.js';
 import { systemClock } from '../../../../src/core/clock.js';
+import { ANYONE } from '../../../../src/core/principal.js';
 import { acceptorCounts, acceptorCountsMemory } from '../../../../src/thread/acceptor-counts.js';
 import type { SubscribeOp } from '../../../../src/thread/ops/subscribe.js';
 import { EventStream } from '../../../support/event-stream.js';
@@ -34,7 +36,15 @@ async function rig(env: Record<string, string> = {}) {
     ...{ limits, guard, clock: systemClock, count: counts.unreadAnswerBytes },
   });
   const parts = { callers, answers };
-  const common = { guard, clock: systemClock, limits, config, parts, count: counts.sessions };
+  const common = {
+    guard,
+    clock: systemClock,
+    limits,
+    config,
+    parts,
+    gate: openGate(ANYONE),
+    count: counts.sessions,
+  };
   const workers = new Workers(1, limits, guard);
   const onMessage = (): void => undefined;
   const sessions = new Sessions({ ...common, onMessage, onEnded: () => undefined });
@@ -63,7 +73,9 @@ async function rig(env: Record<string, string> = {}) {
     guard.http('stream', (res, req) => {
       const start = { from: null, sequence: null, epoch: null, time: null };
       const asked = { topic: req.getParameter(0) ?? '', parts: start };
-      streams.open(new Exchange(res, req, parts), req, asked);
+      const exchange = new Exchange(res, req, parts);
+      exchange.principal = ANYONE;
+      streams.open(exchange, req, asked);
     }),
   );
   const port = await freePort();

@@ -4,6 +4,7 @@ import t from 'tap';
 import { startPostgres } from '../../../../../native-bench/rig/postgres.js';
 import { connectionTrouble } from '../../../../../src/log/postgres/session/connection-budget.js';
 
+const ONE = { workers: 1, enableAuth: false };
 /** Less three for superusers leaves 27. */
 const server = await startPostgres({ max_connections: '30', autovacuum: 'off' });
 const admin = new pg.Client({ connectionString: server.url });
@@ -17,12 +18,12 @@ t.teardown(async () => {
 t.test('sessions of users that the role may not look into count', async (t) => {
   await admin.query('CREATE ROLE guest LOGIN');
   const guest = server.url.replace('postgres@', 'guest@');
-  t.equal(await connectionTrouble(guest, 1), null);
+  t.equal(await connectionTrouble(guest, ONE), null);
   await Promise.all(others.map((client) => client.connect()));
   const trouble = /up to 12 connections and needs 4, and max_connections leaves 7 beside/;
-  t.match(await connectionTrouble(guest, 1), trouble);
+  t.match(await connectionTrouble(guest, ONE), trouble);
   await admin.query('GRANT pg_read_all_stats TO guest');
-  t.match(await connectionTrouble(guest, 1), trouble);
+  t.match(await connectionTrouble(guest, ONE), trouble);
 });
 
 t.test('what keeps it from being found out is said, without host, user or password', async (t) => {
@@ -31,6 +32,6 @@ t.test('what keeps it from being found out is said, without host, user or passwo
   const line = (kind: string): string =>
     'DATABASE_URL: whether the server allows this node up to 12 connections was not found out: ' +
     `the log cannot be reached (${kind})`;
-  t.equal(await connectionTrouble(closed, 1), line('ECONNREFUSED'));
-  t.equal(await connectionTrouble(nobody, 1), line('28000'));
+  t.equal(await connectionTrouble(closed, ONE), line('ECONNREFUSED'));
+  t.equal(await connectionTrouble(nobody, ONE), line('28000'));
 });

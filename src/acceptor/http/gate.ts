@@ -1,0 +1,116 @@
+/**
+ * Whose a request is, by its API key: the one place for HTTP, streams of events and upgrades. With
+ * ENABLE_AUTH=false it is everybody's. A key is shown as X-API-Key or as Authorization: Bearer, never in a
+ * URL; X-API-Key counts where there are both, and of several of one name the first.
+ */
+import type { HttpRequest } from 'uWebSockets.js';
+import { API_KEY_CHARS_MAX } from '../../core/api-key.js';
+import { RequestError } from '../../core/errors.js';
+import { NOBODY, type Principal } from '../../core/principal.js';
+import { type KeyCache, refused } from '../../tenant/key-cache.js';
+import { type Exchange, faultOfOurs } from './exchange.js';
+import type { Guard } from './guard.js';
+import { AUTHORIZATION, X_API_KEY } from './header-bytes.js';
+import { HeldBytes } from './held-body.js';
+import { KeptRequest } from './kept-request.js';
+
+const BEARER = 'bearer ';
+
+export interface Asking {
+  /** Of its path. */
+  parameters: number;
+  /** Whether a body is kept until somebody reads it. */
+  body: 'held' | 'none';
+  /** `nobody`: it is served, as of nobody, also without a key that is good. */
+  without: 'refused' | 'nobody';
+  /** Does it, whose it is being known; `req` is valid until it returns. Throws nothing. */
+  serve: (req: HttpRequest) => void;
+}
+
+export interface Gate {
+  /** Null: `admit` finds out. Makes no object and no promise. */
+  known(req: HttpRequest): Principal | null;
+  /** Sets whose the exchange is and serves it, at once or later; or refuses it. */
+  admit(exchange: Exchange, req: HttpRequest, asking: Asking): void;
+}
+
+/** Every request is of this one. */
+export function openGate(principal: Principal): Gate {
+  return {
+    known: () => principal,
+    admit: (exchange, req, { serve }) => {
+      exchange.principal = principal;
+      serve(req);
+    },
+  };
+}
+
+export class KeyGate implements Gate {
+  readonly #keys: KeyCache;
+  readonly #guard: Guard;
+  readonly #held = new HeldBytes();
+
+  constructor(keys: KeyCache, guard: Guard) {
+    this.#keys = keys;
+    this.#guard = guard;
+  }
+
+  known(req: HttpRequest): Principal | null {
+    const text = shownKey(req);
+    return text === '' ? null : this.#keys.known(text);
+  }
+
+  admit(exchange: Exchange, req: HttpRequest, asking: Asking): void {
+    const text = shownKey(req);
+    if (text === '' || text.length > API_KEY_CHARS_MAX) {
+      settle(exchange, req, { asking, outcome: refused() });
+      return;
+    }
+    const wait: { outcome: Principal | RequestError | null; req: HttpRequest | null } = {
+      outcome: null,
+      req: null,
+    };
+    this.#keys.admit(text, (outcome) => {
+      if (wait.req === null) wait.outcome = outcome;
+      else this.#later(exchange, wait.req, { asking, outcome });
+    });
+    if (wait.outcome !== null) {
+      settle(exchange, req, { asking, outcome: wait.outcome });
+      return;
+    }
+    wait.req = new KeptRequest(req, asking.parameters);
+    if (asking.body === 'held') exchange.holdBody(this.#held);
+  }
+
+  #later(exchange: Exchange, req: HttpRequest, settled: Settled): void {
+    const subject = { broken: () => exchange.fail(faultOfOurs()) };
+    this.#guard.run('admission', subject, () => {
+      if (exchange.isOpen) settle(exchange, req, settled);
+    });
+    exchange.dropHeld();
+  }
+}
+
+interface Settled {
+  asking: Asking;
+  outcome: Principal | RequestError;
+}
+
+function settle(exchange: Exchange, req: HttpRequest, { asking, outcome }: Settled): void {
+  if (!(outcome instanceof RequestError)) exchange.principal = outcome;
+  else if (asking.without === 'nobody') exchange.principal = NOBODY;
+  else {
+    exchange.fail(outcome);
+    return;
+  }
+  asking.serve(req);
+}
+
+/** '' where none is shown in a way that is known. */
+function shownKey(req: HttpRequest): string {
+  const key = req.getHeader(X_API_KEY);
+  if (key !== '') return key;
+  const header = req.getHeader(AUTHORIZATION);
+  if (header.length <= BEARER.length) return '';
+  return header.slice(0, BEARER.length).toLowerCase() === BEARER ? header.slice(BEARER.length) : '';
+}

@@ -1,0 +1,26 @@
+/** The directory of tenants and API keys as routes ask it; where no keys are asked for there is none. */
+import { RequestError } from '../../core/errors.js';
+import type {
+  DirectoryArgs,
+  DirectoryCall,
+  DirectoryResult,
+} from '../../thread/directory-calls.js';
+import type { DirectoryPort } from '../../thread/directory-port.js';
+
+export class Directory {
+  readonly #port: DirectoryPort | null;
+
+  constructor(port: DirectoryPort | null) {
+    this.#port = port;
+  }
+
+  /** Rejects with RequestError: `not_found` with ENABLE_AUTH=false. */
+  async ask<M extends DirectoryCall>(
+    method: M,
+    args: DirectoryArgs<M>,
+  ): Promise<DirectoryResult<M>> {
+    if (this.#port !== null) return this.#port.manage(method, args);
+    const detail = 'this node has no tenants and keys: ENABLE_AUTH is false';
+    throw new RequestError('not_found', detail);
+  }
+}

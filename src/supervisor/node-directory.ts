@@ -1,0 +1,90 @@
+/**
+ * The directory of tenants and API keys of a node that asks for keys: where they are kept, the ports that
+ * acceptors ask it by, and the first key where there is none.
+ */
+import { MessageChannel, type MessagePort } from 'node:worker_threads';
+import { serveCold } from '../cold/cold-port.js';
+import { type Config, EXIT_LATER } from '../config/config.js';
+import { systemClock } from '../core/clock.js';
+import { ANYONE } from '../core/principal.js';
+import { messageOf } from '../log/contract/log-errors.js';
+import { isTransient } from '../log/postgres/session/transient.js';
+import type { Logger } from '../observe/logger.js';
+import { TENANT_SCOPES } from '../tenant/configured-keys.js';
+import { KeyDirectory } from '../tenant/key-directory.js';
+import type { KeyStore } from '../tenant/key-store.js';
+import { MemoryKeys } from '../tenant/memory-keys.js';
+import { PostgresKeys } from '../tenant/postgres-keys.js';
+import type { DirectoryAsk } from '../thread/directory-calls.js';
+import { StartRefused } from './start-refused.js';
+
+export interface NodeDirectoryOptions {
+  /** With the URL that leads to the database; null: keys are in memory. */
+  config: Config;
+  logger: Logger;
+  /** A key may be shown there, to whoever started the node. */
+  output: 'terminal' | 'file';
+  /** Null: any may have changed. */
+  onChanged: (ids: readonly string[] | null) => void;
+}
+
+export interface NodeDirectory {
+  /** An acceptor's end of a port to it. */
+  openPort: () => MessagePort;
+  /** Of the default tenant, made just now, to be shown once; null: it had one, or is configured. */
+  firstKey: string | null;
+  stop: () => Promise<void>;
+}
+
+/** Rejects StartRefused where nobody could call, or could be shown a key. */
+export async function startDirectory(options: NodeDirectoryOptions): Promise<NodeDirectory> {
+  const { config, logger } = options;
+  const directory = new KeyDirectory(openStore(options), {
+    operators: config.adminApiKey === null ? 'none' : 'some',
+  });
+  const stop = (): Promise<void> => directory.stop();
+  try {
+    const firstKey = await firstKeyOf(directory, options);
+    const onFault = (err: unknown): void => logger.error({ err }, 'a question about keys failed');
+    const openPort = (): MessagePort => {
+      const { port1, port2 } = new MessageChannel();
+      serveCold(port1, (ask: DirectoryAsk) => directory.answer(ask), onFault);
+      return port2;
+    };
+    return { openPort, firstKey, stop };
+  } catch (error) {
+    await stop();
+    if (!isTransient(error)) throw error;
+    throw new StartRefused(`DATABASE_URL: keys cannot be read: ${messageOf(error)}`, EXIT_LATER);
+  }
+}
+
+function openStore({ config, logger, onChanged }: NodeDirectoryOptions): KeyStore {
+  const { databaseUrl, limits, nodeId } = config;
+  const common = { clock: systemClock, limits, onChanged };
+  if (databaseUrl === null) return new MemoryKeys({ ...common, tenant: ANYONE.tenant });
+  return new PostgresKeys({
+    ...{ ...common, databaseUrl, applicationName: `conduit/${nodeId}/keys` },
+    onDeaf: (detail) => {
+      const line = 'not told of revoked keys: they are looked up again within KEY_TTL_S';
+      logger.warn({ about: 'keys', detail }, line);
+    },
+  });
+}
+
+async function firstKeyOf(
+  directory: KeyDirectory,
+  { config, output }: NodeDirectoryOptions,
+): Promise<string | null> {
+  const { defaultApiKey, adminApiKey } = config;
+  if (defaultApiKey !== null) return null;
+  if (output === 'terminal') {
+    const right = { scopes: TENANT_SCOPES, topics: null, expiresAtMs: null };
+    return directory.createFirst({ tenant: ANYONE.tenant, ...right });
+  }
+  if (adminApiKey !== null || (await directory.hasKeys())) return null;
+  throw new StartRefused(
+    'ENABLE_AUTH: nobody could call: set DEFAULT_API_KEY or ADMIN_API_KEY ' +
+      '(a key is made by itself only where a terminal shows it)',
+  );
+}

@@ -1,0 +1,101 @@
+/**
+ * The directory of tenants and API keys, on the main thread: answers what acceptors ask, makes keys, and
+ * says of faults of the database what any reader of the log would. No key passes through it again once it
+ * was shown.
+ */
+import { digestOf, makeApiKey } from '../core/api-key.js';
+import { RequestError } from '../core/errors.js';
+import type { FoundKey, KeyRecord, KeyRight } from '../core/key-record.js';
+import { faultOf, messageOf } from '../log/contract/log-errors.js';
+import { LOG_REFUSALS } from '../log/contract/log-refusal.js';
+import {
+  answerDirectory,
+  type DirectoryAsk,
+  type DirectoryHandlers,
+} from '../thread/directory-calls.js';
+import { packDirectoryResult } from '../thread/directory-port.js';
+import { type PoolResult, poolFailure } from '../thread/pool-port.js';
+import { keyNotFound } from './key-refusal.js';
+import type { KeyStore, NewKey } from './key-store.js';
+
+export class KeyDirectory {
+  readonly #store: KeyStore;
+  readonly #handlers: DirectoryHandlers;
+
+  /** `operators: none`: no key is good for operating, whatever it was made for. */
+  constructor(store: KeyStore, { operators }: { operators: 'some' | 'none' }) {
+    this.#store = store;
+    this.#handlers = {
+      'keys.find': async ({ ids }) => {
+        const keys = await store.find(ids);
+        return { keys: operators === 'some' ? keys : keys.map(withoutOperating) };
+      },
+      'keys.used': async ({ ids }) => {
+        await store.used(ids);
+        return {};
+      },
+      'keys.list': async ({ tenant, ...page }) => ({ records: await store.list(tenant, page) }),
+      'keys.get': async ({ id, tenant }) => ({ record: await store.get(id, tenant) }),
+      'keys.create': async (right) => this.#create(right),
+      'keys.delete': async ({ id }) => ({ deleted: await store.remove(id) }),
+      'keys.rotate': async ({ id, overlapMs }) => this.#rotate(id, overlapMs),
+      'tenants.create': async ({ name }) => ({ record: await store.addTenant(name) }),
+      'tenants.list': async (page) => ({ records: await store.listTenants(page) }),
+      'tenants.delete': async ({ name }) => {
+        await store.removeTenant(name);
+        return {};
+      },
+    };
+  }
+
+  /** For a port (thread/pool-port.ts). Rejects with bugs only. */
+  async answer(ask: DirectoryAsk): Promise<PoolResult> {
+    try {
+      return packDirectoryResult(await answerDirectory(this.#handlers, ask));
+    } catch (error) {
+      if (error instanceof RequestError) return poolFailure(error, messageOf(error));
+      const fault = faultOf(error);
+      if (fault === 'bug') throw error;
+      const { code, detail } = LOG_REFUSALS[fault];
+      return poolFailure({ code, message: detail }, messageOf(error));
+    }
+  }
+
+  /** A key of a tenant that has none; null: it has, or had one that is shown nowhere again. */
+  async createFirst(right: KeyRight): Promise<string | null> {
+    const { added, text } = newKey(right);
+    return (await this.#store.addFirst(added)) === null ? null : text;
+  }
+
+  async hasKeys(): Promise<boolean> {
+    return (await this.#store.list(null, { after: '', limit: 1 })).length > 0;
+  }
+
+  stop(): Promise<void> {
+    return this.#store.close();
+  }
+
+  async #create(right: KeyRight): Promise<{ record: KeyRecord; key: string }> {
+    const { added, text } = newKey(right);
+    return { record: await this.#store.add(added), key: text };
+  }
+
+  async #rotate(id: string, overlapMs: number): Promise<{ record: KeyRecord; key: string }> {
+    const old = await this.#store.get(id, null);
+    if (old === null) throw keyNotFound();
+    const { added, text } = newKey(old);
+    return { record: await this.#store.replace(id, added, overlapMs), key: text };
+  }
+}
+
+function newKey({ tenant, scopes, topics, expiresAtMs }: KeyRight): {
+  added: NewKey;
+  text: string;
+} {
+  const { id, text } = makeApiKey();
+  return { added: { id, digest: digestOf(text), tenant, scopes, topics, expiresAtMs }, text };
+}
+
+function withoutOperating(key: FoundKey): FoundKey {
+  return { ...key, scopes: key.scopes.filter((scope) => scope !== 'operate') };
+}

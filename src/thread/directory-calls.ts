@@ -1,0 +1,61 @@
+/**
+ * What acceptors ask of the directory of tenants and API keys, which the main thread has: one row a method.
+ * Arguments were checked where they entered the process; none of them holds a key.
+ */
+import type { FoundKey, KeyRecord, KeyRight, TenantRecord } from '../core/key-record.js';
+import type { Tenant } from '../core/topic-key.js';
+
+interface Page {
+  after: string;
+  limit: number;
+}
+
+/** `tenant` null: of whichever. */
+interface Whose {
+  tenant: Tenant | null;
+}
+
+interface Shown {
+  record: KeyRecord;
+  /** The key itself, which is told this once. */
+  key: string;
+}
+
+interface DirectoryTypes {
+  /** Those that there are. */
+  'keys.find': { args: { ids: readonly string[] }; result: { keys: FoundKey[] } };
+  'keys.used': { args: { ids: readonly string[] }; result: Record<string, never> };
+  'keys.list': { args: Whose & Page; result: { records: KeyRecord[] } };
+  'keys.get': { args: Whose & { id: string }; result: { record: KeyRecord | null } };
+  /** Rejects `tenant_not_found`, `key_limit`, `invalid_field`. */
+  'keys.create': { args: KeyRight; result: Shown };
+  'keys.delete': { args: { id: string }; result: { deleted: boolean } };
+  /** Another key with the same right. Rejects `key_not_found`, `key_limit`. */
+  'keys.rotate': { args: { id: string; overlapMs: number }; result: Shown };
+  /** Rejects `tenant_exists`, `tenant_limit`. */
+  'tenants.create': { args: { name: Tenant }; result: { record: TenantRecord } };
+  'tenants.list': { args: Page; result: { records: TenantRecord[] } };
+  /** Rejects `tenant_not_found`, `tenant_in_use`. */
+  'tenants.delete': { args: { name: Tenant }; result: Record<string, never> };
+}
+
+export type DirectoryCall = keyof DirectoryTypes;
+export type DirectoryArgs<M extends DirectoryCall> = DirectoryTypes[M]['args'];
+export type DirectoryResult<M extends DirectoryCall> = DirectoryTypes[M]['result'];
+
+export interface DirectoryAsk<M extends DirectoryCall = DirectoryCall> {
+  method: M;
+  args: DirectoryArgs<M>;
+}
+
+/** Each rejects with RequestError, with what the database said, or with a bug. */
+export type DirectoryHandlers = {
+  readonly [M in DirectoryCall]: (args: DirectoryArgs<M>) => Promise<DirectoryResult<M>>;
+};
+
+export function answerDirectory<M extends DirectoryCall>(
+  handlers: DirectoryHandlers,
+  { method, args }: DirectoryAsk<M>,
+): Promise<DirectoryResult<M>> {
+  return handlers[method](args);
+}

@@ -1,0 +1,60 @@
+/**
+ * An acceptor's end of its port to the directory of tenants and API keys, which the main thread has. Look-ups
+ * of keys never wait for those who manage keys: each kind has its own share of what is under way.
+ */
+import type { MessagePort } from 'node:worker_threads';
+import { Turns } from '../core/turns.js';
+import type {
+  DirectoryArgs,
+  DirectoryAsk,
+  DirectoryCall,
+  DirectoryResult,
+} from './directory-calls.js';
+import { PoolPort, type PoolResult } from './pool-port.js';
+
+/** Whoever looks keys up has a smaller bound of his own. */
+const UNDER_WAY_MAX = 8;
+const WAITING_MAX = 64;
+const ANSWER_MS = 10_000;
+const MANAGING = { atOnce: 2, waitingMax: WAITING_MAX };
+
+export class DirectoryPort {
+  readonly #pool: PoolPort<DirectoryAsk>;
+  readonly #managing = new Turns(MANAGING);
+
+  constructor(port: MessagePort) {
+    const bounds = { underWayMax: UNDER_WAY_MAX, waitingMax: WAITING_MAX, answerMs: ANSWER_MS };
+    this.#pool = new PoolPort<DirectoryAsk>(port, bounds);
+  }
+
+  /** Rejects with RequestError. */
+  async lookUp<M extends 'keys.find' | 'keys.used'>(
+    method: M,
+    args: DirectoryArgs<M>,
+  ): Promise<DirectoryResult<M>> {
+    return this.#ask(method, args);
+  }
+
+  /** Rejects with RequestError. */
+  manage<M extends DirectoryCall>(method: M, args: DirectoryArgs<M>): Promise<DirectoryResult<M>> {
+    return this.#managing.run('manage', () => this.#ask(method, args));
+  }
+
+  close(): void {
+    this.#pool.close();
+  }
+
+  async #ask<M extends DirectoryCall>(
+    method: M,
+    args: DirectoryArgs<M>,
+  ): Promise<DirectoryResult<M>> {
+    const ask: DirectoryAsk<M> = { method, args };
+    const packed = await this.#pool.ask(ask as DirectoryAsk);
+    return JSON.parse(Buffer.from(packed).toString('utf8')) as DirectoryResult<M>;
+  }
+}
+
+/** What the other end answers with. */
+export function packDirectoryResult(result: object): PoolResult {
+  return new Uint8Array(Buffer.from(JSON.stringify(result), 'utf8')).buffer;
+}
