@@ -25,7 +25,7 @@ export function banner({ config, version, logPlace, firstKey }: BannerFacts): st
     '',
     'Try:',
     `  curl -X POST http://${base}/api/topics${key} -H "Content-Type: application/json" -d '{"name":"demo"}'`,
-    `  websocat${key} ws://${base}/ws            then send: {"type":"subscribe","topic":"demo"}`,
+    `  websocat${key.replace('-H ', '-H=')} ws://${base}/ws            then send: {"type":"subscribe","topic":"demo"}`,
     `  curl -N${key} http://${base}/api/topics/demo/events`,
     `  curl -X POST http://${base}/api/publish${key} -H "Content-Type: application/json" \\`,
     `    -d '{"topic":"demo","payload":{"hello":"world"}}'`,

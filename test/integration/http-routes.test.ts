@@ -8,26 +8,11 @@ import type { Route } from '../../src/acceptor/http/route.js';
 import { methodsOf, routesByPath } from '../../src/acceptor/http/router.js';
 import { ROUTES, surpriseIn } from '../support/described-routes.js';
 import { type Answer, request } from '../support/publisher.js';
+import { BODIES, nameOf, targetOf } from '../support/route-requests.js';
 
-/** What each takes, one for each route with a body: the cases are these, and one thing wrong. */
-const BODIES: Readonly<Record<string, Record<string, unknown>>> = {
-  'POST /api/publish': { topic: 'fuzz', payload: 1 },
-  'POST /api/publish/batch': { messages: [] },
-  'POST /api/topics': { name: 'fuzz.other' },
-  'PATCH /api/topics/:name': { retention: {} },
-  'PATCH /api/subscriptions/:topic/:name': {},
-  'POST /api/subscriptions/:topic/:name/seek': {},
-  'POST /api/dead-letters/redrive': {},
-  'POST /api/dead-letters/purge': {},
-  'POST /api/tenants': { name: 'fuzz' },
-  'POST /api/keys': { scopes: ['publish'] },
-  'POST /api/keys/:id/rotate': {},
-};
 /** JSON texts; each is something that some member does not take. */
 const VALUES = ['true', '-1', '1.5', '"x y"', '""', '[]', '[null]', '{}', '{"a":1}', '"\\ud800"'];
 const TOO_LARGE = ['9007199254740993', '-9007199254740993', '1e400', '1.00000000000000000001'];
-const KEY = '0123456789abcdef';
-const MESSAGE = '00000000-0000-7000-8000-000000000000';
 const DEEP = `${'['.repeat(100)}${']'.repeat(100)}`;
 
 const node = await startNode({ WORKERS: '2' });
@@ -35,12 +20,6 @@ t.teardown(() => node.kill9());
 const headers = { 'content-type': 'application/json' };
 await request(`${node.url}/api/topics`, { method: 'POST', headers, body: '{"name":"fuzz"}' });
 
-const nameOf = ({ method, path }: Route): string => `${method} ${path}`;
-const targetOf = (path: string): string =>
-  path
-    .replace(/:(name|topic)/g, 'fuzz')
-    .replace('keys/:id', `keys/${KEY}`)
-    .replace(':id', '1');
 /** Publishes are read by scanners, which let pass what they do not know. */
 const isScanned = ({ scope, method }: Route): boolean => scope === 'publish' && method === 'POST';
 
@@ -145,9 +124,7 @@ t.test('a query that is not one names its parameter', async (t) => {
   for (const { method, path, query } of ROUTES) {
     if (query === null) continue;
     const ask = (text: string): Promise<Answer> =>
-      request(`${node.url}${targetOf(path).replace('messages/1', `messages/${MESSAGE}`)}?${text}`, {
-        method,
-      });
+      request(`${node.url}${targetOf(path)}?${text}`, { method });
     for (const name of ['unknown', '__proto__']) {
       const answer = await ask(`${name}=1`);
       t.match(answer, { status: 400, body: { code: 'invalid_query', field: name } }, path);

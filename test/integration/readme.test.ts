@@ -78,6 +78,31 @@ t.test('durable subscriptions', async (t) => {
   session.close();
 });
 
+t.test('API keys', async (t) => {
+  const admin = 'the-operators-own-key';
+  const node = await startNode({ ENABLE_AUTH: 'true', ADMIN_API_KEY: admin });
+  t.teardown(() => node.kill9());
+  const [tenant, make, made, websocat, subscribe, publish] = blocksOf('API keys');
+  const shell = async (block: Block | undefined, key = ''): Promise<Record<string, unknown>> => {
+    const command = (block?.body ?? '').replaceAll('http://localhost:8080', node.url);
+    const env = { ...process.env, ADMIN_API_KEY: admin, KEY: key };
+    const { stdout } = await run('sh', ['-c', command.replace('curl', 'curl -sS')], { env });
+    return JSON.parse(stdout) as Record<string, unknown>;
+  };
+  t.match(await shell(tenant), { name: 'acme' });
+  const answer = await shell(make);
+  sameFields(t, made?.body ?? '', answer);
+  const key = String(answer['key']);
+  t.match(websocat?.body, 'websocat -H="X-API-Key: $KEY" ws://localhost:8080/ws');
+  const session = await Subscriber.open(node.wsUrl, 'seed', key);
+  session.socket.send(subscribe?.body ?? '');
+  await session.waitFor((frame) => frame.type === 'subscribed');
+  t.match(await shell(publish, key), { topic: 'orders.created', subscribers: 1 });
+  await eventually(() => session.messages.length === 1);
+  t.match(session.messages[0], { topic: 'orders.created', payload: { n: 1 } });
+  session.close();
+});
+
 t.test('publishing from SQL', async (t) => {
   const postgres = await startPostgres();
   t.teardown(() => postgres.stop());

@@ -33,8 +33,12 @@ export class EventStream {
     });
   }
 
-  static open(url: string, lastEventId = ''): Promise<EventStream> {
-    const headers = lastEventId === '' ? {} : { 'last-event-id': lastEventId };
+  /** `key`: an API key; '' for none. */
+  static open(url: string, lastEventId = '', key = ''): Promise<EventStream> {
+    const headers = {
+      ...(lastEventId === '' ? {} : { 'last-event-id': lastEventId }),
+      ...(key === '' ? {} : { 'x-api-key': key }),
+    };
     return new Promise((resolve, reject) => {
       const call = http.get(url, { headers, agent: false }, (response) =>
         resolve(new EventStream(call, response)),

@@ -31,11 +31,13 @@ export class Subscriber {
   /** Every frame that is no `message`, as it comes. */
   onControl: ((frame: Frame) => void) | null = null;
 
-  constructor(wsUrl: string, format: Format = 'seed') {
+  /** `key`: an API key; '' for none. */
+  constructor(wsUrl: string, format: Format = 'seed', key = '') {
     this.format = format;
     this.socket = new WebSocket(`${wsUrl}/ws`, SUBPROTOCOL[format], {
       maxPayload: 64 * 1024 * 1024,
       perMessageDeflate: false,
+      ...(key === '' ? {} : { headers: { 'x-api-key': key } }),
     });
     this.socket.on('message', (data: Buffer) => this.#receive(data));
     this.socket.on('close', (code, reason) => {
@@ -46,8 +48,8 @@ export class Subscriber {
     });
   }
 
-  static async open(wsUrl: string, format: Format = 'seed'): Promise<Subscriber> {
-    const subscriber = new Subscriber(wsUrl, format);
+  static async open(wsUrl: string, format: Format = 'seed', key = ''): Promise<Subscriber> {
+    const subscriber = new Subscriber(wsUrl, format, key);
     await new Promise<void>((resolve, reject) => {
       subscriber.socket.once('open', () => resolve());
       subscriber.socket.once('error', reject);

@@ -239,7 +239,8 @@ export class Sessions implements SessionKeeper {
     const { principal, res } = exchange;
     const kind = SUBPROTOCOLS[protocol] ?? KIND_SINGLE;
     const data: SocketData = { session: null, kind, principal };
-    res.cork(() => res.upgrade(data, req.getHeader('sec-websocket-key'), protocol, '', context));
+    // Not corked: where uWS keeps the socket in its place, the cork takes it for HTTP still, and may close it.
+    res.upgrade(data, req.getHeader('sec-websocket-key'), protocol, '', context);
   }
 
   #refusal(req: HttpRequest): Parameters<Exchange['failWith']>[0] | null {

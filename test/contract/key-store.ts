@@ -1,0 +1,158 @@
+// Goal: tenants and keys are kept alike in memory and in PostgreSQL: what there is, whose it is, when it is
+// over, how many there may be, and who is told of a change.
+import type { Test } from 'tap';
+import { eventually } from '../../native-bench/rig/eventually.js';
+import { digestOf, makeApiKey } from '../../src/core/api-key.js';
+import { ANYONE } from '../../src/core/principal.js';
+import { asTenant } from '../../src/core/topic-key.js';
+import type { KeyStore, NewKey } from '../../src/tenant/key-store.js';
+
+const ACME = asTenant('acme');
+const PAGE = { after: '', limit: 100 };
+/** Of one tenant; of tenants, the default one among them. */
+export const BOUNDS = { keysPerTenantMax: 3, tenantsMax: 3 };
+
+export interface OpenKeyStore {
+  store: KeyStore;
+  /** The ids that were told, in order. */
+  told: string[];
+}
+
+function keyOf(more: Partial<NewKey> = {}): NewKey & { text: string } {
+  const { id, text } = makeApiKey();
+  const right = { tenant: ACME, scopes: ['publish'], topics: null, expiresAtMs: null } as const;
+  return { ...right, id, text, digest: digestOf(text), ...more };
+}
+
+export function keyStoreContract(t: Test, open: (t: Test) => Promise<OpenKeyStore>): void {
+  t.test('a key is found as it was added', async (t) => {
+    const { store } = await open(t);
+    await t.rejects(store.add(keyOf()), { code: 'tenant_not_found' });
+    await store.addTenant(ACME);
+    const soonMs = Date.now() + 60_000;
+    const key = keyOf({ scopes: ['publish', 'manage'], topics: ['a', 'b.*'], expiresAtMs: soonMs });
+    const { id, digest, tenant, scopes, topics } = key;
+    const right = { tenant, scopes, topics, expiresAtMs: soonMs };
+    const record = await store.add(key);
+    t.match(record, { ...right, id, lastUsedAtMs: null });
+    const [found] = await store.find([id, makeApiKey().id]);
+    t.match(found, { ...right, id, digest: digest.toString('hex') });
+    t.ok(found?.leftMs !== null && Math.abs((found?.leftMs ?? 0) - 60_000) < 30_000);
+    t.same(await store.get(id, ACME), record);
+    t.same(await store.get(id, null), record);
+    t.equal(await store.get(id, ANYONE.tenant), null, "another's");
+    t.equal(await store.get(makeApiKey().id, null), null);
+    t.equal(JSON.stringify([record, await store.list(null, PAGE)]).includes(key.text), false);
+  });
+
+  t.test('lists are of a tenant or of all, in the order of ids', async (t) => {
+    const { store } = await open(t);
+    await store.addTenant(ACME);
+    const own = [await store.add(keyOf()), await store.add(keyOf())];
+    const other = await store.add(keyOf({ tenant: ANYONE.tenant }));
+    const sorted = (records: { id: string }[]): string[] => records.map(({ id }) => id).sort();
+    const ids = async (tenant: typeof ACME | null, page = PAGE): Promise<string[]> =>
+      (await store.list(tenant, page)).map(({ id }) => id);
+    t.same(await ids(ACME), sorted(own));
+    t.same(await ids(null), sorted([...own, other]));
+    const [first = ''] = sorted(own);
+    t.same(await ids(ACME, { after: '', limit: 1 }), [first]);
+    t.same(await ids(ACME, { after: first, limit: 1 }), sorted(own).slice(1));
+  });
+
+  t.test(
+    'a key that is over is found no more, and one that ends before it begins is refused',
+    async (t) => {
+      const { store } = await open(t);
+      await store.addTenant(ACME);
+      const past = Date.now() - 60_000;
+      await t.rejects(store.add(keyOf({ expiresAtMs: past })), {
+        ...{ code: 'invalid_field', field: 'expires_at' },
+      });
+      t.same(await store.list(ACME, PAGE), []);
+      const { id } = await store.add(keyOf({ expiresAtMs: Date.now() + 500 }));
+      await eventually(async () => (await store.find([id])).length === 0);
+      t.equal((await store.list(ACME, PAGE)).length, 1, 'it is listed');
+      await t.rejects(store.replace(id, keyOf(), 0), { code: 'key_not_found' });
+    },
+  );
+
+  t.test('a key that is replaced goes on for the overlap', async (t) => {
+    const { store, told } = await open(t);
+    await store.addTenant(ACME);
+    const old = await store.add(keyOf());
+    const next = await store.replace(old.id, keyOf(), 60_000);
+    t.equal((await store.find([old.id, next.id])).length, 2);
+    const endMs = (await store.get(old.id, null))?.expiresAtMs ?? 0;
+    t.ok(Math.abs(endMs - Date.now() - 60_000) < 30_000);
+    await eventually(() => told.includes(old.id));
+    const last = await store.replace(next.id, keyOf(), 0);
+    t.same(
+      (await store.find([next.id, last.id])).map(({ id }) => id),
+      [last.id],
+      'or not at all',
+    );
+    await store.replace(old.id, keyOf(), 3_600_000);
+    t.equal((await store.get(old.id, null))?.expiresAtMs, endMs, 'its end is put off by nobody');
+  });
+
+  t.test('keys of a tenant, and tenants, are bounded', async (t) => {
+    const { store } = await open(t);
+    await store.addTenant(ACME);
+    const all = [];
+    for (let n = 0; n < BOUNDS.keysPerTenantMax; n++) all.push(await store.add(keyOf()));
+    await t.rejects(store.add(keyOf()), { code: 'key_limit' });
+    const [first] = all;
+    await t.rejects(store.replace(first?.id ?? '', keyOf(), 60_000), { code: 'key_limit' });
+    t.equal((await store.get(first?.id ?? '', null))?.expiresAtMs, null, 'and nothing was changed');
+    const replaced = await store.replace(first?.id ?? '', keyOf(), 0);
+    t.equal(await store.remove(replaced.id), true);
+    t.equal(await store.remove(replaced.id), false);
+    await store.add(keyOf());
+    await store.addTenant(asTenant('b'));
+    await t.rejects(store.addTenant(asTenant('c')), { code: 'tenant_limit' });
+    await t.rejects(store.addTenant(asTenant('b')), { code: 'tenant_exists' });
+  });
+
+  t.test('many at once do not pass the bound', async (t) => {
+    const { store } = await open(t);
+    await store.addTenant(ACME);
+    const tries = await Promise.allSettled(Array.from({ length: 9 }, () => store.add(keyOf())));
+    t.equal(tries.filter(({ status }) => status === 'fulfilled').length, BOUNDS.keysPerTenantMax);
+    const first = await Promise.all(
+      Array.from({ length: 4 }, () => store.addFirst(keyOf({ tenant: ANYONE.tenant }))),
+    );
+    t.equal(first.filter((record) => record !== null).length, 1, 'a first key is made once');
+  });
+
+  t.test('a change is told, a use is not', async (t) => {
+    const { store, told } = await open(t);
+    await store.addTenant(ACME);
+    const [used, gone] = [await store.add(keyOf()), await store.add(keyOf())];
+    await store.used([used.id, makeApiKey().id]);
+    t.ok(Math.abs(((await store.get(used.id, null))?.lastUsedAtMs ?? 0) - Date.now()) < 30_000);
+    await store.remove(gone.id);
+    await eventually(() => told.includes(gone.id));
+    t.notOk(told.includes(used.id));
+  });
+
+  t.test('a tenant goes with its keys, and its name is free', async (t) => {
+    const { store, told } = await open(t);
+    await store.addTenant(ACME);
+    const { id } = await store.add(keyOf());
+    t.same(
+      (await store.listTenants(PAGE)).map(({ name }) => name),
+      [ACME, ANYONE.tenant],
+    );
+    await store.removeTenant(ACME);
+    await t.rejects(store.removeTenant(ACME), { code: 'tenant_not_found' });
+    t.same(await store.find([id]), []);
+    await eventually(() => told.includes(id));
+    t.same(
+      (await store.listTenants(PAGE)).map(({ name }) => name),
+      [ANYONE.tenant],
+    );
+    await store.addTenant(ACME);
+    t.same(await store.list(ACME, PAGE), []);
+  });
+}

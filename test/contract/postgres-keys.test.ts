@@ -1,0 +1,123 @@
+// Goal: the contract of tenants and keys, in PostgreSQL; and what only a database has: topics that hold a tenant,
+// changes by somebody else's hand, a session that listens and breaks.
+import pg from 'pg';
+import t, { type Test } from 'tap';
+import { eventually } from '../../native-bench/rig/eventually.js';
+import { startPostgres } from '../../native-bench/rig/postgres.js';
+import { digestOf, makeApiKey } from '../../src/core/api-key.js';
+import { systemClock } from '../../src/core/clock.js';
+import { asTenant } from '../../src/core/topic-key.js';
+import { migrate } from '../../src/log/postgres/upkeep/migrations.js';
+import { PostgresKeys } from '../../src/tenant/postgres-keys.js';
+import { BOUNDS, keyStoreContract } from './key-store.js';
+
+const ACME = asTenant('acme');
+const postgres = await startPostgres();
+await migrate(postgres.url);
+const admin = new pg.Client({ connectionString: postgres.url });
+await admin.connect();
+t.teardown(async () => {
+  await admin.end();
+  await postgres.stop();
+});
+
+interface Opened {
+  store: PostgresKeys;
+  told: string[];
+  /** How often it was said that any may have changed. */
+  all: () => number;
+}
+
+async function open(t: Test): Promise<Opened> {
+  await admin.query('DELETE FROM conduit.topics; DELETE FROM conduit.api_keys');
+  await admin.query("DELETE FROM conduit.tenants WHERE name <> 'default'");
+  const told: string[] = [];
+  let all = 0;
+  const store = new PostgresKeys({
+    ...{ databaseUrl: postgres.url, applicationName: 'keys', clock: systemClock, limits: BOUNDS },
+    onChanged: (ids) => {
+      if (ids === null) all++;
+      else told.push(...ids);
+    },
+    onDeaf: () => undefined,
+  });
+  t.teardown(() => store.close());
+  await eventually(() => all > 0);
+  return { store, told, all: () => all };
+}
+
+async function addKey(store: PostgresKeys): Promise<string> {
+  const { id, text } = makeApiKey();
+  const right = { tenant: ACME, scopes: ['publish'], topics: null, expiresAtMs: null } as const;
+  await store.add({ ...right, id, digest: digestOf(text) });
+  return id;
+}
+
+keyStoreContract(t, open);
+
+t.test(
+  'a tenant with a topic stays; with a tombstone of one it goes, and its row later',
+  async (t) => {
+    const { store } = await open(t);
+    await store.addTenant(ACME);
+    const topic = `INSERT INTO conduit.topics (tenant_id, name)
+    SELECT id, 'a' FROM conduit.tenants WHERE name = 'acme'`;
+    await admin.query(topic);
+    await t.rejects(store.removeTenant(ACME), { code: 'tenant_in_use' });
+    await admin.query('UPDATE conduit.topics SET deleted_at = clock_timestamp()');
+    await store.removeTenant(ACME);
+    t.same((await store.listTenants({ after: '', limit: 9 })).length, 1);
+    await store.addTenant(ACME);
+    await admin.query("UPDATE conduit.tenants SET deleted_at = deleted_at - interval '2 days'");
+    await store.removeTenant(ACME);
+    const rows = async (): Promise<number | null> =>
+      (await admin.query('SELECT FROM conduit.tenants')).rowCount;
+    t.equal(await rows(), 3, 'the tombstone of its topic holds it');
+    await admin.query("UPDATE conduit.tenants SET deleted_at = deleted_at - interval '2 days'");
+    await admin.query('DELETE FROM conduit.topics');
+    await store.addTenant(ACME);
+    await store.removeTenant(ACME);
+    t.equal(await rows(), 2, 'then it goes with the next one that is deleted');
+  },
+);
+
+t.test('a topic that is being made is waited for', async (t) => {
+  const { store } = await open(t);
+  await store.addTenant(ACME);
+  await admin.query(`BEGIN; INSERT INTO conduit.topics (tenant_id, name)
+    SELECT id, 'a' FROM conduit.tenants WHERE name = 'acme'`);
+  const removed = store.removeTenant(ACME).then(
+    () => 'removed',
+    (error: { code?: string }) => error.code,
+  );
+  await admin.query('COMMIT');
+  t.equal(await removed, 'tenant_in_use');
+});
+
+t.test('a change by hand is told, whatever changed', async (t) => {
+  const { store, told } = await open(t);
+  await store.addTenant(ACME);
+  const id = await addKey(store);
+  const changes = [
+    "scopes = '{manage}'",
+    "topics = '{a}'",
+    'expires_at = now()',
+    'digest = digest',
+  ];
+  for (const [n, change] of changes.entries()) {
+    await admin.query(`UPDATE conduit.api_keys SET ${change}`);
+    await eventually(() => told.length === n + 1);
+  }
+  await admin.query('UPDATE conduit.api_keys SET last_used_at = now()');
+  await admin.query('DELETE FROM conduit.api_keys');
+  await eventually(() => told.length >= changes.length + 1);
+  t.same(told, Array(changes.length + 1).fill(id), 'and a use is not');
+});
+
+t.test('when its session broke, any may have changed', async (t) => {
+  const { all } = await open(t);
+  await admin.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE application_name = 'keys' AND query LIKE 'LISTEN%'`);
+  await eventually(() => all() === 2);
+  t.equal(all(), 2);
+});
