@@ -44,7 +44,8 @@ const LAYERS: readonly (readonly string[])[] = [
   ['main'],
   ['supervisor'],
   ['acceptor', 'topic', 'cold'],
-  ['log', 'backplane', 'tenant'],
+  ['tenant'],
+  ['log', 'backplane'],
   ['wire', 'thread'],
   ['observe'],
   ['config'],
@@ -70,7 +71,7 @@ const READS_CONFIG = ['cli', 'main', 'supervisor', 'config'];
 
 const VENDORS: Readonly<Record<string, readonly string[]>> = {
   'uWebSockets.js': ['acceptor'],
-  pg: ['log', 'tenant'],
+  pg: ['log'],
   'pg-copy-streams': ['log'],
   ioredis: ['backplane'],
   piscina: ['cold', 'main'],

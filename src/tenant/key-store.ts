@@ -1,4 +1,6 @@
-/** Where tenants and API keys are kept: in PostgreSQL, or in memory. Texts were checked where they came in. */
+/**
+ * Where tenants and API keys are kept: in PostgreSQL, or in memory. Texts were checked where they came in.
+ */
 import type { FoundKey, KeyRecord, KeyRight, TenantRecord } from '../core/key-record.js';
 import type { Tenant } from '../core/topic-key.js';
 

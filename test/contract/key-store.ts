@@ -1,5 +1,5 @@
-// Goal: tenants and keys are kept alike in memory and in PostgreSQL: what there is, whose it is, when it is
-// over, how many there may be, and who is told of a change.
+// Goal: tenants and keys are kept alike in memory and in PostgreSQL: what there is, whose it is, when it
+// is over, how many there may be, and who is told of a change.
 import type { Test } from 'tap';
 import { eventually } from '../../native-bench/rig/eventually.js';
 import { digestOf, makeApiKey } from '../../src/core/api-key.js';
@@ -24,8 +24,10 @@ function keyOf(more: Partial<NewKey> = {}): NewKey & { text: string } {
   return { ...right, id, text, digest: digestOf(text), ...more };
 }
 
-export function keyStoreContract(t: Test, open: (t: Test) => Promise<OpenKeyStore>): void {
-  t.test('a key is found as it was added', async (t) => {
+type Open = (t: Test) => Promise<OpenKeyStore>;
+
+const CASES: Readonly<Record<string, (t: Test, open: Open) => Promise<void>>> = {
+  'a key is found as it was added': async (t, open) => {
     const { store } = await open(t);
     await t.rejects(store.add(keyOf()), { code: 'tenant_not_found' });
     await store.addTenant(ACME);
@@ -43,9 +45,8 @@ export function keyStoreContract(t: Test, open: (t: Test) => Promise<OpenKeyStor
     t.equal(await store.get(id, ANYONE.tenant), null, "another's");
     t.equal(await store.get(makeApiKey().id, null), null);
     t.equal(JSON.stringify([record, await store.list(null, PAGE)]).includes(key.text), false);
-  });
-
-  t.test('lists are of a tenant or of all, in the order of ids', async (t) => {
+  },
+  'lists are of a tenant or of all, in the order of ids': async (t, open) => {
     const { store } = await open(t);
     await store.addTenant(ACME);
     const own = [await store.add(keyOf()), await store.add(keyOf())];
@@ -58,26 +59,24 @@ export function keyStoreContract(t: Test, open: (t: Test) => Promise<OpenKeyStor
     const [first = ''] = sorted(own);
     t.same(await ids(ACME, { after: '', limit: 1 }), [first]);
     t.same(await ids(ACME, { after: first, limit: 1 }), sorted(own).slice(1));
-  });
-
-  t.test(
-    'a key that is over is found no more, and one that ends before it begins is refused',
-    async (t) => {
-      const { store } = await open(t);
-      await store.addTenant(ACME);
-      const past = Date.now() - 60_000;
-      await t.rejects(store.add(keyOf({ expiresAtMs: past })), {
-        ...{ code: 'invalid_field', field: 'expires_at' },
-      });
-      t.same(await store.list(ACME, PAGE), []);
-      const { id } = await store.add(keyOf({ expiresAtMs: Date.now() + 500 }));
-      await eventually(async () => (await store.find([id])).length === 0);
-      t.equal((await store.list(ACME, PAGE)).length, 1, 'it is listed');
-      await t.rejects(store.replace(id, keyOf(), 0), { code: 'key_not_found' });
-    },
-  );
-
-  t.test('a key that is replaced goes on for the overlap', async (t) => {
+  },
+  'a key that is over is found no more, and one that ends before it begins is refused': async (
+    t,
+    open,
+  ) => {
+    const { store } = await open(t);
+    await store.addTenant(ACME);
+    const past = Date.now() - 60_000;
+    await t.rejects(store.add(keyOf({ expiresAtMs: past })), {
+      ...{ code: 'invalid_field', field: 'expires_at' },
+    });
+    t.same(await store.list(ACME, PAGE), []);
+    const { id } = await store.add(keyOf({ expiresAtMs: Date.now() + 500 }));
+    await eventually(async () => (await store.find([id])).length === 0);
+    t.equal((await store.list(ACME, PAGE)).length, 1, 'it is listed');
+    await t.rejects(store.replace(id, keyOf(), 0), { code: 'key_not_found' });
+  },
+  'a key that is replaced goes on for the overlap': async (t, open) => {
     const { store, told } = await open(t);
     await store.addTenant(ACME);
     const old = await store.add(keyOf());
@@ -94,9 +93,8 @@ export function keyStoreContract(t: Test, open: (t: Test) => Promise<OpenKeyStor
     );
     await store.replace(old.id, keyOf(), 3_600_000);
     t.equal((await store.get(old.id, null))?.expiresAtMs, endMs, 'its end is put off by nobody');
-  });
-
-  t.test('keys of a tenant, and tenants, are bounded', async (t) => {
+  },
+  'keys of a tenant, and tenants, are bounded': async (t, open) => {
     const { store } = await open(t);
     await store.addTenant(ACME);
     const all = [];
@@ -112,9 +110,8 @@ export function keyStoreContract(t: Test, open: (t: Test) => Promise<OpenKeyStor
     await store.addTenant(asTenant('b'));
     await t.rejects(store.addTenant(asTenant('c')), { code: 'tenant_limit' });
     await t.rejects(store.addTenant(asTenant('b')), { code: 'tenant_exists' });
-  });
-
-  t.test('many at once do not pass the bound', async (t) => {
+  },
+  'many at once do not pass the bound': async (t, open) => {
     const { store } = await open(t);
     await store.addTenant(ACME);
     const tries = await Promise.allSettled(Array.from({ length: 9 }, () => store.add(keyOf())));
@@ -123,9 +120,8 @@ export function keyStoreContract(t: Test, open: (t: Test) => Promise<OpenKeyStor
       Array.from({ length: 4 }, () => store.addFirst(keyOf({ tenant: ANYONE.tenant }))),
     );
     t.equal(first.filter((record) => record !== null).length, 1, 'a first key is made once');
-  });
-
-  t.test('a change is told, a use is not', async (t) => {
+  },
+  'a change is told, a use is not': async (t, open) => {
     const { store, told } = await open(t);
     await store.addTenant(ACME);
     const [used, gone] = [await store.add(keyOf()), await store.add(keyOf())];
@@ -134,9 +130,8 @@ export function keyStoreContract(t: Test, open: (t: Test) => Promise<OpenKeyStor
     await store.remove(gone.id);
     await eventually(() => told.includes(gone.id));
     t.notOk(told.includes(used.id));
-  });
-
-  t.test('a tenant goes with its keys, and its name is free', async (t) => {
+  },
+  'a tenant goes with its keys, and its name is free': async (t, open) => {
     const { store, told } = await open(t);
     await store.addTenant(ACME);
     const { id } = await store.add(keyOf());
@@ -154,5 +149,9 @@ export function keyStoreContract(t: Test, open: (t: Test) => Promise<OpenKeyStor
     );
     await store.addTenant(ACME);
     t.same(await store.list(ACME, PAGE), []);
-  });
+  },
+};
+
+export function keyStoreContract(t: Test, open: Open): void {
+  for (const [name, run] of Object.entries(CASES)) t.test(name, (t) => run(t, open));
 }

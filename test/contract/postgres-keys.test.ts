@@ -1,5 +1,5 @@
-// Goal: the contract of tenants and keys, in PostgreSQL; and what only a database has: topics that hold a tenant,
-// changes by somebody else's hand, a session that listens and breaks.
+// Goal: the contract of tenants and keys, in PostgreSQL; and what only a database has: topics that hold a
+// tenant, changes by somebody else's hand, a session that listens and breaks.
 import pg from 'pg';
 import t, { type Test } from 'tap';
 import { eventually } from '../../native-bench/rig/eventually.js';

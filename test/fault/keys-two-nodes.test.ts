@@ -1,5 +1,6 @@
-// Goal: what becomes of a key on one node is known on the other within a second, also when nobody could be told;
-// and while the database is away known keys go on, while others are told to come back, not that they are wrong.
+// Goal: what becomes of a key on one node is known on the other within a second, also when nobody could be
+// told; and while the database is away known keys go on, while others are told to come back, not that they
+// are wrong.
 import pg from 'pg';
 import t from 'tap';
 import WebSocket from 'ws';

@@ -1,6 +1,6 @@
-// Goal: each route and each frame is held to what the key of whoever asks is good for. The routes are those of
-// the table, the frames those of the union: one that has no row here fails. What each needs is said here
-// once more, so that whoever changes it changes it twice.
+// Goal: each route and each frame is held to what the key of whoever asks is good for. The routes are
+// those of the table, the frames those of the union: one that has no row here fails. What each needs is
+// said here once more, so that whoever changes it changes it twice.
 import http from 'node:http';
 import t from 'tap';
 import WebSocket from 'ws';

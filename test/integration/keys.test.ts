@@ -1,6 +1,6 @@
-// Goal: tenants and API keys over HTTP, WebSocket and streams of events, as those see it who have them: what a
-// key gives, to whom, until when; that one tenant finds nothing of another; that no key is in any answer but
-// the one that shows it, nor in anything that the node writes; and that a restart keeps them.
+// Goal: tenants and API keys over HTTP, WebSocket and streams of events, as those see it who have them:
+// what a key gives, to whom, until when; that one tenant finds nothing of another; that no key is in any
+// answer but the one that shows it, nor in anything that the node writes; and that a restart keeps them.
 import http from 'node:http';
 import t from 'tap';
 import { eventually } from '../../native-bench/rig/eventually.js';

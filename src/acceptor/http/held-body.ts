@@ -7,7 +7,7 @@ import type { HttpResponse } from 'uWebSockets.js';
 const HELD_BYTES_MAX = 16 * 1024 * 1024;
 
 /** As uWebSockets gives it: the chunk is valid during the call only. */
-export type OnData = (chunk: ArrayBuffer, isLast: boolean) => void;
+export type OnData = Parameters<HttpResponse['onData']>[0];
 
 /** Of one acceptor. */
 export class HeldBytes {

@@ -17,25 +17,14 @@ import { WS_MESSAGE_TIMES_MAX } from '../../core/limits.js';
 import type { SharedCount } from '../../core/shared-count.js';
 import type { Deliveries } from '../delivery/deliveries.js';
 import type { Receiver, ReceiverEnd } from '../delivery/receiver.js';
-import {
-  KIND_JSON,
-  KIND_MSGPACK,
-  KIND_SINGLE,
-  type ReceiverKind,
-} from '../delivery/receiver-kind.js';
 import { isRefused } from '../http/admission.js';
 import { Exchange, type ExchangeParts } from '../http/exchange.js';
 import type { Gate } from '../http/gate.js';
 import type { Guard, Subject } from '../http/guard.js';
 import { Rounds } from './rounds.js';
 import { type MessageType, Session, type SessionKeeper, type SocketData } from './session.js';
+import { chooseProtocol, kindOf, TAKEN_PROTOCOLS } from './subprotocol.js';
 
-const SUBPROTOCOLS: Readonly<Record<string, ReceiverKind>> = {
-  'conduit.json.v1': KIND_JSON,
-  'conduit.msgpack.v1': KIND_MSGPACK,
-};
-/** A browser passes its token as a subprotocol; tokens are not in this version, so it is not looked at. */
-const TOKEN_PREFIX = 'conduit.token.';
 /** What uWS says when the connection ended without a close frame (RFC 6455, 7.1.5). */
 const CLOSED_ABRUPTLY = 1006;
 const SWEEP_MS = 500;
@@ -48,7 +37,6 @@ const IDLE_MORE_S = 8;
 const IDLE_MAX_S = 960;
 /** Jitter of retry_after_ms when all sessions are sent away at once. */
 const DRAIN_RETRY_MS = 5_000;
-const HEADER_BYTES_MAX = 4_096;
 const FULL = 'SESSIONS_MAX is reached';
 const UPGRADE = { parameters: 0, body: 'none', without: 'refused' } as const;
 
@@ -232,14 +220,13 @@ export class Sessions implements SessionKeeper {
     }
     const protocol = chooseProtocol(req.getHeader('sec-websocket-protocol'));
     if (protocol === null) {
-      const detail = `subprotocols: ${Object.keys(SUBPROTOCOLS).join(', ')}, or none`;
-      exchange.fail(new RequestError('bad_upgrade', detail, 'Sec-WebSocket-Protocol'));
+      exchange.fail(new RequestError('bad_upgrade', TAKEN_PROTOCOLS, 'Sec-WebSocket-Protocol'));
       return;
     }
     const { principal, res } = exchange;
-    const kind = SUBPROTOCOLS[protocol] ?? KIND_SINGLE;
+    const kind = kindOf(protocol);
     const data: SocketData = { session: null, kind, principal };
-    // Not corked: where uWS keeps the socket in its place, the cork takes it for HTTP still, and may close it.
+    // Not corked: a cork takes the socket for HTTP still where it kept its place, and may close it.
     res.upgrade(data, req.getHeader('sec-websocket-key'), protocol, '', context);
   }
 
@@ -392,14 +379,4 @@ function subjectOf(ws: WebSocket<SocketData>): Subject {
 function laterSubjectOf(ws: WebSocket<SocketData>): Subject {
   const subject = subjectOf(ws);
   return { broken: () => void setImmediate(() => subject.broken()) };
-}
-
-/** '' for one frame a message; null when only unknown subprotocols were offered. */
-function chooseProtocol(header: string): string | null {
-  if (header === '') return '';
-  if (header.length > HEADER_BYTES_MAX) return null;
-  const offered = header.split(',').map((name) => name.trim());
-  const known = offered.find((name) => Object.hasOwn(SUBPROTOCOLS, name));
-  if (known !== undefined) return known;
-  return offered.every((name) => name.startsWith(TOKEN_PREFIX)) ? '' : null;
 }

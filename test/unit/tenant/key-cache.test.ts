@@ -1,6 +1,6 @@
-// Goal: what an acceptor remembers of keys is right and bounded: one look-up for all who come with a key, few
-// questions, none for what cannot be a key; what was revoked is not believed, whatever answers are under way
-// when it is told; and while nobody answers, known keys go on for KEY_TTL_S and no longer.
+// Goal: what an acceptor remembers of keys is right and bounded: one look-up for all who come with a key,
+// few questions, none for what cannot be a key; what was revoked is not believed, whatever answers are
+// under way when it is told; and while nobody answers, known keys go on for KEY_TTL_S and no longer.
 import t, { type Test } from 'tap';
 import { digestOf, type MadeKey, makeApiKey } from '../../../src/core/api-key.js';
 import { RequestError } from '../../../src/core/errors.js';
