@@ -113,7 +113,7 @@ export class KeyCache {
     else this.#wait(id, waiter);
   }
 
-  /** Null: any of them may be other than it was. */
+  /** Null: any of them may be other than it was; until that is known they are believed. */
   changed(ids: readonly string[] | null): void {
     this.#order++;
     if (ids === null) {
@@ -125,7 +125,8 @@ export class KeyCache {
       if (ids !== null && this.#questions > 0) this.#changedAt.set(id, this.#order);
       const key = this.#known.get(id);
       if (key === undefined) continue;
-      key.distrust();
+      if (ids === null) key.doubt();
+      else key.distrust();
       this.#toAsk.add(id);
     }
     this.#ask();

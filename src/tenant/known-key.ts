@@ -19,6 +19,7 @@ export class KnownKey {
   /** As it was shown; null: it was not, here. */
   text: string | null = null;
   #checkedAtMs = 0;
+  #isDoubted = false;
   /** When it expires. */
   #endMs = NEVER;
   #saidUsedAtMs: number | null = null;
@@ -55,13 +56,19 @@ export class KnownKey {
 
   believe({ leftMs }: FoundKey, { nowMs, ttlMs }: { nowMs: number; ttlMs: number }): void {
     this.#checkedAtMs = nowMs;
+    this.#isDoubted = false;
     this.#endMs = leftMs === null ? NEVER : nowMs + leftMs;
     this.untilMs = Math.min(nowMs + ttlMs, this.#endMs);
   }
 
-  /** It is to be looked up before it is believed again. */
+  /** It changed: it is to be looked up before it is believed again. */
   distrust(): void {
     this.untilMs = 0;
+  }
+
+  /** It may have changed: it is to be looked up, and believed meanwhile. */
+  doubt(): void {
+    this.#isDoubted = true;
   }
 
   isOver(nowMs: number): boolean {
@@ -75,7 +82,8 @@ export class KnownKey {
 
   /** Whoever uses it shall not wait for a look-up. */
   isDue(nowMs: number, ttlMs: number): boolean {
-    return this.untilMs === 0 || (this.#isInUse && nowMs - this.#checkedAtMs >= ttlMs / 2);
+    if (this.untilMs === 0 || this.#isDoubted) return true;
+    return this.#isInUse && nowMs - this.#checkedAtMs >= ttlMs / 2;
   }
 
   /** Whether it is to be said now that it is used; then it counts as said. */

@@ -121,6 +121,7 @@ t.test('while the database is away', async (t) => {
   t.equal(await upgrade(TENANT_KEY), 101, 'and a configured one');
   t.equal(await upgrade('cdt_wrong'), 401, 'what is no key is none');
   t.equal(await upgrade(makeApiKey().text), 503, 'what may be one is not refused');
+  await eventually(async () => (await a.ask('GET /api/health', unknown.key)).status === 503);
   t.match(await a.ask('GET /api/health', unknown.key), { body: { status: 'degraded' } });
   t.ok(open.areOpen());
   await postgres.start();

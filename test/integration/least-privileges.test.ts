@@ -89,7 +89,7 @@ t.test('a role that owns nothing, once it has its rights', async (t) => {
   await admin.query('GRANT USAGE ON SCHEMA conduit TO reader');
   t.match(await line(), /permission denied for table migrations/);
   await admin.query('GRANT SELECT ON ALL TABLES IN SCHEMA conduit TO reader');
-  t.match(await line(), /lacks DELETE on dead_letters and \d+ rights more in the schema conduit/);
+  t.match(await line(), /lacks DELETE on api_keys and \d+ rights more in the schema conduit/);
   await admin.query(
     `GRANT INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA conduit TO reader;
      GRANT USAGE ON ALL SEQUENCES IN SCHEMA conduit TO reader`,

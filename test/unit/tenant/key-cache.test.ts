@@ -298,6 +298,8 @@ t.test('while nobody answers', async (t) => {
   const other = rig.show(rig.make().text);
   await fail();
   t.equal(rig.codeOf(other), 'log_unavailable', 'a key that is not known');
+  rig.cache.changed(null);
+  await fail();
   for (let passed = 0; passed < TTL_MS - 1_000; passed += 1_000) {
     rig.pass(1_000);
     await fail();
