@@ -2,6 +2,7 @@
 
 import type { SubscriptionRecord } from '../../src/core/subscription-record.js';
 import type { TopicRecord } from '../../src/core/topic-record.js';
+import { REDRIVEN_PAGE, type RedrivenDelivery } from '../../src/log/contract/subscription-store.js';
 import { TENANT } from '../support/tenants.js';
 import type { OpenStore, StoreParts } from './subscription-store.js';
 import {
@@ -34,13 +35,28 @@ async function redriven(open: OpenStore): Promise<Redriven> {
   return { topic, record: { ...record, ackFloor: 3, delivered: 3 }, ids };
 }
 
+/** All that was given back to the subscription is after it. */
+function fromBegin(id: number): RedrivenDelivery {
+  return { id, atUs: 0, sequence: 0 };
+}
+
 export const REDRIVE: StoreParts = {
   'marks each once, and makes its delivery row': async (t, open) => {
     const { store } = open;
     const { topic, record, ids } = await redriven(open);
     const { id } = record;
-    const found = [1, 2].map((sequence) => ({ id, sequence }));
-    t.same(await store.redriven([id + 1_000_000, id]), found);
+    const found = await store.redriven([fromBegin(id + 1_000_000), fromBegin(id)]);
+    t.match(found, [
+      { id, sequence: 1 },
+      { id, sequence: 2 },
+    ]);
+    t.ok(found.every(({ atUs }) => Math.abs(atUs / 1_000 - Date.now()) < 60_000));
+    t.match(
+      await store.redriven(found.slice(0, 1)),
+      [{ id, sequence: 2 }],
+      'those after the first',
+    );
+    t.same(await store.redriven(found.slice(1)), []);
     t.same(await store.redriven([]), []);
     t.match(await store.redrive(TENANT, [...ids, 987_654_321].reverse()), [
       { id: ids[2], redriven: true },
@@ -64,18 +80,36 @@ export const REDRIVE: StoreParts = {
 
   'of one subscription do not hide those of another, however many they are': async (t, open) => {
     const { store } = open;
-    const topic = await topicWith(open, 0);
+    const many = REDRIVEN_PAGE + 1;
+    const topic = await topicWith(open, many);
     const [paused, other] = [await taken(open, topic, 'paused'), await taken(open, topic, 'other')];
-    const back = { attempts: 0, firstFailedAtMs: 0, lastError: null, redriven: true };
-    const waiting = Array.from({ length: 10_001 }, (_, n) => failed(n + 1, back));
-    t.same(await store.save([saveOf(paused, { deliveries: waiting })]), []);
-    t.same(await store.save([saveOf(other, { deliveries: [failed(7, back)] })]), []);
-    const found = await store.redriven([paused.id, other.id]);
-    t.same(
-      found.filter(({ id }) => id === other.id),
-      [{ id: other.id, sequence: 7 }],
+    const giveBack = async (record: SubscriptionRecord, sequences: number[]): Promise<void> => {
+      const deadLetters = sequences.map((sequence) => givenUp(sequence));
+      t.same(
+        await store.save([saveOf(record, { ackFloor: many, delivered: many, deadLetters })]),
+        [],
+      );
+    };
+    await giveBack(
+      paused,
+      Array.from({ length: many }, (_, n) => n + 1),
     );
-    t.ok(found.length > 10_000, `${found.length}`);
+    await giveBack(other, [7]);
+    const page = { after: 0, limit: 2 * many, bytesMax: 100_000_000 };
+    const letters = await store.listDeadLetters(filterOf(topic), page);
+    await store.redrive(
+      TENANT,
+      letters.map(({ id }) => id),
+    );
+    const found = await store.redriven([fromBegin(paused.id), fromBegin(other.id)]);
+    t.match(
+      found.filter(({ id }) => id === other.id),
+      [{ sequence: 7 }],
+    );
+    const ofPaused = found.filter(({ id }) => id === paused.id);
+    t.equal(ofPaused.length, REDRIVEN_PAGE);
+    const rest = await store.redriven(ofPaused.slice(-1));
+    t.equal(new Set([...ofPaused, ...rest].map(({ sequence }) => sequence)).size, many);
   },
 
   'of two at once one marks it': async (t, open) => {

@@ -1,5 +1,6 @@
 // Goal: two nodes on one database, without Redis, are right, only slower: both write the same topics,
 // and a subscriber of either gets everything in order within the head check's period.
+import pg from 'pg';
 import t from 'tap';
 import { eventually } from '../../native-bench/rig/eventually.js';
 import { startNode } from '../../native-bench/rig/node.js';
@@ -173,3 +174,43 @@ t.test(
     session.close();
   },
 );
+
+t.test('what is given back is found, though its commit comes after looks at it', async (t) => {
+  const topic = 'given-late';
+  const headers = { 'content-type': 'application/json' };
+  const publish = (payload: unknown): Promise<unknown> =>
+    request(`${a.url}/api/publish`, {
+      ...{ method: 'POST', headers },
+      body: JSON.stringify({ topic, payload }),
+    });
+  const session = await Subscriber.open(a.wsUrl, 'json');
+  await session.subscribe(topic, { subscription: 's', ack_wait_ms: 60_000 });
+  session.onMessage = ({ sequence }) => session.send({ type: 'reject', topic, sequence });
+  await publish(1);
+  const pool = new pg.Pool({ connectionString: postgres.url, max: 2 });
+  const client = await pool.connect();
+  const count = async (sql: string): Promise<number> => (await pool.query(sql)).rowCount ?? 0;
+  const LETTER = `FROM conduit.dead_letters d JOIN conduit.topics t ON t.id = d.topic_id
+    WHERE t.name = '${topic}'`;
+  await eventually(async () => (await count(`SELECT d.id ${LETTER}`)) === 1);
+  session.onMessage = ({ sequence }) => session.send({ type: 'ack', topic, sequence });
+  // As a redrive at another node does it, whose commit waits.
+  await client.query('BEGIN');
+  await client.query(`INSERT INTO conduit.deliveries
+    (subscription_id, sequence, attempts, due_at, redriven)
+    SELECT d.subscription_id, d.sequence, 0, clock_timestamp(), true ${LETTER}`);
+  await client.query(`UPDATE conduit.dead_letters SET redriven_at = clock_timestamp()
+    WHERE id IN (SELECT d.id ${LETTER})`);
+  const asked = `SELECT FROM pg_stat_activity WHERE application_name LIKE 'conduit/a/%'
+    AND query LIKE '%redriven_at%' AND query_start > $1::timestamptz + interval '1 second'`;
+  const { rows } = await client.query<{ at: string }>('SELECT clock_timestamp()::text AS at');
+  await eventually(async () => (await pool.query(asked, [rows[0]?.at])).rowCount !== 0);
+  t.equal(session.messages.length, 1);
+  await client.query('COMMIT');
+  client.release();
+  await eventually(() => session.messages.length === 2);
+  t.match(session.messages[1], { sequence: 1 });
+  await eventually(async () => (await count(`SELECT d.id ${LETTER}`)) === 0);
+  session.close();
+  await pool.end();
+});

@@ -112,12 +112,17 @@ export class OtherLog extends RequestError {
   }
 }
 
-/** The delivery of a dead letter that was given back. */
+/** A place in the order in which dead letters of a durable subscription were given back. */
 export interface RedrivenDelivery {
-  /** Of its durable subscription. */
+  /** Of the subscription. */
   id: number;
+  /** When it was given back, by the database's clock, Unix us. */
+  atUs: number;
   sequence: number;
 }
+
+/** Deliveries in one answer of `redriven`, of one subscription. */
+export const REDRIVEN_PAGE = 1_000;
 
 export interface LostTerm {
   id: number;
@@ -174,8 +179,11 @@ export interface SubscriptionStore {
    * of an ephemeral subscription get no row, only the mark.
    */
   redrive(tenant: Tenant, ids: readonly number[]): Promise<DeadLetterRecord[]>;
-  /** Those of these subscriptions that are given back and not settled, of each at least the first 10,000. */
-  redriven(subscriptionIds: readonly number[]): Promise<RedrivenDelivery[]>;
+  /**
+   * Those that were given back after these places, one of each subscription, and are not settled; of each at
+   * most REDRIVEN_PAGE, in their order. A place need not be that of a delivery.
+   */
+  redriven(after: readonly RedrivenDelivery[]): Promise<RedrivenDelivery[]>;
   /** The copies of redriven messages, for those that the log no longer has. Ascending. */
   redrivenRows(
     of: { topicId: number } & ({ subscriptionId: number } | { session: string }),

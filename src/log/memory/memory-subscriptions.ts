@@ -31,7 +31,7 @@ import type {
   SubscriptionSave,
   SubscriptionStore,
 } from '../contract/subscription-store.js';
-import { durableLimit, FIRST_TRACE_PAGE } from '../contract/subscription-store.js';
+import { durableLimit, FIRST_TRACE_PAGE, REDRIVEN_PAGE } from '../contract/subscription-store.js';
 import type { HotRows } from './hot-rows.js';
 import type { DeadLetterOwner } from './memory-dead-letters.js';
 import { MemoryDeadLetters, type MemoryDeadLettersOptions } from './memory-dead-letters.js';
@@ -204,10 +204,14 @@ export class MemorySubscriptions implements SubscriptionStore {
     return redriven;
   }
 
-  async redriven(subscriptionIds: readonly number[]): Promise<RedrivenDelivery[]> {
-    return subscriptionIds.flatMap((id) => {
-      const deliveries = [...(this.#byId.get(id)?.deliveries.values() ?? [])];
-      return deliveries.flatMap(({ sequence, redriven }) => (redriven ? [{ id, sequence }] : []));
+  async redriven(after: readonly RedrivenDelivery[]): Promise<RedrivenDelivery[]> {
+    return after.flatMap((place) => {
+      const { id } = place;
+      const given = [...(this.#byId.get(id)?.deliveries.values() ?? [])]
+        .filter(({ redriven }) => redriven)
+        .map(({ sequence, dueAtMs }) => ({ id, atUs: dueAtMs * 1_000, sequence }))
+        .filter((one) => isAfter(one, place));
+      return given.sort((a, b) => (isAfter(a, b) ? 1 : -1)).slice(0, REDRIVEN_PAGE);
     });
   }
 
@@ -352,6 +356,10 @@ function inOrder(a: Place, b: Place): number {
   if (a.topic !== b.topic) return a.topic < b.topic ? -1 : 1;
   if (a.name === b.name) return 0;
   return a.name < b.name ? -1 : 1;
+}
+
+function isAfter(a: RedrivenDelivery, b: RedrivenDelivery): boolean {
+  return a.atUs > b.atUs || (a.atUs === b.atUs && a.sequence > b.sequence);
 }
 
 function isSame({ record }: Kept, { topicId, createdAtMs }: HeldTerm): boolean {

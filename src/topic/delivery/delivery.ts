@@ -281,7 +281,11 @@ export class Delivery {
   /** The sessions there are told what they will not get; with nobody there the next one is. */
   #missing(tracker: Tracker, sequences: readonly number[]): void {
     const { subscriptions, cursor, durable } = tracker;
-    if (subscriptions.size === 0) return;
+    if (subscriptions.size === 0) {
+      // It may be joined before it is given up: what the store has of it is owed by what is held, too.
+      if (durable !== null) for (const sequence of sequences) addRedriven(tracker, sequence);
+      return;
+    }
     for (const [from, to] of rangesOf(sequences)) {
       const gap = { from, to, reason: 'retention' as const };
       for (const one of subscriptions) tellMissing(one, gap);

@@ -1,61 +1,122 @@
 /**
  * Finds dead letters that another node gave back to a subscription that is held here: asked with each head
- * check. What this node's own jobs give back is known already.
+ * check, of each subscription what was given back since it was asked last. What this node's own jobs give
+ * back is known already.
  */
 import type { Clock } from '../../core/clock.js';
-import type { RedrivenDelivery } from '../../log/contract/subscription-store.js';
+import { REDRIVEN_PAGE, type RedrivenDelivery } from '../../log/contract/subscription-store.js';
 import { addRedriven } from '../state/durables.js';
 import type { Tracker } from '../state/subscription.js';
 
 /** Of subscriptions in one query. */
 const HELD_MAX = 10_000;
+/**
+ * What was given back so long before the last look is asked for again: it has its time before it is
+ * committed. The statement that does it takes ten seconds at most (STATEMENT_TIMEOUT_MS, which the test of
+ * this file holds to); the rest is for its commit, and for how well the database's clock is known.
+ */
+export const OVERLAP_MS = 15_000;
+/**
+ * The commit itself has no time-out (it may wait for a standby, or for a disk), and the database's clock may
+ * be set: every so many looks all is read that is given back, so that whatever else comes late is found, too.
+ */
+const LOOKS_MAX = 60;
 
 export interface RedrivenCheckOptions {
+  /** The database's time. */
   clock: Clock;
   /** The durable subscriptions that are held here. */
   held: () => Iterable<Tracker>;
-  read: (subscriptionIds: readonly number[]) => Promise<RedrivenDelivery[]>;
+  /** See SubscriptionStore.redriven. */
+  read: (after: readonly RedrivenDelivery[]) => Promise<RedrivenDelivery[]>;
   /** It has more to be given. */
   onAdded: (tracker: Tracker) => void;
 }
 
-/** As it was when the store was asked. */
+/** How a tracker was looked at, last and with success. */
+interface Look {
+  atMs: number;
+  /** Since all was read. */
+  looks: number;
+}
+
+/** One that is being looked at. */
 interface Asked {
-  tracker: Tracker;
-  saves: number;
+  readonly tracker: Tracker;
+  /** As it was when the store was asked first. */
+  readonly saves: number;
+  readonly look: Look;
+  /** Up to where it was read. */
+  place: RedrivenDelivery;
 }
 
 export class RedrivenCheck {
   readonly #options: RedrivenCheckOptions;
+  readonly #looks = new WeakMap<Tracker, Look>();
 
   constructor(options: RedrivenCheckOptions) {
     this.#options = options;
   }
 
   async check(): Promise<void> {
-    const asked = new Map<number, Asked>();
+    const asked: Asked[] = [];
     for (const tracker of this.#options.held()) {
-      const { durable, saves } = tracker;
-      if (durable !== null && isStored(tracker)) asked.set(durable.id, { tracker, saves });
+      const { durable } = tracker;
+      if (durable !== null && isStored(tracker)) asked.push(this.#ask(tracker, durable.id));
     }
-    const ids = [...asked.keys()];
-    for (let from = 0; from < ids.length; from += HELD_MAX) {
-      this.#add(asked, await this.#options.read(ids.slice(from, from + HELD_MAX)));
+    for (let from = 0; from < asked.length; from += HELD_MAX) {
+      await this.#readAll(asked.slice(from, from + HELD_MAX));
     }
   }
 
-  #add(asked: ReadonlyMap<number, Asked>, rows: readonly RedrivenDelivery[]): void {
-    const added = new Set<Tracker>();
-    for (const { id, sequence } of rows) {
-      const one = asked.get(id);
-      // Settled while the store was read: its row went with a save since, or will.
-      if (one === undefined || !isStored(one.tracker) || one.tracker.saves !== one.saves) continue;
-      const { tracker } = one;
-      tracker.sync(this.#options.clock.monotonic());
-      if (addRedriven(tracker, sequence)) added.add(tracker);
-    }
-    for (const tracker of added) this.#options.onAdded(tracker);
+  #ask(tracker: Tracker, id: number): Asked {
+    const atMs = this.#options.clock.now();
+    const last = this.#looks.get(tracker);
+    const isFull = last === undefined || last.looks >= LOOKS_MAX;
+    const fromMs = isFull ? 0 : Math.max(0, Math.min(last.atMs, atMs) - OVERLAP_MS);
+    const look = { atMs, looks: isFull ? 1 : last.looks + 1 };
+    const place = { id, atUs: Math.floor(fromMs * 1_000), sequence: 0 };
+    return { tracker, saves: tracker.saves, look, place };
   }
+
+  /** A page of each at a time. */
+  async #readAll(all: readonly Asked[]): Promise<void> {
+    for (let left = all; left.length > 0; ) {
+      const rows = await this.#options.read(left.map(({ place }) => place));
+      const byId = byIdOf(rows);
+      left = left.filter((one) => this.#take(one, byId.get(one.place.id) ?? []));
+    }
+  }
+
+  /** True: there may be more of it. */
+  #take(asked: Asked, rows: readonly RedrivenDelivery[]): boolean {
+    const { tracker, saves, look } = asked;
+    // Settled while the store was read: its row went with a save since, or will. It is read again then.
+    if (rows.length > 0 && (!isStored(tracker) || tracker.saves !== saves)) return false;
+    this.#add(tracker, rows);
+    asked.place = rows.at(-1) ?? asked.place;
+    if (rows.length >= REDRIVEN_PAGE) return true;
+    this.#looks.set(tracker, look);
+    return false;
+  }
+
+  #add(tracker: Tracker, rows: readonly RedrivenDelivery[]): void {
+    if (rows.length === 0) return;
+    tracker.sync(this.#options.clock.monotonic());
+    let added = 0;
+    for (const { sequence } of rows) if (addRedriven(tracker, sequence)) added++;
+    if (added > 0) this.#options.onAdded(tracker);
+  }
+}
+
+function byIdOf(rows: readonly RedrivenDelivery[]): Map<number, RedrivenDelivery[]> {
+  const byId = new Map<number, RedrivenDelivery[]>();
+  for (const row of rows) {
+    const known = byId.get(row.id);
+    if (known === undefined) byId.set(row.id, [row]);
+    else known.push(row);
+  }
+  return byId;
 }
 
 /** The store knows all that was settled, given up or sought of it. */

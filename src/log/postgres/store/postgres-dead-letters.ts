@@ -9,7 +9,11 @@ import type {
 } from '../../../core/dead-letter-record.js';
 import type { LogRow } from '../../../core/message.js';
 import { type Tenant, tenantOf, topicNameWithin } from '../../../core/topic-key.js';
-import type { RedrivenDelivery, SubscriptionStore } from '../../contract/subscription-store.js';
+import {
+  REDRIVEN_PAGE,
+  type RedrivenDelivery,
+  type SubscriptionStore,
+} from '../../contract/subscription-store.js';
 import type { Queryable } from '../session/queryable.js';
 import type { StoredMessage } from './message-store.js';
 import { decodeMessage, messageColumns } from './message-store.js';
@@ -57,14 +61,18 @@ const REDRIVE_SQL = `WITH owners AS MATERIALIZED (
   SELECT ${COLUMNS} FROM marked d ${OWNERS} ORDER BY d.id`;
 
 /**
- * More of a subscription than that are found once some are settled. The limit is each one's own: rows stay
- * until they are settled, and those of one that is paused must not hide all others'.
+ * The limit is each one's own: they stay until they are settled, and those of one that is paused must not
+ * hide all others'.
  */
-const REDRIVEN_SQL = `SELECT s.id, d.sequence FROM unnest($1::bigint[]) AS s (id)
+const REDRIVEN_SQL = `SELECT s.id, d.sequence,
+    (extract(epoch FROM d.redriven_at) * 1000000)::bigint AS at_us
+  FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS s (id, at_us, sequence)
   CROSS JOIN LATERAL (
-    SELECT sequence FROM conduit.deliveries WHERE redriven AND subscription_id = s.id
-    ORDER BY sequence LIMIT 10000) d
-  ORDER BY s.id, d.sequence`;
+    SELECT sequence, redriven_at FROM conduit.dead_letters
+    WHERE subscription_id = s.id AND redriven_at IS NOT NULL AND (redriven_at, sequence) >
+      (timestamptz 'epoch' + s.at_us * interval '1 microsecond', s.sequence)
+    ORDER BY redriven_at, sequence LIMIT ${REDRIVEN_PAGE}) d
+  ORDER BY s.id, d.redriven_at, d.sequence`;
 
 const EPHEMERAL_MAX = 1_000;
 
@@ -143,10 +151,19 @@ export class PostgresDeadLetters {
     return rows.map(recordOf);
   }
 
-  async redriven(subscriptionIds: readonly number[]): Promise<RedrivenDelivery[]> {
-    const ids = `{${subscriptionIds.join()}}`;
-    const { rows } = await this.#db.query<{ id: string; sequence: string }>(REDRIVEN_SQL, [ids]);
-    return rows.map(({ id, sequence }) => ({ id: Number(id), sequence: Number(sequence) }));
+  async redriven(after: readonly RedrivenDelivery[]): Promise<RedrivenDelivery[]> {
+    if (after.length === 0) return [];
+    const { rows } = await this.#db.query<Record<'id' | 'sequence' | 'at_us', string>>(
+      REDRIVEN_SQL,
+      [
+        arrayText(after.map(({ id }) => id)),
+        arrayText(after.map(({ atUs }) => atUs)),
+        arrayText(after.map(({ sequence }) => sequence)),
+      ],
+    );
+    return rows.map(({ id, sequence, at_us: atUs }) => {
+      return { id: Number(id), atUs: Number(atUs), sequence: Number(sequence) };
+    });
   }
 
   async redrivenRows(
@@ -208,6 +225,11 @@ function selection(filter: DeadLetterFilter): { from: string; values: unknown[] 
   }
   const from = `FROM conduit.dead_letters d ${OWNERS} WHERE ${conditions.join(' AND ')}`;
   return { from, values };
+}
+
+/** pg's own way costs a closure and several texts for each of ten thousand. */
+function arrayText(numbers: readonly number[]): string {
+  return `{${numbers.join()}}`;
 }
 
 function recordOf(row: DeadLetterRow): DeadLetterRecord {

@@ -265,8 +265,8 @@ export class PostgresSubscriptions implements SubscriptionStore {
     return this.#deadLetters.redrive(tenant, ids);
   }
 
-  redriven(subscriptionIds: readonly number[]): Promise<RedrivenDelivery[]> {
-    return this.#deadLetters.redriven(subscriptionIds);
+  redriven(after: readonly RedrivenDelivery[]): Promise<RedrivenDelivery[]> {
+    return this.#deadLetters.redriven(after);
   }
 
   redrivenRows(

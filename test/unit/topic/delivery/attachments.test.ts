@@ -90,6 +90,41 @@ t.test('one that was taken over or deleted is given nothing more by its topic', 
   });
 });
 
+/** The store, but for its saves. */
+function storeWith(save: SubscriptionStore['save']): SubscriptionStore {
+  return new Proxy(log.subscriptions, {
+    get: (of, name) => {
+      if (name === 'save') return save;
+      const value: unknown = Reflect.get(of, name);
+      return typeof value === 'function' ? value.bind(of) : value;
+    },
+  });
+}
+
+t.test('what is nowhere any more is owed to who joins before it is given up', async (t) => {
+  const store = storeWith(async (saves, onMissing) => {
+    const refused = await log.subscriptions.save(saves);
+    for (const { id, deadLetters } of saves) {
+      for (const { sequence } of deadLetters) onMissing?.({ id, sequence });
+    }
+    return refused;
+  });
+  const { topic, delivery } = await topicOf(t, 6, store);
+  const initial = { settings: SETTINGS, cursor: 0 };
+  await delivery.use({ topic, name: 'owed' }, initial, async (tracker) => {
+    const session = join(delivery, tracker, 1);
+    await eventually(() => session.delivered === 6);
+    const { member } = session;
+    tracker.sync(systemClock.monotonic());
+    if (member !== null) {
+      tracker.cursor.reject(member, { sequence: 2, reason: null }, systemClock.monotonic());
+    }
+    delivery.close(session, 'clean');
+    await delivery.saved();
+    t.match(tracker.cursor.entry(2), { redriven: true }, 'nobody was there to be told');
+  });
+});
+
 /** Saves fail until `works` is called; which places were asked to be stored. */
 function failingStore(): { store: SubscriptionStore; asked: number[][]; works: () => void } {
   const asked: number[][] = [];
@@ -99,13 +134,7 @@ function failingStore(): { store: SubscriptionStore; asked: number[][]; works: (
     if (away) throw new RequestError('log_unavailable', 'the database is away');
     return log.subscriptions.save(saves, onMissing);
   };
-  const store = new Proxy(log.subscriptions, {
-    get: (of, name) => {
-      if (name === 'save') return save;
-      const value: unknown = Reflect.get(of, name);
-      return typeof value === 'function' ? value.bind(of) : value;
-    },
-  });
+  const store = storeWith(save);
   const works = (): void => {
     away = false;
   };
