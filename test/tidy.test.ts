@@ -98,7 +98,7 @@ const MAKES_KEYS = [
   'src/core/principal.ts',
   'src/log/postgres/store/message-trace.ts',
   'src/log/postgres/store/topic-store.ts',
-  'src/log/postgres/upkeep/outbox-release.ts',
+  'src/log/postgres/upkeep/due-topics.ts',
   'src/topic/calls/redrive-jobs.ts',
 ];
 const BRANDS = ['Tenant', 'TopicKey', 'Within'];

@@ -120,6 +120,7 @@ t.test('the subscription store', (t) =>
       },
       rowsOf: async (id) => [
         await count('subscriptions', 'id', id),
+        await count('cursors', 'subscription_id', id),
         await count('deliveries', 'subscription_id', id),
         await count('dead_letters', 'subscription_id', id),
       ],

@@ -3,16 +3,14 @@
 
 import pg from 'pg';
 import t from 'tap';
-import { eventually } from '../../native-bench/rig/eventually.js';
 import { startPostgres } from '../../native-bench/rig/postgres.js';
 import { systemClock } from '../../src/core/clock.js';
 import type { Limits } from '../../src/core/limits.js';
 import { OtherLog } from '../../src/log/contract/subscription-store.js';
 import { migrate } from '../../src/log/postgres/upkeep/migrations.js';
+import { HISTORY_HOURS, oldFailures } from '../../src/log/postgres/upkeep/old-rows.js';
 import {
-  forgetFailures,
   GIVEN_HOURS,
-  HISTORY_HOURS,
   purgeOrphans,
   returnGiven,
   TOMBSTONE_HOURS,
@@ -29,7 +27,6 @@ import {
   filterOf,
   givenUp,
   lettersOf,
-  SETTINGS,
   saveOf,
   storeSuite,
   taken,
@@ -68,6 +65,7 @@ async function open(limits: Partial<Limits> = {}): Promise<OpenStore> {
     },
     rowsOf: async (id) => [
       await countOf('subscriptions', 'id', id),
+      await countOf('cursors', 'subscription_id', id),
       await countOf('deliveries', 'subscription_id', id),
       await countOf('dead_letters', 'subscription_id', id),
     ],
@@ -124,24 +122,6 @@ t.test('a save that waits for another take is refused', async (t) => {
   t.same(await deliveriesOf(store, topic), []);
 });
 
-t.test('a take that waits for a save has all of it', async (t) => {
-  const store = await open();
-  t.teardown(() => store.log.close());
-  const topic = await topicWith(store, 5);
-  const record = await taken(store, topic);
-  await client.query('BEGIN');
-  await client.query('UPDATE conduit.subscriptions SET ack_floor = 2 WHERE id = $1', [record.id]);
-  const take = store.store.take(topic.id, 'sub', { settings: SETTINGS, cursor: 0 });
-  const waiting = 'SELECT 1 FROM pg_locks WHERE NOT granted';
-  await eventually(async () => (await client.query(waiting)).rowCount === 1);
-  await client.query(
-    'INSERT INTO conduit.deliveries VALUES ($1, 3, 1, clock_timestamp(), NULL, NULL, false)',
-    [record.id],
-  );
-  await client.query('COMMIT');
-  t.match(await take, { record: { ackFloor: 2 }, deliveries: [{ sequence: 3 }] });
-});
-
 t.test('a save whose transaction breaks stores nothing, and can be made again', async (t) => {
   const store = await open();
   t.teardown(() => store.log.close());
@@ -176,13 +156,13 @@ t.test('upkeep deletes what deleted topics and subscriptions left, and old failu
   }
   await store.log.deleteTopic(dead.key);
   await client.query('DELETE FROM conduit.subscriptions WHERE id = $1', [orphan.id]);
-  t.ok((await purgeOrphans(client, systemClock)) >= 6);
-  t.ok((await forgetFailures(client, systemClock)) >= 3);
+  t.ok((await purgeOrphans(client, systemClock)) >= 8);
+  t.ok((await oldFailures(systemClock).purge(client)) >= 3);
   t.equal(await purgeOrphans(client, systemClock), 0);
   t.equal(await countOf('dead_letters', 'topic_id', dead.id), 0);
-  t.same(await store.rowsOf(records[0]?.id ?? 0), [0, 0, 0]);
-  t.same(await store.rowsOf(orphan.id), [0, 0, 0]);
-  t.same(await store.rowsOf(records[1]?.id ?? 0), [1, 1, 1]);
+  t.same(await store.rowsOf(records[0]?.id ?? 0), [0, 0, 0, 0]);
+  t.same(await store.rowsOf(orphan.id), [0, 0, 0, 0]);
+  t.same(await store.rowsOf(records[1]?.id ?? 0), [1, 1, 1, 1]);
   t.equal((await lettersOf(store, filterOf(living))).length, 2);
   t.same((await store.store.traceOf(living.id, 3)).failures, []);
   t.equal((await store.store.traceOf(living.id, 2)).failures.length, 1);

@@ -46,7 +46,7 @@ t.test('a schema that is restored twice from one dump beneath a node', async (t)
   const durable = await subscribe(node, { subscription: 'durable' });
   await publishUpTo(node, 30, 'common');
   await came(t, durable.session, ['common(1..30)']);
-  const floor = `SELECT ack_floor FROM conduit.subscriptions`;
+  const floor = `SELECT ack_floor FROM conduit.cursors`;
   await eventually(async () => (await numberOf(floor)) === 30);
   // What was published shortly before a dump may not be in it; it is, but nobody can tell later.
   await client.query(`UPDATE conduit.messages SET published_at = published_at

@@ -73,7 +73,7 @@ t.test('a schema restored beneath a node, and an epoch that is bumped', async (t
   await publishUpTo(node, 30, 'common');
   await came(t, durable.session, ['common(1..30)']);
   const floorIs = (floor: number) => async (): Promise<boolean> => {
-    const sql = 'SELECT FROM conduit.subscriptions WHERE ack_floor = $1';
+    const sql = 'SELECT FROM conduit.cursors WHERE ack_floor = $1';
     return (await client.query(sql, [floor])).rowCount === 1;
   };
   await eventually(floorIs(30));

@@ -54,9 +54,9 @@ t.test('cursors that move together are stored some at a time', async (t) => {
   for (const session of sessions) session.send({ type: 'ack', topic, sequence: 1 });
   const stored = async (): Promise<{ n: string; transactions: string }> => {
     const { rows } = await client.query<{ n: string; transactions: string }>(
-      `SELECT count(*) AS n, count(DISTINCT s.xmin::text) AS transactions
-       FROM conduit.subscriptions s JOIN conduit.topics t ON t.id = s.topic_id
-       WHERE t.name = $1 AND s.ack_floor = 1`,
+      `SELECT count(*) AS n, count(DISTINCT c.xmin::text) AS transactions
+       FROM conduit.cursors c JOIN conduit.subscriptions s ON s.id = c.subscription_id
+       JOIN conduit.topics t ON t.id = s.topic_id WHERE t.name = $1 AND c.ack_floor = 1`,
       [topic],
     );
     return rows[0] ?? { n: '0', transactions: '0' };
@@ -91,7 +91,7 @@ t.test('100,000 messages acknowledged by 50 subscriptions leave 50 rows', async 
     const { rows } = await client.query<{ n: string }>(sql);
     return Number(rows[0]?.n);
   };
-  const settled = 'SELECT count(*) AS n FROM conduit.subscriptions WHERE ack_floor = 2000';
+  const settled = 'SELECT count(*) AS n FROM conduit.cursors WHERE ack_floor = 2000';
   await eventually(async () => (await count(settled)) === 50);
   t.equal(await count('SELECT count(*) AS n FROM conduit.subscriptions'), 50);
   t.equal(await count('SELECT count(*) AS n FROM conduit.deliveries'), 0);

@@ -123,7 +123,7 @@ t.test('of a save everything is stored but the texts that are refused', async (t
   });
   t.equal((await take('one')).record.ackFloor, 3);
   const { record } = await take('two');
-  await pool.query('ALTER TABLE conduit.subscriptions ADD CHECK (ack_floor < 10)');
+  await pool.query('ALTER TABLE conduit.cursors ADD CHECK (ack_floor < 10)');
   await t.rejects(store.save([saveOf(record, { ackFloor: 10 })]), { code: 'message_refused' });
 });
 
@@ -169,7 +169,8 @@ t.test('a node lives on, and delivers, whatever it is told', async (t) => {
     stored,
   );
   await eventually(async () => {
-    const floor = "SELECT ack_floor::text AS text FROM conduit.subscriptions WHERE name = 'other'";
+    const floor = `SELECT c.ack_floor::text AS text FROM conduit.cursors c
+      JOIN conduit.subscriptions s ON s.id = c.subscription_id WHERE s.name = 'other'`;
     return (await ofTrace(floor))[0] === String(texts.length);
   });
 

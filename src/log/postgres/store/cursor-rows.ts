@@ -9,13 +9,20 @@ import { OtherLog, type SubscriptionSave } from '../../contract/subscription-sto
 import type { Queryable } from '../session/queryable.js';
 import type { RowKind, StoreRows } from './refused-data.js';
 import { withinTime, withoutText } from './refused-data.js';
-import { sameSql, settledText, storable } from './subscription-rows.js';
+import { cursorSql, sameSql, settledText, storable } from './subscription-rows.js';
+
+/** See sql/0016_held_snapshots.sql. */
+const SAVES_PER_NUMBER = 32;
 
 /**
  * Locks in id order, so that two savers do not wait for each other, and then writes what it has locked;
- * a row that somebody took while it waited is looked at again and no longer fits its term. One row is
- * answered: as a row each, a thousand cursors took a tenth of the worker's time. By then the statement has
- * the table, which cannot be restored beneath it any more, so it is asked here which log that is of.
+ * a row that somebody took while it waited is looked at again and no longer fits its term. The row of the
+ * subscription is changed only when its settings are. One row is answered: as a row each, a thousand cursors
+ * took a tenth of the worker's time. By then the statement has the tables, which cannot be restored beneath
+ * it any more, so it is asked here which log that is of.
+ *
+ * The cursor is looked for in the snapshot of the statement, which is older than the lock: one that another
+ * save has moved since then is not written, but answered as `late`.
  */
 const CURSORS_SQL = `WITH log AS MATERIALIZED (
     SELECT $10::text IS NULL OR $10 = conduit.incarnation() AS is_same),
@@ -25,17 +32,30 @@ const CURSORS_SQL = `WITH log AS MATERIALIZED (
       AS n (id, term, ack_floor, settled, delivered, ack_wait_ms, max_deliver, ordering, paused,
         topic_id, created_ms)),
   locked AS MATERIALIZED (
-    SELECT s.id FROM conduit.subscriptions s JOIN new n ON n.id = s.id AND n.term = s.term
+    SELECT n.*, (s.ack_wait_ms, s.max_deliver, s.ordering, s.paused)
+      IS DISTINCT FROM (n.ack_wait_ms, n.max_deliver, n.ordering, n.paused) AS is_set
+    FROM conduit.subscriptions s JOIN new n ON n.id = s.id AND n.term = s.term
       AND ${sameSql('n')}
       AND (SELECT is_same FROM log)
     JOIN conduit.topics t ON t.id = s.topic_id AND t.deleted_at IS NULL
     ORDER BY s.id FOR NO KEY UPDATE OF s),
+  set AS (
+    UPDATE conduit.subscriptions s SET ack_wait_ms = l.ack_wait_ms, max_deliver = l.max_deliver,
+      ordering = l.ordering, paused = l.paused
+    FROM locked l WHERE s.id = l.id AND l.is_set),
   stored AS (
-    UPDATE conduit.subscriptions s SET ack_floor = n.ack_floor, settled = n.settled::bigint[],
-      delivered = n.delivered, ack_wait_ms = n.ack_wait_ms, max_deliver = n.max_deliver,
-      ordering = n.ordering, paused = n.paused
-    FROM locked l JOIN new n ON n.id = l.id WHERE s.id = l.id RETURNING s.id)
-  SELECT string_agg(id::text, ',') AS ids, (SELECT is_same FROM log) AS is_same FROM stored`;
+    UPDATE conduit.cursors c SET saves = c.saves + 1,
+      number = (c.saves + 1) / ${SAVES_PER_NUMBER}, ack_floor = l.ack_floor,
+      settled = l.settled::bigint[], delivered = l.delivered
+    FROM locked l CROSS JOIN LATERAL (${cursorSql('l.id')}) last
+    WHERE c.ctid = last.version AND c.subscription_id = l.id AND c.saves = last.saves
+    RETURNING c.subscription_id AS id)
+  SELECT (SELECT string_agg(id::text, ',') FROM stored) AS stored,
+    (SELECT string_agg(id::text, ',') FROM locked WHERE id NOT IN (SELECT id FROM stored)) AS late,
+    (SELECT is_same FROM log) AS is_same`;
+
+/** So often a cursor may be moved while a save waits for its lock: by saves that have lost their session. */
+const TURNS_MAX = 5;
 
 /** Until the transaction ends nobody can put another log in the place of this one. */
 const LOG_SQL = 'SELECT mark, conduit.incarnation() AS name FROM conduit.log_identity';
@@ -94,7 +114,30 @@ export async function storeCursors(
   session: Queryable,
   saves: readonly SubscriptionSave[],
 ): Promise<Set<number>> {
-  const { rows } = await session.query<{ ids: string | null; is_same: boolean }>(CURSORS_SQL, [
+  const stored = new Set<number>();
+  let left = saves;
+  for (let turn = 1; left.length > 0; turn++) {
+    if (turn > TURNS_MAX) throw new Error(`subscription ${left[0]?.id} has no cursor`);
+    const row = await storeThose(session, left);
+    for (const id of idsOf(row.stored)) stored.add(id);
+    const late = idsOf(row.late);
+    left = left.filter(({ id }) => late.has(id));
+  }
+  return stored;
+}
+
+interface StoredCursors {
+  /** Ids with commas; null: none. */
+  stored: string | null;
+  late: string | null;
+  is_same: boolean;
+}
+
+async function storeThose(
+  session: Queryable,
+  saves: readonly SubscriptionSave[],
+): Promise<StoredCursors> {
+  const { rows } = await session.query<StoredCursors>(CURSORS_SQL, [
     plainArray(saves.map((save) => save.id)),
     plainArray(saves.map((save) => save.term)),
     plainArray(saves.map((save) => save.ackFloor)),
@@ -108,8 +151,13 @@ export async function storeCursors(
     plainArray(saves.map((save) => save.topicId)),
     plainArray(saves.map((save) => save.createdAtMs)),
   ]);
-  if (rows[0]?.is_same !== true) throw new OtherLog();
-  return new Set(rows[0]?.ids?.split(',').map(Number));
+  const [row] = rows;
+  if (row?.is_same !== true) throw new OtherLog();
+  return row;
+}
+
+function idsOf(text: string | null): Set<number> {
+  return new Set(text?.split(',').map(Number));
 }
 
 /** Rows that go, first; then those that are new. What is given up has no row any more. */

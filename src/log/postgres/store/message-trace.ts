@@ -17,6 +17,7 @@ import { decodeMessage, messageColumns } from './message-store.js';
 import type { PostgresDeadLetters } from './postgres-dead-letters.js';
 import type { DeliveryRow, SubscriptionRow } from './subscription-rows.js';
 import {
+  CURSOR_JOIN,
   DELIVERY_COLUMNS,
   deliveryOf,
   SUBSCRIPTION_COLUMNS,
@@ -48,6 +49,7 @@ const FIND_SQL = { around: findSql('around'), elsewhere: findSql('elsewhere') };
 const SUBSCRIPTIONS_SQL = `SELECT ${SUBSCRIPTION_COLUMNS}, ${DELIVERY_COLUMNS}
   FROM conduit.subscriptions s
   JOIN conduit.topics t ON t.id = s.topic_id AND t.deleted_at IS NULL
+  ${CURSOR_JOIN}
   LEFT JOIN conduit.deliveries d ON d.subscription_id = s.id AND d.sequence = $2
   WHERE s.topic_id = $1 AND s.name > $3 ORDER BY s.name LIMIT $4`;
 

@@ -15,6 +15,9 @@ import { storable } from './subscription-rows.js';
 /** NOTIFY channel of conduit.publish: the payload is the id of a topic with something due. */
 export const OUTBOX_CHANNEL = 'conduit_outbox';
 
+/** More than is kept: older ones are dead, and stay where they are while a snapshot is held. */
+const OF_LATELY = "released_at > (SELECT clock_timestamp() - interval '10 min')";
+
 const COLUMNS = `o.id, t.name AS topic, octet_length(o.payload) AS bytes,
   floor(extract(epoch FROM o.due_at) * 1000) AS due_ms,
   floor(extract(epoch FROM o.created_at) * 1000) AS created_ms`;
@@ -133,7 +136,7 @@ export class OutboxStore {
     if (gone.rows.length > 0) return 'cancelled';
     const { rows } = await this.#db.query(
       `SELECT 1 AS yes FROM conduit.outbox_releases WHERE $2::bigint = ANY(ids) AND ${ofTenant}
-       LIMIT 1`,
+         AND ${OF_LATELY} LIMIT 1`,
       [tenant, id],
     );
     return rows.length > 0 ? 'released' : 'unknown';

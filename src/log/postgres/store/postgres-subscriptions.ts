@@ -42,10 +42,13 @@ import { findMissing, storeMissing } from './missing-messages.js';
 import { PostgresDeadLetters } from './postgres-dead-letters.js';
 import type { StoreRows } from './refused-data.js';
 import { isRefusal, orRefused, RefusedData, storeTogether } from './refused-data.js';
-import type { DeliveryRow, SubscriptionRow } from './subscription-rows.js';
+import type { CursorRow, DeliveryRow, SettingRow, SubscriptionRow } from './subscription-rows.js';
 import {
+  CURSOR_JOIN,
+  cursorSql,
   DELIVERY_COLUMNS,
   deliveryOf,
+  SETTING_COLUMNS,
   SUBSCRIPTION_COLUMNS,
   sameSql,
   storable,
@@ -54,32 +57,50 @@ import {
 
 /** What a delete takes along itself; the rest goes with upkeep. */
 const DELETE_ROWS_MAX = 10_000;
+/** So often one may be deleted while it is taken. */
+const TAKES_MAX = 5;
 
 const TAKE_SQL = `WITH t AS (
     SELECT id, name FROM conduit.topics WHERE id = $1 AND deleted_at IS NULL),
   s AS (
-    INSERT INTO conduit.subscriptions AS old
-      (topic_id, name, ack_wait_ms, max_deliver, ordering, ack_floor, delivered)
-    SELECT t.id, $2, $3, $4, $5, $6, $6 FROM t
+    INSERT INTO conduit.subscriptions AS old (topic_id, name, ack_wait_ms, max_deliver, ordering)
+    SELECT t.id, $2, $3, $4, $5 FROM t
     WHERE EXISTS (SELECT 1 FROM conduit.subscriptions x WHERE x.topic_id = $1 AND x.name = $2)
       OR (SELECT count(*) FROM conduit.subscriptions x WHERE x.topic_id = $1) < $7
-    ON CONFLICT (topic_id, name) DO UPDATE SET term = old.term + 1 RETURNING *)
-  SELECT ${SUBSCRIPTION_COLUMNS} FROM s JOIN t ON t.id = s.topic_id`;
+    ON CONFLICT (topic_id, name) DO UPDATE SET term = old.term + 1 RETURNING *),
+  c AS (
+    INSERT INTO conduit.cursors (subscription_id, ack_floor, settled, delivered)
+    SELECT id, $6, '{}', $6 FROM s WHERE term = 1)
+  SELECT ${SETTING_COLUMNS} FROM s JOIN t ON t.id = s.topic_id`;
 
 const LIVING_SQL = 'SELECT 1 FROM conduit.topics WHERE id = $1 AND deleted_at IS NULL';
 
-const DELIVERIES_SQL = `SELECT ${DELIVERY_COLUMNS} FROM conduit.deliveries d
-  WHERE d.subscription_id = $1 ORDER BY d.sequence`;
+/** Its cursor, once, and its deliveries; no row: it has been deleted. */
+const HELD_SQL = `SELECT c.ack_floor, c.delivered,
+    CASE WHEN d.sequence IS NOT DISTINCT FROM d.first THEN c.settled END AS settled,
+    ${DELIVERY_COLUMNS}
+  FROM (${cursorSql('$1')}) c LEFT JOIN (
+    SELECT *, min(sequence) OVER () AS first FROM conduit.deliveries
+    WHERE subscription_id = $1) d ON true
+  ORDER BY d.sequence`;
 
 const FIND_SQL = `SELECT ${SUBSCRIPTION_COLUMNS} FROM conduit.subscriptions s
   JOIN conduit.topics t ON t.id = s.topic_id AND t.deleted_at IS NULL
+  ${CURSOR_JOIN}
   WHERE s.topic_id = $1 AND s.name = $2`;
 
-const LIST_SQL = `SELECT ${SUBSCRIPTION_COLUMNS} FROM conduit.subscriptions s
-  JOIN conduit.topics t ON t.id = s.topic_id AND t.deleted_at IS NULL
-  JOIN conduit.tenants n ON n.id = t.tenant_id
-  WHERE n.name = $1 AND ($2::text IS NULL OR t.name = $2) AND (t.name, s.name) > ($3, $4)
-  ORDER BY t.name, s.name LIMIT $5`;
+/** Cursors are looked up for the page alone. */
+const LIST_SQL = `WITH page AS MATERIALIZED (
+    SELECT s.id, t.name AS topic, s.name FROM conduit.subscriptions s
+    JOIN conduit.topics t ON t.id = s.topic_id AND t.deleted_at IS NULL
+    JOIN conduit.tenants n ON n.id = t.tenant_id
+    WHERE n.name = $1 AND ($2::text IS NULL OR t.name = $2) AND (t.name, s.name) > ($3, $4)
+    ORDER BY t.name, s.name LIMIT $5)
+  SELECT ${SUBSCRIPTION_COLUMNS} FROM page p
+  JOIN conduit.subscriptions s ON s.id = p.id
+  JOIN conduit.topics t ON t.id = s.topic_id
+  ${CURSOR_JOIN}
+  ORDER BY p.topic, p.name`;
 
 const DELETE_SQL = `DELETE FROM conduit.subscriptions s USING conduit.topics t
   WHERE s.topic_id = $1 AND s.name = $2 AND t.id = s.topic_id AND t.deleted_at IS NULL
@@ -127,20 +148,31 @@ export class PostgresSubscriptions implements SubscriptionStore {
     const { settings, cursor } = initial;
     const { ackWaitMs, maxDeliver, ordering } = settings;
     const values = [topicId, name, ackWaitMs, maxDeliver, ordering, cursor];
-    const row = await this.#takeRow(topicId, values);
-    const record = subscriptionOf(row);
-    if (record.term === 1) return { record, deliveries: [] };
-    // A second statement: the first one's snapshot is older than the save that it may have waited
-    // for, and under the new term no other save can follow.
-    const deliveries = await this.#pool.query<DeliveryRow>(DELIVERIES_SQL, [record.id]);
-    return { record, deliveries: deliveries.rows.map(deliveryOf) };
+    for (let turn = 1; turn <= TAKES_MAX; turn++) {
+      const row = await this.#takeRow(topicId, values);
+      if (Number(row.term) === 1) {
+        const place = { ack_floor: String(cursor), settled: [], delivered: String(cursor) };
+        return { record: subscriptionOf({ ...row, ...place }), deliveries: [] };
+      }
+      // A second statement: the first one's snapshot is older than the save that it may have waited
+      // for, and under the new term no other save can follow.
+      const { rows } = await this.#pool.query<HeldRow>(HELD_SQL, [row.id]);
+      const [first] = rows;
+      if (first === undefined) continue;
+      const { ack_floor, delivered, settled } = first;
+      return {
+        record: subscriptionOf({ ...row, ack_floor, delivered, settled }),
+        deliveries: rows.filter(isDelivery).map(deliveryOf),
+      };
+    }
+    throw new Error(`a subscription of topic ${topicId} has no cursor`);
   }
 
   /** Near the limit one after another, each with a snapshot of its own: so the limit is exact. */
-  async #takeRow(topicId: number, values: readonly unknown[]): Promise<SubscriptionRow> {
+  async #takeRow(topicId: number, values: readonly unknown[]): Promise<SettingRow> {
     const max = this.#limits.durablesPerTopicMax;
-    const take = async (db: Queryable, below: number): Promise<SubscriptionRow | undefined> =>
-      (await db.query<SubscriptionRow>(TAKE_SQL, [...values, below])).rows[0];
+    const take = async (db: Queryable, below: number): Promise<SettingRow | undefined> =>
+      (await db.query<SettingRow>(TAKE_SQL, [...values, below])).rows[0];
     const row =
       (await take(this.#pool, max - IN_TURN_BELOW)) ??
       (await inTransaction(this.#pool, async (session) => {
@@ -192,6 +224,7 @@ export class PostgresSubscriptions implements SubscriptionStore {
       const { rows } = await session.query<{ id: string }>(DELETE_SQL, [topicId, storable(name)]);
       const id = rows[0]?.id;
       if (id === undefined) return false;
+      await session.query(deleteOwnedSql('cursors'), [id]);
       await session.query(deleteOwnedSql('deliveries'), [id]);
       await session.query(deleteOwnedSql('dead_letters'), [id]);
       return true;
@@ -290,6 +323,11 @@ export class PostgresSubscriptions implements SubscriptionStore {
 }
 
 type OwnerPart = Omit<OwnedSequence, 'sequence'>;
+type HeldRow = CursorRow & (DeliveryRow | { sequence: null });
+
+function isDelivery(row: HeldRow): row is CursorRow & DeliveryRow {
+  return row.sequence !== null;
+}
 
 /** Answers the ids whose row is there under that term, and what could not become a dead letter. */
 async function storeAll(

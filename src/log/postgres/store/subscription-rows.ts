@@ -14,17 +14,30 @@ export function sameSql(row: string): string {
 }
 
 /** Of conduit.subscriptions `s`, and its topic `t`. */
-export const SUBSCRIPTION_COLUMNS = `s.id, s.topic_id, t.name AS topic, s.name, s.ack_wait_ms,
-  s.max_deliver, s.ordering, s.ack_floor, s.settled, s.delivered, s.term, s.paused,
-  ${CREATED_MS} AS created_ms`;
+export const SETTING_COLUMNS = `s.id, s.topic_id, t.name AS topic, s.name, s.ack_wait_ms,
+  s.max_deliver, s.ordering, s.term, s.paused, ${CREATED_MS} AS created_ms`;
+
+/** The same, and its cursor `c`, which `CURSOR_JOIN` adds. */
+export const SUBSCRIPTION_COLUMNS = `${SETTING_COLUMNS}, c.ack_floor, c.settled, c.delivered`;
+
+/**
+ * The cursor of that subscription, from the high end of the index: what a held snapshot keeps of the saves
+ * before lies below, and is not walked.
+ */
+export function cursorSql(subscriptionId: string): string {
+  return `SELECT ctid AS version, saves, ack_floor, settled, delivered FROM conduit.cursors
+    WHERE subscription_id = ${subscriptionId} ORDER BY number DESC LIMIT 1`;
+}
+
+export const CURSOR_JOIN = `CROSS JOIN LATERAL (${cursorSql('s.id')}) c`;
 
 /** Of conduit.deliveries `d`. */
 export const DELIVERY_COLUMNS = `d.sequence, d.attempts,
   floor(extract(epoch FROM d.due_at) * 1000) AS due_ms,
   floor(extract(epoch FROM d.first_failed_at) * 1000) AS first_failed_ms, d.last_error, d.redriven`;
 
-/** The select list of `SUBSCRIPTION_COLUMNS`; bigints and numerics come as text. */
-export interface SubscriptionRow {
+/** The select list of `SETTING_COLUMNS`; bigints and numerics come as text. */
+export interface SettingRow {
   id: string;
   topic_id: string;
   topic: string;
@@ -32,13 +45,19 @@ export interface SubscriptionRow {
   ack_wait_ms: string;
   max_deliver: number;
   ordering: string;
-  ack_floor: string;
-  settled: string[];
-  delivered: string;
   term: string;
   paused: boolean;
   created_ms: string;
 }
+
+export interface CursorRow {
+  ack_floor: string;
+  settled: string[];
+  delivered: string;
+}
+
+/** The select list of `SUBSCRIPTION_COLUMNS`. */
+export type SubscriptionRow = SettingRow & CursorRow;
 
 /** The select list of `DELIVERY_COLUMNS`. */
 export interface DeliveryRow {

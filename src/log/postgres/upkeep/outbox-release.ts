@@ -5,43 +5,18 @@
  */
 import type { Clock } from '../../../core/clock.js';
 import { formatEpoch } from '../../../core/epoch.js';
-import { asTenant, type TopicKey, topicKey } from '../../../core/topic-key.js';
+import type { TopicKey } from '../../../core/topic-key.js';
 import { ReleaseWatch } from '../../contract/log-vitals.js';
 import type { TopicRelease } from '../../contract/message-log.js';
 import { OtherLog } from '../../contract/subscription-store.js';
 import type { Queryable } from '../session/queryable.js';
+import { type DueTopic, DueTopics } from './due-topics.js';
 import type { ReleaseOutcome } from './release-batch.js';
 import { BATCH_ROWS_MAX, dropBatch, releaseBatch } from './release-batch.js';
 
 const POLL_MS = 1_000;
 /** While rows come. */
 const BUSY_MS = 50;
-
-/**
- * The first row of each topic in the outbox, by jumps over the index (topic_id, due_at, id): its
- * cost is that of the topics, not of the rows.
- */
-const DUE_TOPICS_SQL = `WITH RECURSIVE heads AS (
-    (SELECT topic_id, due_at FROM conduit.outbox ORDER BY topic_id, due_at LIMIT 1)
-  UNION ALL
-    SELECT next.topic_id, next.due_at FROM heads h, LATERAL (
-      SELECT o.topic_id, o.due_at FROM conduit.outbox o WHERE o.topic_id > h.topic_id
-      ORDER BY o.topic_id, o.due_at LIMIT 1) next)
-  SELECT h.topic_id, n.name AS tenant, t.name, extract(epoch FROM h.due_at) * 1000 AS due_ms,
-    extract(epoch FROM clock_timestamp() - h.due_at) * 1000 AS late_ms
-  FROM heads h
-  LEFT JOIN conduit.topics t ON t.id = h.topic_id AND t.deleted_at IS NULL
-  LEFT JOIN conduit.tenants n ON n.id = t.tenant_id
-  WHERE h.due_at <= clock_timestamp() ORDER BY h.due_at`;
-
-interface DueTopic {
-  topic_id: string;
-  /** Null, both: the topic is gone. */
-  tenant: string | null;
-  name: string | null;
-  due_ms: string;
-  late_ms: string;
-}
 
 export interface OutboxReleaseOptions {
   /** The release's own; null: it is away, and looked for again in the next turn. */
@@ -69,6 +44,7 @@ type State = 'stopped' | 'waiting' | 'working' | 'woken';
 export class OutboxRelease {
   readonly #options: OutboxReleaseOptions;
   readonly #watch: ReleaseWatch;
+  readonly #due: DueTopics;
   /** 'woken': working, and to be done again at once. */
   #state: State = 'stopped';
   #timer: NodeJS.Timeout | null = null;
@@ -77,6 +53,7 @@ export class OutboxRelease {
   constructor(options: OutboxReleaseOptions) {
     this.#options = options;
     this.#watch = new ReleaseWatch(options.clock);
+    this.#due = new DueTopics(options);
   }
 
   get vitals(): ReleaseWatch['vitals'] {
@@ -129,6 +106,7 @@ export class OutboxRelease {
       return await this.#release(client);
     } catch (error) {
       drop(client, error);
+      this.#due.forget();
       // The log became another beneath it: the session that is opened next says which.
       if (!(error instanceof OtherLog)) onTrouble(error);
       return 0;
@@ -137,49 +115,44 @@ export class OutboxRelease {
 
   /** One batch of each topic with something due: rows that left the outbox. */
   async #release(client: Queryable): Promise<number> {
-    const { rows } = await client.query<DueTopic>(DUE_TOPICS_SQL);
-    const ours = rows.filter((row) => this.#isOurs(row));
-    const [oldest] = ours;
-    this.#watch.looked(
-      oldest ? { dueAtMs: Number(oldest.due_ms), lateMs: Number(oldest.late_ms) } : null,
-    );
+    const topics = await this.#due.look(client);
+    const [oldest] = topics;
+    this.#watch.looked(oldest ? { dueAtMs: oldest.dueMs, lateMs: this.#due.lateMs(oldest) } : null);
     let moved = 0;
-    for (const { topic_id, name } of ours) {
+    for (const topic of topics) {
       if (this.#isStopped()) break;
-      const topicId = Number(topic_id);
       moved +=
-        name === null
-          ? await this.#drop(client, topicId)
-          : await this.#releaseTopic(client, topicId);
+        topic.key === null
+          ? await this.#drop(client, topic)
+          : await this.#releaseTopic(client, topic);
     }
     if (moved > 0) this.#watch.moved();
     return moved;
   }
 
-  /** What is left of a topic that is gone is everybody's. */
-  #isOurs({ tenant, name }: DueTopic): boolean {
-    return tenant === null || name === null || this.#options.owns(topicKey(asTenant(tenant), name));
-  }
-
-  async #releaseTopic(client: Queryable, topicId: number): Promise<number> {
+  async #releaseTopic(client: Queryable, topic: DueTopic): Promise<number> {
     const { onReleased, onOutcomeUnknown, onDropped, dedupeWindowMs } = this.#options;
+    const { topicId, dueMs } = topic;
     const incarnation = this.#options.incarnation();
     let outcome: ReleaseOutcome;
     try {
-      outcome = await releaseBatch(client, { topicId, incarnation, dedupeWindowMs });
+      outcome = await releaseBatch(client, { topicId, dueMs, incarnation, dedupeWindowMs });
     } catch (error) {
       // The rows are either still in the outbox or in the log; in neither case is a retry wrong.
       onOutcomeUnknown(topicId);
       throw error;
     }
+    this.#due.released(topic, outcome.fromMs);
     if (outcome.duplicates > 0) onDropped(topicId, outcome.duplicates, 'duplicate');
     const { rows, duplicates } = outcome;
     if (rows.length > 0) onReleased({ topicId, epoch: formatEpoch(topicId, incarnation), rows });
     return duplicates + rows.length;
   }
 
-  async #drop(client: Queryable, topicId: number): Promise<number> {
+  async #drop(client: Queryable, topic: DueTopic): Promise<number> {
+    const { topicId, dueMs } = topic;
     const dropped = await dropBatch(client, topicId);
+    this.#due.released(topic, dropped < BATCH_ROWS_MAX ? null : dueMs);
     if (dropped > 0) this.#options.onDropped(topicId, dropped, 'topic deleted');
     return dropped;
   }

@@ -35,12 +35,15 @@ const LOCK_RELEASE_SQL = `SELECT pg_try_advisory_xact_lock(${LOCK_CLASS},
  * One look-up by primary key per row (LATERAL; OFFSET 0 below keeps it one): a join by hash would
  * read the whole backlog for every batch.
  */
-const TAKE_SQL = `SELECT o.* FROM (
-    SELECT id, due_at, sum(octet_length(payload)) OVER (ORDER BY due_at, id)
+const TAKE_SQL = `SELECT o.*, floor(extract(epoch FROM sized.due_at) * 1000) AS due_ms,
+    sized.due_rows::int
+  FROM (
+    SELECT id, due_at, count(*) OVER () AS due_rows, sum(octet_length(payload)) OVER (ORDER BY due_at, id)
       - octet_length(payload) AS before
     FROM (
       SELECT id, due_at, payload FROM conduit.outbox
-      WHERE topic_id = $1 AND due_at <= clock_timestamp()
+      WHERE topic_id = $1 AND due_at >= to_timestamp($2::float8 / 1000)
+        AND due_at <= (SELECT clock_timestamp())
       ORDER BY due_at, id LIMIT ${BATCH_ROWS_MAX}) due) sized
   CROSS JOIN LATERAL (
     SELECT id, payload, content_type, key, headers, dedupe_key, ttl_ms FROM conduit.outbox
@@ -107,6 +110,9 @@ interface OutboxRow {
   headers: string | null;
   dedupe_key: string | null;
   ttl_ms: string;
+  due_ms: string;
+  /** That were looked at, those included that somebody else has locked. */
+  due_rows: number;
 }
 
 interface Head {
@@ -118,6 +124,8 @@ interface Head {
 
 export interface ReleaseOptions {
   topicId: number;
+  /** Nothing that was due before, Unix ms, is looked for: what is dead there would be walked. */
+  dueMs: number;
   /** Of the log that the worker stands on: no other is appended to. */
   incarnation: string;
   dedupeWindowMs: number;
@@ -128,9 +136,9 @@ export interface ReleaseOutcome {
   rows: LogRow[];
   /** Rows that left the outbox for a dedupe key that had its message. */
   duplicates: number;
+  /** There may be more that is due from then on, Unix ms; null: there was none. */
+  fromMs: number | null;
 }
-
-const NOTHING: ReleaseOutcome = { rows: [], duplicates: 0 };
 
 /** Rejects OtherLog, or with PostgreSQL's error; only when that came from COMMIT is the outcome open. */
 export async function releaseBatch(
@@ -138,16 +146,16 @@ export async function releaseBatch(
   options: ReleaseOptions,
 ): Promise<ReleaseOutcome> {
   await client.query(BEGIN_SQL);
-  let outcome: ReleaseOutcome | null = null;
+  let outcome: ReleaseOutcome;
   try {
     outcome = await moveBatch(client, options);
   } catch (error) {
     await client.query('ROLLBACK');
-    if (codeOf(error) === LOCK_NOT_AVAILABLE) return NOTHING;
+    if (codeOf(error) === LOCK_NOT_AVAILABLE) return nothing(options.dueMs);
     throw error;
   }
-  await client.query(outcome === null ? 'ROLLBACK' : 'COMMIT');
-  return outcome ?? NOTHING;
+  await client.query(outcome.rows.length + outcome.duplicates === 0 ? 'ROLLBACK' : 'COMMIT');
+  return outcome;
 }
 
 /** Deletes some of what waits for a topic that is gone. */
@@ -156,19 +164,21 @@ export async function dropBatch(client: Queryable, topicId: number): Promise<num
   return rowCount ?? 0;
 }
 
-/** Null: nothing was changed. */
-async function moveBatch(
-  client: Queryable,
-  options: ReleaseOptions,
-): Promise<ReleaseOutcome | null> {
-  const { topicId, incarnation, dedupeWindowMs } = options;
+function nothing(fromMs: number | null): ReleaseOutcome {
+  return { rows: [], duplicates: 0, fromMs };
+}
+
+/** Without rows and duplicates nothing was changed. */
+async function moveBatch(client: Queryable, options: ReleaseOptions): Promise<ReleaseOutcome> {
+  const { topicId, dueMs, incarnation, dedupeWindowMs } = options;
   const lock = await client.query<{ locked: boolean }>(LOCK_RELEASE_SQL, [topicId]);
-  if (lock.rows[0]?.locked !== true) return null;
+  if (lock.rows[0]?.locked !== true) return nothing(dueMs);
   // The payloads are read before the topic is locked: others wait for the topic.
-  const taken = (await client.query<OutboxRow>(TAKE_SQL, [topicId])).rows;
-  if (taken.length === 0) return null;
+  const taken = (await client.query<OutboxRow>(TAKE_SQL, [topicId, dueMs])).rows;
+  if (taken.length === 0) return nothing(null);
   const { rows: locked } = await client.query<{ incarnation: string }>(LOCK_TOPIC_SQL, [topicId]);
-  if (locked[0] === undefined) return null;
+  // The look at everything finds it without a name.
+  if (locked[0] === undefined) return nothing(null);
   if (locked[0].incarnation !== incarnation) throw new OtherLog();
   const survivors = await withoutRepeats(client, topicId, taken);
   const head = survivors.length === 0 ? null : await readHead(client, topicId);
@@ -186,7 +196,16 @@ async function moveBatch(
     dedupeWindowMs,
     bytesTo(rows, Number(head?.bytes_to)),
   ]);
-  return { rows, duplicates: taken.length - survivors.length };
+  return { rows, duplicates: taken.length - survivors.length, fromMs: leftFrom(taken) };
+}
+
+/** Where the next batch begins, when this one is full. */
+function leftFrom(taken: readonly OutboxRow[]): number | null {
+  const bytes = taken.reduce((sum, row) => sum + row.payload.length, 0);
+  const last = taken.at(-1);
+  if (last === undefined) return null;
+  const isFull = last.due_rows >= BATCH_ROWS_MAX || bytes >= BATCH_BYTES_MAX;
+  return isFull ? Number(last.due_ms) : null;
 }
 
 /** Under the topic's lock nobody else adds keys to it. */

@@ -1,8 +1,7 @@
 /**
  * What is kept of each topic: moves topics.first_sequence by hours, messages and bytes, in bounded
- * steps; readers clip at it at once, rows go with their leaf (partitions.ts). Also forgets expired
- * dedupe keys and old releases. Runs on a session of its own with a short lock_timeout; a topic
- * whose row is held is left to the next turn.
+ * steps; readers clip at it at once, rows go with their leaf (partitions.ts). Runs on a session of its
+ * own with a short lock_timeout; a topic whose row is held is left to the next turn.
  */
 import type { Clock } from '../../../core/clock.js';
 import type { Queryable } from '../session/queryable.js';
@@ -11,10 +10,9 @@ const TOPICS_MAX = 1_000;
 /** Rows summed exactly in one step; larger moves reckon bytes by the share of messages. */
 const EXACT_ROWS_MAX = 20_000;
 export const PURGE_ROWS_MAX = 10_000;
-const PURGE_MS_MAX = 20_000;
+export const PURGE_MS_MAX = 20_000;
 const LOCK_TIMEOUT_MS = 500;
 const LOCK_NOT_AVAILABLE = '55P03';
-const RELEASES_KEPT = '5 minutes';
 
 /** Topics past one of their bounds. The first readable row tells whether hours are passed. */
 const CANDIDATES_SQL = `SELECT t.id, t.first_sequence, d.sequence AS last_sequence, d.bytes,
@@ -57,14 +55,6 @@ const MOVE_SQL = `UPDATE conduit.topics t SET first_sequence = $3::bigint,
     gone_bytes = conduit.bytes_before(t, $3::bigint)
   WHERE t.id = $1::bigint AND t.first_sequence = $2::bigint AND t.deleted_at IS NULL`;
 
-const PURGE_DEDUPE_SQL = `DELETE FROM conduit.publish_dedupe WHERE (topic_id, dedupe_key) IN (
-  SELECT topic_id, dedupe_key FROM conduit.publish_dedupe WHERE expires_at < clock_timestamp()
-  ORDER BY expires_at LIMIT ${PURGE_ROWS_MAX} FOR UPDATE SKIP LOCKED)
-  AND expires_at < clock_timestamp()`;
-
-const FORGET_RELEASES_SQL = `DELETE FROM conduit.outbox_releases
-  WHERE released_at < clock_timestamp() - interval '${RELEASES_KEPT}'`;
-
 interface Candidate {
   id: string;
   first_sequence: string;
@@ -84,11 +74,6 @@ export async function applyRetention(session: Queryable, hoursMax: number): Prom
   return moved;
 }
 
-/** Deletes expired keys in chunks, for a bounded time: how many. */
-export function purgeDedupe(session: Queryable, clock: Clock): Promise<number> {
-  return purgeInChunks(session, PURGE_DEDUPE_SQL, clock);
-}
-
 /**
  * Runs a DELETE of at most PURGE_ROWS_MAX rows until it finds fewer, or the time is up: how many
  * went.
@@ -105,10 +90,6 @@ export async function purgeInChunks(
     purged += rowCount ?? 0;
     if ((rowCount ?? 0) < PURGE_ROWS_MAX || clock.monotonic() > until) return purged;
   }
-}
-
-export async function forgetReleases(session: Queryable): Promise<void> {
-  await session.query(FORGET_RELEASES_SQL);
 }
 
 async function moveFirst(session: Queryable, topic: Candidate): Promise<boolean> {

@@ -7,6 +7,7 @@ import type { Queryable } from '../session/queryable.js';
 /** Of conduit, but for what only a start reads. A test holds that the migrations make these and no others. */
 export const SCHEMA_TABLES: readonly string[] = [
   'api_keys',
+  'cursors',
   'dead_letters',
   'deliveries',
   'delivery_history',

@@ -1,14 +1,11 @@
 /**
- * Deletes what deleted topics and subscriptions left behind, and failures that are too old, in bounded
+ * Deletes what deleted topics and subscriptions left behind, in bounded
  * chunks for a bounded time; what is left waits for the next turn. Nobody reaches these rows any
  * more. A deleted topic's messages go with their leaf, its dedupe keys when they expire.
  */
 import type { Clock } from '../../../core/clock.js';
 import type { Queryable } from '../session/queryable.js';
 import { PURGE_ROWS_MAX, purgeInChunks } from './retention.js';
-
-/** How long the trace of a message knows its failures. */
-export const HISTORY_HOURS = 72;
 
 /** How long the tombstone of a deleted topic stays; its id is never given again. */
 export const TOMBSTONE_HOURS = 1;
@@ -39,15 +36,16 @@ const GIVEN_SQL = `UPDATE conduit.dead_letters SET redriven_at = NULL WHERE id I
 
 /**
  * Rows whose owner is gone. The owners are found by leaps through the index on `column` (which has
- * `predicate`), so that a turn without any costs one look-up per owner, not a scan of all rows.
+ * `predicate`), so that a turn without any costs one look-up per owner, not a scan of all rows. Downwards: of
+ * what is behind an owner's id in these indexes the oldest goes first, and a held snapshot keeps it there.
  */
 function orphansSql(table: string, column: string, predicate: string, isGone: string): string {
-  const least = (more: string): string =>
-    `SELECT min(${column}) FROM conduit.${table} WHERE ${predicate} ${more}`;
+  const last = (more: string): string =>
+    `SELECT max(${column}) FROM conduit.${table} WHERE ${predicate} ${more}`;
   return `WITH RECURSIVE owners(id) AS (
-      (${least('')})
+      (${last('')})
     UNION ALL
-      SELECT (${least(`AND ${column} > o.id`)}) FROM owners o WHERE o.id IS NOT NULL)
+      SELECT (${last(`AND ${column} < o.id`)}) FROM owners o WHERE o.id IS NOT NULL)
     DELETE FROM conduit.${table} WHERE ctid = ANY (ARRAY(
       SELECT x.ctid FROM owners o CROSS JOIN LATERAL (
         SELECT ctid FROM conduit.${table} WHERE ${predicate} AND ${column} = o.id
@@ -61,6 +59,7 @@ const NO_TOPIC = 'NOT EXISTS (SELECT FROM conduit.topics WHERE id = o.id AND del
 /** Subscriptions first: without them their rows are orphans. */
 const ORPHANS_SQL = [
   SUBSCRIPTIONS_SQL,
+  orphansSql('cursors', 'subscription_id', 'true', NO_SUBSCRIPTION),
   orphansSql('deliveries', 'subscription_id', 'true', NO_SUBSCRIPTION),
   orphansSql('dead_letters', 'subscription_id', 'subscription_id IS NOT NULL', NO_SUBSCRIPTION),
   orphansSql('dead_letters', 'topic_id', 'session IS NOT NULL', NO_TOPIC),
@@ -68,11 +67,6 @@ const ORPHANS_SQL = [
   orphansSql('outbox', 'topic_id', 'true', NO_TOPIC),
   TOMBSTONES_SQL,
 ];
-
-const HISTORY_SQL = `DELETE FROM conduit.delivery_history WHERE ctid = ANY (ARRAY(
-  SELECT ctid FROM conduit.delivery_history
-  WHERE at < clock_timestamp() - interval '${HISTORY_HOURS} hours'
-  ORDER BY at LIMIT ${PURGE_ROWS_MAX}))`;
 
 /** Redriven dead letters of sessions whose node died: dead letters again. How many. */
 export async function returnGiven(session: Queryable, clock: Clock): Promise<number> {
@@ -84,9 +78,4 @@ export async function purgeOrphans(session: Queryable, clock: Clock): Promise<nu
   let purged = 0;
   for (const sql of ORPHANS_SQL) purged += await purgeInChunks(session, sql, clock);
   return purged;
-}
-
-/** Failures older than HISTORY_HOURS, of topics that are gone too: how many went. */
-export async function forgetFailures(session: Queryable, clock: Clock): Promise<number> {
-  return purgeInChunks(session, HISTORY_SQL, clock);
 }

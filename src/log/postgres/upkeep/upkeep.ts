@@ -8,11 +8,12 @@ import type { Limits } from '../../../core/limits.js';
 import type { HeldSnapshot } from '../../../core/log-figures.js';
 import type { Queryable } from '../session/queryable.js';
 import { vacuumDead } from './dead-rows.js';
+import { expiredKeys, type OldRows, oldFailures, oldReleases } from './old-rows.js';
 import { dropOldLeaves, makeLeaves } from './partitions.js';
-import { applyRetention, forgetReleases, purgeDedupe } from './retention.js';
+import { applyRetention } from './retention.js';
 import { settlePastDays } from './settled-heads.js';
 import { SnapshotWatch } from './snapshot-watch.js';
-import { forgetFailures, purgeOrphans, returnGiven } from './subscription-purge.js';
+import { purgeOrphans, returnGiven } from './subscription-purge.js';
 
 const TURN_MS = 60_000;
 const STATEMENT_TIMEOUT_MS = 60_000;
@@ -52,11 +53,14 @@ export class Upkeep {
   #client: UpkeepClient | null = null;
   #ranAtMs: number;
   readonly #watch: SnapshotWatch | null;
+  readonly #oldRows: readonly OldRows[];
 
   constructor(options: UpkeepOptions) {
     this.#options = options;
     this.#watch = this.#makeWatch();
-    this.#ranAtMs = options.clock.monotonic();
+    const { clock } = options;
+    this.#oldRows = [expiredKeys(clock), oldReleases(clock), oldFailures(clock)];
+    this.#ranAtMs = clock.monotonic();
   }
 
   /** Since it last ran without a fault, ms. */
@@ -129,10 +133,8 @@ export class Upkeep {
     if (await isOurs(client, 'partitions', PARTITIONS_EVERY)) await this.#keepLeaves(client);
     if (await isOurs(client, 'retention', RETENTION_EVERY)) {
       await applyRetention(client, retentionHours);
-      await purgeDedupe(client, this.#options.clock);
-      await forgetReleases(client);
+      for (const rows of this.#oldRows) await rows.purge(client);
       await purgeOrphans(client, this.#options.clock);
-      await forgetFailures(client, this.#options.clock);
       await returnGiven(client, this.#options.clock);
     }
   }

@@ -9,12 +9,9 @@ import { DEFAULT_LIMITS } from '../../../../../src/core/limits.js';
 import { MessageStore } from '../../../../../src/log/postgres/store/message-store.js';
 import { TopicStore } from '../../../../../src/log/postgres/store/topic-store.js';
 import { migrate } from '../../../../../src/log/postgres/upkeep/migrations.js';
+import { expiredKeys } from '../../../../../src/log/postgres/upkeep/old-rows.js';
 import { dropOldLeaves, makeLeaves } from '../../../../../src/log/postgres/upkeep/partitions.js';
-import {
-  applyRetention,
-  forgetReleases,
-  purgeDedupe,
-} from '../../../../../src/log/postgres/upkeep/retention.js';
+import { applyRetention } from '../../../../../src/log/postgres/upkeep/retention.js';
 import { Upkeep } from '../../../../../src/log/postgres/upkeep/upkeep.js';
 import { rangeOf } from '../../../../contract/message-log.js';
 import { keyOf } from '../../../../support/tenants.js';
@@ -169,10 +166,9 @@ t.test('expired dedupe keys go, others stay', async (t) => {
      now() + CASE WHEN n <= 25000 THEN -1 ELSE 1 END * interval '1 hour'
      FROM generate_series(1, 25010) n`,
   );
-  t.equal(await purgeDedupe(session, systemClock), 25_000);
+  t.equal(await expiredKeys(systemClock).purge(session), 25_000);
   const { rows } = await pool.query('SELECT count(*)::int AS left FROM conduit.publish_dedupe');
   t.same(rows, [{ left: 10 }]);
-  await forgetReleases(session);
 });
 
 t.test('of workers that ask in the same minute one does the work', async (t) => {
