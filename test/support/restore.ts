@@ -67,6 +67,8 @@ export async function restoreSchema(client: pg.Client): Promise<void> {
       await client.query(`TRUNCATE conduit.${name} CASCADE`);
     }
   }
+  // pg_restore makes foreign keys once all rows are there.
+  await client.query('SET LOCAL session_replication_role = replica');
   for (const name of after)
     await client.query(`INSERT INTO conduit.${name} SELECT * FROM dumped.${name}`);
   await client.query(`SELECT setval(pg_get_serial_sequence('conduit.' || c.table_name, c.column_name), 1000)

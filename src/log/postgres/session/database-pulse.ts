@@ -4,7 +4,7 @@
  * question is under way at a time; one that fails is asked again.
  */
 import type { DatabaseClock } from '../../../core/database-clock.js';
-import { readIncarnation } from './incarnation.js';
+import { readSeen, type SeenWal } from './copied-files.js';
 import type { Queryable } from './queryable.js';
 
 const PERIOD_MS = 1_000;
@@ -27,6 +27,7 @@ export class DatabasePulse {
   #state: 'idle' | 'asking' | 'failing' | 'stopped' = 'idle';
   #incarnation = '';
   #seenAtMs: number | null = null;
+  #wal: SeenWal = { incarnation: '', bytes: 0 };
 
   constructor(options: DatabasePulseOptions) {
     this.#options = options;
@@ -35,6 +36,11 @@ export class DatabasePulse {
   /** When the database was last seen as the incarnation that it was then, by its clock; null: never. */
   get seenAtMs(): number | null {
     return this.#seenAtMs;
+  }
+
+  /** How far the log was seen to have come that was seen last. */
+  get wal(): SeenWal {
+    return this.#wal;
   }
 
   /** Resolves once the time is known. */
@@ -70,11 +76,14 @@ export class DatabasePulse {
     const { db, onIncarnation } = this.#options;
     const nowMs = await this.#time();
     // After the time: what changed between the two is seen by this question or the next.
-    const incarnation = await readIncarnation(db);
+    const seen = await readSeen(db);
+    const { incarnation } = seen;
+    // Of a copy that nobody has left yet it stays the one that is ahead.
+    if (incarnation !== this.#wal.incarnation || seen.bytes > this.#wal.bytes) this.#wal = seen;
     if (incarnation !== this.#incarnation) {
-      const seen = await onIncarnation(incarnation, this.#seenAtMs);
+      const taken = await onIncarnation(incarnation, this.#seenAtMs);
       // The time stays that of the one before: what was appended since then counts.
-      if (seen === 'not yet') return;
+      if (taken === 'not yet') return;
     }
     this.#incarnation = incarnation;
     this.#seenAtMs = nowMs;

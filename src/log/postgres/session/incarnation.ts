@@ -2,6 +2,7 @@
  * Which incarnation of the log a database holds, and what a position of another one is worth here; both are
  * kept by sql/0009_incarnations.sql. Keeps no state.
  */
+import { leaveCopy, type SeenWal } from './copied-files.js';
 import { isWritable } from './log-connection.js';
 import type { Queryable } from './queryable.js';
 
@@ -85,6 +86,7 @@ export interface Entered {
 
 /** The log as it was last seen. */
 export interface SeenLog {
+  wal: SeenWal;
   logOid: number;
   /** By the clock of the database; null: it was not seen yet. */
   atMs: number | null;
@@ -97,6 +99,7 @@ export interface SeenLog {
 export async function enterIncarnation(db: Queryable, last: SeenLog): Promise<Entered> {
   const writable = await isWritable(db);
   if (writable) {
+    await leaveCopy(db, last.wal);
     const log = await readLog(db, ENTER, [last.atMs, last.logOid]);
     return { incarnation: await withLineage(db, log), writable };
   }

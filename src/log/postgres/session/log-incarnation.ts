@@ -71,7 +71,8 @@ export class LogIncarnation {
 
   /** Of a session that was just opened. */
   enter(db: Queryable): Promise<Entered> {
-    return enterIncarnation(db, { logOid: this.#logOid, atMs: this.#pulse.seenAtMs });
+    const { seenAtMs: atMs, wal } = this.#pulse;
+    return enterIncarnation(db, { logOid: this.#logOid, atMs, wal });
   }
 
   /** As a session says that was just opened. */

@@ -17,6 +17,7 @@ import { LogIncarnation } from '../../../../../src/log/postgres/session/log-inca
 import type { Queryable } from '../../../../../src/log/postgres/session/queryable.js';
 import { migrate } from '../../../../../src/log/postgres/upkeep/migrations.js';
 
+const UNSEEN = { incarnation: '', bytes: 0 };
 const server = await startPostgres();
 await migrate(server.url);
 const client = new pg.Client({ connectionString: server.url });
@@ -91,12 +92,12 @@ t.test('a log that was replaced beneath sessions begins where it was last looked
     return (await client.query<{ head: number }>(sql, [id])).rows.map(({ head }) => head);
   };
   await client.query('UPDATE conduit.log_identity SET mark = gen_random_uuid()');
-  const { incarnation } = await enterIncarnation(client, { logOid: 0, atMs: null });
+  const { incarnation } = await enterIncarnation(client, { logOid: 0, atMs: null, wal: UNSEEN });
   t.same(await heads(), [3], 'nobody stood on another');
   const { logOid } = incarnation;
-  await enterIncarnation(client, { logOid, atMs: Number(ms) });
+  await enterIncarnation(client, { logOid, atMs: Number(ms), wal: UNSEEN });
   t.same(await heads(), [3], 'sessions that ended appended nothing');
-  await enterIncarnation(client, { logOid: logOid - 1, atMs: Number(ms) });
+  await enterIncarnation(client, { logOid: logOid - 1, atMs: Number(ms), wal: UNSEEN });
   t.same(await heads(), [2]);
 });
 
