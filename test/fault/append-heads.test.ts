@@ -2,8 +2,6 @@
 // the time are right all the same at midnight, with the clock set back over it, after rest, after retention
 // has dropped the day, and beside whoever locks an old day. Method: a real log; days pass by SQL, which moves
 // what a topic has.
-import { readFileSync } from 'node:fs';
-import path from 'node:path';
 import pg from 'pg';
 import type { Test } from 'tap';
 import t from 'tap';
@@ -11,9 +9,9 @@ import { eventually } from '../../native-bench/rig/eventually.js';
 import { startPostgres } from '../../native-bench/rig/postgres.js';
 import { migrate } from '../../src/log/postgres/upkeep/migrations.js';
 import { dropOldLeaves } from '../../src/log/postgres/upkeep/partitions.js';
+import { applyRetention } from '../../src/log/postgres/upkeep/retention.js';
 import { settlePastDays } from '../../src/log/postgres/upkeep/settled-heads.js';
 import { TestAppend } from '../contract/recording-sink.js';
-import { loadAppends } from '../support/append-load.js';
 import { makeTopics, openPostgresLog } from '../support/postgres-log.js';
 import { TENANT } from '../support/tenants.js';
 
@@ -199,37 +197,46 @@ t.test('a day that is over may be locked, or dropped by hand, and no append mind
   t.match((await log.heads([dropped])).get(dropped), { lastSequence: 3 });
 });
 
-t.test('of two logs that append to one topic each sees what the other has stored', async (t) => {
-  const [id = 0] = await makeTopics(log, 'shared', 1);
-  const other = await openPostgresLog(server.url, 'other');
-  const logs = [log, other.log];
-  for (const publishers of [1, 8]) {
-    const until = performance.now() + 1_500;
-    const load = { topicIds: [id], publishers, until: () => performance.now() > until };
-    const told = (await Promise.all(logs.map((one) => loadAppends({ log: one, ...load })))).flat();
-    const appends = told.map(({ append: sent }) => sent);
-    t.ok(appends.every(({ outcome }) => outcome?.kind === 'committed'));
-    t.comment(`${appends.length} by ${publishers} publishers each`);
-  }
-  await other.log.close();
-  const { rows } = await admin.query(
-    `SELECT count(*)::int AS rows, max(sequence)::int AS head FROM conduit.messages
-     WHERE topic_id = $1`,
-    [id],
-  );
-  t.equal(rows[0]?.rows, rows[0]?.head);
-  const lines = readFileSync(path.join(server.dataDir, '../log'), 'utf8').match(/ERROR: .*/g);
-  t.same(lines, null, 'no number was tried twice');
-});
+/** What the log's own sessions begin an append with: of one topic, and of many. */
+for (const heads of ['lock_head($1::bigint)', 'lock_heads(ARRAY[$1::bigint])']) {
+  t.test(`eight sessions that append as fast as they can by ${heads}`, async (t) => {
+    const [id = 0] = await makeTopics(log, heads.startsWith('lock_heads') ? 'many' : 'one', 1);
+    const statement = {
+      name: 'append',
+      text: `INSERT INTO conduit.messages
+          (topic_id, sequence, message_id, published_at, content_type, payload, bytes_to)
+        SELECT topic_id, head + 1, gen_random_uuid(), published_at, 0, '1', bytes_to + 1
+        FROM conduit.${heads}`,
+      values: [id],
+    };
+    const end = performance.now() + 2_000;
+    const sessions = Array.from({ length: 8 }, async () => {
+      const session = await connect();
+      // Nobody is told anything here: the more commits the better.
+      await session.query('SET synchronous_commit = off; SET plan_cache_mode = force_generic_plan');
+      let rows = 0;
+      while (performance.now() < end) rows += (await session.query(statement)).rowCount ?? 0;
+      await session.end();
+      return rows;
+    });
+    const rows = (await Promise.all(sessions)).reduce((sum, some) => sum + some, 0);
+    t.comment(`${rows} rows`);
+    t.match((await log.heads([id])).get(id), { lastSequence: rows, bytes: rows });
+  });
+}
 
 t.test('a topic whose row is held is not settled, and its day stays', async (t) => {
   const [id = 0] = await makeTopics(log, 'held', 1);
   await append([id, id]);
   await age([id], 10);
   const holder = await connect();
-  await holder.query(`BEGIN; SELECT FROM conduit.topics WHERE id = ${id} FOR NO KEY UPDATE`);
-  t.same((await dropOldLeaves(admin, WEEK_HOURS)).dropped, []);
-  await holder.query('ROLLBACK');
+  // Once before retention has passed its messages, and once after.
+  for (const hours of [8_760, 24]) {
+    await applyRetention(admin, hours);
+    await holder.query(`BEGIN; SELECT FROM conduit.topics WHERE id = ${id} FOR NO KEY UPDATE`);
+    t.same((await dropOldLeaves(admin, WEEK_HOURS)).dropped, []);
+    await holder.query('ROLLBACK');
+  }
   await holder.end();
   t.equal((await dropOldLeaves(admin, WEEK_HOURS)).dropped.length, 1);
   t.match((await log.heads([id])).get(id), { lastSequence: 2, firstSequence: 3, bytes: 0 });
