@@ -1,5 +1,5 @@
-// Goal: of every table it is decided when autovacuum looks after it; days of the log, old and new ones, are not
-// written a second time for it.
+// Goal: of every table it is decided when autovacuum looks after it; days of the log, old ones and new ones,
+// are not written a second time for it.
 import pg from 'pg';
 import t from 'tap';
 import { startPostgres } from '../../../../../native-bench/rig/postgres.js';
