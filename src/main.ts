@@ -14,6 +14,8 @@ import type { ReadRange } from './log/contract/message-log.js';
 import { connectionTrouble } from './log/postgres/session/connection-budget.js';
 import { createLogger, type Logger } from './observe/logger.js';
 import { banner, describeEmbedded } from './supervisor/banner.js';
+import { readCertificate } from './supervisor/certificate.js';
+import { CertificateReload } from './supervisor/certificate-reload.js';
 import { prepareDatabase } from './supervisor/database.js';
 import { startEmbeddedPostgres } from './supervisor/embedded-postgres.js';
 import { letHeapsGrow } from './supervisor/heap-growth.js';
@@ -48,6 +50,8 @@ export async function runNode(options: NodeOptions): Promise<number> {
   const life = new NodeLife({ logger, shutdownTimeoutMs, complain });
   return life.run(async () => {
     const patience = new Patience({ waitMs: startWaitMs, report: (line) => logger.warn(line) });
+    const shown = await readCertificate(config);
+    for (const warning of shown?.warnings ?? []) logger.warn(warning);
     life.owns(await claimPort(config.host, config.port));
     refuse(await nativeModuleTrouble());
     let { databaseUrl } = config;
@@ -93,6 +97,11 @@ export async function runNode(options: NodeOptions): Promise<number> {
       onFatal: (line, exitCode) => life.end({ line, exitCode }),
     });
     life.owns(threads);
+    if (shown !== null) {
+      const reload = (): void => threads.reloadCertificate();
+      const certificates = new CertificateReload({ config, shown, logger, reload });
+      life.onHangUp = () => certificates.now();
+    }
     await life.untilEnd(threads.start());
     for (const warning of openToAll(config)) logger.warn(warning);
     for (const warning of heldMemoryWarnings(config, machineBytes())) logger.warn(warning);

@@ -1,5 +1,7 @@
 /** A node of a test's or benchmark's own: the built command line in a process of its own, on a free port. */
 import { type ChildProcess, spawn } from 'node:child_process';
+import http from 'node:http';
+import https from 'node:https';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { eventually } from './eventually.js';
@@ -58,10 +60,11 @@ export async function startNode(
     output += chunk.toString('utf8');
   });
   const exited = new Promise<number | null>((resolve) => child.once('exit', resolve));
-  const url = `http://127.0.0.1:${port}`;
+  const s = env.TLS_CERT_FILE === undefined ? '' : 's';
+  const url = `http${s}://127.0.0.1:${port}`;
   const node: TestNode = {
     url,
-    wsUrl: `ws://127.0.0.1:${port}`,
+    wsUrl: `ws${s}://127.0.0.1:${port}`,
     port,
     pid: child.pid ?? 0,
     process: child,
@@ -95,14 +98,17 @@ export function cleanEnvironment(): Record<string, string> {
   );
 }
 
-async function isReady(url: string): Promise<boolean> {
-  try {
+/** Whoever signed its certificate. */
+function isReady(url: string): Promise<boolean> {
+  const options = { rejectUnauthorized: false, agent: false, timeout: READY_TIMEOUT_MS };
+  const { get } = url.startsWith('https:') ? https : http;
+  return new Promise((resolve) => {
+    const asked = get(`${url}/readyz`, options, (answer) => {
+      answer.resume();
+      answer.once('end', () => resolve(answer.statusCode === 200));
+    });
     // On a port of somebody else's there may never be an answer.
-    const signal = AbortSignal.timeout(READY_TIMEOUT_MS);
-    const answer = await fetch(`${url}/readyz`, { signal });
-    await answer.arrayBuffer();
-    return answer.status === 200;
-  } catch {
-    return false;
-  }
+    asked.once('timeout', () => asked.destroy(new Error('no answer')));
+    asked.once('error', () => resolve(false));
+  });
 }

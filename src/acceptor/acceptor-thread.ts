@@ -34,6 +34,12 @@ port.on('message', (message: ToThread) => {
         (error: unknown) => tell({ type: 'fault', detail: String(error), exitCode: EXIT_FAULT }),
       );
       return;
+    case 'reload-certificate':
+      acceptor.reloadCertificate().then(
+        () => tell({ type: 'certificate', trouble: null }),
+        (error: unknown) => tell({ type: 'certificate', trouble: String(error) }),
+      );
+      return;
     case 'drain':
       void acceptor.drain().then((left) => {
         if (left.publishes + left.requests + left.unread > 0) tell({ type: 'left-over', left });

@@ -2,10 +2,10 @@
  * The acceptor: one per thread. Puts the pieces of this folder together around one uWS App, and lives
  * through listen, drain and stop. What is done with what comes is theirs.
  */
-import uWS, { type us_listen_socket } from 'uWebSockets.js';
 import type { Clock } from '../core/clock.js';
 import { acceptorCounts } from '../thread/acceptor-counts.js';
 import type { AcceptorStart, FromThread, LeftOver, WorkerLink } from '../thread/control.js';
+import { AcceptorApps } from './acceptor-apps.js';
 import { Deliveries } from './delivery/deliveries.js';
 import { threadLoad } from './delivery/thread-load.js';
 import { Drain, pause } from './drain.js';
@@ -31,8 +31,7 @@ import { Workers } from './workers/workers.js';
 const DRAIN_GRACE_MS = 50;
 
 export class Acceptor {
-  readonly #start: AcceptorStart;
-  readonly #app = uWS.App();
+  readonly #apps: AcceptorApps;
   readonly #workers: Workers;
   readonly #browsing: LogReads;
   readonly #publishing: PublishGate;
@@ -45,12 +44,11 @@ export class Acceptor {
   readonly #answers: PacedAnswers;
   readonly #drain: Drain;
   readonly #keys: Keys;
-  #listening: us_listen_socket | null = null;
 
   constructor(start: AcceptorStart, clock: Clock, tell: (message: FromThread) => void) {
-    this.#start = start;
     const { config, version, startedAtMs } = start;
     const { limits, nodeId } = config;
+    this.#apps = new AcceptorApps(config);
     const inMemory = config.databaseUrl === null;
     const guard = new Guard((where, stack) => tell({ type: 'handler-fault', where, stack }));
     const onFault = (error: unknown): void => guard.caught('request', error);
@@ -110,8 +108,10 @@ export class Acceptor {
     const publishes = new PublishRoutes({ publishing: this.#publishing, limits, bodies });
     const [system, streams] = [this.#system, this.#streams];
     const routes = routeTable({ limits, nodeId, control, directory, publishes, system, streams });
-    this.#sessions.mount(this.#app);
-    mountRoutes(this.#app, routes, { guard, gate, parts, means: { bodies, limits, onFault } });
+    this.#apps.mount((app) => {
+      this.#sessions.mount(app);
+      mountRoutes(app, routes, { guard, gate, parts, means: { bodies, limits, onFault } });
+    });
   }
 
   /** Links a worker, or the thread that took its place. */
@@ -130,17 +130,12 @@ export class Acceptor {
 
   /** Resolves with the port; rejects when the port cannot be listened on. */
   listen(): Promise<number> {
-    const { host, port } = this.#start.config;
-    return new Promise((resolve, reject) => {
-      this.#app.listen(host, port, (socket) => {
-        if (socket === false) {
-          reject(new Error(`cannot listen on ${host}:${port}`));
-          return;
-        }
-        this.#listening = socket;
-        resolve(port);
-      });
-    });
+    return this.#apps.listen();
+  }
+
+  /** Another certificate for who connects from now on; rejects, and the one before stays. */
+  reloadCertificate(): Promise<void> {
+    return this.#apps.reload();
   }
 
   /** Reads what came, answers what is under way, refuses the new, sends the sessions elsewhere. */
@@ -164,8 +159,7 @@ export class Acceptor {
     this.#streams.close();
     this.#bodies.close();
     this.#answers.close();
-    if (this.#listening !== null) uWS.us_listen_socket_close(this.#listening);
-    this.#app.close();
+    this.#apps.close();
     this.#workers.closeAll();
     this.#browsing.close();
     this.#keys.close();
@@ -173,7 +167,7 @@ export class Acceptor {
 
   #makeDeliveries(clock: Clock, guard: Guard): Deliveries {
     return new Deliveries({
-      app: this.#app,
+      sockets: this.#apps,
       clock,
       guard,
       busyShare: threadLoad(),

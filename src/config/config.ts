@@ -21,8 +21,11 @@ export interface Config {
   readonly nodeId: string;
   readonly nodeAddr: string;
   readonly internalSecret: string | null;
-  /** `*`, `loopback` (pages of this machine), or the one origin that browsers may call from. */
+  /** `*`, or the origins that browsers may call from, with commas; `loopback`: pages of this machine. */
   readonly corsOrigin: string;
+  /** Of TLS, in PEM, both or neither; null: it speaks none. */
+  readonly tlsCertFile: string | null;
+  readonly tlsKeyFile: string | null;
   /** `*`, `loopback`, or names with commas between: what a Host header may say. */
   readonly allowedHosts: string;
   readonly acceptors: number;

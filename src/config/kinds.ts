@@ -84,16 +84,21 @@ export function url(protocols: readonly string[]): OptionKind<string> {
   };
 }
 
-/** What a browser sends as Origin, or any, or those of this machine. */
-export const origin: OptionKind<string> = {
-  takes: '*, loopback, or an origin such as https://app.example.com, without a path',
+/** What a browser sends as Origin: any, or some, those of this machine among them. */
+export const origins: OptionKind<string> = {
+  takes:
+    '*, or origins such as https://app.example.com, without a path, and loopback, separated by commas',
   parse: (value) => {
-    if (value === '*' || value === 'loopback') return value;
-    const parsed = parseUrl(value);
-    const isHttp = parsed?.protocol === 'http:' || parsed?.protocol === 'https:';
-    return isHttp && parsed?.origin === value ? value : undefined;
+    const isListed = value.length <= 4_096 && value.split(',').every(isOrigin);
+    return value === '*' || isListed ? value : undefined;
   },
 };
+
+function isOrigin(value: string): boolean {
+  const parsed = parseUrl(value);
+  const isHttp = parsed?.protocol === 'http:' || parsed?.protocol === 'https:';
+  return value === 'loopback' || (isHttp && parsed?.origin === value);
+}
 
 /** What a Host header may name; in lower case, since names have no case. */
 export const hostNames: OptionKind<string> = {

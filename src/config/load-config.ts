@@ -37,6 +37,8 @@ export function loadConfig(env: Environment): LoadedConfig {
     internalSecret: optional(OPTIONS.internalSecret, env),
     corsOrigin: required(OPTIONS.corsOrigin, env),
     allowedHosts: required(OPTIONS.allowedHosts, env),
+    tlsCertFile: optional(OPTIONS.tlsCertFile, env),
+    tlsKeyFile: optional(OPTIONS.tlsKeyFile, env),
     acceptors: required(OPTIONS.acceptors, env),
     workers: required(OPTIONS.workers, env),
     logLevel: required(OPTIONS.logLevel, env),
@@ -44,12 +46,20 @@ export function loadConfig(env: Environment): LoadedConfig {
     outboxNotify: required(OPTIONS.outboxNotify, env),
     limits: loadLimits(env),
   });
+  refuseHalfTls(config);
   if (config.defaultApiKey !== null && config.defaultApiKey === config.adminApiKey) {
     throw new ConfigError(
       'ADMIN_API_KEY: is the same as DEFAULT_API_KEY; give them different keys',
     );
   }
   return { config, warnings: warningsFor(config, env) };
+}
+
+function refuseHalfTls({ tlsCertFile, tlsKeyFile }: Config): void {
+  if ((tlsCertFile === null) === (tlsKeyFile === null)) return;
+  const [unset, set] =
+    tlsCertFile === null ? ['TLS_CERT_FILE', 'TLS_KEY_FILE'] : ['TLS_KEY_FILE', 'TLS_CERT_FILE'];
+  throw new ConfigError(`${unset}: is unset, and ${set} is of no use without it`);
 }
 
 function loadLimits(env: Environment): Limits {

@@ -15,7 +15,7 @@ import {
   integer,
   type OptionKind,
   oneOf,
-  origin,
+  origins,
   text,
   url,
 } from './kinds.js';
@@ -67,13 +67,20 @@ export const OPTIONS: { readonly [K in OptionKey]: OptionOf<K> } = {
     'Shared by the nodes; checked, not used by this version.',
     text(SECRET_BYTES_MIN, 1_024),
   ),
-  corsOrigin: option('CORS_ORIGIN', '*', 'Origin that browsers may call from.', origin),
+  corsOrigin: option('CORS_ORIGIN', '*', 'Origins that browsers may call from.', origins),
   allowedHosts: option(
     'ALLOWED_HOSTS',
     '*',
     'Names that a Host header may have, beside addresses.',
     hostNames,
   ),
+  tlsCertFile: option(
+    'TLS_CERT_FILE',
+    null,
+    'Certificates for TLS, in PEM, its own first; read again at SIGHUP.',
+    text(1, 4_096),
+  ),
+  tlsKeyFile: option('TLS_KEY_FILE', null, 'Its private key, in PEM.', text(1, 4_096)),
   acceptors: option('ACCEPTORS', 1, 'Acceptor threads: all sockets.', integer(1, THREADS_MAX)),
   workers: option(
     'WORKERS',

@@ -13,21 +13,22 @@ export interface BannerFacts {
 export function banner({ config, version, logPlace, firstKey }: BannerFacts): string {
   const key = config.enableAuth ? ' -H "X-API-Key: $CONDUIT_KEY"' : '';
   const base = `${shownHost(config.host)}:${config.port}`;
+  const s = config.tlsCertFile === null ? '' : 's';
   const durability =
     logPlace === null
       ? 'IN MEMORY: nothing survives a restart (set DATABASE_URL, or run npm start)'
       : `durable: ${logPlace}`;
   return [
-    `Conduit ${version} listens on http://${base}`,
+    `Conduit ${version} listens on http${s}://${base}`,
     `  log         ${durability}`,
     `  threads     ${config.acceptors} acceptor(s), ${config.workers} topic worker(s)`,
     ...keyLines({ config, version, logPlace, firstKey }),
     '',
     'Try:',
-    `  curl -X POST http://${base}/api/topics${key} -H "Content-Type: application/json" -d '{"name":"demo"}'`,
-    `  websocat${key.replace('-H ', '-H=')} ws://${base}/ws            then send: {"type":"subscribe","topic":"demo"}`,
-    `  curl -N${key} http://${base}/api/topics/demo/events`,
-    `  curl -X POST http://${base}/api/publish${key} -H "Content-Type: application/json" \\`,
+    `  curl -X POST http${s}://${base}/api/topics${key} -H "Content-Type: application/json" -d '{"name":"demo"}'`,
+    `  websocat${key.replace('-H ', '-H=')} ws${s}://${base}/ws            then send: {"type":"subscribe","topic":"demo"}`,
+    `  curl -N${key} http${s}://${base}/api/topics/demo/events`,
+    `  curl -X POST http${s}://${base}/api/publish${key} -H "Content-Type: application/json" \\`,
     `    -d '{"topic":"demo","payload":{"hello":"world"}}'`,
     '',
   ].join('\n');

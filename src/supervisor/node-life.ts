@@ -42,6 +42,8 @@ export class NodeLife {
   readonly #ended: Promise<EndCause>;
   #resolveEnded: (cause: EndCause) => void = () => undefined;
   #state: 'living' | 'ending' = 'living';
+  /** What SIGHUP does; null: nothing. */
+  onHangUp: (() => void) | null = null;
 
   constructor(options: NodeLifeOptions) {
     this.#options = options;
@@ -138,7 +140,10 @@ export class NodeLife {
         this.end({ exitCode: 0, line: null });
       },
       onSecond: (exitCode) => this.#exitNow(exitCode),
-      onHangUp: () => logger.info('SIGHUP is ignored'),
+      onHangUp: () => {
+        if (this.onHangUp === null) logger.info('SIGHUP is ignored');
+        else this.onHangUp();
+      },
     });
     // Node.js would print them, in several lines, between the lines of the log.
     process.removeAllListeners('warning').on('warning', (warning) => logger.warn(warning.message));

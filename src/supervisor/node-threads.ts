@@ -123,6 +123,11 @@ export class NodeThreads {
     return leftOverLine(sumOf(this.#left));
   }
 
+  /** Whoever connects from now on is shown the certificate that its files hold now. */
+  reloadCertificate(): void {
+    for (const seat of this.#acceptors) post(seat, { type: 'reload-certificate' });
+  }
+
   /** Closes the sockets, answers nothing. Node.js aborts when it exits while they are open. */
   async halt(): Promise<void> {
     this.#state = 'stopping';
@@ -180,6 +185,9 @@ export class NodeThreads {
       this.#outages.over(thread, message.kind);
     } else if (message.type === 'left-over') {
       this.#left.push(message.left);
+    } else if (message.type === 'certificate' && message.trouble !== null) {
+      const { trouble: why } = message;
+      logger.error({ about: thread, why }, 'the certificate before is shown');
     } else if (message.type === 'fault') {
       this.#faulted(seat, message.detail, message.exitCode);
     }

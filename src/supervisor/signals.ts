@@ -1,6 +1,6 @@
 /**
  * Signals to the main thread: the first SIGTERM or SIGINT asks for the end, a later one for the end
- * at once. SIGHUP is told and ignored: a node outlives its terminal.
+ * at once. SIGHUP never ends it: a node outlives its terminal.
  */
 import { constants } from 'node:os';
 

@@ -64,6 +64,8 @@ export type ToThread =
   | { type: 'keys-changed'; ids: readonly string[] | null }
   /** To an acceptor: start listening. Answered by `listening`, or `fault`. */
   | { type: 'listen' }
+  /** To an acceptor: who connects from now on is shown what the files hold. Answered by `certificate`. */
+  | { type: 'reload-certificate' }
   /**
    * readyz 503; new publishes 503; answered by `drained` when nothing is under way and sessions were
    * told.
@@ -90,6 +92,8 @@ export interface LeftOver {
 export type FromThread =
   | { type: 'ready' }
   | { type: 'listening'; port: number }
+  /** Null: it is the new one; else the one before stays. */
+  | { type: 'certificate'; trouble: string | null }
   | { type: 'drained' }
   /** A wrapped handler threw; the thread goes on. Counted and logged. */
   | { type: 'handler-fault'; where: string; stack: string }

@@ -2,7 +2,6 @@
  * What is published to the groups of this acceptor: chunks on their way, which bytes each group had, and the
  * sockets that refused some. Whoever refuses leaves its groups before anything else is published.
  */
-import type { TemplatedApp } from 'uWebSockets.js';
 import type { Clock } from '../../core/clock.js';
 import type { DeliverGroupOp } from '../../thread/ops/deliver.js';
 import { ENCODING_MSGPACK } from '../../thread/ops/encoding.js';
@@ -16,9 +15,10 @@ import { type Receiver, type ReceiverSubscription, type SocketGroup, TAKEN } fro
 import type { ReceiverKind } from './receiver-kind.js';
 import { KIND_JSON, KIND_MSGPACK, KIND_SINGLE, KIND_SSE } from './receiver-kind.js';
 import { SingleFramePump } from './single-frame-pump.js';
+import type { SocketPublisher } from './socket-publisher.js';
 
 export interface GroupPublishesOptions {
-  app: TemplatedApp;
+  sockets: SocketPublisher;
   clock: Clock;
   guard: Guard;
   /** How busy this thread was since it was asked last, 0 to 1. */
@@ -44,7 +44,7 @@ export class GroupPublishes {
       publish: (group, chunk) => this.#publishChunk(group, chunk),
     });
     this.#singleFrames = new SingleFramePump({
-      app: options.app,
+      sockets: options.sockets,
       log: this.#log,
       beforePublish: this.applyLeaving,
       onPublished: (chunk) => this.release(chunk),
@@ -118,7 +118,8 @@ export class GroupPublishes {
     if (group.membersOf(kind) === 0) return;
     this.applyLeaving();
     this.#log.add({ group, kind, first: op.firstSequence, frames: op.frames });
-    this.#options.app.publish(group.nameOf(kind), op.frames, kind === KIND_MSGPACK);
+    const form = kind === KIND_MSGPACK ? 'binary' : 'text';
+    this.#options.sockets.publish(group.nameOf(kind), op.frames, form);
     group.published(kind, op.lastSequence);
   }
 

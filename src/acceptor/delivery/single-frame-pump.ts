@@ -3,11 +3,11 @@
  * drains a subscriber after 32 publishes, socket by socket, which made 64 frames a turn five times
  * slower than 16 (measured); so at most 32 frames a group go out in a turn, the rest in the next.
  */
-import type { TemplatedApp } from 'uWebSockets.js';
 import type { GroupChunk, SingleFrame } from './group-chunk.js';
 import type { PublishLog } from './publish-log.js';
 import type { SocketGroup } from './receiver.js';
 import { KIND_SINGLE } from './receiver-kind.js';
+import type { SocketPublisher } from './socket-publisher.js';
 
 const FRAMES_A_TURN = 32;
 
@@ -18,7 +18,7 @@ interface Queue {
 }
 
 export interface SeedPumpOptions {
-  app: TemplatedApp;
+  sockets: SocketPublisher;
   log: PublishLog;
   /** Who left in the meantime must be gone before the next publish. */
   beforePublish: () => void;
@@ -80,10 +80,10 @@ export class SingleFramePump {
   }
 
   #publishFrame(group: SocketGroup, { frame, sequence }: SingleFrame): void {
-    const { app, log, beforePublish } = this.#options;
+    const { sockets, log, beforePublish } = this.#options;
     beforePublish();
     log.add({ group, kind: KIND_SINGLE, first: sequence, frames: frame });
-    app.publish(group.nameOf(KIND_SINGLE), frame, false);
+    sockets.publish(group.nameOf(KIND_SINGLE), frame, 'text');
     group.published(KIND_SINGLE, sequence);
   }
 }

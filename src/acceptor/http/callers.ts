@@ -10,19 +10,27 @@ import { RequestError } from '../../core/errors.js';
 import { hostNameOf, isAddress, isLoopback } from '../../core/host-name.js';
 import { HOST } from './header-bytes.js';
 
-export type CallersConfig = Pick<Config, 'corsOrigin' | 'allowedHosts'>;
+export type CallersConfig = Pick<Config, 'corsOrigin' | 'allowedHosts' | 'tlsCertFile'>;
 
-/** `page`: changes or opens something, so the page it comes from must be allowed. */
+/** `page`: changes, or opens something that stays open, so the page it comes from must be allowed. */
 export type AskedBy = 'anyone' | 'page';
 
 export class Callers {
-  readonly #corsOrigin: string;
+  /** Origins whose pages may write and connect; null: any. */
+  readonly #origins: ReadonlySet<string> | null;
+  /** Those of this machine may, too. */
+  readonly #takesLoopback: boolean;
+  readonly #scheme: 'http' | 'https';
   /** Names in the Host header that are taken beside addresses; null: any. */
   readonly #hosts: readonly string[] | null;
   readonly #onlyLoopback: boolean;
 
-  constructor({ corsOrigin, allowedHosts }: CallersConfig) {
-    this.#corsOrigin = corsOrigin;
+  constructor({ corsOrigin, allowedHosts, tlsCertFile }: CallersConfig) {
+    const origins = corsOrigin.split(',');
+    this.#takesLoopback = origins.includes('loopback');
+    this.#origins =
+      corsOrigin === '*' ? null : new Set(origins.filter((one) => one !== 'loopback'));
+    this.#scheme = tlsCertFile === null ? 'http' : 'https';
     this.#hosts = allowedHosts === '*' ? null : allowedHosts.split(',');
     this.#onlyLoopback = allowedHosts === 'loopback';
   }
@@ -39,9 +47,15 @@ export class Callers {
     return new RequestError('origin_refused', detail, 'Origin');
   }
 
+  /** Whether answers differ by the page that asks, which caches are to know. */
+  get tellsOrigins(): boolean {
+    return this.#origins !== null;
+  }
+
   /** Access-Control-Allow-Origin for a page; null: none is due. */
   shareWith(origin: string): string | null {
-    if (origin === '' || this.#corsOrigin === '*') return origin === '' ? null : '*';
+    if (origin === '') return null;
+    if (this.#origins === null) return '*';
     return this.#isShared(origin) ? origin : null;
   }
 
@@ -53,17 +67,15 @@ export class Callers {
   }
 
   #isShared(origin: string): boolean {
-    if (this.#corsOrigin !== 'loopback') {
-      return this.#corsOrigin === '*' || origin === this.#corsOrigin;
-    }
-    const url = httpUrl(origin);
+    if (this.#origins === null || this.#origins.has(origin)) return true;
+    const url = this.#takesLoopback ? httpUrl(origin) : null;
     return url !== null && isLoopback(url.hostname);
   }
 
   /** A page of this node. A name that anybody may point here proves nothing, unless it is one of ours. */
   #isOwn(origin: string, host: string): boolean {
     const name = hostNameOf(host);
-    if (name === null || httpUrl(`http://${host}`)?.origin !== httpUrl(origin)?.origin)
+    if (name === null || httpUrl(`${this.#scheme}://${host}`)?.origin !== httpUrl(origin)?.origin)
       return false;
     return this.#hosts !== null || isAddress(name) || isLoopback(name);
   }

@@ -21,6 +21,7 @@ import { packCaughtUp, packSubscribed } from '../../../../src/thread/ops/subscri
 import { PackReader } from '../../../../src/thread/packing/pack-reader.js';
 import { PackWriter } from '../../../../src/thread/packing/pack-writer.js';
 import { openLink } from '../../../support/acceptor-link.js';
+import { publisherOf } from '../../../support/socket-publisher.js';
 
 const { link, close } = openLink();
 t.teardown(close);
@@ -122,7 +123,12 @@ function rig(receivers: readonly Taker[]) {
   const faults: string[] = [];
   const guard = new Guard((_where, stack) => faults.push(stack.split('\n')[0] ?? ''));
   const deliveries = new Deliveries({
-    ...{ app: uWS.App().ws('/ws', {}), clock: systemClock, guard, busyShare: () => 0 },
+    ...{
+      sockets: publisherOf(uWS.App().ws('/ws', {})),
+      clock: systemClock,
+      guard,
+      busyShare: () => 0,
+    },
     onSubscribed: () => {
       throw new Error('nobody in particular');
     },

@@ -13,6 +13,7 @@ import { SocketGroupOf } from '../../../../src/acceptor/delivery/socket-group.js
 import { ENCODING_JSON } from '../../../../src/thread/ops/encoding.js';
 import { FRAME_SEPARATOR } from '../../../../src/wire/server-frame.js';
 import { openLink } from '../../../support/acceptor-link.js';
+import { publisherOf } from '../../../support/socket-publisher.js';
 
 const { link, close } = openLink();
 t.teardown(close);
@@ -27,7 +28,7 @@ class Rig {
   frames = 0;
   readonly pump = new SingleFramePump({
     // Without a WebSocket route an app has no topics to publish to.
-    app: uWS.App().ws('/ws', {}),
+    sockets: publisherOf(uWS.App().ws('/ws', {})),
     log: new PublishLog(),
     beforePublish: () => {
       this.frames++;

@@ -23,6 +23,7 @@ import { acceptorCounts, acceptorCountsMemory } from '../../../../src/thread/acc
 import type { SubscribeOp } from '../../../../src/thread/ops/subscribe.js';
 import { EventStream } from '../../../support/event-stream.js';
 import { ScriptedWorker } from '../../../support/scripted-worker.js';
+import { publisherOf } from '../../../support/socket-publisher.js';
 
 async function rig(env: Record<string, string> = {}) {
   const faults: string[] = [];
@@ -52,7 +53,12 @@ async function rig(env: Record<string, string> = {}) {
     ...{ ...common, workers, deliveries: () => deliveries, receivers: () => sessions.receivers() },
   });
   const deliveries: Deliveries = new Deliveries({
-    ...{ ...common, app, busyShare: () => 0, onUnsubscribed: () => undefined },
+    ...{
+      ...common,
+      sockets: publisherOf(app),
+      busyShare: () => 0,
+      onUnsubscribed: () => undefined,
+    },
     onGap: (link, op) => subscriptions.gapTold(link, op),
     onSubscribed: (op) =>
       workers.answer(op.request, op, (waiting, answer) => waiting.subscribed(answer)),
