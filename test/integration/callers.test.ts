@@ -61,6 +61,18 @@ async function read(
   });
 }
 
+/** The status of a stream of events, which goes no further. */
+function streams(node: TestNode, sent: Sent, path: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const call = http.get(`${node.url}${path}`, { headers: { ...sent }, agent: false });
+    call.once('response', (answer) => {
+      resolve(answer.statusCode ?? 0);
+      call.destroy();
+    });
+    call.once('error', reject);
+  });
+}
+
 function upgrade(node: TestNode, sent: Sent): Promise<number> {
   return new Promise((resolve) => {
     const socket = new WebSocket(`${node.wsUrl}/ws`, { headers: { ...sent } });
@@ -135,6 +147,43 @@ t.test('serve with one origin: that one, and the pages of its own address', asyn
   t.equal(await upgrade(node, { origin: 'https://app.example' }), 101);
   t.equal((await read(node, { host: 'any.example' })).statusCode, 200, 'any name');
 });
+
+t.test(
+  'serve with several origins: each of them, exactly, and what is shared says so',
+  async (t) => {
+    const listed = ['https://app.example', 'http://two.example:8081'];
+    const node = await start(t, { CORS_ORIGIN: `${listed.join(',')},loopback` });
+    const events = '/api/topics/shared/events';
+    for (const origin of [...listed, 'http://localhost:3000']) {
+      t.equal(await publish(node, { origin }), 'stored', origin);
+      t.equal(await upgrade(node, { origin }), 101, origin);
+      const { headers } = await read(node, { origin });
+      t.match(headers, { 'access-control-allow-origin': origin, vary: 'Origin' });
+      t.equal(await streams(node, { origin }, events), 200, origin);
+    }
+    for (const origin of [
+      ...[EVIL, 'null', 'loopback', 'https://two.example:8081', 'http://two.example'],
+      ...[
+        'https://app.example,http://two.example:8081',
+        'https://APP.example',
+        'https://app.example/',
+      ],
+    ]) {
+      t.equal(await publish(node, { origin }), '403 origin_refused', origin);
+      t.equal(await upgrade(node, { origin }), 403, origin);
+      t.equal(await streams(node, { origin }, events), 403, origin);
+      const { headers, statusCode } = await read(node, { origin });
+      t.equal(statusCode, 200, 'a page cannot read it');
+      t.equal(headers['access-control-allow-origin'], undefined, origin);
+      t.equal(headers['vary'], 'Origin');
+    }
+    const { headers } = await read(node, {});
+    t.equal(headers['vary'], 'Origin', 'a cache gives nobody what was asked without an Origin');
+    for (const path of ['/api/topics', '/livez', '/nowhere', '/']) {
+      t.equal((await read(node, {}, path)).headers['x-content-type-options'], 'nosniff', path);
+    }
+  },
+);
 
 t.test('serve as the table has it: all pages, and a warning', async (t) => {
   const node = await start(t, {});

@@ -294,9 +294,10 @@ export class Exchange {
         this.res.writeHeader(headers[i] ?? '', headers[i + 1] ?? '');
       }
     }
-    if (this.origin === '') return;
-    const shared = this.#parts.callers.shareWith(this.origin);
-    if (shared !== '*') this.res.writeHeader('Vary', 'Origin');
+    const { callers } = this.#parts;
+    if (this.kind === 'reads') this.res.writeHeader('X-Content-Type-Options', 'nosniff');
+    if (callers.tellsOrigins) this.res.writeHeader('Vary', 'Origin');
+    const shared = this.origin === '' ? null : callers.shareWith(this.origin);
     if (shared === null) return;
     this.res.writeHeader('Access-Control-Allow-Origin', shared);
     this.res.writeHeader('Access-Control-Expose-Headers', 'X-Request-Id, Retry-After');

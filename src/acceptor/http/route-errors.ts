@@ -37,12 +37,12 @@ const TOPIC: readonly ErrorCode[] = [
 ];
 
 export function errorsOf(route: Route): Set<ErrorCode> {
-  const { method, scope, params, query, body, errors } = route;
+  const { askedBy, scope, params, query, body, errors } = route;
   const names = [params, query, body].flatMap((schema) => membersOf(schema));
   return new Set([
     ...ANY,
     ...errors,
-    ...(method === 'GET' ? [] : (['origin_refused'] as const)),
+    ...(askedBy === 'anyone' ? [] : (['origin_refused'] as const)),
     ...(scope === 'anyone' ? [] : [...KEYED, ...ASKS]),
     ...(query === null ? [] : (['invalid_query'] as const)),
     ...(body === null ? [] : BODY),

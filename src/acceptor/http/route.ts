@@ -13,6 +13,7 @@ import { parseJsonBody } from '../../wire/json-body.js';
 import { BODY } from '../../wire/schemas/refusal.js';
 import type { Bodies } from './bodies.js';
 import { bodyType, refuseRepeated } from './body-type.js';
+import type { AskedBy } from './callers.js';
 import type { Exchange } from './exchange.js';
 import { readPath, readQuery, readValue } from './request-parts.js';
 
@@ -44,6 +45,8 @@ interface Own<Q extends Parts, B extends Body, A> {
   readonly body?: B;
   /** Of the body; FRAME_BYTES_MAX without it. */
   readonly bodyLimit?: BodyLimit;
+  /** Whose pages may ask; absent: anyone's where it is a GET, else those that are let in. */
+  readonly askedBy?: AskedBy;
   readonly answer: A;
   /** Beside those of its kind, and those that its parts bring with them (errorsOf). */
   readonly errors?: readonly ErrorCode[];
@@ -94,6 +97,7 @@ interface Described {
   readonly query: Parts;
   readonly body: Body;
   readonly bodyLimit: BodyLimit;
+  readonly askedBy: AskedBy;
   readonly answer: AnswerSchemas;
   readonly errors: readonly ErrorCode[];
 }
@@ -146,9 +150,10 @@ function describedOf(
   }
   const { query = null, body = null, bodyLimit = 'frameBytesMax', answer } = own;
   const { withKey = null } = own;
+  const { askedBy = method === 'GET' ? 'anyone' : 'page' } = own;
   const errors = [...(kind.errors ?? []), ...(own.errors ?? [])];
   const taken = { params, query, body, bodyLimit };
-  return { method, path, scope, withKey, text, ...taken, answer, errors };
+  return { method, path, scope, askedBy, withKey, text, ...taken, answer, errors };
 }
 
 function runOf(route: Described, handle: Handle): Run {

@@ -6,7 +6,6 @@ import type { HttpRequest, HttpResponse, TemplatedApp } from 'uWebSockets.js';
 import { RequestError } from '../../core/errors.js';
 import { NOBODY } from '../../core/principal.js';
 import { isRefused } from './admission.js';
-import type { AskedBy } from './callers.js';
 import { Exchange, type ExchangeParts } from './exchange.js';
 import type { Gate } from './gate.js';
 import type { Guard } from './guard.js';
@@ -71,9 +70,8 @@ export function mountRoutes(app: TemplatedApp, routes: readonly Route[], by: Rou
 
 /** Who asks is found out, and held to the scope of the route, here and nowhere else. */
 function handlerOf(route: Route, { guard, gate, parts, means }: RouterParts): Handler {
-  const { path, method, scope } = route;
+  const { path, method, scope, askedBy: asked } = route;
   const { callers } = parts;
-  const asked: AskedBy = method === 'GET' ? 'anyone' : 'page';
   const onFault = (error: unknown): void => guard.caught(path, error);
   const serve = (exchange: Exchange, req: HttpRequest): void => {
     try {

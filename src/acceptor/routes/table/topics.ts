@@ -89,6 +89,7 @@ function eventTable(limits: Limits, streams: TopicTableParts['streams']): Route[
   return [
     streamed('GET /api/topics/:name/events', 'Streams messages as server-sent events.', {
       query: members(START_MEMBERS),
+      askedBy: 'page',
       answer: { 200: null },
       errors: ['bad_cursor', 'session_limit', 'subscription_limit'],
       serve: (exchange, req, { params, query }) =>
