@@ -113,6 +113,8 @@ const CLOCK = /^(Date\.now|performance\.now|Math\.random)$/;
 const SNAKELESS = ['acceptor', 'topic', 'thread', 'cold'];
 /** What the code maps by the words of a state. */
 const STATE_WORDS = ['read_only', 'taken_over'];
+/** Options of uWS. */
+const FOREIGN_WORDS = ['cert_file_name', 'key_file_name'];
 
 /** Words in -ing that are things. */
 const NOUNS = /(^|-)(hash-ring|encoding|ordering)\.ts$/;
@@ -412,7 +414,9 @@ function namesOfClients(): string[] {
           ts.isShorthandPropertyAssignment(node) ||
           ts.isPropertySignature(node);
         const name = isMember ? node.name.getText() : '';
-        return /^[a-z]+(_[a-z]+)+$/.test(name) && !STATE_WORDS.includes(name);
+        return (
+          /^[a-z]+(_[a-z]+)+$/.test(name) && ![...STATE_WORDS, ...FOREIGN_WORDS].includes(name)
+        );
       }),
     );
 }

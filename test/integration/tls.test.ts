@@ -1,5 +1,5 @@
-// Goal: a node speaks TLS with the certificate of its files, and after SIGHUP with the one that they hold then:
-// who is connected goes on, and what cannot be used is refused in a line while the one before is shown.
+// Goal: a node speaks TLS with the certificate of its files, and after SIGHUP with what they hold then. Who
+// is connected goes on; what cannot be used is refused in a line, and the one before is shown.
 import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import https from 'node:https';
 import { tmpdir } from 'node:os';
