@@ -3,6 +3,7 @@
 // answer but the one that shows it, nor in anything that the node writes; and that a restart keeps them.
 import http from 'node:http';
 import t from 'tap';
+import WebSocket from 'ws';
 import { eventually } from '../../native-bench/rig/eventually.js';
 import { startPostgres } from '../../native-bench/rig/postgres.js';
 import { makeApiKey } from '../../src/core/api-key.js';
@@ -293,6 +294,20 @@ t.test('whatever is wrong with a key, the answer is the same', async (t) => {
   for (const headers of hostile) t.equal(await sent(headers), wrong, headers.slice(0, 60));
   for (const name of ['key', 'api_key', 'token', 'access_token', 'X-API-Key']) {
     t.match(await node.ask(`GET /api/topics?${name}=${key}`, null), { status: 401 }, name);
+  }
+  const upgrades: [path: string, protocols: string[]][] = [
+    [`/ws?token=${key}`, []],
+    [`/ws?key=${key}`, []],
+    ['/ws', [`conduit.token.${key}`]],
+  ];
+  for (const [path, protocols] of upgrades) {
+    const socket = new WebSocket(`${node.wsUrl}${path}`, protocols);
+    socket.on('error', () => undefined);
+    const status = await new Promise((resolve) => {
+      socket.on('unexpected-response', (_request, { statusCode }) => resolve(statusCode));
+      socket.on('open', () => resolve(101));
+    });
+    t.equal(status, 401, `${path.slice(0, 10)} ${protocols.length}`);
   }
   const taken = [
     `X-API-Key: ${key}\r\n`,

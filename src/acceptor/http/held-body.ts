@@ -3,8 +3,11 @@
  * All that is kept so on an acceptor is bounded; one body may always be kept.
  */
 import type { HttpResponse } from 'uWebSockets.js';
+import { LIMITS } from '../../core/limits.js';
 
 const HELD_BYTES_MAX = 16 * 1024 * 1024;
+/** Of the one that may always be kept: no route takes more. */
+const BODY_BYTES_MAX = LIMITS.batchBodyBytesMax.max;
 
 /** As uWebSockets gives it: the chunk is valid during the call only. */
 export type OnData = Parameters<HttpResponse['onData']>[0];
@@ -15,6 +18,7 @@ export class HeldBytes {
 
   /** False: there is no room for so many more beside what others have. */
   take(bytes: number, own: number): boolean {
+    if (own + bytes > BODY_BYTES_MAX) return false;
     if (this.#bytes + bytes > HELD_BYTES_MAX && this.#bytes > own) return false;
     this.#bytes += bytes;
     return true;
