@@ -1,5 +1,5 @@
-// Goal: what is kept of bodies while their keys are looked up is given on as it came, whenever it is asked for,
-// and is bounded for all of them together; one is always kept.
+// Goal: what is kept of bodies while their keys are looked up is given on as it came, whenever it is asked
+// for, and is bounded for all of them together; one is always kept.
 
 import type { HttpResponse } from 'uWebSockets.js';
 import t from 'tap';
