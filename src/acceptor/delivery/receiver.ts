@@ -89,7 +89,9 @@ export class ReceiverSubscription {
   /** It was moved: what its socket refuses late of what was sent before is not told any more. */
   sought(sequence: number): void {
     this.nextRound();
-    this.lastSequence = this.state === 'refused' ? 0 : sequence;
+    // Ahead only a durable one is moved: where it goes on is in the store, if its worker dies now.
+    const isAhead = this.state === 'refused' && sequence > this.lastSequence;
+    this.lastSequence = isAhead ? 0 : sequence;
   }
 
   nextRound(): number {

@@ -224,3 +224,22 @@ t.test('a seek starts a round: pages of before it are discarded', async (t) => {
   handle((to) => PACKS['page']?.(to, 1));
   t.same(taker.done, [], 'one of the round before');
 });
+
+t.test('where a worker that dies after a seek is to go on', async (t) => {
+  const cases = [
+    { state: 'paging', from: 60, sequence: 40, after: 40 },
+    { state: 'paging', from: 60, sequence: 80, after: 80 },
+    { state: 'refused', from: 60, sequence: 40, after: 40 },
+    // Its store knows; and no refusal of before takes it back.
+    { state: 'refused', from: 60, sequence: 80, after: 0 },
+  ] as const;
+  for (const { state, from, sequence, after } of cases) {
+    const { handle, deliveries } = rig([new Taker(1)]);
+    const subscription = deliveries.byNumber(1);
+    if (subscription === undefined) throw new Error('it is there');
+    subscription.state = state;
+    subscription.lastSequence = from;
+    handle((to) => packSought(to, { subscription: 1, topicNo: TOPIC_NO, sequence }));
+    t.equal(subscription.lastSequence, after, `${state}, ${from} to ${sequence}`);
+  }
+});
