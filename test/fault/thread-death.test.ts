@@ -86,14 +86,14 @@ t.test(
     const batch = { method: 'POST', headers, body: JSON.stringify({ messages }) };
     t.equal((await request(`${first.url}/api/publish/batch`, batch)).status, 200);
     t.equal(await first.stop(), 0);
-    // A node that has none of it in memory, and cannot read it yet.
+    // A node that has none of it in memory, and cannot read it yet; heads are read of the day alone.
     const die = { NODE_OPTIONS: `--require ${PRELOAD}`, DIE_ON_DEMAND: trigger };
     const node = await startNode({ ...env, ...die, DIE_ON_DEMAND_KIND: 'worker' });
     t.teardown(() => node.kill9());
     const holder = new pg.Client({ connectionString: postgres.url });
     await holder.connect();
     await holder.query('BEGIN');
-    await holder.query('LOCK TABLE conduit.messages IN ACCESS EXCLUSIVE MODE');
+    await holder.query('LOCK TABLE ONLY conduit.messages IN ACCESS EXCLUSIVE MODE');
     const subscriber = await Subscriber.open(node.wsUrl, 'json');
     await subscriber.subscribe('early', { ack: 'none', start: { from: 'earliest' } });
     const stream = await EventStream.open(`${node.url}/api/topics/early/events?from=earliest`);
