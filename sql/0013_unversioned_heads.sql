@@ -113,11 +113,12 @@ DECLARE
   day    date;
   now_ms timestamptz;
 BEGIN
-  SELECT array_agg(l.id), array_agg(DISTINCT l.leaf_day ORDER BY l.leaf_day DESC NULLS LAST)
+  -- Found by their ids alone: a plan of when there were few topics would read all that live for each append.
+  SELECT array_agg(l.id) FILTER (WHERE l.deleted_at IS NULL),
+    array_agg(DISTINCT l.leaf_day ORDER BY l.leaf_day DESC NULLS LAST)
   INTO locked, days FROM (
-    SELECT t.id, t.leaf_day FROM conduit.topics t
-    WHERE t.id = ANY (ids) AND t.deleted_at IS NULL
-    ORDER BY t.id FOR NO KEY UPDATE SKIP LOCKED) l;
+    SELECT t.id, t.leaf_day, t.deleted_at FROM conduit.topics t
+    WHERE t.id = ANY (ids) ORDER BY t.id FOR NO KEY UPDATE SKIP LOCKED) l;
   IF locked IS NULL THEN
     RETURN;
   END IF;
@@ -132,7 +133,7 @@ BEGIN
         base_sequence = h.sequence, base_published_at = h.published_at,
         base_bytes = h.bytes + t.gone_bytes
       FROM conduit.topic_heads(locked) h
-      WHERE t.id = h.topic_id AND t.leaf_day IS NOT DISTINCT FROM day
+      WHERE t.id = ANY (locked) AND t.id = h.topic_id AND t.leaf_day IS NOT DISTINCT FROM day
       RETURNING t.id, t.base_sequence, t.base_bytes, greatest(now_ms, t.base_published_at),
         to_regclass('conduit.messages')::oid;%s
     ELSE
@@ -140,7 +141,8 @@ BEGIN
       SELECT t.id, h.sequence, h.bytes + t.gone_bytes, greatest(now_ms, h.published_at),
         to_regclass('conduit.messages')::oid
       FROM conduit.topic_heads(locked) h
-      JOIN conduit.topics t ON t.id = h.topic_id AND t.leaf_day = day;
+      JOIN conduit.topics t ON t.id = h.topic_id AND t.leaf_day = day
+      WHERE t.id = ANY (locked);
     END IF;
   END LOOP;
 END
@@ -205,7 +207,7 @@ BEGIN
   -- A statement of its own, which sees what those committed who had the rows before.
   UPDATE conduit.topics t SET leaf_day = NULL, base_sequence = h.sequence,
     base_published_at = h.published_at, base_bytes = h.bytes + t.gone_bytes
-  FROM conduit.topic_heads(locked) h WHERE t.id = h.topic_id;
+  FROM conduit.topic_heads(locked) h WHERE t.id = ANY (locked) AND t.id = h.topic_id;
   GET DIAGNOSTICS settled = ROW_COUNT;
   RETURN settled;
 END

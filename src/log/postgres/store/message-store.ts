@@ -28,11 +28,12 @@ export function messageColumns(alias: string): string {
 }
 
 /**
- * Of one topic, from its rows: a page opens all leaves anyway, and conduit.topic_heads would be as dear as
- * the page. What upkeep has written down holds where the leaf of the last row is gone.
+ * Of one topic, as conduit.topic_heads has them, which would be as dear as the page. Leaves of before the day of
+ * the newest row are opened and not looked into; without a day what upkeep has written down is the head.
  */
 const BOUNDS = `SELECT t.first_sequence, greatest(t.base_sequence, t.first_sequence - 1, (
-      SELECT m.sequence FROM conduit.messages m WHERE m.topic_id = $1::bigint
+      SELECT m.sequence FROM conduit.messages m
+      WHERE m.topic_id = t.id AND m.published_at >= t.leaf_day::timestamp AT TIME ZONE 'UTC'
       ORDER BY m.sequence DESC LIMIT 1)) AS last_sequence
     FROM conduit.topics t WHERE t.id = $1::bigint AND t.deleted_at IS NULL`;
 
