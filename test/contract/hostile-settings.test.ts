@@ -35,6 +35,7 @@ const HOSTILE: Readonly<Record<string, string>> = {
   idle_session_timeout: '1000',
   xmloption: "'document'",
   client_min_messages: "'debug5'",
+  jit: 'on',
 };
 
 const server = await startPostgres();

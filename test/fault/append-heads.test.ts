@@ -2,15 +2,21 @@
 // the time are right all the same at midnight, with the clock set back over it, after rest, after retention
 // has dropped the day, and beside whoever locks an old day. Method: a real log; days pass by SQL, which moves
 // what a topic has.
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import pg from 'pg';
 import type { Test } from 'tap';
 import t from 'tap';
 import { eventually } from '../../native-bench/rig/eventually.js';
 import { startPostgres } from '../../native-bench/rig/postgres.js';
+import { BY_INDEX_SQL } from '../../src/log/postgres/append/append-session.js';
+import { MessageStore } from '../../src/log/postgres/store/message-store.js';
+import { SQL_FOLDER } from '../../src/log/postgres/upkeep/migration-files.js';
 import { migrate } from '../../src/log/postgres/upkeep/migrations.js';
 import { dropOldLeaves } from '../../src/log/postgres/upkeep/partitions.js';
 import { applyRetention } from '../../src/log/postgres/upkeep/retention.js';
 import { settlePastDays } from '../../src/log/postgres/upkeep/settled-heads.js';
+import { rangeOf } from '../contract/message-log.js';
 import { TestAppend } from '../contract/recording-sink.js';
 import { makeTopics, openPostgresLog } from '../support/postgres-log.js';
 import { TENANT } from '../support/tenants.js';
@@ -111,6 +117,41 @@ async function judge(t: Test, topicIds: readonly number[], expected: number): Pr
     });
   }
 }
+
+t.test('what an append and a page look at does not grow with topics and days', async (t) => {
+  const early = await connect();
+  const topicsLookedAt = async (call: string): Promise<number> => {
+    await early.query(`BEGIN; SELECT conduit.${call}`);
+    const { rows } = await early.query<{ rows: string }>(
+      `SELECT seq_tup_read + idx_tup_fetch AS rows FROM pg_stat_xact_user_tables
+       WHERE relid = 'conduit.topics'::regclass`,
+    );
+    await early.query('ROLLBACK');
+    return Number(rows[0]?.rows);
+  };
+  // As an append session that was opened when there were few: its plans stay.
+  await early.query(BY_INDEX_SQL);
+  const calls = ['lock_head(1)', "lock_heads('{1}')"];
+  for (const call of calls) await topicsLookedAt(call);
+  await admin.query(`INSERT INTO conduit.topics (tenant_id, name)
+    SELECT 1, 'many.' || n FROM generate_series(1, 3000) AS n`);
+  for (const call of calls) t.ok((await topicsLookedAt(call)) < 20, `${call}: the first of a day`);
+  await admin.query("DELETE FROM conduit.topics WHERE name LIKE 'many.%'");
+
+  const [id = 0] = await makeTopics(log, 'page', 1);
+  await append([id]);
+  await age([id], 3);
+  await append([id]);
+  await early.query('BEGIN');
+  const page = await new MessageStore(early).read(rangeOf(id));
+  t.equal(page.lastSequence, 2);
+  t.equal(page.rows.length, 2);
+  const { rows } = await early.query(`SELECT idx_scan FROM pg_stat_xact_user_tables WHERE relname =
+    'messages_' || to_char(clock_timestamp() AT TIME ZONE 'UTC' - interval '3 days', 'YYYYMMDD')`);
+  t.same(rows, [{ idx_scan: '1' }], 'for its rows, not for the head');
+  await early.query('ROLLBACK');
+  await early.end();
+});
 
 for (const [way, write] of Object.entries(WAYS)) {
   t.test(`${way}: the head lies in the leaf of the topic's last day`, async (t) => {
@@ -224,6 +265,32 @@ for (const heads of ['lock_head($1::bigint)', 'lock_heads(ARRAY[$1::bigint])']) 
     t.match((await log.heads([id])).get(id), { lastSequence: rows, bytes: rows });
   });
 }
+
+t.test(
+  'rows that are erased as docs/restoring.md has it leave their numbers to nobody',
+  async (t) => {
+    const document = readFileSync(path.join(SQL_FOLDER, '../docs/restoring.md'), 'utf8');
+    const [, recipe = ''] = document.match(/```sql\n(BEGIN;\nLOCK[^`]*)```/) ?? [];
+    const topicIds = await makeTopics(log, 'erased', 2);
+    const [alone = 0] = topicIds;
+    await append([...topicIds, ...topicIds, ...topicIds]);
+    const { rowCount } = await admin.query(
+      "UPDATE conduit.messages SET key = 'customer-17' WHERE topic_id = ANY($1) AND sequence > 1",
+      [topicIds],
+    );
+    t.equal(rowCount, 4);
+    await admin.query(recipe);
+    const left = 'SELECT FROM conduit.messages WHERE topic_id = ANY($1)';
+    t.equal((await admin.query(left, [topicIds])).rowCount, 2);
+    await append([alone]);
+    await append(topicIds);
+    const heads = await log.heads(topicIds);
+    t.same(
+      topicIds.map((id) => heads.get(id)?.lastSequence),
+      [5, 4],
+    );
+  },
+);
 
 t.test('a topic whose row is held is not settled, and its day stays', async (t) => {
   const [id = 0] = await makeTopics(log, 'held', 1);

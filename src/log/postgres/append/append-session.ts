@@ -20,7 +20,7 @@ const LOCK_TIMEOUT_MS = 1_000;
  * Left to itself the server plans what takes an array anew each time (120 us), and reads the whole of a leaf
  * that was empty when it last looked.
  */
-const BY_INDEX_SQL = `SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off;
+export const BY_INDEX_SQL = `SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off;
   SET enable_bitmapscan = off`;
 
 export interface AppendSession {
