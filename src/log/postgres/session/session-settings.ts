@@ -40,7 +40,7 @@ const SETTINGS: Readonly<Record<string, string>> = {
   check_function_bodies: 'on',
   default_table_access_method: "'heap'",
   client_min_messages: "'warning'",
-  // Where scans are switched off the one that is left looks dear to the server, and is compiled: 0.5 s each time.
+  // A scan that is left where scans are switched off looks dear to the server, which compiles it: 0.5 s.
   jit: 'off',
 };
 

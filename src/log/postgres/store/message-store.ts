@@ -28,8 +28,8 @@ export function messageColumns(alias: string): string {
 }
 
 /**
- * Of one topic, as conduit.topic_heads has them, which would be as dear as the page. Leaves of before the day of
- * the newest row are opened and not looked into; without a day what upkeep has written down is the head.
+ * Of one topic, as conduit.topic_heads has them, which would be as dear as the page. Leaves of before the day
+ * of the newest row are opened and not looked into; without a day the head is what upkeep has written down.
  */
 const BOUNDS = `SELECT t.first_sequence, greatest(t.base_sequence, t.first_sequence - 1, (
       SELECT m.sequence FROM conduit.messages m
