@@ -1,8 +1,8 @@
 /**
  * The API keys that one acceptor thread knows, each with the principal made of it. Whoever comes with a key
- * that is known costs one look into a map. What is not known is looked up by its id: one look-up for all who
- * come with it, many ids in one question, few questions under way. Known keys that are used are looked up
- * again before they have been believed for KEY_TTL_S, and at once when somebody says that they changed.
+ * that is known costs one look into a map; what is not known is looked up by its id. Known keys that are used
+ * are looked up again before they have been believed for KEY_TTL_S, and at once when somebody says that they
+ * changed.
  */
 import { apiKeyId, digestOf, isSameDigest } from '../core/api-key.js';
 import type { Clock } from '../core/clock.js';
@@ -12,12 +12,9 @@ import type { Limits } from '../core/limits.js';
 import type { Principal } from '../core/principal.js';
 import { AbsentKeys } from './absent-keys.js';
 import type { ConfiguredKeys } from './configured-keys.js';
+import { KeyQuestions } from './key-questions.js';
 import { KnownKey } from './known-key.js';
 
-/** Ids in one question. */
-const IDS_MAX = 256;
-/** Questions under way. */
-const QUESTIONS_MAX = 2;
 /** Of all keys, each time looking for one that nobody's session has. */
 const EVICTIONS_MAX = 64;
 /** A key is said to be used once a minute. */
@@ -41,12 +38,6 @@ export interface KeyCacheOptions {
 /** What becomes of a key that was shown: whose it is, or why nobody's. */
 export type Admitted = (outcome: Principal | RequestError) => void;
 
-/** `order`: of its beginning. */
-interface Question {
-  ids: readonly string[];
-  order: number;
-}
-
 interface Waiter {
   text: string;
   digest: Buffer;
@@ -60,17 +51,8 @@ export class KeyCache {
   readonly #known = new Map<string, KnownKey>();
   /** By the key itself, for those that were shown here. */
   readonly #byText = new Map<string, KnownKey>();
-  readonly #absent: AbsentKeys;
-  /** Ids to be asked for, with those who wait; none wait for one that is known. */
-  readonly #asked = new Map<string, Waiter[]>();
-  readonly #toAsk = new Set<string>();
-  #waiters = 0;
-  #questions = 0;
-  /** Counts questions and changes in their order: an answer may be older than a change. */
-  #order = 0;
-  /** Of changes since the oldest question that is under way. */
-  readonly #changedAt = new Map<string, number>();
-  #allChangedAt = 0;
+  readonly #absent = new AbsentKeys();
+  readonly #questions: KeyQuestions<Waiter>;
   /** Monotonic, as of the last tick. */
   #nowMs: number;
   readonly #ticking: NodeJS.Timeout;
@@ -80,7 +62,12 @@ export class KeyCache {
     this.#options = options;
     this.#ttlMs = options.limits.keyTtlS * 1_000;
     this.#nowMs = options.clock.monotonic();
-    this.#absent = new AbsentKeys();
+    this.#questions = new KeyQuestions<Waiter>({
+      ...{ waitersMax: options.limits.keyLookupsMax, find: options.find },
+      onFound: (key) => this.#learn(key),
+      onAbsent: (id) => this.#gone(id),
+      onFailed: (ids, error) => this.#failed(ids, error),
+    });
     this.#ticking = setInterval(() => this.tick(), TICK_MS);
   }
 
@@ -110,26 +97,23 @@ export class KeyCache {
     const key = this.#known.get(id);
     const waiter = { text, digest, admitted };
     if (key !== undefined && key.untilMs > nowMs) this.#settle(key, waiter);
-    else this.#wait(id, waiter);
+    else if (this.#state === 'closed') admitted(shuttingDown());
+    else if (!this.#questions.wait(id, waiter)) admitted(this.#tooMany());
   }
 
   /** Null: any of them may be other than it was; until that is known they are believed. */
   changed(ids: readonly string[] | null): void {
-    this.#order++;
-    if (ids === null) {
-      this.#allChangedAt = this.#order;
-      this.#absent.clear();
-    }
+    this.#questions.changed(ids);
+    if (ids === null) this.#absent.clear();
     for (const id of ids ?? [...this.#known.keys()]) {
-      this.#absent.delete(id);
-      if (ids !== null && this.#questions > 0) this.#changedAt.set(id, this.#order);
       const key = this.#known.get(id);
+      this.#absent.delete(id);
       if (key === undefined) continue;
       if (ids === null) key.doubt();
       else key.distrust();
-      this.#toAsk.add(id);
+      this.#questions.add(id);
     }
-    this.#ask();
+    this.#questions.ask();
   }
 
   /** What time brings: ends, look-ups of what was believed for long, what is told of use. */
@@ -138,120 +122,64 @@ export class KeyCache {
     this.#nowMs = nowMs;
     const used: string[] = [];
     for (const [id, key] of this.#known) {
-      if (key.isOver(nowMs)) this.#over(id, key);
-      else if (key.isIdle(nowMs, this.#ttlMs)) this.#forget(id, key);
+      if (key.isOver(nowMs)) this.#over(key);
+      else if (key.isIdle(nowMs, this.#ttlMs)) this.#forget(key);
       else {
-        if (key.isDue(nowMs, this.#ttlMs)) this.#toAsk.add(id);
+        if (key.isDue(nowMs, this.#ttlMs)) this.#questions.add(id);
         if (key.saysUse(nowMs, USED_MS)) used.push(id);
       }
     }
     this.#absent.sweep(nowMs);
     if (used.length > 0) this.#options.onUsed(used);
-    this.#ask();
+    this.#questions.ask();
   }
 
   /** Whoever waits is refused. */
   close(): void {
     this.#state = 'closed';
     clearInterval(this.#ticking);
-    for (const id of [...this.#asked.keys()]) this.#fail(id, shuttingDown());
+    for (const id of this.#questions.close()) this.#tell(id, shuttingDown());
   }
 
   /** How many are remembered, and how many wait: for tests of the bounds. */
   get sizes(): { known: number; texts: number; absent: number; waiters: number } {
     const { size: known } = this.#known;
     const { size: texts } = this.#byText;
-    return { known, texts, absent: this.#absent.size, waiters: this.#waiters };
+    return { known, texts, absent: this.#absent.size, waiters: this.#questions.waiting };
   }
 
-  #wait(id: string, waiter: Waiter): void {
+  #tooMany(): RequestError {
     const { keyLookupsMax } = this.#options.limits;
-    if (this.#state === 'closed') {
-      waiter.admitted(shuttingDown());
-      return;
-    }
-    if (this.#waiters >= keyLookupsMax) {
-      const detail = `${keyLookupsMax} requests wait for their key (KEY_LOOKUPS_MAX)`;
-      waiter.admitted(new RequestError('busy', detail));
-      return;
-    }
-    this.#waiters++;
-    const waiters = this.#asked.get(id);
-    if (waiters !== undefined) {
-      waiters.push(waiter);
-      return;
-    }
-    this.#asked.set(id, [waiter]);
-    this.#toAsk.add(id);
-    // Whoever comes in this turn asks with it.
-    if (this.#toAsk.size === 1) queueMicrotask(() => this.#ask());
+    const detail = `${keyLookupsMax} requests wait for their key (KEY_LOOKUPS_MAX)`;
+    return new RequestError('busy', detail);
   }
 
-  #ask(): void {
-    while (this.#toAsk.size > 0 && this.#questions < QUESTIONS_MAX && this.#state === 'open') {
-      const ids: string[] = [];
-      for (const id of this.#toAsk) {
-        if (ids.length >= IDS_MAX) break;
-        ids.push(id);
-        this.#toAsk.delete(id);
-      }
-      this.#questions++;
-      const asked = { ids, order: this.#order };
-      this.#options.find(ids).then(
-        (found) => this.#answered(asked, found),
-        (error: unknown) => this.#unanswered(asked, error),
-      );
-    }
-  }
-
-  #answered({ ids, order }: Question, found: readonly FoundKey[]): void {
-    const byId = new Map(found.map((key) => [key.id, key]));
-    const nowMs = this.#options.clock.monotonic();
-    for (const id of ids) {
-      const key = byId.get(id);
-      const changedAt = Math.max(this.#allChangedAt, this.#changedAt.get(id) ?? 0);
-      if (changedAt > order) this.#toAsk.add(id);
-      else if (key === undefined) this.#gone(id, nowMs);
-      else this.#learn(key, nowMs);
-    }
-    this.#questionOver();
+  #gone(id: string): void {
+    const known = this.#known.get(id);
+    if (known === undefined) this.#absent.add(id, this.#options.clock.monotonic());
+    else this.#over(known);
+    this.#tell(id, refused());
   }
 
   /** What is known goes on being believed for as long as it would have been. */
-  #unanswered({ ids }: Question, error: unknown): void {
+  #failed(ids: readonly string[], error: unknown): void {
     const isTold = error instanceof RequestError;
     if (!isTold) this.#options.onFault(error);
     const told = isTold ? error : new RequestError('internal', 'a fault of the server');
-    for (const id of ids) this.#fail(id, told);
-    // What nobody waits for is due again at the next tick.
-    for (const id of this.#toAsk) if (!this.#asked.has(id)) this.#toAsk.delete(id);
-    this.#questionOver();
+    for (const id of ids) this.#tell(id, told);
   }
 
-  #questionOver(): void {
-    this.#questions--;
-    if (this.#questions === 0) this.#changedAt.clear();
-    this.#ask();
-  }
-
-  #gone(id: string, nowMs: number): void {
-    const known = this.#known.get(id);
-    if (known === undefined) this.#absent.add(id, nowMs);
-    else this.#over(id, known);
-    this.#fail(id, refused());
-  }
-
-  #learn(found: FoundKey, nowMs: number): void {
+  #learn(found: FoundKey): void {
     const { id } = found;
     const before = this.#known.get(id);
-    if (before?.isStill(found) === false) this.#over(id, before);
+    if (before?.isStill(found) === false) this.#over(before);
     const key = this.#known.get(id) ?? KnownKey.of(found);
-    key.believe(found, { nowMs, ttlMs: this.#ttlMs });
+    key.believe(found, { nowMs: this.#options.clock.monotonic(), ttlMs: this.#ttlMs });
     // Behind those that were looked up before it.
     this.#known.delete(id);
     this.#known.set(id, key);
     this.#evict();
-    for (const waiter of this.#take(id)) this.#settle(key, waiter);
+    for (const waiter of this.#questions.take(id)) this.#settle(key, waiter);
   }
 
   /** Some are kept for their sessions, which are bounded themselves. */
@@ -261,7 +189,7 @@ export class KeyCache {
     for (const [id, key] of this.#known) {
       if (this.#known.size <= keysCachedMax || looks === 0) return;
       looks--;
-      if (key.principal.receivers === 0) this.#forget(id, key);
+      if (key.principal.receivers === 0) this.#forget(key);
       else {
         this.#known.delete(id);
         this.#known.set(id, key);
@@ -280,26 +208,19 @@ export class KeyCache {
     admitted(key.principal);
   }
 
-  #over(id: string, key: KnownKey): void {
-    this.#forget(id, key);
-    this.#options.onOver(id);
+  #over(key: KnownKey): void {
+    this.#forget(key);
+    this.#options.onOver(key.id);
   }
 
-  #forget(id: string, key: KnownKey): void {
-    this.#known.delete(id);
-    this.#toAsk.delete(id);
+  #forget(key: KnownKey): void {
+    this.#known.delete(key.id);
+    this.#questions.drop(key.id);
     if (key.text !== null) this.#byText.delete(key.text);
   }
 
-  #fail(id: string, error: RequestError): void {
-    for (const { admitted } of this.#take(id)) admitted(error);
-  }
-
-  #take(id: string): Waiter[] {
-    const waiters = this.#asked.get(id) ?? [];
-    this.#asked.delete(id);
-    this.#waiters -= waiters.length;
-    return waiters;
+  #tell(id: string, error: RequestError): void {
+    for (const { admitted } of this.#questions.take(id)) admitted(error);
   }
 }
 
