@@ -1,6 +1,6 @@
 /**
- * What of API keys is being looked up, and who waits for it: one look-up for all who come with a key, many ids
- * in one question, few questions under way. An answer that is older than a change does not count: it is
+ * What of API keys is being looked up, and who waits for it: one look-up for all who come with a key, many
+ * ids in one question, few questions under way. An answer that is older than a change does not count: it is
  * asked for again.
  */
 import type { FoundKey } from '../core/key-record.js';
