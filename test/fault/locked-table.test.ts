@@ -45,17 +45,17 @@ const isPublished = async (): Promise<boolean> => {
 
 await eventually(() => publisher.acked().length > 100, 30_000);
 
-/** Of a REINDEX and an append that wait for each other PostgreSQL ends one. */
+/** Where it and an append wait for each other PostgreSQL ends one of them. */
 async function beneathAppends(sql: string): Promise<void> {
   await eventually(async () => {
     const error = await admin.query(sql).then(
       () => null,
       (reason: unknown) => reason,
     );
-    if (error === null || (error instanceof pg.DatabaseError && error.code === '40P01')) {
-      return error === null;
-    }
-    throw error;
+    if (error === null) return true;
+    if (!(error instanceof pg.DatabaseError) || error.code !== '40P01') throw error;
+    await admin.query('ROLLBACK');
+    return false;
   }, 30_000);
 }
 
@@ -83,7 +83,7 @@ const LOCKS: Readonly<Record<string, (today: string) => string>> = {
 for (const [name, sqlOf] of Object.entries(LOCKS)) {
   t.test(name, async (t) => {
     const sql = sqlOf(await leaf());
-    await admin.query(`BEGIN; ${sql}`);
+    await beneathAppends(`BEGIN; ${sql}`);
     const until = performance.now() + 60_000;
     let slowest = 0;
     let refused: Answer | null = null;
@@ -125,7 +125,7 @@ t.test(
   'a batch that is larger than what a socket takes at once: not stored, and known to be so',
   async (t) => {
     const today = await leaf();
-    await admin.query(`BEGIN; LOCK TABLE ${today}`);
+    await beneathAppends(`BEGIN; LOCK TABLE ${today}`);
     const big = 'x'.repeat(200_000);
     const from = performance.now();
     const told = await Promise.all(
@@ -144,7 +144,7 @@ t.test('a day that is past: whoever locks it is in the way of no publisher', asy
   const { rows } = await admin.query<{ leaf: string }>(
     `SELECT 'conduit.messages_' || to_char((now() AT TIME ZONE 'UTC')::date - 1, 'YYYYMMDD') AS leaf`,
   );
-  await admin.query(`BEGIN; LOCK TABLE ${rows[0]?.leaf}`);
+  await beneathAppends(`BEGIN; LOCK TABLE ${rows[0]?.leaf}`);
   for (let n = 0; n < 3; n++) t.match(await publisher.publish('locked.c'), { outcome: 'ok' });
   await admin.query('ROLLBACK');
 });

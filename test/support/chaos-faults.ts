@@ -101,8 +101,8 @@ async function holdOpen(
     await client.query(`BEGIN ISOLATION LEVEL ${level}; ${sql}`);
     await pause(random.between(200, 5_000));
   } catch (error) {
-    // It is being killed, too.
-    if (!/ECONNREFUSED|ECONNRESET|terminat|starting up/i.test(String(error))) throw error;
+    // It is being killed, too; or an append and this wait for each other, and this is ended.
+    if (!/ECONNREFUSED|ECONNRESET|terminat|starting up|deadlock/i.test(String(error))) throw error;
   } finally {
     await client.end().catch(() => undefined);
   }
