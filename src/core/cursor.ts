@@ -16,6 +16,7 @@ import {
   newEntry,
 } from './cursor-entry.js';
 import { CursorLedger, type LedgerStart, type Ordering } from './cursor-ledger.js';
+import { takeLate, wakeDue } from './held-deadlines.js';
 import { Jitter, type RedeliveryRule, redeliveryMs } from './redelivery.js';
 import { SendOrder } from './send-order.js';
 
@@ -287,27 +288,14 @@ export class Cursor {
    * (`drained`).
    */
   wake(nowMs: number): Set<Member> {
-    const overdue = new Set<Member>();
-    const { timers } = this.#ledger;
-    while (timers.minKey <= nowMs) {
-      const entry = timers.pop();
-      if (entry === undefined) break;
-      if (entry.state === 'waiting') this.#ledger.wait(entry, nowMs);
-      else if (entry.state === 'held') this.#wakeHeld(entry, nowMs, overdue);
-    }
+    const overdue = wakeDue(this.#ledger, nowMs);
     if (this.#sole !== null && this.#soleDeadline() <= nowMs) overdue.add(this.#sole);
     return overdue;
   }
 
   /** The member's socket has taken everything: what is past its deadline has failed. */
   expire(member: Member, nowMs: number): void {
-    const late = member.overdue;
-    member.overdue = [];
-    for (const entry of late) {
-      if (entry.state !== 'held' || entry.member !== member) continue;
-      if (deadlineOf(entry) <= nowMs) this.#fail(entry, LATE, nowMs);
-      else this.#ledger.timers.push(deadlineOf(entry), entry);
-    }
+    for (const entry of takeLate(this.#ledger, member, nowMs)) this.#fail(entry, LATE, nowMs);
     if (this.#sole !== member) return;
     while (this.#soleDeadline() <= nowMs) {
       this.#fail(this.#makeEntry(this.#ledger.firstPlain(), member), LATE, nowMs);
@@ -329,16 +317,6 @@ export class Cursor {
     if (this.#sole === null) return minKey;
     const first = Math.max(this.#soleDeadline(), nowMs + 1);
     return Math.min(minKey, first, nowMs + this.rule.ackWaitMs);
-  }
-
-  #wakeHeld(entry: Entry, nowMs: number, overdue: Set<Member>): void {
-    const { member } = entry;
-    const deadline = deadlineOf(entry);
-    if (deadline > nowMs) this.#ledger.timers.push(deadline, entry);
-    else if (member !== null) {
-      if (!member.overdue.includes(entry)) member.overdue.push(entry);
-      overdue.add(member);
-    }
   }
 
   /** Deadlines of first attempts ascend with their sequences: the first one is the first due. */
