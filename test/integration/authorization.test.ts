@@ -22,7 +22,7 @@ const ROUTE_ROWS: Readonly<Record<string, Row>> = {
   'POST /api/publish': [['publish'], 'topic'],
   'POST /api/publish/batch': [['publish'], 'topic'],
   'GET /api/deferred': [['publish'], 'tenant'],
-  'DELETE /api/deferred/:id': [['publish'], 'tenant'],
+  'DELETE /api/deferred/:id': [['publish'], 'none'],
   'GET /api/topics': [['subscribe'], 'tenant'],
   'POST /api/topics': [['manage'], 'topic'],
   'GET /api/topics/:name': [['subscribe'], 'topic'],

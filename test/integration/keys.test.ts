@@ -165,6 +165,13 @@ t.test('a key without a manager of its own topics', async (t) => {
   t.equal((await ask(`GET /api/messages/${id}`, key)).status, 200);
   const { key: narrow } = await makeKey({ scopes: ['subscribe'], topics: ['audit'] });
   t.match(await ask(`GET /api/messages/${id}`, narrow), { body: { code: 'message_not_found' } });
+  const later = { ...publishBody('logs.a', 'later'), delay_ms: HOUR_MS };
+  const waiting = Number((await ask('POST /api/publish', key, later)).body['deferred_id']);
+  const { key: elsewhere } = await makeKey({ scopes: ['publish'], topics: ['audit'] });
+  const cancel = `DELETE /api/deferred/${waiting}`;
+  t.match(await ask(cancel, elsewhere), { status: 404, body: { code: 'deferred_not_found' } });
+  t.equal((await ask(cancel, key)).status, 204, 'what it may publish it may cancel');
+  t.equal((await ask(cancel, key)).status, 404);
   const batch = { messages: [publishBody('logs.a', 2), publishBody('other', 2)] };
   const { body } = await ask('POST /api/publish/batch', key, batch);
   t.match(body['results'], [{ topic: 'logs.a' }, { error: { code: 'forbidden', field: 'topic' } }]);

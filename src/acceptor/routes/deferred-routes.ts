@@ -22,12 +22,26 @@ export async function cancelDeferred(
   principal: Principal,
   { id }: { id: number },
 ): Promise<undefined> {
-  const tenant = principal.whole();
+  const { tenant } = principal;
+  await checkReach(control, principal, id);
   const answers = await control.ask('deferred.cancel', { tenant, id });
   const outcomes = answers.map((answer) => answer.outcome);
   if (outcomes.includes('cancelled')) return;
   if (outcomes.includes('released')) {
     throw new RequestError('deferred_released', 'the message was published', 'id');
   }
-  throw new RequestError('deferred_not_found', 'no such deferred message', 'id');
+  throw deferredNotFound();
+}
+
+/** A key that is for some topics cancels what waits for these; of what was released it is told nothing. */
+async function checkReach({ browsing }: Control, principal: Principal, id: number): Promise<void> {
+  const { tenant, topics } = principal;
+  if (topics === null) return;
+  const pages = await browsing.all('deferred.list', { within: tenant, after: id - 1, limit: 1 });
+  const found = pages.flatMap(({ records }) => records).find((record) => record.id === id);
+  if (found === undefined || !principal.reaches(found.topic)) throw deferredNotFound();
+}
+
+function deferredNotFound(): RequestError {
+  return new RequestError('deferred_not_found', 'no such deferred message', 'id');
 }
