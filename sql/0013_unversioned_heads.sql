@@ -1,7 +1,20 @@
 -- An append makes no new version of a row that later appends look up. A topic's head is read from its newest
 -- row, in the leaf of the day that the topic's row names; that row is locked, and changed once per day.
 
--- The first statement waits for all who append, and lets nobody begin before this is over. A node of the version
+-- A day whose detach waits for a snapshot would not get the column below, and could not be detached without it
+-- (PostgreSQL 18: 42804), nor any day after it. So it is detached first; that may have to wait.
+DO $$
+DECLARE
+  leaf regclass;
+BEGIN
+  FOR leaf IN SELECT inhrelid FROM pg_inherits
+    WHERE inhparent = 'conduit.messages'::regclass AND inhdetachpending LOOP
+    EXECUTE format('ALTER TABLE conduit.messages DETACH PARTITION %s FINALIZE', leaf);
+  END LOOP;
+END
+$$;
+
+-- What follows waits for all who append, and lets nobody begin before this is over. A node of the version
 -- before then names columns and a function that are gone: it is refused before it has stored anything.
 --
 -- base_*: the head when the topic's row was last changed, which every later one is above; the head itself where

@@ -193,3 +193,28 @@ t.test('heads, bytes and times stay, and old statements store nothing', async (t
   await log.close();
   await admin.end();
 });
+
+t.test('a day whose detach was broken off is dropped after it, and all behind it', async (t) => {
+  const maker = await connect();
+  await maker.query('CREATE DATABASE pending');
+  await maker.end();
+  const url = server.url.replace(/\/postgres$/, '/pending');
+  await migrate(url, { folder });
+  const [admin, holder] = [url, url].map((connectionString) => new pg.Client({ connectionString }));
+  if (admin === undefined || holder === undefined) throw new Error('two were made');
+  await Promise.all([admin.connect(), holder.connect()]);
+  await admin.query(`SELECT conduit.make_leaf((clock_timestamp() AT TIME ZONE 'UTC')::date - n)
+    FROM generate_series(10, 11) AS n`);
+  const { rows } = await admin.query<{ leaf: string }>(
+    `SELECT 'conduit.messages_' || to_char(clock_timestamp() AT TIME ZONE 'UTC' - interval '10 days',
+       'YYYYMMDD') AS leaf`,
+  );
+  await holder.query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT FROM conduit.messages');
+  const detach = `ALTER TABLE conduit.messages DETACH PARTITION ${rows[0]?.leaf} CONCURRENTLY`;
+  await admin.query('SET lock_timeout = 50');
+  await t.rejects(admin.query(detach), { code: '55P03' });
+  await holder.query('ROLLBACK');
+  await migrate(url);
+  t.equal((await dropOldLeaves(admin, 168)).dropped.length, 2);
+  await Promise.all([admin.end(), holder.end()]);
+});
