@@ -16,7 +16,7 @@ const LOCK_NOT_AVAILABLE = '55P03';
 
 /** Topics past one of their bounds. The first readable row tells whether hours are passed. */
 const CANDIDATES_SQL = `SELECT t.id, t.first_sequence, d.sequence AS last_sequence, d.bytes,
-    t.retention_messages, t.retention_bytes, h.since::text
+    t.gone_bytes, t.retention_messages, t.retention_bytes, h.since::text
   FROM conduit.topics t
   JOIN conduit.topic_heads(ARRAY(SELECT id FROM conduit.topics WHERE deleted_at IS NULL)) d
     ON d.topic_id = t.id, LATERAL (
@@ -44,6 +44,28 @@ const FIRST_SINCE_SQL = `WITH RECURSIVE search(low, high) AS (
     WHERE s.low < s.high)
   SELECT low FROM search WHERE low >= high`;
 
+/**
+ * Behind the last append, of $2 to $3, up to which the topic had less than $4 bytes. Appends say so in their
+ * last row; none is found where rows of before sql/0013_unversioned_heads.sql say nothing.
+ */
+const LAST_WITHIN_SQL = `WITH RECURSIVE search(low, high) AS (
+    SELECT $2::bigint, $3::bigint + 1
+  UNION ALL
+    SELECT CASE WHEN late.yes THEN s.low ELSE (s.low + s.high) / 2 + 1 END,
+      CASE WHEN late.yes THEN (s.low + s.high) / 2 ELSE s.high END
+    FROM search s, LATERAL (SELECT coalesce((
+      SELECT m.bytes_to >= $4::bigint FROM conduit.messages m
+      WHERE m.topic_id = $1::bigint AND m.bytes_to IS NOT NULL
+        AND m.sequence BETWEEN (s.low + s.high) / 2 AND (s.low + s.high) / 2 + ${EXACT_ROWS_MAX}
+      ORDER BY m.sequence LIMIT 1), false) AS yes) late
+    WHERE s.low < s.high)
+  SELECT m.sequence + 1 AS from, m.bytes_to FROM search, LATERAL (
+    SELECT sequence, bytes_to FROM conduit.messages
+    WHERE topic_id = $1::bigint AND bytes_to IS NOT NULL
+      AND sequence BETWEEN greatest($2::bigint, low - ${EXACT_ROWS_MAX}) AND low - 1
+    ORDER BY sequence DESC LIMIT 1) m
+  WHERE low >= high`;
+
 /** How far from $2 on rows must go until at least $4 bytes went, within $3 rows. */
 const FIRST_BY_BYTES_SQL = `SELECT coalesce(min(sequence) FILTER (WHERE sum >= $4::bigint),
     max(sequence), $2::bigint - 1) + 1 AS low
@@ -60,6 +82,7 @@ interface Candidate {
   first_sequence: string;
   last_sequence: string;
   bytes: string;
+  gone_bytes: string;
   retention_messages: string | null;
   retention_bytes: string | null;
   since: string;
@@ -128,11 +151,20 @@ async function firstByHours(session: Queryable, topic: Candidate): Promise<numbe
 async function firstByBytes(session: Queryable, topic: Candidate): Promise<number> {
   const excess = Number(topic.bytes) - Number(topic.retention_bytes ?? Number.POSITIVE_INFINITY);
   if (excess <= 0) return 0;
+  const { id, first_sequence: first, last_sequence: last } = topic;
+  const until = Number(topic.gone_bytes) + excess;
+  const within = await session.query<{ from: string; bytes_to: string }>(LAST_WITHIN_SQL, [
+    id,
+    first,
+    last,
+    until,
+  ]);
+  const [begin] = within.rows;
   const { rows } = await session.query<{ low: string }>(FIRST_BY_BYTES_SQL, [
-    topic.id,
-    topic.first_sequence,
+    id,
+    begin?.from ?? first,
     EXACT_ROWS_MAX,
-    excess,
+    begin === undefined ? excess : until - Number(begin.bytes_to),
   ]);
   return Number(rows[0]?.low ?? 0);
 }

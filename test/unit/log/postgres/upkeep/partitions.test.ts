@@ -148,6 +148,38 @@ t.test('retention moves the first sequence by hours, messages and bytes', async 
   );
 });
 
+t.test('bytes are kept in one turn, however many rows must go', async (t) => {
+  const none = { hours: null, messages: null, bytes: null };
+  // Of 30,000 rows of 10 bytes the first so many are of before appends said what they had.
+  for (const silent of [0, 1, 5_000]) {
+    const { topic } = await topics.create(keyOf(`many.${silent}`), { ...none, bytes: 1_005 });
+    await pool.query(
+      `INSERT INTO conduit.messages
+       SELECT $1::bigint, n, gen_random_uuid(), now(), NULL, NULL, NULL, 0, '0123456789',
+         CASE WHEN n > $2::int AND (n % 7 = 0 OR n = 30000) THEN n * 10 END
+       FROM generate_series(1, 30000) n`,
+      [topic.id, silent],
+    );
+    await pool.query(
+      'UPDATE conduit.topics SET base_sequence = 30000, base_bytes = 300000 WHERE id = $1',
+      [topic.id],
+    );
+    t.equal(await applyRetention(session, 100), 1);
+    t.same(await firstOf(topic.id), { first: 29_901, bytes: 1_000 }, `${silent} say nothing`);
+    // To where an append ends, and to within the first that says something.
+    for (const [bytes, kept] of [
+      [960, 96],
+      [950, 95],
+      [949, 94],
+      [3, 0],
+    ] as const) {
+      await topics.patch(keyOf(`many.${silent}`), { ...none, bytes });
+      await applyRetention(session, 100);
+      t.same(await firstOf(topic.id), { first: 30_001 - kept, bytes: kept * 10 }, String(bytes));
+    }
+  }
+});
+
 t.test('a topic whose row is held is left to the next turn', async (t) => {
   const id = await filled('keep.held', 10, 2);
   await topics.patch(keyOf('keep.held'), { hours: 24, messages: null, bytes: null });
