@@ -1,5 +1,5 @@
 /**
- * The acceptor: one per thread. Puts the pieces of this folder together around one uWS App, and lives
+ * The acceptor: one per thread. Puts the pieces of this folder together around its uWS Apps, and lives
  * through listen, drain and stop. What is done with what comes is theirs.
  */
 import type { Clock } from '../core/clock.js';
