@@ -136,6 +136,8 @@ export class Upkeep {
       for (const rows of this.#oldRows) await rows.purge(client);
       await purgeOrphans(client, this.#options.clock);
       await returnGiven(client, this.#options.clock);
+      // Soon after midnight: until then who locks yesterday's leaf holds up appends to what rests since.
+      await settlePastDays(client);
     }
   }
 
@@ -145,7 +147,6 @@ export class Upkeep {
     let isDue = false;
     try {
       await makeLeaves(client);
-      await settlePastDays(client);
     } catch (error) {
       if (this.#state === 'stopped') throw error;
       isDue = true;

@@ -226,6 +226,14 @@ t.test('of workers that ask in the same minute one does the work', async (t) => 
   await topics.patch(keyOf('keep.turn'), { hours: null, messages: 1, bytes: null });
   await Promise.all(workers.map((worker) => worker.turn()));
   t.same(await firstOf(id), { first: 6, bytes: 500 }, 'not twice a minute');
+  // As a minute after midnight: heads of the day that is over are written down, leaves are for later.
+  await pool.query(`UPDATE conduit.topics
+    SET leaf_day = (clock_timestamp() AT TIME ZONE 'UTC')::date - 1 WHERE id = ${id}`);
+  await pool.query("UPDATE conduit.upkeep SET ran_at = '-infinity' WHERE task = 'retention'");
+  await Promise.all(workers.map((worker) => worker.turn()));
+  t.same((await pool.query(`SELECT leaf_day FROM conduit.topics WHERE id = ${id}`)).rows, [
+    { leaf_day: null },
+  ]);
   await Promise.all(workers.map((worker) => worker.stop()));
   t.same(trouble, []);
 });
