@@ -98,8 +98,12 @@ t.test('the scenario measures Conduit, pgbench and a queue, window by window', a
     rows.map(({ entry }) => entry.name),
     ['acknowledged delivery', 'pgbench', 'skip-locked-queue'],
   );
-  for (const row of rows.filter(({ missing }) => missing === null)) {
-    const { entry, problems, runs, windows, summary, figure } = row;
+  // A machine may stand still for as long as a window is: then there is no figure, and it is said.
+  const stood = 'nothing was done before the snapshot';
+  const measured = rows.filter(
+    ({ missing, problems }) => missing === null && problems[0] !== stood,
+  );
+  for (const { entry, problems, runs, windows, summary, figure } of measured) {
     t.same(problems, [], entry.name);
     t.equal(runs.length, 1, 'one run, whatever --runs says');
     t.same(
@@ -108,20 +112,18 @@ t.test('the scenario measures Conduit, pgbench and a queue, window by window', a
       entry.name,
     );
     t.equal(figure?.median, summary?.more['end_by_before']);
-    const hasReceived = entry.work.kind === 'held' && entry.work.count === 'delivered';
-    t.equal((summary?.deliveryUs ?? null) !== null, hasReceived);
+    const isDelivery = entry.work.kind === 'held' && entry.work.count === 'delivered';
+    t.equal(windows[0]?.deliveryUs !== null, isDelivery, entry.name);
   }
-  const [part] = rows.flatMap(partTables);
-  t.equal(part?.title, 'acknowledged delivery, window by window');
-  t.equal(part?.table.lines.length, 4);
-  t.match(part?.table.lines[1], [
-    'held',
-    '0 s',
-    /^[\d,]+\/s$/,
-    /^[\d.]+ \/ /,
-    /^[\d.]+ \/ /,
-    /^loadgen .*postgres /,
-  ]);
+  const parts = rows.flatMap(partTables);
+  t.same(
+    parts.map(({ title }) => title),
+    measured.map(({ entry }) => `${entry.name}, window by window`),
+  );
+  for (const { table } of parts) {
+    t.match(table.lines[0], ['before', '0 s', /^[\d,]+\/s$/, /^[\d.]+ \/ [\d.]+ \/ [\d.]+$/]);
+    t.match(table.lines[0]?.at(-1), /postgres [\d.]/);
+  }
 });
 
 async function held(): Promise<{ pid: number; state: string }[]> {
