@@ -27,7 +27,8 @@ export class Principal {
   readonly tenant: Tenant;
   readonly scopes: ReadonlySet<Scope>;
   readonly keyId: string | null;
-  readonly expiresAtMs: number | null;
+  /** The end of its key, which may move: a key that was rotated goes on for a while. */
+  expiresAtMs: number | null;
   /** Patterns; null: all topics of the tenant. */
   readonly topics: readonly string[] | null;
   /** Sessions and streams that are its. */

@@ -178,8 +178,9 @@ export class KeyCache {
     // Behind those that were looked up before it.
     this.#known.delete(id);
     this.#known.set(id, key);
-    this.#evict();
+    // Who waits may open a session with it, and none of a forgotten key would end with it.
     for (const waiter of this.#questions.take(id)) this.#settle(key, waiter);
+    this.#evict();
   }
 
   /** Some are kept for their sessions, which are bounded themselves. */

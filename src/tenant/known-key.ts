@@ -54,11 +54,13 @@ export class KnownKey {
     );
   }
 
-  believe({ leftMs }: FoundKey, { nowMs, ttlMs }: { nowMs: number; ttlMs: number }): void {
+  believe(found: FoundKey, { nowMs, ttlMs }: { nowMs: number; ttlMs: number }): void {
+    const { leftMs, expiresAtMs } = found;
     this.#checkedAtMs = nowMs;
     this.#isDoubted = false;
     this.#endMs = leftMs === null ? NEVER : nowMs + leftMs;
     this.untilMs = Math.min(nowMs + ttlMs, this.#endMs);
+    this.principal.expiresAtMs = expiresAtMs;
   }
 
   /** It changed: it is to be looked up before it is believed again. */

@@ -141,6 +141,16 @@ t.test('nobody gives, sees or ends more than he has', async (t) => {
     t.match(answer, { status: 404, body: { code: 'key_not_found' } }, line);
   }
   t.equal((await ask('GET /api/topics', whole.key)).status, 200, 'it is still good');
+  const rotated = await ask(`POST /api/keys/${whole.id}/rotate`, whole.key, { overlap_s: 600 });
+  const next = rotated.body as unknown as MadeKey;
+  made.push(next);
+  await eventually(async () => {
+    const answer = await ask('POST /api/keys', whole.key, { scopes: ['publish'] });
+    if (answer.status === 201) made.push(answer.body as unknown as MadeKey);
+    return answer.status === 403;
+  });
+  const again = await ask(`POST /api/keys/${next.id}/rotate`, whole.key, {});
+  t.equal(again.status, 404, 'one that was rotated does not get at the next one');
   t.equal((await ask(`DELETE /api/keys/${less.id}`, key)).status, 204);
   t.equal((await ask(`DELETE /api/keys/${id}`, key)).status, 204, 'itself');
 });

@@ -207,6 +207,22 @@ t.test('known keys are bounded, but for those of sessions', async (t) => {
   t.equal(rig.cache.known(kept.text), principal);
 });
 
+t.test('a session is told of its key, however many keys have sessions', async (t) => {
+  const rig = new Rig(t);
+  const made = Array.from({ length: LIMITS.keysCachedMax + 1 }, () => rig.make());
+  for (const { text } of made) {
+    rig.cache.admit(text, (outcome) => {
+      if (!(outcome instanceof RequestError)) outcome.receivers = 1;
+    });
+    await rig.answer();
+  }
+  const ids = made.map(({ id }) => id);
+  rig.keys.clear();
+  rig.cache.changed(ids);
+  await rig.answer();
+  t.same(rig.over.sort(), ids.sort());
+});
+
 t.test('a key is believed for KEY_TTL_S, and looked up again before if it is used', async (t) => {
   const rig = new Rig(t);
   const [idle, busy] = [rig.make(), rig.make()];
@@ -267,6 +283,8 @@ t.test('an end that moves is followed, another right is another key', async (t) 
   rig.cache.changed([id]);
   await rig.answer();
   t.ok(rig.cache.known(text), 'it goes on');
+  const endless = { ...found, expiresAtMs: null };
+  t.notOk(rig.cache.known(text)?.covers(endless), 'it gives no more time than it has left');
   rig.pass(2_999);
   t.same(rig.over, []);
   rig.pass(1);
