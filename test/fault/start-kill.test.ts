@@ -25,7 +25,8 @@ t.test('npm start survives SIGKILL under load with every acknowledged message', 
   const options = { command: 'start' as const, program, cwd: folder };
   let node = await startNode({}, options);
   t.teardown(() => node.stop());
-  t.match(node.output(), /durable/);
+  // The node answers before all that it has printed is read.
+  await eventually(() => node.output().includes('durable'));
   await request(`${node.url}/api/topics`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
@@ -39,7 +40,8 @@ t.test('npm start survives SIGKILL under load with every acknowledged message', 
   killed = true;
   await load;
   node = await startNode({}, options);
-  t.match(node.output(), /found running/, 'it adopts the PostgreSQL that was left');
+  // It adopts the PostgreSQL that was left.
+  await eventually(() => node.output().includes('found running'));
   const marks = await marksInLog(node.url, 'start');
   const acked = publisher.acked();
   t.same(
