@@ -5,12 +5,10 @@
  */
 import { RequestError } from './errors.js';
 import type { KeyRight } from './key-record.js';
+import { KeysByName } from './keys-by-name.js';
 import { type NeededScope, SCOPES, type Scope } from './scope.js';
 import { asTenant, type Tenant, type TopicKey, topicKey, type Within } from './topic-key.js';
 import { coversPattern, coversPrefix, fitsPattern } from './topic-pattern.js';
-
-/** At the bound all are forgotten, and made again as they are named. */
-const KEYS_MAX = 16_384;
 
 export interface PrincipalOptions {
   /** Patterns of topics; null: all of the tenant. */
@@ -33,8 +31,8 @@ export class Principal {
   readonly topics: readonly string[] | null;
   /** Sessions and streams that are its. */
   receivers = 0;
-  /** By name: a publisher names the same few topics over and over, and none of it costs a new string. */
-  #keys: Map<string, TopicKey> | null = null;
+  /** Null: it has named none. */
+  #keys: KeysByName | null = null;
 
   constructor(tenant: Tenant, scopes: Iterable<Scope>, options = UNBOUND) {
     this.tenant = tenant;
@@ -71,11 +69,9 @@ export class Principal {
     const known = this.#keys?.get(name);
     if (known !== undefined) return known;
     if (!this.reaches(name)) throw outside('topic');
-    const keys = this.#keys ?? new Map<string, TopicKey>();
-    this.#keys = keys;
-    if (keys.size >= KEYS_MAX) keys.clear();
     const key = topicKey(this.tenant, name);
-    keys.set(name, key);
+    this.#keys ??= new KeysByName();
+    this.#keys.add(name, key);
     return key;
   }
 

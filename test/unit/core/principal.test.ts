@@ -2,6 +2,7 @@
 // some topics, and gives nobody more than it has.
 import t from 'tap';
 import type { KeyRight } from '../../../src/core/key-record.js';
+import { namesRemembered } from '../../../src/core/keys-by-name.js';
 import { ANYONE, NOBODY, Principal } from '../../../src/core/principal.js';
 import { SCOPES, type Scope } from '../../../src/core/scope.js';
 import { asTenant, topicKey } from '../../../src/core/topic-key.js';
@@ -38,12 +39,20 @@ t.test('keys of topics', async (t) => {
 t.test('whoever is bound to no topics has the whole tenant, nobody has nothing', async (t) => {
   t.equal(principal(['publish']).whole(), ACME);
   t.equal(principal(['publish']).tenantBelow(''), ACME);
-  for (let n = 0; n < 20_000; n++) ANYONE.keyOf(`n${n}`);
+  for (let n = 0; n < 40_000; n++) ANYONE.keyOf(`n${n}`);
   t.equal(ANYONE.keyOf('n1'), topicKey(ANYONE.tenant, 'n1'), 'past what is remembered');
   t.throws(() => NOBODY.keyOf('a'), FORBIDDEN);
   t.throws(() => NOBODY.whole(), FORBIDDEN);
   for (const scope of SCOPES) t.notOk(NOBODY.may(scope));
   t.ok(NOBODY.may('anyone'));
+});
+
+t.test('what is remembered of names is bounded, whoever named them', async (t) => {
+  const many = Array.from({ length: 100 }, () => principal(['publish']));
+  for (let n = 0; n < 1_000; n++) for (const one of many) one.keyOf(`n${n}`);
+  t.equal(namesRemembered() <= 32_768, true);
+  t.ok(namesRemembered() > 1_000);
+  for (const one of many) t.equal(one.keyOf('n1'), topicKey(ACME, 'n1'));
 });
 
 t.test('a missing scope is named', async (t) => {
