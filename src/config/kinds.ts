@@ -97,7 +97,8 @@ export const origins: OptionKind<string> = {
 function isOrigin(value: string): boolean {
   const parsed = parseUrl(value);
   const isHttp = parsed?.protocol === 'http:' || parsed?.protocol === 'https:';
-  return value === 'loopback' || (isHttp && parsed?.origin === value);
+  // No browser sends one with an asterisk: who wrote it means a pattern, which it would not be.
+  return value === 'loopback' || (isHttp && parsed?.origin === value && !value.includes('*'));
 }
 
 /** What a Host header may name; in lower case, since names have no case. */

@@ -96,6 +96,7 @@ const WRONG: [name: string, values: string[]][] = [
       'example.com',
       'https://a.com/',
       'https://a.com/x',
+      'https://*.a.com',
       'ftp://a.com',
       'null',
       'https://A.com',
