@@ -49,10 +49,12 @@ export const END_SQL = `UPDATE conduit.api_keys k
   SET expires_at = least(k.expires_at, clock_timestamp() + $2 * interval '1 ms')
   WHERE k.id = $1 AND ${IS_LIVING}`;
 
-/** $1: ids. Several nodes may say so in the same minute. */
-export const USED_SQL = `UPDATE conduit.api_keys SET last_used_at = clock_timestamp()
-  WHERE id = ANY ($1::text[])
-    AND (last_used_at IS NULL OR last_used_at < clock_timestamp() - interval '55 s')`;
+/** $1: ids. Several nodes may say so in the same minute; nobody waits for a key that somebody changes. */
+export const USED_SQL = `WITH free AS (
+    SELECT id FROM conduit.api_keys WHERE id = ANY ($1::text[])
+      AND (last_used_at IS NULL OR last_used_at < clock_timestamp() - interval '55 s')
+    FOR NO KEY UPDATE SKIP LOCKED)
+  UPDATE conduit.api_keys k SET last_used_at = clock_timestamp() FROM free WHERE k.id = free.id`;
 
 /** Whoever adds keys to the tenant takes turns. $1: its name. */
 export const LOCK_TENANT_SQL =

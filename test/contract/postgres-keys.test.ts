@@ -81,6 +81,18 @@ t.test(
   },
 );
 
+t.test('use is said without waiting for who changes one of the keys', async (t) => {
+  const { store } = await open(t);
+  await store.addTenant(ACME);
+  const [changed, free] = [await addKey(store), await addKey(store)];
+  await admin.query('BEGIN');
+  await admin.query('UPDATE conduit.api_keys SET expires_at = NULL WHERE id = $1', [changed]);
+  await store.used([changed, free]);
+  await admin.query('COMMIT');
+  t.equal((await store.get(changed, null))?.lastUsedAtMs, null);
+  t.ok((await store.get(free, null))?.lastUsedAtMs);
+});
+
 t.test('a topic that is being made is waited for', async (t) => {
   const { store } = await open(t);
   await store.addTenant(ACME);
