@@ -35,9 +35,13 @@ export class DirectoryPort {
     return this.#ask(method, args);
   }
 
-  /** Rejects with RequestError. */
-  manage<M extends DirectoryCall>(method: M, args: DirectoryArgs<M>): Promise<DirectoryResult<M>> {
-    return this.#managing.run('manage', () => this.#ask(method, args));
+  /** In the turn of whoever asks; so many of each may wait. Rejects with RequestError. */
+  manage<M extends DirectoryCall>(
+    by: string,
+    method: M,
+    args: DirectoryArgs<M>,
+  ): Promise<DirectoryResult<M>> {
+    return this.#managing.run(by, () => this.#ask(method, args));
   }
 
   close(): void {

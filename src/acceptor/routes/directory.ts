@@ -7,6 +7,9 @@ import type {
 } from '../../thread/directory-calls.js';
 import type { DirectoryPort } from '../../thread/directory-port.js';
 
+/** The operator's turn, which no tenant's requests hold up: no tenant has this name. */
+export const OPERATOR = '~';
+
 export class Directory {
   readonly #port: DirectoryPort | null;
 
@@ -14,12 +17,13 @@ export class Directory {
     this.#port = port;
   }
 
-  /** Rejects with RequestError: `not_found` with ENABLE_AUTH=false. */
+  /** `by`: OPERATOR, or a tenant. Rejects with RequestError: `not_found` with ENABLE_AUTH=false. */
   async ask<M extends DirectoryCall>(
+    by: string,
     method: M,
     args: DirectoryArgs<M>,
   ): Promise<DirectoryResult<M>> {
-    if (this.#port !== null) return this.#port.manage(method, args);
+    if (this.#port !== null) return this.#port.manage(by, method, args);
     const detail = 'this node has no tenants and keys: ENABLE_AUTH is false';
     throw new RequestError('not_found', detail);
   }

@@ -11,7 +11,7 @@ import { SCOPES } from '../../core/scope.js';
 import type { Tenant } from '../../core/topic-key.js';
 import type { keyPage, newKey, ROTATION } from '../../wire/schemas/keys.js';
 import type { KeyPageShown, ShownKey } from '../../wire/views/key-view.js';
-import type { Directory } from './directory.js';
+import { type Directory, OPERATOR } from './directory.js';
 
 /** Who asks about which key. */
 export interface KeyAsked {
@@ -37,7 +37,7 @@ export class KeyRoutes {
       expiresAtMs,
     };
     if (!principal.covers(right)) throw tooMuch(principal, right);
-    return this.#directory.ask('keys.create', right);
+    return this.#directory.ask(turnOf(principal), 'keys.create', right);
   }
 
   async list(
@@ -45,13 +45,17 @@ export class KeyRoutes {
     { tenant, limit, after }: z.output<ReturnType<typeof keyPage>>,
   ): Promise<KeyPageShown> {
     const whose = ownTenant(principal, tenant);
-    const { records } = await this.#directory.ask('keys.list', { tenant: whose, limit, after });
+    const { records } = await this.#directory.ask(turnOf(principal), 'keys.list', {
+      tenant: whose,
+      limit,
+      after,
+    });
     return { asked: records, shown: records.filter((record) => principal.covers(record)) };
   }
 
   async delete({ principal, params: { id } }: KeyAsked): Promise<undefined> {
     await this.#find(principal, id);
-    const { deleted } = await this.#directory.ask('keys.delete', { id });
+    const { deleted } = await this.#directory.ask(turnOf(principal), 'keys.delete', { id });
     if (!deleted) throw keyNotFound();
   }
 
@@ -60,12 +64,15 @@ export class KeyRoutes {
     { overlap_s: overlapS }: z.output<typeof ROTATION>,
   ): Promise<ShownKey> {
     await this.#find(principal, id);
-    return this.#directory.ask('keys.rotate', { id, overlapMs: overlapS * 1_000 });
+    return this.#directory.ask(turnOf(principal), 'keys.rotate', {
+      id,
+      overlapMs: overlapS * 1_000,
+    });
   }
 
   async #find(principal: Principal, id: string): Promise<KeyRecord> {
     const tenant = ownTenant(principal, null);
-    const { record } = await this.#directory.ask('keys.get', { id, tenant });
+    const { record } = await this.#directory.ask(turnOf(principal), 'keys.get', { id, tenant });
     if (record === null || !principal.covers(record)) throw keyNotFound();
     return record;
   }
@@ -76,6 +83,10 @@ function ownTenant(principal: Principal, asked: Tenant | null): Tenant | null {
   if (principal.may('operate')) return asked;
   if (asked === null || asked === principal.tenant) return principal.tenant;
   throw new RequestError('tenant_not_found', 'no such tenant', 'tenant');
+}
+
+function turnOf(principal: Principal): string {
+  return principal.may('operate') ? OPERATOR : principal.tenant;
 }
 
 function tooMuch(principal: Principal, { scopes }: KeyRight): RequestError {

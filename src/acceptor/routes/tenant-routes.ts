@@ -6,7 +6,7 @@ import { ANYONE } from '../../core/principal.js';
 import type { Tenant } from '../../core/topic-key.js';
 import type { tenantPage } from '../../wire/schemas/keys.js';
 import type { Control } from './control.js';
-import type { Directory } from './directory.js';
+import { type Directory, OPERATOR } from './directory.js';
 
 export class TenantRoutes {
   readonly #directory: Directory;
@@ -18,11 +18,11 @@ export class TenantRoutes {
   }
 
   async create(name: Tenant): Promise<TenantRecord> {
-    return (await this.#directory.ask('tenants.create', { name })).record;
+    return (await this.#directory.ask(OPERATOR, 'tenants.create', { name })).record;
   }
 
   async list(page: z.output<ReturnType<typeof tenantPage>>): Promise<TenantRecord[]> {
-    return (await this.#directory.ask('tenants.list', page)).records;
+    return (await this.#directory.ask(OPERATOR, 'tenants.list', page)).records;
   }
 
   async delete(name: Tenant): Promise<undefined> {
@@ -35,6 +35,6 @@ export class TenantRoutes {
     if (pages.some(({ records }) => records.length > 0)) {
       throw new RequestError('tenant_in_use', `the tenant ${name} has topics: delete them first`);
     }
-    await this.#directory.ask('tenants.delete', { name });
+    await this.#directory.ask(OPERATOR, 'tenants.delete', { name });
   }
 }
