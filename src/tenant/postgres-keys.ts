@@ -64,6 +64,7 @@ export interface PostgresKeysOptions {
 
 export class PostgresKeys implements KeyStore {
   readonly #options: PostgresKeysOptions;
+  readonly #finding: KeptPool;
   readonly #pool: KeptPool;
   readonly #listener: Listener;
 
@@ -71,7 +72,8 @@ export class PostgresKeys implements KeyStore {
     this.#options = options;
     const { databaseUrl, applicationName, clock, onChanged } = options;
     const session = { databaseUrl, applicationName };
-    this.#pool = openPool(session, KEY_CONNECTIONS.query);
+    this.#finding = openPool(session, KEY_CONNECTIONS.find);
+    this.#pool = openPool(session, KEY_CONNECTIONS.manage);
     const listening = { ...session, answerMs: LISTEN_ANSWER_MS };
     this.#listener = new Listener({
       open: (onLost) => openConnection(listening, onLost),
@@ -86,7 +88,7 @@ export class PostgresKeys implements KeyStore {
   }
 
   async find(ids: readonly string[]): Promise<FoundKey[]> {
-    const { rows } = await this.#pool.query<FoundRow>(FIND_SQL, [ids]);
+    const { rows } = await this.#finding.query<FoundRow>(FIND_SQL, [ids]);
     return rows.map(foundOf);
   }
 
@@ -160,7 +162,7 @@ export class PostgresKeys implements KeyStore {
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.#listener.close(), this.#pool.end()]);
+    await Promise.all([this.#listener.close(), this.#finding.end(), this.#pool.end()]);
   }
 
   async #add(db: Queryable, key: NewKey, tenantId: string): Promise<KeyRecord> {

@@ -81,6 +81,17 @@ t.test(
   },
 );
 
+t.test('keys are found while those who manage keys wait for one another', async (t) => {
+  const { store } = await open(t);
+  await store.addTenant(ACME);
+  const id = await addKey(store);
+  await admin.query("BEGIN; SELECT FROM conduit.tenants WHERE name = 'acme' FOR UPDATE");
+  const added = [addKey(store), addKey(store)];
+  t.equal((await store.find([id])).length, 1);
+  await admin.query('COMMIT');
+  await Promise.all(added);
+});
+
 t.test('use is said without waiting for who changes one of the keys', async (t) => {
   const { store } = await open(t);
   await store.addTenant(ACME);

@@ -23,8 +23,8 @@ export const WORKER_CONNECTIONS = {
 export const READER_CONNECTIONS = 2;
 /** One catches up, one browses. */
 const READERS = 2;
-/** Of the main thread, where keys are asked for. */
-export const KEY_CONNECTIONS = { query: 2, listen: 1 } as const;
+/** Of the main thread, where keys are asked for. Who manages keys may wait for a lock, and does so alone. */
+export const KEY_CONNECTIONS = { find: 1, manage: 1, listen: 1 } as const;
 
 /** What of a configuration decides it. */
 export type NodeConnections = Pick<Config, 'workers' | 'enableAuth'>;
