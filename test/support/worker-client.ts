@@ -26,6 +26,7 @@ import { readGap } from '../../src/thread/ops/gap.js';
 import * as give from '../../src/thread/ops/give.js';
 import * as opcodes from '../../src/thread/ops/opcodes.js';
 import * as publish from '../../src/thread/ops/publish.js';
+import { readSought } from '../../src/thread/ops/sought.js';
 import * as subscribe from '../../src/thread/ops/subscribe.js';
 import type { PackReader } from '../../src/thread/packing/pack-reader.js';
 import type { PublishUnderWay } from '../../src/topic/log/publishes.js';
@@ -182,6 +183,7 @@ export class WorkerClient {
     else if (op === opcodes.OP_ACK_CREDIT) acknowledge.readAckCredit(reader);
     else if (op === opcodes.OP_CAUGHT_UP) subscribe.readCaughtUp(reader);
     else if (op === opcodes.OP_GAP) readGap(reader);
+    else if (op === opcodes.OP_SOUGHT) readSought(reader);
     else this.#deliver(op, reader);
     this.#link.scheduleFlush();
   }

@@ -54,14 +54,15 @@ t.test('a worker has eight reads under way, in order, and all end', async (t) =>
   serveCold(port1, answerLater, noFault);
   const reader = new ColdReader(port2);
   const reads = Array.from({ length: 20 }, (_, n) => reader.read(rangeOf(1, { fromSequence: n })));
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  await eventually(() => asked.length >= 8);
+  await new Promise((resolve) => setTimeout(resolve, 20));
   t.equal(asked.length, 8);
   for (let n = 0; n < 12; n++) {
     await eventually(() => finish.length > n);
     finish[n]?.();
     await reads[n];
   }
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  await eventually(() => asked.length >= 20);
   t.same(
     asked,
     Array.from({ length: 20 }, (_, n) => n),
