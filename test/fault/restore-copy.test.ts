@@ -60,7 +60,9 @@ t.test('a copy of the files in the place of the server that it was made of', asy
   await server.start();
   const epoch = await publishUpTo(a, 60, 'lost');
   t.equal(epoch, durable.answer['epoch'], 'a crash loses nothing, and changes nothing');
-  await came(t, durable.session, ['common(1..30)', 'lost(31..60)']);
+  for (const { session } of [live, durable]) {
+    await came(t, session, ['common(1..30)', 'lost(31..60)']);
+  }
   await seenByAll(2);
 
   await server.kill9();
