@@ -1,4 +1,5 @@
 /** A topic of a log that is restored: what is published to it tells in which log that was. */
+import http from 'node:http';
 import type { Test } from 'tap';
 import { eventually } from '../../native-bench/rig/eventually.js';
 import type { TestNode } from '../../native-bench/rig/node.js';
@@ -6,6 +7,9 @@ import { request } from './publisher.js';
 import { type Frame, Subscriber } from './subscriber.js';
 
 export const TOPIC = 'restored';
+
+/** While files are copied nothing here sees that the node has closed a connection that was idle. */
+const agent = new http.Agent({ keepAlive: false });
 
 /**
  * Messages up to sequence `to`, their payloads tell which log they were published to; the epoch of the first.
@@ -15,6 +19,7 @@ export async function publishUpTo(node: TestNode, to: number, log: string): Prom
   for (;;) {
     const answer = await request(`${node.url}/api/publish`, {
       method: 'POST',
+      agent,
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify({ topic: TOPIC, payload: log }),
     });
