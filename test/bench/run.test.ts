@@ -44,7 +44,8 @@ const folder = mkdtempSync(path.join(tmpdir(), 'bench-'));
 t.test('every scenario measures Conduit, and the reports are written', async (t) => {
   const results = path.join(folder, 'quick');
   const recorded = path.join(folder, 'recorded.json');
-  const args = ['--quick', '--seconds', '0.6', '--record'];
+  // A disk that stalls for half a second beside other tests leaves no window empty.
+  const args = ['--quick', '--seconds', '1.2', '--record'];
   const { code, stdout, stderr } = await bench(
     ...args,
     '--results',
