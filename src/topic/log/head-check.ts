@@ -57,10 +57,11 @@ export class HeadCheck {
   }
 
   start(): void {
-    this.now();
     this.#timer = setInterval(() => this.now(), PERIOD_MS);
+    this.now();
   }
 
+  /** From then on nothing is asked, and what was asked and fails is not told: the log is closed next. */
   stop(): void {
     if (this.#timer !== null) clearInterval(this.#timer);
     this.#timer = null;
@@ -68,6 +69,7 @@ export class HeadCheck {
 
   /** Checks at once; while a check is under way, once more after it. */
   now(): void {
+    if (this.#timer === null) return;
     if (this.#state !== 'idle') {
       this.#state = 'again';
       return;
@@ -78,7 +80,9 @@ export class HeadCheck {
         this.#checkedAtMs = this.#options.clock.monotonic();
         if (this.#options.log.state === 'open') this.#options.onWell();
       })
-      .catch(this.#options.onFailed)
+      .catch((error: unknown) => {
+        if (this.#timer !== null) this.#options.onFailed(error);
+      })
       .finally(() => {
         const again = this.#state === 'again';
         this.#state = 'idle';
