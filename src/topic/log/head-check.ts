@@ -45,6 +45,7 @@ export class HeadCheck {
   #checkedAtMs: number | null = null;
   #timer: NodeJS.Timeout | null = null;
   #state: 'idle' | 'checking' | 'again' = 'idle';
+  #isStopped = false;
 
   constructor(options: HeadCheckOptions) {
     this.#options = options;
@@ -57,19 +58,20 @@ export class HeadCheck {
   }
 
   start(): void {
-    this.#timer = setInterval(() => this.now(), PERIOD_MS);
     this.now();
+    this.#timer = setInterval(() => this.now(), PERIOD_MS);
   }
 
   /** From then on nothing is asked, and what was asked and fails is not told: the log is closed next. */
   stop(): void {
     if (this.#timer !== null) clearInterval(this.#timer);
     this.#timer = null;
+    this.#isStopped = true;
   }
 
   /** Checks at once; while a check is under way, once more after it. */
   now(): void {
-    if (this.#timer === null) return;
+    if (this.#isStopped) return;
     if (this.#state !== 'idle') {
       this.#state = 'again';
       return;
@@ -81,7 +83,7 @@ export class HeadCheck {
         if (this.#options.log.state === 'open') this.#options.onWell();
       })
       .catch((error: unknown) => {
-        if (this.#timer !== null) this.#options.onFailed(error);
+        if (!this.#isStopped) this.#options.onFailed(error);
       })
       .finally(() => {
         const again = this.#state === 'again';
