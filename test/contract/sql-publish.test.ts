@@ -155,7 +155,7 @@ t.test('refuses with an SQLSTATE what the API would refuse', async (t) => {
   const nested = '['.repeat(65) + ']'.repeat(65);
   const refused: [string, string][] = [
     ["'none', '1'", 'P0002'],
-    ["'sql.d', '1', tenant => 'nobody'", 'P0002'],
+    ["'sql.d', '1', tenant => 'nobody'", '42501'],
     ["'sql..d', '1'", '22023'],
     ["'sql.d', NULL", '22023'],
     [`'sql.d', '${nested}'`, '22023'],

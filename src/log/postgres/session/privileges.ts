@@ -5,11 +5,14 @@
 import { LogConfigurationError } from '../../contract/log-configuration-error.js';
 import type { Queryable } from './queryable.js';
 
-/** Days of the log are reached through conduit.messages; identities need no right on their sequence. */
+/**
+ * Days of the log are reached through conduit.messages; identities need no right on their sequence. Whose a
+ * role is, nodes do not ask.
+ */
 const MISSING_SQL = `SELECT r.privilege || ' on ' || c.relname AS missing
   FROM pg_class c, unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS r (privilege)
   WHERE c.relnamespace = 'conduit'::regnamespace AND c.relkind IN ('r', 'p')
-    AND c.relname !~ '^messages_[0-9]{8}$'
+    AND c.relname !~ '^messages_[0-9]{8}$' AND c.relname <> 'role_tenants'
     AND (r.privilege = 'SELECT' OR c.relname <> 'migrations')
     AND NOT has_table_privilege(c.oid, r.privilege)
   UNION ALL

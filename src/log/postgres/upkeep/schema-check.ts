@@ -4,7 +4,10 @@
  */
 import type { Queryable } from '../session/queryable.js';
 
-/** Of conduit, but for what only a start reads. A test holds that the migrations make these and no others. */
+/**
+ * Of conduit, but for what only a start or SQL reads. A test holds that the migrations make these and no
+ * others.
+ */
 export const SCHEMA_TABLES: readonly string[] = [
   'api_keys',
   'cursors',
