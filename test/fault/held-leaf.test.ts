@@ -1,10 +1,12 @@
 // Goal: a day of the log that somebody has in use, a dump or a transaction that stays open, waits until he
-// lets go, without a queue of locks behind whoever would drop it; appends, reads and new days go on.
+// lets go, without a queue of locks behind whoever would drop it; appends, reads and new days go on. Who
+// takes the day of today by steps waits for an append that is under way, and neither is ended.
 // Method: PostgreSQL notes every wait for a lock that is longer than a millisecond, and whose session waits.
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import pg from 'pg';
 import t from 'tap';
+import { eventually } from '../../native-bench/rig/eventually.js';
 import { startPostgres } from '../../native-bench/rig/postgres.js';
 import { openConnection } from '../../src/log/postgres/session/log-connection.js';
 import { MessageStore } from '../../src/log/postgres/store/message-store.js';
@@ -24,8 +26,7 @@ const server = await startPostgres({
   max_prepared_transactions: '2',
 });
 await migrate(server.url);
-const admin = new pg.Client({ connectionString: server.url });
-await admin.connect();
+const admin = await connect();
 const upkeep = await openConnection({ databaseUrl: server.url, applicationName: 'conduit/upkeep' });
 const { log } = await openPostgresLog(server.url, 'held');
 const topicIds = await makeTopics(log, 'held', 4);
@@ -34,6 +35,12 @@ t.teardown(async () => {
   await Promise.all([admin.end(), upkeep.end()]);
   await server.stop();
 });
+
+async function connect(): Promise<pg.Client> {
+  const client = new pg.Client({ connectionString: server.url });
+  await client.connect();
+  return client;
+}
 
 const day = (from: number): string => `((now() AT TIME ZONE 'UTC')::date + ${from})`;
 
@@ -89,8 +96,7 @@ for (const [name, hold] of Object.entries(HOLDERS)) {
     await admin.query(`SELECT conduit.make_leaf(${day(-AGO_DAYS)})`);
     const [old, ahead] = [await leafOf(-AGO_DAYS), await leafOf(3)];
     await admin.query(`DROP TABLE IF EXISTS conduit.${ahead}`);
-    const holder = new pg.Client({ connectionString: server.url });
-    await holder.connect();
+    const holder = await connect();
     await hold(holder);
     const before = waits().length;
     let over = false;
@@ -119,12 +125,61 @@ for (const [name, hold] of Object.entries(HOLDERS)) {
 
 t.test('a snapshot that has nothing to do with the log is in nobody’s way', async (t) => {
   await admin.query(`SELECT conduit.make_leaf(${day(-AGO_DAYS)})`);
-  const holder = new pg.Client({ connectionString: server.url });
-  await holder.connect();
+  const holder = await connect();
   await holder.query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1');
   t.same(await dropOldLeaves(upkeep, HOURS), { dropped: [await leafOf(-AGO_DAYS)], waiting: [] });
   await holder.end();
 });
+
+/** Each has one lock, and asks for another one. */
+const STEPS: Readonly<Record<string, (leaf: string) => string>> = {
+  REINDEX: (leaf) => `REINDEX TABLE conduit.${leaf}`,
+  'an index that is made and dropped': (leaf) => `BEGIN;
+    CREATE INDEX by_content ON conduit.${leaf} (content_type); DROP INDEX conduit.by_content; COMMIT`,
+  'LOCK TABLE of the whole log': () => 'BEGIN; LOCK TABLE conduit.messages; COMMIT',
+};
+/** What an append begins with. */
+const HEADS = ['lock_head($1::bigint)', 'lock_heads(ARRAY[$1::bigint])'];
+const INSERT_SQL = `INSERT INTO conduit.messages (topic_id, sequence, message_id, published_at,
+    content_type, payload, bytes_to)
+  VALUES ($1, $2::bigint, gen_random_uuid(), $3, 0, '1', $2::bigint)`;
+
+for (const [name, sqlOf] of Object.entries(STEPS)) {
+  for (const [n, heads] of HEADS.entries()) {
+    t.test(`${name}, while an append that began with ${heads} is under way`, async (t) => {
+      const [id = 0] = await makeTopics(log, `steps-${Object.keys(STEPS).indexOf(name)}-${n}`, 1);
+      const [holder, appender] = [await connect(), await connect()];
+      const own = await holder.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+      const waiting = `SELECT FROM pg_locks WHERE pid = ${own.rows[0]?.pid} AND NOT granted`;
+      const isWaiting = async (): Promise<boolean> => (await admin.query(waiting)).rowCount === 1;
+      await admin.query(`UPDATE conduit.topics SET leaf_day = ${day(-1)} WHERE id = $1`, [id]);
+      // The first of the topic's day, which looks into that of the last one, and one behind it.
+      for (const head of [0, 1]) {
+        await appender.query('BEGIN');
+        const { rows } = await appender.query<{ head: number; at: string }>(
+          `SELECT head::int, published_at::text AS at FROM conduit.${heads}`,
+          [id],
+        );
+        t.equal(rows[0]?.head, head);
+        let said = '';
+        const taken = holder.query(sqlOf(await leafOf(0))).then(
+          () => {
+            said = 'done';
+          },
+          (error: unknown) => {
+            said = String(error);
+          },
+        );
+        await eventually(async () => said !== '' || (await isWaiting()));
+        await appender.query(INSERT_SQL, [id, head + 1, rows[0]?.at]);
+        await appender.query('COMMIT');
+        await taken;
+        t.equal(said, 'done');
+      }
+      await Promise.all([holder.end(), appender.end()]);
+    });
+  }
+}
 
 t.test('all that was appended is there once, in order', async (t) => {
   const verdict = await judgeAppends(server.url, topicIds, []);

@@ -94,12 +94,12 @@ t.test('a role that owns nothing, once it has its rights', async (t) => {
     `GRANT INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA conduit TO reader;
      GRANT USAGE ON ALL SEQUENCES IN SCHEMA conduit TO reader`,
   );
-  t.match(await line(), /lacks EXECUTE on lock_head and 4 rights more in the schema conduit/);
+  t.match(await line(), /lacks EXECUTE on lock_head and 5 rights more in the schema conduit/);
   // Some revoke what PostgreSQL lets everybody do.
   await admin.query('REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA conduit FROM PUBLIC');
   t.match(
     await line(),
-    /lacks EXECUTE on begin_incarnation and 11 rights more in the schema conduit/,
+    /lacks EXECUTE on begin_incarnation and 12 rights more in the schema conduit/,
   );
   await admin.query('GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA conduit TO reader');
   // The day after the next, which its start has to make.

@@ -23,8 +23,8 @@ const MISSING_SQL = `SELECT r.privilege || ' on ' || c.relname AS missing
   UNION ALL
   SELECT 'EXECUTE on ' || p.proname FROM pg_proc p
   WHERE p.pronamespace = 'conduit'::regnamespace AND p.proname = ANY (ARRAY['make_leaf',
-      'lock_head', 'lock_heads', 'topic_heads', 'settle_heads', 'bytes_before', 'incarnation',
-      'begin_incarnation', 'head_before', 'defer', 'first_stored', 'fingerprint'])
+      'lock_head', 'lock_heads', 'read_head', 'topic_heads', 'settle_heads', 'bytes_before',
+      'incarnation', 'begin_incarnation', 'head_before', 'defer', 'first_stored', 'fingerprint'])
     AND NOT has_function_privilege(p.oid, 'EXECUTE')
   ORDER BY 1`;
 

@@ -27,15 +27,8 @@ export function messageColumns(alias: string): string {
     ${alias}.key, ${alias}.headers, ${alias}.content_type, ${alias}.payload`;
 }
 
-/**
- * Of one topic, as conduit.topic_heads has them, which would be as dear as the page. Leaves of before the day
- * of the newest row are opened and not looked into; without a day the head is what upkeep has written down.
- */
-const BOUNDS = `SELECT t.first_sequence, greatest(t.base_sequence, t.first_sequence - 1, (
-      SELECT m.sequence FROM conduit.messages m
-      WHERE m.topic_id = t.id AND m.published_at >= t.leaf_day::timestamp AT TIME ZONE 'UTC'
-      ORDER BY m.sequence DESC LIMIT 1)) AS last_sequence
-    FROM conduit.topics t WHERE t.id = $1::bigint AND t.deleted_at IS NULL`;
+/** Of one topic; none when it is deleted. Its head is looked for in the leaf of its last day alone. */
+const BOUNDS = 'SELECT first_sequence, last_sequence FROM conduit.read_head($1::bigint)';
 
 /**
  * The topic's bounds beside each row of the page; one row without a message when the page is empty.

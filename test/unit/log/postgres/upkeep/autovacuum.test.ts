@@ -1,5 +1,5 @@
 // Goal: of every table it is decided when autovacuum looks after it; days of the log, old ones and new ones,
-// are not written a second time for it.
+// are not written a second time for it; the topics, which every append locks, are not taken for it.
 import pg from 'pg';
 import t from 'tap';
 import { startPostgres } from '../../../../../native-bench/rig/postgres.js';
@@ -52,6 +52,18 @@ t.test('tables', async (t) => {
     const { autovacuum_vacuum_threshold, autovacuum_vacuum_scale_factor } = options.get(name) ?? {};
     t.same([autovacuum_vacuum_threshold, autovacuum_vacuum_scale_factor], [threshold, share], name);
   }
+});
+
+t.test('room that topics had is kept for others', async (t) => {
+  const sql = "SELECT pg_relation_size('conduit.topics') AS bytes";
+  const size = async (): Promise<string | undefined> =>
+    (await admin.query<{ bytes: string }>(sql)).rows[0]?.bytes;
+  await admin.query(`INSERT INTO conduit.topics (tenant_id, name)
+    SELECT 1, 'topic.' || n FROM generate_series(1, 5000) n`);
+  const before = await size();
+  await admin.query('DELETE FROM conduit.topics');
+  await admin.query('VACUUM conduit.topics');
+  t.equal(await size(), before);
 });
 
 t.test('days of the log', async (t) => {
