@@ -86,7 +86,7 @@ t.test('a schema that is restored twice from one dump beneath a node', async (t)
     const { gap, recovered } = await told(session, third);
     t.match({ gap, recovered }, { gap: { from: 21, reason: 'failover' }, recovered: false });
     const end = ['common(21..30)', 'third(31..70)'];
-    await eventually(() => runsOf(session).slice(-2).join() === end.join(), 10_000).catch(() => 0);
+    await eventually(() => runsOf(session).slice(-2).join() === end.join()).catch(() => 0);
     t.same(runsOf(session).slice(-2), end);
   }
   t.ok((await numberOf(floor)) <= 30, 'what was acknowledged in the log between counts no more');

@@ -106,7 +106,7 @@ t.test('a schema restored beneath a node, and an epoch that is bumped', async (t
   for (const { session } of [live, durable]) {
     const { gap, recovered } = await session.waitFor(told);
     t.match({ gap, recovered }, { gap: { from: 31, reason: 'failover' }, recovered: false });
-    await eventually(() => runsOf(session).at(-1) === 'new(34..70)', 10_000).catch(() => undefined);
+    await eventually(() => runsOf(session).at(-1) === 'new(34..70)').catch(() => undefined);
     t.same(runsOf(session).slice(-2), ['late(31..33)', 'new(34..70)']);
   }
   for (let sequence = 31; sequence <= 70; sequence++) {

@@ -55,6 +55,21 @@ async function redrive(node: TestNode, topic: string): Promise<Row> {
   return (await ask(node, 'GET', path)).body;
 }
 
+/** A job that gives back one of three a second, has done so with the first, and goes on: its path. */
+async function slowJob(node: TestNode, topic: string): Promise<string> {
+  const session = await Subscriber.open(node.wsUrl, 'json');
+  await session.subscribe(topic, { subscription: 's' });
+  session.onMessage = ({ sequence }) => session.send({ type: 'reject', topic, sequence });
+  for (let n = 1; n <= 3; n++) await ask(node, 'POST', '/api/publish', { topic, payload: n });
+  await lettersAre(node, topic, 3);
+  session.onMessage = null;
+  const body = { topic, subscription: 's', rate_per_s: 1 };
+  const started = await ask(node, 'POST', '/api/dead-letters/redrive', body);
+  const path = `/api/jobs/${String(started.body['job_id'])}`;
+  await eventually(async () => Number((await ask(node, 'GET', path)).body['done']) > 0);
+  return path;
+}
+
 const DONE = { state: 'done', done: 1, failed: 0 };
 
 // All of them first: tests that have ended end the file while a node starts.
@@ -153,37 +168,20 @@ for (const { mode, node } of nodes) {
       `${mode}: a ${what} that is deleted fails what the job has not given back`,
       async (t) => {
         const topic = `gone.${what}`;
-        const session = await Subscriber.open(node.wsUrl, 'json');
-        await session.subscribe(topic, { subscription: 's' });
-        session.onMessage = ({ sequence }) => session.send({ type: 'reject', topic, sequence });
-        for (let n = 1; n <= 3; n++) await ask(node, 'POST', '/api/publish', { topic, payload: n });
-        await lettersAre(node, topic, 3);
-        session.onMessage = null;
-        const body = { topic, subscription: 's', rate_per_s: 1 };
-        const started = await ask(node, 'POST', '/api/dead-letters/redrive', body);
-        const path = `/api/jobs/${String(started.body['job_id'])}`;
-        await eventually(async () => (await ask(node, 'GET', path)).body['done'] === 1);
+        const path = await slowJob(node, topic);
         const gone = what === 'topic' ? `/api/topics/${topic}` : `/api/subscriptions/${topic}/s`;
         t.equal((await ask(node, 'DELETE', gone)).status, 204);
         await eventually(async () => (await ask(node, 'GET', path)).body['state'] === 'done');
-        t.match((await ask(node, 'GET', path)).body, { done: 1, failed: 2, total: 3 });
-        session.close();
+        const { done, failed, total } = (await ask(node, 'GET', path)).body;
+        // On a busy machine the second was given back before the deletion.
+        t.ok(Number(failed) > 0 && Number(done) + Number(failed) === 3, `${done} and ${failed}`);
+        t.equal(total, 3);
       },
     );
   }
 
   t.test(`${mode}: a node ends in order while a job goes on slowly`, async (t) => {
-    const topic = 'slow';
-    const session = await Subscriber.open(node.wsUrl, 'json');
-    await session.subscribe(topic, { subscription: 's' });
-    session.onMessage = ({ sequence }) => session.send({ type: 'reject', topic, sequence });
-    for (let n = 1; n <= 3; n++) await ask(node, 'POST', '/api/publish', { topic, payload: n });
-    await lettersAre(node, topic, 3);
-    session.onMessage = null;
-    const body = { topic, subscription: 's', rate_per_s: 1 };
-    const started = await ask(node, 'POST', '/api/dead-letters/redrive', body);
-    const path = `/api/jobs/${String(started.body['job_id'])}`;
-    await eventually(async () => (await ask(node, 'GET', path)).body['done'] === 1);
+    await slowJob(node, 'slow');
     t.equal(await node.stop(), 0);
   });
 }

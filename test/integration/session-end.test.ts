@@ -43,6 +43,12 @@ async function closed(subscriber: Subscriber, how: 'clean' | 'abrupt'): Promise<
   await eventually(() => subscriber.closed !== null);
 }
 
+/** The acceptor has read what came before, the end of other sockets too. */
+async function isRead(subscriber: Subscriber, ref: string): Promise<void> {
+  subscriber.send({ type: 'heartbeat', ref });
+  await subscriber.waitFor((frame) => frame.ref === ref);
+}
+
 t.test('sessions and streams that end right after their subscribe leave nothing', async (t) => {
   const node = await start(t);
   const first = await Subscriber.open(node.wsUrl);
@@ -63,9 +69,12 @@ t.test('sessions and streams that end right after their subscribe leave nothing'
     stream.on('error', () => undefined);
     return stream;
   });
+  // Who waits may be somebody else, who looks at the topics each second: all has been read before.
+  await Promise.all(sessions.map((one, n) => isRead(one, `asked ${n}`)));
   await someoneWaits();
   await Promise.all(sessions.map((one, n) => closed(one, n % 2 === 0 ? 'clean' : 'abrupt')));
   for (const stream of streams) stream.destroy();
+  await isRead(first, 'ends');
   await db.query('ROLLBACK');
   // Behind everything that was asked before.
   await first.subscribe('held', { subscription: 'last' });
@@ -101,9 +110,13 @@ t.test('asking on and on does not hold up a drain', async (t) => {
   };
   await lock('subscriptions');
   ask('before');
+  await isRead(subscriber, 'asked');
   await someoneWaits();
   const stopped = node.stop();
-  await eventually(async () => (await request(`${node.url}/readyz`, {})).status === 503);
+  const isDraining = async (): Promise<boolean> =>
+    (await request(`${node.url}/readyz`, {})).status === 503;
+  // What waits for the lock waits for three seconds: whoever comes later finds the node gone.
+  await eventually(() => isDraining().catch(() => true));
   // One after another: while one is answered the other is under way.
   ask('during');
   ask('during');

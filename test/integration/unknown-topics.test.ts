@@ -89,8 +89,10 @@ t.test('hundreds of topics made by subscribes, and by requests', async (t) => {
     makers.flatMap(({ control }) => control.filter(({ type }) => type === 'subscribed'));
   await eventually(() => subscribed().length === makers.length * TOPICS_EACH);
   t.same(errorsOf(makers.flatMap(({ control }) => control)), []);
+  // Where the machine has too much to do, one that was not answered in time is told so.
   for (const answer of await Promise.all(posts)) {
-    if (answer.status !== 201) t.match(answer, { status: 503, body: { code: 'busy' } });
+    if (answer.status === 201) continue;
+    t.match(answer, { status: 503, body: { code: /^(busy|log_unavailable)$/ } });
   }
   for (const one of [...makers, victim]) one.close();
 });

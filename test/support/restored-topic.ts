@@ -60,7 +60,7 @@ export function runsOf({ messages }: Subscriber): string[] {
 }
 
 export async function came(t: Test, session: Subscriber, runs: string[]): Promise<void> {
-  await eventually(() => runsOf(session).join() === runs.join(), 10_000).catch(() => undefined);
+  await eventually(() => runsOf(session).join() === runs.join()).catch(() => undefined);
   t.same(runsOf(session), runs);
   for (const { sequence } of session.messages)
     session.send({ type: 'ack', topic: TOPIC, sequence });

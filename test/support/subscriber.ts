@@ -69,8 +69,8 @@ export class Subscriber {
     return this.waitFor((frame) => frame.ref === ref);
   }
 
-  /** The first control frame, past or to come, that fits. */
-  waitFor(fits: (frame: Frame) => boolean, timeoutMs = 10_000): Promise<Frame> {
+  /** The first control frame, past or to come, that fits; for as long as `eventually` waits. */
+  waitFor(fits: (frame: Frame) => boolean, timeoutMs = 30_000): Promise<Frame> {
     const past = this.control.find(fits);
     if (past !== undefined) return Promise.resolve(past);
     return new Promise((resolve, reject) => {

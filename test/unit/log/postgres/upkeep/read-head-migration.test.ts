@@ -1,4 +1,4 @@
-// Goal: who could read the heads of topics before sql/0018_read_head.sql can read them after it, nobody else
+// Goal: who could read the heads of topics before sql/0019_read_head.sql can read them after it, nobody else
 // can, and days are made as before. Method: the files before it, a role that owns nothing, and the rest.
 import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
