@@ -111,6 +111,19 @@ const CASES: Readonly<Record<string, (t: Test, open: Open) => Promise<void>>> = 
     await t.rejects(store.addTenant(asTenant('c')), { code: 'tenant_limit' });
     await t.rejects(store.addTenant(asTenant('b')), { code: 'tenant_exists' });
   },
+  'what becomes of one tenant leaves the keys of another': async (t, open) => {
+    const { store } = await open(t);
+    await store.addTenant(ACME);
+    const theirs: string[] = [];
+    for (let n = 0; n < BOUNDS.keysPerTenantMax; n++) {
+      theirs.push((await store.add(keyOf({ tenant: ANYONE.tenant }))).id);
+    }
+    const first = await store.addFirst(keyOf());
+    t.ok(first, 'there is room for it, and none was there');
+    await store.removeTenant(ACME);
+    t.equal(await store.get(first?.id ?? '', null), null);
+    t.equal((await store.find(theirs)).length, theirs.length);
+  },
   'many at once do not pass the bound': async (t, open) => {
     const { store } = await open(t);
     await store.addTenant(ACME);

@@ -3,7 +3,7 @@
 import { eventually } from '../../native-bench/rig/eventually.js';
 import { ANYONE } from '../../src/core/principal.js';
 import { type TopicKey, topicNameOf } from '../../src/core/topic-key.js';
-import { OTHER, TENANT } from '../support/tenants.js';
+import { NOBODY, OTHER, TENANT } from '../support/tenants.js';
 import { newTopic, type OpenLog, type Parts, put, rangeOf, text } from './message-log.js';
 import { type Outcome, TestAppend } from './recording-sink.js';
 
@@ -26,6 +26,18 @@ interface Twin {
 async function said(open: OpenLog, { id }: Twin, body: string, dedupeKey: string | null = null) {
   const [outcome] = await put(open, new TestAppend(id, { payload: text(body), dedupeKey }));
   return outcome as Outcome;
+}
+
+interface Deferral {
+  tenant: typeof TENANT;
+  twin: Twin;
+  delayMs: number;
+  dedupeKey: string | null;
+}
+
+function later({ log }: OpenLog, { tenant, twin, delayMs, dedupeKey }: Deferral) {
+  const { publication } = new TestAppend(twin.id, { payload: text('1'), dedupeKey });
+  return log.defer({ tenant, topicId: twin.id, publication, delayMs, deliverAtMs: 0 });
 }
 
 async function textsOf({ log }: OpenLog, { id }: Twin): Promise<string[]> {
@@ -59,6 +71,22 @@ export const TENANTS: Parts = {
     t.notOk((await listed(OTHER.tenant)).includes(ours.id));
   },
 
+  'have what they make for themselves alone': async (t, open) => {
+    const { log } = open;
+    const { key, id } = await newTopic(log);
+    const twin = OTHER.keyOf(topicNameOf(key));
+    t.equal(await log.findTopic(twin), null);
+    t.equal((await log.findTopics([twin])).size, 0);
+    const { topic, created } = await log.createTopic(twin, null);
+    t.equal(created, true);
+    const heads = await log.heads([id, topic.id]);
+    t.equal(heads.get(id)?.key, key);
+    t.equal(heads.get(topic.id)?.key, twin);
+    if (log.mode === 'memory') return;
+    const nobodys = log.createTopic(NOBODY.keyOf(topicNameOf(key)), null);
+    await t.rejects(nobodys, { code: 'not_found', message: 'no such tenant' });
+  },
+
   'change and delete their own alone': async (t, open) => {
     const { log } = open;
     const { ours, theirs } = await twins(open);
@@ -89,11 +117,12 @@ export const TENANTS: Parts = {
   'see and cancel their own deferred messages alone': async (t, open) => {
     const { log } = open;
     const { ours, theirs } = await twins(open);
-    const ask = (tenant: typeof TENANT, { id: topicId }: Twin, delayMs: number) => {
-      const { publication } = new TestAppend(topicId, { payload: text('1'), dedupeKey: 'later' });
-      return log.defer({ tenant, topicId, publication, delayMs, deliverAtMs: 0 });
-    };
-    await t.rejects(ask(OTHER.tenant, ours, HOUR_MS), { code: 'topic_not_found' });
+    const ask = (tenant: typeof TENANT, twin: Twin, delayMs: number) =>
+      later(open, { tenant, twin, delayMs, dedupeKey: 'later' });
+    for (const dedupeKey of ['later', null]) {
+      const asked = { tenant: OTHER.tenant, twin: ours, delayMs: HOUR_MS, dedupeKey };
+      await t.rejects(later(open, asked), { code: 'topic_not_found' }, `${dedupeKey}`);
+    }
     const { record: one } = await ask(TENANT, ours, HOUR_MS);
     const { record: two } = await ask(OTHER.tenant, theirs, HOUR_MS);
     t.ok(one !== null && two !== null, 'neither repeats the other');
@@ -120,9 +149,14 @@ export const TENANTS: Parts = {
     const before = [await log.totals(TENANT), await log.totals(OTHER.tenant)] as const;
     const { ours } = await twins(open);
     await said(open, ours, '1');
+    const waits = { tenant: TENANT, twin: ours, delayMs: HOUR_MS, dedupeKey: null };
+    const { record } = await later(open, waits);
     const after = [await log.totals(TENANT), await log.totals(OTHER.tenant)] as const;
     t.equal(after[0].messages, before[0].messages + 1);
     t.equal(after[1].messages, before[1].messages);
+    t.equal(after[0].deferred, before[0].deferred + 1);
+    t.equal(after[1].deferred, before[1].deferred);
+    await log.cancelDeferred(TENANT, record?.id ?? 0);
     t.equal(after[0].topics, before[0].topics + 1);
     t.equal(after[1].topics, before[1].topics + 1);
     // The one has room for one more exactly when it is counted without the other.

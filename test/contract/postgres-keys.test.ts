@@ -6,7 +6,8 @@ import { eventually } from '../../native-bench/rig/eventually.js';
 import { startPostgres } from '../../native-bench/rig/postgres.js';
 import { digestOf, makeApiKey } from '../../src/core/api-key.js';
 import { systemClock } from '../../src/core/clock.js';
-import { asTenant } from '../../src/core/topic-key.js';
+import { ANYONE } from '../../src/core/principal.js';
+import { asTenant, type Tenant } from '../../src/core/topic-key.js';
 import { migrate } from '../../src/log/postgres/upkeep/migrations.js';
 import { PostgresKeys } from '../../src/tenant/postgres-keys.js';
 import { BOUNDS, keyStoreContract } from './key-store.js';
@@ -46,9 +47,9 @@ async function open(t: Test): Promise<Opened> {
   return { store, told, all: () => all };
 }
 
-async function addKey(store: PostgresKeys): Promise<string> {
+async function addKey(store: PostgresKeys, tenant: Tenant = ACME): Promise<string> {
   const { id, text } = makeApiKey();
-  const right = { tenant: ACME, scopes: ['publish'], topics: null, expiresAtMs: null } as const;
+  const right = { tenant, scopes: ['publish'], topics: null, expiresAtMs: null } as const;
   await store.add({ ...right, id, digest: digestOf(text) });
   return id;
 }
@@ -80,6 +81,26 @@ t.test(
     t.equal(await rows(), 2, 'then it goes with the next one that is deleted');
   },
 );
+
+t.test("another tenant's topics hold nobody, and its keys are purged with nobody's", async (t) => {
+  const { store } = await open(t);
+  await store.addTenant(ACME);
+  await admin.query(`INSERT INTO conduit.topics (tenant_id, name)
+    SELECT id, 'a' FROM conduit.tenants WHERE name = 'default'`);
+  await addKey(store);
+  const theirs = await addKey(store, ANYONE.tenant);
+  await admin.query("UPDATE conduit.api_keys SET expires_at = now() - interval '1 year'");
+  const own = await addKey(store);
+  const listed = async (): Promise<string[]> =>
+    (await store.list(null, { after: '', limit: 9 })).map(({ id }) => id);
+  t.same(await listed(), [own, theirs].sort());
+  await store.removeTenant(ACME);
+  t.same(await listed(), [theirs]);
+  await admin.query("UPDATE conduit.tenants SET deleted_at = deleted_at - interval '2 days'");
+  await store.addTenant(ACME);
+  await store.removeTenant(ACME);
+  t.equal((await admin.query('SELECT FROM conduit.tenants')).rowCount, 2, 'the older row went');
+});
 
 t.test('keys are found while those who manage keys wait for one another', async (t) => {
   const { store } = await open(t);

@@ -16,7 +16,7 @@ import {
   TOMBSTONE_HOURS,
 } from '../../src/log/postgres/upkeep/subscription-purge.js';
 import { openPostgresLog } from '../support/postgres-log.js';
-import { addOther, TENANT } from '../support/tenants.js';
+import { addOther, OTHER, TENANT } from '../support/tenants.js';
 import { put, text } from './message-log.js';
 import { TestAppend } from './recording-sink.js';
 import type { OpenStore } from './subscription-store.js';
@@ -120,6 +120,20 @@ t.test('a save that waits for another take is refused', async (t) => {
   t.same(await save, [record.id]);
   t.match(await store.store.find(topic.id, 'sub'), { ackFloor: 0 });
   t.same(await deliveriesOf(store, topic), []);
+});
+
+t.test('tenants: dead letters of another tenant are not waited for', async (t) => {
+  const store = await open();
+  t.teardown(() => store.log.close());
+  const topic = await topicWith(store, 1);
+  const record = await taken(store, topic);
+  await store.store.save([saveOf(record, { deadLetters: [givenUp(1)] })]);
+  const ids = (await lettersOf(store, filterOf(topic))).map(({ id }) => id);
+  await client.query('BEGIN');
+  await client.query('SELECT FROM conduit.subscriptions WHERE id = $1 FOR UPDATE', [record.id]);
+  t.same(await store.store.redrive(OTHER.tenant, ids), []);
+  await client.query('COMMIT');
+  t.equal((await store.store.redrive(TENANT, ids)).length, 1);
 });
 
 t.test('a save whose transaction breaks stores nothing, and can be made again', async (t) => {

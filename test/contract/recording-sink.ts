@@ -28,9 +28,14 @@ export class TestAppend implements PendingAppend {
   readonly publication: Publication;
   outcome: Outcome | null = null;
 
-  constructor(topicId: number, publication: Partial<Publication> & { payload: Uint8Array }) {
+  /** `madeAtMs`: what its id says of when it was made. */
+  constructor(
+    topicId: number,
+    publication: Partial<Publication> & { payload: Uint8Array },
+    madeAtMs = Date.now(),
+  ) {
     this.topicId = topicId;
-    this.messageId = makeUuidV7(Date.now(), idTag(topicId));
+    this.messageId = makeUuidV7(madeAtMs, idTag(topicId));
     this.publication = {
       contentType: 0,
       key: null,

@@ -57,7 +57,7 @@ const release = new OutboxRelease({
     released.push(...rows);
   },
   onOutcomeUnknown: () => undefined,
-  onDropped: (_topicId, rows, why) => dropped.push(`${rows} ${why}`),
+  onDropped: (_topic, rows, why) => dropped.push(`${rows} ${why}`),
   onTrouble: (error) => trouble.push(error),
 });
 release.start();

@@ -30,19 +30,27 @@ export interface FileOutcome {
 /** The files under way, with their folders. */
 const running = new Map<ChildProcess, string>();
 
-export function runTestFile(name: string): Promise<FileOutcome> {
+export interface TestFileOptions {
+  nodeArgs?: readonly string[];
+  env?: Readonly<Record<string, string>>;
+}
+
+export function runTestFile(name: string, options: TestFileOptions = {}): Promise<FileOutcome> {
   const folder = mkdtempSync(path.join(tmpdir(), 'conduit-test-'));
   // PostgreSQL's account must get in.
   chmodSync(folder, 0o755);
   const startedAt = performance.now();
   const child = spawn(
     process.execPath,
-    ['--enable-source-maps', path.join(COMPILED, `${name}.js`)],
+    ['--enable-source-maps', ...(options.nodeArgs ?? []), path.join(COMPILED, `${name}.js`)],
     {
       cwd: PACKAGE_FOLDER,
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, TMPDIR: folder, TAP_TIMEOUT: String(TAP_TIMEOUT_S), TAP: '1' },
+      env: {
+        ...{ ...process.env, ...options.env },
+        ...{ TMPDIR: folder, TAP_TIMEOUT: String(TAP_TIMEOUT_S), TAP: '1' },
+      },
     },
   );
   running.set(child, folder);

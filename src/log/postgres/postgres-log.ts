@@ -9,7 +9,7 @@ import type { DeferredRecord } from '../../core/deferred-record.js';
 import { RequestError } from '../../core/errors.js';
 import type { Limits } from '../../core/limits.js';
 import type { HeldSnapshot, LogState, LogTotals, LogVitals } from '../../core/log-figures.js';
-import type { Tenant, TopicKey, Within } from '../../core/topic-key.js';
+import { type Tenant, type TopicKey, tenantOf, type Within } from '../../core/topic-key.js';
 import type { Retention, TopicRecord } from '../../core/topic-record.js';
 import { LogConfigurationError } from '../contract/log-configuration-error.js';
 import { faultOf, messageOf } from '../contract/log-errors.js';
@@ -165,8 +165,11 @@ export class PostgresLog<A extends PendingAppend> implements MessageLog<A> {
       owns,
       onReleased: (release) => sink.released(release),
       onOutcomeUnknown: (topicId) => sink.headsMoved([topicId]),
-      onDropped: (topicId, rows, why) =>
-        this.#onTrouble(`the outbox dropped ${rows} rows of topic ${topicId}`, new Error(why)),
+      onDropped: ({ topicId, key }, rows, why) => {
+        const whose = key === null ? '' : `, of tenant ${tenantOf(key)}`;
+        const what = `the outbox dropped ${rows} rows of topic ${topicId}`;
+        this.#onTrouble(what, new Error(`${why}${whose}`));
+      },
       onAway: (detail) => this.#onAway('the session of the release is away', detail),
       onTrouble: (error) => this.#onTrouble('releasing the outbox', error),
     });

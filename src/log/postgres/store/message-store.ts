@@ -123,7 +123,7 @@ export class MessageStore {
   async sequenceAt(topicId: number, timeMs: number): Promise<number> {
     const { rows } = await this.#db.query<{ low: string }>(SEQUENCE_AT_SQL, [topicId, timeMs]);
     const row = rows[0];
-    if (row === undefined) throw topicGone(topicId);
+    if (row === undefined) throw topicGone();
     return Number(row.low);
   }
 
@@ -157,7 +157,7 @@ export class MessageStore {
       Math.min(range.bytesMax, SEQUENCE_MAX),
     ]);
     const bounds = rows[0];
-    if (bounds === undefined) throw topicGone(range.topicId);
+    if (bounds === undefined) throw topicGone();
     return {
       rows: rows.filter(isMessage).map(decodeMessage),
       firstSequence: Number(bounds.first_sequence),
@@ -177,8 +177,9 @@ export class MessageStore {
   }
 }
 
-function topicGone(topicId: number): RequestError {
-  return new RequestError('topic_not_found', `topic ${topicId} was deleted`);
+/** Without its id, which counts the topics of all tenants. */
+function topicGone(): RequestError {
+  return new RequestError('topic_not_found', 'the topic was deleted');
 }
 
 function isMessage(row: PageRow): row is MessageRow {

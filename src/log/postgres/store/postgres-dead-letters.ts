@@ -206,8 +206,10 @@ export class PostgresDeadLetters {
 function selection(filter: DeadLetterFilter): { from: string; values: unknown[] } {
   const topic = topicNameWithin(filter.within);
   const values: unknown[] = [tenantOf(filter.within)];
-  const conditions = [LIVING, 't.tenant_id = (SELECT id FROM conduit.tenants WHERE name = $1)'];
-  if (topic !== null) {
+  const conditions = [LIVING];
+  if (topic === null) {
+    conditions.push('t.tenant_id = (SELECT id FROM conduit.tenants WHERE name = $1)');
+  } else {
     values.push(storable(topic));
     conditions.push(`d.topic_id = (SELECT x.id FROM conduit.topics x JOIN conduit.tenants n
       ON n.id = x.tenant_id WHERE n.name = $1 AND x.name = $${values.length}

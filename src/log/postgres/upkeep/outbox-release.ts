@@ -34,7 +34,7 @@ export interface OutboxReleaseOptions {
   /** A COMMIT's answer was lost: rows may have been appended. */
   onOutcomeUnknown: (topicId: number) => void;
   /** Rows of a deleted topic were dropped, or repeats of a dedupe key. */
-  onDropped: (topicId: number, rows: number, why: 'topic deleted' | 'duplicate') => void;
+  onDropped: (topic: DueTopic, rows: number, why: 'topic deleted' | 'duplicate') => void;
   /** A turn failed; the next is tried as usual. */
   onTrouble: (error: unknown) => void;
 }
@@ -143,7 +143,7 @@ export class OutboxRelease {
       throw error;
     }
     this.#due.released(topic, outcome.fromMs);
-    if (outcome.duplicates > 0) onDropped(topicId, outcome.duplicates, 'duplicate');
+    if (outcome.duplicates > 0) onDropped(topic, outcome.duplicates, 'duplicate');
     const { rows, duplicates } = outcome;
     if (rows.length > 0) onReleased({ topicId, epoch: formatEpoch(topicId, incarnation), rows });
     return duplicates + rows.length;
@@ -153,7 +153,7 @@ export class OutboxRelease {
     const { topicId, dueMs } = topic;
     const dropped = await dropBatch(client, topicId);
     this.#due.released(topic, dropped < BATCH_ROWS_MAX ? null : dueMs);
-    if (dropped > 0) this.#options.onDropped(topicId, dropped, 'topic deleted');
+    if (dropped > 0) this.#options.onDropped(topic, dropped, 'topic deleted');
     return dropped;
   }
 

@@ -7,6 +7,7 @@ import { startPostgres } from '../../../../../native-bench/rig/postgres.js';
 import { systemClock } from '../../../../../src/core/clock.js';
 import { DEFAULT_LIMITS } from '../../../../../src/core/limits.js';
 import type { LogRow } from '../../../../../src/core/message.js';
+import type { TopicKey } from '../../../../../src/core/topic-key.js';
 import { readIncarnation } from '../../../../../src/log/postgres/session/incarnation.js';
 import type { Queryable } from '../../../../../src/log/postgres/session/queryable.js';
 import { TopicStore } from '../../../../../src/log/postgres/store/topic-store.js';
@@ -14,7 +15,7 @@ import { type DueTopic, DueTopics } from '../../../../../src/log/postgres/upkeep
 import { migrate } from '../../../../../src/log/postgres/upkeep/migrations.js';
 import { releaseBatch } from '../../../../../src/log/postgres/upkeep/release-batch.js';
 import { MeasuredPool } from '../../../../support/measured-pool.js';
-import { keyOf } from '../../../../support/tenants.js';
+import { addOther, keyOf, OTHER } from '../../../../support/tenants.js';
 
 const server = await startPostgres({ synchronous_commit: 'off' });
 await migrate(server.url);
@@ -44,7 +45,10 @@ async function outbox(topicId: number, rows: number, agoS = 0): Promise<void> {
 }
 
 /** A release whose looks at everything take as long as they are said to. */
-function dueTopics(t: Test): {
+function dueTopics(
+  t: Test,
+  owns: (key: TopicKey) => boolean = () => true,
+): {
   due: DueTopics;
   pass: (ms: number) => void;
   takes: (ms: number) => void;
@@ -59,7 +63,7 @@ function dueTopics(t: Test): {
   });
   t.teardown(() => slow.restore());
   return {
-    due: new DueTopics({ clock: { ...systemClock, monotonic: () => nowMs }, owns: () => true }),
+    due: new DueTopics({ clock: { ...systemClock, monotonic: () => nowMs }, owns }),
     pass: (ms) => {
       nowMs += ms;
     },
@@ -81,6 +85,26 @@ async function releaseAll(due: DueTopics, found: readonly DueTopic[]): Promise<L
 }
 
 const idsOf = (found: readonly DueTopic[]): number[] => found.map(({ topicId }) => topicId);
+
+t.test('tenants: what is due is told with the tenant whose topic it is', async (t) => {
+  await addOther(server.url);
+  const twin = OTHER.keyOf('twin');
+  const ids = [await newTopic('twin'), (await topics.create(twin, null)).topic.id] as const;
+  const asked: TopicKey[] = [];
+  const { due, takes } = dueTopics(t, (key) => {
+    asked.push(key);
+    return true;
+  });
+  takes(100);
+  for (const how of ['everything', 'what fell due lately']) {
+    for (const id of ids) await outbox(id, 1);
+    const found = await due.look(pool);
+    t.same(asked.splice(0).sort(), [keyOf('twin'), twin].sort(), how);
+    const keys = new Map(found.map(({ topicId, key }) => [topicId, key]));
+    t.same([keys.get(ids[0]), keys.get(ids[1])], [keyOf('twin'), twin], how);
+    await releaseAll(due, found);
+  }
+});
 
 t.test('a backlog is released in batches that go on where the one before ended', async (t) => {
   const [big, small] = [await newTopic('backlog.big'), await newTopic('backlog.small')];
