@@ -1,6 +1,7 @@
 /** Conduit itself, as its command line starts it: in memory, or one node or two on the run's PostgreSQL. */
 import { readFileSync } from 'node:fs';
 import type { Contender, Place, Running } from './contender.js';
+import { missingRedis, startRedis } from './peers/redis.js';
 import { freePort } from './rig/free-port.js';
 import { startNode, type TestNode } from './rig/node.js';
 
@@ -47,28 +48,49 @@ export function isRunningNode(running: Running): running is RunningNode {
   return 'restart' in running;
 }
 
-/** Two nodes on one log, with nothing between them; a port that `env` gives is the first one's. */
+/**
+ * Two nodes on one log, with a Redis between them where one is installed; a port that `env` gives is the
+ * first one's.
+ */
 async function startPair(place: Place, env: Readonly<Record<string, string>>): Promise<Running> {
-  const first = await startConduit('conduit', place, { NODE_ID: 'first', ...env });
-  const others = { ...env, NODE_ID: 'second', PORT: String(await freePort()) };
-  const second = await startConduit('conduit', place, others).catch(async (error: unknown) => {
-    await first.stop();
+  const redis =
+    missingRedis() === null ? await startRedis(place.folder, ['--appendonly', 'no']) : null;
+  const between = redis === null ? {} : { REDIS_URL: `redis://127.0.0.1:${redis.port}` };
+  const nodes: RunningNode[] = [];
+  const stop = async (): Promise<void> => {
+    await Promise.all(nodes.map((node) => node.stop()));
+    await redis?.stop();
+  };
+  const start = async (own: Readonly<Record<string, string>>): Promise<RunningNode> => {
+    const node = await startConduit('conduit', place, { ...between, ...own });
+    nodes.push(node);
+    return node;
+  };
+  try {
+    const first = await start({ NODE_ID: 'first', ...env });
+    const others = { ...env, NODE_ID: 'second', PORT: String(await freePort()) };
+    const second = await start(others);
+    return {
+      target: first.target,
+      second: second.target ?? '',
+      ...(first.database === undefined ? {} : { database: first.database }),
+      processes: {
+        ...first.processes,
+        second: second.processes['server'] ?? 0,
+        ...(redis === null ? {} : { redis: redis.pid }),
+      },
+      ended: () => endOf('first', first) ?? endOf('second', second),
+      stop,
+    };
+  } catch (error) {
+    await stop();
     throw error;
-  });
-  const endOf = (which: string, node: RunningNode): string | null => {
-    const how = node.endedWith();
-    return how === null ? null : `the ${which} node ended with ${how}`;
-  };
-  return {
-    target: first.target,
-    second: second.target ?? '',
-    ...(first.database === undefined ? {} : { database: first.database }),
-    processes: { ...first.processes, second: second.processes['server'] ?? 0 },
-    ended: () => endOf('first', first) ?? endOf('second', second),
-    stop: async () => {
-      await Promise.all([first.stop(), second.stop()]);
-    },
-  };
+  }
+}
+
+function endOf(which: string, node: RunningNode): string | null {
+  const how = node.endedWith();
+  return how === null ? null : `the ${which} node ended with ${how}`;
 }
 
 async function startConduit(

@@ -2,18 +2,19 @@ import { PUBLISHES, receive } from '../figure.js';
 import type { LoadOptions } from '../loadgen.js';
 import type { Entry, LoadWork, Scenario } from '../scenario.js';
 
-/** No queue at such a rate; `drain`: what the other node wrote may be found a second later. */
+/** No queue at such a rate; `drain`: without Redis what the other node wrote may be found a second later. */
 const MODEST: LoadOptions = { publish: 'http', publishers: 16, rate: 1_000, drain: 20 };
-/** What nobody announced is looked for once a second: a shorter window may have no delivery. */
+/** Without Redis the other node looks once a second: a shorter window may have no delivery. */
 const QUICK = { load: { duration: 2 } };
 const FULL: LoadOptions = { publish: 'http', publishers: 256, drain: 20 };
 
 export const twoNodes: Scenario = {
   name: 'two-nodes',
   measures:
-    'Two nodes on one PostgreSQL: from publish to receive at 1,000 publishes a second (HTTP, open loop, 10 ' +
-    'subscribers) at one node or across both, and HTTP publishes of 256 connections (closed loop) at one ' +
-    'node or half of them at each, to two topics, or to one that is read at the first.',
+    'Two nodes on one PostgreSQL, with a Redis between them where redis-server is installed: from publish to ' +
+    'receive at 1,000 publishes a second (HTTP, open loop, 10 subscribers) at one node or across both, and ' +
+    'HTTP publishes of 256 connections (closed loop) at one node or half of them at each, to two topics, or ' +
+    'to one that is read at the first.',
   figure: PUBLISHES,
   goals: [],
   entries: [

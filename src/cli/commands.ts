@@ -3,7 +3,7 @@
 import { effectiveTable } from '../config/effective.js';
 import type { Environment } from '../config/environment.js';
 import { heldMemoryTable, machineBytes } from '../config/held-memory.js';
-import { ConfigError, loadConfig } from '../config/load-config.js';
+import { ConfigError, loadConfig, refuseSeparateLogs } from '../config/load-config.js';
 import { withLocalDefaults } from '../config/local-defaults.js';
 import { connectionsLine } from '../log/postgres/session/connection-budget.js';
 import { runNode } from '../main.js';
@@ -23,7 +23,9 @@ export interface CommandContext {
 
 /** A node exactly as the environment says. Resolves with the exit code when it has ended. */
 export async function serveCommand(context: CommandContext): Promise<number> {
-  return runNode({ ...context, ...loadConfig(context.env), embeddedIn: null });
+  const loaded = loadConfig(context.env);
+  refuseSeparateLogs(loaded.config);
+  return runNode({ ...context, ...loaded, embeddedIn: null });
 }
 
 /**

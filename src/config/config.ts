@@ -14,7 +14,10 @@ export interface Config {
   readonly databaseUrl: string | null;
   /** Folder of the embedded PostgreSQL; null: as data-folder.ts says. */
   readonly dataDir: string | null;
+  /** null: nodes find what others publish by looking. */
   readonly redisUrl: string | null;
+  /** Begins the names of all channels in Redis. */
+  readonly clusterName: string;
   readonly enableAuth: boolean;
   readonly defaultApiKey: string | null;
   readonly adminApiKey: string | null;

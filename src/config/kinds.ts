@@ -69,20 +69,35 @@ const UNREADABLE =
   'cannot be read as a URL; in a user name or password write # as %23, @ as %40, / as %2F, ' +
   '? as %3F, % as %25 and a space as %20';
 
-/** A connection string. `protocols` with their colon. */
-export function url(protocols: readonly string[]): OptionKind<string> {
-  const hasProtocol = (value: string): boolean =>
-    protocols.some((protocol) => value.startsWith(`${protocol}//`));
-  const canRead = (value: string): boolean => {
-    const parsed = parseUrl(value);
-    return parsed !== null && parsed.hash === '' && isDecodable(parsed);
-  };
-  return {
-    takes: `a URL that starts with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`,
-    parse: (value) => (hasProtocol(value) && canRead(value) ? value : undefined),
-    trouble: (value) => (hasProtocol(value) && !canRead(value) ? UNREADABLE : null),
-  };
+/** One server. What Redis calls a database has no part in pub/sub, and is taken when it is a number. */
+export const redisUrl: OptionKind<string> = {
+  takes:
+    'a URL that starts with redis:// or rediss://, as redis://user:password@host:port, without parameters',
+  parse: (value) => (isRedis(value) && namesRedis(value) ? value : undefined),
+  trouble: (value) => (isRedis(value) && !isReadable(value) ? UNREADABLE : null),
+};
+
+function isRedis(value: string): boolean {
+  return value.startsWith('redis://') || value.startsWith('rediss://');
 }
+
+function isReadable(value: string): boolean {
+  const parsed = parseUrl(value);
+  return parsed !== null && parsed.hash === '' && isDecodable(parsed);
+}
+
+function namesRedis(value: string): boolean {
+  const parsed = isReadable(value) ? parseUrl(value) : null;
+  if (parsed === null) return false;
+  const { search, hostname, pathname } = parsed;
+  return search === '' && hostname !== '' && /^(\/\d{0,5})?$/.test(pathname);
+}
+
+/** As it stands in names elsewhere. */
+export const plainName: OptionKind<string> = {
+  takes: '1 to 64 of letters, digits, dot, dash and underscore',
+  parse: (value) => (/^[A-Za-z0-9._-]{1,64}$/.test(value) ? value : undefined),
+};
 
 /** What a browser sends as Origin: any, or some, those of this machine among them. */
 export const origins: OptionKind<string> = {

@@ -29,6 +29,7 @@ export function loadConfig(env: Environment): LoadedConfig {
     databaseUrl: optional(OPTIONS.databaseUrl, env),
     dataDir: optional(OPTIONS.dataDir, env),
     redisUrl: optional(OPTIONS.redisUrl, env),
+    clusterName: required(OPTIONS.clusterName, env),
     enableAuth: required(OPTIONS.enableAuth, env),
     defaultApiKey: optional(OPTIONS.defaultApiKey, env),
     adminApiKey: optional(OPTIONS.adminApiKey, env),
@@ -53,6 +54,14 @@ export function loadConfig(env: Environment): LoadedConfig {
     );
   }
   return { config, warnings: warningsFor(config, env) };
+}
+
+/** Nodes without a database would tell each other of sequences that mean something else to each. */
+export function refuseSeparateLogs({ databaseUrl, redisUrl }: Config): void {
+  if (databaseUrl !== null || redisUrl === null) return;
+  throw new ConfigError(
+    'REDIS_URL: needs DATABASE_URL: nodes in memory have no log in common; unset it, or set both',
+  );
 }
 
 function refuseHalfTls({ tlsCertFile, tlsKeyFile }: Config): void {

@@ -16,8 +16,9 @@ import {
   type OptionKind,
   oneOf,
   origins,
+  plainName,
+  redisUrl,
   text,
-  url,
 } from './kinds.js';
 
 export interface Option<T> extends OptionKind<T> {
@@ -48,10 +49,12 @@ export const OPTIONS: { readonly [K in OptionKey]: OptionOf<K> } = {
     'Folder of the embedded PostgreSQL of `conduit start`; by default .conduit.',
     text(1, 1_024),
   ),
-  redisUrl: secret(
-    'REDIS_URL',
-    'Redis; checked, not used by this version.',
-    url(['redis:', 'rediss:']),
+  redisUrl: secret('REDIS_URL', 'Redis, which brings messages of other nodes at once.', redisUrl),
+  clusterName: option(
+    'CLUSTER_NAME',
+    'conduit',
+    'Begins the names of channels in Redis.',
+    plainName,
   ),
   enableAuth: option('ENABLE_AUTH', false, 'Whether an API key is asked of everybody.', boolean),
   defaultApiKey: secret(
@@ -64,7 +67,7 @@ export const OPTIONS: { readonly [K in OptionKey]: OptionOf<K> } = {
   nodeAddr: option('NODE_ADDR', null, 'Address at which other nodes reach this one.', address),
   internalSecret: secret(
     'INTERNAL_SECRET',
-    'Shared by the nodes; checked, not used by this version.',
+    'Shared by the nodes, which sign with it what they send through Redis.',
     text(SECRET_BYTES_MIN, 1_024),
   ),
   corsOrigin: option('CORS_ORIGIN', '*', 'Origins that browsers may call from.', origins),

@@ -38,10 +38,13 @@ function withoutEffect(config: Config): string[] {
       config.dataDir !== null && config.databaseUrl !== null,
       'CONDUIT_DATA_DIR: has no effect beside DATABASE_URL',
     ],
-    [config.redisUrl !== null, 'REDIS_URL: this version has no backplane and does not use it'],
     [
-      config.internalSecret !== null,
-      'INTERNAL_SECRET: this version does not forward between nodes and does not use it',
+      config.internalSecret !== null && config.redisUrl === null,
+      'INTERNAL_SECRET: has no effect without REDIS_URL',
+    ],
+    [
+      config.internalSecret === null && config.redisUrl !== null,
+      'INTERNAL_SECRET: is unset: whoever may publish in Redis can make up messages',
     ],
     [
       config.defaultApiKey !== null && !config.enableAuth,

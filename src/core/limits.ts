@@ -179,6 +179,12 @@ export const LIMITS = {
     max: 1_024 * MIB,
     text: 'Bytes of deliveries under way from one worker to one acceptor.',
   },
+  backplaneQueueBytesMax: {
+    default: 16 * MIB,
+    min: 64 * KIB,
+    max: 1_024 * MIB,
+    text: 'Bytes on their way from one worker to Redis; more is not sent, and read from the log elsewhere.',
+  },
   hotCacheBytesMax: {
     default: 64 * MIB,
     min: 0,

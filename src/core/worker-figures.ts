@@ -1,4 +1,5 @@
 /** What a topic worker says of a tenant, for GET /api/stats, and of itself, for GET /api/health. */
+import type { BackplaneFigures } from './backplane-figures.js';
 import type { LogState, LogVitals } from './log-figures.js';
 
 /**
@@ -28,4 +29,6 @@ export interface WorkerHealth {
   headsMs: number | null;
   /** null: nothing has to move by itself. */
   vitals: LogVitals | null;
+  /** null: without REDIS_URL there is none. */
+  backplane: BackplaneFigures | null;
 }

@@ -4,6 +4,9 @@
  * thread; the supervisor replaces it.
  */
 import { parentPort, threadId, workerData } from 'node:worker_threads';
+import { REDIS_AWAY, troubleOfEnvelope, troubleOfRedis } from '../backplane/backplane-trouble.js';
+import { Envelopes } from '../backplane/envelopes.js';
+import { RedisBackplane } from '../backplane/redis-backplane.js';
 import { EXIT_CONFIG, EXIT_LATER } from '../config/config.js';
 import { systemClock } from '../core/clock.js';
 import { DatabaseClock } from '../core/database-clock.js';
@@ -30,7 +33,7 @@ import { TroubleReport } from '../observe/trouble-report.js';
 import type { FromThread, ToThread, WorkerStart } from '../thread/control.js';
 import { TopicPlacement } from '../thread/placement.js';
 import type { PublishUnderWay } from './log/publishes.js';
-import { Worker } from './worker.js';
+import { Worker, type WorkerOptions } from './worker.js';
 
 const EXIT_FAULT = 1;
 
@@ -52,13 +55,16 @@ const coldReader = start.cold === null ? null : new ColdReader(start.cold);
 const databaseClock = new DatabaseClock(systemClock);
 const logClock = config.databaseUrl === null ? new SteadyClock(systemClock) : databaseClock;
 
+const origin = `${config.nodeId}/${nonce()}/${start.index}`;
+
 const worker = new Worker({
   config,
   clock: logClock,
-  origin: `${config.nodeId}/${nonce()}/${start.index}`,
+  origin,
   owns,
   openLog,
   coldRead: coldReader === null ? null : (range) => coldReader.read(range),
+  backplane: backplaneParts(),
   onLogState: (state, detail) => {
     const trouble = troubleOfState(state, detail);
     if (trouble !== null) report.trouble(trouble);
@@ -134,6 +140,22 @@ function openLog(sink: LogSink<PublishUnderWay>): MessageLog<PublishUnderWay> {
     // One of a node looks.
     ...(start.index === 0 ? { onSnapshot } : {}),
   });
+}
+
+/** Null without REDIS_URL. */
+function backplaneParts(): WorkerOptions['backplane'] {
+  const { redisUrl: url, clusterName: cluster, internalSecret: secret, limits } = config;
+  if (url === null) return null;
+  const queueBytesMax = limits.backplaneQueueBytesMax;
+  return {
+    cluster,
+    envelopes: new Envelopes({ cluster, origin, secret }),
+    open: (handlers) =>
+      new RedisBackplane({ ...handlers, url, cluster, origin, clock: systemClock, queueBytesMax }),
+    onDropped: (fault) => report.trouble(troubleOfEnvelope(fault)),
+    onTrouble: (error) => report.trouble(troubleOfRedis(error)),
+    onWell: () => report.over([REDIS_AWAY]),
+  };
 }
 
 function onSnapshot(oldest: HeldSnapshot | null): void {

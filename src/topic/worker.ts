@@ -9,6 +9,7 @@ import type { ErrorCode } from '../core/errors.js';
 import { RequestError } from '../core/errors.js';
 import type { LogState } from '../core/log-figures.js';
 import type { TopicKey } from '../core/topic-key.js';
+import type { TopicRecord } from '../core/topic-record.js';
 import { CALL_TURNS, SESSION_TURNS, Turns } from '../core/turns.js';
 import { BrowseCalls } from '../log/contract/browse-calls.js';
 import type {
@@ -26,6 +27,7 @@ import { DeadLetterCalls } from './calls/dead-letter-calls.js';
 import { SubscriptionCalls, type SubscriptionHandlers } from './calls/subscription-calls.js';
 import { Delivery } from './delivery/delivery.js';
 import { LocalOutlet } from './delivery/local-outlet.js';
+import { Announcements, type AnnouncementsOptions } from './log/announcements.js';
 import { FoldedReads } from './log/folded-reads.js';
 import { HeadCheck } from './log/head-check.js';
 import type { PublishUnderWay } from './log/publishes.js';
@@ -55,6 +57,11 @@ export interface WorkerOptions {
   openLog: (sink: LogSink<PublishUnderWay>) => MessageLog<PublishUnderWay>;
   /** Pages for catch-up; null: by the log itself. */
   coldRead: ((range: ReadRange) => Promise<LogPage>) | null;
+  /** The way to other nodes; null: there is none. */
+  backplane: Pick<
+    AnnouncementsOptions,
+    'open' | 'envelopes' | 'cluster' | 'onDropped' | 'onTrouble' | 'onWell'
+  > | null;
   onLogState: (state: LogState, detail: string) => void;
   /** Something failed that is tried again. */
   onTrouble: (what: string, error: unknown) => void;
@@ -65,10 +72,19 @@ export interface WorkerOptions {
   onBug: (error: unknown) => void;
 }
 
+/**
+ * From one look at the heads to the next; more often while other nodes are expected to be heard, and are
+ * not.
+ */
+const HEADS_MS = 1_000;
+const HEADS_ALONE_MS = 500;
+
 export class Worker implements LogSink<PublishUnderWay> {
   readonly #options: WorkerOptions;
   readonly #log: MessageLog<PublishUnderWay>;
   readonly #topics: Topics;
+  readonly #heads: FoldedReads<number, TopicRecord>;
+  readonly #others: Announcements | null;
   readonly #delivery: Delivery;
   readonly #publishes: Publishes;
   readonly #subscribing: SubscriptionRequests;
@@ -100,6 +116,8 @@ export class Worker implements LogSink<PublishUnderWay> {
       figures: this.#figures,
       onReplaced: (topic) => this.#subscribing.topicGone(topic),
     });
+    this.#heads = new FoldedReads((ids: readonly number[]) => log.heads(ids));
+    this.#others = this.#makeAnnouncements((error) => onTrouble('heads of topics', error));
     this.#delivery = new Delivery({
       clock,
       limits: config.limits,
@@ -107,6 +125,7 @@ export class Worker implements LogSink<PublishUnderWay> {
       store: log.subscriptions,
       read: options.coldRead ?? ((range) => log.read(range)),
       readNewest: (range) => log.read(range),
+      others: this.#others,
       onLost: (tracker) => this.#subscribing.trackerLost(tracker, UNSUBSCRIBED_TAKEN_OVER),
       onTrouble,
     });
@@ -114,7 +133,7 @@ export class Worker implements LogSink<PublishUnderWay> {
       log,
       topics: this.#topics,
       sessions: new WorkerSessions(),
-      heads: new FoldedReads((ids: readonly number[]) => log.heads(ids)),
+      heads: this.#heads,
       turns: new Turns(SESSION_TURNS),
       delivery: this.#delivery,
       clock,
@@ -129,6 +148,7 @@ export class Worker implements LogSink<PublishUnderWay> {
       clock,
       limits: config.limits,
       onCommitted: (topic, rows) => this.#delivery.accept(topic, rows),
+      onAnnounced: (epoch, rows) => this.#others?.committed(epoch, rows),
       onTopicGone: (topic) => this.#subscribing.topicGone(topic),
       onBug,
     });
@@ -145,11 +165,28 @@ export class Worker implements LogSink<PublishUnderWay> {
     this.#headCheck = this.#makeHeadCheck((error) => onTrouble('head check', error));
   }
 
+  #makeAnnouncements(onHeadFailed: (error: unknown) => void): Announcements | null {
+    const { backplane, clock } = this.#options;
+    if (backplane === null) return null;
+    return new Announcements({
+      ...{ ...backplane, clock, topics: this.#topics, heads: this.#heads, onHeadFailed },
+      onTold: (topic, rows) => this.#delivery.told(topic, rows),
+      onHead: (topic, lastSequence) => this.#delivery.headSeen(topic, lastSequence),
+      onSuspicion: (how) => {
+        if (how === 'soon') this.#headCheck.soon();
+        else this.#headCheck.now();
+      },
+    });
+  }
+
   #makeResync(): Resync {
     return new Resync({
       log: this.#log,
       topics: this.#topics,
-      onBrought: (topics) => this.#subscribing.broughtOver(topics),
+      onBrought: (topics) => {
+        this.#subscribing.broughtOver(topics);
+        this.#others?.moved(topics.map(({ topic }) => topic));
+      },
       onFailed: (error) => this.#options.onTrouble('heads after a failover', error),
     });
   }
@@ -159,6 +196,7 @@ export class Worker implements LogSink<PublishUnderWay> {
     return new HeadCheck({
       clock,
       onWell,
+      periodMs: () => (this.#others?.tell() === false ? HEADS_ALONE_MS : HEADS_MS),
       log: this.#log,
       topics: this.#topics,
       held: () => this.#delivery.allHeld(),
@@ -204,6 +242,7 @@ export class Worker implements LogSink<PublishUnderWay> {
       browse: log.mode === 'memory' ? new BrowseCalls(log) : null,
       onTopicGone: (topic) => this.#subscribing.topicGone(topic),
       headsMs: () => this.#headCheck.sinceMs,
+      backplane: () => this.#others?.figures ?? null,
       others: { ...this.#subscriptionHandlers(), ...this.#letterCalls.handlers },
     });
   }
@@ -212,6 +251,7 @@ export class Worker implements LogSink<PublishUnderWay> {
   async start(): Promise<void> {
     await this.#log.open();
     if (this.#log.mode === 'postgres') this.#headCheck.start();
+    this.#others?.start();
   }
 
   async stop(): Promise<void> {
@@ -220,7 +260,9 @@ export class Worker implements LogSink<PublishUnderWay> {
     this.#letterCalls.stop();
     const { config, onUnsaved } = this.#options;
     onUnsaved(await this.#delivery.stop(config.limits.shutdownTimeoutMs));
+    // Last: until then it tells what is still committed.
     await this.#log.close();
+    this.#others?.stop();
     // What close answered is posted before the ports end.
     await new Promise((resolve) => setImmediate(resolve));
     for (const outlet of this.#outlets.values()) outlet.close();
@@ -252,6 +294,7 @@ export class Worker implements LogSink<PublishUnderWay> {
 
   /** A topic that has not come over to that log yet will read them. */
   released({ topicId, epoch, rows }: TopicRelease): void {
+    this.#others?.committed(epoch, () => rows);
     const topic = this.#topics.byId(topicId);
     if (topic?.epoch === epoch) this.#delivery.accept(topic, rows);
   }

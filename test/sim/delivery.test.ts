@@ -301,6 +301,7 @@ class World {
     const read = (range: ReadRange): Promise<LogPage> => this.#read(range);
     this.#delivery = new Delivery({
       ...{ clock, limits: LIMITS, topics, read, readNewest: read, onLost: bug, onTrouble: bug },
+      others: null,
       // Nothing fails here, so nothing is stored.
       store: {} as SubscriptionStore,
     });
@@ -427,7 +428,7 @@ class World {
     const head = this.#log.length;
     const to = topic.head;
     topic.epoch = String(this.#logs.length - 1);
-    topic.ahead = [];
+    topic.ahead.clear();
     topic.cache.clear();
     topic.head = head;
     const gap = to <= common ? null : { from: common + 1, to, reason: 'failover' as const };

@@ -68,7 +68,10 @@ export class DeliveryRig {
   readonly handed: Handed[] = [];
   /** Reads asked for so far. */
   reads = 0;
-  #log = { name: 'old', head: 0 };
+  /** Times that what another node told made the head be read. */
+  doubts = 0;
+  /** `told`: other nodes tell what they commit. */
+  #log = { name: 'old', head: 0, told: false };
   /** What reads wait for, after they have taken what they answer. */
   #gate: Promise<void> = Promise.resolve();
 
@@ -90,6 +93,14 @@ export class DeliveryRig {
     this.delivery = new Delivery({
       ...{ clock: systemClock, limits: DEFAULT_LIMITS, topics, read, readNewest: read },
       ...{ store: log.subscriptions, onLost: () => undefined, onTrouble: () => undefined },
+      others: {
+        tell: () => this.#log.told,
+        audience: () => undefined,
+        doubt: (topic) => {
+          this.doubts++;
+          this.delivery.headSeen(topic, this.#log.head);
+        },
+      },
     });
     const port = {
       on: () => port,
@@ -151,6 +162,24 @@ export class DeliveryRig {
     this.delivery.accept(this.topic, [this.#row(this.#log.head)]);
   }
 
+  /** Another node wrote `count` messages, and will tell of them, or not. */
+  written(count: number): void {
+    this.#log.told = true;
+    this.#log.head += count;
+  }
+
+  /** What another node tells: these messages. */
+  told(from: number, to: number): void {
+    const count = to - from + 1;
+    const rows = Array.from({ length: count }, (_, n) => this.#row(from + n));
+    this.delivery.told(this.topic, rows);
+  }
+
+  /** This node committed what is `sequence` in the log. */
+  committed(sequence: number): void {
+    this.delivery.accept(this.topic, [this.#row(sequence)]);
+  }
+
   /** Another node wrote `count` messages, and the head check saw them. */
   foreign(count: number): void {
     this.#log.head += count;
@@ -188,9 +217,9 @@ export class DeliveryRig {
   fallBack(common: number, head: number): void {
     const { topic } = this;
     const lost = { from: common + 1, to: topic.head, reason: 'failover' as const };
-    this.#log = { name: 'new', head };
+    this.#log = { name: 'new', head, told: false };
     topic.epoch = '1-new';
-    topic.ahead = [];
+    topic.ahead.clear();
     topic.cache.clear();
     topic.head = head;
     this.delivery.fallBack(topic, common, lost);

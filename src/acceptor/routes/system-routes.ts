@@ -3,6 +3,7 @@ import { NOBODY, type Principal } from '../../core/principal.js';
 import type { WorkerHealth } from '../../core/worker-figures.js';
 import { type AcceptorCounts, acceptorFigures } from '../../thread/acceptor-counts.js';
 import { processMs } from '../../thread/control.js';
+import { backplaneView } from '../../wire/views/backplane-view.js';
 import {
   type HealthChecks,
   healthStatusView,
@@ -59,10 +60,12 @@ export class SystemRoutes {
     const tenant = principal.whole();
     const workers = await control.askAll('stats', { tenant });
     const logs = await control.browsing.all('log.totals', { tenant });
-    const snapshot = oldestSnapshot(await control.askAll('health', {}));
+    const healths = await control.askAll('health', {});
+    const snapshot = oldestSnapshot(healths);
+    const backplane = backplaneView(healths);
     const uptimeMs = processMs() - startedAtMs;
     const acceptors = principal.may('operate') ? acceptorFigures(counts) : null;
-    return { workers, logs, acceptors, snapshot, uptimeMs };
+    return { workers, logs, acceptors, snapshot, backplane, uptimeMs };
   }
 
   /** What each worker says, and what it comes to: for a publish now, or for all that has been promised. */

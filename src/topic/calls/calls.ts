@@ -3,6 +3,7 @@
  * them, figures; in memory also what the log is browsed for. Those that ask the log's pool for something
  * take turns. Nothing here is on the path of a message.
  */
+import type { BackplaneFigures } from '../../core/backplane-figures.js';
 import type { Clock } from '../../core/clock.js';
 import { RequestError } from '../../core/errors.js';
 import type { Tenant, TopicKey } from '../../core/topic-key.js';
@@ -46,6 +47,8 @@ export interface CallsOptions {
   onTopicGone: (topic: Topic) => void;
   /** Since the heads were last read, ms; null: never. */
   headsMs: () => number | null;
+  /** Null: there is none. */
+  backplane: () => BackplaneFigures | null;
   /** Of a log in memory; null: the browsing pool serves it. */
   browse: BrowseCalls | null;
   /** What other files of this folder answer. */
@@ -69,6 +72,7 @@ export class Calls {
       log: { mode: this.#log.mode, state: this.#log.state },
       headsMs: this.#options.headsMs(),
       vitals: this.#log.vitals,
+      backplane: this.#options.backplane(),
     }),
   };
 

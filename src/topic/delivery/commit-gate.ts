@@ -1,7 +1,8 @@
 /**
  * The gate between the log and fan-out: lets messages of a topic through in sequence order, once,
- * whoever wrote them. What this node committed, what it moved from the outbox and what it reads all
- * come here; a gap means that another writer was between, and is read from the log.
+ * whoever wrote them. What this node committed, what it moved from the outbox, what other nodes say they
+ * committed and what it reads all come here; a gap means that another writer was between: where the others
+ * tell what they commit it may come by itself in a moment, and else it is read from the log.
  */
 import type { LogRow } from '../../core/message.js';
 import type { LogPage, ReadRange } from '../../log/contract/message-log.js';
@@ -12,42 +13,58 @@ import type { Feeder } from './feeder.js';
 import { gapEnd } from './gap.js';
 import { tellGap } from './notices.js';
 
-/** Rows kept that came before a gap was read; more are read again from the log. */
-const AHEAD_ROWS_MAX = 4_096;
 const REPAIR_ROWS_MAX = 1_000;
 const REPAIR_BYTES_MAX = 1024 * 1024;
 /** A head that runs ahead is often our own commit whose answer is on its way. */
 const HEAD_GRACE_MS = 10;
+/** What another node wrote between may be on its way as well. */
+const GAP_GRACE_MS = 5;
+
+export interface OtherNodes {
+  /** Whether they tell what they commit, now. */
+  tell: () => boolean;
+  /** The head of the topic is to be read from the log. */
+  doubt: (topic: Topic) => void;
+}
 
 export interface CommitGateOptions {
   feeder: Feeder;
   reads: PageReads;
+  /** Null: they tell nothing. */
+  others: OtherNodes | null;
   onRepairFailed: (topic: Topic, error: unknown) => void;
 }
 
 export class CommitGate {
   readonly #options: CommitGateOptions;
+  /** Topics that will be read in a moment, and up to where after that; 0: no further. */
+  readonly #waits = new Map<Topic, number>();
+  /** Topics with a gap that another node told of, and behind which message it is. */
+  readonly #gaps = new Map<Topic, number>();
 
   constructor(options: CommitGateOptions) {
     this.#options = options;
   }
 
-  /** Consecutive committed rows of one topic, from any source, in any order of calls. */
+  /** Consecutive committed rows of one topic, of the log, in any order of calls. */
   accept(topic: Topic, rows: readonly LogRow[]): void {
-    const first = rows[0]?.sequence ?? 0;
     const last = rows.at(-1)?.sequence ?? 0;
     if (topic.subscriptions.size === 0) {
       topic.head = Math.max(topic.head, last);
       return;
     }
-    if (last <= topic.head) return;
-    if (first > topic.head + 1) {
-      if (topic.ahead.length < AHEAD_ROWS_MAX) topic.ahead.push(...rows);
-      this.#repair(topic, last);
-      return;
-    }
-    this.#advance(topic, first <= topic.head ? rows.slice(topic.head + 1 - first) : rows);
-    if (topic.ahead.length > 0) this.#acceptAhead(topic);
+    if (this.#take(topic, rows) !== 'gap') return;
+    if (this.#options.others?.tell() === true) this.#repairSoon(topic, last, GAP_GRACE_MS);
+    else this.#repair(topic, last);
+  }
+
+  /**
+   * The same as another node tells it. Where the log's head is, it does not prove: a gap that does not
+   * close by itself is measured by the log.
+   */
+  told(topic: Topic, rows: readonly LogRow[]): void {
+    if (topic.subscriptions.size === 0 || this.#take(topic, rows) !== 'gap') return;
+    if (!this.#gaps.has(topic)) this.#watchGap(topic);
   }
 
   /** The log's head was read as `lastSequence`: what fan-out has not seen by then is read. */
@@ -57,9 +74,48 @@ export class CommitGate {
       topic.head = lastSequence;
       return;
     }
+    this.#repairSoon(topic, lastSequence, HEAD_GRACE_MS);
+  }
+
+  /** It has closed when the head moved; then there may be another. */
+  #watchGap(topic: Topic): void {
+    this.#gaps.set(topic, topic.head);
     setTimeout(() => {
-      if (topic.subscriptions.size > 0) this.#repair(topic, lastSequence);
-    }, HEAD_GRACE_MS);
+      const isOpen = this.#gaps.get(topic) === topic.head;
+      this.#gaps.delete(topic);
+      if (topic.ahead.size === 0) return;
+      if (isOpen) this.#options.others?.doubt(topic);
+      else this.#watchGap(topic);
+    }, GAP_GRACE_MS);
+  }
+
+  /** One wait of a topic at a time: what is seen meanwhile has a wait of its own after it. */
+  #repairSoon(topic: Topic, upTo: number, graceMs: number): void {
+    const later = this.#waits.get(topic);
+    this.#waits.set(topic, later === undefined ? 0 : Math.max(later, upTo));
+    if (later !== undefined) return;
+    setTimeout(() => {
+      const next = this.#waits.get(topic) ?? 0;
+      this.#waits.delete(topic);
+      if (topic.subscriptions.size === 0) return;
+      this.#repair(topic, upTo);
+      if (next > Math.max(topic.head, upTo)) this.#repairSoon(topic, next, graceMs);
+    }, graceMs);
+  }
+
+  /** Lets through what is next; keeps what is further. */
+  #take(topic: Topic, rows: readonly LogRow[]): 'gap' | 'taken' {
+    const first = rows[0]?.sequence ?? 0;
+    if ((rows.at(-1)?.sequence ?? 0) <= topic.head) return 'taken';
+    if (first > topic.head + 1) {
+      topic.ahead.add(rows);
+      return 'gap';
+    }
+    this.#advance(topic, first <= topic.head ? rows.slice(topic.head + 1 - first) : rows);
+    if (topic.ahead.size === 0) return 'taken';
+    const next = topic.ahead.takeAfter(topic.head);
+    if (next.length > 0) this.#advance(topic, next);
+    return 'taken';
   }
 
   #advance(topic: Topic, rows: readonly LogRow[]): void {
@@ -68,20 +124,6 @@ export class CommitGate {
     topic.cache.append(chunks);
     topic.head = chunks.at(-1)?.last ?? topic.head;
     this.#options.feeder.headMoved(topic);
-  }
-
-  #acceptAhead(topic: Topic): void {
-    const { ahead } = topic;
-    const from = ahead.findIndex((row) => row.sequence > topic.head);
-    if (from < 0) {
-      topic.ahead = [];
-      return;
-    }
-    if (ahead[from]?.sequence !== topic.head + 1) return;
-    let to = from + 1;
-    while (to < ahead.length && ahead[to]?.sequence === (ahead[to - 1]?.sequence ?? 0) + 1) to++;
-    topic.ahead = ahead.slice(to);
-    this.#advance(topic, ahead.slice(from, to));
   }
 
   #repair(topic: Topic, upTo: number): void {

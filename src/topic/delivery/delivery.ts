@@ -22,12 +22,17 @@ import type { Subscription, Topic, Tracker } from '../state/subscription.js';
 import type { Topics } from '../state/topics.js';
 import type { SessionEntry } from '../state/worker-sessions.js';
 import { Attachments } from './attachments.js';
-import { CommitGate } from './commit-gate.js';
+import { CommitGate, type OtherNodes } from './commit-gate.js';
 import { Deadlines } from './deadlines.js';
 import { Feeder } from './feeder.js';
 import { Giver } from './giver.js';
 import { tellMissing } from './notices.js';
 import { Verdicts } from './verdicts.js';
+
+export interface ListenedNodes extends OtherNodes {
+  /** The first subscription of the topic came, or the last one went. */
+  audience: (topic: Topic) => void;
+}
 
 export interface DeliveryOptions {
   clock: Clock;
@@ -38,6 +43,8 @@ export interface DeliveryOptions {
   read: (range: ReadRange) => Promise<LogPage>;
   /** The same for what others wrote a moment ago. */
   readNewest: (range: ReadRange) => Promise<LogPage>;
+  /** Null: they tell nothing of what they commit. */
+  others: ListenedNodes | null;
   /** Another node or worker has taken a durable subscription over, or it was deleted. */
   onLost: (tracker: Tracker) => void;
   /** Something failed that is tried again. */
@@ -46,6 +53,7 @@ export interface DeliveryOptions {
 
 export class Delivery {
   readonly #topics: Topics;
+  readonly #others: ListenedNodes | null;
   readonly #reads: readonly PageReads[];
   readonly #feeder: Feeder;
   readonly #commits: CommitGate;
@@ -58,7 +66,7 @@ export class Delivery {
   readonly #redrivenCheck: RedrivenCheck;
 
   constructor(options: DeliveryOptions) {
-    const { clock, limits, topics, store, onLost, onTrouble } = options;
+    const { clock, limits, topics, store, others, onLost, onTrouble } = options;
     const reads = new PageReads({ read: options.read, clock });
     const repairs = new PageReads({ read: options.readNewest, clock });
     const feeder = new Feeder({
@@ -90,10 +98,11 @@ export class Delivery {
       onFailed: (error) => onTrouble('saving cursors', error),
     });
     this.#topics = topics;
+    this.#others = others;
     this.#reads = [reads, repairs];
     this.#feeder = feeder;
     this.#commits = new CommitGate({
-      ...{ feeder, reads: repairs },
+      ...{ feeder, reads: repairs, others },
       onRepairFailed: (topic, error) => onTrouble(`gap of ${topic.name}`, error),
     });
     this.#giver = giver;
@@ -122,6 +131,11 @@ export class Delivery {
   /** Consecutive committed rows of one topic, from any source, in any order of calls. */
   accept(topic: Topic, rows: readonly LogRow[]): void {
     this.#commits.accept(topic, rows);
+  }
+
+  /** The same as another node tells it. */
+  told(topic: Topic, rows: readonly LogRow[]): void {
+    this.#commits.told(topic, rows);
   }
 
   /** The log's head was read as `lastSequence`: what fan-out has not seen by then is read. */
@@ -183,12 +197,16 @@ export class Delivery {
 
   /** A new subscription of a session; `entry` has it already. */
   open(subscription: Subscription, entry: SessionEntry): void {
+    const { topic } = subscription;
+    if (topic.subscriptions.size === 1) this.#others?.audience(topic);
     this.#attachments.attach(subscription, entry);
   }
 
   /** Ends a subscription's part in everything; the caller tells whoever must be told. */
   close(subscription: Subscription, end: 'clean' | 'abrupt'): void {
     this.#attachments.detach(subscription, end);
+    const { topic } = subscription;
+    if (topic.subscriptions.size === 0) this.#others?.audience(topic);
   }
 
   /**

@@ -1,8 +1,8 @@
 /**
- * Finds what other nodes did: every second the heads of all subscribed topics are read from the log with
- * one query, and with another the terms of the durable subscriptions that are held here. It sees
- * messages that nobody announced (a lost last one shows in no gap), topics that were deleted elsewhere,
- * and subscriptions that were taken over or deleted there, also while nothing is delivered.
+ * Finds what other nodes did: every second, or more often, the heads of all subscribed topics are read from
+ * the log with one query, and with another the terms of the durable subscriptions that are held here. It
+ * sees messages that nobody announced (a lost last one shows in no gap), topics that were deleted
+ * elsewhere, and subscriptions that were taken over or deleted there, also while nothing is delivered.
  */
 import type { Clock } from '../../core/clock.js';
 import type { LogState } from '../../core/log-figures.js';
@@ -11,7 +11,8 @@ import type { LostTerm, SubscriptionStore } from '../../log/contract/subscriptio
 import type { Topic, Tracker } from '../state/subscription.js';
 import type { Topics } from '../state/topics.js';
 
-const PERIOD_MS = 1_000;
+/** Within so long, however often somebody asks. */
+const SOON_MS = 50;
 /** Of topics in one query. */
 const IDS_MAX = 1_000;
 /** Of subscriptions in one query. */
@@ -27,6 +28,8 @@ export interface HeadCheckOptions {
   clock: Clock;
   log: HeadLog;
   topics: Topics;
+  /** To the next check, ms. */
+  periodMs: () => number;
   /** The durable subscriptions that are held here. */
   held: () => Iterable<Tracker>;
   onLost: (tracker: Tracker, why: LostTerm['why']) => void;
@@ -44,6 +47,7 @@ export class HeadCheck {
   readonly #options: HeadCheckOptions;
   #checkedAtMs: number | null = null;
   #timer: NodeJS.Timeout | null = null;
+  #soon: NodeJS.Timeout | null = null;
   #state: 'idle' | 'checking' | 'again' = 'idle';
   #isStopped = false;
 
@@ -59,14 +63,23 @@ export class HeadCheck {
 
   start(): void {
     this.now();
-    this.#timer = setInterval(() => this.now(), PERIOD_MS);
+    this.#timer = setTimeout(() => this.start(), this.#options.periodMs());
   }
 
   /** From then on nothing is asked, and what was asked and fails is not told: the log is closed next. */
   stop(): void {
-    if (this.#timer !== null) clearInterval(this.#timer);
+    for (const timer of [this.#timer, this.#soon]) if (timer !== null) clearTimeout(timer);
     this.#timer = null;
     this.#isStopped = true;
+  }
+
+  /** In a moment, with all who ask until then. */
+  soon(): void {
+    if (this.#isStopped) return;
+    this.#soon ??= setTimeout(() => {
+      this.#soon = null;
+      this.now();
+    }, SOON_MS);
   }
 
   /** Checks at once; while a check is under way, once more after it. */

@@ -58,6 +58,11 @@ export interface PublishesOptions {
   limits: Pick<Limits, 'delayMsMax'>;
   /** What was committed, for fan-out. */
   onCommitted: (topic: Topic, rows: LogRow[]) => void;
+  /**
+   * The same for other nodes, with the epoch of the log that it was committed to; `rows` makes them if need
+   * be.
+   */
+  onAnnounced: (epoch: string, rows: () => LogRow[]) => void;
   onTopicGone: (topic: Topic) => void;
   /** What is no RequestError is a bug: the thread must not go on. */
   onBug: (error: unknown) => void;
@@ -90,8 +95,9 @@ export class Publishes {
 
   committed(commit: TopicCommit<PublishUnderWay>): void {
     const { appends, firstSequence, publishedAtMs } = commit;
-    const topic = appends[0]?.topic;
-    if (topic === undefined) return;
+    const [first] = appends;
+    if (first === undefined) return;
+    const { topic } = first;
     const subscribers = topic.subscriptions.size;
     for (let i = 0; i < appends.length; i++) {
       const append = appends[i];
@@ -107,8 +113,11 @@ export class Publishes {
       });
     }
     topic.published.add(appends.length);
-    if (subscribers > 0) this.#options.onCommitted(topic, rowsOf(commit));
+    const { onCommitted, onAnnounced } = this.#options;
+    const rows = subscribers > 0 ? rowsOf(commit) : null;
+    if (rows !== null) onCommitted(topic, rows);
     else topic.head = Math.max(topic.head, firstSequence + appends.length - 1);
+    onAnnounced(first.epoch, () => rows ?? rowsOf(commit));
   }
 
   /** It repeats one that is in the log, or waits in the outbox. */

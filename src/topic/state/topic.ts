@@ -5,11 +5,11 @@
  */
 import type { Clock } from '../../core/clock.js';
 import { idTag } from '../../core/id-tag.js';
-import type { LogRow } from '../../core/message.js';
 import { type Tenant, type TopicKey, tenantOf, topicNameOf } from '../../core/topic-key.js';
 import type { TopicRecord } from '../../core/topic-record.js';
 import type { DeliveryCounts } from '../../core/worker-figures.js';
 import type { Encoding } from '../../thread/ops/encoding.js';
+import { AheadRows } from './ahead-rows.js';
 import { DeliveryIds } from './delivery-ids.js';
 import type { Figures } from './figures.js';
 import { Group, type GroupMember } from './group.js';
@@ -52,8 +52,8 @@ export class TopicOf<S extends TopicSubscription, T> {
    * to the groups or can be paged; without, just the highest known.
    */
   head: number;
-  /** Committed rows above head + 1, in order, until the gap before them was read. */
-  ahead: LogRow[] = [];
+  /** Committed rows above head + 1. */
+  readonly ahead = new AheadRows();
   /** The head that is being repaired up to; 0: no repair under way. */
   repairUpTo = 0;
   readonly cache: HotCache;
@@ -114,7 +114,7 @@ export class TopicOf<S extends TopicSubscription, T> {
     if (this.subscriptions.size > 0) return;
     this.cache.clear();
     this.ids.clear();
-    this.ahead = [];
+    this.ahead.clear();
     this.groups.length = 0;
   }
 }

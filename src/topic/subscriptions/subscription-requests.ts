@@ -105,7 +105,7 @@ export class SubscriptionRequests {
 
   #fallBack(topic: Topic, record: TopicRecord, common: number | null): void {
     topic.epoch = this.#options.log.epochOf(topic.id);
-    topic.ahead = [];
+    topic.ahead.clear();
     topic.cache.clear();
     const head = record.lastSequence;
     const lostUpTo = topic.head;

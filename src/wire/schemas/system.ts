@@ -1,6 +1,7 @@
 /** What /api/stats, /api/health and the probes answer. */
 import { z } from 'zod';
 import { ACCEPTOR_FIGURES } from '../../core/acceptor-figures.js';
+import { BACKPLANE_COUNTERS, ENVELOPE_FAULTS } from '../../core/backplane-figures.js';
 import { eachMember } from '../../core/each-member.js';
 import { DELIVERY_COUNTERS } from '../../core/worker-figures.js';
 import { snakeMembers } from '../snake-case.js';
@@ -10,6 +11,23 @@ const NODE = z.string().describe('NODE_ID.');
 /** Of the node, or of what it needs. */
 const CHECKS = z.record(z.string(), z.string()).describe('ok, or what is wrong, by what it is of.');
 const MS = z.number();
+
+const BACKPLANE_STATE = z
+  .enum(['connecting', 'up', 'away', 'closed'])
+  .describe('up: what other nodes publish comes at once. Else it is read from the log.');
+const BACKPLANE_FIGURES = members({
+  ...counts(BACKPLANE_COUNTERS),
+  queue_bytes: count('On their way to Redis.'),
+  channels: count('Topics of which other nodes are heard.'),
+  dropped: members(counts(ENVELOPE_FAULTS)).describe('Envelopes that came, by why.'),
+});
+/** Where REDIS_URL is set. */
+export const BACKPLANE = members({ state: BACKPLANE_STATE, ...BACKPLANE_FIGURES.shape });
+/** The state alone for whoever may not operate. */
+const BACKPLANE_HEALTH = members({
+  state: BACKPLANE_STATE,
+  ...BACKPLANE_FIGURES.partial().shape,
+});
 
 export const STATS = members({
   messages_per_sec: z.number().describe('Published on this node, over the last ten seconds.'),
@@ -26,6 +44,7 @@ export const STATS = members({
   oldest_snapshot_seconds: z.number().describe('0: none is older than SNAPSHOT_WARN_S.').optional(),
   snapshot_dead_rows: count('That cannot be removed while it lasts.').optional(),
   snapshot_leaves: count('Days past retention that it is in the way of.').optional(),
+  backplane: BACKPLANE.optional(),
 });
 
 export const WORKER = members({
@@ -59,6 +78,7 @@ export const WHOLE_HEALTH = members({
   version: z.string(),
   node: NODE,
   oldest_snapshot: SNAPSHOT.optional().describe('In the database, older than SNAPSHOT_WARN_S.'),
+  backplane: BACKPLANE_HEALTH.optional(),
   workers: z.array(WORKER),
 });
 

@@ -3,6 +3,7 @@ import type { HeldSnapshot } from '../../core/log-figures.js';
 import type { WorkerHealth } from '../../core/worker-figures.js';
 import type { View } from '../schemas/kinds.js';
 import type * as schemas from '../schemas/system.js';
+import { type BackplaneView, backplaneView } from './backplane-view.js';
 
 /** 'ok', or what is wrong, by what was looked at. */
 export type HealthChecks = Readonly<Record<string, string>>;
@@ -34,6 +35,7 @@ export function healthView(health: NodeHealth): HealthView {
   const { checks, mode, version, node, workers, shown } = health;
   const inMemory = mode === 'memory';
   const snapshot = oldestSnapshot(workers);
+  const backplane = backplaneView(workers);
   return {
     status: isWell(checks) ? 'ok' : 'degraded',
     checks,
@@ -42,6 +44,7 @@ export function healthView(health: NodeHealth): HealthView {
     version,
     node,
     ...(snapshot === null ? {} : { oldest_snapshot: snapshotView(snapshot, shown) }),
+    ...(backplane === null ? {} : { backplane: shownBackplane(backplane, shown) }),
     workers: workers.map(workerHealthView),
   };
 }
@@ -56,6 +59,14 @@ function snapshotView(snapshot: HeldSnapshot, shown: NodeHealth['shown']): Snaps
   const age_s = Math.round(ageMs / 1_000);
   const seen: SnapshotView = { of: kind, age_s, dead_rows: deadRows, leaves };
   return shown === 'all' ? { ...seen, pid, name } : seen;
+}
+
+/** Its figures are of all tenants together. */
+function shownBackplane(
+  backplane: BackplaneView,
+  shown: NodeHealth['shown'],
+): NonNullable<HealthView['backplane']> {
+  return shown === 'all' ? backplane : { state: backplane.state };
 }
 
 /** For whoever is not known. */

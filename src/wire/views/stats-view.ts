@@ -6,6 +6,7 @@ import { DELIVERY_COUNTERS, type WorkerStats } from '../../core/worker-figures.j
 import type { View } from '../schemas/kinds.js';
 import type { STATS } from '../schemas/system.js';
 import { snakeMembers } from '../snake-case.js';
+import type { BackplaneView } from './backplane-view.js';
 
 /** What the workers of a node, its log and its acceptors have. */
 export interface NodeStats {
@@ -17,12 +18,14 @@ export interface NodeStats {
   uptimeMs: number;
   /** Null: none is older than SNAPSHOT_WARN_S. */
   snapshot: HeldSnapshot | null;
+  /** Null: there is none. */
+  backplane: BackplaneView | null;
 }
 
 export type StatsView = View<typeof STATS>;
 
 export function statsView(stats: NodeStats): StatsView {
-  const { snapshot } = stats;
+  const { snapshot, backplane } = stats;
   const workers = (of: keyof WorkerStats): number => sum(stats.workers.map((one) => one[of]));
   const logs = (of: keyof LogTotals): number => sum(stats.logs.map((one) => one[of]));
   return {
@@ -37,6 +40,7 @@ export function statsView(stats: NodeStats): StatsView {
     ...snakeMembers(eachMember(DELIVERY_COUNTERS, workers)),
     dead_letters_evicted: logs('deadLettersEvicted'),
     ...(stats.acceptors === null ? {} : snapshotFigures(snapshot)),
+    ...(stats.acceptors === null || backplane === null ? {} : { backplane }),
   };
 }
 

@@ -7,17 +7,24 @@ function warnings(env: Record<string, string>): string[] {
   return loadConfig(env).warnings;
 }
 
-t.test('what this version does not use is told once each', async (t) => {
+t.test('what has no effect is told once each', async (t) => {
   const found = warnings({
-    REDIS_URL: 'redis://localhost',
     INTERNAL_SECRET: 'x'.repeat(32),
     DEFAULT_API_KEY: 'x'.repeat(16),
     ADMIN_API_KEY: 'y'.repeat(16),
   });
   t.same(
     found.map((line) => line.split(':', 1)[0]),
-    ['REDIS_URL', 'INTERNAL_SECRET', 'DEFAULT_API_KEY', 'ADMIN_API_KEY'],
+    ['INTERNAL_SECRET', 'DEFAULT_API_KEY', 'ADMIN_API_KEY'],
   );
+});
+
+t.test('a Redis whose messages anybody could make up is told of', async (t) => {
+  const redis = { REDIS_URL: 'redis://localhost' };
+  t.same(warnings({ ...redis, INTERNAL_SECRET: 'x'.repeat(32) }), []);
+  t.match(warnings(redis), [
+    /^INTERNAL_SECRET: is unset: whoever may publish in Redis can make up/,
+  ]);
 });
 
 t.test(

@@ -17,7 +17,7 @@ const WELL: LogVitals = {
 
 function worker(vitals: Partial<LogVitals>, more: Partial<WorkerHealth> = {}): WorkerHealth {
   const log = { mode: 'postgres', state: 'open' } as const;
-  return { log, headsMs: 900, vitals: { ...WELL, ...vitals }, ...more };
+  return { log, headsMs: 900, vitals: { ...WELL, ...vitals }, backplane: null, ...more };
 }
 
 const FINE = { publish: { log: 'ok', topics: 'ok' }, later: { outbox: 'ok', upkeep: 'ok' } };
@@ -25,6 +25,7 @@ const inMemory: WorkerHealth = {
   log: { mode: 'memory', state: 'open' },
   headsMs: null,
   vitals: null,
+  backplane: null,
 };
 const inState = (state: LogState): WorkerHealth => worker({}, { log: { mode: 'postgres', state } });
 

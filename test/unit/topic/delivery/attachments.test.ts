@@ -53,7 +53,7 @@ async function topicOf(
   });
   const topic = topics.met(now ?? record);
   const delivery = new Delivery({
-    ...{ clock: systemClock, limits: DEFAULT_LIMITS, topics, store },
+    ...{ clock: systemClock, limits: DEFAULT_LIMITS, topics, store, others: null },
     read: (range) => log.read(range),
     readNewest: (range) => log.read(range),
     onLost: () => t.fail('lost'),

@@ -1,0 +1,217 @@
+/**
+ * What is told to other nodes of the commits here, and what they tell of theirs. Each topic has a channel;
+ * those of topics with subscriptions are listened to. What comes is checked, and only then handed on; what
+ * is dropped is counted, and the log is asked instead. Nothing here is waited for by a publish or a
+ * subscribe.
+ */
+import type { Envelopes } from '../../backplane/envelopes.js';
+import type { BackplaneHandlers, RedisBackplane } from '../../backplane/redis-backplane.js';
+import {
+  type BackplaneFigures,
+  ENVELOPE_FAULTS,
+  type EnvelopeFault,
+} from '../../core/backplane-figures.js';
+import type { Clock } from '../../core/clock.js';
+import { eachMember } from '../../core/each-member.js';
+import type { LogRow } from '../../core/message.js';
+import type { TopicRecord } from '../../core/topic-record.js';
+import { AHEAD_ROWS_MAX } from '../state/ahead-rows.js';
+import type { Topic } from '../state/subscription.js';
+import type { Topics } from '../state/topics.js';
+import type { FoldedReads } from './folded-reads.js';
+
+/** A session that comes back soon finds its topic still listened to. */
+const IGNORE_AFTER_MS = 10_000;
+const SWEEP_MS = 1_000;
+
+export interface AnnouncementsOptions {
+  open: (handlers: BackplaneHandlers) => RedisBackplane;
+  envelopes: Envelopes;
+  /** Begins the name of every channel. */
+  cluster: string;
+  topics: Topics;
+  /** Of the log, as it is after the call. */
+  heads: FoldedReads<number, TopicRecord>;
+  clock: Pick<Clock, 'monotonic'>;
+  /** Consecutive rows of another node; not all below the head. */
+  onTold: (topic: Topic, rows: readonly LogRow[]) => void;
+  /** Read of the log, since it was in doubt. */
+  onHead: (topic: Topic, lastSequence: number) => void;
+  onHeadFailed: (error: unknown) => void;
+  /** Something was dropped, or missed: the heads of all topics are to be looked at. */
+  onSuspicion: (how: 'at once' | 'soon') => void;
+  onDropped: (fault: EnvelopeFault) => void;
+  onTrouble: (error: Error) => void;
+  onWell: () => void;
+}
+
+export class Announcements {
+  readonly #options: AnnouncementsOptions;
+  readonly #backplane: RedisBackplane;
+  /** Those that are listened to. */
+  readonly #topics = new Map<string, Topic>();
+  readonly #channels = new Map<Topic, string>();
+  /** Nobody has subscribed to them since, monotonic ms. */
+  readonly #idle = new Map<Topic, number>();
+  /** Whose head is being read; once more where it came into doubt meanwhile. */
+  readonly #doubted = new Map<Topic, 'asked' | 'again'>();
+  readonly #dropped = eachMember(ENVELOPE_FAULTS, () => 0);
+  #received = 0;
+  #sweeps: NodeJS.Timeout | null = null;
+
+  constructor(options: AnnouncementsOptions) {
+    this.#options = options;
+    const { onSuspicion, onTrouble, onWell } = options;
+    this.#backplane = options.open({
+      onMessage: (channel, message) => this.#came(channel, message),
+      onListening: () => onSuspicion('soon'),
+      onAway: () => onSuspicion('at once'),
+      onTrouble,
+      onWell,
+    });
+  }
+
+  get figures(): BackplaneFigures {
+    const { state, figures } = this.#backplane;
+    return { ...figures, state, received: this.#received, dropped: { ...this.#dropped } };
+  }
+
+  start(): void {
+    this.#backplane.start();
+    this.#sweeps = setInterval(() => this.#sweep(), SWEEP_MS);
+  }
+
+  stop(): void {
+    if (this.#sweeps !== null) clearInterval(this.#sweeps);
+    this.#sweeps = null;
+    this.#backplane.stop();
+  }
+
+  /** Whether other nodes are heard, now. */
+  tell(): boolean {
+    return this.#backplane.state === 'up';
+  }
+
+  /** Its first subscription came, or its last went. */
+  audience(topic: Topic): void {
+    if (topic.subscriptions.size > 0) {
+      this.#idle.delete(topic);
+      this.#listen(topic);
+    } else if (this.#channels.has(topic)) {
+      this.#idle.set(topic, this.#options.clock.monotonic());
+    }
+  }
+
+  /** They are of another incarnation of the log now. */
+  moved(topics: Iterable<Topic>): void {
+    for (const topic of topics) if (this.#channels.has(topic)) this.#listen(topic);
+  }
+
+  /**
+   * To tell of: committed here, consecutive, of the topic that had that epoch. Made only if somebody
+   * listens.
+   */
+  committed(epoch: string, make: () => readonly LogRow[]): void {
+    const { envelopes } = this.#options;
+    const channel = this.#channelOf(epoch);
+    const wanted = this.#backplane.wants(channel);
+    if (wanted === 'nothing') return;
+    const rows = make();
+    if (wanted === 'messages') {
+      for (const one of envelopes.ofRows(epoch, rows)) this.#backplane.send(channel, one);
+      return;
+    }
+    const first = rows[0]?.sequence ?? 0;
+    const last = rows.at(-1)?.sequence ?? 0;
+    this.#backplane.send(channel, envelopes.ofRange(epoch, first, last));
+  }
+
+  /** Somebody says that there is more of it: its head is read from the log. */
+  doubt(topic: Topic): void {
+    const known = this.#doubted.get(topic);
+    this.#doubted.set(topic, known === undefined ? 'asked' : 'again');
+    if (known === undefined) this.#readHead(topic);
+  }
+
+  #came(channel: string, message: Uint8Array): void {
+    const topic = this.#topics.get(channel);
+    if (topic === undefined || topic.subscriptions.size === 0) return;
+    const envelope = this.#options.envelopes.read(message);
+    if (envelope === 'own') return;
+    if (typeof envelope === 'string') {
+      this.#drop(envelope);
+      return;
+    }
+    const { epoch, first, last, rows } = envelope;
+    if (epoch !== topic.epoch) this.#drop('epoch');
+    else if (last <= topic.head) this.#dropped.stale++;
+    else if (first > topic.head + AHEAD_ROWS_MAX) {
+      this.#drop('farAhead');
+      this.doubt(topic);
+    } else {
+      this.#received++;
+      if (rows.length === 0) this.doubt(topic);
+      else this.#options.onTold(topic, rows);
+    }
+  }
+
+  #drop(fault: EnvelopeFault): void {
+    this.#dropped[fault]++;
+    this.#options.onDropped(fault);
+    this.#options.onSuspicion('soon');
+  }
+
+  #readHead(topic: Topic): void {
+    const { epoch } = topic;
+    this.#options.heads.ask(topic.id, {
+      found: (_id, record) => {
+        const isThere = record?.key === topic.key && topic.epoch === epoch;
+        if (record !== null && isThere) this.#options.onHead(topic, record.lastSequence);
+        this.#headRead(topic);
+      },
+      failed: (_id, error) => {
+        this.#doubted.delete(topic);
+        // What fails after the stop fails since everything ends.
+        if (this.#sweeps !== null) this.#options.onHeadFailed(error);
+      },
+    });
+  }
+
+  #headRead(topic: Topic): void {
+    const isAgain = this.#doubted.get(topic) === 'again' && topic.subscriptions.size > 0;
+    this.#doubted.delete(topic);
+    if (isAgain) this.doubt(topic);
+  }
+
+  #listen(topic: Topic): void {
+    const channel = this.#channelOf(topic.epoch);
+    if (this.#channels.get(topic) === channel) return;
+    this.#ignore(topic);
+    this.#channels.set(topic, channel);
+    this.#topics.set(channel, topic);
+    this.#backplane.listen(channel);
+  }
+
+  #ignore(topic: Topic): void {
+    const channel = this.#channels.get(topic);
+    this.#channels.delete(topic);
+    // It may have been met anew meanwhile, with the same channel.
+    if (channel === undefined || this.#topics.get(channel) !== topic) return;
+    this.#topics.delete(channel);
+    this.#backplane.ignore(channel);
+  }
+
+  #sweep(): void {
+    const now = this.#options.clock.monotonic();
+    for (const [topic, sinceMs] of this.#idle) {
+      if (now - sinceMs < IGNORE_AFTER_MS) continue;
+      this.#idle.delete(topic);
+      this.#ignore(topic);
+    }
+  }
+
+  /** Epochs of two databases are never the same, so neither are the channels of two clusters. */
+  #channelOf(epoch: string): string {
+    return `${this.#options.cluster}:${epoch}`;
+  }
+}

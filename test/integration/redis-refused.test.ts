@@ -1,0 +1,56 @@
+// Goal: a Redis that refuses is told in a line and costs nothing else; a node in memory takes none.
+import t from 'tap';
+import { eventually } from '../../native-bench/rig/eventually.js';
+import { freePort } from '../../native-bench/rig/free-port.js';
+import { startNode } from '../../native-bench/rig/node.js';
+import { startPostgres } from '../../native-bench/rig/postgres.js';
+import { runCommand } from '../support/command.js';
+import { backplaneOf, publish } from '../support/node-pair.js';
+import { startRedis } from '../support/redis-server.js';
+import { Subscriber } from '../support/subscriber.js';
+
+const PASSWORD = 'not-to-be-shown-anywhere';
+const postgres = await startPostgres();
+t.teardown(() => postgres.stop());
+const redis = await startRedis();
+t.teardown(() => redis.stop());
+await redis.client.call('ACL', 'SETUSER', 'mute', 'on', `>${PASSWORD}`, '+@all', 'resetchannels');
+
+const REFUSING: [why: string, url: string, cause: RegExp][] = [
+  [
+    'a wrong password',
+    redis.url.replace('//', `//mute:wrong${PASSWORD}@`),
+    /WRONGPASS|invalid username-password/,
+  ],
+  ['no right to its channels', redis.url.replace('//', `//mute:${PASSWORD}@`), /NOPERM/],
+  ['nobody there', `redis://127.0.0.1:${await freePort()}`, /ECONNREFUSED/],
+];
+
+for (const [why, url, cause] of REFUSING) {
+  t.test(why, async (t) => {
+    const node = await startNode({ DATABASE_URL: postgres.url, REDIS_URL: url, WORKERS: '1' });
+    t.teardown(() => node.kill9());
+    const session = await Subscriber.open(node.wsUrl, 'json');
+    await session.subscribe('here', { ack: 'none' });
+    const { length } = session.messages;
+    await publish(node, { topic: 'here', payload: 1 });
+    await eventually(() => session.messages.length === length + 1);
+    await eventually(async () => (await backplaneOf(node)).errors >= 3);
+    t.equal((await backplaneOf(node)).state, 'connecting');
+    const said = node
+      .output()
+      .split('\n')
+      .filter((line) => /Redis cannot be reached/.test(line));
+    t.equal(said.length, 1);
+    t.match(said[0], cause);
+    t.notMatch(node.output(), PASSWORD);
+    session.close();
+    t.equal(await node.stop(), 0);
+  });
+}
+
+t.test('in memory there is nothing to tell others of', async (t) => {
+  const { code, stderr } = await runCommand(['serve'], { REDIS_URL: redis.url });
+  t.equal(code, 78);
+  t.match(stderr, /^conduit: REDIS_URL: needs DATABASE_URL: /m);
+});
