@@ -93,6 +93,7 @@ export async function runNode(options: NodeOptions): Promise<number> {
       logger,
       openPool: pools?.openPort ?? null,
       openDirectory: directory?.openPort ?? null,
+      tokenSecret: directory?.tokenSecret ?? null,
       waitToOpen: (why) => patience.pause(`DATABASE_URL: the log cannot be opened: ${why}`),
       onFatal: (line, exitCode) => life.end({ line, exitCode }),
     });

@@ -78,6 +78,7 @@ const VENDORS: Readonly<Record<string, readonly string[]>> = {
   pino: ['observe'],
   'hash-wasm': ['core'],
   zod: ['wire', 'acceptor'],
+  jose: ['tenant'],
   msgpackr: ['wire', 'client', 'cli'],
   'node:worker_threads': ['thread', 'supervisor', 'cold', 'main'],
 };

@@ -20,6 +20,7 @@ import { LogReads } from './routes/log-reads.js';
 import { PublishRoutes } from './routes/publish-routes.js';
 import { SystemRoutes } from './routes/system-routes.js';
 import { routeTable } from './routes/table/table.js';
+import { Refreshes } from './session/refreshes.js';
 import { SessionFrames } from './session/session-frames.js';
 import { Sessions } from './session/sessions.js';
 import { Streams } from './session/streams.js';
@@ -56,8 +57,8 @@ export class Acceptor {
     this.#answers = new PacedAnswers({ limits, clock, guard, count: counts.unreadAnswerBytes });
     const parts = { callers: new Callers(config), answers: this.#answers };
     const onOver = (keyId: string): void => this.#sessions.keyOver(keyId);
-    this.#keys = new Keys(start.directory, { config, clock, guard, onOver });
-    const { gate, directory } = this.#keys;
+    this.#keys = new Keys(start, { config, clock, guard, onOver });
+    const { gate, directory, mint } = this.#keys;
     const bodies = new Bodies({ clock, onFault });
     this.#bodies = bodies;
     this.#workers = new Workers(config.workers, limits, guard);
@@ -73,6 +74,7 @@ export class Acceptor {
       workers: this.#workers,
       publishing: this.#publishing,
       subscriptions: this.#subscriptions,
+      refreshes: this.#makeRefreshes(guard),
       limits,
       guard,
       autoCreateTopics: config.autoCreateTopics,
@@ -107,7 +109,8 @@ export class Acceptor {
     this.#system = new SystemRoutes({ control, version, nodeId, startedAtMs, counts });
     const publishes = new PublishRoutes({ publishing: this.#publishing, limits, bodies });
     const [system, streams] = [this.#system, this.#streams];
-    const routes = routeTable({ limits, nodeId, control, directory, publishes, system, streams });
+    const asked = { control, directory, mint, publishes, system, streams };
+    const routes = routeTable({ limits, nodeId, ...asked });
     this.#apps.mount((app) => {
       this.#sessions.mount(app);
       mountRoutes(app, routes, { guard, gate, parts, means: { bodies, limits, onFault } });
@@ -163,6 +166,14 @@ export class Acceptor {
     this.#workers.closeAll();
     this.#browsing.close();
     this.#keys.close();
+  }
+
+  #makeRefreshes(guard: Guard): Refreshes {
+    return new Refreshes({
+      ...{ guard, subscriptions: this.#subscriptions },
+      admit: (token, admitted) => this.#keys.admitToken(token, admitted),
+      renew: (session, principal) => this.#sessions.renew(session, principal),
+    });
   }
 
   #makeDeliveries(clock: Clock, guard: Guard): Deliveries {

@@ -1,13 +1,17 @@
 /**
- * API keys on an acceptor: its port to the directory, what it remembers of keys, and the gate that all
- * requests pass. With ENABLE_AUTH=false there is no port, and the gate is open.
+ * API keys and tokens on an acceptor: its port to the directory, what it remembers of them, and the gate that
+ * all requests pass. With ENABLE_AUTH=false there is no port, the gate is open, and no token is made.
  */
 import type { MessagePort } from 'node:worker_threads';
 import type { Config } from '../config/config.js';
 import type { Clock } from '../core/clock.js';
 import { ANYONE } from '../core/principal.js';
 import { ConfiguredKeys } from '../tenant/configured-keys.js';
-import { KeyCache } from '../tenant/key-cache.js';
+import { Credentials } from '../tenant/credentials.js';
+import { type Admitted, KeyCache, refused } from '../tenant/key-cache.js';
+import { TokenCache } from '../tenant/token-cache.js';
+import { TokenMint } from '../tenant/token-mint.js';
+import type { AcceptorStart } from '../thread/control.js';
 import { DirectoryPort } from '../thread/directory-port.js';
 import { type Gate, KeyGate, openGate } from './http/gate.js';
 import type { Guard } from './http/guard.js';
@@ -21,39 +25,78 @@ export interface KeysOptions {
   onOver: (keyId: string) => void;
 }
 
+/** What there is where keys are asked for. */
+interface KeyParts {
+  port: DirectoryPort;
+  keys: KeyCache;
+  tokens: TokenCache;
+}
+
 export class Keys {
   readonly gate: Gate;
   readonly directory: Directory;
-  readonly #port: DirectoryPort | null;
-  readonly #cache: KeyCache | null;
+  /** Null: no keys are asked for. */
+  readonly mint: TokenMint | null;
+  readonly #parts: KeyParts | null;
 
-  /** `port`: to the directory; null: no keys are asked for. */
-  constructor(port: MessagePort | null, options: KeysOptions) {
-    this.#port = port === null ? null : new DirectoryPort(port);
-    this.directory = new Directory(this.#port);
-    this.#cache = this.#port === null ? null : cacheOf(this.#port, options);
-    this.gate = this.#cache === null ? openGate(ANYONE) : new KeyGate(this.#cache, options.guard);
+  /** `start` without a port to the directory: no keys are asked for. */
+  constructor(
+    { directory, tokenSecret: secret }: Pick<AcceptorStart, 'directory' | 'tokenSecret'>,
+    options: KeysOptions,
+  ) {
+    const parts =
+      directory === null || secret === null ? null : partsOf(directory, secret, options);
+    this.#parts = parts;
+    this.directory = new Directory(parts?.port ?? null);
+    if (parts === null || secret === null) {
+      this.gate = openGate(ANYONE);
+      this.mint = null;
+    } else {
+      const { keys, tokens } = parts;
+      const configured = new ConfiguredKeys(options.config);
+      this.gate = new KeyGate(new Credentials({ keys, tokens, configured }), options.guard);
+      this.mint = new TokenMint({ clock: options.clock, keys, secret });
+    }
   }
 
   /** Null: any may have. */
   changed(ids: readonly string[] | null): void {
-    this.#cache?.changed(ids);
+    this.#parts?.keys.changed(ids);
+  }
+
+  /** Whose a token is that a session goes on with; calls `admitted` once. */
+  admitToken(text: string, admitted: Admitted): void {
+    if (this.#parts === null) admitted(refused());
+    else this.#parts.tokens.admit(text, admitted);
   }
 
   close(): void {
-    this.#cache?.close();
-    this.#port?.close();
+    this.#parts?.tokens.close();
+    this.#parts?.keys.close();
+    this.#parts?.port.close();
   }
 }
 
-function cacheOf(port: DirectoryPort, { config, clock, guard, onOver }: KeysOptions): KeyCache {
-  const onFault = (error: unknown): void => guard.caught('keys', error);
-  return new KeyCache({
-    ...{ clock, limits: config.limits, configured: new ConfiguredKeys(config), onOver, onFault },
+function partsOf(
+  messages: MessagePort,
+  secret: Uint8Array,
+  { config, clock, guard, onOver }: KeysOptions,
+): KeyParts {
+  const port = new DirectoryPort(messages);
+  const { limits } = config;
+  const keys = new KeyCache({
+    ...{ clock, limits, configured: new ConfiguredKeys(config), onOver },
+    onFault: (error) => guard.caught('keys', error),
     find: async (ids) => (await port.lookUp('keys.find', { ids })).keys,
     onUsed: (ids) => {
       // It is said again in a minute, and nothing hangs on it.
       port.lookUp('keys.used', { ids }).catch(() => undefined);
     },
   });
+  const tokens = new TokenCache({
+    ...{ clock, limits, keys, secret },
+    onFault: (error) => guard.caught('tokens', error),
+    check: config.jwtIssuer === null ? null : (text) => port.check(text),
+  });
+  return { port, keys, tokens };
 }

@@ -21,6 +21,17 @@ export interface Config {
   readonly enableAuth: boolean;
   readonly defaultApiKey: string | null;
   readonly adminApiKey: string | null;
+  /** Whose JWTs are taken beside the tokens that nodes make; null: nobody's. */
+  readonly jwtIssuer: string | null;
+  /** That they are made for. */
+  readonly jwtAudience: string | null;
+  /** Where the keys of the issuer come from: one of the two at most; null: HS256 alone. */
+  readonly jwtJwksFile: string | null;
+  readonly jwtJwksUrl: string | null;
+  /** Shared with the issuer; null: HS256 is not taken. */
+  readonly jwtHs256Secret: string | null;
+  /** Whose they are. */
+  readonly jwtTenant: string;
   readonly nodeId: string;
   readonly nodeAddr: string;
   readonly internalSecret: string | null;

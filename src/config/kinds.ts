@@ -4,6 +4,7 @@
  */
 import { API_KEY_CHARS_MAX } from '../core/api-key.js';
 import { databaseUrlTrouble } from '../core/database-url.js';
+import { isLoopback } from '../core/host-name.js';
 
 export interface OptionKind<T> {
   /** "takes ..." */
@@ -97,6 +98,25 @@ function namesRedis(value: string): boolean {
 export const plainName: OptionKind<string> = {
   takes: '1 to 64 of letters, digits, dot, dash and underscore',
   parse: (value) => (/^[A-Za-z0-9._-]{1,64}$/.test(value) ? value : undefined),
+};
+
+/** Where public keys come from: nobody on the way may put others in their place. */
+export const keysUrl: OptionKind<string> = {
+  takes: 'an https:// URL, or an http:// one of this machine',
+  parse: (value) => {
+    const parsed = parseUrl(value);
+    const isOwn = parsed?.protocol === 'http:' && isLoopback(parsed.hostname);
+    return isOwn || parsed?.protocol === 'https:' ? value : undefined;
+  },
+  trouble: (value) => {
+    const { username = '', password = '' } = parseUrl(value) ?? {};
+    return username === '' && password === '' ? null : 'must have no user and no password';
+  },
+};
+
+export const tenantName: OptionKind<string> = {
+  takes: 'the name of a tenant: 1 to 64 of A-Z a-z 0-9 _ -',
+  parse: (value) => (/^[A-Za-z0-9_-]{1,64}$/.test(value) ? value : undefined),
 };
 
 /** What a browser sends as Origin: any, or some, those of this machine among them. */

@@ -33,6 +33,12 @@ export function loadConfig(env: Environment): LoadedConfig {
     enableAuth: required(OPTIONS.enableAuth, env),
     defaultApiKey: optional(OPTIONS.defaultApiKey, env),
     adminApiKey: optional(OPTIONS.adminApiKey, env),
+    jwtIssuer: optional(OPTIONS.jwtIssuer, env),
+    jwtAudience: optional(OPTIONS.jwtAudience, env),
+    jwtJwksFile: optional(OPTIONS.jwtJwksFile, env),
+    jwtJwksUrl: optional(OPTIONS.jwtJwksUrl, env),
+    jwtHs256Secret: optional(OPTIONS.jwtHs256Secret, env),
+    jwtTenant: required(OPTIONS.jwtTenant, env),
     nodeId: required(OPTIONS.nodeId, env),
     nodeAddr: optional(OPTIONS.nodeAddr, env) ?? `:${port}`,
     internalSecret: optional(OPTIONS.internalSecret, env),
@@ -48,6 +54,7 @@ export function loadConfig(env: Environment): LoadedConfig {
     limits: loadLimits(env),
   });
   refuseHalfTls(config);
+  refuseHalfIssuer(config);
   if (config.defaultApiKey !== null && config.defaultApiKey === config.adminApiKey) {
     throw new ConfigError(
       'ADMIN_API_KEY: is the same as DEFAULT_API_KEY; give them different keys',
@@ -68,6 +75,26 @@ function refuseHalfTls({ tlsCertFile, tlsKeyFile }: Config): void {
   if ((tlsCertFile === null) === (tlsKeyFile === null)) return;
   const [unset, set] =
     tlsCertFile === null ? ['TLS_CERT_FILE', 'TLS_KEY_FILE'] : ['TLS_KEY_FILE', 'TLS_CERT_FILE'];
+  throw new ConfigError(`${unset}: is unset, and ${set} is of no use without it`);
+}
+
+/** Without its audience, tokens that it made for others would be good; without keys none would be. */
+function refuseHalfIssuer(config: Config): void {
+  const { jwtIssuer, jwtAudience, jwtJwksFile, jwtJwksUrl, jwtHs256Secret } = config;
+  if (jwtJwksFile !== null && jwtJwksUrl !== null) {
+    throw new ConfigError('JWT_JWKS_URL: is set beside JWT_JWKS_FILE; set one of them');
+  }
+  const parts = [
+    ['JWT_ISSUER', jwtIssuer],
+    ['JWT_AUDIENCE', jwtAudience],
+    [
+      'JWT_JWKS_URL, JWT_JWKS_FILE or JWT_HS256_SECRET',
+      jwtJwksUrl ?? jwtJwksFile ?? jwtHs256Secret,
+    ],
+  ] as const;
+  const [unset] = parts.find(([, value]) => value === null) ?? [];
+  const [set] = parts.find(([, value]) => value !== null) ?? [];
+  if (unset === undefined || set === undefined) return;
   throw new ConfigError(`${unset}: is unset, and ${set} is of no use without it`);
 }
 

@@ -13,11 +13,13 @@ import {
   databaseUrl,
   hostNames,
   integer,
+  keysUrl,
   type OptionKind,
   oneOf,
   origins,
   plainName,
   redisUrl,
+  tenantName,
   text,
 } from './kinds.js';
 
@@ -63,6 +65,31 @@ export const OPTIONS: { readonly [K in OptionKey]: OptionOf<K> } = {
     apiKey,
   ),
   adminApiKey: secret('ADMIN_API_KEY', 'Key of the operator; without it there is none.', apiKey),
+  jwtIssuer: option(
+    'JWT_ISSUER',
+    null,
+    'Issuer whose JWTs are taken as tokens: their `iss`, whole.',
+    text(1, 1_024),
+  ),
+  jwtAudience: option('JWT_AUDIENCE', null, 'What their `aud` must be, or hold.', text(1, 1_024)),
+  jwtJwksFile: option(
+    'JWT_JWKS_FILE',
+    null,
+    'Public keys of the issuer, a JWKS; read again for a key that is not in it.',
+    text(1, 4_096),
+  ),
+  jwtJwksUrl: option(
+    'JWT_JWKS_URL',
+    null,
+    'The same, fetched from there and from nowhere else.',
+    keysUrl,
+  ),
+  jwtHs256Secret: secret(
+    'JWT_HS256_SECRET',
+    'Secret that the issuer signs HS256 with; without it HS256 is not taken.',
+    text(SECRET_BYTES_MIN, 1_024),
+  ),
+  jwtTenant: option('JWT_TENANT', 'default', 'Tenant whose tokens they are.', tenantName),
   nodeId: option('NODE_ID', hostname(), 'Name of this node, unique among nodes.', text(1, 255)),
   nodeAddr: option('NODE_ADDR', null, 'Address at which other nodes reach this one.', address),
   internalSecret: secret(

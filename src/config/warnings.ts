@@ -55,6 +55,10 @@ function withoutEffect(config: Config): string[] {
       'ADMIN_API_KEY: has no effect while ENABLE_AUTH is false',
     ],
     [
+      config.jwtIssuer !== null && !config.enableAuth,
+      'JWT_ISSUER: has no effect while ENABLE_AUTH is false',
+    ],
+    [
       isShort(config.defaultApiKey),
       'DEFAULT_API_KEY: has less than 16 characters: it can be guessed',
     ],

@@ -153,8 +153,13 @@ export const ERRORS = {
   host_refused: { id: 61, status: 403, temporary: false, title: 'The node has another name' },
   request_timeout: { id: 62, status: 408, temporary: false, title: 'The request took too long' },
   duplicate_key: { id: 60, status: 400, temporary: false, title: 'A field is given twice' },
-  unauthorized: { id: 63, status: 401, temporary: false, title: 'An API key is required' },
-  forbidden: { id: 64, status: 403, temporary: false, title: 'The key may not do this' },
+  unauthorized: {
+    id: 63,
+    status: 401,
+    temporary: false,
+    title: 'An API key or a token is required',
+  },
+  forbidden: { id: 64, status: 403, temporary: false, title: 'The key or token may not do this' },
   tenant_not_found: { id: 65, status: 404, temporary: false, title: 'No such tenant' },
   tenant_exists: { id: 66, status: 409, temporary: false, title: 'The tenant exists' },
   tenant_in_use: { id: 67, status: 409, temporary: false, title: 'The tenant is in use' },
@@ -222,4 +227,5 @@ export const CLOSE = {
   badRequest: { closeCode: 4501, reason: 'too many bad frames', reconnect: false },
   topicDeleted: { closeCode: 4505, reason: 'topic deleted', reconnect: false },
   keyOver: { closeCode: 4510, reason: 'key revoked or expired', reconnect: false },
+  tokenOver: { closeCode: 4510, reason: 'token ran out', reconnect: false },
 } as const satisfies Record<string, CloseReason>;

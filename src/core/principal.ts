@@ -13,10 +13,22 @@ import { coversPattern, coversPrefix, fitsPattern } from './topic-pattern.js';
 export interface PrincipalOptions {
   /** Patterns of topics; null: all of the tenant. */
   topics: readonly string[] | null;
-  /** Null: no key is asked for. */
+  /** Null: no key is asked for, or none of ours made the token. */
   keyId: string | null;
   /** Unix ms; null: it does not end. */
   expiresAtMs: number | null;
+  /** Absent: it came with a key. */
+  token?: TokenUse;
+}
+
+/** What is known of the token that somebody came with. */
+export interface TokenUse {
+  /** Whom it is for, in the words of whoever made it; null: nobody in particular. */
+  readonly subject: string | null;
+  /** Of the API key that it comes of; null: of somebody else's issuer. */
+  readonly issuer: Principal | null;
+  /** When it runs out, monotonic ms of this thread. */
+  readonly endMs: number;
 }
 
 const UNBOUND: PrincipalOptions = { topics: null, keyId: null, expiresAtMs: null };
@@ -29,7 +41,9 @@ export class Principal {
   expiresAtMs: number | null;
   /** Patterns; null: all topics of the tenant. */
   readonly topics: readonly string[] | null;
-  /** Sessions and streams that are its. */
+  /** Null: it came with a key, or nobody asked for one. */
+  readonly token: TokenUse | null;
+  /** Sessions and streams that are its, or came with a token of its. */
   receivers = 0;
   /** Null: it has named none. */
   #keys: KeysByName | null = null;
@@ -40,6 +54,18 @@ export class Principal {
     this.keyId = options.keyId;
     this.expiresAtMs = options.expiresAtMs;
     this.topics = options.topics;
+    this.token = options.token ?? null;
+  }
+
+  /** A session or a stream of it has opened. */
+  gained(): void {
+    this.receivers++;
+    this.token?.issuer?.gained();
+  }
+
+  lost(): void {
+    this.receivers--;
+    this.token?.issuer?.lost();
   }
 
   /** Throws `forbidden`, which names what is missing. */
@@ -56,6 +82,8 @@ export class Principal {
         return this.scopes.has('subscribe') || this.scopes.has('operate');
       case 'manage or operate':
         return this.scopes.has('manage') || this.scopes.has('operate');
+      case 'publish or subscribe':
+        return this.scopes.has('publish') || this.scopes.has('subscribe');
       default:
         return this.scopes.has(needed);
     }
@@ -101,9 +129,13 @@ export class Principal {
   }
 
   /** Whether it may do, for as long, whatever `right` allows: nobody gives what he has not. */
-  covers({ tenant, scopes, topics, expiresAtMs }: KeyRight): boolean {
-    if (!lastsAsLong(this.expiresAtMs, expiresAtMs)) return false;
-    if (this.scopes.has('operate')) return true;
+  covers(right: KeyRight): boolean {
+    if (!lastsAsLong(this.expiresAtMs, right.expiresAtMs)) return false;
+    return this.scopes.has('operate') || this.holds(right);
+  }
+
+  /** Whether it may itself do all of this, for however long. */
+  holds({ tenant, scopes, topics }: Omit<KeyRight, 'expiresAtMs'>): boolean {
     if (tenant !== this.tenant || !scopes.every((scope) => this.scopes.has(scope))) return false;
     const own = this.topics;
     if (own === null) return true;

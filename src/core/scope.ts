@@ -1,5 +1,14 @@
 /** What an API key is good for, and what is asked of whoever calls. */
 export const SCOPES = ['publish', 'subscribe', 'manage', 'operate'] as const;
 export type Scope = (typeof SCOPES)[number];
+
+/** Those that a token may have, in the words of its claims. */
+export const VERBS = ['publish', 'subscribe'] as const satisfies readonly Scope[];
+export type Verb = (typeof VERBS)[number];
+
 /** One or the other; `anyone`: none is asked for, and no key. */
-export type NeededScope = Scope | `${'subscribe' | 'manage'} or operate` | 'anyone';
+export type NeededScope =
+  | Scope
+  | `${'subscribe' | 'manage'} or operate`
+  | 'publish or subscribe'
+  | 'anyone';

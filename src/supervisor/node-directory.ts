@@ -17,6 +17,7 @@ import { MemoryKeys } from '../tenant/memory-keys.js';
 import { PostgresKeys } from '../tenant/postgres-keys.js';
 import type { DirectoryAsk } from '../thread/directory-calls.js';
 import { StartRefused } from './start-refused.js';
+import { openIssuer } from './token-issuer.js';
 
 export interface NodeDirectoryOptions {
   /** With the URL that leads to the database; null: keys are in memory. */
@@ -31,6 +32,8 @@ export interface NodeDirectoryOptions {
 export interface NodeDirectory {
   /** An acceptor's end of a port to it. */
   openPort: () => MessagePort;
+  /** What tokens are sealed with, for acceptors. */
+  tokenSecret: Uint8Array;
   /** Of the default tenant, made just now, to be shown once; null: it had one, or is configured. */
   firstKey: string | null;
   stop: () => Promise<void>;
@@ -39,11 +42,14 @@ export interface NodeDirectory {
 /** Rejects StartRefused where nobody could call, or could be shown a key. */
 export async function startDirectory(options: NodeDirectoryOptions): Promise<NodeDirectory> {
   const { config, logger } = options;
+  const issuer = await openIssuer(config, logger);
   const directory = new KeyDirectory(openStore(options), {
     operators: config.adminApiKey === null ? 'none' : 'some',
+    issuer,
   });
   const stop = (): Promise<void> => directory.stop();
   try {
+    const tokenSecret = await directory.tokenSecret();
     const firstKey = await firstKeyOf(directory, options);
     const onFault = (err: unknown): void => logger.error({ err }, 'a question about keys failed');
     const openPort = (): MessagePort => {
@@ -51,7 +57,7 @@ export async function startDirectory(options: NodeDirectoryOptions): Promise<Nod
       serveCold(port1, (ask: DirectoryAsk) => directory.answer(ask), onFault);
       return port2;
     };
-    return { openPort, firstKey, stop };
+    return { openPort, tokenSecret, firstKey, stop };
   } catch (error) {
     await stop();
     if (!isTransient(error)) throw error;

@@ -44,6 +44,8 @@ export interface NodeThreadsOptions {
   openPool: ((kind: SeatKind) => MessagePort) | null;
   /** An acceptor's end of a port to the directory of keys; null: none are asked for. */
   openDirectory: (() => MessagePort) | null;
+  /** What tokens are sealed with; null: no keys are asked for. */
+  tokenSecret: Uint8Array | null;
   /** Waits before a worker that found the database away is started again; rejects when it is enough. */
   waitToOpen: (why: string) => Promise<void>;
   /** The node cannot go on. */
@@ -161,14 +163,14 @@ export class NodeThreads {
     seat: Seat,
     { pool, directory }: { pool: MessagePort | null; directory: MessagePort | null },
   ): WorkerStart | AcceptorStart {
-    const { config, version } = this.#options;
+    const { config, version, tokenSecret } = this.#options;
     const { kind, index, generation } = seat;
     if (kind === 'worker') {
       const topicCount = this.#topicCount;
       return { kind, config, index, generation, links: [], cold: pool, topicCount };
     }
     const of = { config, version, counts: this.#counts, startedAtMs: this.#startedAtMs };
-    return { ...of, kind, index, generation, links: [], browse: pool, directory };
+    return { ...of, kind, index, generation, links: [], browse: pool, directory, tokenSecret };
   }
 
   #heard(seat: Seat, message: FromThread): void {

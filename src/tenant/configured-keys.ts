@@ -27,6 +27,11 @@ export class ConfiguredKeys {
     for (const key of this.#keys) if (isSameDigest(key.digest, digest)) found = key;
     return found;
   }
+
+  /** By the name of its variable, which is its id. */
+  byId(id: string): KnownKey | null {
+    return this.#keys.find((key) => key.id === id) ?? null;
+  }
 }
 
 function configuredKey(text: string | null, keyId: string, scopes: readonly Scope[]): KnownKey[] {

@@ -4,7 +4,7 @@
  * are looked up again before they have been believed for KEY_TTL_S, and at once when somebody says that they
  * changed.
  */
-import { apiKeyId, digestOf, isSameDigest } from '../core/api-key.js';
+import { apiKeyId, digestOf, isApiKeyId, isSameDigest } from '../core/api-key.js';
 import type { Clock } from '../core/clock.js';
 import { RequestError } from '../core/errors.js';
 import type { FoundKey } from '../core/key-record.js';
@@ -38,10 +38,12 @@ export interface KeyCacheOptions {
 /** What becomes of a key that was shown: whose it is, or why nobody's. */
 export type Admitted = (outcome: Principal | RequestError) => void;
 
-interface Waiter {
+type Waiter = (outcome: KnownKey | RequestError) => void;
+
+/** A key as it was shown. */
+interface ShownText {
   text: string;
   digest: Buffer;
-  admitted: Admitted;
 }
 
 export class KeyCache {
@@ -89,16 +91,28 @@ export class KeyCache {
       return;
     }
     const id = apiKeyId(text);
-    const nowMs = this.#options.clock.monotonic();
-    if (id === null || this.#absent.has(id, nowMs)) {
+    if (id === null) {
       admitted(refused());
       return;
     }
-    const key = this.#known.get(id);
-    const waiter = { text, digest, admitted };
-    if (key !== undefined && key.untilMs > nowMs) this.#settle(key, waiter);
-    else if (this.#state === 'closed') admitted(shuttingDown());
-    else if (!this.#questions.wait(id, waiter)) admitted(this.#tooMany());
+    this.#find(id, (outcome) =>
+      admitted(outcome instanceof RequestError ? outcome : this.#match(outcome, { text, digest })),
+    );
+  }
+
+  /** The key of this id, which a token names. Calls `told` once, as `admit` does. */
+  byId(id: string, told: Waiter): void {
+    const configured = this.#options.configured.byId(id);
+    if (configured !== null) told(configured);
+    else if (isApiKeyId(id)) this.#find(id, told);
+    else told(refused());
+  }
+
+  /** Whether it is believed; then it counts as used. */
+  believes(key: KnownKey): boolean {
+    if (key.untilMs <= this.#nowMs) return false;
+    key.usedAtMs = this.#nowMs;
+    return true;
   }
 
   /** Null: any of them may be other than it was; until that is known they are believed. */
@@ -148,6 +162,15 @@ export class KeyCache {
     return { known, texts, absent: this.#absent.size, waiters: this.#questions.waiting };
   }
 
+  #find(id: string, waiter: Waiter): void {
+    const nowMs = this.#options.clock.monotonic();
+    const key = this.#known.get(id);
+    if (this.#absent.has(id, nowMs)) waiter(refused());
+    else if (key !== undefined && key.untilMs > nowMs) waiter(key);
+    else if (this.#state === 'closed') waiter(shuttingDown());
+    else if (!this.#questions.wait(id, waiter)) waiter(this.#tooMany());
+  }
+
   #tooMany(): RequestError {
     const { keyLookupsMax } = this.#options.limits;
     const detail = `${keyLookupsMax} requests wait for their key (KEY_LOOKUPS_MAX)`;
@@ -179,7 +202,7 @@ export class KeyCache {
     this.#known.delete(id);
     this.#known.set(id, key);
     // Who waits may open a session with it, and none of a forgotten key would end with it.
-    for (const waiter of this.#questions.take(id)) this.#settle(key, waiter);
+    for (const waiter of this.#questions.take(id)) waiter(key);
     this.#evict();
   }
 
@@ -198,15 +221,12 @@ export class KeyCache {
     }
   }
 
-  #settle(key: KnownKey, { text, digest, admitted }: Waiter): void {
-    if (!isSameDigest(key.digest, digest)) {
-      admitted(refused());
-      return;
-    }
+  #match(key: KnownKey, { text, digest }: ShownText): Principal | RequestError {
+    if (!isSameDigest(key.digest, digest)) return refused();
     key.text = text;
     key.usedAtMs = this.#nowMs;
     if (this.#known.get(key.id) === key) this.#byText.set(text, key);
-    admitted(key.principal);
+    return key.principal;
   }
 
   #over(key: KnownKey): void {
@@ -215,19 +235,21 @@ export class KeyCache {
   }
 
   #forget(key: KnownKey): void {
+    // Tokens that know it ask for it again.
+    key.distrust();
     this.#known.delete(key.id);
     this.#questions.drop(key.id);
     if (key.text !== null) this.#byText.delete(key.text);
   }
 
   #tell(id: string, error: RequestError): void {
-    for (const { admitted } of this.#questions.take(id)) admitted(error);
+    for (const waiter of this.#questions.take(id)) waiter(error);
   }
 }
 
 /** One text, whatever is wrong with the key. */
 export function refused(): RequestError {
-  const detail = 'send an API key that is valid, as X-API-Key or Authorization: Bearer';
+  const detail = 'send an API key or a token that is valid, as X-API-Key or Authorization: Bearer';
   return new RequestError('unauthorized', detail);
 }
 

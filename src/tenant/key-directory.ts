@@ -15,21 +15,31 @@ import {
 } from '../thread/directory-calls.js';
 import { packDirectoryResult } from '../thread/directory-port.js';
 import { type PoolResult, poolFailure } from '../thread/pool-port.js';
+import type { Issuer } from './issuer.js';
 import { keyNotFound } from './key-refusal.js';
 import type { KeyStore, NewKey } from './key-store.js';
+
+export interface KeyDirectoryOptions {
+  operators: 'some' | 'none';
+  issuer: Issuer | null;
+}
 
 export class KeyDirectory {
   readonly #store: KeyStore;
   readonly #handlers: DirectoryHandlers;
 
-  /** `operators: none`: no key is good for operating, whatever it was made for. */
-  constructor(store: KeyStore, { operators }: { operators: 'some' | 'none' }) {
+  /**
+   * `operators: none`: no key is good for operating, whatever it was made for. `issuer` null: tokens of no
+   * other are good.
+   */
+  constructor(store: KeyStore, { operators, issuer }: KeyDirectoryOptions) {
     this.#store = store;
     this.#handlers = {
       'keys.find': async ({ ids }) => {
         const keys = await store.find(ids);
         return { keys: operators === 'some' ? keys : keys.map(withoutOperating) };
       },
+      'tokens.check': async ({ token }) => ({ record: (await issuer?.check(token)) ?? null }),
       'keys.used': async ({ ids }) => {
         await store.used(ids);
         return {};
@@ -69,6 +79,11 @@ export class KeyDirectory {
 
   async hasKeys(): Promise<boolean> {
     return (await this.#store.list(null, { after: '', limit: 1 })).length > 0;
+  }
+
+  /** What tokens are sealed with. */
+  tokenSecret(): Promise<Uint8Array> {
+    return this.#store.tokenSecret();
   }
 
   stop(): Promise<void> {

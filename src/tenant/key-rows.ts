@@ -56,6 +56,12 @@ export const USED_SQL = `WITH free AS (
     FOR NO KEY UPDATE SKIP LOCKED)
   UPDATE conduit.api_keys k SET last_used_at = clock_timestamp() FROM free WHERE k.id = free.id`;
 
+export const SECRET_SQL = "SELECT encode(secret, 'hex') AS secret FROM conduit.token_secret";
+
+/** $1: 32 bytes. */
+export const MAKE_SECRET_SQL =
+  'INSERT INTO conduit.token_secret (secret) VALUES ($1) ON CONFLICT DO NOTHING';
+
 /** Whoever adds keys to the tenant takes turns. $1: its name. */
 export const LOCK_TENANT_SQL =
   'SELECT id FROM conduit.tenants WHERE name = $1 AND deleted_at IS NULL FOR NO KEY UPDATE';

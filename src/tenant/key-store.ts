@@ -31,6 +31,8 @@ export interface KeyStore {
   replace(id: string, key: NewKey, overlapMs: number): Promise<KeyRecord>;
   /** False: there is none. */
   remove(id: string): Promise<boolean>;
+  /** What tokens are sealed with: 32 bytes, the same for all nodes that have this store. */
+  tokenSecret(): Promise<Buffer>;
   /** They were used a moment ago. */
   used(ids: readonly string[]): Promise<void>;
   /** Rejects `tenant_exists`, `tenant_limit`. */

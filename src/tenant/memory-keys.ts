@@ -1,7 +1,9 @@
 /** Tenants and API keys of a node without a database, on its main thread: they end with the node. */
+import { randomBytes } from 'node:crypto';
 import type { Clock } from '../core/clock.js';
 import type { FoundKey, KeyRecord, TenantRecord } from '../core/key-record.js';
 import type { Limits } from '../core/limits.js';
+import { TOKEN_SECRET_BYTES } from '../core/token.js';
 import type { Tenant } from '../core/topic-key.js';
 import {
   alreadyOver,
@@ -32,6 +34,7 @@ export class MemoryKeys implements KeyStore {
   readonly #options: MemoryKeysOptions;
   readonly #tenants = new Map<Tenant, TenantRecord>();
   readonly #keys = new Map<string, KeptKey>();
+  readonly #tokenSecret = randomBytes(TOKEN_SECRET_BYTES);
 
   constructor(options: MemoryKeysOptions) {
     this.#options = options;
@@ -94,6 +97,10 @@ export class MemoryKeys implements KeyStore {
     const isRemoved = this.#keys.delete(id);
     if (isRemoved) this.#options.onChanged([id]);
     return isRemoved;
+  }
+
+  async tokenSecret(): Promise<Buffer> {
+    return this.#tokenSecret;
   }
 
   async used(ids: readonly string[]): Promise<void> {

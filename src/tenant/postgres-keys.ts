@@ -2,9 +2,11 @@
  * Tenants and API keys in PostgreSQL, on connections of the main thread. A trigger tells every node of a key
  * that changed, whoever changed it; this node listens on one of them.
  */
+import { randomBytes } from 'node:crypto';
 import type { Clock } from '../core/clock.js';
 import type { FoundKey, KeyRecord, TenantRecord } from '../core/key-record.js';
 import type { Limits } from '../core/limits.js';
+import { TOKEN_SECRET_BYTES } from '../core/token.js';
 import type { Tenant } from '../core/topic-key.js';
 import { KEY_CONNECTIONS } from '../log/postgres/session/connection-budget.js';
 import type { KeptPool } from '../log/postgres/session/kept-pool.js';
@@ -38,10 +40,12 @@ import {
   LIST_TENANTS_SQL,
   LOCK_TENANT_SQL,
   LOCK_WHOLE_TENANT_SQL,
+  MAKE_SECRET_SQL,
   PURGE_SQL,
   PURGE_TENANTS_SQL,
   REMOVE_KEYS_SQL,
   recordOf,
+  SECRET_SQL,
   type TenantRow,
   tenantOf,
   USED_SQL,
@@ -129,6 +133,18 @@ export class PostgresKeys implements KeyStore {
   async remove(id: string): Promise<boolean> {
     const { rowCount } = await this.#pool.query('DELETE FROM conduit.api_keys WHERE id = $1', [id]);
     return rowCount === 1;
+  }
+
+  async tokenSecret(): Promise<Buffer> {
+    const read = (): Promise<{ rows: { secret: string }[] }> =>
+      this.#pool.query<{ secret: string }>(SECRET_SQL);
+    let { rows } = await read();
+    if (rows.length === 0) {
+      await this.#pool.query(MAKE_SECRET_SQL, [randomBytes(TOKEN_SECRET_BYTES)]);
+      // That of another node, when both made one.
+      ({ rows } = await read());
+    }
+    return Buffer.from(rows[0]?.secret ?? '', 'hex');
   }
 
   async used(ids: readonly string[]): Promise<void> {

@@ -40,6 +40,8 @@ export interface AcceptorStart {
   browse: MessagePort | null;
   /** Port to the directory of tenants and API keys; null: none are asked for. */
   directory: MessagePort | null;
+  /** What tokens are sealed with; null: no keys are asked for. */
+  tokenSecret: Uint8Array | null;
   counts: AcceptorCountsMemory;
   /** When the node started, by `processMs`. */
   startedAtMs: number;

@@ -1,8 +1,10 @@
 /**
  * What acceptors ask of the directory of tenants and API keys, which the main thread has: one row a method.
- * Arguments were checked where they entered the process; none of them holds a key.
+ * Arguments were checked where they entered the process; none of them holds a key. A token is in one, and
+ * in nothing that is said of it.
  */
 import type { FoundKey, KeyRecord, KeyRight, TenantRecord } from '../core/key-record.js';
+import type { TokenRecord } from '../core/token-record.js';
 import type { Tenant } from '../core/topic-key.js';
 
 interface Page {
@@ -24,6 +26,8 @@ interface Shown {
 interface DirectoryTypes {
   /** Those that there are. */
   'keys.find': { args: { ids: readonly string[] }; result: { keys: FoundKey[] } };
+  /** What the token of the operator's issuer comes to; null: it is not good. Rejects `busy`. */
+  'tokens.check': { args: { token: string }; result: { record: TokenRecord | null } };
   'keys.used': { args: { ids: readonly string[] }; result: Record<string, never> };
   'keys.list': { args: Whose & Page; result: { records: KeyRecord[] } };
   'keys.get': { args: Whose & { id: string }; result: { record: KeyRecord | null } };

@@ -3,6 +3,7 @@
  * of keys never wait for those who manage keys: each kind has its own share of what is under way.
  */
 import type { MessagePort } from 'node:worker_threads';
+import type { TokenRecord } from '../core/token-record.js';
 import { Turns } from '../core/turns.js';
 import type {
   DirectoryArgs,
@@ -12,15 +13,18 @@ import type {
 } from './directory-calls.js';
 import { PoolPort, type PoolResult } from './pool-port.js';
 
-/** Whoever looks keys up has a smaller bound of his own. */
-const UNDER_WAY_MAX = 8;
+/** Each kind of question has a smaller bound of its own. */
+const UNDER_WAY_MAX = 24;
 const WAITING_MAX = 64;
 const ANSWER_MS = 10_000;
 const MANAGING = { atOnce: 2, waitingMax: WAITING_MAX };
+/** Some may wait for the keys of the issuer; how many tokens wait is bounded where they are shown. */
+const CHECKING = { atOnce: 16, waitingMax: Number.POSITIVE_INFINITY };
 
 export class DirectoryPort {
   readonly #pool: PoolPort<DirectoryAsk>;
   readonly #managing = new Turns(MANAGING);
+  readonly #checking = new Turns(CHECKING);
 
   constructor(port: MessagePort) {
     const bounds = { underWayMax: UNDER_WAY_MAX, waitingMax: WAITING_MAX, answerMs: ANSWER_MS };
@@ -33,6 +37,12 @@ export class DirectoryPort {
     args: DirectoryArgs<M>,
   ): Promise<DirectoryResult<M>> {
     return this.#ask(method, args);
+  }
+
+  /** Null: the token is not good. Rejects with RequestError. */
+  async check(token: string): Promise<TokenRecord | null> {
+    const asked = await this.#checking.run('tokens', () => this.#ask('tokens.check', { token }));
+    return asked.record;
   }
 
   /** In the turn of whoever asks; so many of each may wait. Rejects with RequestError. */

@@ -33,6 +33,7 @@ const NAMES = [
   'exclusive',
   'reason',
   'ms',
+  'token',
 ] as const;
 
 export type FieldName = (typeof NAMES)[number];

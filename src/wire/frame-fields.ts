@@ -2,6 +2,7 @@
 import { RequestError } from '../core/errors.js';
 import { LIMITS, type Limits } from '../core/limits.js';
 import { quoteShort } from '../core/quote.js';
+import { TOKEN_CHARS_MAX } from '../core/token.js';
 import { parseUuid, readUuid } from '../core/uuid.js';
 import { FieldSpans } from './field-spans.js';
 import {
@@ -42,6 +43,7 @@ const TYPES = [
   'nack',
   'extend',
   'reject',
+  'refresh',
 ] as const;
 type FrameType = (typeof TYPES)[number];
 const typeNames = new NameTable(TYPES);
@@ -73,6 +75,8 @@ export function readFrame(fields: Fields, frameBytes: number, limits: Limits): C
     }
     case 'heartbeat':
       return { type, ref };
+    case 'refresh':
+      return { type, ref, token: readToken(fields) };
     default:
       return readVerdict(fields, type, ref, limits);
   }
@@ -127,6 +131,13 @@ function readSubscribe(fields: Fields, ref: Ref, limits: Limits): SubscribeFrame
     ordering: choiceField(fields, FIELD.ordering, ORDERINGS),
     exclusive: flagField(fields, FIELD.exclusive),
   };
+}
+
+function readToken(fields: Fields): string {
+  const token = textField(fields, FIELD.token);
+  if (token === null) throw invalidField('token', 'token must be given');
+  if (token.length <= TOKEN_CHARS_MAX) return token;
+  throw invalidField('token', `token has more than ${TOKEN_CHARS_MAX} characters`);
 }
 
 function badCursor(detail: string): RequestError {

@@ -88,6 +88,13 @@ export interface HeartbeatFrame {
   ref: Ref;
 }
 
+/** The session goes on with another token. */
+export interface RefreshFrame {
+  type: 'refresh';
+  ref: Ref;
+  token: string;
+}
+
 export type ClientFrame =
   | SubscribeFrame
   | UnsubscribeFrame
@@ -96,7 +103,8 @@ export type ClientFrame =
   | ExtendFrame
   | RejectFrame
   | PublishFrame
-  | HeartbeatFrame;
+  | HeartbeatFrame
+  | RefreshFrame;
 
 /** Takes what a WebSocket message held, frame by frame, in order. */
 export interface FrameSink {

@@ -107,6 +107,19 @@ export interface HeartbeatAckFrame {
   ref?: EchoedRef;
 }
 
+/** The session goes on with the token that it sent, until then. */
+export interface RefreshedFrame {
+  type: 'refreshed';
+  expires_at: string;
+  ref?: EchoedRef;
+}
+
+/** The token of the session, or of the stream, runs out then, which is in 30 s at most. */
+export interface ExpiringFrame {
+  type: 'expiring';
+  expires_at: string;
+}
+
 /** The session stays open. */
 export interface ErrorFrame {
   type: 'error';
@@ -135,5 +148,7 @@ export type ServerFrame =
   | AcceptedFrame
   | AckedFrame
   | HeartbeatAckFrame
+  | RefreshedFrame
+  | ExpiringFrame
   | ErrorFrame
   | DisconnectFrame;

@@ -163,6 +163,12 @@ const CASES: Readonly<Record<string, (t: Test, open: Open) => Promise<void>>> = 
     await store.addTenant(ACME);
     t.same(await store.list(ACME, PAGE), []);
   },
+  'what tokens are sealed with is made once, and stays': async (t, open) => {
+    const { store } = await open(t);
+    const all = await Promise.all(Array.from({ length: 5 }, () => store.tokenSecret()));
+    t.equal(all[0]?.length, 32);
+    t.equal(new Set(all.map((secret) => secret.toString('hex'))).size, 1);
+  },
 };
 
 export function keyStoreContract(t: Test, open: Open): void {

@@ -138,6 +138,16 @@ t.test('a topic that is being made is waited for', async (t) => {
   t.equal(await removed, 'tenant_in_use');
 });
 
+t.test('of two nodes that make what tokens are sealed with, both have the same', async (t) => {
+  const stores = [await open(t), await open(t)];
+  for (let n = 0; n < 10; n++) {
+    await admin.query('DELETE FROM conduit.token_secret');
+    const [one, other] = await Promise.all(stores.map(({ store }) => store.tokenSecret()));
+    t.equal(one?.length, 32);
+    t.same(one, other);
+  }
+});
+
 t.test('a change by hand is told, whatever changed', async (t) => {
   const { store, told } = await open(t);
   await store.addTenant(ACME);

@@ -53,6 +53,8 @@ const ROUTE_ROWS: Readonly<Record<string, Row>> = {
   'POST /api/keys': [['manage', 'operate'], 'tenant'],
   'DELETE /api/keys/:id': [['manage', 'operate'], 'none'],
   'POST /api/keys/:id/rotate': [['manage', 'operate'], 'none'],
+  // Of what is asked for without a word: to subscribe, to all topics.
+  'POST /api/tokens': [['subscribe'], 'tenant'],
   'GET /api/stats': [['subscribe', 'operate'], 'tenant'],
   'GET /api/health': [['anyone'], 'none'],
   'GET /readyz': [['anyone'], 'none'],
@@ -72,6 +74,8 @@ const FRAME_ROWS: Readonly<Record<string, readonly [...Row, frame: object]>> = {
   extend: [['subscribe'], 'none', DELIVERY],
   reject: [['subscribe'], 'none', DELIVERY],
   heartbeat: [['anyone'], 'none', {}],
+  // Who came with a key has nothing to refresh: tokens.test.ts.
+  refresh: [['anyone'], 'none', { token: 't' }],
 };
 
 const CANARY = 'a canary of the default tenant';

@@ -2,10 +2,13 @@
 // what comes back is compared, field by field, with what it says comes back.
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import pg from 'pg';
 import t, { type Test } from 'tap';
+import WebSocket from 'ws';
 import { eventually } from '../../native-bench/rig/eventually.js';
 import { PACKAGE_FOLDER, startNode } from '../../native-bench/rig/node.js';
 import { startPostgres } from '../../native-bench/rig/postgres.js';
@@ -101,6 +104,75 @@ t.test('API keys', async (t) => {
   await eventually(() => session.messages.length === 1);
   t.match(session.messages[0], { topic: 'orders.created', payload: { n: 1 } });
   session.close();
+});
+
+/** A service of the reader's, which asks for a token as the README does; pages of it fetch from it. */
+async function startService(command: string): Promise<{ url: string; asked: () => number }> {
+  let asked = 0;
+  const server = createServer((_request, response) => {
+    asked++;
+    run('sh', ['-c', command]).then(
+      ({ stdout }) => response.end(stdout),
+      (error: unknown) => response.writeHead(500).end(String(error)),
+    );
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.teardown(() => server.close());
+  const { port } = server.address() as AddressInfo;
+  return { url: `http://127.0.0.1:${port}`, asked: () => asked };
+}
+
+t.test('a page that subscribes', async (t) => {
+  const [start, ask, shown, page] = blocksOf('API keys').slice(6);
+  t.match(start?.body, /^ENABLE_AUTH=true .*npm start$/m);
+  const told = await run('sh', ['-c', (start?.body ?? '').replace('npm start', 'env')]);
+  const variables = [...told.stdout.matchAll(/^(ENABLE_AUTH|DEFAULT_API_KEY)=(.+)$/gm)];
+  const env = Object.fromEntries(variables.map(([, name = '', value = '']) => [name, value]));
+  const key = env['DEFAULT_API_KEY'] ?? '';
+  // Short, so that the page has to go on with others.
+  const node = await startNode({ ...env, TOKEN_TTL_S_MAX: '10' });
+  t.teardown(() => node.kill9());
+  const asked = (ask?.body ?? '').replace('http://localhost:8080', node.url);
+  const command = `KEY=${key}; ${asked.replace('curl', 'curl -sS')}`;
+  const { stdout } = await run('sh', ['-c', command]);
+  sameFields(t, shown?.body ?? '', JSON.parse(stdout) as Record<string, unknown>);
+  t.equal(page?.language, 'js');
+  const script = (page?.body ?? '').replace('ws://localhost:8080', node.wsUrl);
+  const service = await startService(command);
+  const printed: unknown[] = [];
+  const sockets: WebSocket[] = [];
+  class PageSocket extends WebSocket {
+    constructor(url: string, protocols: string[]) {
+      super(url, protocols);
+      sockets.push(this);
+    }
+  }
+  const AsyncFunction = (async () => undefined).constructor as new (
+    ...text: string[]
+  ) => (...globals: unknown[]) => Promise<void>;
+  await new AsyncFunction('WebSocket', 'fetch', 'console', script)(
+    PageSocket,
+    (place: string) => fetch(new URL(place, service.url)),
+    { log: (value: unknown) => printed.push(value) },
+  );
+  t.teardown(() => {
+    for (const socket of sockets) socket.close();
+  });
+  const headers = { 'content-type': 'application/json', 'x-api-key': key };
+  const publish = async (payload: number): Promise<void> => {
+    const body = JSON.stringify({ topic: 'orders.created', payload });
+    await eventually(
+      async () => (await fetch(`${node.url}/api/publish`, { method: 'POST', headers, body })).ok,
+    );
+  };
+  await publish(1);
+  await eventually(() => printed.length === 1);
+  const longMs = performance.now() + 12_000;
+  await eventually(() => performance.now() > longMs);
+  t.ok(service.asked() > 1);
+  await publish(2);
+  await eventually(() => printed.length === 2);
+  t.same(printed, [1, 2], 'longer than one token lives');
 });
 
 t.test('publishing from SQL', async (t) => {

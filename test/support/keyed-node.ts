@@ -11,10 +11,12 @@ export interface KeyedNode extends TestNode {
   ask(line: string, key: string | null, body?: object): Promise<Answer>;
   /** Throws what was answered where none was made. */
   makeKey(right: object, by?: string): Promise<MadeKey>;
+  /** The same of a token. */
+  makeToken(by: string, asked?: object): Promise<string>;
   /** Tenants are made on the way. */
   makeTenantKey(tenant: string): Promise<MadeKey>;
   readonly surprises: string[];
-  /** All answers in which a key may not stand, one after another. */
+  /** All answers in which no key or token may stand, one after another. */
   readonly answers: string[];
 }
 
@@ -47,7 +49,9 @@ function keyed(node: TestNode): KeyedNode {
     const type = String(answer.headers['content-type'] ?? '');
     const surprise = surpriseIn(method, target, { status, type, text });
     if (surprise !== null) surprises.push(surprise);
-    if (answer.body['key'] === undefined) answers.push(text, JSON.stringify(answer.headers));
+    const { key: shown, token } = answer.body;
+    if (shown === undefined && token === undefined)
+      answers.push(text, JSON.stringify(answer.headers));
     return answer;
   };
   const makeKey = async (right: object, by = ADMIN_KEY): Promise<MadeKey> => {
@@ -55,9 +59,14 @@ function keyed(node: TestNode): KeyedNode {
     if (status !== 201) throw new Error(JSON.stringify(body));
     return { id: String(body['id']), key: String(body['key']) };
   };
+  const makeToken = async (by: string, asked = {}): Promise<string> => {
+    const { status, body } = await ask('POST /api/tokens', by, asked);
+    if (status !== 201) throw new Error(JSON.stringify(body));
+    return String(body['token']);
+  };
   const makeTenantKey = async (tenant: string): Promise<MadeKey> => {
     await ask('POST /api/tenants', ADMIN_KEY, { name: tenant });
     return makeKey({ tenant, scopes: ['publish', 'subscribe', 'manage'] });
   };
-  return { ...node, ask, makeKey, makeTenantKey, surprises, answers };
+  return { ...node, ask, makeKey, makeToken, makeTenantKey, surprises, answers };
 }

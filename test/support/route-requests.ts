@@ -14,6 +14,7 @@ export const BODIES: Readonly<Record<string, Record<string, unknown>>> = {
   'POST /api/tenants': { name: 'fuzz' },
   'POST /api/keys': { scopes: ['manage'] },
   'POST /api/keys/:id/rotate': {},
+  'POST /api/tokens': {},
 };
 
 const KEY_ID = '0123456789abcdef';

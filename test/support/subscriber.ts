@@ -31,13 +31,17 @@ export class Subscriber {
   /** Every frame that is no `message`, as it comes. */
   onControl: ((frame: Frame) => void) | null = null;
 
-  /** `key`: an API key; '' for none. */
+  /** `key`: an API key; a token, which is offered as a page does where a subprotocol is; '' for none. */
   constructor(wsUrl: string, format: Format = 'seed', key = '') {
     this.format = format;
-    this.socket = new WebSocket(`${wsUrl}/ws`, SUBPROTOCOL[format], {
+    const asPage = key.startsWith('cdtt_') && format !== 'seed';
+    const protocols = asPage
+      ? [...SUBPROTOCOL[format], `conduit.token.${key}`]
+      : SUBPROTOCOL[format];
+    this.socket = new WebSocket(`${wsUrl}/ws`, protocols, {
       maxPayload: 64 * 1024 * 1024,
       perMessageDeflate: false,
-      ...(key === '' ? {} : { headers: { 'x-api-key': key } }),
+      ...(key === '' || asPage ? {} : { headers: { 'x-api-key': key } }),
     });
     this.socket.on('message', (data: Buffer) => this.#receive(data));
     this.socket.on('close', (code, reason) => {

@@ -21,7 +21,7 @@ const STATUS_CHARS = '200 '.length;
 
 const ISO_TIME = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g;
 const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g;
-const TEXTS = /"(epoch|session|node|version|key_id|key)":"(?:[^"\\]|\\.)*"/g;
+const TEXTS = /"(epoch|session|node|version|key_id|key|token)":"(?:[^"\\]|\\.)*"/g;
 const KEY_ID = /"id":"[0-9a-z]{16}"/g;
 /** Ids that are given over all tenants (docs/security.md says which), ages and rates. */
 const NUMBERS =
@@ -199,6 +199,7 @@ async function tellSubscriptions(story: TenantStory, ids: readonly string[]): Pr
   }
   await story.sends(session, { type: 'ack', topic: ONE, sequence: 999 });
   await story.sends(session, { type: 'heartbeat' });
+  await story.sends(session, { type: 'refresh', token: 'none' });
   await story.given(session, 5);
   await story.asks('GET /api/subscriptions');
   await story.asks(`GET ${SUBSCRIPTION}`);
@@ -267,6 +268,7 @@ async function tellKeys(story: TenantStory): Promise<void> {
   await story.asks(`DELETE /api/keys/${id}`);
   await story.asks(`DELETE /api/keys/${memberOf(rotated, 'id')}`);
   await story.lists('GET /api/keys', 'keys');
+  await story.asks('POST /api/tokens', { topics: ['twin.*'] });
   await story.asks('GET /api/tenants');
   await story.asks('POST /api/tenants', { name: 'another' });
   await story.asks('DELETE /api/tenants/another');

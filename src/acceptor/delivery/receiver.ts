@@ -3,7 +3,7 @@
  * socket is full. WebSocket sessions and SSE streams are receivers.
  */
 
-import type { ErrorCode } from '../../core/errors.js';
+import type { CloseReason, ErrorCode } from '../../core/errors.js';
 import type { Principal } from '../../core/principal.js';
 import type { AcceptorLinkEnd } from '../../thread/link.js';
 import type { SubscribeOptions } from '../../thread/ops/subscribe.js';
@@ -19,6 +19,12 @@ export const TAKEN = -1;
 /** Where a receiver keeps a subscription: a topic has one ephemeral one, and any number of names. */
 export function subscriptionKey(topic: string, name: string | null): string {
   return name === null ? topic : `${topic} ${name}`;
+}
+
+/** Of the key: neither name can hold a space. */
+export function subscriptionPlace(key: string): { topic: string; name: string | null } {
+  const [topic = '', name = null] = key.split(' ');
+  return { topic, name };
 }
 
 /** A group, as all but its own file know it. */
@@ -146,8 +152,8 @@ export interface Receiver extends Subject {
   pardon(): void;
   /** Its socket refuses messages from now on, until it drains. */
   lagging(): void;
-  /** Its API key was revoked, or has expired. */
-  keyOver(): void;
+  /** Its API key was revoked or has expired, or its token has run out. */
+  keyOver(why: CloseReason): void;
   /** The topic was deleted and this was its subscription. */
   topicDeleted(): void;
 }

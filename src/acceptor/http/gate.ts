@@ -1,20 +1,24 @@
 /**
- * Whose a request is, by its API key: the one place for HTTP, streams of events and upgrades. With
- * ENABLE_AUTH=false it is everybody's. A key is shown as X-API-Key or as Authorization: Bearer, never in a
- * URL; X-API-Key counts where there are both, and of several of one name the first.
+ * Whose a request is, by its API key or its token: the one place for HTTP, streams of events and upgrades.
+ * With ENABLE_AUTH=false it is everybody's. Either is shown as X-API-Key or as Authorization: Bearer, never
+ * in a URL; X-API-Key counts where there are both, and of several of one name the first. A page, which
+ * can set no header of a WebSocket, offers its token as a subprotocol; an API key is not taken there.
  */
 import type { HttpRequest } from 'uWebSockets.js';
-import { API_KEY_CHARS_MAX } from '../../core/api-key.js';
 import { RequestError } from '../../core/errors.js';
 import { NOBODY, type Principal } from '../../core/principal.js';
-import { type KeyCache, refused } from '../../tenant/key-cache.js';
+import { isToken, TOKEN_CHARS_MAX } from '../../core/token.js';
+import type { Credentials } from '../../tenant/credentials.js';
+import { refused } from '../../tenant/key-cache.js';
 import { type Exchange, faultOfOurs } from './exchange.js';
 import type { Guard } from './guard.js';
-import { AUTHORIZATION, X_API_KEY } from './header-bytes.js';
+import { AUTHORIZATION, SEC_WEBSOCKET_PROTOCOL, X_API_KEY } from './header-bytes.js';
 import { HeldBytes } from './held-body.js';
 import { KeptRequest } from './kept-request.js';
 
 const BEARER = 'bearer ';
+/** Of the subprotocol that has a token behind it. */
+export const TOKEN_PROTOCOL = 'conduit.token.';
 
 export interface Asking {
   /** Of its path. */
@@ -46,23 +50,23 @@ export function openGate(principal: Principal): Gate {
 }
 
 export class KeyGate implements Gate {
-  readonly #keys: KeyCache;
+  readonly #shown: Credentials;
   readonly #guard: Guard;
   readonly #held = new HeldBytes();
 
-  constructor(keys: KeyCache, guard: Guard) {
-    this.#keys = keys;
+  constructor(shown: Credentials, guard: Guard) {
+    this.#shown = shown;
     this.#guard = guard;
   }
 
   known(req: HttpRequest): Principal | null {
     const text = shownKey(req);
-    return text === '' ? null : this.#keys.known(text);
+    return text === '' ? null : this.#shown.known(text);
   }
 
   admit(exchange: Exchange, req: HttpRequest, asking: Asking): void {
     const text = shownKey(req);
-    if (text === '' || text.length > API_KEY_CHARS_MAX) {
+    if (text === '' || text.length > TOKEN_CHARS_MAX) {
       settle(exchange, req, { asking, outcome: refused() });
       return;
     }
@@ -70,7 +74,7 @@ export class KeyGate implements Gate {
       outcome: null,
       req: null,
     };
-    this.#keys.admit(text, (outcome) => {
+    this.#shown.admit(text, (outcome) => {
       if (wait.req === null) wait.outcome = outcome;
       else this.#later(exchange, wait.req, { asking, outcome });
     });
@@ -111,6 +115,17 @@ function shownKey(req: HttpRequest): string {
   const key = req.getHeader(X_API_KEY);
   if (key !== '') return key;
   const header = req.getHeader(AUTHORIZATION);
-  if (header.length <= BEARER.length) return '';
-  return header.slice(0, BEARER.length).toLowerCase() === BEARER ? header.slice(BEARER.length) : '';
+  if (header.length > BEARER.length && header.slice(0, BEARER.length).toLowerCase() === BEARER) {
+    return header.slice(BEARER.length);
+  }
+  return offeredToken(req.getHeader(SEC_WEBSOCKET_PROTOCOL));
+}
+
+/** Of several the first; '' for none, and for what can be no token. */
+function offeredToken(protocols: string): string {
+  if (!protocols.includes(TOKEN_PROTOCOL)) return '';
+  const names = protocols.split(',').map((name) => name.trim());
+  const offered = names.find((name) => name.startsWith(TOKEN_PROTOCOL)) ?? '';
+  const text = offered.slice(TOKEN_PROTOCOL.length);
+  return isToken(text) ? text : '';
 }

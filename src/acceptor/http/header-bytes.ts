@@ -13,6 +13,7 @@ export const CONTENT_TYPE = bytes('content-type');
 export const TRANSFER_ENCODING = bytes('transfer-encoding');
 export const X_API_KEY = bytes('x-api-key');
 export const AUTHORIZATION = bytes('authorization');
+export const SEC_WEBSOCKET_PROTOCOL = bytes('sec-websocket-protocol');
 export const IDEMPOTENCY_KEY = bytes('idempotency-key');
 
 /** As they are written in answers. */

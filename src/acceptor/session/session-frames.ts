@@ -27,6 +27,7 @@ import { PendingRequest } from '../workers/pending-requests.js';
 import type { PublishGate } from '../workers/publish-gate.js';
 import type { Workers } from '../workers/workers.js';
 import { type Backlog, Inboxes } from './inboxes.js';
+import type { Refreshes } from './refreshes.js';
 import type { MessageType, Session } from './session.js';
 import { TooMuchUnderWay } from './session-load.js';
 import { type SubscribeRequest, type Subscriptions, subscribedFrame } from './subscriptions.js';
@@ -42,6 +43,7 @@ export const FRAME_SCOPES: Readonly<Record<ClientFrame['type'], NeededScope>> = 
   extend: 'subscribe',
   reject: 'subscribe',
   heartbeat: 'anyone',
+  refresh: 'anyone',
 };
 
 /** After so many frames that were no frames the session is closed. */
@@ -62,6 +64,7 @@ export interface SessionFramesOptions {
   workers: Workers;
   publishing: PublishGate;
   subscriptions: Subscriptions;
+  refreshes: Refreshes;
   limits: Limits;
   guard: Guard;
   autoCreateTopics: boolean;
@@ -188,6 +191,9 @@ export class SessionFrames implements FrameSink {
       case 'heartbeat':
         session.sendFrame({ type: 'heartbeat_ack', ref: frame.ref ?? undefined });
         session.countIdle();
+        return;
+      case 'refresh':
+        this.#options.refreshes.refresh(session, frame);
         return;
       default:
         // One that the union has and nobody handles does not compile.

@@ -75,7 +75,8 @@ const SEPARATOR = String.fromCharCode(FRAME_SEPARATOR);
 export class Session implements Receiver, Sender {
   readonly number: number;
   readonly kind: ReceiverKind;
-  readonly principal: Principal;
+  /** Another one once it goes on with another token. */
+  principal: Principal;
   readonly subscriptions = new Map<string, ReceiverSubscription>();
   readonly load = new SessionLoad();
   links: readonly AcceptorLinkEnd[] = NO_LINKS;
@@ -122,6 +123,14 @@ export class Session implements Receiver, Sender {
   /** The number of the subscription it has, or has asked for, by this key. */
   subscriptionNumber(key: string): number | undefined {
     return this.subscriptions.get(key)?.number ?? this.#subscribing?.get(key)?.number;
+  }
+
+  /** Keys and numbers of what it has, or has asked for. */
+  subscribed(): Map<string, number> {
+    const all = new Map<string, number>();
+    for (const [key, { number }] of this.#subscribing ?? []) all.set(key, number);
+    for (const [key, { number }] of this.subscriptions) all.set(key, number);
+    return all;
   }
 
   subscribeSent(key: string, number: number): void {
@@ -272,8 +281,8 @@ export class Session implements Receiver, Sender {
     if (!this.hasSubscriptions(1)) this.end(CLOSE.topicDeleted);
   }
 
-  keyOver(): void {
-    this.end(CLOSE.keyOver);
+  keyOver(why: CloseReason): void {
+    this.end(why);
   }
 
   broken(): void {

@@ -14,6 +14,7 @@ import type { Config } from '../../config/config.js';
 import type { Clock } from '../../core/clock.js';
 import { CLOSE, RequestError } from '../../core/errors.js';
 import { WS_MESSAGE_TIMES_MAX } from '../../core/limits.js';
+import type { Principal } from '../../core/principal.js';
 import type { SharedCount } from '../../core/shared-count.js';
 import type { Deliveries } from '../delivery/deliveries.js';
 import type { Receiver, ReceiverEnd } from '../delivery/receiver.js';
@@ -24,6 +25,7 @@ import type { Guard, Subject } from '../http/guard.js';
 import { Rounds } from './rounds.js';
 import { type MessageType, Session, type SessionKeeper, type SocketData } from './session.js';
 import { chooseProtocol, kindOf, TAKEN_PROTOCOLS } from './subprotocol.js';
+import { TokenEnds } from './token-ends.js';
 
 /** What uWS says when the connection ended without a close frame (RFC 6455, 7.1.5). */
 const CLOSED_ABRUPTLY = 1006;
@@ -69,6 +71,7 @@ export class Sessions implements SessionKeeper {
   #deliveries: SocketReports | null = null;
   #lastNumber = 0;
   #state: 'open' | 'draining' = 'open';
+  readonly #ends: TokenEnds;
   readonly #sweeper: NodeJS.Timeout;
   readonly #toPing: Rounds<Session>;
   readonly #toHear: Rounds<Session>;
@@ -79,6 +82,7 @@ export class Sessions implements SessionKeeper {
     const { pingIntervalS, idleTimeoutS, sendBufferBytesMax } = options.config.limits;
     this.sendBufferBytesMax = sendBufferBytesMax;
     this.nowMs = options.clock.monotonic();
+    this.#ends = new TokenEnds(options.guard);
     this.#toPing = new Rounds(this.#open, pingIntervalS * 1_000);
     this.#toHear = new Rounds(this.#open, idleTimeoutS * 1_000 * IDLE_ROUND);
     this.#sweeper = setInterval(() => this.#sweep(), SWEEP_MS);
@@ -115,14 +119,24 @@ export class Sessions implements SessionKeeper {
 
   add(receiver: Receiver): void {
     this.#receivers.set(receiver.number, receiver);
-    receiver.principal.receivers++;
+    receiver.principal.gained();
+    this.#ends.watch(receiver);
     this.#options.count.add(1);
   }
 
   remove(receiver: Receiver): void {
     if (!this.#receivers.delete(receiver.number)) return;
-    receiver.principal.receivers--;
+    receiver.principal.lost();
+    this.#ends.forget(receiver);
     this.#options.count.giveBack();
+  }
+
+  /** It goes on with another token. */
+  renew(session: Session, principal: Principal): void {
+    session.principal.lost();
+    session.principal = principal;
+    principal.gained();
+    this.#ends.watch(session);
   }
 
   mount(app: TemplatedApp): void {
@@ -180,7 +194,7 @@ export class Sessions implements SessionKeeper {
   keyOver(keyId: string): void {
     for (const receiver of [...this.#receivers.values()]) {
       if (receiver.principal.keyId !== keyId) continue;
-      this.#options.guard.run('end of a key', receiver, () => receiver.keyOver());
+      this.#options.guard.run('end of a key', receiver, () => receiver.keyOver(CLOSE.keyOver));
     }
   }
 
@@ -337,6 +351,7 @@ export class Sessions implements SessionKeeper {
     const { clock, guard } = this.#options;
     const elapsedMs = clock.monotonic() - this.nowMs;
     this.nowMs += elapsedMs;
+    this.#ends.sweep(this.nowMs);
     for (const session of this.#toPing.turns(elapsedMs)) {
       guard.run('ping', session, () => session.ping());
     }

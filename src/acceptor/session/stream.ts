@@ -159,14 +159,14 @@ export class Stream implements EventReceiver {
   }
 
   /** EventSource comes back by itself, and is refused then. */
-  keyOver(): void {
+  keyOver(why: CloseReason): void {
     if (this.state === 'opening') {
-      this.#exchange.fail(new RequestError('unauthorized', CLOSE.keyOver.reason));
+      this.#exchange.fail(new RequestError('unauthorized', why.reason));
       this.#options.onUnopened();
       return;
     }
     if (this.#socket === 'full') this.cut();
-    this.#event(disconnectFrame(CLOSE.keyOver));
+    this.#event(disconnectFrame(why));
     this.end();
   }
 

@@ -5,26 +5,28 @@ import {
   KIND_SINGLE,
   type ReceiverKind,
 } from '../delivery/receiver-kind.js';
+import { TOKEN_PROTOCOL } from '../http/gate.js';
 
 const KINDS: Readonly<Record<string, ReceiverKind>> = {
   'conduit.json.v1': KIND_JSON,
   'conduit.msgpack.v1': KIND_MSGPACK,
 };
-/** A browser passes its token as a subprotocol; tokens are not in this version, so it is not looked at. */
-const TOKEN_PREFIX = 'conduit.token.';
 const HEADER_BYTES_MAX = 4_096;
 
 /** For whoever offered others. */
 export const TAKEN_PROTOCOLS = `subprotocols: ${Object.keys(KINDS).join(', ')}, or none`;
 
-/** '' for one frame a message; null when only unknown subprotocols were offered. */
+/**
+ * '' for one frame a message; null when only unknown subprotocols were offered. A token that is offered is
+ * never the one that is taken, since that is said in the answer.
+ */
 export function chooseProtocol(header: string): string | null {
   if (header === '') return '';
   if (header.length > HEADER_BYTES_MAX) return null;
   const offered = header.split(',').map((name) => name.trim());
   const known = offered.find((name) => Object.hasOwn(KINDS, name));
   if (known !== undefined) return known;
-  return offered.every((name) => name.startsWith(TOKEN_PREFIX)) ? '' : null;
+  return offered.every((name) => name.startsWith(TOKEN_PROTOCOL)) ? '' : null;
 }
 
 /** `protocol`: one that was chosen. */

@@ -127,6 +127,17 @@ export class Subscriptions {
     link.scheduleFlush();
   }
 
+  /** The same for one that may not go on: where its worker is away, it is forgotten with that. */
+  withdraw(request: UnsubscribeRequest): void {
+    try {
+      this.unsubscribe(request);
+    } catch (error) {
+      if (!(error instanceof RequestError)) throw error;
+      if (this.ended(request)) request.onEnded();
+      else request.onFailed({ code: error.code, detail: error.message });
+    }
+  }
+
   /** What an unsubscribe asked to end is forgotten; false: it was before, by another or with its session. */
   ended({ receiver, number, topic, name }: UnsubscribeRequest): boolean {
     const subscription = receiver.subscriptions.get(subscriptionKey(topic, name));

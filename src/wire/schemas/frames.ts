@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import { RequestError } from '../../core/errors.js';
 import { LIMITS, type Limits } from '../../core/limits.js';
+import { TOKEN_CHARS_MAX } from '../../core/token.js';
 import { parseUuid } from '../../core/uuid.js';
 import { delayRange } from '../fields.js';
 import { isExact, REASON_CHARS_MAX, REF_CHARS_MAX } from '../frame-fields.js';
@@ -26,6 +27,8 @@ const START = z
     via((parts) => startOf(parts, (part, detail) => new RequestError('bad_cursor', detail, part))),
   );
 
+const TOKEN = text('The token to go on with.').max(TOKEN_CHARS_MAX);
+
 const flag = (description: string) => withDefault(z.boolean().describe(description), false);
 
 export function clientFrames(limits: Limits) {
@@ -35,6 +38,7 @@ export function clientFrames(limits: Limits) {
     ...verdicts(limits),
     z.object({ type: z.literal('publish'), ref: REF, ...publishMembers(limits) }).refine(isOneTime),
     z.object({ type: z.literal('heartbeat'), ref: REF }),
+    z.object({ type: z.literal('refresh'), ref: REF, token: TOKEN }),
   ]);
 }
 

@@ -45,7 +45,8 @@ export function keyPage(limits: Limits) {
   });
 }
 
-function patterns({ topicNameBytesMax }: Limits) {
+/** Of tokens, too. */
+export function topicPatterns({ topicNameBytesMax }: Limits) {
   const read = (value: string): string => {
     if (isTopicPattern(value, topicNameBytesMax)) return value;
     const rule = 'takes names of topics, and NAME.* for all names below one';
@@ -78,7 +79,7 @@ export function newKey(limits: Limits) {
   return members({
     tenant: optional(tenantName('tenant', 'invalid_field')),
     scopes,
-    topics: optional(patterns(limits)),
+    topics: optional(topicPatterns(limits)),
     expires_at: optional(END),
   });
 }

@@ -7,7 +7,7 @@ import type { ErrorCode } from '../../core/errors.js';
 import { ERRORS } from '../../core/errors.js';
 import { GAP_REASONS, STREAM_GAP_REASONS } from '../../core/gap-reason.js';
 import type { ServerFrame } from '../server-frame-types.js';
-import { count } from './kinds.js';
+import { count, time } from './kinds.js';
 import { ACCEPTED, DUPLICATE, PLACE } from './publishes.js';
 import { MESSAGE_MEMBERS } from './topics.js';
 
@@ -78,6 +78,15 @@ export const SERVER_FRAMES = {
   published: z.union(PUBLISHED_FORMS),
   acked: z.strictObject({ type: z.literal('acked'), ref: MARK }),
   heartbeat_ack: z.strictObject({ type: z.literal('heartbeat_ack'), ref: REF }),
+  refreshed: z.strictObject({
+    type: z.literal('refreshed'),
+    expires_at: time('When the token that the session goes on with runs out.'),
+    ref: REF,
+  }),
+  expiring: z.strictObject({
+    type: z.literal('expiring'),
+    expires_at: time('When the token runs out: in 30 s at most.'),
+  }),
   error: z.strictObject({
     type: z.literal('error'),
     code: CODE.describe('Stable: see errors.md.'),

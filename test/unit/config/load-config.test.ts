@@ -92,6 +92,10 @@ const WRONG: [name: string, values: string[]][] = [
   ['INTERNAL_SECRET', ['', 'x'.repeat(31), `${'x'.repeat(40)}\n`]],
   ['DEFAULT_API_KEY', ['', 'a\u0000b', 'a b', ' a', 'ключ', 'x'.repeat(256)]],
   ['ADMIN_API_KEY', ['', 'a\tb']],
+  ['JWT_JWKS_URL', ['', 'keys.json', 'http://a.com/keys', 'file:///keys', 'https://u:p@a.com/']],
+  ['JWT_HS256_SECRET', ['', 'x'.repeat(31)]],
+  ['JWT_TENANT', ['', 'a.b', 'x'.repeat(65), '~1']],
+  ['JWT_ISSUER', ['', 'a\nb']],
   ['NODE_ID', ['', 'x'.repeat(256), 'a\tb', '\ud800']],
   ['NODE_ADDR', ['', 'server-1', 'http://server-1:8080', ':0', ':65536', 'a b:1']],
   [
@@ -149,11 +153,32 @@ t.test('a secret is never in the line', async (t) => {
     'INTERNAL_SECRET',
     'DEFAULT_API_KEY',
     'ADMIN_API_KEY',
+    'JWT_HS256_SECRET',
   ]) {
     const line = lineOf({ [name]: `${SECRET}\n` });
     t.ok(line.startsWith(`${name}: `), line);
     t.notOk(line.includes(SECRET.slice(0, 10)));
   }
+});
+
+t.test('an issuer has an audience and keys, or nothing of it is set', async (t) => {
+  const whole = { JWT_ISSUER: 'i', JWT_AUDIENCE: 'a', JWT_JWKS_URL: 'https://a.com/keys' };
+  const { config } = loadConfig({ ...whole, ENABLE_AUTH: 'true' });
+  t.match(config, { jwtIssuer: 'i', jwtAudience: 'a', jwtTenant: 'default', jwtJwksFile: null });
+  t.equal(lineOf({ ...whole, JWT_JWKS_URL: 'http://127.0.0.1:8/keys' }), 'accepted');
+  const { JWT_ISSUER, JWT_AUDIENCE, JWT_JWKS_URL } = whole;
+  const halves: [Record<string, string>, string][] = [
+    [{ JWT_AUDIENCE, JWT_JWKS_URL }, 'JWT_ISSUER: is unset, and JWT_AUDIENCE is of no use'],
+    [{ JWT_ISSUER, JWT_JWKS_URL }, 'JWT_AUDIENCE: is unset, and JWT_ISSUER is of no use'],
+    [{ JWT_ISSUER, JWT_AUDIENCE }, 'JWT_JWKS_URL, JWT_JWKS_FILE or JWT_HS256_SECRET: is unset'],
+    [{ JWT_JWKS_URL }, 'JWT_ISSUER: is unset'],
+    [{ ...whole, JWT_JWKS_FILE: 'f' }, 'JWT_JWKS_URL: is set beside JWT_JWKS_FILE'],
+  ];
+  for (const [env, line] of halves) t.match(lineOf(env), line);
+  const secret = { JWT_ISSUER, JWT_AUDIENCE, JWT_HS256_SECRET: SECRET.repeat(2) };
+  t.equal(lineOf(secret), 'accepted');
+  t.notMatch(effectiveTable(loadConfig(secret).config, secret), SECRET);
+  t.match(loadConfig(whole).warnings, [/^JWT_ISSUER: has no effect while ENABLE_AUTH is false/]);
 });
 
 t.test('every limit is a variable, and no name is given twice', async (t) => {

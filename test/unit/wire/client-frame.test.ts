@@ -71,6 +71,7 @@ const SUBSCRIBE = {
 // biome-ignore format: frames side by side
 const GOOD: readonly [Record<string, unknown>, Record<string, unknown>][] = [
   [{ type: 'heartbeat' }, { type: 'heartbeat', ref: null }],
+  [{ type: 'refresh', token: 't' }, { type: 'refresh', token: 't', ref: null }],
   [{ type: 'heartbeat', ref: 'r' }, { type: 'heartbeat', ref: 'r' }],
   [{ type: 'heartbeat', ref: -1.5 }, { type: 'heartbeat', ref: -1.5 }],
   [{ type: 'heartbeat', ref: 'x'.repeat(255) }, { type: 'heartbeat', ref: 'x'.repeat(255) }],
@@ -179,6 +180,10 @@ const BAD: readonly [object, string][] = [
   [{ type: 'toString', ref: 1 }, 'unknown_type 1'],
   [{ type: 'x'.repeat(10_000), ref: 1 }, 'unknown_type 1'],
   [{ type: 'heartbeat', ref: 'x'.repeat(256) }, 'invalid_field'],
+  [{ type: 'refresh' }, 'invalid_field'],
+  [{ type: 'refresh', token: null }, 'invalid_field'],
+  [{ type: 'refresh', token: ['t'] }, 'invalid_field'],
+  [{ type: 'refresh', token: 'x'.repeat(2_561) }, 'invalid_field'],
   [{ type: 'heartbeat', ref: true }, 'invalid_field'],
   [{ type: 'heartbeat', ref: {} }, 'invalid_field'],
   [{ type: 'heartbeat', ref: 1, pad: 'x'.repeat(16 * 1024) }, 'frame_too_large 1'],

@@ -29,6 +29,7 @@ const TYPES: Readonly<Record<ClientFrame['type'], true>> = {
   reject: true,
   publish: true,
   heartbeat: true,
+  refresh: true,
 };
 
 const file = new URL('../../../../test/vectors/client-frames.json', import.meta.url);

@@ -128,6 +128,7 @@ const FRAME_FIELDS: Readonly<Record<string, fc.Arbitrary<Values>>> = {
   reject: some({ reason: mostly(['r', 'ä'.repeat(1_024)], 'x'.repeat(1_025)), subscription: name }),
   publish: publishes,
   heartbeat: some({ more: junk }),
+  refresh: some({ token: mostly(['t', '', 'ä'.repeat(2_560)], 'x'.repeat(2_561), 1, null) }),
   other: some({}),
 };
 const target = fc.oneof(
@@ -261,7 +262,7 @@ for (const format of Object.keys(FORMATS) as Format[]) {
       }),
       RUNS,
     );
-    t.equal(taken.size, 8, JSON.stringify([...taken]));
+    t.equal(taken.size, 9, JSON.stringify([...taken]));
   });
 }
 

@@ -13,6 +13,7 @@ import { type PublishTableParts, publishTable } from './publishes.js';
 import { subscriptionTable } from './subscriptions.js';
 import { systemTable } from './system.js';
 import { tenantTable } from './tenants.js';
+import { type TokenTableParts, tokenTable } from './tokens.js';
 import { type TopicTableParts, topicTable } from './topics.js';
 
 export interface TableParts {
@@ -20,6 +21,7 @@ export interface TableParts {
   nodeId: string;
   control: Control;
   directory: Directory;
+  mint: TokenTableParts['mint'];
   publishes: PublishTableParts['publishes'];
   system: SystemRoutes;
   streams: TopicTableParts['streams'];
@@ -32,6 +34,7 @@ export function routeTable(parts: TableParts): Route[] {
     ...subscriptionTable(parts),
     ...deadLetterTable(parts),
     ...tenantTable(parts),
+    ...tokenTable(parts),
     ...systemTable(parts),
   ];
 }

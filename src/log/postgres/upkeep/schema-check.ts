@@ -23,6 +23,7 @@ export const SCHEMA_TABLES: readonly string[] = [
   'publish_dedupe',
   'subscriptions',
   'tenants',
+  'token_secret',
   'topics',
   'upkeep',
 ];

@@ -137,6 +137,7 @@ function tableOf(parts: { limits: Limits; control: Control; directory: Directory
   const node = { version: '0', nodeId: 'n', startedAtMs: 0, counts: counted };
   return routeTable({
     ...{ ...parts, nodeId: 'n', system: new SystemRoutes({ control: parts.control, ...node }) },
+    mint: null,
     ...{ publishes: { publish: unasked, batch: unasked }, streams: { open: unasked } },
   });
 }
