@@ -2,11 +2,12 @@
  * Composition root of the node: what it needs, in the order in which it starts; it stops in
  * reverse. Resolves with the process's exit code once the node has ended.
  */
+import { randomUUID } from 'node:crypto';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { nativeModuleTrouble } from './acceptor/native-module.js';
 import { ColdPool } from './cold/cold-pool.js';
 import { serveCold } from './cold/cold-port.js';
-import type { Config } from './config/config.js';
+import { type Config, EXIT_CONFIG } from './config/config.js';
 import { heldMemoryWarnings, machineBytes } from './config/held-memory.js';
 import { openToAll } from './config/warnings.js';
 import { describeDatabase } from './core/database-url.js';
@@ -21,11 +22,14 @@ import { startEmbeddedPostgres } from './supervisor/embedded-postgres.js';
 import { letHeapsGrow } from './supervisor/heap-growth.js';
 import { type NodeDirectory, startDirectory } from './supervisor/node-directory.js';
 import { NodeLife } from './supervisor/node-life.js';
+import { claimNodeName } from './supervisor/node-name.js';
+import { enterNodes, nodePresence } from './supervisor/node-presence.js';
 import { NodeThreads } from './supervisor/node-threads.js';
 import { Patience } from './supervisor/patience.js';
 import { claimPort } from './supervisor/port-claim.js';
 import { StartRefused } from './supervisor/start-refused.js';
 import type { BrowseCall, CallAsk } from './thread/calls.js';
+import { nodeMemory } from './thread/node-memory.js';
 
 export interface NodeOptions {
   config: Config;
@@ -43,7 +47,7 @@ export interface NodeOptions {
 }
 
 export async function runNode(options: NodeOptions): Promise<number> {
-  const { config, version, embeddedIn, print, complain } = options;
+  const { config, version, print, complain } = options;
   const logger = createLogger(config.logLevel, { thread: 'main' });
   for (const warning of options.warnings) logger.warn(warning);
   const { shutdownTimeoutMs, startWaitMs } = config.limits;
@@ -53,31 +57,30 @@ export async function runNode(options: NodeOptions): Promise<number> {
     const shown = await readCertificate(config);
     for (const warning of shown?.warnings ?? []) logger.warn(warning);
     life.owns(await claimPort(config.host, config.port));
+    const { id: nodeId } = life.owns(await claimNodeName(config));
     refuse(await nativeModuleTrouble());
-    let { databaseUrl } = config;
-    let logPlace = databaseUrl === null ? null : `PostgreSQL at ${describeDatabase(databaseUrl)}`;
-    if (embeddedIn !== null) {
-      const request = {
-        ...{ packageFolder: embeddedIn, dataDir: config.dataDir },
-        workingFolder: process.cwd(),
-      };
-      const postgres = life.owns(await startEmbeddedPostgres(request, config.port));
-      databaseUrl = postgres.url;
-      logPlace = describeEmbedded(postgres);
-      if (postgres.note !== null) logger.warn(postgres.note);
-    }
+    const { databaseUrl, logPlace } = await reachLog(options, { life, logger, patience });
+    const effective = Object.freeze({ ...config, nodeId, databaseUrl });
+    const node = { config: effective, version, bootId: randomUUID(), memory: nodeMemory(config) };
+    let threads: NodeThreads | null = null;
+    let living: readonly string[] = [];
     let pools: Pools | null = null;
     if (databaseUrl !== null) {
-      const prepared = await life.untilEnd(prepareDatabase(databaseUrl, patience));
-      databaseUrl = prepared.databaseUrl;
-      for (const name of prepared.applied) logger.info({ name }, 'migrated');
-      await warnOfConnections(databaseUrl, config, logger);
-      pools = openPools(config, databaseUrl, logger);
-      life.owns(pools);
+      const presence = nodePresence({
+        ...{ ...node, databaseUrl, logger },
+        onLiving: (ids) => {
+          living = ids;
+          threads?.place(ids);
+        },
+        onTaken: (line) => life.end({ line, exitCode: EXIT_CONFIG }),
+        onTrouble: (trouble) => threads?.trouble(trouble),
+        onWell: (kinds) => threads?.well(kinds),
+      });
+      life.owns(presence);
+      await life.untilEnd(enterNodes(presence, patience));
+      pools = life.owns(openPools(effective, databaseUrl, logger));
     }
     letHeapsGrow();
-    const effective = Object.freeze({ ...config, databaseUrl });
-    let threads: NodeThreads | null = null;
     let directory: NodeDirectory | null = null;
     if (config.enableAuth) {
       directory = life.owns(
@@ -88,8 +91,7 @@ export async function runNode(options: NodeOptions): Promise<number> {
       );
     }
     threads = new NodeThreads({
-      config: effective,
-      version,
+      ...node,
       logger,
       openPool: pools?.openPort ?? null,
       openDirectory: directory?.openPort ?? null,
@@ -98,6 +100,7 @@ export async function runNode(options: NodeOptions): Promise<number> {
       onFatal: (line, exitCode) => life.end({ line, exitCode }),
     });
     life.owns(threads);
+    threads.place(living);
     if (shown !== null) {
       const reload = (): void => threads.reloadCertificate();
       const certificates = new CertificateReload({ config, shown, logger, reload });
@@ -108,6 +111,36 @@ export async function runNode(options: NodeOptions): Promise<number> {
     for (const warning of heldMemoryWarnings(config, machineBytes())) logger.warn(warning);
     print(banner({ config, version, logPlace, firstKey: directory?.firstKey ?? null }));
   });
+}
+
+interface StartMeans {
+  life: NodeLife;
+  logger: Logger;
+  patience: Patience;
+}
+
+/** The database with this version's schema, and where it is, in words; null, both: messages are in memory. */
+async function reachLog(
+  { config, embeddedIn }: NodeOptions,
+  { life, logger, patience }: StartMeans,
+): Promise<{ databaseUrl: string | null; logPlace: string | null }> {
+  let { databaseUrl } = config;
+  let logPlace = databaseUrl === null ? null : `PostgreSQL at ${describeDatabase(databaseUrl)}`;
+  if (embeddedIn !== null) {
+    const request = {
+      ...{ packageFolder: embeddedIn, dataDir: config.dataDir },
+      workingFolder: process.cwd(),
+    };
+    const postgres = life.owns(await startEmbeddedPostgres(request, config.port));
+    databaseUrl = postgres.url;
+    logPlace = describeEmbedded(postgres);
+    if (postgres.note !== null) logger.warn(postgres.note);
+  }
+  if (databaseUrl === null) return { databaseUrl, logPlace };
+  const prepared = await life.untilEnd(prepareDatabase(databaseUrl, patience));
+  for (const name of prepared.applied) logger.info({ name }, 'migrated');
+  await warnOfConnections(prepared.databaseUrl, config, logger);
+  return { databaseUrl: prepared.databaseUrl, logPlace };
 }
 
 function refuse(trouble: string | null): void {

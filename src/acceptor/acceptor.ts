@@ -3,8 +3,10 @@
  * through listen, drain and stop. What is done with what comes is theirs.
  */
 import type { Clock } from '../core/clock.js';
-import { acceptorCounts } from '../thread/acceptor-counts.js';
+import { type AcceptorCounts, acceptorCounts } from '../thread/acceptor-counts.js';
 import type { AcceptorStart, FromThread, LeftOver, WorkerLink } from '../thread/control.js';
+import { Lease } from '../thread/lease.js';
+import { nodeFigures } from '../thread/node-memory.js';
 import { AcceptorApps } from './acceptor-apps.js';
 import { Deliveries } from './delivery/deliveries.js';
 import { threadLoad } from './delivery/thread-load.js';
@@ -47,13 +49,13 @@ export class Acceptor {
   readonly #keys: Keys;
 
   constructor(start: AcceptorStart, clock: Clock, tell: (message: FromThread) => void) {
-    const { config, version, startedAtMs } = start;
+    const { config } = start;
     const { limits, nodeId } = config;
     this.#apps = new AcceptorApps(config);
     const inMemory = config.databaseUrl === null;
     const guard = new Guard((where, stack) => tell({ type: 'handler-fault', where, stack }));
     const onFault = (error: unknown): void => guard.caught('request', error);
-    const counts = acceptorCounts(start.counts, start.index);
+    const counts = acceptorCounts(start.memory.counts, start.index);
     this.#answers = new PacedAnswers({ limits, clock, guard, count: counts.unreadAnswerBytes });
     const parts = { callers: new Callers(config), answers: this.#answers };
     const onOver = (keyId: string): void => this.#sessions.keyOver(keyId);
@@ -106,7 +108,7 @@ export class Acceptor {
     this.#browsing = browsing;
     this.#drain = new Drain({ requests: this.#workers.requests, browsing, frames, limits });
     const control = new Control({ workers: this.#workers, limits, inMemory, browsing });
-    this.#system = new SystemRoutes({ control, version, nodeId, startedAtMs, counts });
+    this.#system = systemRoutes(start, { control, counts, clock });
     const publishes = new PublishRoutes({ publishing: this.#publishing, limits, bodies });
     const [system, streams] = [this.#system, this.#streams];
     const asked = { control, directory, mint, publishes, system, streams };
@@ -190,4 +192,16 @@ export class Acceptor {
       onTurnEnd: () => this.#sessions.flush(),
     });
   }
+}
+
+function systemRoutes(
+  { config, version, bootId, startedAtMs, memory }: AcceptorStart,
+  parts: { control: Control; counts: AcceptorCounts; clock: Clock },
+): SystemRoutes {
+  const { nodeId: id, nodeAddr: addr, databaseUrl } = config;
+  return new SystemRoutes({
+    ...{ ...parts, startedAtMs, node: { id, bootId, addr, version } },
+    figures: () => nodeFigures(memory),
+    lease: databaseUrl === null ? null : new Lease(memory.lease),
+  });
 }

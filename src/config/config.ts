@@ -32,7 +32,11 @@ export interface Config {
   readonly jwtHs256Secret: string | null;
   /** Whose they are. */
   readonly jwtTenant: string;
+  /** Unique among the nodes of a database; main.ts may make another one of the host's name. */
   readonly nodeId: string;
+  /** `host name`: NODE_ID says nothing. */
+  readonly nodeIdFrom: 'NODE_ID' | 'host name';
+  /** `host:port`, by which other nodes reach this one. */
   readonly nodeAddr: string;
   readonly internalSecret: string | null;
   /** `*`, or the origins that browsers may call from, with commas; `loopback`: pages of this machine. */

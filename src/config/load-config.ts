@@ -3,6 +3,7 @@
  * stops it, with one line that names the variable, what it got (never a secret) and what it takes.
  * An empty variable is wrong too, whatever it takes: what it would mean is anybody's guess.
  */
+import { hostname } from 'node:os';
 import type { LimitName, Limits } from '../core/limits.js';
 import type { Config } from './config.js';
 import type { Environment } from './environment.js';
@@ -40,7 +41,8 @@ export function loadConfig(env: Environment): LoadedConfig {
     jwtHs256Secret: optional(OPTIONS.jwtHs256Secret, env),
     jwtTenant: required(OPTIONS.jwtTenant, env),
     nodeId: required(OPTIONS.nodeId, env),
-    nodeAddr: optional(OPTIONS.nodeAddr, env) ?? `:${port}`,
+    nodeIdFrom: env[OPTIONS.nodeId.env] === undefined ? 'host name' : 'NODE_ID',
+    nodeAddr: dialled(optional(OPTIONS.nodeAddr, env) ?? `:${port}`),
     internalSecret: optional(OPTIONS.internalSecret, env),
     corsOrigin: required(OPTIONS.corsOrigin, env),
     allowedHosts: required(OPTIONS.allowedHosts, env),
@@ -69,6 +71,11 @@ export function refuseSeparateLogs({ databaseUrl, redisUrl }: Config): void {
   throw new ConfigError(
     'REDIS_URL: needs DATABASE_URL: nodes in memory have no log in common; unset it, or set both',
   );
+}
+
+/** An address without a host cannot be dialled. */
+function dialled(address: string): string {
+  return address.startsWith(':') ? `${hostname()}${address}` : address;
 }
 
 function refuseHalfTls({ tlsCertFile, tlsKeyFile }: Config): void {

@@ -35,7 +35,7 @@ export interface Option<T> extends OptionKind<T> {
 /** null where Config knows a null, or load-config.ts works the default out. */
 type OptionOf<K extends keyof Config> = Option<NonNullable<Config[K]>>;
 
-type OptionKey = Exclude<keyof Config, 'limits'>;
+type OptionKey = Exclude<keyof Config, 'limits' | 'nodeIdFrom'>;
 
 const LEVELS: readonly LogLevel[] = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'];
 const SECRET_BYTES_MIN = 32;
@@ -90,8 +90,18 @@ export const OPTIONS: { readonly [K in OptionKey]: OptionOf<K> } = {
     text(SECRET_BYTES_MIN, 1_024),
   ),
   jwtTenant: option('JWT_TENANT', 'default', 'Tenant whose tokens they are.', tenantName),
-  nodeId: option('NODE_ID', hostname(), 'Name of this node, unique among nodes.', text(1, 255)),
-  nodeAddr: option('NODE_ADDR', null, 'Address at which other nodes reach this one.', address),
+  nodeId: option(
+    'NODE_ID',
+    hostname(),
+    'Name of this node, unique among nodes; the second of a host is <host name>-<port>.',
+    text(1, 255),
+  ),
+  nodeAddr: option(
+    'NODE_ADDR',
+    null,
+    'Address at which other nodes reach this one; without a host, that of this machine.',
+    address,
+  ),
   internalSecret: secret(
     'INTERNAL_SECRET',
     'Shared by the nodes, which sign with it what they send through Redis.',

@@ -9,6 +9,9 @@
  */
 export type BackplaneState = 'connecting' | 'up' | 'away' | 'closed';
 
+/** From the best. */
+export const BACKPLANE_STATES: readonly BackplaneState[] = ['up', 'connecting', 'away', 'closed'];
+
 /**
  * Why an envelope that came was dropped; what it told of is read from the log. By what clients read of
  * each.

@@ -20,6 +20,11 @@ export class SharedCount {
     return new SharedArrayBuffer((1 + threads) * BigInt64Array.BYTES_PER_ELEMENT);
   }
 
+  /** For whoever counts nothing itself. */
+  static totalOf(memory: SharedArrayBuffer): number {
+    return Number(Atomics.load(new BigInt64Array(memory), TOTAL));
+  }
+
   get total(): number {
     return Number(Atomics.load(this.#cells, TOTAL));
   }

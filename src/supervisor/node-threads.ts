@@ -9,10 +9,10 @@ import { systemClock } from '../core/clock.js';
 import { SharedCount } from '../core/shared-count.js';
 import { messageOf } from '../log/contract/log-errors.js';
 import type { Logger } from '../observe/logger.js';
-import { Outages } from '../observe/outages.js';
-import { type AcceptorCountsMemory, acceptorCountsMemory } from '../thread/acceptor-counts.js';
+import { Outages, type Trouble } from '../observe/outages.js';
 import type { AcceptorStart, FromThread, LeftOver, WorkerStart } from '../thread/control.js';
-import { processMs } from '../thread/control.js';
+import type { NodeMemory } from '../thread/node-memory.js';
+import { processMs } from '../thread/process-clock.js';
 import { WORKER_HEAP } from './heap-growth.js';
 import { leftOverLine, sumOf } from './left-over.js';
 import {
@@ -31,6 +31,7 @@ import { startExitCode } from './start-refused.js';
 
 /** A replaced worker that cannot open its log is tried again this often. */
 const REOPEN_MS = 1_000;
+const MAIN = 'main';
 const ENTRIES: Record<SeatKind, URL> = {
   worker: new URL('../topic/worker-thread.js', import.meta.url),
   acceptor: new URL('../acceptor/acceptor-thread.js', import.meta.url),
@@ -39,6 +40,9 @@ const ENTRIES: Record<SeatKind, URL> = {
 export interface NodeThreadsOptions {
   config: Config;
   version: string;
+  /** Of this life of the node. */
+  bootId: string;
+  memory: NodeMemory;
   logger: Logger;
   /** A thread's end of a port to the pool that its kind uses; null in memory. */
   openPool: ((kind: SeatKind) => MessagePort) | null;
@@ -65,7 +69,8 @@ export class NodeThreads {
   readonly #startedAtMs = processMs();
   readonly #outages: Outages;
   readonly #topicCount: SharedArrayBuffer | null;
-  readonly #counts: AcceptorCountsMemory;
+  /** Ids of the nodes that live. */
+  #living: readonly string[] = [];
   readonly #left: LeftOver[] = [];
   #state: 'starting' | 'running' | 'stopping' = 'starting';
   #waits: Wait[] = [];
@@ -77,7 +82,6 @@ export class NodeThreads {
     const { workers, databaseUrl } = options.config;
     this.#topicCount = databaseUrl === null ? SharedCount.memory(workers) : null;
     this.#workers = makeSeats('worker', workers);
-    this.#counts = acceptorCountsMemory(options.config.acceptors);
     this.#acceptors = makeSeats('acceptor', options.config.acceptors);
     this.#outages = new Outages({
       clock: systemClock,
@@ -97,6 +101,22 @@ export class NodeThreads {
     for (const seat of this.#acceptors) this.#fill(seat);
     await listening;
     if (this.#state === 'starting') this.#state = 'running';
+  }
+
+  /** Ids of the nodes that live, when others do than before, or this one does again. */
+  place(living: readonly string[]): void {
+    this.#living = living;
+    for (const seat of this.#workers) post(seat, { type: 'nodes', living });
+  }
+
+  /** Of the main thread itself. */
+  trouble(trouble: Trouble): void {
+    this.#outages.trouble(MAIN, trouble, 1);
+  }
+
+  /** What it said of these kinds is over. */
+  well(kinds: readonly string[]): void {
+    for (const kind of kinds) this.#outages.over(MAIN, kind);
   }
 
   /** API keys are other than they were, or gone; null: any may be. */
@@ -163,13 +183,13 @@ export class NodeThreads {
     seat: Seat,
     { pool, directory }: { pool: MessagePort | null; directory: MessagePort | null },
   ): WorkerStart | AcceptorStart {
-    const { config, version, tokenSecret } = this.#options;
+    const { config, version, bootId, memory, tokenSecret } = this.#options;
     const { kind, index, generation } = seat;
     if (kind === 'worker') {
-      const topicCount = this.#topicCount;
-      return { kind, config, index, generation, links: [], cold: pool, topicCount };
+      const of = { config, memory, topicCount: this.#topicCount, living: this.#living };
+      return { ...of, kind, index, generation, links: [], cold: pool };
     }
-    const of = { config, version, counts: this.#counts, startedAtMs: this.#startedAtMs };
+    const of = { config, memory, version, bootId, startedAtMs: this.#startedAtMs };
     return { ...of, kind, index, generation, links: [], browse: pool, directory, tokenSecret };
   }
 

@@ -8,6 +8,7 @@
 import type { DeadLetterFilter } from '../core/dead-letter-record.js';
 import type { DeferredRecord } from '../core/deferred-record.js';
 import type { LogTotals } from '../core/log-figures.js';
+import type { NodeRecord } from '../core/node-record.js';
 import type { RedriveJob, RedriveMatch } from '../core/redrive-job.js';
 import type { SubscriptionStanding, SubscriptionSummary } from '../core/subscription-record.js';
 import type { Tenant, TopicKey, Within } from '../core/topic-key.js';
@@ -167,6 +168,8 @@ export const CALLS = {
   stats: worker<OfTenant, WorkerStats>(),
   health: worker<Nothing, WorkerHealth>(),
   'log.totals': browsing<OfTenant, LogTotals>(),
+  /** Those of the database; in memory a node knows of none. */
+  'nodes.list': browsing<Nothing, { records: NodeRecord[] }>(),
 };
 
 export type CallName = keyof typeof CALLS;

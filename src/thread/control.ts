@@ -5,7 +5,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { Config } from '../config/config.js';
 import type { Trouble } from '../observe/outages.js';
-import type { AcceptorCountsMemory } from './acceptor-counts.js';
+import type { NodeMemory } from './node-memory.js';
 
 /** workerData of a topic worker thread. */
 export interface WorkerStart {
@@ -21,6 +21,9 @@ export interface WorkerStart {
   cold: MessagePort | null;
   /** Of a SharedCount: the topics of ANYONE's tenant, of all workers; null: the database counts. */
   topicCount: SharedArrayBuffer | null;
+  memory: NodeMemory;
+  /** Ids of the nodes that live; none in memory. */
+  living: readonly string[];
 }
 
 export interface AcceptorLink {
@@ -42,10 +45,12 @@ export interface AcceptorStart {
   directory: MessagePort | null;
   /** What tokens are sealed with; null: no keys are asked for. */
   tokenSecret: Uint8Array | null;
-  counts: AcceptorCountsMemory;
+  memory: NodeMemory;
   /** When the node started, by `processMs`. */
   startedAtMs: number;
   version: string;
+  /** Of this life of the node. */
+  bootId: string;
 }
 
 export interface WorkerLink {
@@ -64,6 +69,8 @@ export type ToThread =
   | { type: 'worker-gone'; worker: number; generation: number }
   /** To an acceptor: these API keys are other than they were, or gone; null: any may be. */
   | { type: 'keys-changed'; ids: readonly string[] | null }
+  /** To a worker: ids of the nodes that live, when others do than before, or this one does again. */
+  | { type: 'nodes'; living: readonly string[] }
   /** To an acceptor: start listening. Answered by `listening`, or `fault`. */
   | { type: 'listen' }
   /** To an acceptor: who connects from now on is shown what the files hold. Answered by `certificate`. */
@@ -109,8 +116,3 @@ export type FromThread =
   | { type: 'log-state'; state: string; detail: string }
   /** This thread cannot start; `exitCode` 78 for wrong configuration. */
   | { type: 'fault'; detail: string; exitCode: number };
-
-/** A monotonic clock that all threads of the process share; performance.now starts with each thread. */
-export function processMs(): number {
-  return Number(process.hrtime.bigint() / 1_000_000n);
-}

@@ -31,11 +31,16 @@ import { isTransient } from '../log/postgres/session/transient.js';
 import { createLogger } from '../observe/logger.js';
 import { TroubleReport } from '../observe/trouble-report.js';
 import type { FromThread, ToThread, WorkerStart } from '../thread/control.js';
+import { Lease } from '../thread/lease.js';
 import { TopicPlacement } from '../thread/placement.js';
+import { WorkPlacement } from '../thread/work-placement.js';
+import { WorkerMarks } from '../thread/worker-marks.js';
 import type { PublishUnderWay } from './log/publishes.js';
 import { Worker, type WorkerOptions } from './worker.js';
 
 const EXIT_FAULT = 1;
+/** How often it is said how things stand here. */
+const MARK_MS = 1_000;
 
 const start = workerData as WorkerStart;
 const port = controlPort();
@@ -48,6 +53,8 @@ const report = new TroubleReport({
   over: (kind) => tell({ type: 'over', kind }),
 });
 const placement = new TopicPlacement(config.workers);
+const { living, memory } = start;
+const work = new WorkPlacement({ node: config.nodeId, lease: new Lease(memory.lease), living });
 
 const coldReader = start.cold === null ? null : new ColdReader(start.cold);
 
@@ -88,8 +95,12 @@ for (const link of start.links) worker.connect(link.acceptor, link.port);
 
 port.on('message', (message: ToThread) => {
   if (message.type === 'acceptor') worker.connect(message.link.acceptor, message.link.port);
+  else if (message.type === 'nodes') work.place(message.living);
   else if (message.type === 'stop') stop();
 });
+
+const marks = new WorkerMarks(memory.marks);
+setInterval(() => marks.set(start.index, worker.marks), MARK_MS).unref();
 
 worker.start().then(
   () => tell({ type: 'ready' }),
@@ -117,8 +128,8 @@ function owns(key: TopicKey): boolean {
 function openLog(sink: LogSink<PublishUnderWay>): MessageLog<PublishUnderWay> {
   const { limits } = config;
   if (config.databaseUrl === null) {
-    const { topicCount: memory, index } = start;
-    const topicCount = memory === null ? null : new SharedCount(memory, index);
+    const { topicCount: counted, index } = start;
+    const topicCount = counted === null ? null : new SharedCount(counted, index);
     return new MemoryLog({
       limits,
       clock: logClock,
@@ -128,7 +139,7 @@ function openLog(sink: LogSink<PublishUnderWay>): MessageLog<PublishUnderWay> {
       topicCount: (tenant) => (tenant === ANYONE.tenant ? topicCount : null),
     });
   }
-  return new PostgresLog({
+  const log = new PostgresLog<PublishUnderWay>({
     databaseUrl: config.databaseUrl,
     applicationName: `conduit/${config.nodeId}/w${start.index}`,
     limits,
@@ -136,10 +147,13 @@ function openLog(sink: LogSink<PublishUnderWay>): MessageLog<PublishUnderWay> {
     sink,
     onTrouble,
     notify: config.outboxNotify,
-    owns,
-    // One of a node looks.
+    owns: (key) => owns(key) && work.isHere(`outbox/${key}`),
+    // One of a node does what is placed on the node, and looks.
+    keepsUp: (task) => start.index === 0 && work.isHere(`upkeep/${task}`),
     ...(start.index === 0 ? { onSnapshot } : {}),
   });
+  work.onMoved = () => log.workMoved();
+  return log;
 }
 
 /** Null without REDIS_URL. */

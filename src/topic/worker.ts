@@ -4,6 +4,7 @@
  */
 import type { MessagePort } from 'node:worker_threads';
 import type { Config } from '../config/config.js';
+import type { BackplaneState } from '../core/backplane-figures.js';
 import type { Clock } from '../core/clock.js';
 import type { ErrorCode } from '../core/errors.js';
 import { RequestError } from '../core/errors.js';
@@ -245,6 +246,11 @@ export class Worker implements LogSink<PublishUnderWay> {
       backplane: () => this.#others?.figures ?? null,
       others: { ...this.#subscriptionHandlers(), ...this.#letterCalls.handlers },
     });
+  }
+
+  /** For other nodes; null: there is nothing between them and this one. */
+  get marks(): { topics: number; backplane: BackplaneState | null } {
+    return { topics: this.#topics.size, backplane: this.#others?.figures.state ?? null };
   }
 
   /** Connects the log; rejects when it cannot be used. */

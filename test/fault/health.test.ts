@@ -141,7 +141,7 @@ t.test(
     const max = connectionsMax({ workers: 1, enableAuth: false });
     t.match(
       few.output(),
-      new RegExp(`up to ${max} connections and needs 4, and role few may have 8`),
+      new RegExp(`up to ${max} connections and needs 5, and role few may have 8`),
     );
     await few.stop();
     const { stdout } = await runCommand(['config'], { WORKERS: '3' });

@@ -70,6 +70,7 @@ t.test('gone silent', async (t) => {
     clock: systemClock,
     limits: { ...DEFAULT_LIMITS, retentionHours: 1 },
     db: admin,
+    keepsUp: () => true,
     onSnapshot: null,
     onTrouble: () => undefined,
   });

@@ -56,6 +56,7 @@ const ROUTE_ROWS: Readonly<Record<string, Row>> = {
   // Of what is asked for without a word: to subscribe, to all topics.
   'POST /api/tokens': [['subscribe'], 'tenant'],
   'GET /api/stats': [['subscribe', 'operate'], 'tenant'],
+  'GET /api/nodes': [['operate'], 'none'],
   'GET /api/health': [['anyone'], 'none'],
   'GET /readyz': [['anyone'], 'none'],
   'GET /livez': [['anyone'], 'none'],

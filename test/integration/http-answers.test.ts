@@ -18,9 +18,9 @@ const EPHEMERAL = 'answers.session';
 
 const ISO_TIME = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g;
 const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g;
-const TEXTS = /"(epoch|session|node|version|detail)":"(?:[^"\\]|\\.)*"/g;
+const TEXTS = /"(epoch|session|node|version|detail|address)":"(?:[^"\\]|\\.)*"/g;
 const NUMBERS =
-  /"(id|deferred_id|oldest_unacked_ms|heads_ms|\w*looked_ms|upkeep_ms|uptime_seconds|hot_cache_bytes|messages_per_sec)":[\d.]+/g;
+  /"(id|deferred_id|oldest_unacked_ms|heads_ms|\w*looked_ms|upkeep_ms|renewed_ms|uptime_seconds|hot_cache_bytes|messages_per_sec)":[\d.]+/g;
 /** Of lists in the order of ids. */
 const NEXT_ID = /"next":\d+/g;
 
@@ -211,6 +211,8 @@ async function tellDeadLetters(story: Story, node: TestNode): Promise<void> {
 async function tellSystem(story: Story): Promise<void> {
   const isIdle = (text: string): boolean => /"active_subscribers":0,.*"sessions":0,/.test(text);
   await story.sees('GET /api/stats', isIdle);
+  const isCounted = (text: string): boolean => /"sessions":0,"topics":3,/.test(text);
+  await story.sees('GET /api/nodes', isCounted);
   await story.sees('GET /api/health', (text) => text.includes('"status":"ok"'));
   for (const target of ['/livez', '/readyz', '/', '/ws']) await story.asks(`GET ${target}`);
 }
@@ -242,7 +244,7 @@ const told: string[] = [];
 const surprises: string[] = [];
 const served = new Set<string>();
 for (const [mode, env] of Object.entries(MODES)) {
-  const node = await startNode({ ...env, WORKERS: '2' });
+  const node = await startNode({ ...env, NODE_ID: 'answers', WORKERS: '2' });
   t.teardown(() => node.kill9());
   const story = await tell(node);
   told.push(...story.answers.map((answer) => `${mode}: ${answer}`));

@@ -30,6 +30,7 @@ export async function openPostgresLog(
     onTrouble: () => undefined,
     notify: news === 'listens',
     owns: () => true,
+    keepsUp: () => true,
   });
   await log.open();
   return { log, sink };

@@ -4,6 +4,7 @@
  * itself. Pure.
  */
 import type { LogState } from '../../core/log-figures.js';
+import type { LeaseFigures } from '../../core/node-record.js';
 import type { WorkerHealth } from '../../core/worker-figures.js';
 import type { HealthChecks } from '../../wire/views/health-view.js';
 
@@ -19,6 +20,8 @@ const RELEASE_MS_MAX = 10_000;
 const STUCK_MS_MAX = 30_000;
 /** It runs every minute. */
 const UPKEEP_MS_MAX = 300_000;
+/** Renewed twice a second; other nodes count this one among the lost after two. */
+const LEASE_MS_MAX = 5_000;
 
 const LOG_TROUBLE: Readonly<Record<Exclude<LogState, 'open'>, string>> = {
   connecting: 'the log is being connected to',
@@ -39,6 +42,14 @@ export function checksOf(workers: readonly WorkerHealth[]): Checks {
     publish: { log: first(logTrouble), topics: first(topicsTrouble) },
     later: { outbox: first(outboxTrouble), upkeep: first(upkeepTrouble) },
   };
+}
+
+/** 'ok', or what is wrong with the node's place among the others, which have taken over its work. */
+export function presenceCheck({ ageMs }: LeaseFigures): string {
+  if (ageMs === null) return 'the lease of this node could not be had yet';
+  return ageMs < LEASE_MS_MAX
+    ? 'ok'
+    : `the lease of this node was not renewed for ${seconds(ageMs)}`;
 }
 
 function logTrouble({ log }: WorkerHealth): string | null {

@@ -1,8 +1,15 @@
-/** /api/stats, /api/health, /readyz: what operators and load balancers ask. */
+/** /api/stats, /api/health, /api/nodes, /readyz: what operators and load balancers ask. */
+import type { Clock } from '../../core/clock.js';
+import type {
+  LeaseFigures,
+  NodeFigures,
+  NodeIdentity,
+  NodeRecord,
+} from '../../core/node-record.js';
 import { NOBODY, type Principal } from '../../core/principal.js';
 import type { WorkerHealth } from '../../core/worker-figures.js';
 import { type AcceptorCounts, acceptorFigures } from '../../thread/acceptor-counts.js';
-import { processMs } from '../../thread/control.js';
+import { processMs } from '../../thread/process-clock.js';
 import { backplaneView } from '../../wire/views/backplane-view.js';
 import {
   type HealthChecks,
@@ -15,14 +22,19 @@ import {
 import type { NodeStats } from '../../wire/views/stats-view.js';
 import type { Exchange } from '../http/exchange.js';
 import type { Control } from './control.js';
-import { checksOf } from './health.js';
+import { checksOf, presenceCheck } from './health.js';
 
 export interface SystemRoutesOptions {
   control: Control;
-  version: string;
-  nodeId: string;
+  node: NodeIdentity;
+  /** By `processMs`. */
   startedAtMs: number;
   counts: AcceptorCounts;
+  /** Of the whole node, as it is now. */
+  figures: () => NodeFigures;
+  /** Null in memory. */
+  lease: LeaseFigures | null;
+  clock: Pick<Clock, 'now'>;
 }
 
 export class SystemRoutes {
@@ -44,11 +56,12 @@ export class SystemRoutes {
   }
 
   async health(exchange: Exchange): Promise<void> {
-    const { control, version, nodeId } = this.#options;
+    const { control, lease: presence } = this.#options;
+    const { id: node, version } = this.#options.node;
     const mode = control.inMemory ? 'memory' : 'postgres';
     const { checks, workers } = await this.#look('all');
     const shown = exchange.principal.scopes.has('operate') ? 'all' : 'no names';
-    const health = { checks, mode, version, node: nodeId, workers, shown } as const;
+    const health = { checks, mode, version, node, presence, workers, shown } as const;
     const isKnown = exchange.principal !== NOBODY;
     const view = isKnown ? healthView(health) : healthStatusView(checks);
     exchange.json(isWell(checks) ? 200 : 503, view);
@@ -68,19 +81,37 @@ export class SystemRoutes {
     return { workers, logs, acceptors, snapshot, backplane, uptimeMs };
   }
 
+  /** Those of the database, by id; this one also where its row is not there, as in memory. */
+  async nodes(): Promise<NodeRecord[]> {
+    const pages = await this.#options.control.browsing.all('nodes.list', {});
+    const records = pages.flatMap((page) => page.records);
+    const { id } = this.#options.node;
+    if (records.some((record) => record.id === id)) return records;
+    return [...records, this.#itself()].sort((a, b) => (a.id < b.id ? -1 : 1));
+  }
+
+  #itself(): NodeRecord {
+    const { node, figures, clock } = this.#options;
+    const seenAtMs = clock.now();
+    const startedAtMs = seenAtMs - (processMs() - this.#options.startedAtMs);
+    return { ...node, ...figures(), startedAtMs, seenAtMs, state: 'live' };
+  }
+
   /** What each worker says, and what it comes to: for a publish now, or for all that has been promised. */
   async #look(
     about: 'publish' | 'all',
   ): Promise<{ checks: HealthChecks; workers: WorkerHealth[] }> {
-    const { workers } = this.#options.control;
+    const { control, lease } = this.#options;
+    const { workers } = control;
     const node = {
       node: this.#state === 'draining' ? 'draining' : 'ok',
       workers: workers.complete ? 'ok' : 'a worker is being replaced',
     };
     if (!workers.complete) return { checks: node, workers: [] };
-    const all = await this.#options.control.askAll('health', {});
+    const all = await control.askAll('health', {});
     const { publish, later } = checksOf(all);
-    const checks = { ...node, ...publish, ...(about === 'all' ? later : {}) };
+    const presence = lease === null ? {} : { presence: presenceCheck(lease) };
+    const checks = { ...node, ...publish, ...(about === 'all' ? { ...later, ...presence } : {}) };
     return { checks, workers: all };
   }
 }

@@ -9,6 +9,7 @@ import { systemClock } from '../../core/clock.js';
 import type { DeadLetterFilter, DeadLetterRecord } from '../../core/dead-letter-record.js';
 import { RequestError } from '../../core/errors.js';
 import type { LogRow } from '../../core/message.js';
+import type { NodeRecord } from '../../core/node-record.js';
 import {
   type SubscriptionRecord,
   type SubscriptionSummary,
@@ -52,6 +53,7 @@ export interface BrowsedLog
 
 export class BrowseCalls {
   readonly #log: BrowsedLog;
+  readonly #listNodes: () => Promise<NodeRecord[]>;
   readonly #handlers: CallHandlers<BrowseCall> = {
     'topic.get': async ({ key }) => ({ record: await this.#log.findTopic(key) }),
     'topic.position': ({ key }) => this.#position(key),
@@ -63,6 +65,7 @@ export class BrowseCalls {
       records: await this.#log.listDeferred(within, page),
     }),
     'log.totals': ({ tenant }) => this.#log.totals(tenant),
+    'nodes.list': async () => ({ records: await this.#listNodes() }),
     'subscription.get': (args) => this.#subscription(args),
     'subscription.list': async ({ within, ...page }) => ({
       subscriptions: await this.#withHeads(await this.#log.subscriptions.list(within, page)),
@@ -73,8 +76,10 @@ export class BrowseCalls {
     'message.trace': (args) => this.#trace(args),
   };
 
-  constructor(log: BrowsedLog) {
+  /** `listNodes`: those that have the log; in memory none know of each other. */
+  constructor(log: BrowsedLog, listNodes: () => Promise<NodeRecord[]> = async () => []) {
     this.#log = log;
+    this.#listNodes = listNodes;
   }
 
   /** Rejects with RequestError, or with a bug. */

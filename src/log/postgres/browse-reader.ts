@@ -4,12 +4,15 @@
  */
 import { formatEpoch } from '../../core/epoch.js';
 import { DEFAULT_LIMITS } from '../../core/limits.js';
+import type { NodeRecord } from '../../core/node-record.js';
 import type { AnswerText } from '../../thread/call-text.js';
 import type { BrowseCall, CallAsk } from '../../thread/calls.js';
-import { BrowseCalls } from '../contract/browse-calls.js';
+import { LEASE_MS } from '../../thread/lease.js';
+import { BrowseCalls, type BrowsedLog } from '../contract/browse-calls.js';
 import { type ReaderOptions, ReaderPool } from './reader-pool.js';
 import { readIncarnation } from './session/incarnation.js';
 import { MessageStore } from './store/message-store.js';
+import { listNodes } from './store/node-rows.js';
 import { OutboxStore } from './store/outbox-store.js';
 import { PostgresSubscriptions } from './store/postgres-subscriptions.js';
 import { TopicStore } from './store/topic-store.js';
@@ -25,7 +28,7 @@ export class BrowseReader {
     const topics = new TopicStore({ db: pool, limits: DEFAULT_LIMITS });
     const messages = new MessageStore(pool);
     const outbox = new OutboxStore(pool);
-    this.#calls = new BrowseCalls({
+    const log: BrowsedLog = {
       findTopic: (key) => topics.find(key),
       listTopics: (tenant, page) => topics.list(tenant, page),
       heads: (ids) => topics.heads(ids),
@@ -35,7 +38,10 @@ export class BrowseReader {
       epochOf: async (topicId) => formatEpoch(topicId, await readIncarnation(pool)),
       // It saves nothing, so nothing of a save is refused.
       subscriptions: new PostgresSubscriptions(pool, () => undefined),
-    });
+    };
+    const listed = async (): Promise<NodeRecord[]> =>
+      (await listNodes(pool, LEASE_MS)).map(({ record }) => record);
+    this.#calls = new BrowseCalls(log, listed);
   }
 
   /** Rejects as the pool does. */

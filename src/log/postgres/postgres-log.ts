@@ -57,8 +57,10 @@ export interface PostgresLogOptions<A extends PendingAppend> {
   sink: LogSink<A>;
   /** LISTEN for publishes from SQL; else they are found by polling. */
   notify: boolean;
-  /** Whether this worker appends to the topic. */
+  /** Whether this worker, of all that there are, releases what is deferred of the topic now. */
   owns: (key: TopicKey) => boolean;
+  /** Whether it does the task of upkeep (upkeep.ts) now. */
+  keepsUp: (task: string) => boolean;
   /** Something failed that is tried again, or was dropped. */
   onTrouble: (what: string, error: unknown) => void;
   /** Every few seconds: who has held a snapshot for too long, if anybody. Without it nobody looks. */
@@ -122,6 +124,7 @@ export class PostgresLog<A extends PendingAppend> implements MessageLog<A> {
       connect: () => openConnection({ ...this.#session('upkeep'), answerMs: UPKEEP_ANSWER_MS }),
       clock,
       limits,
+      keepsUp: options.keepsUp,
       db: this.#pool,
       onSnapshot: options.onSnapshot ?? null,
       onTrouble: (error) => onTrouble('upkeep', error),
@@ -173,6 +176,12 @@ export class PostgresLog<A extends PendingAppend> implements MessageLog<A> {
       onAway: (detail) => this.#onAway('the session of the release is away', detail),
       onTrouble: (error) => this.#onTrouble('releasing the outbox', error),
     });
+  }
+
+  /** `owns` and `keepsUp` may say otherwise than before. */
+  workMoved(): void {
+    this.#release.moved();
+    this.#upkeep.moved();
   }
 
   get state(): LogState {

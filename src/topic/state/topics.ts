@@ -39,6 +39,10 @@ export class Topics {
     return this.#byKey.get(key);
   }
 
+  get size(): number {
+    return this.#byKey.size;
+  }
+
   byNo(no: number): Topic | undefined {
     return this.#byNo[no];
   }

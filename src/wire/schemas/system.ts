@@ -5,7 +5,7 @@ import { BACKPLANE_COUNTERS, ENVELOPE_FAULTS } from '../../core/backplane-figure
 import { eachMember } from '../../core/each-member.js';
 import { DELIVERY_COUNTERS } from '../../core/worker-figures.js';
 import { snakeMembers } from '../snake-case.js';
-import { count, members } from './kinds.js';
+import { count, members, time, uuid } from './kinds.js';
 
 const NODE = z.string().describe('NODE_ID.');
 /** Of the node, or of what it needs. */
@@ -68,6 +68,30 @@ export const SNAPSHOT = members({
   name: z.string().optional().describe('application_name, or that of the slot. Scope operate.'),
 });
 
+export const PRESENCE = members({
+  lease: z.enum(['held', 'over']).describe('over: other nodes count this one among the lost.'),
+  renewed_ms: MS.nullable().describe('Since its lease in the database was renewed; null: never.'),
+});
+
+export const NODE_LISTED = members({
+  id: NODE,
+  this: z.boolean().describe('It is the one that answers.'),
+  state: z.enum(['live', 'lost']).describe('lost: it has not renewed its lease of two seconds.'),
+  boot_id: uuid('Another one at every start.'),
+  address: z.string().describe('NODE_ADDR.'),
+  version: z.string(),
+  started_at: time('By the clock of the database.'),
+  last_seen: time('When it last renewed its lease.'),
+  sessions: count('Streams included.'),
+  topics: count('That its workers have met.'),
+  workers: z.array(members({ topics: count('That it has met.') })),
+  backplane: z.string().describe('What carries news between nodes; none: they find out.'),
+});
+
+export const NODE_LIST = members({
+  nodes: z.array(NODE_LISTED).describe('By id; those that are lost are shown for ten minutes.'),
+});
+
 const STATUS = z.enum(['ok', 'degraded']);
 
 export const WHOLE_HEALTH = members({
@@ -77,6 +101,7 @@ export const WHOLE_HEALTH = members({
   warning: z.string().optional(),
   version: z.string(),
   node: NODE,
+  presence: PRESENCE.optional().describe('In the database.'),
   oldest_snapshot: SNAPSHOT.optional().describe('In the database, older than SNAPSHOT_WARN_S.'),
   backplane: BACKPLANE_HEALTH.optional(),
   workers: z.array(WORKER),

@@ -1,8 +1,8 @@
 /** The way of a node to the others, all its workers together, as clients see it. */
 import {
   BACKPLANE_COUNTERS,
+  BACKPLANE_STATES,
   type BackplaneFigures,
-  type BackplaneState,
   ENVELOPE_FAULTS,
 } from '../../core/backplane-figures.js';
 import { eachMember } from '../../core/each-member.js';
@@ -13,18 +13,15 @@ import { snakeMembers } from '../snake-case.js';
 
 export type BackplaneView = View<typeof BACKPLANE>;
 
-/** From the best. */
-const STATES: readonly BackplaneState[] = ['up', 'connecting', 'away', 'closed'];
-
 /** Null: it has none. */
 export function backplaneView(workers: readonly WorkerHealth[]): BackplaneView | null {
   const all = workers.flatMap(({ backplane }) => (backplane === null ? [] : [backplane]));
   if (all.length === 0) return null;
   const sum = (of: (one: BackplaneFigures) => number): number =>
     all.reduce((total, one) => total + of(one), 0);
-  const worst = Math.max(...all.map(({ state }) => STATES.indexOf(state)));
+  const worst = Math.max(...all.map(({ state }) => BACKPLANE_STATES.indexOf(state)));
   return {
-    state: STATES[worst] ?? 'closed',
+    state: BACKPLANE_STATES[worst] ?? 'closed',
     ...snakeMembers(eachMember(BACKPLANE_COUNTERS, (name) => sum((one) => one[name]))),
     queue_bytes: sum(({ queueBytes }) => queueBytes),
     channels: sum(({ channels }) => channels),

@@ -1,5 +1,6 @@
 /** A node and how it is, as operators and load balancers see it. */
 import type { HeldSnapshot } from '../../core/log-figures.js';
+import type { LeaseFigures } from '../../core/node-record.js';
 import type { WorkerHealth } from '../../core/worker-figures.js';
 import type { View } from '../schemas/kinds.js';
 import type * as schemas from '../schemas/system.js';
@@ -14,6 +15,8 @@ export interface NodeHealth {
   version: string;
   node: string;
   workers: readonly WorkerHealth[];
+  /** Null: there are no others, messages are in memory. */
+  presence: LeaseFigures | null;
   /** Whether the caller may know whose sessions there are in the database. */
   shown: 'all' | 'no names';
 }
@@ -22,6 +25,7 @@ export type HealthView = View<typeof schemas.WHOLE_HEALTH>;
 /** Ages in ms; without those of what has to move by itself where nothing has to. */
 export type WorkerHealthView = View<typeof schemas.WORKER>;
 export type SnapshotView = View<typeof schemas.SNAPSHOT>;
+export type PresenceView = View<typeof schemas.PRESENCE>;
 export type ReadyView = View<typeof schemas.READINESS>;
 export type NodeView = View<typeof schemas.GREETING>;
 
@@ -32,7 +36,7 @@ export function isWell(checks: HealthChecks): boolean {
 }
 
 export function healthView(health: NodeHealth): HealthView {
-  const { checks, mode, version, node, workers, shown } = health;
+  const { checks, mode, version, node, presence, workers, shown } = health;
   const inMemory = mode === 'memory';
   const snapshot = oldestSnapshot(workers);
   const backplane = backplaneView(workers);
@@ -43,10 +47,15 @@ export function healthView(health: NodeHealth): HealthView {
     ...(inMemory ? { warning: 'messages are in memory: nothing survives a restart' } : {}),
     version,
     node,
+    ...(presence === null ? {} : { presence: presenceView(presence) }),
     ...(snapshot === null ? {} : { oldest_snapshot: snapshotView(snapshot, shown) }),
     ...(backplane === null ? {} : { backplane: shownBackplane(backplane, shown) }),
     workers: workers.map(workerHealthView),
   };
+}
+
+function presenceView({ ageMs, holds }: LeaseFigures): PresenceView {
+  return { lease: holds ? 'held' : 'over', renewed_ms: ageMs };
 }
 
 /** One of a node looks. */

@@ -1,5 +1,6 @@
 // Goal: every variable is checked strictly; a wrong one is one line with its name, what it got and what
 // it takes, and never a secret.
+import { hostname } from 'node:os';
 import t from 'tap';
 import { effectiveTable } from '../../../src/config/effective.js';
 import { ConfigError, loadConfig } from '../../../src/config/load-config.js';
@@ -25,7 +26,8 @@ t.test('nothing set is the defaults', async (t) => {
   t.equal(config.port, 8080);
   t.equal(config.host, '0.0.0.0');
   t.equal(config.databaseUrl, null);
-  t.equal(config.nodeAddr, ':8080');
+  t.equal(config.nodeAddr, `${hostname()}:8080`, 'an empty host cannot be dialled');
+  t.match(config, { nodeId: hostname(), nodeIdFrom: 'host name' });
   t.equal(config.acceptors, 1);
   t.ok(config.workers >= 1);
   t.equal(config.corsOrigin, '*');
@@ -51,6 +53,11 @@ t.test('what is set is what is used', async (t) => {
   t.equal(config.limits.payloadBytesMax, 1024);
   t.equal(config.autoCreateTopics, false);
   t.equal(config.nodeAddr, 'server-1:8080');
+  t.equal(loadConfig({ NODE_ADDR: ':90' }).config.nodeAddr, `${hostname()}:90`);
+  t.match(loadConfig({ NODE_ID: hostname() }).config, {
+    nodeId: hostname(),
+    nodeIdFrom: 'NODE_ID',
+  });
 });
 
 const WRONG: [name: string, values: string[]][] = [
@@ -220,7 +227,7 @@ t.test('the table has every variable, its source, and no secret', async (t) => {
   t.notOk(table.includes(SECRET));
   t.match(table, /^DATABASE_URL +\(set\) +environment /m);
   t.match(table, /^PORT +9000 +environment /m);
-  t.match(table, /^NODE_ADDR +:9000 +default /m);
+  t.match(table, new RegExp(`^NODE_ADDR +${hostname()}:9000 +default `, 'm'));
   t.match(table, /^REDIS_URL +- +default /m);
   for (const { env: name } of Object.values(LIMIT_OPTIONS))
     t.ok(table.includes(`\n${name} `), name);

@@ -10,6 +10,7 @@ t.test('threads count together up to the limit, and give back', async (t) => {
   t.equal(b.take(3), true);
   t.equal(b.take(3), false);
   t.equal(a.total, 3);
+  t.equal(SharedCount.totalOf(memory), 3);
 });
 
 t.test('what a thread held is free when another has its place', async (t) => {

@@ -2,6 +2,7 @@
 import { RequestError } from '../../../core/errors.js';
 import * as schemas from '../../../wire/schemas/system.js';
 import { LIVE_VIEW, nodeView } from '../../../wire/views/health-view.js';
+import { nodeListView } from '../../../wire/views/node-list-view.js';
 import { statsView } from '../../../wire/views/stats-view.js';
 import { type Route, rawRoutesOf, routesOf } from '../../http/route.js';
 import type { SystemRoutes } from '../system-routes.js';
@@ -13,11 +14,16 @@ export interface SystemTableParts {
 
 export function systemTable({ nodeId, system }: SystemTableParts): Route[] {
   const shown = routesOf({ scope: 'subscribe or operate' });
+  const operated = routesOf({ scope: 'operate' });
   const open = routesOf({ scope: 'anyone' });
   return [
     shown('GET /api/stats', 'Counts what the node does.', {
       answer: { 200: schemas.STATS },
       handle: async ({ principal }) => statsView(await system.stats(principal)),
+    }),
+    operated('GET /api/nodes', 'Lists the nodes of the cluster, by id.', {
+      answer: { 200: schemas.NODE_LIST },
+      handle: async () => nodeListView(await system.nodes(), nodeId),
     }),
     ...probeTable(system),
     open('GET /livez', 'Answers while the process lives.', {

@@ -23,6 +23,8 @@ export const WORKER_CONNECTIONS = {
 export const READER_CONNECTIONS = 2;
 /** One catches up, one browses. */
 const READERS = 2;
+/** Of the main thread: the node's lease. */
+const PRESENCE_CONNECTIONS = 1;
 /** Of the main thread, where keys are asked for. Who manages keys may wait for a lock, and does so alone. */
 export const KEY_CONNECTIONS = { find: 1, manage: 1, listen: 1 } as const;
 
@@ -32,16 +34,17 @@ export type NodeConnections = Pick<Config, 'workers' | 'enableAuth'>;
 /** The most that a node opens. */
 export function connectionsMax({ workers, enableAuth }: NodeConnections): number {
   const forKeys = enableAuth ? sumOf(KEY_CONNECTIONS) : 0;
-  return workers * sumOf(WORKER_CONNECTIONS) + READERS * READER_CONNECTIONS + forKeys;
+  const ofThreads = workers * sumOf(WORKER_CONNECTIONS) + READERS * READER_CONNECTIONS;
+  return ofThreads + PRESENCE_CONNECTIONS + forKeys;
 }
 
 function sumOf(connections: Readonly<Record<string, number>>): number {
   return Object.values(connections).reduce((sum, n) => sum + n, 0);
 }
 
-/** With fewer nothing is published: one of each kind that a worker keeps open. */
+/** With fewer nothing is published: one of each kind that a worker keeps open, and the node's lease. */
 export function connectionsMin(workers: number): number {
-  return workers * 4;
+  return workers * 4 + PRESENCE_CONNECTIONS;
 }
 
 /** For `conduit config`. */

@@ -60,6 +60,11 @@ export class KeptRelease {
     this.#release.wake();
   }
 
+  /** Topics may be placed here that were not. */
+  moved(): void {
+    this.#release.moved();
+  }
+
   async close(): Promise<void> {
     const stopped = this.#release.stop();
     await Promise.race([stopped, new Promise((resolve) => setTimeout(resolve, END_MS).unref())]);

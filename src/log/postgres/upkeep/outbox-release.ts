@@ -1,7 +1,8 @@
 /**
  * Moves what is due from the outbox into the log: the timers, the connection and the choice of
- * topics; release-batch.ts is the transaction. One per topic worker, on a connection of its own.
- * Nodes and workers may run it for the same topic: an advisory lock lets one at a time.
+ * topics; release-batch.ts is the transaction. One per topic worker, on a connection of its own. Each topic
+ * is placed on one node of those that live; where they are not of one mind an advisory lock lets one at a
+ * time.
  */
 import type { Clock } from '../../../core/clock.js';
 import { formatEpoch } from '../../../core/epoch.js';
@@ -27,7 +28,7 @@ export interface OutboxReleaseOptions {
   /** Of the log that the worker stands on. */
   incarnation: () => string;
   dedupeWindowMs: number;
-  /** Whether this worker appends to the topic. */
+  /** Whether this worker, of all that there are, releases the topic now. */
   owns: (key: TopicKey) => boolean;
   /** Committed, in sequence order. */
   onReleased: (release: TopicRelease) => void;
@@ -47,6 +48,8 @@ export class OutboxRelease {
   readonly #due: DueTopics;
   /** 'woken': working, and to be done again at once. */
   #state: State = 'stopped';
+  /** `moved`: of topics that are placed here by now what fell due before was passed over. */
+  #knowledge: 'good' | 'moved' = 'good';
   #timer: NodeJS.Timeout | null = null;
   #turn: Promise<void> = Promise.resolve();
 
@@ -70,6 +73,12 @@ export class OutboxRelease {
   wake(): void {
     if (this.#state === 'working') this.#state = 'woken';
     else if (this.#state === 'waiting') this.#arm(0);
+  }
+
+  /** Topics may have come here, or have gone to other nodes: all that is due is looked for, at once. */
+  moved(): void {
+    this.#knowledge = 'moved';
+    this.wake();
   }
 
   /** After the turn under way; nothing is released from then on. */
@@ -115,6 +124,8 @@ export class OutboxRelease {
 
   /** One batch of each topic with something due: rows that left the outbox. */
   async #release(client: Queryable): Promise<number> {
+    if (this.#knowledge === 'moved') this.#due.forget();
+    this.#knowledge = 'good';
     const topics = await this.#due.look(client);
     const [oldest] = topics;
     this.#watch.looked(oldest ? { dueAtMs: oldest.dueMs, lateMs: this.#due.lateMs(oldest) } : null);

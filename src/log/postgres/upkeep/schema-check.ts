@@ -18,6 +18,7 @@ export const SCHEMA_TABLES: readonly string[] = [
   'incarnations',
   'log_identity',
   'messages',
+  'nodes',
   'outbox',
   'outbox_releases',
   'publish_dedupe',

@@ -1,33 +1,33 @@
 /**
- * The log's periodic work on a connection of its own: leaves every hour, retention every minute, a vacuum of
- * what is small once a snapshot has ended that kept dead rows. Every worker of every node asks;
- * conduit.upkeep says whose turn it is.
+ * The log's periodic work on a connection of its own: leaves every hour, retention and purges every minute, a
+ * vacuum of what is small once a snapshot has ended that kept dead rows. Each task is placed on one node of
+ * those that live; upkeep-task.ts holds that it is done once also where they are not of one mind.
  */
 import type { Clock } from '../../../core/clock.js';
 import type { Limits } from '../../../core/limits.js';
 import type { HeldSnapshot } from '../../../core/log-figures.js';
 import type { Queryable } from '../session/queryable.js';
 import { vacuumDead } from './dead-rows.js';
+import { purgeLostNodes } from './lost-nodes.js';
 import { expiredKeys, type OldRows, oldFailures, oldReleases } from './old-rows.js';
 import { dropOldLeaves, makeLeaves } from './partitions.js';
 import { applyRetention } from './retention.js';
 import { settlePastDays } from './settled-heads.js';
 import { SnapshotWatch } from './snapshot-watch.js';
 import { purgeOrphans, returnGiven } from './subscription-purge.js';
+import { runTask, type UpkeepTask } from './upkeep-task.js';
 
 const TURN_MS = 60_000;
+/** While another node is at a task of ours: it may have been frozen at it. */
+const BUSY_MS = 1_000;
+/** A node that is frozen has its lock for so long: its session ends with it. */
+const IDLE_MS = 3_000;
 const STATEMENT_TIMEOUT_MS = 60_000;
 /** How long the server may say nothing. */
 export const UPKEEP_ANSWER_MS = STATEMENT_TIMEOUT_MS + 2_000;
 /** Shorter than their period by less than a turn, so that turns that drift do not skip one. */
 const PARTITIONS_EVERY = '59 minutes 30 seconds';
-const RETENTION_EVERY = '50 seconds';
-
-const CLAIM_SQL = `UPDATE conduit.upkeep SET ran_at = clock_timestamp()
-  WHERE task = $1 AND ran_at < clock_timestamp() - $2::interval RETURNING task`;
-
-/** The next turn of anybody does it. */
-const DUE_SQL = `UPDATE conduit.upkeep SET ran_at = '-infinity' WHERE task = $1`;
+const MINUTELY = '50 seconds';
 
 export interface UpkeepClient extends Queryable {
   end(): Promise<void>;
@@ -37,6 +37,8 @@ export interface UpkeepOptions {
   connect: () => Promise<UpkeepClient>;
   clock: Clock;
   limits: Pick<Limits, 'retentionHours' | 'snapshotWarnS'>;
+  /** Whether this worker, of all that there are, does the task now. */
+  keepsUp: (task: string) => boolean;
   /** For looks at what goes on in the database. */
   db: Queryable;
   /** Null: snapshots are not looked for. */
@@ -53,14 +55,15 @@ export class Upkeep {
   #client: UpkeepClient | null = null;
   #ranAtMs: number;
   readonly #watch: SnapshotWatch | null;
-  readonly #oldRows: readonly OldRows[];
+  readonly #tasks: readonly UpkeepTask[];
+  /** Until the next turn. */
+  #nextMs = TURN_MS;
 
   constructor(options: UpkeepOptions) {
     this.#options = options;
     this.#watch = this.#makeWatch();
-    const { clock } = options;
-    this.#oldRows = [expiredKeys(clock), oldReleases(clock), oldFailures(clock)];
-    this.#ranAtMs = clock.monotonic();
+    this.#tasks = this.#makeTasks();
+    this.#ranAtMs = options.clock.monotonic();
   }
 
   /** Since it last ran without a fault, ms. */
@@ -75,8 +78,8 @@ export class Upkeep {
 
   /** Rejects when the leaves of today and the next days cannot be made. */
   async start(): Promise<void> {
-    this.#state = 'started';
     await this.#withClient((client) => makeLeaves(client));
+    if (this.#state === 'new') this.#state = 'started';
     this.#arm();
     this.#watch?.start();
   }
@@ -90,9 +93,48 @@ export class Upkeep {
     await this.#turn;
   }
 
-  /** What is due and nobody else does, now; the timer calls it every minute. */
-  turn(): Promise<void> {
-    return this.#withClient((client) => this.#run(client));
+  /** What is due and placed here, now; the timer calls it every minute. */
+  async turn(): Promise<void> {
+    this.#nextMs = TURN_MS;
+    if (this.#placed().length > 0) await this.#withClient((client) => this.#run(client));
+    this.#ranAtMs = this.#options.clock.monotonic();
+  }
+
+  /** Tasks may have come here from a node that is gone: a turn at once. */
+  moved(): void {
+    if (this.#state === 'started') this.#turnNow();
+    else this.#nextMs = 0;
+  }
+
+  #placed(): UpkeepTask[] {
+    return this.#tasks.filter(({ name }) => this.#options.keepsUp(name));
+  }
+
+  #makeTasks(): UpkeepTask[] {
+    const { clock, limits } = this.#options;
+    const oldRows: OldRows[] = [expiredKeys(clock), oldReleases(clock), oldFailures(clock)];
+    const retention = async (session: Queryable): Promise<'done'> => {
+      await applyRetention(session, limits.retentionHours);
+      // Soon after midnight: until then who locks yesterday's leaf holds up appends to what rests since.
+      await settlePastDays(session);
+      return 'done';
+    };
+    const expiry = async (session: Queryable): Promise<'done'> => {
+      for (const rows of oldRows) await rows.purge(session);
+      return 'done';
+    };
+    const orphans = async (session: Queryable): Promise<'done'> => {
+      await purgeOrphans(session, clock);
+      await returnGiven(session, clock);
+      await purgeLostNodes(session);
+      return 'done';
+    };
+    return [
+      { name: 'partitions', every: PARTITIONS_EVERY, run: (session) => this.#keepLeaves(session) },
+      { name: 'retention', every: MINUTELY, run: retention },
+      { name: 'expiry', every: MINUTELY, run: expiry },
+      { name: 'orphans', every: MINUTELY, run: orphans },
+    ];
   }
 
   #makeWatch(): SnapshotWatch | null {
@@ -111,10 +153,13 @@ export class Upkeep {
 
   #arm(): void {
     if (this.#state === 'stopped') return;
-    this.#timer = setTimeout(() => {
-      this.#next(() => this.turn().finally(() => this.#arm()));
-    }, TURN_MS);
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#turnNow(), this.#nextMs);
     this.#timer.unref();
+  }
+
+  #turnNow(): void {
+    this.#next(() => this.turn().finally(() => this.#arm()));
   }
 
   /** Behind what is under way. */
@@ -128,32 +173,32 @@ export class Upkeep {
       });
   }
 
+  /** A task that fails is in the way of no other. */
   async #run(client: UpkeepClient): Promise<void> {
-    const { retentionHours } = this.#options.limits;
-    if (await isOurs(client, 'partitions', PARTITIONS_EVERY)) await this.#keepLeaves(client);
-    if (await isOurs(client, 'retention', RETENTION_EVERY)) {
-      await applyRetention(client, retentionHours);
-      for (const rows of this.#oldRows) await rows.purge(client);
-      await purgeOrphans(client, this.#options.clock);
-      await returnGiven(client, this.#options.clock);
-      // Soon after midnight: until then who locks yesterday's leaf holds up appends to what rests since.
-      await settlePastDays(client);
+    const faults: unknown[] = [];
+    for (const task of this.#placed()) {
+      try {
+        if ((await runTask(client, task)) === 'busy') this.#nextMs = BUSY_MS;
+      } catch (error) {
+        faults.push(error);
+      }
     }
+    if (faults.length > 0) throw faults[0];
   }
 
   /** What somebody's lock or snapshot holds up is tried again in the next turn. */
-  async #keepLeaves(client: UpkeepClient): Promise<void> {
+  async #keepLeaves(session: Queryable): Promise<'done' | 'again'> {
     const { limits, onTrouble } = this.#options;
     let isDue = false;
     try {
-      await makeLeaves(client);
+      await makeLeaves(session);
     } catch (error) {
       if (this.#state === 'stopped') throw error;
       isDue = true;
       onTrouble(error);
     }
-    const { waiting } = await dropOldLeaves(client, limits.retentionHours);
-    if (isDue || waiting.length > 0) await client.query(DUE_SQL, ['partitions']);
+    const { waiting } = await dropOldLeaves(session, limits.retentionHours);
+    return isDue || waiting.length > 0 ? 'again' : 'done';
   }
 
   /** A connection per turn: none stays open for one second's work a minute. */
@@ -163,17 +208,13 @@ export class Upkeep {
     if (this.#state === 'stopped') return client.end();
     this.#client = client;
     try {
-      await client.query(`SET statement_timeout = ${STATEMENT_TIMEOUT_MS}`);
+      await client.query(
+        `SET statement_timeout = ${STATEMENT_TIMEOUT_MS}; SET idle_session_timeout = ${IDLE_MS}`,
+      );
       await work(client);
-      this.#ranAtMs = this.#options.clock.monotonic();
     } finally {
       this.#client = null;
       await client.end();
     }
   }
-}
-
-async function isOurs(client: Queryable, task: string, every: string): Promise<boolean> {
-  const { rows } = await client.query(CLAIM_SQL, [task, every]);
-  return rows.length > 0;
 }

@@ -5,6 +5,7 @@ import type { Control } from '../../../../src/acceptor/routes/control.js';
 import type { Directory } from '../../../../src/acceptor/routes/directory.js';
 import { SystemRoutes } from '../../../../src/acceptor/routes/system-routes.js';
 import { routeTable } from '../../../../src/acceptor/routes/table/table.js';
+import { systemClock } from '../../../../src/core/clock.js';
 import { eachMember } from '../../../../src/core/each-member.js';
 import type { Limits } from '../../../../src/core/limits.js';
 import { type TopicKey, tenantOf, type Within } from '../../../../src/core/topic-key.js';
@@ -53,6 +54,7 @@ const REQUESTS: readonly (readonly [string, unknown?])[] = [
   ['DELETE /api/jobs/j'],
   [`GET /api/messages/${ID}`],
   ['GET /api/stats'],
+  ['GET /api/nodes'],
   ['GET /api/health'],
 ];
 
@@ -104,10 +106,19 @@ const ANSWERS: { readonly [M in CallName]: CallResult<M> } = {
   'message.trace': { body },
   stats: { messagesPerSec: 0, activeSubscribers: 0, hotCacheBytes: 0, ...counts },
   health: { log: { mode: 'memory', state: 'open' }, headsMs: null, vitals: null, backplane: null },
+  'nodes.list': { records: [] },
   'log.totals': { topics: 1, messages: 1, deferred: 0, deadLettersEvicted: 0 },
 };
-/** Their answers tell nothing of anybody: what is asked for was found for the tenant before. */
-const OF_NOBODY: readonly CallName[] = ['subscription.flush-all', 'subscription.live', 'health'];
+/**
+ * Their answers tell nothing of anybody: what is asked for was found for the tenant before. Nodes are shown
+ * to the operator alone.
+ */
+const OF_NOBODY: readonly CallName[] = [
+  'subscription.flush-all',
+  'subscription.live',
+  'health',
+  'nodes.list',
+];
 
 interface Whose {
   tenant?: Within;
@@ -133,10 +144,13 @@ function answer({ link }: AskedWorker, { request: number, method, args }: CallOp
 
 function tableOf(parts: { limits: Limits; control: Control; directory: Directory }) {
   const unasked = (): never => t.fail('this is no control route') as never;
-  const counted = acceptorCounts(acceptorCountsMemory(1), 0);
-  const node = { version: '0', nodeId: 'n', startedAtMs: 0, counts: counted };
+  const system = new SystemRoutes({
+    ...{ control: parts.control, node: { id: 'n', bootId: ID, addr: 'h:1', version: '0' } },
+    ...{ counts: acceptorCounts(acceptorCountsMemory(1), 0), startedAtMs: 0, lease: null },
+    ...{ figures: () => ({ sessions: 0, topics: [], backplane: 'none' }), clock: systemClock },
+  });
   return routeTable({
-    ...{ ...parts, nodeId: 'n', system: new SystemRoutes({ control: parts.control, ...node }) },
+    ...{ ...parts, nodeId: 'n', system },
     mint: null,
     ...{ publishes: { publish: unasked, batch: unasked }, streams: { open: unasked } },
   });

@@ -1,7 +1,7 @@
 // Goal: health names what does not move, in words, and readiness only what a publish needs.
 
 import t from 'tap';
-import { checksOf } from '../../../../src/acceptor/routes/health.js';
+import { checksOf, presenceCheck } from '../../../../src/acceptor/routes/health.js';
 import type { LogState, LogVitals } from '../../../../src/core/log-figures.js';
 import type { WorkerHealth } from '../../../../src/core/worker-figures.js';
 import { ReleaseWatch } from '../../../../src/log/contract/log-vitals.js';
@@ -52,6 +52,12 @@ for (const [name, one, trouble] of CASES) {
     t.same(Object.keys(later), Object.keys(FINE.later));
   });
 }
+
+t.test('a lease that is not renewed is told after a while', async (t) => {
+  t.equal(presenceCheck({ ageMs: 4_900, holds: false }), 'ok', 'the log says so first');
+  t.match(presenceCheck({ ageMs: 7_400, holds: false }), /not renewed for 7 s/);
+  t.match(presenceCheck({ ageMs: null, holds: false }), /yet/);
+});
 
 t.test('the oldest due row is stuck while it stays the oldest and nothing moves', async (t) => {
   let now = 0;

@@ -24,6 +24,7 @@ const CHOSEN: Readonly<Record<string, [threshold: number, share: number]>> = {
   dead_letters: [1_000, 0.05],
   deliveries: [1_000, 0.02],
   delivery_history: [5_000, 0.05],
+  nodes: [1_000, 0],
   outbox: [1_000, 0.02],
   outbox_releases: [500, 0.05],
   publish_dedupe: [5_000, 0.05],

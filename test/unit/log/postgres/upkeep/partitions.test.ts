@@ -216,6 +216,7 @@ t.test('of workers that ask in the same minute one does the work', async (t) => 
         clock: systemClock,
         limits: { ...DEFAULT_LIMITS, retentionHours: 24 * 60 },
         db: pool,
+        keepsUp: () => true,
         onSnapshot: null,
         onTrouble: (error) => trouble.push(error),
       }),
@@ -255,6 +256,7 @@ t.test('a stop while a turn connects lets it do nothing', async (t) => {
     clock: systemClock,
     limits: { ...DEFAULT_LIMITS, retentionHours: 24 * 60 },
     db: pool,
+    keepsUp: () => true,
     onSnapshot: null,
     onTrouble: (error) => t.fail(String(error)),
   });

@@ -1,0 +1,138 @@
+/**
+ * The rows of conduit.nodes: a node's own, which it renews, and those of all nodes. Every time is of the
+ * database's clock. A row has many versions while somebody holds a snapshot, so each is looked for from the
+ * high end of the index, where the newest is (docs/adr/0024-saves-under-a-held-snapshot.md).
+ */
+import type { NodeFigures, NodeIdentity, NodeRecord } from '../../../core/node-record.js';
+import type { Queryable } from '../session/queryable.js';
+
+/** See sql/0021_nodes.sql. */
+const RENEWALS_PER_NUMBER = 32;
+/** More are not shown, nor given work: one after another by their ids. */
+export const NODES_MAX = 1_000;
+
+/**
+ * Renews the node's row; takes that of a life of it which has lost its lease; makes it where there is none.
+ * Answers whose it is, as it was before.
+ */
+const HOLD_SQL = `WITH last AS MATERIALIZED (
+    SELECT number, renewals, boot_id, addr,
+      extract(epoch FROM lease_until - clock_timestamp()) * 1000 AS left_ms
+    FROM conduit.nodes WHERE id = $1 ORDER BY number DESC LIMIT 1),
+  renewed AS (
+    UPDATE conduit.nodes n SET renewals = n.renewals + 1,
+      number = (n.renewals + 1) / ${RENEWALS_PER_NUMBER}, boot_id = $2::uuid,
+      lease_until = clock_timestamp() + $5::float8 * interval '1 ms',
+      started_at = CASE n.boot_id WHEN $2::uuid THEN n.started_at ELSE clock_timestamp() END,
+      addr = $3, version = $4, sessions = $6::int, topics = $7::int[], backplane = $8
+    FROM last WHERE n.id = $1 AND n.number = last.number
+      AND (n.boot_id = $2::uuid OR n.lease_until <= clock_timestamp())
+    RETURNING n.id),
+  made AS (
+    INSERT INTO conduit.nodes
+      (id, boot_id, addr, version, lease_until, sessions, topics, backplane)
+    SELECT $1, $2::uuid, $3, $4, clock_timestamp() + $5::float8 * interval '1 ms', $6::int,
+      $7::int[], $8
+    WHERE NOT EXISTS (SELECT FROM last)
+    ON CONFLICT DO NOTHING RETURNING id)
+  SELECT EXISTS (SELECT FROM renewed) OR EXISTS (SELECT FROM made) AS is_ours,
+    l.boot_id, l.renewals, l.addr, l.left_ms
+  FROM (VALUES (1)) one LEFT JOIN last l ON true`;
+
+/** The newest row of each node, by jumps from one id to the next. */
+const LIST_SQL = `WITH RECURSIVE newest AS (
+    (SELECT n.* FROM conduit.nodes n ORDER BY id DESC, number DESC LIMIT 1)
+  UNION ALL
+    SELECT next.* FROM newest o, LATERAL (
+      SELECT n.* FROM conduit.nodes n WHERE n.id < o.id
+      ORDER BY n.id DESC, n.number DESC LIMIT 1) next)
+  SELECT id, boot_id, addr, version, sessions, topics, backplane,
+    extract(epoch FROM started_at) * 1000 AS started_ms,
+    extract(epoch FROM lease_until) * 1000 - $1::float8 AS seen_ms,
+    extract(epoch FROM lease_until - clock_timestamp()) * 1000 AS left_ms
+  FROM newest LIMIT ${NODES_MAX}`;
+
+const REMOVE_SQL = 'DELETE FROM conduit.nodes WHERE id = $1 AND boot_id = $2::uuid';
+
+interface HoldRow {
+  is_ours: boolean;
+  /** Null, these four: there was none, and somebody else has made it meanwhile. */
+  boot_id: string | null;
+  renewals: string | null;
+  addr: string | null;
+  left_ms: string | null;
+}
+
+interface ListRow {
+  id: string;
+  boot_id: string;
+  addr: string;
+  version: string;
+  sessions: number;
+  topics: number[];
+  backplane: string;
+  started_ms: string;
+  seen_ms: string;
+  left_ms: string;
+}
+
+/** Whoever has the name, as far as it is known. */
+export interface NameHolder {
+  bootId: string;
+  addr: string;
+  /** How often it has said that it lives. */
+  renewals: number;
+  /** Of its lease. */
+  leftMs: number;
+}
+
+/** Null: the lease is this node's, for `leaseMs` from some moment after the call. */
+export async function holdLease(
+  db: Queryable,
+  node: NodeIdentity & NodeFigures,
+  leaseMs: number,
+): Promise<NameHolder | null> {
+  const { id, bootId, addr, version, sessions, topics, backplane } = node;
+  const { rows } = await db.query<HoldRow>(HOLD_SQL, [
+    ...[id, bootId, addr, version, leaseMs],
+    ...[sessions, topics, backplane],
+  ]);
+  const [row] = rows;
+  if (row?.is_ours === true) return null;
+  return {
+    bootId: row?.boot_id ?? '',
+    addr: row?.addr ?? '',
+    renewals: Number(row?.renewals ?? 0),
+    leftMs: Math.max(0, Number(row?.left_ms ?? 0)),
+  };
+}
+
+export interface ListedNode {
+  record: NodeRecord;
+  /** Of its lease; not above 0: it is lost. */
+  leftMs: number;
+}
+
+/** All that there are, by their ids; at most NODES_MAX. `leaseMs`: as `holdLease` has it. */
+export async function listNodes(db: Queryable, leaseMs: number): Promise<ListedNode[]> {
+  const { rows } = await db.query<ListRow>(LIST_SQL, [leaseMs]);
+  return rows.reverse().map((row) => {
+    const leftMs = Number(row.left_ms);
+    return { record: recordOf(row, leftMs > 0 ? 'live' : 'lost'), leftMs };
+  });
+}
+
+function recordOf(row: ListRow, state: NodeRecord['state']): NodeRecord {
+  const { id, boot_id: bootId, addr, version, sessions, topics, backplane } = row;
+  const startedAtMs = Math.round(Number(row.started_ms));
+  const seenAtMs = Math.round(Number(row.seen_ms));
+  return {
+    ...{ id, bootId, addr, version, startedAtMs, seenAtMs, state },
+    ...{ sessions, topics, backplane },
+  };
+}
+
+/** It ends in order: nobody waits for the end of its lease. */
+export async function removeNode(db: Queryable, { id, bootId }: NodeIdentity): Promise<void> {
+  await db.query(REMOVE_SQL, [id, bootId]);
+}

@@ -1,0 +1,32 @@
+/** The memory that all threads of a node share: what one writes there of itself, any of them reads. */
+import type { NodeFigures } from '../core/node-record.js';
+import { SharedCount } from '../core/shared-count.js';
+import { type AcceptorCountsMemory, acceptorCountsMemory } from './acceptor-counts.js';
+import { Lease } from './lease.js';
+import { WorkerMarks } from './worker-marks.js';
+
+export interface NodeMemory {
+  /** Of what acceptors hold. */
+  readonly counts: AcceptorCountsMemory;
+  /** Of WorkerMarks. */
+  readonly marks: SharedArrayBuffer;
+  /** Of the Lease; in memory nobody renews it. */
+  readonly lease: SharedArrayBuffer;
+}
+
+export function nodeMemory({
+  acceptors,
+  workers,
+}: {
+  acceptors: number;
+  workers: number;
+}): NodeMemory {
+  const counts = acceptorCountsMemory(acceptors);
+  return { counts, marks: WorkerMarks.memory(workers), lease: Lease.memory() };
+}
+
+/** What the node says of itself to others. */
+export function nodeFigures({ counts, marks }: NodeMemory): NodeFigures {
+  const { topics, backplane } = new WorkerMarks(marks);
+  return { sessions: SharedCount.totalOf(counts.sessions), topics, backplane: backplane ?? 'none' };
+}

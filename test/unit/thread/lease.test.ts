@@ -1,0 +1,50 @@
+// Goal: every thread knows without asking whether the node's lease holds, and none believes in it for longer
+// than the database does.
+import { Worker } from 'node:worker_threads';
+import t from 'tap';
+import { LEASE_MS, Lease } from '../../../src/thread/lease.js';
+
+t.test('it holds from a renewal on, for less than the database says', async (t) => {
+  let now = 100;
+  const lease = new Lease(Lease.memory(), () => now);
+  t.match({ ageMs: lease.ageMs, holds: lease.holds }, { ageMs: null, holds: false }, 'never');
+  lease.renewed(100);
+  t.ok(lease.holds);
+  now += LEASE_MS - 50;
+  t.match({ ageMs: lease.ageMs, holds: lease.holds }, { ageMs: LEASE_MS - 50, holds: true });
+  now += 49;
+  t.notOk(lease.holds, 'not to the last moment');
+  lease.renewed(now - 3 * LEASE_MS);
+  t.notOk(lease.holds, 'a renewal counts from when it was sent');
+  lease.renewed(now);
+  t.ok(lease.holds);
+});
+
+t.test('another thread sees it by the same clock, however late that was started', async (t) => {
+  const memory = Lease.memory();
+  const url = new URL('../../../src/thread/lease.js', import.meta.url).href;
+  const clock = new URL('../../../src/thread/process-clock.js', import.meta.url).href;
+  const code = `const { parentPort, workerData } = require('node:worker_threads');
+    Promise.all([import(${JSON.stringify(url)}), import(${JSON.stringify(clock)})]).then(
+      ([{ Lease }, { processMs }]) => {
+        const lease = new Lease(workerData);
+        const before = lease.holds;
+        parentPort.once('message', () => {
+          parentPort.postMessage({ before, after: lease.holds, ageMs: lease.ageMs, at: processMs() });
+        });
+        parentPort.postMessage('ready');
+      });`;
+  const worker = new Worker(code, { eval: true, workerData: memory, execArgv: [] });
+  await new Promise((resolve) => worker.once('message', resolve));
+  const { processMs } = await import('../../../src/thread/process-clock.js');
+  const sentAtMs = processMs();
+  new Lease(memory).renewed(sentAtMs);
+  const seen = await new Promise<{ before: boolean; after: boolean; ageMs: number; at: number }>(
+    (resolve) => {
+      worker.once('message', resolve);
+      worker.postMessage('look');
+    },
+  );
+  t.match(seen, { before: false, after: true });
+  t.ok(seen.ageMs >= 0 && seen.ageMs <= seen.at - sentAtMs, `${seen.ageMs} ms`);
+});
