@@ -7,6 +7,7 @@ import { type AcceptorCounts, acceptorCounts } from '../thread/acceptor-counts.j
 import type { AcceptorStart, FromThread, LeftOver, WorkerLink } from '../thread/control.js';
 import { Lease } from '../thread/lease.js';
 import { nodeFigures } from '../thread/node-memory.js';
+import { AcceptLimit } from './accept-limit.js';
 import { AcceptorApps } from './acceptor-apps.js';
 import { Deliveries } from './delivery/deliveries.js';
 import { threadLoad } from './delivery/thread-load.js';
@@ -14,18 +15,21 @@ import { Drain, pause } from './drain.js';
 import { Bodies } from './http/bodies.js';
 import { Callers } from './http/callers.js';
 import { Guard } from './http/guard.js';
+import { LoginCookies } from './http/login-cookie.js';
 import { PacedAnswers } from './http/paced-answers.js';
+import { Proxies } from './http/proxies.js';
 import { mountRoutes } from './http/router.js';
 import { Keys } from './keys.js';
 import { Control } from './routes/control.js';
 import { LogReads } from './routes/log-reads.js';
+import { LoginRoutes } from './routes/login-routes.js';
 import { PublishRoutes } from './routes/publish-routes.js';
 import { SystemRoutes } from './routes/system-routes.js';
 import { routeTable } from './routes/table/table.js';
 import { Refreshes } from './session/refreshes.js';
 import { SessionFrames } from './session/session-frames.js';
 import { Sessions } from './session/sessions.js';
-import { Streams } from './session/streams.js';
+import { Streams, type StreamsOptions } from './session/streams.js';
 import { Subscriptions } from './session/subscriptions.js';
 import { PublishGate } from './workers/publish-gate.js';
 import { Workers } from './workers/workers.js';
@@ -58,8 +62,10 @@ export class Acceptor {
     const counts = acceptorCounts(start.memory.counts, start.index);
     this.#answers = new PacedAnswers({ limits, clock, guard, count: counts.unreadAnswerBytes });
     const parts = { callers: new Callers(config), answers: this.#answers };
-    const onOver = (keyId: string): void => this.#sessions.keyOver(keyId);
-    this.#keys = new Keys(start, { config, clock, guard, onOver });
+    const onOver = (id: string): void => this.#sessions.keyOver(id);
+    const proxies = new Proxies(config);
+    const cookies = new LoginCookies({ callers: parts.callers, proxies });
+    this.#keys = new Keys(start, { config, clock, guard, cookies, onOver });
     const { gate, directory, mint } = this.#keys;
     const bodies = new Bodies({ clock, onFault });
     this.#bodies = bodies;
@@ -95,15 +101,7 @@ export class Acceptor {
     this.#sessions.deliveries = this.#deliveries;
     this.#workers.sink = this.#deliveries;
     this.#workers.onFailedAck = (op) => frames.ackFailed(this.#sessions.receiver(op.session), op);
-    this.#streams = new Streams({
-      guard,
-      sessions: this.#sessions,
-      subscriptions: this.#subscriptions,
-      deliveries: () => this.#deliveries,
-      limits,
-      clock,
-      count: counts.streams,
-    });
+    this.#streams = this.#makeStreams({ guard, limits, clock, count: counts.streams });
     const browsing = new LogReads(this.#workers, start.browse, limits);
     this.#browsing = browsing;
     this.#drain = new Drain({ requests: this.#workers.requests, browsing, frames, limits });
@@ -111,9 +109,13 @@ export class Acceptor {
     this.#system = systemRoutes(start, { control, counts, clock });
     const publishes = new PublishRoutes({ publishing: this.#publishing, limits, bodies });
     const [system, streams] = [this.#system, this.#streams];
-    const asked = { control, directory, mint, publishes, system, streams };
+    const logins = new LoginRoutes({ clock, limits, directory, cookies, proxies });
+    const asked = { control, directory, mint, logins, publishes, system, streams };
     const routes = routeTable({ limits, nodeId, ...asked });
+    const count = counts.refusedConnections;
+    const accepts = new AcceptLimit({ limits, clock, guard, proxies, count });
     this.#apps.mount((app) => {
+      accepts.mount(app);
       this.#sessions.mount(app);
       mountRoutes(app, routes, { guard, gate, parts, means: { bodies, limits, onFault } });
     });
@@ -175,6 +177,15 @@ export class Acceptor {
       ...{ guard, subscriptions: this.#subscriptions },
       admit: (token, admitted) => this.#keys.admitToken(token, admitted),
       renew: (session, principal) => this.#sessions.renew(session, principal),
+    });
+  }
+
+  #makeStreams(parts: Pick<StreamsOptions, 'guard' | 'limits' | 'clock' | 'count'>): Streams {
+    return new Streams({
+      ...parts,
+      sessions: this.#sessions,
+      subscriptions: this.#subscriptions,
+      deliveries: () => this.#deliveries,
     });
   }
 

@@ -15,12 +15,14 @@ import type { AcceptorStart } from '../thread/control.js';
 import { DirectoryPort } from '../thread/directory-port.js';
 import { type Gate, KeyGate, openGate } from './http/gate.js';
 import type { Guard } from './http/guard.js';
+import type { LoginCookies } from './http/login-cookie.js';
 import { Directory } from './routes/directory.js';
 
 export interface KeysOptions {
   config: Config;
   clock: Clock;
   guard: Guard;
+  cookies: LoginCookies;
   /** What came with the key of this id has to end. */
   onOver: (keyId: string) => void;
 }
@@ -53,9 +55,10 @@ export class Keys {
       this.mint = null;
     } else {
       const { keys, tokens } = parts;
-      const configured = new ConfiguredKeys(options.config);
-      this.gate = new KeyGate(new Credentials({ keys, tokens, configured }), options.guard);
-      this.mint = new TokenMint({ clock: options.clock, keys, secret });
+      const { config, clock, guard, cookies } = options;
+      const shown = new Credentials({ keys, tokens, configured: new ConfiguredKeys(config) });
+      this.gate = new KeyGate({ shown, guard, cookies });
+      this.mint = new TokenMint({ clock, keys, secret });
     }
   }
 

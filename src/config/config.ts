@@ -46,6 +46,8 @@ export interface Config {
   readonly tlsKeyFile: string | null;
   /** `*`, `loopback`, or names with commas between: what a Host header may say. */
   readonly allowedHosts: string;
+  /** Addresses and blocks with commas between; null: no proxy is believed. */
+  readonly trustedProxies: string | null;
   readonly acceptors: number;
   readonly workers: number;
   readonly logLevel: LogLevel;

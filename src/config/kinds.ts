@@ -5,6 +5,7 @@
 import { API_KEY_CHARS_MAX } from '../core/api-key.js';
 import { databaseUrlTrouble } from '../core/database-url.js';
 import { isLoopback } from '../core/host-name.js';
+import { isAddressBlock } from '../core/network-address.js';
 
 export interface OptionKind<T> {
   /** "takes ..." */
@@ -152,6 +153,15 @@ export const address: OptionKind<string> = {
   parse: (value) => {
     const port = Number(/^[^\s/@\p{Cc}]{0,253}:(\d{1,5})$/u.exec(value)?.[1] ?? 0);
     return port >= 1 && port <= 65_535 ? value : undefined;
+  },
+};
+
+/** Addresses of a network, some of them in blocks. */
+export const addressBlocks: OptionKind<string> = {
+  takes: 'addresses and blocks such as 10.0.0.0/8 or 2001:db8::/32, separated by commas',
+  parse: (value) => {
+    const isListed = value.length <= 4_096 && value.split(',').every(isAddressBlock);
+    return isListed ? value : undefined;
   },
 };
 

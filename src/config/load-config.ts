@@ -46,6 +46,7 @@ export function loadConfig(env: Environment): LoadedConfig {
     internalSecret: optional(OPTIONS.internalSecret, env),
     corsOrigin: required(OPTIONS.corsOrigin, env),
     allowedHosts: required(OPTIONS.allowedHosts, env),
+    trustedProxies: optional(OPTIONS.trustedProxies, env),
     tlsCertFile: optional(OPTIONS.tlsCertFile, env),
     tlsKeyFile: optional(OPTIONS.tlsKeyFile, env),
     acceptors: required(OPTIONS.acceptors, env),

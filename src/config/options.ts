@@ -8,6 +8,7 @@ import { LIMITS, variableOf } from '../core/limits.js';
 import type { Config, LogLevel } from './config.js';
 import {
   address,
+  addressBlocks,
   apiKey,
   boolean,
   databaseUrl,
@@ -113,6 +114,12 @@ export const OPTIONS: { readonly [K in OptionKey]: OptionOf<K> } = {
     '*',
     'Names that a Host header may have, beside addresses.',
     hostNames,
+  ),
+  trustedProxies: option(
+    'TRUSTED_PROXIES',
+    null,
+    'Proxies in front, whose X-Forwarded-For is believed.',
+    addressBlocks,
   ),
   tlsCertFile: option(
     'TLS_CERT_FILE',

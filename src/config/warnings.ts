@@ -59,6 +59,10 @@ function withoutEffect(config: Config): string[] {
       'JWT_ISSUER: has no effect while ENABLE_AUTH is false',
     ],
     [
+      config.trustedProxies?.split(',').some((block) => block.endsWith('/0')) === true,
+      'TRUSTED_PROXIES: trusts everybody, so that each client says itself which address it has',
+    ],
+    [
       isShort(config.defaultApiKey),
       'DEFAULT_API_KEY: has less than 16 characters: it can be guessed',
     ],

@@ -6,6 +6,7 @@ export const ACCEPTOR_FIGURES = {
   sessions: 'Streams included.',
   streams: 'Of server-sent events.',
   unreadAnswerBytes: 'Of long answers that their clients have not read yet.',
+  refusedConnections: 'Closed at once, over ACCEPT_RATE_MAX; since the start.',
 } as const;
 
 export type AcceptorFigure = keyof typeof ACCEPTOR_FIGURES;

@@ -2,6 +2,7 @@
  * API keys as text: `cdt_<id>_<secret>`, the secret ending in a checksum, so that what was mistyped or made
  * up is refused without a look-up, and a scanner of sources finds what leaked. The id is no secret: keys are
  * looked up by it. What is stored of a secret is its digest; digests are compared here and nowhere else.
+ * Logins, which a browser shows in the place of a key, are `cdl_<id>_<secret>`, and the same otherwise.
  */
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { crc32 } from './crc32.js';
@@ -20,8 +21,10 @@ const CHECK_CHARS = 7;
 const ID = `[${DIGITS}]{${ID_CHARS}}`;
 const ID_ALONE = new RegExp(`^${ID}$`);
 const PATTERN = new RegExp(
-  `^(cdt_(${ID})_[${DIGITS}]{${SECRET_CHARS}})([${DIGITS}]{${CHECK_CHARS}})$`,
+  `^((cd[tl]_${ID})_[${DIGITS}]{${SECRET_CHARS}})([${DIGITS}]{${CHECK_CHARS}})$`,
 );
+const KEY = 'cdt_';
+const LOGIN = 'cdl_';
 
 export interface MadeKey {
   id: string;
@@ -31,14 +34,29 @@ export interface MadeKey {
 
 export function makeApiKey(): MadeKey {
   const id = randomText(ID_CHARS);
-  const body = `cdt_${id}_${randomText(SECRET_CHARS)}`;
-  return { id, text: `${body}${checkOf(body)}` };
+  return { id, text: withSecret(`${KEY}${id}`) };
 }
 
 /** Of a key of this form with its checksum right; null: it is none of those that are made here. */
 export function apiKeyId(text: string): string | null {
-  const [, body = '', id = '', check] = PATTERN.exec(text) ?? [];
-  return check !== undefined && checkOf(body) === check ? id : null;
+  const label = labelOf(text);
+  return label?.startsWith(KEY) === true ? label.slice(KEY.length) : null;
+}
+
+/** Its id has the prefix, so that none is a key's. */
+export function makeLogin(): MadeKey {
+  const id = `${LOGIN}${randomText(ID_CHARS)}`;
+  return { id, text: withSecret(id) };
+}
+
+/** The same of a login. */
+export function loginId(text: string): string | null {
+  const label = labelOf(text);
+  return label?.startsWith(LOGIN) === true ? label : null;
+}
+
+export function isLoginId(id: string): boolean {
+  return id.startsWith(LOGIN);
 }
 
 /** Whether it may be the id of a key. */
@@ -54,6 +72,17 @@ export function digestOf(text: string): Buffer {
 /** In a time that does not tell where they differ. */
 export function isSameDigest(one: Buffer, other: Buffer): boolean {
   return one.length === other.length && timingSafeEqual(one, other);
+}
+
+function withSecret(label: string): string {
+  const body = `${label}_${randomText(SECRET_CHARS)}`;
+  return `${body}${checkOf(body)}`;
+}
+
+/** What stands before the secret; null: it has another form, or another checksum. */
+function labelOf(text: string): string | null {
+  const [, body = '', label = '', check] = PATTERN.exec(text) ?? [];
+  return check !== undefined && checkOf(body) === check ? label : null;
 }
 
 /** 256 is a multiple of 32, so each digit is as likely as another. */

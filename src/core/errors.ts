@@ -166,6 +166,8 @@ export const ERRORS = {
   tenant_limit: { id: 68, status: 429, temporary: false, title: 'Too many tenants' },
   key_not_found: { id: 69, status: 404, temporary: false, title: 'No such API key' },
   key_limit: { id: 70, status: 429, temporary: false, title: 'Too many API keys' },
+  login_rate: { id: 72, status: 429, temporary: true, title: 'Too many logins' },
+  topic_rate: { id: 71, status: 429, temporary: true, title: 'Too many topics made at once' },
   log_full: { id: 47, status: 503, temporary: true, title: 'The log is full' },
 } as const satisfies Record<string, ErrorSpec>;
 

@@ -31,4 +31,6 @@ export interface FoundKey extends KeyRight {
   digest: string;
   /** Until it expires, ms; null: it does not. So nobody else needs the directory's clock. */
   leftMs: number | null;
+  /** Of a login: the id of the key that was shown, or the name of its variable; absent: it is a key. */
+  loginOf?: string;
 }

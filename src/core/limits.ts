@@ -127,6 +127,12 @@ export const LIMITS = {
     text: 'Bytes queued on one socket.',
   },
   sessionsMax: { default: 50_000, min: 1, max: 1_000_000, text: 'Sessions of one node.' },
+  acceptRateMax: {
+    default: 1_000,
+    min: 1,
+    max: 1_000_000,
+    text: 'Connections that an acceptor takes of one address in a second; 20 times as many at once.',
+  },
   tenantsMax: { default: 10_000, min: 1, max: 1_000_000, text: 'Tenants of an installation.' },
   keysPerTenantMax: { default: 100, min: 1, max: 100_000, text: 'API keys of one tenant.' },
   keysCachedMax: {
@@ -165,7 +171,26 @@ export const LIMITS = {
     max: 3_600,
     text: 'Between two looks at the keys of JWT_ISSUER for one that is not among them.',
   },
+  loginsPerMinuteMax: {
+    default: 5,
+    min: 1,
+    max: 10_000,
+    text: 'Logins that an acceptor lets one address try in a minute, or at once.',
+  },
+  loginsPerKeyMax: {
+    default: 32,
+    min: 1,
+    max: 10_000,
+    text: 'Logins of one API key; of one more the oldest ends.',
+  },
+  loginHours: { default: 12, min: 1, max: 720, text: 'How long a login is good.' },
   topicsPerTenantMax: { default: 10_000, min: 1, max: 10_000_000, text: 'Topics of one tenant.' },
+  topicsMadePerMinuteMax: {
+    default: 600,
+    min: 1,
+    max: 1_000_000,
+    text: 'Topics that subscribes of one session make in one worker, in a minute or at once.',
+  },
   idleTimeoutS: {
     default: 60,
     min: 8,

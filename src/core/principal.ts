@@ -17,6 +17,8 @@ export interface PrincipalOptions {
   keyId: string | null;
   /** Unix ms; null: it does not end. */
   expiresAtMs: number | null;
+  /** Of the login that it came with; absent: it came with the key itself, or nobody asked for one. */
+  loginId?: string;
   /** Absent: it came with a key. */
   token?: TokenUse;
 }
@@ -37,6 +39,8 @@ export class Principal {
   readonly tenant: Tenant;
   readonly scopes: ReadonlySet<Scope>;
   readonly keyId: string | null;
+  /** Null: it came with the key itself, or nobody asked for one. */
+  readonly loginId: string | null;
   /** The end of its key, which may move: a key that was rotated goes on for a while. */
   expiresAtMs: number | null;
   /** Patterns; null: all topics of the tenant. */
@@ -52,6 +56,7 @@ export class Principal {
     this.tenant = tenant;
     this.scopes = new Set(scopes);
     this.keyId = options.keyId;
+    this.loginId = options.loginId ?? null;
     this.expiresAtMs = options.expiresAtMs;
     this.topics = options.topics;
     this.token = options.token ?? null;
@@ -78,6 +83,8 @@ export class Principal {
     switch (needed) {
       case 'anyone':
         return true;
+      case 'any key':
+        return this.scopes.size > 0;
       case 'subscribe or operate':
         return this.scopes.has('subscribe') || this.scopes.has('operate');
       case 'manage or operate':

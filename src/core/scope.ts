@@ -6,9 +6,10 @@ export type Scope = (typeof SCOPES)[number];
 export const VERBS = ['publish', 'subscribe'] as const satisfies readonly Scope[];
 export type Verb = (typeof VERBS)[number];
 
-/** One or the other; `anyone`: none is asked for, and no key. */
+/** One or the other; `any key`: whichever it has; `anyone`: none is asked for, and no key. */
 export type NeededScope =
   | Scope
   | `${'subscribe' | 'manage'} or operate`
   | 'publish or subscribe'
+  | 'any key'
   | 'anyone';

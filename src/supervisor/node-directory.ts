@@ -10,7 +10,7 @@ import { ANYONE } from '../core/principal.js';
 import { messageOf } from '../log/contract/log-errors.js';
 import { isTransient } from '../log/postgres/session/transient.js';
 import type { Logger } from '../observe/logger.js';
-import { TENANT_SCOPES } from '../tenant/configured-keys.js';
+import { ConfiguredKeys, TENANT_SCOPES } from '../tenant/configured-keys.js';
 import { KeyDirectory } from '../tenant/key-directory.js';
 import type { KeyStore } from '../tenant/key-store.js';
 import { MemoryKeys } from '../tenant/memory-keys.js';
@@ -46,6 +46,8 @@ export async function startDirectory(options: NodeDirectoryOptions): Promise<Nod
   const directory = new KeyDirectory(openStore(options), {
     operators: config.adminApiKey === null ? 'none' : 'some',
     issuer,
+    configured: new ConfiguredKeys(config),
+    limits: config.limits,
   });
   const stop = (): Promise<void> => directory.stop();
   try {

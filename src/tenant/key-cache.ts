@@ -2,9 +2,9 @@
  * The API keys that one acceptor thread knows, each with the principal made of it. Whoever comes with a key
  * that is known costs one look into a map; what is not known is looked up by its id. Known keys that are used
  * are looked up again before they have been believed for KEY_TTL_S, and at once when somebody says that they
- * changed.
+ * changed. A login, which a browser shows in the place of a key, is one more key here.
  */
-import { apiKeyId, digestOf, isApiKeyId, isSameDigest } from '../core/api-key.js';
+import { apiKeyId, digestOf, isApiKeyId, isSameDigest, loginId } from '../core/api-key.js';
 import type { Clock } from '../core/clock.js';
 import { RequestError } from '../core/errors.js';
 import type { FoundKey } from '../core/key-record.js';
@@ -90,7 +90,7 @@ export class KeyCache {
       admitted(configured.principal);
       return;
     }
-    const id = apiKeyId(text);
+    const id = apiKeyId(text) ?? loginId(text);
     if (id === null) {
       admitted(refused());
       return;
@@ -140,7 +140,8 @@ export class KeyCache {
       else if (key.isIdle(nowMs, this.#ttlMs)) this.#forget(key);
       else {
         if (key.isDue(nowMs, this.#ttlMs)) this.#questions.add(id);
-        if (key.saysUse(nowMs, USED_MS)) used.push(id);
+        // Who uses a login uses its key.
+        if (key.saysUse(nowMs, USED_MS)) used.push(key.principal.keyId ?? id);
       }
     }
     this.#absent.sweep(nowMs);

@@ -1,11 +1,12 @@
 /**
- * The directory of tenants and API keys, on the main thread: answers what acceptors ask, makes keys, and
- * says of faults of the database what any reader of the log would. No key passes through it again once it
+ * The directory of tenants, API keys and logins, on the main thread: answers what acceptors ask, makes keys,
+ * and says of faults of the database what any reader of the log would. No key passes through it again once it
  * was shown.
  */
-import { digestOf, makeApiKey } from '../core/api-key.js';
+import { digestOf, isLoginId, makeApiKey } from '../core/api-key.js';
 import { RequestError } from '../core/errors.js';
 import type { FoundKey, KeyRecord, KeyRight } from '../core/key-record.js';
+import type { Limits } from '../core/limits.js';
 import { faultOf, messageOf } from '../log/contract/log-errors.js';
 import { LOG_REFUSALS } from '../log/contract/log-refusal.js';
 import {
@@ -15,12 +16,18 @@ import {
 } from '../thread/directory-calls.js';
 import { packDirectoryResult } from '../thread/directory-port.js';
 import { type PoolResult, poolFailure } from '../thread/pool-port.js';
+import type { ConfiguredKeys } from './configured-keys.js';
 import type { Issuer } from './issuer.js';
 import { keyNotFound } from './key-refusal.js';
 import type { KeyStore, NewKey } from './key-store.js';
+import { Logins } from './logins.js';
 
 export interface KeyDirectoryOptions {
+  /** `none`: no key is good for operating, whatever it was made for. */
   operators: 'some' | 'none';
+  configured: ConfiguredKeys;
+  limits: Pick<Limits, 'loginHours'>;
+  /** Null: tokens of no other are good. */
   issuer: Issuer | null;
 }
 
@@ -28,18 +35,25 @@ export class KeyDirectory {
   readonly #store: KeyStore;
   readonly #handlers: DirectoryHandlers;
 
-  /**
-   * `operators: none`: no key is good for operating, whatever it was made for. `issuer` null: tokens of no
-   * other are good.
-   */
-  constructor(store: KeyStore, { operators, issuer }: KeyDirectoryOptions) {
+  constructor(store: KeyStore, { operators, issuer, configured, limits }: KeyDirectoryOptions) {
     this.#store = store;
+    const logins = new Logins({ store: store.logins, configured, limits });
+    const find = async (ids: readonly string[]): Promise<FoundKey[]> => {
+      const [ofLogins, ofKeys] = [ids.filter(isLoginId), ids.filter((id) => !isLoginId(id))];
+      const keys = ofKeys.length === 0 ? [] : await store.find(ofKeys);
+      return ofLogins.length === 0 ? keys : [...keys, ...(await logins.find(ofLogins))];
+    };
     this.#handlers = {
       'keys.find': async ({ ids }) => {
-        const keys = await store.find(ids);
+        const keys = await find(ids);
         return { keys: operators === 'some' ? keys : keys.map(withoutOperating) };
       },
       'tokens.check': async ({ token }) => ({ record: (await issuer?.check(token)) ?? null }),
+      'logins.create': ({ keyId, replaces }) => logins.create(keyId, replaces),
+      'logins.delete': async ({ id }) => {
+        await store.logins.remove(id);
+        return {};
+      },
       'keys.used': async ({ ids }) => {
         await store.used(ids);
         return {};

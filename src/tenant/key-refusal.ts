@@ -30,6 +30,10 @@ export function keyLimit(max: number): RequestError {
   return new RequestError('key_limit', detail);
 }
 
+export function loginOver(): RequestError {
+  return new RequestError('unauthorized', 'the key, or the login, is over');
+}
+
 export function alreadyOver(): RequestError {
   return new RequestError('invalid_field', 'has passed', 'expires_at');
 }

@@ -3,6 +3,7 @@
  */
 import type { FoundKey, KeyRecord, KeyRight, TenantRecord } from '../core/key-record.js';
 import type { Tenant } from '../core/topic-key.js';
+import type { LoginStore } from './login-store.js';
 
 export interface NewKey extends KeyRight {
   id: string;
@@ -18,6 +19,7 @@ export interface KeyPage {
 
 /** Each rejects with RequestError, with what PostgreSQL or the driver said, or with a bug. */
 export interface KeyStore {
+  readonly logins: LoginStore;
   /** Those of the ids that there are, expired ones not. */
   find(ids: readonly string[]): Promise<FoundKey[]>;
   /** `tenant` null: of whichever. */

@@ -31,8 +31,9 @@ export class KnownKey {
   }
 
   /** As the directory has it; not believed yet. */
-  static of({ id, digest, tenant, scopes, topics, expiresAtMs }: FoundKey): KnownKey {
-    const principal = new Principal(tenant, scopes, { topics, expiresAtMs, keyId: id });
+  static of({ id, digest, tenant, scopes, topics, expiresAtMs, loginOf }: FoundKey): KnownKey {
+    const whose = { keyId: loginOf ?? id, ...(loginOf === undefined ? {} : { loginId: id }) };
+    const principal = new Principal(tenant, scopes, { topics, expiresAtMs, ...whose });
     return new KnownKey(id, Buffer.from(digest, 'hex'), principal);
   }
 

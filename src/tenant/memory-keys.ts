@@ -15,13 +15,14 @@ import {
   tenantNotFound,
 } from './key-refusal.js';
 import type { KeyPage, KeyStore, NewKey } from './key-store.js';
+import { MemoryLogins } from './memory-logins.js';
 
 export interface MemoryKeysOptions {
   clock: Clock;
-  limits: Pick<Limits, 'keysPerTenantMax' | 'tenantsMax'>;
+  limits: Pick<Limits, 'keysPerTenantMax' | 'tenantsMax' | 'loginsPerKeyMax'>;
   /** That is there from the start. */
   tenant: Tenant;
-  /** Keys that are other than they were, or gone. */
+  /** Keys and logins that are other than they were, or gone. */
   onChanged: (ids: readonly string[]) => void;
 }
 
@@ -31,6 +32,7 @@ interface KeptKey {
 }
 
 export class MemoryKeys implements KeyStore {
+  readonly logins: MemoryLogins;
   readonly #options: MemoryKeysOptions;
   readonly #tenants = new Map<Tenant, TenantRecord>();
   readonly #keys = new Map<string, KeptKey>();
@@ -40,18 +42,21 @@ export class MemoryKeys implements KeyStore {
     this.#options = options;
     const { tenant, clock } = options;
     this.#tenants.set(tenant, { name: tenant, createdAtMs: clock.now() });
+    this.logins = new MemoryLogins({ ...options, keyOf: (id) => this.#found(id) });
   }
 
   async find(ids: readonly string[]): Promise<FoundKey[]> {
+    return ids.flatMap((id) => this.#found(id) ?? []);
+  }
+
+  #found(id: string): FoundKey | null {
     const now = this.#options.clock.now();
-    return ids.flatMap((id) => {
-      const kept = this.#keys.get(id);
-      if (kept === undefined || isOver(kept.record, now)) return [];
-      const { digest, record } = kept;
-      const { tenant, scopes, topics, expiresAtMs } = record;
-      const leftMs = expiresAtMs === null ? null : expiresAtMs - now;
-      return [{ id, digest, tenant, scopes, topics, expiresAtMs, leftMs }];
-    });
+    const kept = this.#keys.get(id);
+    if (kept === undefined || isOver(kept.record, now)) return null;
+    const { digest, record } = kept;
+    const { tenant, scopes, topics, expiresAtMs } = record;
+    const leftMs = expiresAtMs === null ? null : expiresAtMs - now;
+    return { id, digest, tenant, scopes, topics, expiresAtMs, leftMs };
   }
 
   async get(id: string, tenant: Tenant | null): Promise<KeyRecord | null> {
@@ -85,7 +90,7 @@ export class MemoryKeys implements KeyStore {
     try {
       this.#checkRoom(key.tenant);
       const added = this.#put(key);
-      this.#options.onChanged([id]);
+      this.#options.onChanged([id, ...this.logins.idsOf(id)]);
       return added;
     } catch (error) {
       kept.record = record;
@@ -95,7 +100,7 @@ export class MemoryKeys implements KeyStore {
 
   async remove(id: string): Promise<boolean> {
     const isRemoved = this.#keys.delete(id);
-    if (isRemoved) this.#options.onChanged([id]);
+    if (isRemoved) this.#options.onChanged([id, ...this.logins.idsOf(id)]);
     return isRemoved;
   }
 
@@ -129,7 +134,7 @@ export class MemoryKeys implements KeyStore {
     if (!this.#tenants.delete(name)) throw tenantNotFound();
     const ids = this.#ofTenant(name).map(({ id }) => id);
     for (const id of ids) this.#keys.delete(id);
-    this.#options.onChanged(ids);
+    this.#options.onChanged(ids.flatMap((id) => [id, ...this.logins.idsOf(id)]));
   }
 
   async close(): Promise<void> {

@@ -51,15 +51,16 @@ import {
   USED_SQL,
 } from './key-rows.js';
 import type { KeyPage, KeyStore, NewKey } from './key-store.js';
+import { PostgresLogins } from './postgres-logins.js';
 
-/** NOTIFY channel: the payload is the id of a key that is other than it was, or gone. */
+/** NOTIFY channel: the payload is the id of a key, or a login, that is other than it was, or gone. */
 const CHANNEL = 'conduit_keys';
 
 export interface PostgresKeysOptions {
   databaseUrl: string;
   applicationName: string;
   clock: Clock;
-  limits: Pick<Limits, 'keysPerTenantMax' | 'tenantsMax'>;
+  limits: Pick<Limits, 'keysPerTenantMax' | 'tenantsMax' | 'loginsPerKeyMax'>;
   /** Null: any may have changed, nobody listened. */
   onChanged: (ids: readonly string[] | null) => void;
   /** For the operator: the session that listens is away. */
@@ -67,6 +68,7 @@ export interface PostgresKeysOptions {
 }
 
 export class PostgresKeys implements KeyStore {
+  readonly logins: PostgresLogins;
   readonly #options: PostgresKeysOptions;
   readonly #finding: KeptPool;
   readonly #pool: KeptPool;
@@ -78,6 +80,8 @@ export class PostgresKeys implements KeyStore {
     const session = { databaseUrl, applicationName };
     this.#finding = openPool(session, KEY_CONNECTIONS.find);
     this.#pool = openPool(session, KEY_CONNECTIONS.manage);
+    const pools = { finding: this.#finding, changing: this.#pool };
+    this.logins = new PostgresLogins({ ...pools, limits: options.limits });
     const listening = { ...session, answerMs: LISTEN_ANSWER_MS };
     this.#listener = new Listener({
       open: (onLost) => openConnection(listening, onLost),

@@ -23,8 +23,15 @@ interface Shown {
   key: string;
 }
 
+/** `keyId`: of the key that was shown, or the name of its variable. */
+interface LogsIn {
+  keyId: string;
+  /** The login whose place it takes. */
+  replaces: string | null;
+}
+
 interface DirectoryTypes {
-  /** Those that there are. */
+  /** Those that there are; ids of logins are answered with what their keys are good for. */
   'keys.find': { args: { ids: readonly string[] }; result: { keys: FoundKey[] } };
   /** What the token of the operator's issuer comes to; null: it is not good. Rejects `busy`. */
   'tokens.check': { args: { token: string }; result: { record: TokenRecord | null } };
@@ -36,6 +43,9 @@ interface DirectoryTypes {
   'keys.delete': { args: { id: string }; result: { deleted: boolean } };
   /** Another key with the same right. Rejects `key_not_found`, `key_limit`. */
   'keys.rotate': { args: { id: string; overlapMs: number }; result: Shown };
+  /** `login`: what the browser is to show, told this once. Rejects `unauthorized`. */
+  'logins.create': { args: LogsIn; result: { login: string; leftMs: number } };
+  'logins.delete': { args: { id: string }; result: Record<string, never> };
   /** Rejects `tenant_exists`, `tenant_limit`. */
   'tenants.create': { args: { name: Tenant }; result: { record: TenantRecord } };
   'tenants.list': { args: Page; result: { records: TenantRecord[] } };

@@ -4,8 +4,8 @@ import type { Ref } from './frame-types.js';
 import type { DisconnectFrame, ErrorFrame } from './server-frame-types.js';
 
 const RETRY_AFTER_S = 1;
-/** A node that drains is replaced, not back in a second. */
-const DRAINING_RETRY_AFTER_S = 5;
+/** Of those for which a second is not enough: a node that drains is replaced, and rates are by the minute. */
+const LATER_S: Partial<Record<ErrorCode, number>> = { draining: 5, login_rate: 60 };
 
 export interface ProblemCause {
   code: ErrorCode;
@@ -27,7 +27,7 @@ export function problemBody({ code, detail, field }: ProblemCause, requestId: st
 export function retryAfterSeconds(code: ErrorCode): number {
   const { status } = ERRORS[code];
   if (status !== 429 && status !== 503) return 0;
-  return code === 'draining' ? DRAINING_RETRY_AFTER_S : RETRY_AFTER_S;
+  return LATER_S[code] ?? RETRY_AFTER_S;
 }
 
 export interface ErrorItem {

@@ -2,15 +2,16 @@
 // is over, how many there may be, and who is told of a change.
 import type { Test } from 'tap';
 import { eventually } from '../../native-bench/rig/eventually.js';
-import { digestOf, makeApiKey } from '../../src/core/api-key.js';
+import { digestOf, makeApiKey, makeLogin } from '../../src/core/api-key.js';
 import { ANYONE } from '../../src/core/principal.js';
 import { asTenant } from '../../src/core/topic-key.js';
 import type { KeyStore, NewKey } from '../../src/tenant/key-store.js';
+import type { NewLogin } from '../../src/tenant/login-store.js';
 
 const ACME = asTenant('acme');
 const PAGE = { after: '', limit: 100 };
 /** Of one tenant; of tenants, the default one among them. */
-export const BOUNDS = { keysPerTenantMax: 3, tenantsMax: 3 };
+export const BOUNDS = { keysPerTenantMax: 3, tenantsMax: 3, loginsPerKeyMax: 3 };
 
 export interface OpenKeyStore {
   store: KeyStore;
@@ -23,6 +24,24 @@ function keyOf(more: Partial<NewKey> = {}): NewKey & { text: string } {
   const right = { tenant: ACME, scopes: ['publish'], topics: null, expiresAtMs: null } as const;
   return { ...right, id, text, digest: digestOf(text), ...more };
 }
+
+function loginOf(of: NewLogin['of'], more: Partial<NewLogin> = {}): NewLogin {
+  const { id, text } = makeLogin();
+  return { id, digest: digestOf(text), of, lifeMs: 3_600_000, replaces: null, ...more };
+}
+
+/** Of a key that was just added. */
+async function withKey(store: KeyStore, more: Partial<NewKey> = {}): Promise<string> {
+  await store.addTenant(ACME);
+  return (await store.add(keyOf(more))).id;
+}
+
+async function foundIds({ logins }: KeyStore, ids: readonly string[]): Promise<string[]> {
+  return (await logins.find(ids)).map(({ id }) => id);
+}
+
+const PROOF = Buffer.alloc(32, 7);
+const VARIABLE = { variable: 'ADMIN_API_KEY', proof: PROOF };
 
 type Open = (t: Test) => Promise<OpenKeyStore>;
 
@@ -143,6 +162,87 @@ const CASES: Readonly<Record<string, (t: Test, open: Open) => Promise<void>>> = 
     await store.remove(gone.id);
     await eventually(() => told.includes(gone.id));
     t.notOk(told.includes(used.id));
+  },
+  'a login is found with what its key is good for': async (t, open) => {
+    const { store } = await open(t);
+    const keyId = await withKey(store, { scopes: ['manage'], topics: ['a.*'] });
+    const login = loginOf({ keyId });
+    const leftMs = await store.logins.add(login);
+    t.ok(Math.abs(leftMs - 3_600_000) < 30_000);
+    const [found] = await store.logins.find([login.id, makeLogin().id, keyId]);
+    t.match(found, { id: login.id, digest: login.digest.toString('hex') });
+    t.same(found?.of, { keyId, tenant: ACME, scopes: ['manage'], topics: ['a.*'] });
+    t.ok(Math.abs((found?.leftMs ?? 0) - leftMs) < 30_000);
+    const configured = loginOf(VARIABLE);
+    await store.logins.add(configured);
+    const [other] = await store.logins.find([configured.id]);
+    t.same(other?.of, { variable: 'ADMIN_API_KEY', proof: PROOF.toString('hex') });
+    t.same((await store.list(null, PAGE)).length, 1, 'it is no key');
+    t.same(await store.find([login.id]), []);
+  },
+  'a login ends with its key, when it is over, and when somebody ends it': async (t, open) => {
+    const { store, told } = await open(t);
+    const soonMs = Date.now() + 60_000;
+    const keyId = await withKey(store, { expiresAtMs: soonMs });
+    const [kept, ended] = [loginOf({ keyId }), loginOf({ keyId })];
+    t.ok((await store.logins.add(kept)) <= 60_000, 'it lasts no longer');
+    await store.logins.add(ended);
+    const brief = loginOf({ keyId }, { lifeMs: 300 });
+    await store.logins.add(brief);
+    await store.logins.remove(ended.id);
+    await store.logins.remove(makeLogin().id);
+    await eventually(() => told.includes(ended.id));
+    await eventually(async () => (await foundIds(store, [brief.id])).length === 0);
+    t.same(await foundIds(store, [kept.id, ended.id]), [kept.id]);
+    await store.remove(keyId);
+    t.same(await foundIds(store, [kept.id]), []);
+    await eventually(() => told.includes(kept.id));
+    const code = 'unauthorized';
+    await t.rejects(store.logins.add(loginOf({ keyId })), { code }, 'its key is gone');
+  },
+  'a key that is over has no logins, and makes none': async (t, open) => {
+    const { store, told } = await open(t);
+    const keyId = await withKey(store);
+    const login = loginOf({ keyId });
+    await store.logins.add(login);
+    const { id: next } = await store.replace(keyId, keyOf(), 0);
+    await eventually(() => told.includes(login.id));
+    t.same(await foundIds(store, [login.id]), []);
+    await t.rejects(store.logins.add(loginOf({ keyId })), { code: 'unauthorized' });
+    const other = loginOf({ keyId: next });
+    await store.logins.add(other);
+    await store.remove(next);
+    await store.removeTenant(ACME);
+    t.same(await foundIds(store, [other.id]), [], 'with its tenant, too');
+  },
+  'one that replaces another ends when that would have; that one goes on for a moment': async (
+    t,
+    open,
+  ) => {
+    const { store, told } = await open(t);
+    const first = loginOf(VARIABLE, { lifeMs: 600_000 });
+    await store.logins.add(first);
+    const next = loginOf(VARIABLE, { replaces: first.id });
+    t.ok((await store.logins.add(next)) <= 600_000);
+    await eventually(() => told.includes(first.id));
+    const [before] = await store.logins.find([first.id]);
+    t.ok((before?.leftMs ?? 0) > 0 && (before?.leftMs ?? 0) <= 60_000);
+    await store.logins.remove(first.id);
+    const late = loginOf(VARIABLE, { replaces: first.id });
+    await t.rejects(store.logins.add(late), { code: 'unauthorized' });
+    t.same(await foundIds(store, [next.id, late.id]), [next.id]);
+  },
+  'of too many logins of one key the oldest end': async (t, open) => {
+    const { store, told } = await open(t);
+    const keyId = await withKey(store);
+    const other = loginOf(VARIABLE);
+    await store.logins.add(other);
+    const logins = Array.from({ length: BOUNDS.loginsPerKeyMax + 2 }, () => loginOf({ keyId }));
+    for (const login of logins) await store.logins.add(login);
+    const ids = logins.map(({ id }) => id);
+    t.same((await foundIds(store, ids)).sort(), ids.slice(2).sort());
+    await eventually(() => ids.slice(0, 2).every((id) => told.includes(id)));
+    t.same(await foundIds(store, [other.id]), [other.id], 'of another key none');
   },
   'a tenant goes with its keys, and its name is free': async (t, open) => {
     const { store, told } = await open(t);

@@ -4,7 +4,7 @@ import pg from 'pg';
 import t, { type Test } from 'tap';
 import { eventually } from '../../native-bench/rig/eventually.js';
 import { startPostgres } from '../../native-bench/rig/postgres.js';
-import { digestOf, makeApiKey } from '../../src/core/api-key.js';
+import { digestOf, makeApiKey, makeLogin } from '../../src/core/api-key.js';
 import { systemClock } from '../../src/core/clock.js';
 import { ANYONE } from '../../src/core/principal.js';
 import { asTenant, type Tenant } from '../../src/core/topic-key.js';
@@ -30,7 +30,9 @@ interface Opened {
 }
 
 async function open(t: Test): Promise<Opened> {
-  await admin.query('DELETE FROM conduit.topics; DELETE FROM conduit.api_keys');
+  await admin.query(
+    'DELETE FROM conduit.logins; DELETE FROM conduit.topics; DELETE FROM conduit.api_keys',
+  );
   await admin.query("DELETE FROM conduit.tenants WHERE name <> 'default'");
   const told: string[] = [];
   let all = 0;
@@ -166,6 +168,20 @@ t.test('a change by hand is told, whatever changed', async (t) => {
   await admin.query('DELETE FROM conduit.api_keys');
   await eventually(() => told.length >= changes.length + 1);
   t.same(told, Array(changes.length + 1).fill(id), 'and a use is not');
+});
+
+t.test('a change of a key by hand is told of its logins, too', async (t) => {
+  const { store, told } = await open(t);
+  await store.addTenant(ACME);
+  const keyId = await addKey(store);
+  const { id, text } = makeLogin();
+  const login = { id, digest: digestOf(text), of: { keyId }, lifeMs: 60_000, replaces: null };
+  await store.logins.add(login);
+  await admin.query("UPDATE conduit.api_keys SET scopes = '{manage}'");
+  await eventually(() => told.includes(id));
+  t.match(await store.logins.find([id]), [{ of: { scopes: ['manage'] } }]);
+  const { rows } = await admin.query('SELECT * FROM conduit.logins');
+  t.notMatch(JSON.stringify(rows), text.split('_')[2] ?? '', 'what it shows is not kept');
 });
 
 t.test('when its session broke, any may have changed', async (t) => {

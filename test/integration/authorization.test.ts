@@ -55,6 +55,8 @@ const ROUTE_ROWS: Readonly<Record<string, Row>> = {
   'POST /api/keys/:id/rotate': [['manage', 'operate'], 'none'],
   // Of what is asked for without a word: to subscribe, to all topics.
   'POST /api/tokens': [['subscribe'], 'tenant'],
+  'POST /api/session': [['publish', 'subscribe', 'manage', 'operate'], 'none'],
+  'DELETE /api/session': [['publish', 'subscribe', 'manage', 'operate'], 'none'],
   'GET /api/stats': [['subscribe', 'operate'], 'tenant'],
   'GET /api/nodes': [['operate'], 'none'],
   'GET /api/health': [['anyone'], 'none'],
@@ -86,6 +88,7 @@ const ALL: readonly Need[] = ['publish', 'subscribe', 'manage'];
 
 const node = await startNode({
   ...{ ENABLE_AUTH: 'true', DEFAULT_API_KEY: TENANT_KEY, ADMIN_API_KEY: ADMIN_KEY, WORKERS: '2' },
+  LOGINS_PER_MINUTE_MAX: '1000',
 });
 t.teardown(() => node.kill9());
 

@@ -269,6 +269,8 @@ async function tellKeys(story: TenantStory): Promise<void> {
   await story.asks(`DELETE /api/keys/${memberOf(rotated, 'id')}`);
   await story.lists('GET /api/keys', 'keys');
   await story.asks('POST /api/tokens', { topics: ['twin.*'] });
+  await story.asks('POST /api/session');
+  await story.asks('DELETE /api/session');
   await story.asks('GET /api/tenants');
   await story.asks('POST /api/tenants', { name: 'another' });
   await story.asks('DELETE /api/tenants/another');

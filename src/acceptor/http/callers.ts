@@ -47,6 +47,15 @@ export class Callers {
     return new RequestError('origin_refused', detail, 'Origin');
   }
 
+  /**
+   * Whether pages of this origin are this node's, so that the cookie of a browser counts for them: it has the
+   * scheme and the Host that the browser was pointed to, or CORS_ORIGIN has it by name.
+   */
+  isOurs(req: HttpRequest, origin: string, scheme: 'http' | 'https'): boolean {
+    if (this.#origins?.has(origin) === true) return true;
+    return httpUrl(`${scheme}://${req.getHeader(HOST)}`)?.origin === origin;
+  }
+
   /** Whether answers differ by the page that asks, which caches are to know. */
   get tellsOrigins(): boolean {
     return this.#origins !== null;

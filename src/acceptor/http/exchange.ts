@@ -12,6 +12,7 @@ import type { Callers } from './callers.js';
 import { CONNECTION, CONTENT_LENGTH, CONTENT_TYPE_OUT, JSON_TYPE, ORIGIN } from './header-bytes.js';
 import { HeldBody, type HeldBytes, type OnData } from './held-body.js';
 import { LONG_ANSWER_BYTES, type PacedAnswers } from './paced-answers.js';
+import { SECURITY_HEADERS } from './security-headers.js';
 
 const STATUS: Readonly<Record<number, string>> = {
   201: '201 Created',
@@ -289,18 +290,20 @@ export class Exchange {
     // uWS writes 200 by itself.
     if (status !== 200) this.res.writeStatus(STATUS[status] ?? String(status));
     if (type !== null) this.res.writeHeader(CONTENT_TYPE_OUT, type);
-    if (headers !== null) {
-      for (let i = 0; i < headers.length; i += 2) {
-        this.res.writeHeader(headers[i] ?? '', headers[i + 1] ?? '');
-      }
-    }
+    if (headers !== null) this.#writeHeaders(headers);
     const { callers } = this.#parts;
-    if (this.kind === 'reads') this.res.writeHeader('X-Content-Type-Options', 'nosniff');
+    if (this.kind === 'reads') this.#writeHeaders(SECURITY_HEADERS);
     if (callers.tellsOrigins) this.res.writeHeader('Vary', 'Origin');
     const shared = this.origin === '' ? null : callers.shareWith(this.origin);
     if (shared === null) return;
     this.res.writeHeader('Access-Control-Allow-Origin', shared);
     this.res.writeHeader('Access-Control-Expose-Headers', 'X-Request-Id, Retry-After');
+  }
+
+  #writeHeaders(headers: HeaderList): void {
+    for (let i = 0; i < headers.length; i += 2) {
+      this.res.writeHeader(headers[i] ?? '', headers[i + 1] ?? '');
+    }
   }
 }
 

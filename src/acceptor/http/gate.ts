@@ -2,7 +2,8 @@
  * Whose a request is, by its API key or its token: the one place for HTTP, streams of events and upgrades.
  * With ENABLE_AUTH=false it is everybody's. Either is shown as X-API-Key or as Authorization: Bearer, never
  * in a URL; X-API-Key counts where there are both, and of several of one name the first. A page, which
- * can set no header of a WebSocket, offers its token as a subprotocol; an API key is not taken there.
+ * can set no header of a WebSocket, offers its token as a subprotocol; an API key is not taken there. Where
+ * there is none of these, the cookie of a login counts.
  */
 import type { HttpRequest } from 'uWebSockets.js';
 import { RequestError } from '../../core/errors.js';
@@ -15,6 +16,7 @@ import type { Guard } from './guard.js';
 import { AUTHORIZATION, SEC_WEBSOCKET_PROTOCOL, X_API_KEY } from './header-bytes.js';
 import { HeldBytes } from './held-body.js';
 import { KeptRequest } from './kept-request.js';
+import type { LoginCookies } from './login-cookie.js';
 
 const BEARER = 'bearer ';
 /** Of the subprotocol that has a token behind it. */
@@ -49,14 +51,22 @@ export function openGate(principal: Principal): Gate {
   };
 }
 
+export interface KeyGateOptions {
+  shown: Credentials;
+  guard: Guard;
+  cookies: LoginCookies;
+}
+
 export class KeyGate implements Gate {
   readonly #shown: Credentials;
   readonly #guard: Guard;
+  readonly #cookies: LoginCookies;
   readonly #held = new HeldBytes();
 
-  constructor(shown: Credentials, guard: Guard) {
+  constructor({ shown, guard, cookies }: KeyGateOptions) {
     this.#shown = shown;
     this.#guard = guard;
+    this.#cookies = cookies;
   }
 
   known(req: HttpRequest): Principal | null {
@@ -65,9 +75,9 @@ export class KeyGate implements Gate {
   }
 
   admit(exchange: Exchange, req: HttpRequest, asking: Asking): void {
-    const text = shownKey(req);
+    const text = shownKey(req) || this.#cookies.shown(exchange, req);
     if (text === '' || text.length > TOKEN_CHARS_MAX) {
-      settle(exchange, req, { asking, outcome: refused() });
+      settle(exchange, req, { asking, outcome: keyInUrl(req) ?? refused() });
       return;
     }
     const wait: { outcome: Principal | RequestError | null; req: HttpRequest | null } = {
@@ -108,6 +118,19 @@ function settle(exchange: Exchange, req: HttpRequest, { asking, outcome }: Settl
     return;
   }
   asking.serve(req);
+}
+
+/** As people name it who put it there. */
+const KEY_IN_QUERY = /(?:^|&)((?:x-)?api[-_]?key|key|authorization)=/i;
+
+/** Whoever shows a key in the URL has told it to each log on the way. */
+function keyInUrl(req: HttpRequest): RequestError | null {
+  const name = KEY_IN_QUERY.exec(req.getQuery() ?? '')?.[1];
+  if (name === undefined) return null;
+  const detail =
+    'a key is not taken from the URL, which is written to logs: revoke it, and send another as ' +
+    'X-API-Key or Authorization: Bearer';
+  return new RequestError('unauthorized', detail, name);
 }
 
 /** '' where none is shown in a way that is known. */

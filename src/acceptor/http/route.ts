@@ -72,8 +72,12 @@ interface Checked<P extends Parts, Q extends Parts, B extends Body, A extends An
   handle(asked: Asked<P, Q, B>): Promise<Given<A[keyof A]>>;
 }
 
+type Before = (exchange: Exchange, req: HttpRequest) => void;
+
 interface Raw<P extends Parts, Q extends Parts, B extends Body, A extends AnswerSchemas>
   extends Own<Q, B, A> {
+  /** Looked at before it is known who asks. Throws RequestError. */
+  readonly before?: Before;
   /** `req` is valid until it returns. What it throws, now or later, is answered. */
   serve(exchange: Exchange, req: HttpRequest, asked: Place<P, Q>): Promise<void> | void;
 }
@@ -103,6 +107,8 @@ interface Described {
 }
 
 export interface Route extends Described {
+  /** Null: nothing is looked at before it is known who asks. */
+  readonly before: Before | null;
   /** Throws RequestError, or a bug, where it was not answered yet. */
   readonly run: (exchange: Exchange, req: HttpRequest, means: RouteMeans) => void;
 }
@@ -119,7 +125,8 @@ export function routesOf<P extends Parts = null>(kind: RouteKind<P>) {
     own: Checked<P, Q, B, A>,
   ): Route => {
     const described = describedOf(kind, { head, text }, own);
-    return { ...described, run: runOf(described, (asked) => own.handle(asked as Asked<P, Q, B>)) };
+    const run = runOf(described, (asked) => own.handle(asked as Asked<P, Q, B>));
+    return { ...described, before: null, run };
   };
 }
 
@@ -131,7 +138,7 @@ export function rawRoutesOf<P extends Parts = null>(kind: RouteKind<P>) {
     own: Raw<P, Q, B, A>,
   ): Route => {
     const described = describedOf(kind, { head, text }, own);
-    return { ...described, run: rawRunOf(described, own.serve) };
+    return { ...described, before: own.before ?? null, run: rawRunOf(described, own.serve) };
   };
 }
 

@@ -70,7 +70,7 @@ export function mountRoutes(app: TemplatedApp, routes: readonly Route[], by: Rou
 
 /** Who asks is found out, and held to the scope of the route, here and nowhere else. */
 function handlerOf(route: Route, { guard, gate, parts, means }: RouterParts): Handler {
-  const { path, method, scope, askedBy: asked } = route;
+  const { path, method, scope, askedBy: asked, before } = route;
   const { callers } = parts;
   const onFault = (error: unknown): void => guard.caught(path, error);
   const serve = (exchange: Exchange, req: HttpRequest): void => {
@@ -91,6 +91,7 @@ function handlerOf(route: Route, { guard, gate, parts, means }: RouterParts): Ha
     const exchange = new Exchange(res, req, parts);
     if (method === 'GET') withholdFromHead(exchange, req);
     if (isRefused(exchange, req, { callers, asked })) return;
+    if (before !== null && !isPassed(exchange, onFault, () => before(exchange, req))) return;
     const principal = gate.known(req) ?? (asksKey ? null : NOBODY);
     if (principal === null) {
       gate.admit(exchange, req, { ...asking, serve: (kept) => serve(exchange, kept) });
@@ -99,6 +100,21 @@ function handlerOf(route: Route, { guard, gate, parts, means }: RouterParts): Ha
     exchange.principal = principal;
     serve(exchange, req);
   });
+}
+
+/** False: it threw, which is answered. */
+function isPassed(
+  exchange: Exchange,
+  onFault: (error: unknown) => void,
+  check: () => void,
+): boolean {
+  try {
+    check();
+    return true;
+  } catch (error) {
+    exchange.failAs(error, onFault);
+    return false;
+  }
 }
 
 function withholdFromHead(exchange: Exchange, req: HttpRequest): void {

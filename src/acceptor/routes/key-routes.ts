@@ -85,7 +85,8 @@ function ownTenant(principal: Principal, asked: Tenant | null): Tenant | null {
   throw new RequestError('tenant_not_found', 'no such tenant', 'tenant');
 }
 
-function turnOf(principal: Principal): string {
+/** In whose turn the directory is asked. */
+export function turnOf(principal: Principal): string {
   return principal.may('operate') ? OPERATOR : principal.tenant;
 }
 

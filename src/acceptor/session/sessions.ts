@@ -190,10 +190,11 @@ export class Sessions implements SessionKeeper {
     }
   }
 
-  /** Ends whatever came with the API key of this id. */
-  keyOver(keyId: string): void {
+  /** Ends whatever came with the API key, or the login, of this id. */
+  keyOver(id: string): void {
     for (const receiver of [...this.#receivers.values()]) {
-      if (receiver.principal.keyId !== keyId) continue;
+      const { keyId, loginId } = receiver.principal;
+      if (keyId !== id && loginId !== id) continue;
       this.#options.guard.run('end of a key', receiver, () => receiver.keyOver(CLOSE.keyOver));
     }
   }

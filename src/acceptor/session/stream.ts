@@ -25,7 +25,8 @@ import type { Guard } from '../http/guard.js';
 const HEADERS = [
   // nginx would keep events until it has a bufferful; a proxy that compresses does the same.
   ...['X-Accel-Buffering', 'no'],
-  ...['Cache-Control', 'no-store, no-transform'],
+  // Beside no-store, which every answer has.
+  ...['Cache-Control', 'no-transform'],
 ];
 /** What EventSource waits before it comes back. */
 const RETRY_MS = 2_000;

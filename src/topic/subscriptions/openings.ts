@@ -4,6 +4,7 @@
  */
 import type { Clock } from '../../core/clock.js';
 import { RequestError } from '../../core/errors.js';
+import { KeyedRates } from '../../core/keyed-rates.js';
 import type { Limits } from '../../core/limits.js';
 import type { TopicRecord } from '../../core/topic-record.js';
 import type { Turns } from '../../core/turns.js';
@@ -19,6 +20,9 @@ import { TrackerOf } from '../state/tracker.js';
 import type { SessionEntry } from '../state/worker-sessions.js';
 import type { StartAnswer } from './start-position.js';
 import { startPosition } from './start-position.js';
+
+/** Sessions whose rate of making topics is remembered; numbers of sessions are not used again. */
+const MAKERS_MAX = 16_384;
 
 export interface OpeningsOptions {
   log: MessageLog<PublishUnderWay>;
@@ -54,9 +58,14 @@ interface Opening {
 
 export class Openings {
   readonly #options: OpeningsOptions;
+  /** By session: how many topics it makes. */
+  readonly #made: KeyedRates<number>;
 
   constructor(options: OpeningsOptions) {
     this.#options = options;
+    const { limits, clock } = options;
+    const burst = limits.topicsMadePerMinuteMax;
+    this.#made = new KeyedRates({ perS: burst / 60, burst, keysMax: MAKERS_MAX }, clock);
   }
 
   /** Opens it and tells the session; rejects with RequestError, or with a bug. */
@@ -235,7 +244,8 @@ export class Openings {
     if (found !== null) return found;
     checkOpen(entry);
     if (!op.options.create) throw topicNotFound();
-    const { log, topics, turns } = this.#options;
+    const { log, topics, turns, limits } = this.#options;
+    if (!this.#made.take(entry.key)) throw tooManyMade(limits.topicsMadePerMinuteMax);
     return turns.run(entry.key, async () => {
       checkOpen(entry);
       return topics.met((await log.createTopic(op.topic, null)).topic);
@@ -294,6 +304,11 @@ export function sessionGone(): RequestError {
 
 function topicNotFound(): RequestError {
   return new RequestError('topic_not_found', 'topic not found', 'topic');
+}
+
+function tooManyMade(max: number): RequestError {
+  const detail = `a session makes at most ${max} topics a minute (TOPICS_MADE_PER_MINUTE_MAX)`;
+  return new RequestError('topic_rate', detail, 'topic');
 }
 
 /** Where a durable subscription goes on: what retention or a failover took from it is told. */

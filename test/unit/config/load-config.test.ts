@@ -32,6 +32,7 @@ t.test('nothing set is the defaults', async (t) => {
   t.ok(config.workers >= 1);
   t.equal(config.corsOrigin, '*');
   t.equal(config.allowedHosts, '*');
+  t.equal(config.trustedProxies, null);
   t.equal(config.autoCreateTopics, true);
   t.equal(config.outboxNotify, true);
   t.same(config.limits, DEFAULT_LIMITS);
@@ -63,6 +64,11 @@ t.test('what is set is what is used', async (t) => {
 const WRONG: [name: string, values: string[]][] = [
   ['PORT', ['', '0', '65536', '1e3', '-1', '0x10', ' 5', '5 ', '+5', '8080.0', 'http', '٣']],
   ['ALLOWED_HOSTS', ['', 'a b', 'a:80', 'http://a', 'a,,b', 'a/b', '*.a']],
+  [
+    'TRUSTED_PROXIES',
+    ['', '*', 'loopback', '10.0.0.0/33', '::1/129', '10.0.0.1,', '10.0.0.1, 10.0.0.2', 'a.example'],
+  ],
+  ['ACCEPT_RATE_MAX', ['0', '-1', 'off']],
   ['WORKERS', ['0', '65', 'all', '1.5']],
   ['TLS_CERT_FILE', ['', 'a\u0000b']],
   ['TLS_KEY_FILE', ['', '\n']],

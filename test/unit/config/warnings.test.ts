@@ -46,6 +46,13 @@ t.test('a node that anybody may drive says so', async (t) => {
   t.same(told({ ENABLE_AUTH: 'true' }), [], 'not where keys are asked for');
 });
 
+t.test('a proxy that is everybody is told', async (t) => {
+  for (const block of ['0.0.0.0/0', '10.0.0.1,::/0']) {
+    t.match(warnings({ TRUSTED_PROXIES: block }), [/^TRUSTED_PROXIES: trusts everybody/], block);
+  }
+  t.same(warnings({ TRUSTED_PROXIES: '10.0.0.0/8,::1' }), []);
+});
+
 t.test('limits that contradict one another are told', async (t) => {
   t.match(warnings({ PAYLOAD_BYTES_MAX: '1000000' })[0], /PUBLISH_BODY_BYTES_MAX/);
   const unread = { UNREAD_BYTES_MAX: '2097152', WS_MESSAGE_BYTES_MAX: '2097152' };

@@ -8,8 +8,11 @@ import {
   apiKeyId,
   digestOf,
   isApiKeyId,
+  isLoginId,
   isSameDigest,
+  loginId,
   makeApiKey,
+  makeLogin,
 } from '../../../src/core/api-key.js';
 import { readSources } from '../../support/source-tree.js';
 
@@ -42,6 +45,19 @@ t.test('what is no key is none', async (t) => {
   const more = [`${text} `, `${text}\n`, `${text}${text}`, `Bearer ${text}`, '\0', 'x'.repeat(1e6)];
   for (const other of [...others, ...more]) t.equal(apiKeyId(other), null);
   for (const other of ['', 'i'.repeat(16), '0'.repeat(15), `${id}\n`]) t.notOk(isApiKeyId(other));
+});
+
+t.test("a login is known by its id, which is no key's", async (t) => {
+  const { id, text } = makeLogin();
+  t.match(text, /^cdl_[0-9a-hj-km-np-tv-z]{16}_[0-9a-hj-km-np-tv-z]{39}$/);
+  t.equal(loginId(text), id);
+  t.ok(isLoginId(id));
+  t.equal(apiKeyId(text), null);
+  t.notOk(isApiKeyId(id));
+  const key = makeApiKey();
+  t.equal(loginId(key.text), null);
+  t.notOk(isLoginId(key.id));
+  t.equal(loginId(key.text.replace('cdt_', 'cdl_')), null, 'the checksum is of the kind, too');
 });
 
 t.test('digests are of the whole text', async (t) => {

@@ -2,7 +2,7 @@
 // few questions, none for what cannot be a key; what was revoked is not believed, whatever answers are
 // under way when it is told; and while nobody answers, known keys go on for KEY_TTL_S and no longer.
 import t, { type Test } from 'tap';
-import { digestOf, type MadeKey, makeApiKey } from '../../../src/core/api-key.js';
+import { digestOf, type MadeKey, makeApiKey, makeLogin } from '../../../src/core/api-key.js';
 import { RequestError } from '../../../src/core/errors.js';
 import type { FoundKey } from '../../../src/core/key-record.js';
 import type { Principal } from '../../../src/core/principal.js';
@@ -130,6 +130,28 @@ t.test('a first-seen key is looked up once, whoever comes with it', async (t) =>
   t.equal(rig.cache.known(text), all[0]?.outcome, 'and is known from then on');
   t.equal(rig.asked, 1);
 });
+
+t.test(
+  'a login is one more key, which is gone when it is gone; its key is what is used',
+  async (t) => {
+    const rig = new Rig(t);
+    const [key, login] = [rig.make(), makeLogin()];
+    const right = { tenant: ACME, scopes: ['publish'], topics: null, expiresAtMs: null } as const;
+    const digest = digestOf(login.text).toString('hex');
+    rig.keys.set(login.id, { ...right, id: login.id, digest, leftMs: null, loginOf: key.id });
+    const shown = rig.show(login.text);
+    await rig.answer();
+    t.match(shown.outcome, { keyId: key.id, loginId: login.id, tenant: ACME });
+    rig.pass(1);
+    t.same(rig.used, [[key.id]]);
+    t.equal(await rig.seen(makeLogin().text), 'unauthorized');
+    rig.keys.delete(login.id);
+    rig.cache.changed([login.id]);
+    await rig.answer();
+    t.same(rig.over, [login.id]);
+    t.equal(await rig.seen(login.text), 'unauthorized');
+  },
+);
 
 t.test('what cannot be a key, or is the wrong one, is refused without a look-up', async (t) => {
   const rig = new Rig(t);

@@ -9,6 +9,7 @@ import type { Control } from '../control.js';
 import type { Directory } from '../directory.js';
 import type { SystemRoutes } from '../system-routes.js';
 import { deadLetterTable } from './dead-letters.js';
+import { type LoginTableParts, loginTable } from './logins.js';
 import { type PublishTableParts, publishTable } from './publishes.js';
 import { subscriptionTable } from './subscriptions.js';
 import { systemTable } from './system.js';
@@ -22,6 +23,7 @@ export interface TableParts {
   control: Control;
   directory: Directory;
   mint: TokenTableParts['mint'];
+  logins: LoginTableParts['logins'];
   publishes: PublishTableParts['publishes'];
   system: SystemRoutes;
   streams: TopicTableParts['streams'];
@@ -35,6 +37,7 @@ export function routeTable(parts: TableParts): Route[] {
     ...deadLetterTable(parts),
     ...tenantTable(parts),
     ...tokenTable(parts),
+    ...loginTable(parts),
     ...systemTable(parts),
   ];
 }

@@ -17,6 +17,7 @@ export const SCHEMA_TABLES: readonly string[] = [
   'incarnation_heads',
   'incarnations',
   'log_identity',
+  'logins',
   'messages',
   'nodes',
   'outbox',

@@ -1,0 +1,23 @@
+/** The routes of logins: a key for a cookie. */
+import { type Route, rawRoutesOf } from '../../http/route.js';
+import type { LoginRoutes } from '../login-routes.js';
+
+export interface LoginTableParts {
+  logins: Pick<LoginRoutes, 'checkRate' | 'begin' | 'end'>;
+}
+
+export function loginTable({ logins }: LoginTableParts): Route[] {
+  const logged = rawRoutesOf({ scope: 'any key', errors: ['not_found'] });
+  return [
+    logged('POST /api/session', 'Logs a browser in by a key, or again by its cookie: a cookie.', {
+      answer: { 204: null },
+      errors: ['login_rate'],
+      before: (exchange, req) => logins.checkRate(exchange, req),
+      serve: (exchange, req) => logins.begin(exchange, req),
+    }),
+    logged('DELETE /api/session', 'Logs a browser out, and closes what it has open.', {
+      answer: { 204: null },
+      serve: (exchange) => logins.end(exchange),
+    }),
+  ];
+}
