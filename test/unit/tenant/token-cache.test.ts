@@ -167,6 +167,16 @@ t.test('a key that is forgotten, since nobody used it, is looked up for its toke
   t.equal(codeOf(await rig.show(token)), 'acme');
 });
 
+t.test('a key that gives way to others takes its tokens along', async (t) => {
+  const rig = new Rig(t);
+  const token = await rig.makeToken(rig.makeKey().id, TTL_MS * 100);
+  t.equal(codeOf(await rig.show(token)), 'acme');
+  for (let n = 0; n < 20; n++) await rig.makeToken(rig.makeKey().id);
+  t.equal(rig.keys.sizes.known, LIMITS.keysCachedMax);
+  t.equal(rig.shown.known(token), null, 'nobody would tell of its end');
+  t.equal(codeOf(await rig.show(token)), 'acme');
+});
+
 t.test('one with sessions is looked up again and again, as its key is', async (t) => {
   const rig = new Rig(t);
   const { id } = rig.makeKey();
