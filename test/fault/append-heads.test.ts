@@ -173,6 +173,8 @@ t.test('the bounds of a page are of the snapshot of whoever asks', async (t) => 
   await append([id, id, gone]);
   await admin.query(`UPDATE conduit.topics SET deleted_at = now() WHERE id = ${gone}`);
   t.same(await boundsOf(gone), undefined, 'of a topic that is gone there are none');
+  const locks = `SELECT topic_id::int AS id FROM conduit.lock_heads('{${id},${gone}}')`;
+  t.same((await admin.query(locks)).rows, [{ id }], 'and nothing is appended to it');
   const reader = await connect();
   // Its snapshot is of now; the function runs when the row is fetched.
   const asked = `SELECT last_sequence FROM unnest(ARRAY[${id}::bigint]) AS id,
@@ -182,6 +184,15 @@ t.test('the bounds of a page are of the snapshot of whoever asks', async (t) => 
   t.same((await reader.query('FETCH page')).rows, [{ last_sequence: '2' }]);
   await reader.end();
   t.match(await boundsOf(id), { last_sequence: '3' });
+});
+
+t.test('where its day has no row of a topic, its head is what was written down', async (t) => {
+  const [kept = 0, passed = 0] = await makeTopics(log, 'rowless', 2);
+  await admin.query(`UPDATE conduit.topics SET leaf_day = (now() AT TIME ZONE 'UTC')::date,
+    base_sequence = 9, first_sequence = CASE WHEN id = ${passed} THEN 12 ELSE 3 END
+    WHERE id IN (${kept}, ${passed})`);
+  t.same(await boundsOf(kept), { first_sequence: '3', last_sequence: '9' });
+  t.same(await boundsOf(passed), { first_sequence: '12', last_sequence: '11' });
 });
 
 for (const [way, write] of Object.entries(WAYS)) {
