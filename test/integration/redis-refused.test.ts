@@ -1,14 +1,17 @@
 // Goal: a Redis that refuses is told in a line and costs nothing else; a node in memory takes none.
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import t from 'tap';
 import { eventually } from '../../native-bench/rig/eventually.js';
 import { freePort } from '../../native-bench/rig/free-port.js';
-import { startNode } from '../../native-bench/rig/node.js';
+import { PACKAGE_FOLDER, startNode } from '../../native-bench/rig/node.js';
 import { startPostgres } from '../../native-bench/rig/postgres.js';
 import { runCommand } from '../support/command.js';
 import { backplaneOf, publish } from '../support/node-pair.js';
 import { startRedis } from '../support/redis-server.js';
 import { Subscriber } from '../support/subscriber.js';
 
+const OPERATIONS = readFileSync(path.join(PACKAGE_FOLDER, 'docs/operations.md'), 'utf8');
 const PASSWORD = 'not-to-be-shown-anywhere';
 const postgres = await startPostgres();
 t.teardown(() => postgres.stop());
@@ -48,6 +51,23 @@ for (const [why, url, cause] of REFUSING) {
     t.equal(await node.stop(), 0);
   });
 }
+
+t.test('the rights that the documentation asks for are enough', async (t) => {
+  const [, rights = ''] = /`ACL SETUSER conduit on >\.\.\. ([^`]+)`/.exec(OPERATIONS) ?? [];
+  t.match(rights, /resetchannels/);
+  await redis.client.call('ACL', 'SETUSER', 'conduit', 'on', `>${PASSWORD}`, ...rights.split(' '));
+  const url = redis.url.replace('//', `//conduit:${PASSWORD}@`);
+  const node = await startNode({ DATABASE_URL: postgres.url, REDIS_URL: url, WORKERS: '1' });
+  t.teardown(() => node.kill9());
+  const session = await Subscriber.open(node.wsUrl, 'json');
+  await session.subscribe('allowed', { ack: 'none' });
+  await eventually(async () => (await backplaneOf(node)).state === 'up');
+  await publish(node, { topic: 'allowed', payload: 1 });
+  await eventually(async () => (await backplaneOf(node)).published > 0);
+  t.equal((await backplaneOf(node)).errors, 0);
+  session.close();
+  t.equal(await node.stop(), 0);
+});
 
 t.test('in memory there is nothing to tell others of', async (t) => {
   const { code, stderr } = await runCommand(['serve'], { REDIS_URL: redis.url });
