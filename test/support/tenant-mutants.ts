@@ -27,6 +27,7 @@ export const SUITES: readonly TenantSuite[] = [
     only: '/^(the contract|tenants)/\n/^tenants$/',
   },
   { file: 'contract/postgres-keys.test', only: null },
+  { file: 'contract/postgres-logins.test', only: null },
   { file: 'unit/log/postgres/upkeep/due-topics.test', only: '/^tenants/' },
 ];
 

@@ -27,7 +27,7 @@ const TEXTS = /"(epoch|session|node|version|key|token)":"(?:[^"\\]|\\.)*"/g;
 const KEY_ID = /"[0-9a-z]{16}"/g;
 /** Ids that are given over all tenants (docs/security.md says which), ages and rates. */
 const NUMBERS =
-  /"(id|deferred_id|oldest_unacked_ms|heads_ms|\w*looked_ms|oldest_due_ms|stuck_ms|upkeep_ms|uptime_seconds|messages_per_sec)":(?:[\d.]+|null)/g;
+  /"(id|deferred_id|oldest_unacked_ms|heads_ms|\w*looked_ms|oldest_due_ms|stuck_ms|renewed_ms|upkeep_ms|uptime_seconds|messages_per_sec)":(?:[\d.]+|null)/g;
 const LAST_USED = /"last_used_at":(?:null|"<time>")/g;
 /** Of lists in the order of ids. */
 const NEXT_ID = /"next":\d+/g;
