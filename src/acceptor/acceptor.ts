@@ -61,12 +61,13 @@ export class Acceptor {
     const onFault = (error: unknown): void => guard.caught('request', error);
     const counts = acceptorCounts(start.memory.counts, start.index);
     this.#answers = new PacedAnswers({ limits, clock, guard, count: counts.unreadAnswerBytes });
-    const parts = { callers: new Callers(config), answers: this.#answers };
+    const callers = new Callers(config);
     const onOver = (id: string): void => this.#sessions.keyOver(id);
     const proxies = new Proxies(config);
-    const cookies = new LoginCookies({ callers: parts.callers, proxies });
+    const cookies = new LoginCookies({ callers, proxies });
     this.#keys = new Keys(start, { config, clock, guard, cookies, onOver });
-    const { gate, directory, mint } = this.#keys;
+    const { gate, directory, mint, audit } = this.#keys;
+    const parts = { callers, answers: this.#answers, audit };
     const bodies = new Bodies({ clock, onFault });
     this.#bodies = bodies;
     this.#workers = new Workers(config.workers, limits, guard);
@@ -85,6 +86,7 @@ export class Acceptor {
       refreshes: this.#makeRefreshes(guard),
       limits,
       guard,
+      audit,
       autoCreateTopics: config.autoCreateTopics,
     });
     this.#sessions = new Sessions({
@@ -155,7 +157,7 @@ export class Acceptor {
     this.#deliveries.flush();
     this.#sessions.drain();
     this.#streams.drain();
-    await pause(DRAIN_GRACE_MS);
+    await Promise.all([pause(DRAIN_GRACE_MS), this.#keys.drained()]);
     return left;
   }
 

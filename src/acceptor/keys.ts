@@ -1,11 +1,13 @@
 /**
- * API keys and tokens on an acceptor: its port to the directory, what it remembers of them, and the gate that
- * all requests pass. With ENABLE_AUTH=false there is no port, the gate is open, and no token is made.
+ * API keys and tokens on an acceptor: its port to the directory, what it remembers of them, the gate that all
+ * requests pass, and what the audit log is told. With ENABLE_AUTH=false there is no port, the gate is open,
+ * no token is made, and nothing is told.
  */
 import type { MessagePort } from 'node:worker_threads';
 import type { Config } from '../config/config.js';
 import type { Clock } from '../core/clock.js';
 import { ANYONE } from '../core/principal.js';
+import { AuditTrail, type AuditTrailOptions } from '../tenant/audit-trail.js';
 import { ConfiguredKeys } from '../tenant/configured-keys.js';
 import { Credentials } from '../tenant/credentials.js';
 import { type Admitted, KeyCache, refused } from '../tenant/key-cache.js';
@@ -13,6 +15,7 @@ import { TokenCache } from '../tenant/token-cache.js';
 import { TokenMint } from '../tenant/token-mint.js';
 import type { AcceptorStart } from '../thread/control.js';
 import { DirectoryPort } from '../thread/directory-port.js';
+import { type AuditSink, NO_AUDIT } from './http/audit-note.js';
 import { type Gate, KeyGate, openGate } from './http/gate.js';
 import type { Guard } from './http/guard.js';
 import type { LoginCookies } from './http/login-cookie.js';
@@ -32,6 +35,7 @@ interface KeyParts {
   port: DirectoryPort;
   keys: KeyCache;
   tokens: TokenCache;
+  trail: AuditTrail;
 }
 
 export class Keys {
@@ -39,6 +43,8 @@ export class Keys {
   readonly directory: Directory;
   /** Null: no keys are asked for. */
   readonly mint: TokenMint | null;
+  /** Where what is done with keys is told. */
+  readonly audit: AuditSink;
   readonly #parts: KeyParts | null;
 
   /** `start` without a port to the directory: no keys are asked for. */
@@ -50,6 +56,7 @@ export class Keys {
       directory === null || secret === null ? null : partsOf(directory, secret, options);
     this.#parts = parts;
     this.directory = new Directory(parts?.port ?? null);
+    this.audit = parts?.trail ?? NO_AUDIT;
     if (parts === null || secret === null) {
       this.gate = openGate(ANYONE);
       this.mint = null;
@@ -73,7 +80,13 @@ export class Keys {
     else this.#parts.tokens.admit(text, admitted);
   }
 
+  /** What the audit log has yet to be told is told, within a second. */
+  async drained(): Promise<void> {
+    await this.#parts?.trail.flushed();
+  }
+
   close(): void {
+    this.#parts?.trail.close();
     this.#parts?.tokens.close();
     this.#parts?.keys.close();
     this.#parts?.port.close();
@@ -101,5 +114,6 @@ function partsOf(
     onFault: (error) => guard.caught('tokens', error),
     check: config.jwtIssuer === null ? null : (text) => port.check(text),
   });
-  return { port, keys, tokens };
+  const send: AuditTrailOptions['send'] = (entries) => port.lookUp('audit.add', { entries });
+  return { port, keys, tokens, trail: new AuditTrail({ clock, send }) };
 }

@@ -149,7 +149,7 @@ export const LIMIT_OPTIONS = Object.fromEntries(
 
 /** The unit stands in the name, as its last word but Max. */
 function unitOf(name: string): string {
-  const word = /(Bytes|Ms|S|Hours)(Max)?$/.exec(name)?.[1];
+  const word = /(Bytes|Ms|S|Hours|Days)(Max)?$/.exec(name)?.[1];
   if (word === 'S') return 'seconds';
   return word?.toLowerCase() ?? '';
 }

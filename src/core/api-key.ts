@@ -90,7 +90,8 @@ function randomText(chars: number): string {
   return Array.from(randomBytes(chars), (byte) => DIGITS[byte % DIGITS.length]).join('');
 }
 
-function checkOf(body: string): string {
+/** The end of a key, of all that stands before it. */
+export function checkOf(body: string): string {
   let left = crc32(body);
   let text = '';
   for (let n = 0; n < CHECK_CHARS; n++) {

@@ -184,6 +184,18 @@ export const LIMITS = {
     text: 'Logins of one API key; of one more the oldest ends.',
   },
   loginHours: { default: 12, min: 1, max: 720, text: 'How long a login is good.' },
+  auditDays: {
+    default: 90,
+    min: 1,
+    max: 3_650,
+    text: 'How long an entry of the audit log is kept, in days.',
+  },
+  memoryAuditRowsMax: {
+    default: 10_000,
+    min: 1,
+    max: 1_000_000,
+    text: 'Entries of the audit log that are kept without a database.',
+  },
   topicsPerTenantMax: { default: 10_000, min: 1, max: 10_000_000, text: 'Topics of one tenant.' },
   topicsMadePerMinuteMax: {
     default: 600,

@@ -10,10 +10,13 @@ import { ANYONE } from '../core/principal.js';
 import { messageOf } from '../log/contract/log-errors.js';
 import { isTransient } from '../log/postgres/session/transient.js';
 import type { Logger } from '../observe/logger.js';
+import type { AuditStore } from '../tenant/audit-store.js';
 import { ConfiguredKeys, TENANT_SCOPES } from '../tenant/configured-keys.js';
 import { KeyDirectory } from '../tenant/key-directory.js';
 import type { KeyStore } from '../tenant/key-store.js';
+import { MemoryAudit } from '../tenant/memory-audit.js';
 import { MemoryKeys } from '../tenant/memory-keys.js';
+import { PostgresAudit } from '../tenant/postgres-audit.js';
 import { PostgresKeys } from '../tenant/postgres-keys.js';
 import type { DirectoryAsk } from '../thread/directory-calls.js';
 import { StartRefused } from './start-refused.js';
@@ -48,6 +51,7 @@ export async function startDirectory(options: NodeDirectoryOptions): Promise<Nod
     issuer,
     configured: new ConfiguredKeys(config),
     limits: config.limits,
+    audit: openAudit(config),
   });
   const stop = (): Promise<void> => directory.stop();
   try {
@@ -78,6 +82,11 @@ function openStore({ config, logger, onChanged }: NodeDirectoryOptions): KeyStor
       logger.warn({ about: 'keys', detail }, line);
     },
   });
+}
+
+function openAudit({ databaseUrl, limits, nodeId }: Config): AuditStore {
+  if (databaseUrl === null) return new MemoryAudit({ clock: systemClock, limits });
+  return new PostgresAudit({ databaseUrl, applicationName: `conduit/${nodeId}/audit` });
 }
 
 async function firstKeyOf(

@@ -223,7 +223,7 @@ export class KeyCache {
   }
 
   #match(key: KnownKey, { text, digest }: ShownText): Principal | RequestError {
-    if (!isSameDigest(key.digest, digest)) return refused();
+    if (!isSameDigest(key.digest, digest)) return new WrongSecret(key.principal);
     key.text = text;
     key.usedAtMs = this.#nowMs;
     if (this.#known.get(key.id) === key) this.#byText.set(text, key);
@@ -248,10 +248,22 @@ export class KeyCache {
   }
 }
 
+const INVALID = 'send an API key or a token that is valid, as X-API-Key or Authorization: Bearer';
+
 /** One text, whatever is wrong with the key. */
 export function refused(): RequestError {
-  const detail = 'send an API key or a token that is valid, as X-API-Key or Authorization: Bearer';
-  return new RequestError('unauthorized', detail);
+  return new RequestError('unauthorized', INVALID);
+}
+
+/** The id of a key that is there, with another secret: told as any other, but the audit log knows. */
+export class WrongSecret extends RequestError {
+  /** Whose the id is. */
+  readonly owner: Principal;
+
+  constructor(owner: Principal) {
+    super('unauthorized', INVALID);
+    this.owner = owner;
+  }
 }
 
 function shuttingDown(): RequestError {

@@ -4,6 +4,7 @@
  * was shown.
  */
 import { digestOf, isLoginId, makeApiKey } from '../core/api-key.js';
+import type { AuditRecord } from '../core/audit-record.js';
 import { RequestError } from '../core/errors.js';
 import type { FoundKey, KeyRecord, KeyRight } from '../core/key-record.js';
 import type { Limits } from '../core/limits.js';
@@ -11,11 +12,13 @@ import { faultOf, messageOf } from '../log/contract/log-errors.js';
 import { LOG_REFUSALS } from '../log/contract/log-refusal.js';
 import {
   answerDirectory,
+  type DirectoryArgs,
   type DirectoryAsk,
   type DirectoryHandlers,
 } from '../thread/directory-calls.js';
 import { packDirectoryResult } from '../thread/directory-port.js';
 import { type PoolResult, poolFailure } from '../thread/pool-port.js';
+import type { AuditStore } from './audit-store.js';
 import type { ConfiguredKeys } from './configured-keys.js';
 import type { Issuer } from './issuer.js';
 import { keyNotFound } from './key-refusal.js';
@@ -29,14 +32,20 @@ export interface KeyDirectoryOptions {
   limits: Pick<Limits, 'loginHours'>;
   /** Null: tokens of no other are good. */
   issuer: Issuer | null;
+  audit: AuditStore;
 }
 
 export class KeyDirectory {
   readonly #store: KeyStore;
+  readonly #audit: AuditStore;
   readonly #handlers: DirectoryHandlers;
 
-  constructor(store: KeyStore, { operators, issuer, configured, limits }: KeyDirectoryOptions) {
+  constructor(
+    store: KeyStore,
+    { operators, issuer, configured, limits, audit }: KeyDirectoryOptions,
+  ) {
     this.#store = store;
+    this.#audit = audit;
     const logins = new Logins({ store: store.logins, configured, limits });
     const find = async (ids: readonly string[]): Promise<FoundKey[]> => {
       const [ofLogins, ofKeys] = [ids.filter(isLoginId), ids.filter((id) => !isLoginId(id))];
@@ -69,6 +78,11 @@ export class KeyDirectory {
         await store.removeTenant(name);
         return {};
       },
+      'audit.add': async ({ entries }) => {
+        await audit.add(entries);
+        return {};
+      },
+      'audit.list': async (asked) => ({ records: await this.#audited(asked) }),
     };
   }
 
@@ -100,8 +114,15 @@ export class KeyDirectory {
     return this.#store.tokenSecret();
   }
 
-  stop(): Promise<void> {
-    return this.#store.close();
+  async stop(): Promise<void> {
+    await Promise.all([this.#store.close(), this.#audit.close()]);
+  }
+
+  async #audited({ tenant, lives, ...page }: DirectoryArgs<'audit.list'>): Promise<AuditRecord[]> {
+    const isOfThis = tenant !== null && lives === 'this';
+    const sinceMs = isOfThis ? await this.#store.tenantSince(tenant) : null;
+    if (isOfThis && sinceMs === null) return [];
+    return this.#audit.list(tenant, { ...page, sinceMs });
   }
 
   async #create(right: KeyRight): Promise<{ record: KeyRecord; key: string }> {

@@ -66,6 +66,10 @@ export const MAKE_SECRET_SQL =
 export const LOCK_TENANT_SQL =
   'SELECT id FROM conduit.tenants WHERE name = $1 AND deleted_at IS NULL FOR NO KEY UPDATE';
 
+/** $1: name. */
+export const GET_TENANT_SQL = `SELECT n.name, ${msOf('n.created_at')} AS created_ms
+  FROM conduit.tenants n WHERE n.deleted_at IS NULL AND n.name = $1`;
+
 export const LIST_TENANTS_SQL = `SELECT n.name, ${msOf('n.created_at')} AS created_ms
   FROM conduit.tenants n WHERE n.deleted_at IS NULL AND n.name > $1 ORDER BY n.name LIMIT $2`;
 

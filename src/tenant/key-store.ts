@@ -40,6 +40,8 @@ export interface KeyStore {
   /** Rejects `tenant_exists`, `tenant_limit`. */
   addTenant(name: Tenant): Promise<TenantRecord>;
   listTenants(page: KeyPage): Promise<TenantRecord[]>;
+  /** Since when it is there, Unix ms of the store's clock; null: it is not. */
+  tenantSince(name: Tenant): Promise<number | null>;
   /** With its keys. Rejects `tenant_not_found`, `tenant_in_use`. */
   removeTenant(name: Tenant): Promise<void>;
   close(): Promise<void>;

@@ -129,6 +129,10 @@ export class MemoryKeys implements KeyStore {
     return pageOf([...this.#tenants.values()], page, ({ name }) => name);
   }
 
+  async tenantSince(name: Tenant): Promise<number | null> {
+    return this.#tenants.get(name)?.createdAtMs ?? null;
+  }
+
   /** Whoever asks has seen that it has no topics: the workers have them. */
   async removeTenant(name: Tenant): Promise<void> {
     if (!this.#tenants.delete(name)) throw tenantNotFound();

@@ -34,6 +34,7 @@ import {
   type FoundRow,
   foundOf,
   GET_SQL,
+  GET_TENANT_SQL,
   HAS_TOPICS_SQL,
   type KeyRow,
   LIST_SQL,
@@ -166,6 +167,11 @@ export class PostgresKeys implements KeyStore {
   async listTenants({ after, limit }: KeyPage): Promise<TenantRecord[]> {
     const { rows } = await this.#pool.query<TenantRow>(LIST_TENANTS_SQL, [after, limit]);
     return rows.map(tenantOf);
+  }
+
+  async tenantSince(name: Tenant): Promise<number | null> {
+    const { rows } = await this.#pool.query<TenantRow>(GET_TENANT_SQL, [name]);
+    return rows[0] === undefined ? null : tenantOf(rows[0]).createdAtMs;
   }
 
   async removeTenant(name: Tenant): Promise<void> {

@@ -1,8 +1,10 @@
 /**
- * What acceptors ask of the directory of tenants and API keys, which the main thread has: one row a method.
+ * What acceptors ask of the directory of tenants and API keys, and of the audit log beside it, which the main
+ * thread has: one row a method.
  * Arguments were checked where they entered the process; none of them holds a key. A token is in one, and
  * in nothing that is said of it.
  */
+import type { AuditEntry, AuditRecord } from '../core/audit-record.js';
 import type { FoundKey, KeyRecord, KeyRight, TenantRecord } from '../core/key-record.js';
 import type { TokenRecord } from '../core/token-record.js';
 import type { Tenant } from '../core/topic-key.js';
@@ -15,6 +17,16 @@ interface Page {
 /** `tenant` null: of whichever. */
 interface Whose {
   tenant: Tenant | null;
+}
+
+interface AuditPart {
+  /** Behind this entry; null: from the beginning. */
+  after: number | null;
+  limit: number;
+  /** desc: the newest first. */
+  order: 'asc' | 'desc';
+  /** this: nothing of a tenant that had the name before, and was deleted. */
+  lives: 'this' | 'all';
 }
 
 interface Shown {
@@ -51,6 +63,9 @@ interface DirectoryTypes {
   'tenants.list': { args: Page; result: { records: TenantRecord[] } };
   /** Rejects `tenant_not_found`, `tenant_in_use`. */
   'tenants.delete': { args: { name: Tenant }; result: Record<string, never> };
+  /** Each is kept once, however often it is added. */
+  'audit.add': { args: { entries: readonly AuditEntry[] }; result: Record<string, never> };
+  'audit.list': { args: Whose & AuditPart; result: { records: AuditRecord[] } };
 }
 
 export type DirectoryCall = keyof DirectoryTypes;

@@ -31,8 +31,8 @@ export class DirectoryPort {
     this.#pool = new PoolPort<DirectoryAsk>(port, bounds);
   }
 
-  /** Rejects with RequestError. */
-  async lookUp<M extends 'keys.find' | 'keys.used'>(
+  /** For what waits for nobody who manages. Rejects with RequestError. */
+  async lookUp<M extends 'keys.find' | 'keys.used' | 'audit.add'>(
     method: M,
     args: DirectoryArgs<M>,
   ): Promise<DirectoryResult<M>> {

@@ -244,6 +244,14 @@ const CASES: Readonly<Record<string, (t: Test, open: Open) => Promise<void>>> = 
     await eventually(() => ids.slice(0, 2).every((id) => told.includes(id)));
     t.same(await foundIds(store, [other.id]), [other.id], 'of another key none');
   },
+  'since when a tenant is there is known': async (t, open) => {
+    const { store } = await open(t);
+    t.equal(await store.tenantSince(ACME), null);
+    const { createdAtMs } = await store.addTenant(ACME);
+    t.equal(await store.tenantSince(ACME), createdAtMs);
+    await store.removeTenant(ACME);
+    t.equal(await store.tenantSince(ACME), null);
+  },
   'a tenant goes with its keys, and its name is free': async (t, open) => {
     const { store, told } = await open(t);
     await store.addTenant(ACME);

@@ -57,6 +57,7 @@ const ROUTE_ROWS: Readonly<Record<string, Row>> = {
   'POST /api/tokens': [['subscribe'], 'tenant'],
   'POST /api/session': [['publish', 'subscribe', 'manage', 'operate'], 'none'],
   'DELETE /api/session': [['publish', 'subscribe', 'manage', 'operate'], 'none'],
+  'GET /api/audit': [['manage', 'operate'], 'tenant'],
   'GET /api/stats': [['subscribe', 'operate'], 'tenant'],
   'GET /api/nodes': [['operate'], 'none'],
   'GET /api/health': [['anyone'], 'none'],

@@ -267,8 +267,8 @@ t.test('every answer has the shape, or is one of the errors, that its route says
   t.same(surprises, []);
   // A stream of events has no end, and a WebSocket is no answer.
   const others = ['GET /api/topics/:name/events', 'GET /ws'];
-  // Where keys are asked for: keys.test.ts, tokens.test.ts, logins.test.ts.
-  const keyed = /^\w+ \/api\/(keys|tenants|tokens|session)\b/;
+  // Where keys are asked for: keys.test.ts, tokens.test.ts, logins.test.ts, audit.test.ts.
+  const keyed = /^\w+ \/api\/(audit|keys|tenants|tokens|session)\b/;
   const unserved = ROUTES.map(({ method, path }) => `${method} ${path}`).filter(
     (route) => !served.has(route) && !others.includes(route) && !keyed.test(route),
   );

@@ -2,6 +2,7 @@
 import uWS from 'uWebSockets.js';
 import { MessageChannel } from 'node:worker_threads';
 import { freePort } from '../../native-bench/rig/free-port.js';
+import { NO_AUDIT } from '../../src/acceptor/http/audit-note.js';
 import { Bodies } from '../../src/acceptor/http/bodies.js';
 import { Callers } from '../../src/acceptor/http/callers.js';
 import { openGate } from '../../src/acceptor/http/gate.js';
@@ -69,7 +70,7 @@ export async function controlRig(
   const app = uWS.App();
   const means = { bodies, limits, onFault };
   mountRoutes(app, table({ limits, control, directory: new Directory(null) }), {
-    ...{ guard, means, parts: { callers, answers } },
+    ...{ guard, means, parts: { callers, answers, audit: NO_AUDIT } },
     gate: openGate(principal),
   });
   const port = await freePort();

@@ -28,6 +28,7 @@ export const SUITES: readonly TenantSuite[] = [
   },
   { file: 'contract/postgres-keys.test', only: null },
   { file: 'contract/postgres-logins.test', only: null },
+  { file: 'contract/postgres-audit.test', only: null },
   { file: 'unit/log/postgres/upkeep/due-topics.test', only: '/^tenants/' },
 ];
 

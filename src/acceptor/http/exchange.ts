@@ -4,15 +4,18 @@
  * fails then breaks it off: nobody may take half a stream, or an error inside one, for the whole.
  */
 import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
+import type { AuditAction, AuditOutcome } from '../../core/audit-record.js';
 import { ERRORS, RequestError } from '../../core/errors.js';
 import { NOBODY, type Principal } from '../../core/principal.js';
 import { formatUuid, makeUuidV7 } from '../../core/uuid.js';
 import { type ProblemCause, problemBody, retryAfterSeconds } from '../../wire/problem.js';
+import { type AuditedAs, AuditNote, type AuditSink, refusalOf } from './audit-note.js';
 import type { Callers } from './callers.js';
 import { CONNECTION, CONTENT_LENGTH, CONTENT_TYPE_OUT, JSON_TYPE, ORIGIN } from './header-bytes.js';
 import { HeldBody, type HeldBytes, type OnData } from './held-body.js';
 import { LONG_ANSWER_BYTES, type PacedAnswers } from './paced-answers.js';
 import { SECURITY_HEADERS } from './security-headers.js';
+import { StreamPieces } from './stream-pieces.js';
 
 const STATUS: Readonly<Record<number, string>> = {
   201: '201 Created',
@@ -46,6 +49,7 @@ export type HeaderList = readonly string[];
 export interface ExchangeParts {
   callers: Callers;
   answers: PacedAnswers;
+  audit: AuditSink;
 }
 
 /** What stands above the body of an answer. */
@@ -68,6 +72,10 @@ export class Exchange {
   kind: 'reads' | 'writes' = 'reads';
   /** Withheld: the request is a HEAD. */
   body: 'sent' | 'withheld' = 'sent';
+  /** What it asks for; null: nothing that has a route. */
+  asks: AuditedAs | null = null;
+  /** What the audit log will be told of it; null: nothing, or only that it was refused. */
+  note: AuditNote | null = null;
   readonly #parts: ExchangeParts;
   /** The client asked for it: what stands behind this request is none. */
   readonly #closes: boolean;
@@ -77,6 +85,7 @@ export class Exchange {
   #held: HeldBody | null = null;
   /** Of a stream. */
   #pieces: StreamPieces | null = null;
+  #requestId: string | null = null;
 
   constructor(res: HttpResponse, req: HttpRequest, parts: ExchangeParts) {
     this.res = res;
@@ -94,6 +103,32 @@ export class Exchange {
   /** Whether an answer can still be given, or its stream goes on. */
   get isOpen(): boolean {
     return this.#state === 'open' || this.#state === 'streaming';
+  }
+
+  /** What an error, and the audit log, call this request by. */
+  get requestId(): string {
+    this.#requestId ??= formatUuid(makeUuidV7(Date.now(), 0));
+    return this.#requestId;
+  }
+
+  /** Of the client's end of the socket; '': it is gone. */
+  get address(): string {
+    return this.isOpen ? Buffer.from(this.res.getRemoteAddressAsText()).toString('latin1') : '';
+  }
+
+  /** The audit log is to be told what comes of it. `object`: the names in its path. */
+  audited(action: AuditAction, object: string): void {
+    const { audit: sink } = this.#parts;
+    const { principal, address } = this;
+    this.note = new AuditNote({ sink, action, principal, address, object });
+  }
+
+  /** It showed the id of this one's key, with another secret. */
+  refusedAs(owner: Principal): void {
+    if (this.asks === null) return;
+    const { address, requestId } = this;
+    const refusal = refusalOf({ principal: owner, address, requestId }, this.asks);
+    this.#parts.audit.add({ ...refusal, outcome: 'unauthorized' });
   }
 
   /** Called when the client goes away before, or during, the answer. */
@@ -122,6 +157,7 @@ export class Exchange {
 
   /** `body` is sent as it is; it is JSON unless `head` says otherwise. */
   reply(status: number, body: string | Uint8Array, head = JSON_HEAD): void {
+    if (this.note !== null && status < 400) this.note.ended('ok', this.requestId);
     if (body.length > LONG_ANSWER_BYTES && this.body === 'sent') {
       const bytes = typeof body === 'string' ? Buffer.from(body) : body;
       this.#replyLong(bytes, () => this.#head(status, head));
@@ -166,6 +202,7 @@ export class Exchange {
   }
 
   noContent(headers: HeaderList | null = null): void {
+    this.note?.ended('ok', this.requestId);
     if (!this.#mayAnswer()) return;
     const send = (): void => {
       this.res.cork(() => {
@@ -194,7 +231,8 @@ export class Exchange {
   /** What failed as it comes over the link. */
   failWith(error: ProblemCause, headers: HeaderList = []): void {
     const { status, temporary } = ERRORS[error.code];
-    const requestId = formatUuid(makeUuidV7(Date.now(), 0));
+    const { requestId } = this;
+    this.#failed(error.code);
     const body = problemBody(error, requestId);
     const retry = temporary ? ['Retry-After', String(retryAfterSeconds(error.code))] : [];
     const challenge = status === 401 ? CHALLENGE : [];
@@ -207,6 +245,7 @@ export class Exchange {
    * one runs.
    */
   failAndClose(error: RequestError): void {
+    this.#failed(error.code);
     if (this.#mayAnswer()) this.#afterSegment(() => this.#lastAnswer(error));
   }
 
@@ -221,7 +260,7 @@ export class Exchange {
   }
 
   #lastAnswer(error: RequestError): void {
-    const requestId = formatUuid(makeUuidV7(Date.now(), 0));
+    const { requestId } = this;
     const body = problemBody(causeOf(error), requestId);
     this.res.cork(() => {
       const headers = ['X-Request-Id', requestId];
@@ -278,6 +317,14 @@ export class Exchange {
     this.res.close();
   }
 
+  /** Of what is audited the audit log is told why it failed; of all else, that it was refused. */
+  #failed(outcome: AuditOutcome): void {
+    if (this.note !== null) this.note.ended(outcome, this.requestId);
+    else if (outcome === 'forbidden' && this.asks !== null) {
+      this.#parts.audit.add({ ...refusalOf(this, this.asks), outcome });
+    }
+  }
+
   /** Whether this answer may be given; it has to be, then. One for a stream under way breaks it off. */
   #mayAnswer(): boolean {
     if (this.#state === 'streaming') this.breakOff();
@@ -289,6 +336,8 @@ export class Exchange {
   #head(status: number, { type, headers }: AnswerHead): void {
     // uWS writes 200 by itself.
     if (status !== 200) this.res.writeStatus(STATUS[status] ?? String(status));
+    // An error says it by itself.
+    if (this.note !== null && status < 400) this.res.writeHeader('X-Request-Id', this.requestId);
     if (type !== null) this.res.writeHeader(CONTENT_TYPE_OUT, type);
     if (headers !== null) this.#writeHeaders(headers);
     const { callers } = this.#parts;
@@ -305,28 +354,6 @@ export class Exchange {
       this.res.writeHeader(headers[i] ?? '', headers[i + 1] ?? '');
     }
   }
-}
-
-/** What a stream is written with: one closure for all of its pieces. */
-class StreamPieces {
-  readonly #res: HttpResponse;
-  #piece: string | Uint8Array = '';
-  #isTaken = true;
-
-  constructor(res: HttpResponse) {
-    this.#res = res;
-  }
-
-  write(piece: string | Uint8Array): boolean {
-    this.#piece = piece;
-    this.#res.cork(this.#corked);
-    this.#piece = '';
-    return this.#isTaken;
-  }
-
-  readonly #corked = (): void => {
-    this.#isTaken = this.#res.write(this.#piece);
-  };
 }
 
 function causeOf({ code, message, field }: RequestError): ProblemCause {

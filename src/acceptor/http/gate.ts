@@ -10,7 +10,7 @@ import { RequestError } from '../../core/errors.js';
 import { NOBODY, type Principal } from '../../core/principal.js';
 import { isToken, TOKEN_CHARS_MAX } from '../../core/token.js';
 import type { Credentials } from '../../tenant/credentials.js';
-import { refused } from '../../tenant/key-cache.js';
+import { refused, WrongSecret } from '../../tenant/key-cache.js';
 import { type Exchange, faultOfOurs } from './exchange.js';
 import type { Guard } from './guard.js';
 import { AUTHORIZATION, SEC_WEBSOCKET_PROTOCOL, X_API_KEY } from './header-bytes.js';
@@ -114,6 +114,7 @@ function settle(exchange: Exchange, req: HttpRequest, { asking, outcome }: Settl
   if (!(outcome instanceof RequestError)) exchange.principal = outcome;
   else if (asking.without === 'nobody') exchange.principal = NOBODY;
   else {
+    if (outcome instanceof WrongSecret) exchange.refusedAs(outcome.owner);
     exchange.fail(outcome);
     return;
   }

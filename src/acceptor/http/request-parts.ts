@@ -18,6 +18,11 @@ export function readValue<S extends z.ZodType>(
   throw refusalOf(read.error, container);
 }
 
+/** The names in its path, as far as it has them, with slashes between. */
+export function pathNames(req: HttpRequest, count: number): string {
+  return Array.from({ length: count }, (_, n) => decoded(req.getParameter(n) ?? '')).join('/');
+}
+
 /** By the members' places in the path. */
 export function readPath<S extends z.ZodObject>(schema: S, req: HttpRequest): z.output<S> {
   const names = Object.keys(schema.shape);

@@ -5,12 +5,14 @@
  */
 import type { HttpRequest } from 'uWebSockets.js';
 import type { z } from 'zod';
+import type { AuditAction } from '../../core/audit-record.js';
 import type { ErrorCode } from '../../core/errors.js';
 import { type Limits, variableOf } from '../../core/limits.js';
 import type { Principal } from '../../core/principal.js';
 import type { NeededScope } from '../../core/scope.js';
 import { parseJsonBody } from '../../wire/json-body.js';
 import { BODY } from '../../wire/schemas/refusal.js';
+import type { AuditNote } from './audit-note.js';
 import type { Bodies } from './bodies.js';
 import { bodyType, refuseRepeated } from './body-type.js';
 import type { AskedBy } from './callers.js';
@@ -37,6 +39,8 @@ export interface RouteKind<P extends Parts> {
 
 /** What each has for itself. */
 interface Own<Q extends Parts, B extends Body, A> {
+  /** What the audit log calls what it does; absent: it is not told, unless it was refused. */
+  readonly audit?: AuditAction;
   /** Of one that asks for no key: somebody with one is answered more. */
   readonly withKey?: 'more';
   /** Absent: it takes none, and none is looked at. */
@@ -62,6 +66,8 @@ interface Place<P, Q> {
 export interface Asked<P, Q, B> extends Place<P, Q> {
   readonly principal: Principal;
   readonly body: Read<B>;
+  /** For whoever knows better than the path what it is about; null: it is not audited. */
+  readonly note: AuditNote | null;
 }
 
 /** Bytes are JSON already. */
@@ -95,6 +101,7 @@ interface Described {
   readonly path: string;
   readonly scope: NeededScope;
   readonly withKey: 'more' | null;
+  readonly audit: AuditAction | null;
   /** What it does, in a sentence. */
   readonly text: string;
   readonly params: Parts;
@@ -156,20 +163,20 @@ function describedOf(
     throw new Error(`${path} has ${inPath.join()}, its params ${named.join()}`);
   }
   const { query = null, body = null, bodyLimit = 'frameBytesMax', answer } = own;
-  const { withKey = null } = own;
+  const { withKey = null, audit = null } = own;
   const { askedBy = method === 'GET' ? 'anyone' : 'page' } = own;
   const errors = [...(kind.errors ?? []), ...(own.errors ?? [])];
   const taken = { params, query, body, bodyLimit };
-  return { method, path, scope, askedBy, withKey, text, ...taken, answer, errors };
+  return { method, path, scope, askedBy, withKey, audit, text, ...taken, answer, errors };
 }
 
 function runOf(route: Described, handle: Handle): Run {
   const status = Number(Object.keys(route.answer)[0]);
   return (exchange, req, means) => {
-    const { principal } = exchange;
+    const { principal, note } = exchange;
     const place = readPlace(route, req);
     const answer = (body: unknown): void => {
-      const given = handle({ principal, ...place, body });
+      const given = handle({ principal, note, ...place, body });
       settle(exchange, given.then(answerWith(exchange, status)), means);
     };
     if (route.body === null) answer(null);

@@ -9,6 +9,7 @@ import { isRefused } from './admission.js';
 import { Exchange, type ExchangeParts } from './exchange.js';
 import type { Gate } from './gate.js';
 import type { Guard } from './guard.js';
+import { pathNames } from './request-parts.js';
 import type { Method, Route, RouteMeans } from './route.js';
 
 const METHODS: readonly Method[] = ['GET', 'POST', 'PATCH', 'DELETE'];
@@ -70,10 +71,12 @@ export function mountRoutes(app: TemplatedApp, routes: readonly Route[], by: Rou
 
 /** Who asks is found out, and held to the scope of the route, here and nowhere else. */
 function handlerOf(route: Route, { guard, gate, parts, means }: RouterParts): Handler {
-  const { path, method, scope, askedBy: asked, before } = route;
+  const { path, method, scope, audit, askedBy: asked, before } = route;
   const { callers } = parts;
   const onFault = (error: unknown): void => guard.caught(path, error);
+  const parameters = Object.keys(route.params?.shape ?? {}).length;
   const serve = (exchange: Exchange, req: HttpRequest): void => {
+    if (audit !== null) exchange.audited(audit, pathNames(req, parameters));
     try {
       exchange.principal.check(scope);
       route.run(exchange, req, means);
@@ -83,12 +86,13 @@ function handlerOf(route: Route, { guard, gate, parts, means }: RouterParts): Ha
   };
   const asksKey = scope !== 'anyone' || route.withKey !== null;
   const asking = {
-    parameters: Object.keys(route.params?.shape ?? {}).length,
+    parameters,
     body: method === 'GET' ? 'none' : 'held',
     without: scope === 'anyone' ? 'nobody' : 'refused',
   } as const;
   return guard.http(path, (res, req) => {
     const exchange = new Exchange(res, req, parts);
+    exchange.asks = route;
     if (method === 'GET') withholdFromHead(exchange, req);
     if (isRefused(exchange, req, { callers, asked })) return;
     if (before !== null && !isPassed(exchange, onFault, () => before(exchange, req))) return;

@@ -1,5 +1,7 @@
 /** The directory of tenants and API keys as routes ask it; where no keys are asked for there is none. */
 import { RequestError } from '../../core/errors.js';
+import type { Principal } from '../../core/principal.js';
+import type { Tenant } from '../../core/topic-key.js';
 import type {
   DirectoryArgs,
   DirectoryCall,
@@ -27,4 +29,15 @@ export class Directory {
     const detail = 'this node has no tenants and keys: ENABLE_AUTH is false';
     throw new RequestError('not_found', detail);
   }
+}
+
+/** Null: of whichever, which is the operator's to ask. Another's tenant is not there. */
+export function ownTenant(principal: Principal, asked: Tenant | null): Tenant | null {
+  if (principal.may('operate')) return asked;
+  if (asked === null || asked === principal.tenant) return principal.tenant;
+  throw new RequestError('tenant_not_found', 'no such tenant', 'tenant');
+}
+
+export function turnOf(principal: Principal): string {
+  return principal.may('operate') ? OPERATOR : principal.tenant;
 }

@@ -8,15 +8,17 @@ import { RequestError } from '../../core/errors.js';
 import type { KeyRecord, KeyRight } from '../../core/key-record.js';
 import type { Principal } from '../../core/principal.js';
 import { SCOPES } from '../../core/scope.js';
-import type { Tenant } from '../../core/topic-key.js';
 import type { keyPage, newKey, ROTATION } from '../../wire/schemas/keys.js';
 import type { KeyPageShown, ShownKey } from '../../wire/views/key-view.js';
-import { type Directory, OPERATOR } from './directory.js';
+import type { AuditNote } from '../http/audit-note.js';
+import { type Directory, ownTenant, turnOf } from './directory.js';
 
 /** Who asks about which key. */
 export interface KeyAsked {
   principal: Principal;
   params: { id: string };
+  /** Is told whose key it is, and of one that was made which. */
+  note: AuditNote | null;
 }
 
 export class KeyRoutes {
@@ -27,17 +29,21 @@ export class KeyRoutes {
   }
 
   async create(
-    principal: Principal,
+    { principal, note }: Pick<KeyAsked, 'principal' | 'note'>,
     { tenant, scopes, topics, expires_at: expiresAtMs }: z.output<ReturnType<typeof newKey>>,
   ): Promise<ShownKey> {
+    const whose = ownTenant(principal, tenant) ?? principal.tenant;
+    note?.isAbout(whose);
     const right: KeyRight = {
-      tenant: ownTenant(principal, tenant) ?? principal.tenant,
+      tenant: whose,
       scopes: SCOPES.filter((scope) => scopes.includes(scope)),
       topics,
       expiresAtMs,
     };
     if (!principal.covers(right)) throw tooMuch(principal, right);
-    return this.#directory.ask(turnOf(principal), 'keys.create', right);
+    const made = await this.#directory.ask(turnOf(principal), 'keys.create', right);
+    note?.isAbout(whose, made.record.id);
+    return made;
   }
 
   async list(
@@ -53,41 +59,34 @@ export class KeyRoutes {
     return { asked: records, shown: records.filter((record) => principal.covers(record)) };
   }
 
-  async delete({ principal, params: { id } }: KeyAsked): Promise<undefined> {
-    await this.#find(principal, id);
+  async delete(asked: KeyAsked): Promise<undefined> {
+    const { principal, params } = asked;
+    const { id } = params;
+    await this.#find(asked);
     const { deleted } = await this.#directory.ask(turnOf(principal), 'keys.delete', { id });
     if (!deleted) throw keyNotFound();
   }
 
   async rotate(
-    { principal, params: { id } }: KeyAsked,
+    asked: KeyAsked,
     { overlap_s: overlapS }: z.output<typeof ROTATION>,
   ): Promise<ShownKey> {
-    await this.#find(principal, id);
-    return this.#directory.ask(turnOf(principal), 'keys.rotate', {
-      id,
-      overlapMs: overlapS * 1_000,
-    });
+    const { principal, params, note } = asked;
+    const { id } = params;
+    await this.#find(asked);
+    const args = { id, overlapMs: overlapS * 1_000 };
+    const made = await this.#directory.ask(turnOf(principal), 'keys.rotate', args);
+    note?.isAbout(made.record.tenant, `${id}/${made.record.id}`);
+    return made;
   }
 
-  async #find(principal: Principal, id: string): Promise<KeyRecord> {
+  async #find({ principal, params: { id }, note }: KeyAsked): Promise<KeyRecord> {
     const tenant = ownTenant(principal, null);
     const { record } = await this.#directory.ask(turnOf(principal), 'keys.get', { id, tenant });
     if (record === null || !principal.covers(record)) throw keyNotFound();
+    note?.isAbout(record.tenant);
     return record;
   }
-}
-
-/** Null: of whichever, which is the operator's to ask. Another's tenant is not there. */
-function ownTenant(principal: Principal, asked: Tenant | null): Tenant | null {
-  if (principal.may('operate')) return asked;
-  if (asked === null || asked === principal.tenant) return principal.tenant;
-  throw new RequestError('tenant_not_found', 'no such tenant', 'tenant');
-}
-
-/** In whose turn the directory is asked. */
-export function turnOf(principal: Principal): string {
-  return principal.may('operate') ? OPERATOR : principal.tenant;
 }
 
 function tooMuch(principal: Principal, { scopes }: KeyRight): RequestError {

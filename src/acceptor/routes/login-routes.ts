@@ -11,8 +11,7 @@ import { networkOf } from '../../core/network-address.js';
 import type { Exchange } from '../http/exchange.js';
 import type { LoginCookies } from '../http/login-cookie.js';
 import type { Proxies } from '../http/proxies.js';
-import type { Directory } from './directory.js';
-import { turnOf } from './key-routes.js';
+import { type Directory, turnOf } from './directory.js';
 
 /** Addresses whose tries are remembered. */
 const ADDRESSES_MAX = 16_384;

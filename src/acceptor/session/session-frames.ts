@@ -3,6 +3,7 @@ import { CLOSE, type ErrorCode, RequestError } from '../../core/errors.js';
 import type { Limits } from '../../core/limits.js';
 import type { Principal } from '../../core/principal.js';
 import type { NeededScope } from '../../core/scope.js';
+import { formatUuid, makeUuidV7 } from '../../core/uuid.js';
 import type { AcceptorLinkEnd } from '../../thread/link.js';
 import type { FailedOp } from '../../thread/ops/failed.js';
 import type { DeferredOp, PublishedOp } from '../../thread/ops/publish.js';
@@ -22,6 +23,7 @@ import { errorFrame } from '../../wire/problem.js';
 import { deferredPublishView } from '../../wire/views/deferred-view.js';
 import { type Receiver, type ReceiverEnd, subscriptionKey } from '../delivery/receiver.js';
 import { KIND_MSGPACK, KIND_SINGLE } from '../delivery/receiver-kind.js';
+import type { AuditSink } from '../http/audit-note.js';
 import type { Guard } from '../http/guard.js';
 import { PendingRequest } from '../workers/pending-requests.js';
 import type { PublishGate } from '../workers/publish-gate.js';
@@ -67,6 +69,7 @@ export interface SessionFramesOptions {
   refreshes: Refreshes;
   limits: Limits;
   guard: Guard;
+  audit: AuditSink;
   autoCreateTopics: boolean;
 }
 
@@ -152,8 +155,16 @@ export class SessionFrames implements FrameSink {
     } catch (error) {
       if (!(error instanceof RequestError)) throw error;
       session.refuse(error.code, error.message, frame.ref);
+      if (error.code === 'forbidden') this.#tellRefused(session, frame.type);
       if (error instanceof TooMuchUnderWay) session.countIdle();
     }
+  }
+
+  #tellRefused({ principal, address }: Session, object: ClientFrame['type']): void {
+    const { tenant, keyId } = principal;
+    const requestId = formatUuid(makeUuidV7(Date.now(), 0));
+    const what = { action: 'frame', object, outcome: 'forbidden' } as const;
+    this.#options.audit.add({ tenant, actor: keyId ?? '', address, ...what, requestId });
   }
 
   bad(error: RequestError, ref: Ref): void {

@@ -110,6 +110,11 @@ export class Session implements Receiver, Sender {
     this.#keeper = keeper;
   }
 
+  /** Of the client's end of the socket; '': it is gone. */
+  get address(): string {
+    return this.isGone ? '' : Buffer.from(this.#ws.getRemoteAddressAsText()).toString('latin1');
+  }
+
   /** Whether it has as many as `count`, with those under way. */
   hasSubscriptions(count: number): boolean {
     const { subscriptions } = this;

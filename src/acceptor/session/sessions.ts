@@ -41,6 +41,7 @@ const IDLE_MAX_S = 960;
 const DRAIN_RETRY_MS = 5_000;
 const FULL = 'SESSIONS_MAX is reached';
 const UPGRADE = { parameters: 0, body: 'none', without: 'refused' } as const;
+const ASKED = { audit: null, method: 'GET', path: '/ws' } as const;
 
 export interface SessionsOptions {
   config: Config;
@@ -215,6 +216,7 @@ export class Sessions implements SessionKeeper {
   #upgrade(res: HttpResponse, req: HttpRequest, context: us_socket_context_t): void {
     const { parts, gate } = this.#options;
     const exchange = new Exchange(res, req, parts);
+    exchange.asks = ASKED;
     if (isRefused(exchange, req, { callers: parts.callers, asked: 'page' })) return;
     const principal = gate.known(req);
     if (principal === null) {

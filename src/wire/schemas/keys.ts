@@ -16,7 +16,7 @@ const OVERLAP_S = { min: 0, max: 30 * 86_400 };
 const OVERLAP_DEFAULT_S = 3_600;
 
 /** What can be no tenant is not there. */
-function tenantName(field: string, whenNone: 'invalid_field' | 'tenant_not_found') {
+export function tenantName(field: string, whenNone: 'invalid_field' | 'tenant_not_found') {
   const read = (value: string): Tenant => {
     if (TENANT_NAME.test(value)) return asTenant(value);
     const rule = 'must be 1 to 64 of A-Z a-z 0-9 _ -';

@@ -31,19 +31,33 @@ function manyTable(limits: Limits, letters: DeadLetterRoutes): Route[] {
       serve: (exchange, req, { query }) => letters.list(exchange, req, query),
     }),
     changed('POST /api/dead-letters/redrive', 'Gives dead letters back, as a job.', {
+      audit: 'dead-letters.redrive',
       body: schemas.redrive(limits),
       bodyLimit: 'publishBodyBytesMax',
       answer: { 202: schemas.JOB_STARTED },
       errors: ['dead_letter_not_found', 'subscription_gone'],
-      handle: async ({ principal, body }) => snakeMembers(await letters.redrive(principal, body)),
+      handle: async ({ principal, body, note }) => {
+        note?.isAbout(principal.tenant, lettersNamed(body));
+        return snakeMembers(await letters.redrive(principal, body));
+      },
     }),
     changed('POST /api/dead-letters/purge', 'Deletes dead letters.', {
+      audit: 'dead-letters.purge',
       body: schemas.purge(limits),
       bodyLimit: 'publishBodyBytesMax',
       answer: { 200: schemas.PURGED },
-      handle: async ({ principal, body }) => ({ purged: await letters.purge(principal, body) }),
+      handle: async ({ principal, body, note }) => {
+        note?.isAbout(principal.tenant, lettersNamed(body));
+        return { purged: await letters.purge(principal, body) };
+      },
     }),
   ];
+}
+
+/** For the audit log: `topic/subscription`, or ids with commas between. */
+function lettersNamed({ ids, topic, subscription }: schemas.LetterNames): string {
+  if (ids !== null) return ids.join(',');
+  return [topic, subscription].filter((name) => name !== null).join('/');
 }
 
 function oneTable(letters: DeadLetterRoutes): Route[] {
@@ -56,6 +70,7 @@ function oneTable(letters: DeadLetterRoutes): Route[] {
       handle: ({ principal, params }) => letters.get(principal, params),
     }),
     changed('DELETE /api/dead-letters/:id', 'Deletes a dead letter.', {
+      audit: 'dead-letters.delete',
       answer: { 204: null },
       handle: ({ principal, params }) => letters.delete(principal, params),
     }),
@@ -74,6 +89,7 @@ function jobTable(letters: DeadLetterRoutes): Route[] {
         snakeMembers({ jobId: params.id, ...(await letters.job(principal, params)) }),
     }),
     job('DELETE /api/jobs/:id', 'Cancels a job; what it has done stays done.', {
+      audit: 'job.cancel',
       answer: { 204: null },
       handle: ({ principal, params }) => letters.cancel(principal, params),
     }),

@@ -10,12 +10,14 @@ export function loginTable({ logins }: LoginTableParts): Route[] {
   const logged = rawRoutesOf({ scope: 'any key', errors: ['not_found'] });
   return [
     logged('POST /api/session', 'Logs a browser in by a key, or again by its cookie: a cookie.', {
+      audit: 'session.open',
       answer: { 204: null },
       errors: ['login_rate'],
       before: (exchange, req) => logins.checkRate(exchange, req),
       serve: (exchange, req) => logins.begin(exchange, req),
     }),
     logged('DELETE /api/session', 'Logs a browser out, and closes what it has open.', {
+      audit: 'session.close',
       answer: { 204: null },
       serve: (exchange) => logins.end(exchange),
     }),

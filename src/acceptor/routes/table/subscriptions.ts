@@ -53,12 +53,14 @@ function oneTable(limits: Limits, subscriptions: SubscriptionRoutes): Route[] {
       handle: async (asked) => subscriptionView(await subscriptions.get(targetOf(asked))),
     }),
     changed(`PATCH ${PATH}`, 'Changes its settings; what is left out stays.', {
+      audit: 'subscription.change',
       body: schemas.SUBSCRIPTION_PATCH,
       answer: { 200: schemas.SUBSCRIPTION },
       handle: async (asked) =>
         subscriptionView(await subscriptions.patch(targetOf(asked), asked.body)),
     }),
     changed(`DELETE ${PATH}`, 'Ends a subscription, and forgets how far it was.', {
+      audit: 'subscription.delete',
       answer: { 204: null },
       handle: (asked) => subscriptions.delete(targetOf(asked)),
     }),
@@ -69,6 +71,7 @@ function movesTable(limits: Limits, subscriptions: SubscriptionRoutes): Route[] 
   const changed = routesOf({ ...ofOne(limits), scope: 'manage' });
   return [
     changed(`POST ${PATH}/seek`, 'Goes on elsewhere in the topic, back or ahead.', {
+      audit: 'subscription.seek',
       body: schemas.SEEK,
       answer: { 200: schemas.SUBSCRIPTION },
       errors: ['bad_cursor'],
@@ -76,10 +79,12 @@ function movesTable(limits: Limits, subscriptions: SubscriptionRoutes): Route[] 
         subscriptionView(await subscriptions.seek(targetOf(asked), asked.body)),
     }),
     changed(`POST ${PATH}/pause`, 'Sends nothing more until it is resumed.', {
+      audit: 'subscription.pause',
       answer: { 200: schemas.SUBSCRIPTION },
       handle: async (asked) => subscriptionView(await subscriptions.pause(targetOf(asked))),
     }),
     changed(`POST ${PATH}/resume`, 'Goes on where it was paused.', {
+      audit: 'subscription.resume',
       answer: { 200: schemas.SUBSCRIPTION },
       handle: async (asked) => subscriptionView(await subscriptions.resume(targetOf(asked))),
     }),

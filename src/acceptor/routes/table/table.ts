@@ -8,6 +8,7 @@ import type { Route } from '../../http/route.js';
 import type { Control } from '../control.js';
 import type { Directory } from '../directory.js';
 import type { SystemRoutes } from '../system-routes.js';
+import { auditTable } from './audit.js';
 import { deadLetterTable } from './dead-letters.js';
 import { type LoginTableParts, loginTable } from './logins.js';
 import { type PublishTableParts, publishTable } from './publishes.js';
@@ -38,6 +39,7 @@ export function routeTable(parts: TableParts): Route[] {
     ...tenantTable(parts),
     ...tokenTable(parts),
     ...loginTable(parts),
+    ...auditTable(parts),
     ...systemTable(parts),
   ];
 }

@@ -31,15 +31,23 @@ function ofTenants(limits: Limits, tenants: TenantRoutes): Route[] {
       handle: async ({ query }) => views.tenantPageView(await tenants.list(query), query.limit),
     }),
     operated('POST /api/tenants', 'Creates a tenant.', {
+      audit: 'tenant.create',
       body: schemas.NEW_TENANT,
       answer: { 201: schemas.TENANT },
       errors: ['tenant_exists', 'tenant_limit'],
-      handle: async ({ body }) => views.tenantView(await tenants.create(body.name)),
+      handle: async ({ body, note }) => {
+        note?.isAbout(body.name, body.name);
+        return views.tenantView(await tenants.create(body.name));
+      },
     }),
     one('DELETE /api/tenants/:name', 'Deletes a tenant that has no topics, with its keys.', {
+      audit: 'tenant.delete',
       answer: { 204: null },
       errors: ['tenant_not_found', 'tenant_in_use'],
-      handle: ({ params }) => tenants.delete(params.name),
+      handle: ({ params, note }) => {
+        note?.isAbout(params.name, params.name);
+        return tenants.delete(params.name);
+      },
     }),
   ];
 }
@@ -55,10 +63,11 @@ function ofKeys(limits: Limits, keys: KeyRoutes): Route[] {
         views.keyPageView(await keys.list(principal, query), query.limit),
     }),
     managed('POST /api/keys', 'Makes an API key, and shows it, once.', {
+      audit: 'key.create',
       body: schemas.newKey(limits),
       answer: { 201: schemas.SHOWN_KEY },
       errors: ['key_limit'],
-      handle: async ({ principal, body }) => views.shownKeyView(await keys.create(principal, body)),
+      handle: async (asked) => views.shownKeyView(await keys.create(asked, asked.body)),
     }),
   ];
 }
@@ -68,10 +77,12 @@ function ofOneKey(keys: KeyRoutes): Route[] {
   const one = routesOf({ scope: 'manage or operate', params: schemas.KEY_PATH, errors });
   return [
     one('DELETE /api/keys/:id', 'Revokes an API key, and closes what it has open.', {
+      audit: 'key.delete',
       answer: { 204: null },
       handle: (asked) => keys.delete(asked),
     }),
     one('POST /api/keys/:id/rotate', 'Makes another key of the same right; the old one ends.', {
+      audit: 'key.rotate',
       body: schemas.ROTATION,
       answer: { 201: schemas.SHOWN_KEY },
       errors: ['key_limit'],

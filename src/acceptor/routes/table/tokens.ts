@@ -17,9 +17,11 @@ export function tokenTable({ limits, mint }: TokenTableParts): Route[] {
   const lent = routesOf({ scope: 'publish or subscribe', errors: ['not_found'] });
   return [
     lent('POST /api/tokens', 'Makes a token of the asking key, and shows it, once.', {
+      audit: 'token.create',
       body: schemas.newToken(limits),
       answer: { 201: schemas.MADE_TOKEN },
-      handle: async ({ principal, body }) => {
+      handle: async ({ principal, body, note }) => {
+        note?.isAbout(principal.tenant, body.subject ?? '');
         const { record, token } = await tokens.create(principal, body);
         return madeTokenView(record, token);
       },

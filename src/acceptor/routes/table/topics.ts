@@ -37,10 +37,14 @@ function manyTable(limits: Limits, topics: TopicRoutes): Route[] {
         views.topicPageView(await topics.list(principal, query), query.limit),
     }),
     changed('POST /api/topics', 'Creates a topic.', {
+      audit: 'topic.create',
       body: schemas.newTopic(limits),
       answer: { 201: schemas.TOPIC },
       errors: ['topic_exists', 'topic_limit'],
-      handle: async ({ principal, body }) => views.topicView(await topics.create(principal, body)),
+      handle: async ({ principal, body, note }) => {
+        note?.isAbout(principal.tenant, body.name);
+        return views.topicView(await topics.create(principal, body));
+      },
     }),
   ];
 }
@@ -58,11 +62,13 @@ function oneTable(limits: Limits, topics: TopicRoutes): Route[] {
       handle: async (asked) => views.topicView(await topics.get(asked)),
     }),
     changed('PATCH /api/topics/:name', 'Changes what a topic keeps.', {
+      audit: 'topic.change',
       body: schemas.topicPatch(limits),
       answer: { 200: schemas.TOPIC },
       handle: async (asked) => views.topicView(await topics.patch(asked, asked.body)),
     }),
     changed('DELETE /api/topics/:name', 'Deletes a topic, its messages and subscriptions.', {
+      audit: 'topic.delete',
       answer: { 204: null },
       handle: (asked) => topics.delete(asked),
     }),

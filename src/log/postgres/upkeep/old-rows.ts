@@ -32,6 +32,10 @@ export function oldFailures(clock: Clock): OldRows {
   return new OldRows({ table: 'delivery_history', column: 'at', keptFor, clock });
 }
 
+export function oldAudit(clock: Clock, days: number): OldRows {
+  return new OldRows({ table: 'audit', column: 'at', keptFor: `${days} days`, clock });
+}
+
 interface OldRowsOptions {
   /** Of the schema conduit. */
   table: string;

@@ -10,6 +10,7 @@ import type { Queryable } from '../session/queryable.js';
  */
 export const SCHEMA_TABLES: readonly string[] = [
   'api_keys',
+  'audit',
   'cursors',
   'dead_letters',
   'deliveries',

@@ -9,7 +9,7 @@ import type { HeldSnapshot } from '../../../core/log-figures.js';
 import type { Queryable } from '../session/queryable.js';
 import { vacuumDead } from './dead-rows.js';
 import { purgeLostNodes } from './lost-nodes.js';
-import { expiredKeys, type OldRows, oldFailures, oldReleases } from './old-rows.js';
+import { expiredKeys, type OldRows, oldAudit, oldFailures, oldReleases } from './old-rows.js';
 import { dropOldLeaves, makeLeaves } from './partitions.js';
 import { applyRetention } from './retention.js';
 import { settlePastDays } from './settled-heads.js';
@@ -36,7 +36,7 @@ export interface UpkeepClient extends Queryable {
 export interface UpkeepOptions {
   connect: () => Promise<UpkeepClient>;
   clock: Clock;
-  limits: Pick<Limits, 'retentionHours' | 'snapshotWarnS'>;
+  limits: Pick<Limits, 'auditDays' | 'retentionHours' | 'snapshotWarnS'>;
   /** Whether this worker, of all that there are, does the task now. */
   keepsUp: (task: string) => boolean;
   /** For looks at what goes on in the database. */
@@ -112,7 +112,8 @@ export class Upkeep {
 
   #makeTasks(): UpkeepTask[] {
     const { clock, limits } = this.#options;
-    const oldRows: OldRows[] = [expiredKeys(clock), oldReleases(clock), oldFailures(clock)];
+    const byTime = [expiredKeys(clock), oldReleases(clock), oldFailures(clock)];
+    const oldRows: OldRows[] = [...byTime, oldAudit(clock, limits.auditDays)];
     const retention = async (session: Queryable): Promise<'done'> => {
       await applyRetention(session, limits.retentionHours);
       // Soon after midnight: until then who locks yesterday's leaf holds up appends to what rests since.

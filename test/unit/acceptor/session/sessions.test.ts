@@ -8,6 +8,7 @@ import WebSocket from 'ws';
 import { eventually } from '../../../../native-bench/rig/eventually.js';
 import { freePort } from '../../../../native-bench/rig/free-port.js';
 import type { ReceiverEnd } from '../../../../src/acceptor/delivery/receiver.js';
+import { NO_AUDIT } from '../../../../src/acceptor/http/audit-note.js';
 import { Callers } from '../../../../src/acceptor/http/callers.js';
 import { openGate } from '../../../../src/acceptor/http/gate.js';
 import { Guard } from '../../../../src/acceptor/http/guard.js';
@@ -42,7 +43,7 @@ async function rig(act: Act, env: Record<string, string> = {}, clock: Clock = sy
   const sessions = new Sessions({
     config,
     gate: openGate(ANYONE),
-    parts: { callers: new Callers(config), answers },
+    parts: { callers: new Callers(config), answers, audit: NO_AUDIT },
     count,
     clock,
     guard,

@@ -7,6 +7,7 @@ import t from 'tap';
 import { eventually } from '../../../../native-bench/rig/eventually.js';
 import { freePort } from '../../../../native-bench/rig/free-port.js';
 import { Deliveries } from '../../../../src/acceptor/delivery/deliveries.js';
+import { NO_AUDIT } from '../../../../src/acceptor/http/audit-note.js';
 import { Callers } from '../../../../src/acceptor/http/callers.js';
 import { Exchange } from '../../../../src/acceptor/http/exchange.js';
 import { openGate } from '../../../../src/acceptor/http/gate.js';
@@ -36,7 +37,7 @@ async function rig(env: Record<string, string> = {}) {
   const answers = new PacedAnswers({
     ...{ limits, guard, clock: systemClock, count: counts.unreadAnswerBytes },
   });
-  const parts = { callers, answers };
+  const parts = { callers, answers, audit: NO_AUDIT };
   const common = {
     guard,
     clock: systemClock,

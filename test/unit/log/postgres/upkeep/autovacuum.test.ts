@@ -20,6 +20,7 @@ const LEFT = ['api_keys', 'incarnation_heads', 'incarnations', 'log_identity', '
 const LEFT_TOO = ['logins', 'role_tenants', 'tenants', 'token_secret', 'upkeep'];
 /** threshold and share. */
 const CHOSEN: Readonly<Record<string, [threshold: number, share: number]>> = {
+  audit: [5_000, 0.05],
   cursors: [10_000, 0],
   dead_letters: [1_000, 0.05],
   deliveries: [1_000, 0.02],

@@ -1,0 +1,181 @@
+/**
+ * What an acceptor has to tell the audit log: in its memory for a tenth of a second, then sent where it is
+ * kept, one batch at a time, until that took it. Nobody waits for it. Attempts that fail alike are counted in
+ * one entry; what finds no room is counted too, and told once there is.
+ */
+import { type AuditEntry, type AuditEvent, auditText } from '../core/audit-record.js';
+import type { Clock } from '../core/clock.js';
+import type { Tenant } from '../core/topic-key.js';
+import { formatUuid, makeUuidV7 } from '../core/uuid.js';
+
+const FLUSH_MS = 100;
+const RETRY_MS = 1_000;
+/** Attempts that fail alike within it are told as one, with how many. */
+const ALIKE_MS = 5_000;
+/** Kinds of failed attempts within that time; those of further kinds are lost. */
+const ALIKE_MAX = 256;
+/** Some 2 MiB at most of texts as long as they may be, some 200 KiB of usual ones. */
+const WAITING_MAX = 1_024;
+const BATCH_MAX = 256;
+/** For what waits when the node ends. */
+const END_MS = 1_000;
+
+interface Kept extends AuditEvent {
+  times: number;
+  sinceMs: number;
+}
+
+export interface AuditTrailOptions {
+  clock: Clock;
+  /**
+   * Keeps them, each once, however often it is called with one. Whatever it rejects with, it is asked again.
+   */
+  send: (entries: readonly AuditEntry[]) => Promise<unknown>;
+}
+
+export class AuditTrail {
+  readonly #options: AuditTrailOptions;
+  /** The oldest first. */
+  readonly #waiting: Kept[] = [];
+  /** What more failed like one that was told: `times` may be 0. */
+  readonly #alike = new Map<string, Kept>();
+  /** How many found no room. */
+  readonly #lost = new Map<Tenant, number>();
+  #flush: NodeJS.Timeout | null = null;
+  #window: NodeJS.Timeout | null = null;
+  #sending: Promise<void> | null = null;
+  #state: 'open' | 'closed' = 'open';
+
+  constructor(options: AuditTrailOptions) {
+    this.#options = options;
+  }
+
+  add(event: AuditEvent): void {
+    const fit = {
+      ...event,
+      actor: auditText(event.actor),
+      address: auditText(event.address),
+      object: auditText(event.object),
+    };
+    const kept = { ...fit, times: 1, sinceMs: this.#options.clock.monotonic() };
+    if (event.outcome === 'ok') this.#keep(kept);
+    else this.#addFailed(kept);
+  }
+
+  /** Sends all that is there; resolves when that is done, or after a second. */
+  async flushed(): Promise<void> {
+    const late = new Promise<'late'>((resolve) => {
+      setTimeout(() => resolve('late'), END_MS).unref();
+    });
+    this.#endWindow();
+    while (this.#waiting.length > 0 && this.#state === 'open') {
+      const before = this.#waiting.length;
+      if ((await Promise.race([this.#send(), late])) === 'late') return;
+      // It was refused: it is tried again by the clock, not by whoever ends.
+      if (this.#waiting.length >= before) return;
+    }
+  }
+
+  close(): void {
+    this.#state = 'closed';
+    if (this.#flush !== null) clearTimeout(this.#flush);
+    if (this.#window !== null) clearTimeout(this.#window);
+  }
+
+  /** How many wait, and of how many kinds attempts are counted: for tests of the bounds. */
+  get sizes(): { waiting: number; alike: number } {
+    return { waiting: this.#waiting.length, alike: this.#alike.size };
+  }
+
+  #addFailed(kept: Kept): void {
+    const { tenant, actor, address, action, object, outcome } = kept;
+    const kind = JSON.stringify([tenant, actor, address, action, object, outcome]);
+    const known = this.#alike.get(kind);
+    if (known !== undefined) {
+      if (known.times === 0) Object.assign(known, kept);
+      else known.times++;
+      return;
+    }
+    if (this.#alike.size >= ALIKE_MAX) {
+      this.#lose(tenant);
+      return;
+    }
+    this.#alike.set(kind, { ...kept, times: 0 });
+    this.#window ??= setTimeout(() => this.#endWindow(), ALIKE_MS);
+    this.#keep(kept);
+  }
+
+  #endWindow(): void {
+    if (this.#window !== null) clearTimeout(this.#window);
+    this.#window = null;
+    const counted = [...this.#alike.values()].filter(({ times }) => times > 0);
+    this.#alike.clear();
+    for (const kept of counted) this.#keep(kept);
+    this.#tellLost();
+    if (this.#waiting.length > 0) this.#later(FLUSH_MS);
+  }
+
+  #keep(kept: Kept): void {
+    if (this.#state === 'closed') return;
+    if (this.#waiting.length >= WAITING_MAX) {
+      this.#lose(kept.tenant, kept.times);
+      return;
+    }
+    this.#waiting.push(kept);
+    this.#later(FLUSH_MS);
+  }
+
+  #lose(tenant: Tenant, times = 1): void {
+    this.#lost.set(tenant, (this.#lost.get(tenant) ?? 0) + times);
+  }
+
+  #later(ms: number): void {
+    if (this.#state === 'closed' || this.#sending !== null) return;
+    this.#flush ??= setTimeout(() => void this.#send(), ms);
+  }
+
+  /** One batch, if none is under way. */
+  #send(): Promise<void> {
+    if (this.#flush !== null) clearTimeout(this.#flush);
+    this.#flush = null;
+    this.#sending ??= this.#sendBatch().then((waitMs) => {
+      this.#sending = null;
+      if (this.#waiting.length > 0) this.#later(waitMs);
+    });
+    return this.#sending;
+  }
+
+  /** Gives after how long the next one may go. */
+  async #sendBatch(): Promise<number> {
+    const batch = this.#waiting.slice(0, BATCH_MAX);
+    if (batch.length === 0) return FLUSH_MS;
+    const nowMs = this.#options.clock.monotonic();
+    try {
+      await this.#options.send(batch.map((kept) => entryOf(kept, nowMs)));
+    } catch {
+      // Whoever keeps it has said why: it is the database's trouble, which is told of there.
+      return RETRY_MS;
+    }
+    this.#waiting.splice(0, batch.length);
+    this.#tellLost();
+    return this.#waiting.length === 0 ? FLUSH_MS : 0;
+  }
+
+  /** As many as there is room for. */
+  #tellLost(): void {
+    const { clock } = this.#options;
+    for (const [tenant, times] of this.#lost) {
+      if (this.#waiting.length >= WAITING_MAX) return;
+      this.#lost.delete(tenant);
+      const requestId = formatUuid(makeUuidV7(clock.now(), 0));
+      const nobody = { actor: '', address: '', object: '' };
+      const what = { action: 'audit.lost', outcome: 'busy' } as const;
+      const sinceMs = clock.monotonic();
+      this.#waiting.push({ tenant, ...nobody, ...what, requestId, times, sinceMs });
+    }
+  }
+}
+
+function entryOf({ sinceMs, ...event }: Kept, nowMs: number): AuditEntry {
+  return { ...event, ageMs: Math.max(0, Math.round(nowMs - sinceMs)) };
+}
