@@ -6,6 +6,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { eventually } from './eventually.js';
 import { freePort } from './free-port.js';
+import { secretsIn } from './secrets.js';
 
 /** dist/src/cli/conduit.js, seen from dist/native-bench/rig. */
 export const COMMAND = fileURLToPath(new URL('../../src/cli/conduit.js', import.meta.url));
@@ -60,6 +61,11 @@ export async function startNode(
     output += chunk.toString('utf8');
   });
   const exited = new Promise<number | null>((resolve) => child.once('exit', resolve));
+  // Whatever a test is about: it fails where a node of it wrote a secret.
+  child.once('close', () => {
+    const leaked = secretsIn(output, env);
+    if (leaked.length > 0) throw new Error(`a node wrote ${leaked.join(', ')}`);
+  });
   const s = env.TLS_CERT_FILE === undefined ? '' : 's';
   const url = `http${s}://127.0.0.1:${port}`;
   const node: TestNode = {

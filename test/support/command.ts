@@ -1,6 +1,7 @@
 /** One run of the `conduit` command, to its end. */
 import { spawn } from 'node:child_process';
 import { COMMAND, cleanEnvironment } from '../../native-bench/rig/node.js';
+import { secretsIn } from '../../native-bench/rig/secrets.js';
 
 export interface CommandResult {
   code: number | null;
@@ -16,7 +17,7 @@ export interface CommandPlace {
   cwd?: string;
 }
 
-/** `env` is all that configures it. One that has not ended after 20 s is killed. */
+/** `env` is all that configures it. Killed after 20 s; rejects when it wrote a secret. */
 export function runCommand(
   args: readonly string[],
   env: Record<string, string> = {},
@@ -41,6 +42,8 @@ export function runCommand(
   return new Promise((resolve, reject) => {
     child.once('error', reject);
     child.once('close', (code, signal) => {
+      const leaked = secretsIn(`${stdout}${stderr}`, env);
+      if (leaked.length > 0) reject(new Error(`it wrote ${leaked.join(', ')}`));
       resolve({ code, signal, stdout, stderr, ms: performance.now() - startedAt });
     });
   });

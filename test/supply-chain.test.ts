@@ -1,0 +1,105 @@
+// Goal: it can be said what the product is made of, and by what it is checked: the bill of materials lists
+// every dependency of production and nothing that only tests need; workflows run what is pinned, with the
+// right to read.
+import { execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import t from 'tap';
+
+const PACKAGE_FOLDER = fileURLToPath(new URL('../../', import.meta.url));
+const WORKFLOWS = path.join(PACKAGE_FOLDER, '.github/workflows');
+
+interface Locked {
+  name?: string;
+  version?: string;
+  dev?: boolean;
+}
+
+interface Component {
+  purl: string;
+  hashes?: unknown[];
+  properties?: { name: string; value: string }[];
+}
+
+interface Bill {
+  bomFormat: string;
+  specVersion: string;
+  metadata: { component: { purl: string } };
+  components: Component[];
+}
+
+/** Of what only tests and the build need. */
+const DEVELOPMENT = 'cdx:npm:package:development';
+
+function readJson<T>(file: string): T {
+  return JSON.parse(readFileSync(path.join(PACKAGE_FOLDER, file), 'utf8')) as T;
+}
+
+/** URLs of the packages that production needs, by the lock file. */
+function production(): string[] {
+  const { packages } = readJson<{ packages: Record<string, Locked> }>('package-lock.json');
+  const needed = Object.entries(packages).filter(
+    ([place, { dev }]) => place !== '' && dev !== true,
+  );
+  const urls = needed.map(([place, { name, version }]) => {
+    const called = name ?? place.slice(place.lastIndexOf('node_modules/') + 'node_modules/'.length);
+    return `pkg:npm/${called.replace('@', '%40')}@${version}`;
+  });
+  return [...new Set(urls)].sort();
+}
+
+function isDevelopment({ properties = [] }: Component): boolean {
+  return properties.some(({ name }) => name === DEVELOPMENT);
+}
+
+t.test('npm run sbom lists every dependency of production, in CycloneDX', async (t) => {
+  const text = execFileSync('npm', ['run', '--silent', 'sbom'], {
+    cwd: PACKAGE_FOLDER,
+    encoding: 'utf8',
+    maxBuffer: 64 * 1024 * 1024,
+  });
+  const bill = JSON.parse(text) as Bill;
+  t.match(bill, { bomFormat: 'CycloneDX', specVersion: /^1\.\d$/ });
+  t.match(bill.metadata.component.purl, /^pkg:npm\/conduit@/);
+  const needed = bill.components.filter((component) => !isDevelopment(component));
+  t.same([...new Set(needed.map(({ purl }) => purl))].sort(), production());
+  const { dependencies } = readJson<{ dependencies: Record<string, string> }>('package.json');
+  t.ok(needed.length >= Object.keys(dependencies).length);
+  t.ok(bill.components.length > needed.length, 'and what tests need, marked as such');
+  for (const { purl, hashes = [] } of needed) t.ok(hashes.length > 0, purl);
+});
+
+/** By file. */
+const workflows = new Map(
+  readdirSync(WORKFLOWS).map((name) => [name, readFileSync(path.join(WORKFLOWS, name), 'utf8')]),
+);
+
+t.test('workflows run actions of one commit each, with the right to read', async (t) => {
+  t.ok(workflows.size >= 3);
+  for (const [name, text] of workflows) {
+    const used = [...text.matchAll(/^\s*- uses: (.*)$/gm)].map(([, action = '']) => action);
+    t.ok(used.length > 0, name);
+    for (const action of used) {
+      t.match(action, /^actions\/[a-z-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$/, `${name}: ${action}`);
+    }
+    t.match(text, /^permissions:\n {2}contents: read\n\n/m, name);
+    t.equal(text.match(/permissions:/g)?.length, 1, `${name} gives no job more`);
+    const checkouts = used.filter((action) => action.startsWith('actions/checkout@'));
+    t.equal(text.match(/persist-credentials: false/g)?.length, checkouts.length, name);
+    t.notMatch(text, /pull_request_target|secrets\./, name);
+  }
+});
+
+t.test(
+  'a change is checked as a whole, and its dependencies against what is known of them',
+  async (t) => {
+    const checks = workflows.get('pr-checks.yml') ?? '';
+    t.match(checks, /^on:\n {2}pull_request:/m);
+    for (const command of ['.ci/run', 'npm audit --omit=dev', 'npm run --silent sbom']) {
+      t.match(checks, `- run: ${command}`);
+    }
+    const script = readFileSync(path.join(PACKAGE_FOLDER, '.ci/run'), 'utf8');
+    for (const command of ['npm ci', 'npm run check', 'npm test']) t.match(script, command);
+  },
+);
