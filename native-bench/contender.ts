@@ -30,6 +30,8 @@ export interface Running {
   second?: string;
   /** URL of the database that its messages are in, where they are in one of PostgreSQL's. */
   database?: string;
+  /** The same contender once more, in a place of its own: for work that compares the two. */
+  control?: Running;
   /** name -> pid, for CPU and memory: {server: 1, postgres: 2}. */
   processes: Readonly<Record<string, number>>;
   /** One line when a process of it has ended, which a load need not notice; null while all run. */

@@ -4,6 +4,7 @@ import { conduit, isConduit } from './conduit.js';
 import type { Contender, Running, SelfMeasured } from './contender.js';
 import { type Figure, show } from './figure.js';
 import type { ReadFigure, Verdict } from './goal.js';
+import type { OwnLoad } from './held.js';
 import type { MeasuringTimes } from './measuring.js';
 import { PEERS } from './peers/peers.js';
 import type { OpenPlace, Places } from './places.js';
@@ -147,18 +148,20 @@ async function runEntry(
   mode: Mode,
   places: Places,
 ): Promise<Measured> {
-  let place: OpenPlace | null = null;
+  const opened: OpenRunning[] = [];
+  const open = async (): Promise<Running> => {
+    const one = await startIn(await places.next(), contender);
+    opened.push(one);
+    return one.running;
+  };
   let running: Running | null = null;
   try {
-    place = await places.next();
-    running = await contender.start(place);
-    started.add(running);
     const { warmup, duration } = mode;
     const [work, times] = [workOf(entry, mode), { warmup, duration }];
+    running = await open();
+    if (work.kind === 'held') running.control = await open();
     if ('measure' in contender) {
-      const own = running;
-      const measure = (seconds: number) => contender.measure(own, seconds);
-      return await doOwnWork(work, { measure, database: own.database ?? null }, times);
+      return await doOwnWork(work, ownLoad(contender, running), times);
     }
     const measured = await doWork(work, running, times);
     const ended = endOf(running);
@@ -166,10 +169,40 @@ async function runEntry(
   } catch (error) {
     return failed(endOf(running) ?? told(error));
   } finally {
+    for (const { close } of opened) await close();
+  }
+}
+
+interface OpenRunning {
+  running: Running;
+  close(): Promise<void>;
+}
+
+/** What does not start leaves nothing open. */
+async function startIn(place: OpenPlace, contender: Contender): Promise<OpenRunning> {
+  let running: Running | null = null;
+  const close = async (): Promise<void> => {
     await running?.stop().catch(told);
     if (running !== null) started.delete(running);
-    await place?.close().catch(told);
+    await place.close().catch(told);
+  };
+  try {
+    running = await contender.start(place);
+    started.add(running);
+    return { running, close };
+  } catch (error) {
+    await close();
+    throw error;
   }
+}
+
+function ownLoad(contender: SelfMeasured, running: Running): OwnLoad {
+  const { control, database = null } = running;
+  return {
+    measure: (seconds) => contender.measure(running, seconds),
+    control: (seconds) => contender.measure(control ?? running, seconds),
+    database,
+  };
 }
 
 function endOf(running: Running | null): string | null {

@@ -26,11 +26,16 @@ export interface Step {
 
 export type Phase = 'before' | 'held' | 'after';
 
-/** What is counted in a window of a load; a line of the table of phases. */
-export interface PhaseWindow extends Omit<Sample, 'problems' | 'more'> {
+/** What is counted in a window of a load. */
+export type Counted = Omit<Sample, 'problems' | 'more'>;
+
+/** A line of the table of phases. */
+export interface PhaseWindow extends Counted {
   phase: Phase;
   /** Of its beginning, from that of its phase. */
   atS: number;
+  /** The window after it, of the same load where nobody holds a snapshot. */
+  control: Counted;
 }
 
 /** One run of one entry. */
@@ -111,13 +116,12 @@ export function medianWindows(runs: readonly Measured[]): PhaseWindow[] {
   const all = runs.flatMap(({ windows }) => (windows === undefined ? [] : [windows]));
   return (all[0] ?? []).map(({ phase }, n) => {
     const same = all.flatMap((windows) => windows[n] ?? []);
-    return { phase, atS: median(same.map(({ atS }) => atS)), ...mediansOf(same) };
+    const control = mediansOf(same.map((window) => window.control));
+    return { phase, atS: median(same.map(({ atS }) => atS)), ...mediansOf(same), control };
   });
 }
 
-export function mediansOf(
-  windows: readonly PhaseWindow[],
-): Pick<Sample, 'perSecond' | 'latencyUs' | 'deliveryUs' | 'cpuUs'> {
+export function mediansOf(windows: readonly Counted[]): Counted {
   return {
     perSecond: median(windows.map(({ perSecond }) => perSecond)),
     latencyUs: medianLatency(windows.map(({ latencyUs }) => latencyUs)),

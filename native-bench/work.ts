@@ -34,10 +34,8 @@ export async function doWork(
   running: Running,
   times: MeasuringTimes,
 ): Promise<Measured> {
-  const { target, processes } = running;
-  if (target === null) throw new Error('it has no address for the load generator');
   const work = divided(asked, running.second);
-  const server = { target, processes, database: running.database ?? null };
+  const server = serverOf(running);
   const trouble = await warm(work, server, times);
   if (trouble !== null) return { sample: failedSample(`warming up: ${trouble}`), steps: [] };
   switch (work.kind) {
@@ -52,10 +50,17 @@ export async function doWork(
     case 'hold':
       return { sample: await hold(work, server), steps: [] };
     case 'held':
-      return underSnapshot(work, server, times);
+      return underSnapshot(work, { held: server, control: serverOf(running.control) }, times);
     case 'recovery':
       return { sample: await recover(work, running, times), steps: [] };
   }
+}
+
+function serverOf(running: Running | undefined): MeasuredServer {
+  if (running === undefined) throw new Error('there is no other to compare it with');
+  const { target, processes, database = null } = running;
+  if (target === null) throw new Error('it has no address for the load generator');
+  return { target, processes, database };
 }
 
 /** Of a contender that measures itself: all but the phases of a snapshot is one measurement. */

@@ -107,9 +107,9 @@ function latencyCurves(of: 'latencyUs' | 'deliveryUs', rows: readonly Row[], the
   };
 }
 
-/** Window by window, by the mean of those before the snapshot. */
+/** Window by window, by the control's. */
 function phaseChart(rows: readonly Row[]): Chart {
-  const title = 'rate, window by window, by that before the snapshot';
+  const title = 'rate, window by window, by that of the same load where nobody holds a snapshot';
   return chart(title, CURVE_HEIGHT + 10 * rows.length, (theme) => ({
     grid: { left: 80, right: 30, top: 20, bottom: 70 + 10 * rows.length },
     xAxis: {
@@ -118,15 +118,13 @@ function phaseChart(rows: readonly Row[]): Chart {
       axisLabel: { color: theme.text },
     },
     yAxis: { ...valueAxis(theme, (value) => `${value}x`), min: 0 },
-    series: rows.map(({ entry, windows }) => {
-      const before = windows.filter(({ phase }) => phase === 'before');
-      const mean = before.reduce((sum, { perSecond }) => sum + perSecond, 0) / before.length;
-      return {
-        type: 'line' as const,
-        name: entry.name,
-        data: windows.map(({ perSecond }) => Number((perSecond / mean).toPrecision(3))),
-      };
-    }),
+    series: rows.map(({ entry, windows }) => ({
+      type: 'line' as const,
+      name: entry.name,
+      data: windows.map(({ perSecond, control }) =>
+        Number((perSecond / control.perSecond).toPrecision(3)),
+      ),
+    })),
   }));
 }
 

@@ -57,11 +57,20 @@ function windowTable(windows: readonly PhaseWindow[]): Table {
   const hasReceived = windows.some(({ deliveryUs }) => deliveryUs !== null);
   const received = hasReceived ? ['receive p50/p95/p99 ms'] : [];
   return {
-    head: ['Snapshot', 'from', 'Rate', 'answer p50/p95/p99 ms', ...received, 'CPU us a message'],
-    lines: windows.map(({ phase, atS, perSecond, latencyUs, deliveryUs, cpuUs }) => [
+    head: [
+      'Snapshot',
+      'from',
+      'Rate',
+      'of control',
+      'answer p50/p95/p99 ms',
+      ...received,
+      'CPU us a message',
+    ],
+    lines: windows.map(({ phase, atS, perSecond, latencyUs, deliveryUs, cpuUs, control }) => [
       phase,
       `${Math.round(atS)} s`,
       show(perSecond, 'per_s'),
+      show(perSecond / control.perSecond, 'times'),
       latencyCell(latencyUs),
       ...(hasReceived ? [latencyCell(deliveryUs)] : []),
       cpuCell(cpuUs),

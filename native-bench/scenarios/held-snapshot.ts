@@ -25,8 +25,9 @@ export const heldSnapshot: Scenario = {
   name: 'held-snapshot',
   measures:
     'Durable HTTP publishes (closed loop), alone or read by a durable subscription that acknowledges each ' +
-    'one, before another session of the same database holds a snapshot, while it does (--held), and after: ' +
-    'later figures by those before, in the same run.',
+    'one, before another session of the same database holds a snapshot, while it does (--held), and after; in ' +
+    'turn with the same load in a database that nobody holds. Figures are by those of that control, and by the ' +
+    'same before.',
   figure: END,
   runsMax: 1,
   goals: [

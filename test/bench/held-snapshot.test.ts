@@ -28,27 +28,34 @@ t.teardown(async () => {
   await postgres.stop();
 });
 
+/** The machine of both loads: what it does in each pair of windows, the first of which warms up. */
+const SPEEDS = [1, 1, 2, 1, 1, 1 / 2, 1 / 2, 4];
+/** What the snapshot leaves of it. */
+const SHARES = [1, 1, 1, 1, 1 / 2, 1 / 2, 1 / 8, 2];
+
 t.test('a snapshot is held in its phase, and in no other', async (t) => {
   const seen: string[] = [];
-  const rates = [1, 64, 64, 64, 64, 32, 32, 32, 8, 8, 8, 128, 128];
+  const rates = { measure: 0, control: 0 };
   const measure = async (): Promise<Sample> => {
     seen.push((await held()).map(({ state }) => state).join() || 'none');
-    return sample(rates[seen.length - 1] ?? 0);
+    const n = rates.measure++;
+    return sample(64 * (SPEEDS[n] ?? 0) * (SHARES[n] ?? 0));
   };
-  const measured = await phasesOf(WORK, { measure, database: postgres.url }, TIMES);
+  const control = async (): Promise<Sample> => sample(64 * (SPEEDS[rates.control++] ?? 0));
+  const load = { measure, control, database: postgres.url };
+  const measured = await phasesOf(WORK, load, TIMES);
   const { problems, more, perSecond } = measured.sample;
   t.same(problems, []);
   const inside = 'idle in transaction';
-  t.same(seen, [...Array(3).fill('none'), ...Array(8).fill(inside), ...Array(2).fill('none')]);
+  t.same(seen, ['none', 'none', ...Array(4).fill(inside), 'none']);
   t.same(
     measured.windows?.map(({ phase }) => phase),
-    [...Array(2).fill('before'), ...Array(8).fill('held'), ...Array(2).fill('after')],
+    ['before', ...Array(4).fill('held'), 'after'],
   );
-  // The first of the rates is the warm-up's; the end is the last third.
-  t.equal(perSecond, 32);
-  t.match(more, { before_per_s: 64, held_by_before: 1 / 2, p99_held_by_before: 2 });
-  t.match(more, { end_by_before: 1 / 8, p99_end_by_before: 8, cpu_end_by_before: 8 });
-  t.match(more, { after_by_before: 2, p99_after_by_before: 1 / 2 });
+  t.equal(perSecond, 48);
+  t.match(more, { before_per_s: 64, held_by_before: 3 / 4, p99_held_by_before: 3 / 2 });
+  t.match(more, { end_by_before: 1 / 2, p99_end_by_before: 2, cpu_end_by_before: 2 });
+  t.match(more, { after_by_before: 1 / 8, p99_after_by_before: 8 });
 });
 
 t.test('a snapshot that ended before its time is no figure', async (t) => {
@@ -57,7 +64,8 @@ t.test('a snapshot that ended before its time is no figure', async (t) => {
       await client.query('SELECT pg_terminate_backend($1)', [pid]);
     return sample(1);
   };
-  const { sample: failed } = await phasesOf(WORK, { measure, database: postgres.url }, TIMES);
+  const load = { measure, control: quiet, database: postgres.url };
+  const { sample: failed } = await phasesOf(WORK, load, TIMES);
   t.match(failed.problems, [/^the session that held the snapshot was ended: /]);
   t.equal(failed.perSecond, 0);
 });
@@ -68,11 +76,16 @@ t.test('a window that went wrong ends it, and the snapshot with it', async (t) =
     windows += 1;
     return { ...sample(1), problems: windows === 5 ? ['it broke'] : [] };
   };
-  const { sample: failed } = await phasesOf(WORK, { measure, database: postgres.url }, TIMES);
+  const load = { measure, control: quiet, database: postgres.url };
+  const { sample: failed } = await phasesOf(WORK, load, TIMES);
   t.match(failed.problems, [/^held, \d s: it broke$/]);
   t.equal(windows, 5);
   t.same(await held(), []);
-  const none = phasesOf(WORK, { measure, database: null }, TIMES);
+  const other = { ...load, measure: quiet, control: measure };
+  windows = 0;
+  const { sample: beside } = await phasesOf(WORK, other, TIMES);
+  t.match(beside.problems, [/^held, \d s: the control: it broke$/]);
+  const none = phasesOf(WORK, { ...load, database: null }, TIMES);
   await t.rejects(none, { message: 'it has no database that somebody could hold' });
 });
 
@@ -108,7 +121,7 @@ t.test('the scenario measures Conduit, pgbench and a queue, window by window', a
     t.equal(runs.length, 1, 'one run, whatever --runs says');
     t.same(
       windows.map(({ phase }) => phase),
-      ['before', 'held', 'held', 'after'],
+      ['before', 'held', 'after'],
       entry.name,
     );
     t.equal(figure?.median, summary?.more['end_by_before']);
@@ -121,10 +134,14 @@ t.test('the scenario measures Conduit, pgbench and a queue, window by window', a
     measured.map(({ entry }) => `${entry.name}, window by window`),
   );
   for (const { table } of parts) {
-    t.match(table.lines[0], ['before', '0 s', /^[\d,]+\/s$/, /^[\d.]+ \/ [\d.]+ \/ [\d.]+$/]);
+    t.match(table.lines[0], ['before', '0 s', /^[\d,]+\/s$/, /x$/, /^[\d.]+ \/ [\d.]+ \/ [\d.]+$/]);
     t.match(table.lines[0]?.at(-1), /postgres [\d.]/);
   }
 });
+
+async function quiet(): Promise<Sample> {
+  return sample(1);
+}
 
 async function held(): Promise<{ pid: number; state: string }[]> {
   return (await client.query<{ pid: number; state: string }>(HELD)).rows;
