@@ -31,16 +31,13 @@ export const COMPARISONS: Readonly<
 > = {
   'digests of 32 bytes': async (random) => {
     const known = digestOf('the secret');
-    const guessed = (right: number): Buffer[] =>
-      Array.from({ length: GUESSES }, () => nearly(known, right, random));
-    return inTurn(guessed(31), guessed(0), (guess) => isSameDigest(known, guess));
+    const make = (right: number): Buffer => nearly(known, right, random);
+    return compared(make, [31, 0], (guessed) => isSameDigest(known, guessed));
   },
   'an API key, from its text to its refusal': async (random) => {
     const { text, id } = makeApiKey();
     const cache = await cacheOf(id, text);
-    const guessed = (right: number): string[] =>
-      Array.from({ length: GUESSES }, () => guess(text, right, random));
-    const [near, far] = [guessed(SECRET_CHARS - MISSING), guessed(0)];
+    const make = (right: number): string => guess(text, right, random);
     const show = (shown: string): boolean => {
       let isTaken = true;
       cache.admit(shown, (outcome) => {
@@ -48,28 +45,26 @@ export const COMPARISONS: Readonly<
       });
       return isTaken;
     };
-    return { ...inTurn(near, far, show), close: () => cache.close() };
+    const right = [SECRET_CHARS - MISSING, 0] as const;
+    return { ...compared(make, right, show), close: () => cache.close() };
   },
   'a configured key of any form': async (random) => {
     const known = 'configured-by-the-operator-0123456789';
     const keys = new ConfiguredKeys({ defaultApiKey: known, adminApiKey: 'another' });
-    const guessed = (right: number): string[] =>
-      Array.from({ length: GUESSES }, () => {
-        const rest = Array.from({ length: known.length - right }, () => oneOf(DIGITS, random));
-        return `${known.slice(0, right)}${rest.join('')}`;
-      });
-    return inTurn(guessed(known.length - MISSING), guessed(0), (shown) =>
-      keys.find(digestOf(shown)),
-    );
+    const make = (right: number): string => {
+      const rest = Array.from({ length: known.length - right }, () => oneOf(DIGITS, random));
+      return `${known.slice(0, right)}${rest.join('')}`;
+    };
+    const right = [known.length - MISSING, 0] as const;
+    return compared(make, right, (shown) => keys.find(digestOf(shown)));
   },
 };
 
 /** Byte by byte, to the first that differs: what the instrument has to find. */
 export function leakyComparison(random: SeededRandom, times: number): SecretComparison {
   const known = digestOf('the secret');
-  const guessed = (right: number): Buffer[] =>
-    Array.from({ length: GUESSES }, () => nearly(known, right, random));
-  return inTurn(guessed(31), guessed(0), (shown) => {
+  const make = (right: number): Buffer => nearly(known, right, random);
+  return compared(make, [31, 0], (shown) => {
     let same = 0;
     for (let n = 0; n < times; n++) if (isSameUntil(known, shown)) same++;
     return same;
@@ -81,17 +76,19 @@ function isSameUntil(known: Buffer, shown: Buffer): boolean {
   return true;
 }
 
-function inTurn<T>(
-  near: readonly T[],
-  far: readonly T[],
+/** Close together in memory, one of each kind in turn. */
+function compared<T>(
+  make: (right: number) => T,
+  [near, far]: readonly [number, number],
   act: (guess: T) => unknown,
 ): SecretComparison {
-  const of = (guesses: readonly T[], n: number): T => {
-    const guess = guesses[n % guesses.length];
-    if (guess === undefined) throw new Error('there is no guess');
-    return guess;
-  };
-  return { one: (n) => act(of(near, n)), other: (n) => act(of(far, n)), close: () => undefined };
+  const one: T[] = [];
+  const other: T[] = [];
+  for (let n = 0; n < GUESSES; n++) {
+    one.push(make(near));
+    other.push(make(far));
+  }
+  return { one, other, act: (guess) => act(guess as T), close: () => undefined };
 }
 
 /** The same up to there, and wrong in each byte from there on. */

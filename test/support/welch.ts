@@ -10,10 +10,14 @@ export const T_MAX = 4.5;
 const KEPT_SHARE = 0.95;
 const WARM_UP = 2_000;
 
-/** Two inputs of the same work: `n` is the number of the try. */
-export interface Compared {
-  readonly one: (n: number) => unknown;
-  readonly other: (n: number) => unknown;
+/**
+ * Two kinds of input of the same work, used in turn. What is timed is one function for both: two that say the
+ * same are compiled each by itself, and differ by a few nanoseconds for that.
+ */
+export interface Compared<T = unknown> {
+  readonly one: readonly T[];
+  readonly other: readonly T[];
+  act(input: T): unknown;
 }
 
 export interface Timing {
@@ -25,21 +29,21 @@ export interface Timing {
 }
 
 /** `tries`: of each of both. */
-export function compareTimes(
-  { one, other }: Compared,
+export function compareTimes<T>(
+  { one, other, act }: Compared<T>,
   { tries, random }: { tries: number; random: SeededRandom },
 ): Timing {
   for (let n = 0; n < WARM_UP; n++) {
-    one(n);
-    other(n);
+    timeOf(act, inputOf(one, n));
+    timeOf(act, inputOf(other, n));
   }
   const ones = new Float64Array(tries);
   const others = new Float64Array(tries);
   let [doneOnes, doneOthers] = [0, 0];
   while (doneOnes < tries || doneOthers < tries) {
     const isOne = doneOthers === tries || (doneOnes < tries && random.next() < 0.5);
-    if (isOne) ones[doneOnes] = timeOf(one, doneOnes++);
-    else others[doneOthers] = timeOf(other, doneOthers++);
+    if (isOne) ones[doneOnes] = timeOf(act, inputOf(one, doneOnes++));
+    else others[doneOthers] = timeOf(act, inputOf(other, doneOthers++));
   }
   const slowest = quantile(Float64Array.from([...ones, ...others]), KEPT_SHARE);
   const [kept, keptOthers] = [ones, others].map((all) => all.filter((ns) => ns <= slowest));
@@ -69,8 +73,14 @@ function quantile(values: Float64Array, share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
 }
 
-function timeOf(act: (n: number) => unknown, n: number): number {
+function inputOf<T>(inputs: readonly T[], n: number): T {
+  const input = inputs[n % inputs.length];
+  if (input === undefined) throw new Error('there is no input');
+  return input;
+}
+
+function timeOf<T>(act: (input: T) => unknown, input: T): number {
   const began = process.hrtime.bigint();
-  act(n);
+  act(input);
   return Number(process.hrtime.bigint() - began);
 }
