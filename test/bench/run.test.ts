@@ -244,7 +244,8 @@ t.test(
         ['alone', ['there is no second node'], true],
       ],
     );
-    t.equal(pids.length, 3 * 2);
+    // With a Redis between them, where one is installed.
+    t.ok([2, 3].includes(pids.length / 3), `processes: ${pids.join()}`);
     for (const pid of pids) t.throws(() => process.kill(pid, 0), { code: 'ESRCH' });
   },
 );
