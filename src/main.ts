@@ -87,6 +87,7 @@ export async function runNode(options: NodeOptions): Promise<number> {
         await startDirectory({
           ...{ config: effective, logger, output: options.output },
           onChanged: (ids) => threads?.keysChanged(ids),
+          onQuotas: (quotas) => threads?.quotasChanged(quotas),
         }),
       );
     }
@@ -96,6 +97,7 @@ export async function runNode(options: NodeOptions): Promise<number> {
       openPool: pools?.openPort ?? null,
       openDirectory: directory?.openPort ?? null,
       tokenSecret: directory?.tokenSecret ?? null,
+      quotas: directory?.quotas ?? (() => []),
       waitToOpen: (why) => patience.pause(`DATABASE_URL: the log cannot be opened: ${why}`),
       onFatal: (line, exitCode) => life.end({ line, exitCode }),
     });

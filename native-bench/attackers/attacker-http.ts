@@ -7,19 +7,22 @@ const PATIENCE_MS = 1_000;
 
 /** The answer's JSON; empty when there is none. */
 export function post(target: string, path: string, body: object): Promise<Record<string, unknown>> {
-  return request(target, 'POST', path, JSON.stringify(body));
+  return request(target, 'POST', path, { body: JSON.stringify(body) });
 }
 
 export async function request(
   target: string,
   method: string,
   path: string,
-  body: string | null = null,
+  { body = null, key = null }: { body?: string | null; key?: string | null } = {},
 ): Promise<Record<string, unknown>> {
   try {
     const answer = await fetch(`http://${target}${path}`, {
       method,
-      headers: { 'content-type': 'application/json' },
+      headers: {
+        'content-type': 'application/json',
+        ...(key === null ? {} : { 'x-api-key': key }),
+      },
       body,
       signal: AbortSignal.timeout(PATIENCE_MS * 10),
     });

@@ -19,7 +19,7 @@ const until = startedAt + Number(seconds) * 1_000;
 
 let rounds = 0;
 while (performance.now() < until) {
-  await attack({ target, round: rounds, session: () => openSession(target) });
+  await attack({ target, round: rounds, session: (key) => openSession(target, key) });
   rounds++;
   const next = startedAt + rounds * ROUND_MS;
   await new Promise((resolve) => setTimeout(resolve, Math.max(0, next - performance.now())));

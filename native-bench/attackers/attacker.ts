@@ -13,7 +13,8 @@ export interface Attacker {
   readonly target: string;
   /** From 0. */
   readonly round: number;
-  session(): Promise<AttackSession>;
+  /** `key`: an API key; without it none is shown. */
+  session(key?: string): Promise<AttackSession>;
 }
 
 /** A WebSocket session in `conduit.json.v1`. */
@@ -26,8 +27,9 @@ export interface AttackSession {
   gone(): Promise<void>;
 }
 
-export async function openSession(target: string): Promise<AttackSession> {
-  const socket = new WebSocket(`ws://${target}/ws`, ['conduit.json.v1']);
+export async function openSession(target: string, key = ''): Promise<AttackSession> {
+  const headers = key === '' ? {} : { 'x-api-key': key };
+  const socket = new WebSocket(`ws://${target}/ws`, ['conduit.json.v1'], { headers });
   // Whatever the node does with it is its right.
   socket.on('error', () => socket.terminate());
   await Promise.race([once(socket, 'open'), once(socket, 'close')]);

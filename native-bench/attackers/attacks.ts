@@ -4,6 +4,7 @@
  */
 import type { Attacker } from './attacker.js';
 import { post, request, sendRaw } from './attacker-http.js';
+import { publishTenTimes } from './noisy-tenant.js';
 
 export type AttackName = keyof typeof ATTACKS;
 
@@ -80,6 +81,8 @@ export const ATTACKS = {
     );
     await session.gone();
   },
+  /** Ten times a quota of 1,000 messages a second, on a node that asks for keys. */
+  'a noisy tenant': publishTenTimes,
 } as const satisfies Record<string, (attacker: Attacker) => Promise<void>>;
 
 /** JSON frames joined into one message. */

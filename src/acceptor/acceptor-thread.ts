@@ -28,6 +28,9 @@ port.on('message', (message: ToThread) => {
     case 'keys-changed':
       acceptor.keysChanged(message.ids);
       return;
+    case 'quotas-changed':
+      acceptor.quotasChanged(message.quotas);
+      return;
     case 'listen':
       acceptor.listen().then(
         (listening) => tell({ type: 'listening', port: listening }),

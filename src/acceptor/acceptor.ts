@@ -3,6 +3,8 @@
  * through listen, drain and stop. What is done with what comes is theirs.
  */
 import type { Clock } from '../core/clock.js';
+import type { TenantQuotas } from '../core/quotas.js';
+import type { QuotaLedger } from '../tenant/quota-ledger.js';
 import { type AcceptorCounts, acceptorCounts } from '../thread/acceptor-counts.js';
 import type { AcceptorStart, FromThread, LeftOver, WorkerLink } from '../thread/control.js';
 import { Lease } from '../thread/lease.js';
@@ -19,7 +21,7 @@ import { LoginCookies } from './http/login-cookie.js';
 import { PacedAnswers } from './http/paced-answers.js';
 import { Proxies } from './http/proxies.js';
 import { mountRoutes } from './http/router.js';
-import { Keys } from './keys.js';
+import { Keys, type KeysOptions } from './keys.js';
 import { Control } from './routes/control.js';
 import { LogReads } from './routes/log-reads.js';
 import { LoginRoutes } from './routes/login-routes.js';
@@ -62,22 +64,21 @@ export class Acceptor {
     const counts = acceptorCounts(start.memory.counts, start.index);
     this.#answers = new PacedAnswers({ limits, clock, guard, count: counts.unreadAnswerBytes });
     const callers = new Callers(config);
-    const onOver = (id: string): void => this.#sessions.keyOver(id);
     const proxies = new Proxies(config);
     const cookies = new LoginCookies({ callers, proxies });
-    this.#keys = new Keys(start, { config, clock, guard, cookies, onOver });
-    const { gate, directory, mint, audit } = this.#keys;
-    const parts = { callers, answers: this.#answers, audit };
+    this.#keys = this.#makeKeys(start, cookies, { clock, guard });
+    const { gate, directory, mint, audit, quotas } = this.#keys;
+    const parts = { callers, answers: this.#answers, audit, quotas };
     const bodies = new Bodies({ clock, onFault });
     this.#bodies = bodies;
     this.#workers = new Workers(config.workers, limits, guard);
-    this.#publishing = new PublishGate(this.#workers);
+    this.#publishing = new PublishGate(this.#workers, quotas);
     this.#subscriptions = new Subscriptions({
       workers: this.#workers,
       guard,
       deliveries: () => this.#deliveries,
       receivers: () => this.#sessions.receivers(),
-      clock,
+      ...{ clock, quotas },
     });
     const frames = new SessionFrames({
       workers: this.#workers,
@@ -93,13 +94,12 @@ export class Acceptor {
       config,
       clock,
       guard,
-      gate,
-      parts,
+      ...{ gate, quotas, parts },
       count: counts.sessions,
       onMessage: (session, message, type) => frames.receive(session, message, type),
       onEnded: (session, end) => frames.ended(session, end),
     });
-    this.#deliveries = this.#makeDeliveries(clock, guard);
+    this.#deliveries = this.#makeDeliveries(clock, guard, quotas);
     this.#sessions.deliveries = this.#deliveries;
     this.#workers.sink = this.#deliveries;
     this.#workers.onFailedAck = (op) => frames.ackFailed(this.#sessions.receiver(op.session), op);
@@ -121,6 +121,7 @@ export class Acceptor {
       this.#sessions.mount(app);
       mountRoutes(app, routes, { guard, gate, parts, means: { bodies, limits, onFault } });
     });
+    this.quotasChanged(start.quotas);
   }
 
   /** Links a worker, or the thread that took its place. */
@@ -135,6 +136,11 @@ export class Acceptor {
   /** API keys are other than they were, or gone; null: any may be. */
   keysChanged(ids: readonly string[] | null): void {
     this.#keys.changed(ids);
+  }
+
+  /** These tenants have quotas from now on, and no others. */
+  quotasChanged(all: readonly TenantQuotas[]): void {
+    this.#keys.quotas.changed(all);
   }
 
   /** Resolves with the port; rejects when the port cannot be listened on. */
@@ -191,9 +197,32 @@ export class Acceptor {
     });
   }
 
-  #makeDeliveries(clock: Clock, guard: Guard): Deliveries {
+  #makeKeys(
+    start: AcceptorStart,
+    cookies: LoginCookies,
+    parts: Pick<KeysOptions, 'clock' | 'guard'>,
+  ): Keys {
+    return new Keys(start, {
+      ...{ ...parts, config: start.config, cookies },
+      onOver: (id) => this.#sessions.keyOver(id),
+      inUse: (tenant) => {
+        const all = [...this.#sessions.receivers()];
+        const own = all.filter(({ principal }) => principal.tenant === tenant);
+        const subscriptions = own.reduce((sum, one) => sum + one.subscriptions.size, 0);
+        return { sessions: own.length, subscriptions };
+      },
+      storedBytes: async (tenant) => {
+        const logs = await this.#browsing.all('log.totals', { tenant });
+        return logs.reduce((sum, { bytes }) => sum + bytes, 0);
+      },
+      onTurn: () => this.#deliveries.quotasLeased(),
+    });
+  }
+
+  #makeDeliveries(clock: Clock, guard: Guard, quotas: QuotaLedger): Deliveries {
     return new Deliveries({
       sockets: this.#apps,
+      quotas,
       clock,
       guard,
       busyShare: threadLoad(),

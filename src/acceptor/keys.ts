@@ -1,8 +1,9 @@
 /**
- * API keys and tokens on an acceptor: its port to the directory, what it remembers of them, the gate that all
- * requests pass, and what the audit log is told. With ENABLE_AUTH=false there is no port, the gate is open,
- * no token is made, and nothing is told.
+ * Tenants, API keys and tokens on an acceptor: its port to the directory, what it remembers of them, the gate
+ * that all requests pass, what the audit log is told, and the quotas of tenants. With ENABLE_AUTH=false there
+ * is no port, the gate is open, no token is made, nothing is told, and nobody has quotas.
  */
+import { randomUUID } from 'node:crypto';
 import type { MessagePort } from 'node:worker_threads';
 import type { Config } from '../config/config.js';
 import type { Clock } from '../core/clock.js';
@@ -11,6 +12,7 @@ import { AuditTrail, type AuditTrailOptions } from '../tenant/audit-trail.js';
 import { ConfiguredKeys } from '../tenant/configured-keys.js';
 import { Credentials } from '../tenant/credentials.js';
 import { type Admitted, KeyCache, refused } from '../tenant/key-cache.js';
+import { QuotaLedger, type QuotaLedgerOptions } from '../tenant/quota-ledger.js';
 import { TokenCache } from '../tenant/token-cache.js';
 import { TokenMint } from '../tenant/token-mint.js';
 import type { AcceptorStart } from '../thread/control.js';
@@ -21,7 +23,7 @@ import type { Guard } from './http/guard.js';
 import type { LoginCookies } from './http/login-cookie.js';
 import { Directory } from './routes/directory.js';
 
-export interface KeysOptions {
+export interface KeysOptions extends Pick<QuotaLedgerOptions, 'inUse' | 'storedBytes' | 'onTurn'> {
   config: Config;
   clock: Clock;
   guard: Guard;
@@ -45,6 +47,7 @@ export class Keys {
   readonly mint: TokenMint | null;
   /** Where what is done with keys is told. */
   readonly audit: AuditSink;
+  readonly quotas: QuotaLedger;
   readonly #parts: KeyParts | null;
 
   /** `start` without a port to the directory: no keys are asked for. */
@@ -57,6 +60,7 @@ export class Keys {
     this.#parts = parts;
     this.directory = new Directory(parts?.port ?? null);
     this.audit = parts?.trail ?? NO_AUDIT;
+    this.quotas = ledgerOf(parts?.port ?? null, options);
     if (parts === null || secret === null) {
       this.gate = openGate(ANYONE);
       this.mint = null;
@@ -87,6 +91,7 @@ export class Keys {
 
   close(): void {
     this.#parts?.trail.close();
+    this.quotas.close();
     this.#parts?.tokens.close();
     this.#parts?.keys.close();
     this.#parts?.port.close();
@@ -116,4 +121,17 @@ function partsOf(
   });
   const send: AuditTrailOptions['send'] = (entries) => port.lookUp('audit.add', { entries });
   return { port, keys, tokens, trail: new AuditTrail({ clock, send }) };
+}
+
+function ledgerOf(
+  port: DirectoryPort | null,
+  { clock, inUse, storedBytes, onTurn }: KeysOptions,
+): QuotaLedger {
+  return new QuotaLedger({
+    ...{ clock, holder: randomUUID(), inUse, storedBytes, onTurn },
+    lease: async (ask) => {
+      if (port === null) throw new Error('no tenant has quotas where no keys are asked for');
+      return port.lookUp('quotas.lease', ask);
+    },
+  });
 }

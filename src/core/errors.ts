@@ -168,6 +168,8 @@ export const ERRORS = {
   key_limit: { id: 70, status: 429, temporary: false, title: 'Too many API keys' },
   login_rate: { id: 72, status: 429, temporary: true, title: 'Too many logins' },
   topic_rate: { id: 71, status: 429, temporary: true, title: 'Too many topics made at once' },
+  rate_limited: { id: 73, status: 429, temporary: true, title: 'Too much in a second' },
+  quota_exceeded: { id: 74, status: 429, temporary: true, title: 'The quota is used up' },
   log_full: { id: 47, status: 503, temporary: true, title: 'The log is full' },
 } as const satisfies Record<string, ErrorSpec>;
 

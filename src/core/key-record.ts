@@ -1,10 +1,12 @@
 /** A tenant and an API key as the directory has them: without the key itself, which nobody has. */
+import type { Quotas } from './quotas.js';
 import type { Scope } from './scope.js';
 import type { Tenant } from './topic-key.js';
 
 export interface TenantRecord {
   name: Tenant;
   createdAtMs: number;
+  quotas: Quotas;
 }
 
 /** What a key is good for. */

@@ -50,6 +50,8 @@ export interface LogTotals {
   topics: number;
   /** Messages ever committed to living topics. */
   messages: number;
+  /** Of the payloads that living topics keep, about. */
+  bytes: number;
   deferred: number;
   /** Dead letters that gave way to newer ones, since the start; in a database none does. */
   deadLettersEvicted: number;

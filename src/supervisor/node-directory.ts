@@ -7,6 +7,7 @@ import { serveCold } from '../cold/cold-port.js';
 import { type Config, EXIT_LATER } from '../config/config.js';
 import { systemClock } from '../core/clock.js';
 import { ANYONE } from '../core/principal.js';
+import type { TenantQuotas } from '../core/quotas.js';
 import { messageOf } from '../log/contract/log-errors.js';
 import { isTransient } from '../log/postgres/session/transient.js';
 import type { Logger } from '../observe/logger.js';
@@ -14,10 +15,14 @@ import type { AuditStore } from '../tenant/audit-store.js';
 import { ConfiguredKeys, TENANT_SCOPES } from '../tenant/configured-keys.js';
 import { KeyDirectory } from '../tenant/key-directory.js';
 import type { KeyStore } from '../tenant/key-store.js';
+import type { LeaseStore } from '../tenant/lease-store.js';
 import { MemoryAudit } from '../tenant/memory-audit.js';
 import { MemoryKeys } from '../tenant/memory-keys.js';
+import { MemoryLeases } from '../tenant/memory-leases.js';
 import { PostgresAudit } from '../tenant/postgres-audit.js';
 import { PostgresKeys } from '../tenant/postgres-keys.js';
+import { PostgresLeases } from '../tenant/postgres-leases.js';
+import { QuotaList } from '../tenant/quota-list.js';
 import type { DirectoryAsk } from '../thread/directory-calls.js';
 import { StartRefused } from './start-refused.js';
 import { openIssuer } from './token-issuer.js';
@@ -30,6 +35,8 @@ export interface NodeDirectoryOptions {
   output: 'terminal' | 'file';
   /** Null: any may have changed. */
   onChanged: (ids: readonly string[] | null) => void;
+  /** The tenants that have quotas, all of them, as they are from now on. */
+  onQuotas: (quotas: readonly TenantQuotas[]) => void;
 }
 
 export interface NodeDirectory {
@@ -39,6 +46,8 @@ export interface NodeDirectory {
   tokenSecret: Uint8Array;
   /** Of the default tenant, made just now, to be shown once; null: it had one, or is configured. */
   firstKey: string | null;
+  /** Of all tenants that have some, as it was read last. */
+  quotas: () => readonly TenantQuotas[];
   stop: () => Promise<void>;
 }
 
@@ -46,16 +55,27 @@ export interface NodeDirectory {
 export async function startDirectory(options: NodeDirectoryOptions): Promise<NodeDirectory> {
   const { config, logger } = options;
   const issuer = await openIssuer(config, logger);
-  const directory = new KeyDirectory(openStore(options), {
+  const store = openStore(options, () => quotas.changed());
+  const quotas: QuotaList = new QuotaList({
+    read: () => store.quotas(),
+    onChanged: options.onQuotas,
+    onFault: (err) => logger.warn({ about: 'keys', err }, 'quotas could not be read: tried again'),
+  });
+  const directory = new KeyDirectory(store, {
     operators: config.adminApiKey === null ? 'none' : 'some',
     issuer,
     configured: new ConfiguredKeys(config),
     limits: config.limits,
     audit: openAudit(config),
+    leases: openLeases(config),
   });
-  const stop = (): Promise<void> => directory.stop();
+  const stop = (): Promise<void> => {
+    quotas.close();
+    return directory.stop();
+  };
   try {
     const tokenSecret = await directory.tokenSecret();
+    await quotas.read();
     const firstKey = await firstKeyOf(directory, options);
     const onFault = (err: unknown): void => logger.error({ err }, 'a question about keys failed');
     const openPort = (): MessagePort => {
@@ -63,7 +83,7 @@ export async function startDirectory(options: NodeDirectoryOptions): Promise<Nod
       serveCold(port1, (ask: DirectoryAsk) => directory.answer(ask), onFault);
       return port2;
     };
-    return { openPort, tokenSecret, firstKey, stop };
+    return { openPort, tokenSecret, firstKey, quotas: () => quotas.all, stop };
   } catch (error) {
     await stop();
     if (!isTransient(error)) throw error;
@@ -71,9 +91,13 @@ export async function startDirectory(options: NodeDirectoryOptions): Promise<Nod
   }
 }
 
-function openStore({ config, logger, onChanged }: NodeDirectoryOptions): KeyStore {
+/** `onQuotas`: those of some tenant, or which tenants there are, may be other than before. */
+function openStore(
+  { config, logger, onChanged }: NodeDirectoryOptions,
+  onQuotas: () => void,
+): KeyStore {
   const { databaseUrl, limits, nodeId } = config;
-  const common = { clock: systemClock, limits, onChanged };
+  const common = { clock: systemClock, limits, onChanged, onQuotas };
   if (databaseUrl === null) return new MemoryKeys({ ...common, tenant: ANYONE.tenant });
   return new PostgresKeys({
     ...{ ...common, databaseUrl, applicationName: `conduit/${nodeId}/keys` },
@@ -87,6 +111,12 @@ function openStore({ config, logger, onChanged }: NodeDirectoryOptions): KeyStor
 function openAudit({ databaseUrl, limits, nodeId }: Config): AuditStore {
   if (databaseUrl === null) return new MemoryAudit({ clock: systemClock, limits });
   return new PostgresAudit({ databaseUrl, applicationName: `conduit/${nodeId}/audit` });
+}
+
+function openLeases({ databaseUrl, nodeId }: Config): LeaseStore {
+  const clock = systemClock;
+  if (databaseUrl === null) return new MemoryLeases(clock);
+  return new PostgresLeases({ databaseUrl, applicationName: `conduit/${nodeId}/quotas`, clock });
 }
 
 async function firstKeyOf(

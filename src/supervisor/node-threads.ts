@@ -6,6 +6,7 @@
 import { type MessagePort, Worker } from 'node:worker_threads';
 import { type Config, EXIT_LATER } from '../config/config.js';
 import { systemClock } from '../core/clock.js';
+import type { TenantQuotas } from '../core/quotas.js';
 import { SharedCount } from '../core/shared-count.js';
 import { messageOf } from '../log/contract/log-errors.js';
 import type { Logger } from '../observe/logger.js';
@@ -28,6 +29,7 @@ import {
   stopSeat,
 } from './seat.js';
 import { startExitCode } from './start-refused.js';
+import { TopicQuotas } from './topic-quotas.js';
 
 /** A replaced worker that cannot open its log is tried again this often. */
 const REOPEN_MS = 1_000;
@@ -50,6 +52,8 @@ export interface NodeThreadsOptions {
   openDirectory: (() => MessagePort) | null;
   /** What tokens are sealed with; null: no keys are asked for. */
   tokenSecret: Uint8Array | null;
+  /** Of all tenants that have some, as it is now. */
+  quotas: () => readonly TenantQuotas[];
   /** Waits before a worker that found the database away is started again; rejects when it is enough. */
   waitToOpen: (why: string) => Promise<void>;
   /** The node cannot go on. */
@@ -71,6 +75,8 @@ export class NodeThreads {
   readonly #topicCount: SharedArrayBuffer | null;
   /** Ids of the nodes that live. */
   #living: readonly string[] = [];
+  /** Null: the database counts. */
+  readonly #topicQuotas: TopicQuotas | null;
   readonly #left: LeftOver[] = [];
   #state: 'starting' | 'running' | 'stopping' = 'starting';
   #waits: Wait[] = [];
@@ -81,6 +87,8 @@ export class NodeThreads {
     this.#options = options;
     const { workers, databaseUrl } = options.config;
     this.#topicCount = databaseUrl === null ? SharedCount.memory(workers) : null;
+    this.#topicQuotas = databaseUrl === null ? new TopicQuotas(workers) : null;
+    this.#topicQuotas?.changed(options.quotas());
     this.#workers = makeSeats('worker', workers);
     this.#acceptors = makeSeats('acceptor', options.config.acceptors);
     this.#outages = new Outages({
@@ -122,6 +130,13 @@ export class NodeThreads {
   /** API keys are other than they were, or gone; null: any may be. */
   keysChanged(ids: readonly string[] | null): void {
     for (const seat of this.#acceptors) post(seat, { type: 'keys-changed', ids });
+  }
+
+  /** These tenants have quotas from now on, and no others. */
+  quotasChanged(quotas: readonly TenantQuotas[]): void {
+    for (const seat of this.#acceptors) post(seat, { type: 'quotas-changed', quotas });
+    this.#topicQuotas?.changed(quotas);
+    for (const seat of this.#workers) this.#tellTopicQuotas(seat);
   }
 
   /**
@@ -190,7 +205,9 @@ export class NodeThreads {
       return { ...of, kind, index, generation, links: [], cold: pool };
     }
     const of = { config, memory, version, bootId, startedAtMs: this.#startedAtMs };
-    return { ...of, kind, index, generation, links: [], browse: pool, directory, tokenSecret };
+    const quotas = this.#options.quotas();
+    const own = { browse: pool, directory, tokenSecret, quotas };
+    return { ...of, ...own, kind, index, generation, links: [] };
   }
 
   #heard(seat: Seat, message: FromThread): void {
@@ -235,6 +252,7 @@ export class NodeThreads {
   #filled(seat: Seat): void {
     if (seat.state !== 'starting') return;
     seat.state = 'ready';
+    if (seat.kind === 'worker') this.#tellTopicQuotas(seat);
     const others = seat.kind === 'worker' ? this.#acceptors : this.#workers;
     for (const other of others) {
       if (other.state !== 'ready') continue;
@@ -242,6 +260,11 @@ export class NodeThreads {
       else link(seat, other);
     }
     if (seat.kind === 'acceptor') post(seat, { type: 'listen' });
+  }
+
+  #tellTopicQuotas(seat: Seat): void {
+    const quotas = this.#topicQuotas?.told ?? [];
+    if (quotas.length > 0) post(seat, { type: 'topic-quotas', quotas });
   }
 
   #died(seat: Seat, cause: string): void {

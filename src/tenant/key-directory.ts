@@ -23,6 +23,7 @@ import type { ConfiguredKeys } from './configured-keys.js';
 import type { Issuer } from './issuer.js';
 import { keyNotFound } from './key-refusal.js';
 import type { KeyStore, NewKey } from './key-store.js';
+import type { LeaseStore } from './lease-store.js';
 import { Logins } from './logins.js';
 
 export interface KeyDirectoryOptions {
@@ -33,19 +34,20 @@ export interface KeyDirectoryOptions {
   /** Null: tokens of no other are good. */
   issuer: Issuer | null;
   audit: AuditStore;
+  leases: LeaseStore;
 }
 
 export class KeyDirectory {
   readonly #store: KeyStore;
   readonly #audit: AuditStore;
+  readonly #leases: LeaseStore;
   readonly #handlers: DirectoryHandlers;
 
-  constructor(
-    store: KeyStore,
-    { operators, issuer, configured, limits, audit }: KeyDirectoryOptions,
-  ) {
+  constructor(store: KeyStore, options: KeyDirectoryOptions) {
+    const { operators, issuer, configured, limits, audit, leases } = options;
     this.#store = store;
     this.#audit = audit;
+    this.#leases = leases;
     const logins = new Logins({ store: store.logins, configured, limits });
     const find = async (ids: readonly string[]): Promise<FoundKey[]> => {
       const [ofLogins, ofKeys] = [ids.filter(isLoginId), ids.filter((id) => !isLoginId(id))];
@@ -72,7 +74,12 @@ export class KeyDirectory {
       'keys.create': async (right) => this.#create(right),
       'keys.delete': async ({ id }) => ({ deleted: await store.remove(id) }),
       'keys.rotate': async ({ id, overlapMs }) => this.#rotate(id, overlapMs),
-      'tenants.create': async ({ name }) => ({ record: await store.addTenant(name) }),
+      'tenants.create': async ({ name, quotas }) => ({
+        record: await store.addTenant(name, quotas),
+      }),
+      'tenants.patch': async ({ name, quotas }) => ({
+        record: await store.patchTenant(name, quotas),
+      }),
       'tenants.list': async (page) => ({ records: await store.listTenants(page) }),
       'tenants.delete': async ({ name }) => {
         await store.removeTenant(name);
@@ -83,6 +90,7 @@ export class KeyDirectory {
         return {};
       },
       'audit.list': async (asked) => ({ records: await this.#audited(asked) }),
+      'quotas.lease': (ask) => leases.lease(ask),
     };
   }
 
@@ -115,7 +123,7 @@ export class KeyDirectory {
   }
 
   async stop(): Promise<void> {
-    await Promise.all([this.#store.close(), this.#audit.close()]);
+    await Promise.all([this.#store.close(), this.#audit.close(), this.#leases.close()]);
   }
 
   async #audited({ tenant, lives, ...page }: DirectoryArgs<'audit.list'>): Promise<AuditRecord[]> {

@@ -1,5 +1,7 @@
 /** Rows of conduit.tenants and conduit.api_keys: their SQL, and what a row says. */
+import { eachMember } from '../core/each-member.js';
 import type { FoundKey, KeyRecord, TenantRecord } from '../core/key-record.js';
+import { memberOf, QUOTAS } from '../core/quotas.js';
 import { SCOPES } from '../core/scope.js';
 import { asTenant } from '../core/topic-key.js';
 
@@ -66,17 +68,28 @@ export const MAKE_SECRET_SQL =
 export const LOCK_TENANT_SQL =
   'SELECT id FROM conduit.tenants WHERE name = $1 AND deleted_at IS NULL FOR NO KEY UPDATE';
 
-/** $1: name. */
-export const GET_TENANT_SQL = `SELECT n.name, ${msOf('n.created_at')} AS created_ms
-  FROM conduit.tenants n WHERE n.deleted_at IS NULL AND n.name = $1`;
+const TENANT = `n.name, ${msOf('n.created_at')} AS created_ms, n.quotas`;
 
-export const LIST_TENANTS_SQL = `SELECT n.name, ${msOf('n.created_at')} AS created_ms
+/** $1: name. */
+export const GET_TENANT_SQL = `SELECT ${TENANT} FROM conduit.tenants n
+  WHERE n.deleted_at IS NULL AND n.name = $1`;
+
+export const LIST_TENANTS_SQL = `SELECT ${TENANT}
   FROM conduit.tenants n WHERE n.deleted_at IS NULL AND n.name > $1 ORDER BY n.name LIMIT $2`;
 
-/** $1: name; $2: how many there may be. */
-export const ADD_TENANT_SQL = `INSERT INTO conduit.tenants AS n (name)
-  SELECT $1 WHERE (SELECT count(*) FROM conduit.tenants x WHERE x.deleted_at IS NULL) < $2
-  ON CONFLICT DO NOTHING RETURNING n.name, ${msOf('n.created_at')} AS created_ms`;
+/** $1: name; $2: how many there may be; $3: quotas. */
+export const ADD_TENANT_SQL = `INSERT INTO conduit.tenants AS n (name, quotas)
+  SELECT $1, jsonb_strip_nulls($3)
+  WHERE (SELECT count(*) FROM conduit.tenants x WHERE x.deleted_at IS NULL) < $2
+  ON CONFLICT DO NOTHING RETURNING ${TENANT}`;
+
+/** $1: name; $2: quotas that change, null for one that ends. */
+export const PATCH_TENANT_SQL = `UPDATE conduit.tenants n
+  SET quotas = jsonb_strip_nulls(n.quotas || $2)
+  WHERE n.name = $1 AND n.deleted_at IS NULL RETURNING ${TENANT}`;
+
+export const QUOTAS_SQL = `SELECT ${TENANT} FROM conduit.tenants n
+  WHERE n.deleted_at IS NULL AND n.quotas <> '{}'`;
 
 /** Waits for whoever is making a topic of it. */
 export const LOCK_WHOLE_TENANT_SQL =
@@ -118,6 +131,8 @@ export interface KeyRow extends RightRow {
 export interface TenantRow {
   name: string;
   created_ms: string;
+  /** Those that it has; of a newer version there may be others. */
+  quotas: Readonly<Record<string, number>>;
 }
 
 export function foundOf(row: FoundRow): FoundKey {
@@ -129,8 +144,12 @@ export function recordOf(row: KeyRow): KeyRecord {
   return { ...rightOf(row), id: row.id, createdAtMs: Number(row.created_ms), lastUsedAtMs };
 }
 
-export function tenantOf({ name, created_ms: createdMs }: TenantRow): TenantRecord {
-  return { name: asTenant(name), createdAtMs: Number(createdMs) };
+export function tenantOf({ name, created_ms: createdMs, quotas }: TenantRow): TenantRecord {
+  return {
+    name: asTenant(name),
+    createdAtMs: Number(createdMs),
+    quotas: eachMember(QUOTAS, (quota) => quotas[memberOf(quota)] ?? null),
+  };
 }
 
 function rightOf({ tenant, scopes, topics, expires_ms: expiresMs }: RightRow) {

@@ -2,6 +2,7 @@
  * Where tenants and API keys are kept: in PostgreSQL, or in memory. Texts were checked where they came in.
  */
 import type { FoundKey, KeyRecord, KeyRight, TenantRecord } from '../core/key-record.js';
+import type { QuotaChanges, TenantQuotas } from '../core/quotas.js';
 import type { Tenant } from '../core/topic-key.js';
 import type { LoginStore } from './login-store.js';
 
@@ -38,7 +39,11 @@ export interface KeyStore {
   /** They were used a moment ago. */
   used(ids: readonly string[]): Promise<void>;
   /** Rejects `tenant_exists`, `tenant_limit`. */
-  addTenant(name: Tenant): Promise<TenantRecord>;
+  addTenant(name: Tenant, quotas: QuotaChanges): Promise<TenantRecord>;
+  /** Rejects `tenant_not_found`. */
+  patchTenant(name: Tenant, quotas: QuotaChanges): Promise<TenantRecord>;
+  /** Of all tenants that have some. */
+  quotas(): Promise<TenantQuotas[]>;
   listTenants(page: KeyPage): Promise<TenantRecord[]>;
   /** Since when it is there, Unix ms of the store's clock; null: it is not. */
   tenantSince(name: Tenant): Promise<number | null>;

@@ -3,6 +3,13 @@ import { randomBytes } from 'node:crypto';
 import type { Clock } from '../core/clock.js';
 import type { FoundKey, KeyRecord, TenantRecord } from '../core/key-record.js';
 import type { Limits } from '../core/limits.js';
+import {
+  hasQuotas,
+  type QuotaChanges,
+  type TenantQuotas,
+  UNLIMITED,
+  withChanges,
+} from '../core/quotas.js';
 import { TOKEN_SECRET_BYTES } from '../core/token.js';
 import type { Tenant } from '../core/topic-key.js';
 import {
@@ -24,6 +31,8 @@ export interface MemoryKeysOptions {
   tenant: Tenant;
   /** Keys and logins that are other than they were, or gone. */
   onChanged: (ids: readonly string[]) => void;
+  /** Quotas of some tenant are. */
+  onQuotas: () => void;
 }
 
 interface KeptKey {
@@ -41,7 +50,7 @@ export class MemoryKeys implements KeyStore {
   constructor(options: MemoryKeysOptions) {
     this.#options = options;
     const { tenant, clock } = options;
-    this.#tenants.set(tenant, { name: tenant, createdAtMs: clock.now() });
+    this.#tenants.set(tenant, { name: tenant, createdAtMs: clock.now(), quotas: UNLIMITED });
     this.logins = new MemoryLogins({ ...options, keyOf: (id) => this.#found(id) });
   }
 
@@ -116,13 +125,29 @@ export class MemoryKeys implements KeyStore {
     }
   }
 
-  async addTenant(name: Tenant): Promise<TenantRecord> {
+  async addTenant(name: Tenant, changes: QuotaChanges): Promise<TenantRecord> {
     const { limits, clock } = this.#options;
     if (this.#tenants.has(name)) throw tenantExists(name);
     if (this.#tenants.size >= limits.tenantsMax) throw tenantLimit(limits.tenantsMax);
-    const record = { name, createdAtMs: clock.now() };
+    const quotas = withChanges(UNLIMITED, changes);
+    const record = { name, createdAtMs: clock.now(), quotas };
     this.#tenants.set(name, record);
+    if (hasQuotas(quotas)) this.#options.onQuotas();
     return record;
+  }
+
+  async patchTenant(name: Tenant, changes: QuotaChanges): Promise<TenantRecord> {
+    const before = this.#tenants.get(name);
+    if (before === undefined) throw tenantNotFound();
+    const record = { ...before, quotas: withChanges(before.quotas, changes) };
+    this.#tenants.set(name, record);
+    this.#options.onQuotas();
+    return record;
+  }
+
+  async quotas(): Promise<TenantQuotas[]> {
+    const all = [...this.#tenants.values()].map(({ name: tenant, quotas }) => ({ tenant, quotas }));
+    return all.filter(({ quotas }) => hasQuotas(quotas));
   }
 
   async listTenants(page: KeyPage): Promise<TenantRecord[]> {
@@ -139,6 +164,7 @@ export class MemoryKeys implements KeyStore {
     const ids = this.#ofTenant(name).map(({ id }) => id);
     for (const id of ids) this.#keys.delete(id);
     this.#options.onChanged(ids.flatMap((id) => [id, ...this.logins.idsOf(id)]));
+    this.#options.onQuotas();
   }
 
   async close(): Promise<void> {

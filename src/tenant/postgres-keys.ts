@@ -6,6 +6,7 @@ import { randomBytes } from 'node:crypto';
 import type { Clock } from '../core/clock.js';
 import type { FoundKey, KeyRecord, TenantRecord } from '../core/key-record.js';
 import type { Limits } from '../core/limits.js';
+import type { QuotaChanges, TenantQuotas } from '../core/quotas.js';
 import { TOKEN_SECRET_BYTES } from '../core/token.js';
 import type { Tenant } from '../core/topic-key.js';
 import { KEY_CONNECTIONS } from '../log/postgres/session/connection-budget.js';
@@ -14,6 +15,7 @@ import { LISTEN_ANSWER_MS, Listener } from '../log/postgres/session/listener.js'
 import { openConnection, openPool } from '../log/postgres/session/log-connection.js';
 import type { Queryable } from '../log/postgres/session/queryable.js';
 import { inTransaction } from '../log/postgres/session/transaction.js';
+import { snakeMembers } from '../wire/snake-case.js';
 import {
   alreadyOver,
   EXPIRED_KEPT_MS,
@@ -42,8 +44,10 @@ import {
   LOCK_TENANT_SQL,
   LOCK_WHOLE_TENANT_SQL,
   MAKE_SECRET_SQL,
+  PATCH_TENANT_SQL,
   PURGE_SQL,
   PURGE_TENANTS_SQL,
+  QUOTAS_SQL,
   REMOVE_KEYS_SQL,
   recordOf,
   SECRET_SQL,
@@ -56,6 +60,8 @@ import { PostgresLogins } from './postgres-logins.js';
 
 /** NOTIFY channel: the payload is the id of a key, or a login, that is other than it was, or gone. */
 const CHANNEL = 'conduit_keys';
+/** Quotas of some tenant are. */
+const QUOTAS_CHANNEL = 'conduit_quotas';
 
 export interface PostgresKeysOptions {
   databaseUrl: string;
@@ -64,6 +70,8 @@ export interface PostgresKeysOptions {
   limits: Pick<Limits, 'keysPerTenantMax' | 'tenantsMax' | 'loginsPerKeyMax'>;
   /** Null: any may have changed, nobody listened. */
   onChanged: (ids: readonly string[] | null) => void;
+  /** Quotas of some tenant changed, or may have, nobody having listened. */
+  onQuotas: () => void;
   /** For the operator: the session that listens is away. */
   onDeaf: (detail: string) => void;
 }
@@ -77,7 +85,7 @@ export class PostgresKeys implements KeyStore {
 
   constructor(options: PostgresKeysOptions) {
     this.#options = options;
-    const { databaseUrl, applicationName, clock, onChanged } = options;
+    const { databaseUrl, applicationName, clock, onChanged, onQuotas } = options;
     const session = { databaseUrl, applicationName };
     this.#finding = openPool(session, KEY_CONNECTIONS.find);
     this.#pool = openPool(session, KEY_CONNECTIONS.manage);
@@ -86,11 +94,17 @@ export class PostgresKeys implements KeyStore {
     const listening = { ...session, answerMs: LISTEN_ANSWER_MS };
     this.#listener = new Listener({
       open: (onLost) => openConnection(listening, onLost),
-      channels: [CHANNEL],
+      channels: [CHANNEL, QUOTAS_CHANNEL],
       clock,
-      onNotification: (_channel, id) => onChanged(id === undefined ? null : [id]),
+      onNotification: (channel, id) => {
+        if (channel === QUOTAS_CHANNEL) onQuotas();
+        else onChanged(id === undefined ? null : [id]);
+      },
       // What came before this node listened it has not looked up, or will be told again.
-      onListening: () => onChanged(null),
+      onListening: () => {
+        onChanged(null);
+        onQuotas();
+      },
       onDown: options.onDeaf,
     });
     this.#listener.start();
@@ -156,9 +170,10 @@ export class PostgresKeys implements KeyStore {
     await this.#pool.query(USED_SQL, [ids]);
   }
 
-  async addTenant(name: Tenant): Promise<TenantRecord> {
+  async addTenant(name: Tenant, quotas: QuotaChanges): Promise<TenantRecord> {
     const { tenantsMax } = this.#options.limits;
-    const { rows } = await this.#pool.query<TenantRow>(ADD_TENANT_SQL, [name, tenantsMax]);
+    const values = [name, tenantsMax, snakeMembers(quotas)];
+    const { rows } = await this.#pool.query<TenantRow>(ADD_TENANT_SQL, values);
     if (rows[0] !== undefined) return tenantOf(rows[0]);
     const there = await this.#pool.query('SELECT FROM conduit.tenants WHERE name = $1', [name]);
     throw there.rowCount === 0 ? tenantLimit(tenantsMax) : tenantExists(name);
@@ -172,6 +187,18 @@ export class PostgresKeys implements KeyStore {
   async tenantSince(name: Tenant): Promise<number | null> {
     const { rows } = await this.#pool.query<TenantRow>(GET_TENANT_SQL, [name]);
     return rows[0] === undefined ? null : tenantOf(rows[0]).createdAtMs;
+  }
+
+  async patchTenant(name: Tenant, quotas: QuotaChanges): Promise<TenantRecord> {
+    const values = [name, snakeMembers(quotas)];
+    const { rows } = await this.#pool.query<TenantRow>(PATCH_TENANT_SQL, values);
+    if (rows[0] === undefined) throw tenantNotFound();
+    return tenantOf(rows[0]);
+  }
+
+  async quotas(): Promise<TenantQuotas[]> {
+    const { rows } = await this.#finding.query<TenantRow>(QUOTAS_SQL);
+    return rows.map(tenantOf).map(({ name: tenant, quotas }) => ({ tenant, quotas }));
   }
 
   async removeTenant(name: Tenant): Promise<void> {

@@ -4,6 +4,8 @@
  */
 import type { MessagePort } from 'node:worker_threads';
 import type { Config } from '../config/config.js';
+import type { TenantQuotas } from '../core/quotas.js';
+import type { Tenant } from '../core/topic-key.js';
 import type { Trouble } from '../observe/outages.js';
 import type { NodeMemory } from './node-memory.js';
 
@@ -26,6 +28,15 @@ export interface WorkerStart {
   living: readonly string[];
 }
 
+/** How many topics a tenant may have in memory, and how many it has, in all workers together. */
+export interface TopicQuota {
+  tenant: Tenant;
+  /** Null: as many as TOPICS_PER_TENANT_MAX says. */
+  max: number | null;
+  /** Of a SharedCount, by worker. */
+  count: SharedArrayBuffer;
+}
+
 export interface AcceptorLink {
   acceptor: number;
   generation: number;
@@ -45,6 +56,8 @@ export interface AcceptorStart {
   directory: MessagePort | null;
   /** What tokens are sealed with; null: no keys are asked for. */
   tokenSecret: Uint8Array | null;
+  /** Of all tenants that have some. */
+  quotas: readonly TenantQuotas[];
   memory: NodeMemory;
   /** When the node started, by `processMs`. */
   startedAtMs: number;
@@ -71,6 +84,10 @@ export type ToThread =
   | { type: 'keys-changed'; ids: readonly string[] | null }
   /** To a worker: ids of the nodes that live, when others do than before, or this one does again. */
   | { type: 'nodes'; living: readonly string[] }
+  /** To an acceptor: the tenants that have quotas from now on. */
+  | { type: 'quotas-changed'; quotas: readonly TenantQuotas[] }
+  /** To a worker, in memory: those of tenants that had a quota of topics, now or before. */
+  | { type: 'topic-quotas'; quotas: readonly TopicQuota[] }
   /** To an acceptor: start listening. Answered by `listening`, or `fault`. */
   | { type: 'listen' }
   /** To an acceptor: who connects from now on is shown what the files hold. Answered by `certificate`. */

@@ -6,6 +6,8 @@
  */
 import type { AuditEntry, AuditRecord } from '../core/audit-record.js';
 import type { FoundKey, KeyRecord, KeyRight, TenantRecord } from '../core/key-record.js';
+import type { LeaseAnswer, LeaseAsk } from '../core/quota-lease.js';
+import type { QuotaChanges } from '../core/quotas.js';
 import type { TokenRecord } from '../core/token-record.js';
 import type { Tenant } from '../core/topic-key.js';
 
@@ -42,6 +44,11 @@ interface LogsIn {
   replaces: string | null;
 }
 
+interface NamedQuotas {
+  name: Tenant;
+  quotas: QuotaChanges;
+}
+
 interface DirectoryTypes {
   /** Those that there are; ids of logins are answered with what their keys are good for. */
   'keys.find': { args: { ids: readonly string[] }; result: { keys: FoundKey[] } };
@@ -59,13 +66,16 @@ interface DirectoryTypes {
   'logins.create': { args: LogsIn; result: { login: string; leftMs: number } };
   'logins.delete': { args: { id: string }; result: Record<string, never> };
   /** Rejects `tenant_exists`, `tenant_limit`. */
-  'tenants.create': { args: { name: Tenant }; result: { record: TenantRecord } };
+  'tenants.create': { args: NamedQuotas; result: { record: TenantRecord } };
+  /** Rejects `tenant_not_found`. */
+  'tenants.patch': { args: NamedQuotas; result: { record: TenantRecord } };
   'tenants.list': { args: Page; result: { records: TenantRecord[] } };
   /** Rejects `tenant_not_found`, `tenant_in_use`. */
   'tenants.delete': { args: { name: Tenant }; result: Record<string, never> };
   /** Each is kept once, however often it is added. */
   'audit.add': { args: { entries: readonly AuditEntry[] }; result: Record<string, never> };
   'audit.list': { args: Whose & AuditPart; result: { records: AuditRecord[] } };
+  'quotas.lease': { args: LeaseAsk; result: LeaseAnswer };
 }
 
 export type DirectoryCall = keyof DirectoryTypes;

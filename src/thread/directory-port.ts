@@ -1,6 +1,7 @@
 /**
  * An acceptor's end of its port to the directory of tenants and API keys, which the main thread has. Look-ups
- * of keys never wait for those who manage keys: each kind has its own share of what is under way.
+ * of keys, and leases of quotas, never wait for those who manage keys: each kind has its own share of what is
+ * under way.
  */
 import type { MessagePort } from 'node:worker_threads';
 import type { TokenRecord } from '../core/token-record.js';
@@ -32,7 +33,7 @@ export class DirectoryPort {
   }
 
   /** For what waits for nobody who manages. Rejects with RequestError. */
-  async lookUp<M extends 'keys.find' | 'keys.used' | 'audit.add'>(
+  async lookUp<M extends 'keys.find' | 'keys.used' | 'audit.add' | 'quotas.lease'>(
     method: M,
     args: DirectoryArgs<M>,
   ): Promise<DirectoryResult<M>> {

@@ -63,6 +63,8 @@ const databaseClock = new DatabaseClock(systemClock);
 const logClock = config.databaseUrl === null ? new SteadyClock(systemClock) : databaseClock;
 
 const origin = `${config.nodeId}/${nonce()}/${start.index}`;
+/** Null: there is a database. */
+let memoryLog: MemoryLog<PublishUnderWay> | null = null;
 
 const worker = new Worker({
   config,
@@ -96,7 +98,11 @@ for (const link of start.links) worker.connect(link.acceptor, link.port);
 port.on('message', (message: ToThread) => {
   if (message.type === 'acceptor') worker.connect(message.link.acceptor, message.link.port);
   else if (message.type === 'nodes') work.place(message.living);
-  else if (message.type === 'stop') stop();
+  else if (message.type === 'topic-quotas') {
+    for (const { tenant, max, count } of message.quotas) {
+      memoryLog?.quotaOfTopics(tenant, max, () => new SharedCount(count, start.index));
+    }
+  } else if (message.type === 'stop') stop();
 });
 
 const marks = new WorkerMarks(memory.marks);
@@ -130,7 +136,7 @@ function openLog(sink: LogSink<PublishUnderWay>): MessageLog<PublishUnderWay> {
   if (config.databaseUrl === null) {
     const { topicCount: counted, index } = start;
     const topicCount = counted === null ? null : new SharedCount(counted, index);
-    return new MemoryLog({
+    memoryLog = new MemoryLog({
       limits,
       clock: logClock,
       sink,
@@ -138,6 +144,7 @@ function openLog(sink: LogSink<PublishUnderWay>): MessageLog<PublishUnderWay> {
       idStep: config.workers,
       topicCount: (tenant) => (tenant === ANYONE.tenant ? topicCount : null),
     });
+    return memoryLog;
   }
   const log = new PostgresLog<PublishUnderWay>({
     databaseUrl: config.databaseUrl,

@@ -1,4 +1,5 @@
 /** Names of the code as JSON has them, for what is told member by member: figures. */
+import { snakeCase } from '../core/snake-case.js';
 
 /** `hot_cache_bytes` of `hotCacheBytes`. */
 export type SnakeCase<Name extends string> = Name extends `${infer First}${infer Rest}`
@@ -11,8 +12,4 @@ export type SnakeMembers<T> = { [K in keyof T & string as SnakeCase<K>]: T[K] };
 export function snakeMembers<T extends object>(of: T): SnakeMembers<T> {
   const named = Object.entries(of).map(([name, value]) => [snakeCase(name), value]);
   return Object.fromEntries(named) as SnakeMembers<T>;
-}
-
-function snakeCase(name: string): string {
-  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }

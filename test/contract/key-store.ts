@@ -4,6 +4,7 @@ import type { Test } from 'tap';
 import { eventually } from '../../native-bench/rig/eventually.js';
 import { digestOf, makeApiKey, makeLogin } from '../../src/core/api-key.js';
 import { ANYONE } from '../../src/core/principal.js';
+import { UNLIMITED } from '../../src/core/quotas.js';
 import { asTenant } from '../../src/core/topic-key.js';
 import type { KeyStore, NewKey } from '../../src/tenant/key-store.js';
 import type { NewLogin } from '../../src/tenant/login-store.js';
@@ -17,6 +18,8 @@ export interface OpenKeyStore {
   store: KeyStore;
   /** The ids that were told, in order. */
   told: string[];
+  /** How often it was told that quotas changed. */
+  quotasTold: () => number;
 }
 
 function keyOf(more: Partial<NewKey> = {}): NewKey & { text: string } {
@@ -32,7 +35,7 @@ function loginOf(of: NewLogin['of'], more: Partial<NewLogin> = {}): NewLogin {
 
 /** Of a key that was just added. */
 async function withKey(store: KeyStore, more: Partial<NewKey> = {}): Promise<string> {
-  await store.addTenant(ACME);
+  await store.addTenant(ACME, {});
   return (await store.add(keyOf(more))).id;
 }
 
@@ -49,7 +52,7 @@ const CASES: Readonly<Record<string, (t: Test, open: Open) => Promise<void>>> = 
   'a key is found as it was added': async (t, open) => {
     const { store } = await open(t);
     await t.rejects(store.add(keyOf()), { code: 'tenant_not_found' });
-    await store.addTenant(ACME);
+    await store.addTenant(ACME, {});
     const soonMs = Date.now() + 60_000;
     const key = keyOf({ scopes: ['publish', 'manage'], topics: ['a', 'b.*'], expiresAtMs: soonMs });
     const { id, digest, tenant, scopes, topics } = key;
@@ -67,7 +70,7 @@ const CASES: Readonly<Record<string, (t: Test, open: Open) => Promise<void>>> = 
   },
   'lists are of a tenant or of all, in the order of ids': async (t, open) => {
     const { store } = await open(t);
-    await store.addTenant(ACME);
+    await store.addTenant(ACME, {});
     const own = [await store.add(keyOf()), await store.add(keyOf())];
     const other = await store.add(keyOf({ tenant: ANYONE.tenant }));
     const sorted = (records: { id: string }[]): string[] => records.map(({ id }) => id).sort();
@@ -84,7 +87,7 @@ const CASES: Readonly<Record<string, (t: Test, open: Open) => Promise<void>>> = 
     open,
   ) => {
     const { store } = await open(t);
-    await store.addTenant(ACME);
+    await store.addTenant(ACME, {});
     const past = Date.now() - 60_000;
     await t.rejects(store.add(keyOf({ expiresAtMs: past })), {
       ...{ code: 'invalid_field', field: 'expires_at' },
@@ -97,7 +100,7 @@ const CASES: Readonly<Record<string, (t: Test, open: Open) => Promise<void>>> = 
   },
   'a key that is replaced goes on for the overlap': async (t, open) => {
     const { store, told } = await open(t);
-    await store.addTenant(ACME);
+    await store.addTenant(ACME, {});
     const old = await store.add(keyOf());
     const next = await store.replace(old.id, keyOf(), 60_000);
     t.equal((await store.find([old.id, next.id])).length, 2);
@@ -115,7 +118,7 @@ const CASES: Readonly<Record<string, (t: Test, open: Open) => Promise<void>>> = 
   },
   'keys of a tenant, and tenants, are bounded': async (t, open) => {
     const { store } = await open(t);
-    await store.addTenant(ACME);
+    await store.addTenant(ACME, {});
     const all = [];
     for (let n = 0; n < BOUNDS.keysPerTenantMax; n++) all.push(await store.add(keyOf()));
     await t.rejects(store.add(keyOf()), { code: 'key_limit' });
@@ -126,13 +129,13 @@ const CASES: Readonly<Record<string, (t: Test, open: Open) => Promise<void>>> = 
     t.equal(await store.remove(replaced.id), true);
     t.equal(await store.remove(replaced.id), false);
     await store.add(keyOf());
-    await store.addTenant(asTenant('b'));
-    await t.rejects(store.addTenant(asTenant('c')), { code: 'tenant_limit' });
-    await t.rejects(store.addTenant(asTenant('b')), { code: 'tenant_exists' });
+    await store.addTenant(asTenant('b'), {});
+    await t.rejects(store.addTenant(asTenant('c'), {}), { code: 'tenant_limit' });
+    await t.rejects(store.addTenant(asTenant('b'), {}), { code: 'tenant_exists' });
   },
   'what becomes of one tenant leaves the keys of another': async (t, open) => {
     const { store } = await open(t);
-    await store.addTenant(ACME);
+    await store.addTenant(ACME, {});
     const theirs: string[] = [];
     for (let n = 0; n < BOUNDS.keysPerTenantMax; n++) {
       theirs.push((await store.add(keyOf({ tenant: ANYONE.tenant }))).id);
@@ -145,7 +148,7 @@ const CASES: Readonly<Record<string, (t: Test, open: Open) => Promise<void>>> = 
   },
   'many at once do not pass the bound': async (t, open) => {
     const { store } = await open(t);
-    await store.addTenant(ACME);
+    await store.addTenant(ACME, {});
     const tries = await Promise.allSettled(Array.from({ length: 9 }, () => store.add(keyOf())));
     t.equal(tries.filter(({ status }) => status === 'fulfilled').length, BOUNDS.keysPerTenantMax);
     const first = await Promise.all(
@@ -155,7 +158,7 @@ const CASES: Readonly<Record<string, (t: Test, open: Open) => Promise<void>>> = 
   },
   'a change is told, a use is not': async (t, open) => {
     const { store, told } = await open(t);
-    await store.addTenant(ACME);
+    await store.addTenant(ACME, {});
     const [used, gone] = [await store.add(keyOf()), await store.add(keyOf())];
     await store.used([used.id, makeApiKey().id]);
     t.ok(Math.abs(((await store.get(used.id, null))?.lastUsedAtMs ?? 0) - Date.now()) < 30_000);
@@ -247,14 +250,44 @@ const CASES: Readonly<Record<string, (t: Test, open: Open) => Promise<void>>> = 
   'since when a tenant is there is known': async (t, open) => {
     const { store } = await open(t);
     t.equal(await store.tenantSince(ACME), null);
-    const { createdAtMs } = await store.addTenant(ACME);
+    const { createdAtMs } = await store.addTenant(ACME, {});
     t.equal(await store.tenantSince(ACME), createdAtMs);
     await store.removeTenant(ACME);
     t.equal(await store.tenantSince(ACME), null);
   },
+  'quotas are kept, changed one by one, and told': async (t, open) => {
+    const { store, quotasTold } = await open(t);
+    const [before, none] = [quotasTold(), { ...UNLIMITED }];
+    t.match(await store.addTenant(ACME, {}), { quotas: none });
+    t.same(await store.quotas(), []);
+    t.match(await store.patchTenant(ACME, { messagesPerS: 5, topics: 0 }), {
+      quotas: { ...none, messagesPerS: 5, topics: 0 },
+    });
+    await eventually(() => quotasTold() > before);
+    const kept = await store.patchTenant(ACME, {
+      messagesPerS: undefined,
+      topics: null,
+      sessions: 7,
+    });
+    t.same(kept.quotas, { ...none, messagesPerS: 5, sessions: 7 }, 'null ends one, no other');
+    t.same(await store.quotas(), [{ tenant: ACME, quotas: kept.quotas }]);
+    const listed = await store.listTenants(PAGE);
+    t.same(listed.find(({ name }) => name === ACME)?.quotas, kept.quotas);
+    const [b, seen] = [asTenant('b'), quotasTold()];
+    await store.addTenant(b, { storedBytes: 2 ** 40, bytesPerS: null });
+    await eventually(() => quotasTold() > seen);
+    t.match(await store.quotas(), [{}, {}]);
+    t.same((await store.patchTenant(b, { storedBytes: null })).quotas, none);
+    t.same(await store.quotas(), [{ tenant: ACME, quotas: kept.quotas }]);
+    const last = quotasTold();
+    await store.removeTenant(ACME);
+    await eventually(() => quotasTold() > last);
+    t.same(await store.quotas(), []);
+    await t.rejects(store.patchTenant(ACME, {}), { code: 'tenant_not_found' });
+  },
   'a tenant goes with its keys, and its name is free': async (t, open) => {
     const { store, told } = await open(t);
-    await store.addTenant(ACME);
+    await store.addTenant(ACME, {});
     const { id } = await store.add(keyOf());
     t.same(
       (await store.listTenants(PAGE)).map(({ name }) => name),
@@ -268,7 +301,7 @@ const CASES: Readonly<Record<string, (t: Test, open: Open) => Promise<void>>> = 
       (await store.listTenants(PAGE)).map(({ name }) => name),
       [ANYONE.tenant],
     );
-    await store.addTenant(ACME);
+    await store.addTenant(ACME, {});
     t.same(await store.list(ACME, PAGE), []);
   },
   'what tokens are sealed with is made once, and stays': async (t, open) => {

@@ -7,10 +7,12 @@ import { BOUNDS, keyStoreContract } from './key-store.js';
 
 keyStoreContract(t, async (t) => {
   const told: string[] = [];
+  let quotas = 0;
   const store = new MemoryKeys({
     ...{ clock: systemClock, limits: BOUNDS, tenant: ANYONE.tenant },
     onChanged: (ids) => void told.push(...ids),
+    onQuotas: () => quotas++,
   });
   t.teardown(() => store.close());
-  return { store, told };
+  return { store, told, quotasTold: () => quotas };
 });

@@ -116,9 +116,11 @@ export const TOPICS: Parts = {
     const after = await log.totals(TENANT);
     t.equal(after.topics, before.topics + 1);
     t.equal(after.messages, before.messages + 2);
+    t.ok(after.bytes > before.bytes, 'of payloads');
     t.same(await log.totals(NOBODY.tenant), {
       topics: 0,
       messages: 0,
+      bytes: 0,
       deferred: 0,
       deadLettersEvicted: 0,
     });

@@ -25,6 +25,7 @@ t.teardown(async () => {
 interface Opened {
   store: PostgresKeys;
   told: string[];
+  quotasTold: () => number;
   /** How often it was said that any may have changed. */
   all: () => number;
 }
@@ -35,18 +36,19 @@ async function open(t: Test): Promise<Opened> {
   );
   await admin.query("DELETE FROM conduit.tenants WHERE name <> 'default'");
   const told: string[] = [];
-  let all = 0;
+  let [all, quotas] = [0, 0];
   const store = new PostgresKeys({
     ...{ databaseUrl: postgres.url, applicationName: 'keys', clock: systemClock, limits: BOUNDS },
     onChanged: (ids) => {
       if (ids === null) all++;
       else told.push(...ids);
     },
+    onQuotas: () => quotas++,
     onDeaf: () => undefined,
   });
   t.teardown(() => store.close());
   await eventually(() => all > 0);
-  return { store, told, all: () => all };
+  return { store, told, quotasTold: () => quotas, all: () => all };
 }
 
 async function addKey(store: PostgresKeys, tenant: Tenant = ACME): Promise<string> {
@@ -62,7 +64,7 @@ t.test(
   'a tenant with a topic stays; with a tombstone of one it goes, and its row later',
   async (t) => {
     const { store } = await open(t);
-    await store.addTenant(ACME);
+    await store.addTenant(ACME, {});
     const topic = `INSERT INTO conduit.topics (tenant_id, name)
     SELECT id, 'a' FROM conduit.tenants WHERE name = 'acme'`;
     await admin.query(topic);
@@ -70,7 +72,7 @@ t.test(
     await admin.query('UPDATE conduit.topics SET deleted_at = clock_timestamp()');
     await store.removeTenant(ACME);
     t.same((await store.listTenants({ after: '', limit: 9 })).length, 1);
-    await store.addTenant(ACME);
+    await store.addTenant(ACME, {});
     await admin.query("UPDATE conduit.tenants SET deleted_at = deleted_at - interval '2 days'");
     await store.removeTenant(ACME);
     const rows = async (): Promise<number | null> =>
@@ -78,7 +80,7 @@ t.test(
     t.equal(await rows(), 3, 'the tombstone of its topic holds it');
     await admin.query("UPDATE conduit.tenants SET deleted_at = deleted_at - interval '2 days'");
     await admin.query('DELETE FROM conduit.topics');
-    await store.addTenant(ACME);
+    await store.addTenant(ACME, {});
     await store.removeTenant(ACME);
     t.equal(await rows(), 2, 'then it goes with the next one that is deleted');
   },
@@ -86,7 +88,7 @@ t.test(
 
 t.test("another tenant's topics hold nobody, and its keys are purged with nobody's", async (t) => {
   const { store } = await open(t);
-  await store.addTenant(ACME);
+  await store.addTenant(ACME, {});
   await admin.query(`INSERT INTO conduit.topics (tenant_id, name)
     SELECT id, 'a' FROM conduit.tenants WHERE name = 'default'`);
   await addKey(store);
@@ -99,14 +101,14 @@ t.test("another tenant's topics hold nobody, and its keys are purged with nobody
   await store.removeTenant(ACME);
   t.same(await listed(), [theirs]);
   await admin.query("UPDATE conduit.tenants SET deleted_at = deleted_at - interval '2 days'");
-  await store.addTenant(ACME);
+  await store.addTenant(ACME, {});
   await store.removeTenant(ACME);
   t.equal((await admin.query('SELECT FROM conduit.tenants')).rowCount, 2, 'the older row went');
 });
 
 t.test('keys are found while those who manage keys wait for one another', async (t) => {
   const { store } = await open(t);
-  await store.addTenant(ACME);
+  await store.addTenant(ACME, {});
   const id = await addKey(store);
   await admin.query("BEGIN; SELECT FROM conduit.tenants WHERE name = 'acme' FOR UPDATE");
   const added = [addKey(store), addKey(store)];
@@ -117,7 +119,7 @@ t.test('keys are found while those who manage keys wait for one another', async 
 
 t.test('use is said without waiting for who changes one of the keys', async (t) => {
   const { store } = await open(t);
-  await store.addTenant(ACME);
+  await store.addTenant(ACME, {});
   const [changed, free] = [await addKey(store), await addKey(store)];
   await admin.query('BEGIN');
   await admin.query('UPDATE conduit.api_keys SET expires_at = NULL WHERE id = $1', [changed]);
@@ -129,7 +131,7 @@ t.test('use is said without waiting for who changes one of the keys', async (t) 
 
 t.test('a topic that is being made is waited for', async (t) => {
   const { store } = await open(t);
-  await store.addTenant(ACME);
+  await store.addTenant(ACME, {});
   await admin.query(`BEGIN; INSERT INTO conduit.topics (tenant_id, name)
     SELECT id, 'a' FROM conduit.tenants WHERE name = 'acme'`);
   const removed = store.removeTenant(ACME).then(
@@ -152,7 +154,7 @@ t.test('of two nodes that make what tokens are sealed with, both have the same',
 
 t.test('a change by hand is told, whatever changed', async (t) => {
   const { store, told } = await open(t);
-  await store.addTenant(ACME);
+  await store.addTenant(ACME, {});
   const id = await addKey(store);
   const changes = [
     "scopes = '{manage}'",
@@ -172,7 +174,7 @@ t.test('a change by hand is told, whatever changed', async (t) => {
 
 t.test('a change of a key by hand is told of its logins, too', async (t) => {
   const { store, told } = await open(t);
-  await store.addTenant(ACME);
+  await store.addTenant(ACME, {});
   const keyId = await addKey(store);
   const { id, text } = makeLogin();
   const login = { id, digest: digestOf(text), of: { keyId }, lifeMs: 60_000, replaces: null };

@@ -65,6 +65,12 @@ async function tell(node: KeyedNode): Promise<[string, Partial<Entry>, Entry][]>
   await acts('POST /api/tenants', [ADMIN_KEY, { name: 'acme' }], {
     ...{ ...ofAcme, action: 'tenant.create', object: 'acme' },
   });
+  await acts('PATCH /api/tenants/acme', [ADMIN_KEY, { quotas: { topics: 9 } }], {
+    ...{ ...ofAcme, action: 'tenant.change', object: 'acme' },
+  });
+  await acts('PATCH /api/tenants/nobody', [ADMIN_KEY, { quotas: { topics: 9 } }], {
+    ...{ action: 'tenant.change', object: 'nobody', outcome: 'tenant_not_found' },
+  });
   const right = { tenant: 'acme', scopes: ['manage', 'publish'] };
   const made = await acts('POST /api/keys', [ADMIN_KEY, right], {
     ...ofAcme,

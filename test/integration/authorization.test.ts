@@ -48,6 +48,7 @@ const ROUTE_ROWS: Readonly<Record<string, Row>> = {
   'GET /api/messages/:id': [['subscribe'], 'none'],
   'GET /api/tenants': [['operate'], 'none'],
   'POST /api/tenants': [['operate'], 'none'],
+  'PATCH /api/tenants/:name': [['operate'], 'none'],
   'DELETE /api/tenants/:name': [['operate'], 'none'],
   'GET /api/keys': [['manage', 'operate'], 'none'],
   'POST /api/keys': [['manage', 'operate'], 'tenant'],

@@ -85,7 +85,7 @@ t.test('API keys', async (t) => {
   const admin = 'the-operators-own-key';
   const node = await startNode({ ENABLE_AUTH: 'true', ADMIN_API_KEY: admin });
   t.teardown(() => node.kill9());
-  const [tenant, make, made, websocat, subscribe, publish] = blocksOf('API keys');
+  const [tenant, make, made, websocat, subscribe, publish, quotas] = blocksOf('API keys');
   const shell = async (block: Block | undefined, key = ''): Promise<Record<string, unknown>> => {
     const command = (block?.body ?? '').replaceAll('http://localhost:8080', node.url);
     const env = { ...process.env, ADMIN_API_KEY: admin, KEY: key };
@@ -103,6 +103,7 @@ t.test('API keys', async (t) => {
   t.match(await shell(publish, key), { topic: 'orders.created', subscribers: 1 });
   await eventually(() => session.messages.length === 1);
   t.match(session.messages[0], { topic: 'orders.created', payload: { n: 1 } });
+  t.match(await shell(quotas), { quotas: { messages_per_s: 1_000, sessions: 500 } });
   session.close();
 });
 
@@ -123,7 +124,7 @@ async function startService(command: string): Promise<{ url: string; asked: () =
 }
 
 t.test('a page that subscribes', async (t) => {
-  const [start, ask, shown, page] = blocksOf('API keys').slice(6);
+  const [start, ask, shown, page] = blocksOf('API keys').slice(7);
   t.match(start?.body, /^ENABLE_AUTH=true .*npm start$/m);
   const told = await run('sh', ['-c', (start?.body ?? '').replace('npm start', 'env')]);
   const variables = [...told.stdout.matchAll(/^(ENABLE_AUTH|DEFAULT_API_KEY)=(.+)$/gm)];

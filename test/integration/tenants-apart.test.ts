@@ -70,7 +70,9 @@ const ASKS: Readonly<Record<string, (x: Left) => Ask[]>> = {
   'GET /api/jobs/:id': (x) => [[`GET /api/jobs/${x.jobId}`]],
   'DELETE /api/jobs/:id': (x) => [[`DELETE /api/jobs/${x.jobId}`]],
   'GET /api/messages/:id': (x) => [[`GET /api/messages/${x.messageId}`]],
-  'PATCH /api/tenants/:name': (x) => [[`PATCH /api/tenants/${x.tenant}`, { quotas: {} }]],
+  'PATCH /api/tenants/:name': (x) => [
+    [`PATCH /api/tenants/${x.tenant}`, { quotas: { messages_per_s: 1 } }],
+  ],
   'DELETE /api/tenants/:name': (x) => [[`DELETE /api/tenants/${x.tenant}`]],
   'GET /api/keys': (x) => [[`GET /api/keys?tenant=${x.tenant}`]],
   'POST /api/keys': (x) => [['POST /api/keys', { tenant: x.tenant, scopes: ['publish'] }]],

@@ -21,6 +21,7 @@ import { ANYONE, type Principal } from '../../src/core/principal.js';
 import { SharedCount } from '../../src/core/shared-count.js';
 import { WorkerLinkEnd } from '../../src/thread/link.js';
 import { type CallOp, readCall } from '../../src/thread/ops/call.js';
+import { NO_QUOTAS } from './no-quotas.js';
 
 /** A worker's end of its link. */
 export interface AskedWorker {
@@ -70,7 +71,7 @@ export async function controlRig(
   const app = uWS.App();
   const means = { bodies, limits, onFault };
   mountRoutes(app, table({ limits, control, directory: new Directory(null) }), {
-    ...{ guard, means, parts: { callers, answers, audit: NO_AUDIT } },
+    ...{ guard, means, parts: { callers, answers, audit: NO_AUDIT, quotas: NO_QUOTAS } },
     gate: openGate(principal),
   });
   const port = await freePort();

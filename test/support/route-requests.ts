@@ -12,6 +12,7 @@ export const BODIES: Readonly<Record<string, Record<string, unknown>>> = {
   'POST /api/dead-letters/redrive': { ids: [1] },
   'POST /api/dead-letters/purge': { ids: [1] },
   'POST /api/tenants': { name: 'fuzz' },
+  'PATCH /api/tenants/:name': { quotas: {} },
   'POST /api/keys': { scopes: ['manage'] },
   'POST /api/keys/:id/rotate': {},
   'POST /api/tokens': {},

@@ -29,6 +29,7 @@ export const SUITES: readonly TenantSuite[] = [
   { file: 'contract/postgres-keys.test', only: null },
   { file: 'contract/postgres-logins.test', only: null },
   { file: 'contract/postgres-audit.test', only: null },
+  { file: 'contract/postgres-leases.test', only: null },
   { file: 'unit/log/postgres/upkeep/due-topics.test', only: '/^tenants/' },
 ];
 

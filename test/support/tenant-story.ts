@@ -25,6 +25,9 @@ const ISO_TIME = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g;
 const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g;
 const TEXTS = /"(epoch|session|node|version|key|token)":"(?:[^"\\]|\\.)*"/g;
 const KEY_ID = /"[0-9a-z]{16}"/g;
+/** What the audit log calls a key and the one that took its place, and what has a number. */
+const TWO_KEY_IDS = /"[0-9a-z]{16}\/[0-9a-z]{16}"/g;
+const NUMBERED = /"object":"\d+"/g;
 /** Ids that are given over all tenants (docs/security.md says which), ages and rates. */
 const NUMBERS =
   /"(id|deferred_id|oldest_unacked_ms|heads_ms|\w*looked_ms|oldest_due_ms|stuck_ms|renewed_ms|upkeep_ms|uptime_seconds|messages_per_sec)":(?:[\d.]+|null)/g;
@@ -38,6 +41,8 @@ function masked(text: string, request: string): string {
     .replace(UUID, '<uuid>')
     .replace(TEXTS, '"$1":"<text>"')
     .replace(KEY_ID, '"<key id>"')
+    .replace(TWO_KEY_IDS, '"<key ids>"')
+    .replace(NUMBERED, '"object":"<number>"')
     .replace(NUMBERS, '"$1":<number>')
     .replace(LAST_USED, '"last_used_at":<time>');
   return /dead-letters|deferred|keys/.test(request)
@@ -275,7 +280,16 @@ async function tellKeys(story: TenantStory): Promise<void> {
   await story.asks('DELETE /api/session');
   await story.asks('GET /api/tenants');
   await story.asks('POST /api/tenants', { name: 'another' });
+  await story.asks('PATCH /api/tenants/another', { quotas: {} });
   await story.asks('DELETE /api/tenants/another');
+}
+
+/** Acceptors tell what was done by themselves, so in any order, and a moment later. */
+async function tellAudit(story: TenantStory): Promise<void> {
+  const line = 'GET /api/audit';
+  await story.asks('DELETE /api/tenants/last');
+  await eventually(async () => (await story.ask(line)).includes('"object":"last"'));
+  await story.lists(line, 'entries');
 }
 
 /** What is told nowhere else, as it stands in the table and in the union. */
@@ -313,6 +327,7 @@ export async function tellAll(
   await tellDeadLetters(story);
   await tellSystem(story);
   await tellKeys(story);
+  await tellAudit(story);
   await tellRest(story);
   await before();
   await tellEnds(story);

@@ -2,9 +2,12 @@
  * From the workers' operations to the receivers: pages, joins and leaves, and what is owed to a worker once a
  * socket has room again. Everything on one link is handled in the order it came.
  */
+
+import type { QuotaLedger } from '../../tenant/quota-ledger.js';
 import type { AcceptorLinkEnd } from '../../thread/link.js';
 import type { DeliverGroupOp, DeliverOp, JoinOp, LeaveOp } from '../../thread/ops/deliver.js';
 import { readDeliver, readDeliverGroup, readJoin, readLeave } from '../../thread/ops/deliver.js';
+import { ENCODING_MSGPACK } from '../../thread/ops/encoding.js';
 import { type GapOp, readGap } from '../../thread/ops/gap.js';
 import { type GiveOp, type ProbeOp, readGive, readProbe } from '../../thread/ops/give.js';
 import {
@@ -25,6 +28,7 @@ import type { SubscribedOp, UnsubscribedOp } from '../../thread/ops/subscribe.js
 import { readCaughtUp, readSubscribed, readUnsubscribed } from '../../thread/ops/subscribe.js';
 import type { PackReader } from '../../thread/packing/pack-reader.js';
 import type { DeliverySink } from '../workers/workers.js';
+import { DeliveryQuota } from './delivery-quota.js';
 import { sendCredit, sendDrained, sendGiven, sendLeft, sendProbed } from './delivery-reports.js';
 import { GroupChunk } from './group-chunk.js';
 import { GroupPublishes, type GroupPublishesOptions, leaveGroup } from './group-publishes.js';
@@ -32,12 +36,15 @@ import {
   type Receiver,
   ReceiverSubscription,
   type ReceiverSubscriptionFields,
+  type SocketGroup,
   subscriptionKey,
   TAKEN,
 } from './receiver.js';
+import { KIND_MSGPACK } from './receiver-kind.js';
 import { SocketGroups } from './socket-groups.js';
 
 export interface DeliveriesOptions extends GroupPublishesOptions {
+  quotas: Pick<QuotaLedger, 'of'>;
   /** UNSUBSCRIBED may not have been asked for. */
   onSubscribed: (op: SubscribedOp) => void;
   onUnsubscribed: (link: AcceptorLinkEnd, op: UnsubscribedOp) => void;
@@ -53,6 +60,7 @@ export class Deliveries implements DeliverySink {
   readonly #groups = new SocketGroups();
   readonly #byNumber = new Map<number, ReceiverSubscription>();
   readonly #publishes: GroupPublishes;
+  readonly #quota: DeliveryQuota<Receiver>;
   /** Bytes handled and not credited yet, by link. */
   readonly #credit = new Map<AcceptorLinkEnd, number>();
   /** Whom the operation is for that is being handled; null: not known, or many. */
@@ -61,6 +69,7 @@ export class Deliveries implements DeliverySink {
   constructor(options: DeliveriesOptions) {
     this.#options = options;
     this.#publishes = new GroupPublishes(options);
+    this.#quota = new DeliveryQuota<Receiver>(options.quotas);
   }
 
   /** What fails for one receiver ends that one. */
@@ -140,11 +149,14 @@ export class Deliveries implements DeliverySink {
     this.#publishes.refused(receiver, bytes);
   }
 
-  /** A receiver's socket has room again: what it owes is sent. */
+  /** A receiver's socket has room again: what it owes is sent, if its tenant is to be given more. */
   drained(receiver: Receiver): void {
+    const isHeldBack = this.#quota.holdsBack(receiver);
     for (const subscription of receiver.subscriptions.values()) {
-      if (subscription.owesGiven !== null) sendGiven(subscription, subscription.owesGiven);
+      const { owesGiven } = subscription;
+      if (owesGiven !== null && !isHeldBack) sendGiven(subscription, owesGiven);
       if (subscription.owesProbed && receiver.isEmpty) sendProbed(subscription, 'filled');
+      if (isHeldBack) continue;
       if (subscription.state !== 'refused' && !subscription.owesDrained) continue;
       if (subscription.state === 'refused') subscription.state = 'paging';
       sendDrained(subscription);
@@ -154,6 +166,7 @@ export class Deliveries implements DeliverySink {
   /** A subscription is open here: operations may name it. It has a place in a group of its topic. */
   open(fields: ReceiverSubscriptionFields, topicNo: number): ReceiverSubscription {
     const group = this.#groups.enter(fields.link, topicNo);
+    group.owner = fields.receiver.principal.tenant;
     const subscription = new ReceiverSubscription(fields, group);
     this.#byNumber.set(subscription.number, subscription);
     return subscription;
@@ -191,6 +204,11 @@ export class Deliveries implements DeliverySink {
     this.#byNumber.delete(subscription.number);
   }
 
+  /** Tenants may be given something again. */
+  quotasLeased(): void {
+    for (const receiver of this.#quota.resumed()) this.#resume(receiver);
+  }
+
   /** Everything that waits for its turn is handed to the sockets. */
   flush(): void {
     this.#publishes.flushAll();
@@ -199,9 +217,57 @@ export class Deliveries implements DeliverySink {
   #deliverGroup(link: AcceptorLinkEnd, op: DeliverGroupOp): void {
     const chunk = new GroupChunk(link, op);
     for (const group of this.#groups.of(link, op.topicNo)) {
-      if (group.size > 0) this.#publishes.add(group, chunk);
+      if (group.size === 0) continue;
+      if (group.owner !== null && this.#quota.isSpent(group.owner)) this.#holdBack(group);
+      else {
+        this.#givenToGroup(group, op);
+        this.#publishes.add(group, chunk);
+      }
     }
     this.#publishes.release(chunk);
+  }
+
+  #givenToGroup(group: SocketGroup, op: DeliverGroupOp): void {
+    if (group.owner === null) return;
+    const inMsgpack = group.membersOf(KIND_MSGPACK);
+    const members = op.encoding === ENCODING_MSGPACK ? inMsgpack : group.size - inMsgpack;
+    this.#quota.given(group.owner, members * (op.lastSequence - op.firstSequence + 1));
+  }
+
+  /**
+   * All who are in the group are fed by pages from now on, once their tenant is to be given something
+   * again.
+   */
+  #holdBack(group: SocketGroup): void {
+    this.#publishes.flush(group);
+    this.#publishes.applyLeaving();
+    for (const subscription of this.#byNumber.values()) {
+      if (subscription.group !== group || subscription.state !== 'joined') continue;
+      leaveGroup(subscription);
+      sendLeft(subscription, subscription.lastSequence);
+      this.#quota.holdsBack(subscription.receiver);
+    }
+  }
+
+  /** Whether it is to be given more now; else that is owed. */
+  #takesMore(receiver: Receiver): boolean {
+    if (receiver.hasRoom) return !this.#quota.holdsBack(receiver);
+    receiver.lagging();
+    return false;
+  }
+
+  /** One that waited for its tenant's quota. */
+  #resume(receiver: Receiver): void {
+    this.#options.guard.run('resuming deliveries', receiver, () => {
+      if (receiver.hasRoom) this.drained(receiver);
+      else receiver.lagging();
+    });
+  }
+
+  /** Whoever waits behind one of its tenant who has been served. */
+  #resumeNext({ principal }: Receiver): void {
+    const next = this.#quota.next(principal.tenant);
+    if (next !== null) this.#resume(next);
   }
 
   #deliver(link: AcceptorLinkEnd, op: DeliverOp): void {
@@ -217,11 +283,12 @@ export class Deliveries implements DeliverySink {
       return;
     }
     subscription.lastSequence = op.lastSequence;
-    if (receiver.hasRoom) sendDrained(subscription);
-    else {
-      subscription.owesDrained = true;
-      receiver.lagging();
+    if (op.frames.length > 0) {
+      this.#quota.given(receiver.principal.tenant, op.lastSequence - op.firstSequence + 1);
     }
+    subscription.owesDrained = true;
+    if (this.#takesMore(receiver)) sendDrained(subscription);
+    this.#resumeNext(receiver);
   }
 
   /** What waits for its group goes out before what is sent to it alone. */
@@ -232,12 +299,10 @@ export class Deliveries implements DeliverySink {
     const { receiver, group } = subscription;
     this.#publishes.flush(group);
     const taken = receiver.giveMessages(op.frames, subscription);
-    if (receiver.hasRoom) {
-      sendGiven(subscription, taken);
-      return;
-    }
+    this.#quota.given(receiver.principal.tenant, Math.min(taken, op.messages));
     subscription.owesGiven = taken;
-    receiver.lagging();
+    if (this.#takesMore(receiver)) sendGiven(subscription, taken);
+    this.#resumeNext(receiver);
   }
 
   #probe(link: AcceptorLinkEnd, op: ProbeOp): void {
@@ -268,6 +333,7 @@ export class Deliveries implements DeliverySink {
     subscription.state = 'joined';
     group.changed(receiver.kind, 1);
     receiver.joinGroup(group);
+    this.#resumeNext(receiver);
   }
 
   #leave(link: AcceptorLinkEnd, op: LeaveOp): void {

@@ -2,6 +2,7 @@
  * Some of this acceptor's sessions that are caught up on one topic: one uWS topic per kind, and a set of
  * SSE streams. It remembers how far each kind was published, which is what its members have.
  */
+import type { Tenant } from '../../core/topic-key.js';
 import type { AcceptorLinkEnd } from '../../thread/link.js';
 import { KINDS, type ReceiverKind } from './receiver-kind.js';
 
@@ -13,6 +14,8 @@ export class SocketGroupOf<S> {
   readonly #members = new Array<number>(KINDS).fill(0);
   readonly #last = new Array<number>(KINDS).fill(0);
   readonly streams = new Set<S>();
+  /** Whose topic it is; null: nobody has a place in it yet. */
+  owner: Tenant | null = null;
   /** Subscriptions that refer to it, in it or not: while there is one, it is a group of the topic. */
   subscriptions = 0;
   /** Monotonic ms: what comes before waits, see pace.ts. */

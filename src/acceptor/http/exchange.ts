@@ -8,6 +8,7 @@ import type { AuditAction, AuditOutcome } from '../../core/audit-record.js';
 import { ERRORS, RequestError } from '../../core/errors.js';
 import { NOBODY, type Principal } from '../../core/principal.js';
 import { formatUuid, makeUuidV7 } from '../../core/uuid.js';
+import type { QuotaLedger } from '../../tenant/quota-ledger.js';
 import { type ProblemCause, problemBody, retryAfterSeconds } from '../../wire/problem.js';
 import { type AuditedAs, AuditNote, type AuditSink, refusalOf } from './audit-note.js';
 import type { Callers } from './callers.js';
@@ -42,6 +43,8 @@ const CHALLENGE: HeaderList = ['WWW-Authenticate', 'Bearer realm="conduit"'];
 const CLOSE = 'close';
 const PROBLEM_TYPE = 'application/problem+json';
 
+const EXPOSED = 'X-Request-Id, Retry-After, RateLimit, RateLimit-Policy';
+
 /** Extra headers of an answer, name then value, in turn. */
 export type HeaderList = readonly string[];
 
@@ -50,6 +53,7 @@ export interface ExchangeParts {
   callers: Callers;
   answers: PacedAnswers;
   audit: AuditSink;
+  quotas: Pick<QuotaLedger, 'of'>;
 }
 
 /** What stands above the body of an answer. */
@@ -340,13 +344,18 @@ export class Exchange {
     if (this.note !== null && status < 400) this.res.writeHeader('X-Request-Id', this.requestId);
     if (type !== null) this.res.writeHeader(CONTENT_TYPE_OUT, type);
     if (headers !== null) this.#writeHeaders(headers);
-    const { callers } = this.#parts;
+    const { callers, quotas } = this.#parts;
+    // Who is nobody is shown no tenant's.
+    const use = this.principal === NOBODY ? undefined : quotas.of(this.principal.tenant);
+    if (use?.policy != null) {
+      this.#writeHeaders(['RateLimit-Policy', use.policy, 'RateLimit', use.remaining]);
+    }
     if (this.kind === 'reads') this.#writeHeaders(SECURITY_HEADERS);
     if (callers.tellsOrigins) this.res.writeHeader('Vary', 'Origin');
     const shared = this.origin === '' ? null : callers.shareWith(this.origin);
     if (shared === null) return;
     this.res.writeHeader('Access-Control-Allow-Origin', shared);
-    this.res.writeHeader('Access-Control-Expose-Headers', 'X-Request-Id, Retry-After');
+    this.res.writeHeader('Access-Control-Expose-Headers', EXPOSED);
   }
 
   #writeHeaders(headers: HeaderList): void {

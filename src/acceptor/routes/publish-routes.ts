@@ -77,6 +77,7 @@ export class PublishRoutes {
 
   #sendBatch(exchange: Exchange, items: BatchItem[], idempotencyKey: string | null): void {
     const { publishing } = this.#options;
+    publishing.admit(exchange.principal, items);
     exchange.kind = 'writes';
     const batch = new Batch(exchange, items.length);
     items.forEach((item, index) => {
@@ -86,7 +87,7 @@ export class PublishRoutes {
       }
       try {
         if (idempotencyKey !== null) setDedupeKey(item, `${idempotencyKey}:${index}`);
-        publishing.send(
+        publishing.sendAdmitted(
           exchange.principal,
           item,
           (link, bytes) => new BatchItemWaiting(link, bytes, batch, index, item.topic),

@@ -4,7 +4,7 @@ import { RequestError } from '../../core/errors.js';
 import type { TenantRecord } from '../../core/key-record.js';
 import { ANYONE } from '../../core/principal.js';
 import type { Tenant } from '../../core/topic-key.js';
-import type { tenantPage } from '../../wire/schemas/keys.js';
+import type { NEW_TENANT, TENANT_PATCH, tenantPage } from '../../wire/schemas/keys.js';
 import type { Control } from './control.js';
 import { type Directory, OPERATOR } from './directory.js';
 
@@ -17,8 +17,12 @@ export class TenantRoutes {
     this.#control = control;
   }
 
-  async create(name: Tenant): Promise<TenantRecord> {
-    return (await this.#directory.ask(OPERATOR, 'tenants.create', { name })).record;
+  async create(tenant: z.output<typeof NEW_TENANT>): Promise<TenantRecord> {
+    return (await this.#directory.ask(OPERATOR, 'tenants.create', tenant)).record;
+  }
+
+  async patch(name: Tenant, { quotas }: z.output<typeof TENANT_PATCH>): Promise<TenantRecord> {
+    return (await this.#directory.ask(OPERATOR, 'tenants.patch', { name, quotas })).record;
   }
 
   async list(page: z.output<ReturnType<typeof tenantPage>>): Promise<TenantRecord[]> {

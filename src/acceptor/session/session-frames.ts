@@ -232,6 +232,7 @@ export class SessionFrames implements FrameSink {
     const request: SubscribeRequest = {
       receiver: session,
       number: number ?? subscriptions.nextNumber(),
+      counts: number === undefined ? 'one more' : 'no more',
       topic,
       options: this.#subscribeOptions(session.principal, frame),
       onOpen: (_subscription, op) => {

@@ -16,6 +16,7 @@ import { CLOSE, RequestError } from '../../core/errors.js';
 import { WS_MESSAGE_TIMES_MAX } from '../../core/limits.js';
 import type { Principal } from '../../core/principal.js';
 import type { SharedCount } from '../../core/shared-count.js';
+import type { QuotaLedger } from '../../tenant/quota-ledger.js';
 import type { Deliveries } from '../delivery/deliveries.js';
 import type { Receiver, ReceiverEnd } from '../delivery/receiver.js';
 import { isRefused } from '../http/admission.js';
@@ -48,6 +49,7 @@ export interface SessionsOptions {
   clock: Clock;
   guard: Guard;
   gate: Gate;
+  quotas: Pick<QuotaLedger, 'of'>;
   parts: ExchangeParts;
   /** Of the whole node, SSE streams included. */
   count: SharedCount;
@@ -94,9 +96,10 @@ export class Sessions implements SessionKeeper {
     this.#deliveries = deliveries;
   }
 
-  /** Throws RequestError session_limit when the node has as many as it may have. */
-  checkRoom(): void {
+  /** Throws RequestError session_limit, quota_exceeded when the node or the tenant has as many as it may. */
+  checkRoom({ tenant }: Principal): void {
     if (this.#isFull) throw new RequestError('session_limit', FULL);
+    this.#options.quotas.of(tenant)?.checkRoom('sessions');
   }
 
   get #isFull(): boolean {
@@ -123,6 +126,7 @@ export class Sessions implements SessionKeeper {
     receiver.principal.gained();
     this.#ends.watch(receiver);
     this.#options.count.add(1);
+    this.#options.quotas.of(receiver.principal.tenant)?.opened('sessions');
   }
 
   remove(receiver: Receiver): void {
@@ -130,6 +134,7 @@ export class Sessions implements SessionKeeper {
     receiver.principal.lost();
     this.#ends.forget(receiver);
     this.#options.count.giveBack();
+    this.#options.quotas.of(receiver.principal.tenant)?.closed('sessions');
   }
 
   /** It goes on with another token. */
@@ -230,9 +235,9 @@ export class Sessions implements SessionKeeper {
 
   /** Whose it is being known: whatever its key is good for, each frame is held to that. */
   #accept(exchange: Exchange, req: HttpRequest, context: us_socket_context_t): void {
-    const refusal = this.#refusal(req);
+    const refusal = this.#refusal(exchange.principal, req);
     if (refusal !== null) {
-      exchange.failWith(refusal);
+      exchange.fail(refusal);
       return;
     }
     const protocol = chooseProtocol(req.getHeader('sec-websocket-protocol'));
@@ -247,24 +252,18 @@ export class Sessions implements SessionKeeper {
     res.upgrade(data, req.getHeader('sec-websocket-key'), protocol, '', context);
   }
 
-  #refusal(req: HttpRequest): Parameters<Exchange['failWith']>[0] | null {
+  #refusal(principal: Principal, req: HttpRequest): RequestError | null {
     if (this.#state === 'draining') {
-      return { code: 'draining', detail: 'this node is shutting down', field: null };
+      return new RequestError('draining', 'this node is shutting down');
     }
-    if (this.#isFull) {
-      return { code: 'session_limit', detail: FULL, field: null };
-    }
+    if (this.#isFull) return new RequestError('session_limit', FULL);
     if (req.getHeader('sec-websocket-version') !== '13') {
-      return { code: 'bad_upgrade', detail: 'must be 13', field: 'Sec-WebSocket-Version' };
+      return new RequestError('bad_upgrade', 'must be 13', 'Sec-WebSocket-Version');
     }
     if (!/^[A-Za-z0-9+/]{22}==$/.test(req.getHeader('sec-websocket-key'))) {
-      return {
-        code: 'bad_upgrade',
-        detail: 'must be 16 bytes in base64',
-        field: 'Sec-WebSocket-Key',
-      };
+      return new RequestError('bad_upgrade', 'must be 16 bytes in base64', 'Sec-WebSocket-Key');
     }
-    return null;
+    return this.#options.quotas.of(principal.tenant)?.refusal('sessions') ?? null;
   }
 
   #opened(ws: WebSocket<SocketData>): void {

@@ -87,7 +87,7 @@ export class Streams {
     const opening = { exchange, stream, topic, asked };
     try {
       if (this.#state === 'draining') throw new RequestError('draining', 'this node shuts down');
-      sessions.checkRoom();
+      sessions.checkRoom(exchange.principal);
       this.#subscribe(opening, asked.start);
     } catch (error) {
       if (!(error instanceof RequestError)) throw error;
@@ -115,6 +115,7 @@ export class Streams {
     subscriptions.subscribe({
       receiver: stream,
       number: subscriptions.nextNumber(),
+      counts: 'one more',
       topic,
       options: { ...STREAM_OPTIONS, start },
       onOpen: (subscription, op) => this.#opened(opening, subscription, op),

@@ -4,6 +4,7 @@
  */
 import type { Clock } from '../../core/clock.js';
 import { ERRORS, type ErrorCode, RequestError } from '../../core/errors.js';
+import type { QuotaLedger } from '../../tenant/quota-ledger.js';
 import type { AcceptorLinkEnd } from '../../thread/link.js';
 import type { FailedOp } from '../../thread/ops/failed.js';
 import { type GapOp, isFallBack } from '../../thread/ops/gap.js';
@@ -44,6 +45,8 @@ export interface SubscribeRequest {
   receiver: Receiver;
   /** `nextNumber`; of a repeated subscribe the one it has. */
   number: number;
+  /** Whether it has to have room among those of its tenant. */
+  counts: 'one more' | 'no more';
   topic: string;
   options: SubscribeOptions;
   /** Exactly one of the two is called, unless the receiver is gone by then. */
@@ -68,6 +71,7 @@ export class Subscriptions {
   readonly #deliveries: () => Deliveries;
   readonly #receivers: () => Iterable<Receiver>;
   readonly #clock: Clock;
+  readonly #quotas: Pick<QuotaLedger, 'of'>;
   /** What stands still, by the index of its worker. */
   readonly #resuming = new Map<number, ResumeQueue<ReceiverSubscription>>();
   #lastNumber = 0;
@@ -78,12 +82,14 @@ export class Subscriptions {
     deliveries: () => Deliveries;
     receivers: () => Iterable<Receiver>;
     clock: Clock;
+    quotas: Pick<QuotaLedger, 'of'>;
   }) {
     this.#workers = options.workers;
     this.#guard = options.guard;
     this.#deliveries = options.deliveries;
     this.#receivers = options.receivers;
     this.#clock = options.clock;
+    this.#quotas = options.quotas;
   }
 
   /** Numbers are not used again while the thread runs, save after 2^32 of them. */
@@ -93,11 +99,16 @@ export class Subscriptions {
     return isTaken ? this.nextNumber() : this.#lastNumber;
   }
 
-  /** Throws RequestError when the owner cannot be asked. */
+  /** Throws RequestError when the owner cannot be asked, or its tenant has as many as it may have. */
   subscribe(request: SubscribeRequest): void {
     const { receiver, number: subscription, topic, options } = request;
     const key = receiver.principal.keyOf(topic);
     const link = this.#workers.ownerOf(key);
+    if (request.counts === 'one more') {
+      const use = this.#quotas.of(receiver.principal.tenant);
+      use?.checkRoom('subscriptions');
+      use?.opened('subscriptions');
+    }
     const number = this.#workers.requests.add(new SubscribeWaiting(link, this, request));
     const encoding = encodingOf(receiver.kind);
     const { number: session } = receiver;
@@ -109,7 +120,7 @@ export class Subscriptions {
 
   /** The receiver is gone: every worker that knows of it is told, and its subscriptions end. */
   receiverEnded(receiver: Receiver, end: ReceiverEnd): void {
-    for (const one of [...receiver.subscriptions.values()]) this.#deliveries().forget(one);
+    for (const one of [...receiver.subscriptions.values()]) this.#forget(one);
     for (const link of receiver.links) {
       packSessionEnded(link.writer, { session: receiver.number, abrupt: end === 'abrupt' });
       link.scheduleFlush();
@@ -142,7 +153,7 @@ export class Subscriptions {
   ended({ receiver, number, topic, name }: UnsubscribeRequest): boolean {
     const subscription = receiver.subscriptions.get(subscriptionKey(topic, name));
     if (subscription?.number !== number) return false;
-    this.#deliveries().forget(subscription);
+    this.#forget(subscription);
     return true;
   }
 
@@ -150,7 +161,10 @@ export class Subscriptions {
   opened(link: AcceptorLinkEnd, request: SubscribeRequest, op: SubscribedOp): void {
     const { receiver, number, topic, options } = request;
     // The worker was told of its end as well.
-    if (receiver.isGone) return;
+    if (receiver.isGone) {
+      this.unopened(request);
+      return;
+    }
     const key = subscriptionKey(topic, options.name);
     const known = receiver.subscriptions.get(key);
     if (known?.group.isOf(link, op.topicNo)) {
@@ -162,6 +176,20 @@ export class Subscriptions {
     const subscription = this.#deliveries().open(fields, topicNo);
     receiver.subscriptions.set(key, subscription);
     request.onOpen(subscription, op);
+  }
+
+  /** What counted as one more has not become one. */
+  unopened({ receiver, counts }: SubscribeRequest): void {
+    if (counts === 'one more') this.#closed(receiver);
+  }
+
+  #forget(subscription: ReceiverSubscription): void {
+    this.#deliveries().forget(subscription);
+    this.#closed(subscription.receiver);
+  }
+
+  #closed({ principal }: Receiver): void {
+    this.#quotas.of(principal.tenant)?.closed('subscriptions');
   }
 
   /** From SUBSCRIBED, which is always asked for. */
@@ -177,7 +205,7 @@ export class Subscriptions {
     }
     const subscription = this.#deliveries().byNumber(op.subscription);
     if (subscription?.link !== link) return;
-    this.#deliveries().forget(subscription);
+    this.#forget(subscription);
     const { receiver, topic } = subscription;
     receiver.pardon();
     const reason = UNSUBSCRIBED_REASONS[op.reason];
@@ -248,9 +276,8 @@ export class Subscriptions {
     const start = { from: 'sequence' as const, sequence: lastSequence + 1, epoch };
     try {
       this.subscribe({
-        receiver,
-        number,
-        topic,
+        ...{ receiver, number, topic },
+        counts: 'no more',
         options: { ...orphan.options, start, create: false },
         onOpen: (_subscription, op) => {
           this.#resumingAt(orphan.link.worker).succeeded();
@@ -272,6 +299,7 @@ export class Subscriptions {
     }
     const { receiver, topic, name } = orphan;
     receiver.subscriptions.delete(subscriptionKey(topic, name));
+    this.#closed(receiver);
     const told = reason === 'topic_not_found' ? 'topic_deleted' : reason;
     const subscription = name ?? undefined;
     receiver.sendFrame({ type: 'unsubscribed', topic, subscription, reason: told });
@@ -318,6 +346,7 @@ class SubscribeWaiting extends PendingRequest {
   }
 
   override failed(op: Pick<FailedOp, 'code' | 'detail'>): void {
+    this.#owner.unopened(this.#request);
     // Who is gone must ask for nothing more: the worker would take it for one that is not there yet.
     if (!this.#request.receiver.isGone) this.#request.onFailed(op);
   }

@@ -108,6 +108,11 @@ export function topicLimit(max: number): RequestError {
   return new RequestError('topic_limit', `the tenant has ${max} topics (TOPICS_PER_TENANT_MAX)`);
 }
 
+export function topicQuota(max: number): RequestError {
+  const detail = `the tenant's quota is ${max} topics: delete some, or have topics raised`;
+  return new RequestError('quota_exceeded', detail);
+}
+
 /** Methods that return a promise reject with RequestError (`log_unavailable`, ...) or with a bug. */
 export interface MessageLog<A extends PendingAppend> {
   readonly mode: 'memory' | 'postgres';
@@ -134,7 +139,7 @@ export interface MessageLog<A extends PendingAppend> {
   findTopic(key: TopicKey): Promise<TopicRecord | null>;
   /** Those of the keys that there are; of any tenants. */
   findTopics(keys: readonly TopicKey[]): Promise<Map<TopicKey, TopicRecord>>;
-  /** The topic as it is now; `created` false when it was there. Rejects `topic_limit`. */
+  /** The topic as it is now; `created` false when it was there. Rejects `topic_limit`, `quota_exceeded`. */
   createTopic(
     key: TopicKey,
     retention: Retention | null,

@@ -90,6 +90,11 @@ export class MemoryLog<A extends PendingAppend> implements MessageLog<A> {
     return this.#state;
   }
 
+  /** So many topics a tenant may have from now on, counted with those of the other workers. */
+  quotaOfTopics(tenant: Tenant, max: number | null, count: () => SharedCount): void {
+    this.#topics.quotaOf(tenant, max, count);
+  }
+
   async open(): Promise<void> {
     this.#enter('open', 'in memory: nothing survives a restart');
     this.#armRetention();
@@ -219,12 +224,15 @@ export class MemoryLog<A extends PendingAppend> implements MessageLog<A> {
   async totals(tenant: Tenant): Promise<LogTotals> {
     let topics = 0;
     let messages = 0;
+    let bytes = 0;
     for (const topic of this.#topics.ofTenant(tenant)) {
       topics++;
       messages += topic.rows.last;
+      bytes += topic.payloadBytes;
     }
     const deadLettersEvicted = this.subscriptions.deadLettersEvictedOf(tenant);
-    return { topics, messages, deferred: this.#outbox.count(tenant), deadLettersEvicted };
+    const deferred = this.#outbox.count(tenant);
+    return { topics, messages, bytes, deferred, deadLettersEvicted };
   }
 
   #living(topicId: number): MemoryTopic<A> {

@@ -64,6 +64,11 @@ export class MemoryTopic<A extends PendingAppend> {
     return this.#dedupeBytes;
   }
 
+  /** Of the payloads that it keeps, about. */
+  get payloadBytes(): number {
+    return this.rows.bytes - 64 * this.rows.count;
+  }
+
   record(): TopicRecord {
     const { rows } = this;
     return {
@@ -71,7 +76,7 @@ export class MemoryTopic<A extends PendingAppend> {
       key: this.key,
       lastSequence: rows.last,
       firstSequence: rows.first,
-      bytes: rows.bytes - 64 * rows.count,
+      bytes: this.payloadBytes,
       createdAtMs: this.#createdAtMs,
       lastPublishedAtMs: this.lastPublishedAtMs,
       retention: { ...this.retention },

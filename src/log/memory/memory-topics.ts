@@ -7,7 +7,7 @@ import type { Limits } from '../../core/limits.js';
 import { SharedCount } from '../../core/shared-count.js';
 import { type Tenant, type TopicKey, tenantOf } from '../../core/topic-key.js';
 import type { Retention } from '../../core/topic-record.js';
-import { type PendingAppend, topicLimit } from '../contract/message-log.js';
+import { type PendingAppend, topicLimit, topicQuota } from '../contract/message-log.js';
 import { MemoryTopic } from './memory-topic.js';
 
 const NO_RETENTION: Retention = { hours: null, messages: null, bytes: null };
@@ -27,6 +27,9 @@ export class MemoryTopics<A extends PendingAppend> {
   readonly #byKey = new Map<TopicKey, MemoryTopic<A>>();
   readonly #byTenant = new Map<Tenant, Set<MemoryTopic<A>>>();
   readonly #counts = new Map<Tenant, SharedCount>();
+  readonly #quotas = new Map<Tenant, number>();
+  /** Those whose count came with a quota. */
+  readonly #shared = new Set<Tenant>();
   #nextId: number;
   #capacity = 0;
   #dedupeBytes = 0;
@@ -52,12 +55,29 @@ export class MemoryTopics<A extends PendingAppend> {
     return this.#byTenant.get(tenant) ?? [];
   }
 
-  /** Throws `topic_limit`. */
+  /**
+   * So many its tenant may have from now on, null: as many as any. `count` gives that of all workers, once;
+   * it takes in what there is here already.
+   */
+  quotaOf(tenant: Tenant, max: number | null, count: () => SharedCount): void {
+    if (max === null) this.#quotas.delete(tenant);
+    else this.#quotas.set(tenant, max);
+    if (this.#isShared(tenant)) return;
+    const shared = count();
+    shared.add(this.#byTenant.get(tenant)?.size ?? 0);
+    this.#counts.set(tenant, shared);
+    this.#shared.add(tenant);
+  }
+
+  /** Throws `topic_limit`, `quota_exceeded`. */
   create(key: TopicKey, retention: Retention | null): MemoryTopic<A> {
     const { limits, clock, idStep } = this.#options;
     const tenant = tenantOf(key);
     const max = limits.topicsPerTenantMax;
-    if (!this.#countOf(tenant).take(max)) throw topicLimit(max);
+    const quota = this.#quotas.get(tenant) ?? max;
+    if (!this.#countOf(tenant).take(Math.min(max, quota))) {
+      throw quota < max ? topicQuota(quota) : topicLimit(max);
+    }
     const topic = new MemoryTopic<A>({
       id: this.#nextId,
       key,
@@ -80,6 +100,10 @@ export class MemoryTopics<A extends PendingAppend> {
     this.#countOf(topic.tenant).giveBack();
     this.#capacity -= topic.countedCapacity;
     this.#dedupeBytes -= topic.countedDedupeBytes;
+  }
+
+  #isShared(tenant: Tenant): boolean {
+    return this.#shared.has(tenant) || this.#options.topicCount?.(tenant) != null;
   }
 
   #countOf(tenant: Tenant): SharedCount {

@@ -8,7 +8,9 @@ import { OP_GIVE, OP_GIVEN, OP_PROBE, OP_PROBED } from './opcodes.js';
 export interface GiveOp {
   subscription: number;
   topicNo: number;
-  /** Joined frames, one message each, at most 64. */
+  /** How many, at most 64. */
+  messages: number;
+  /** Joined frames, one message each. */
   frames: Uint8Array;
 }
 
@@ -16,11 +18,17 @@ export function packGive(to: PackWriter, op: GiveOp): void {
   to.begin(OP_GIVE, op.frames.length);
   to.u32(op.subscription);
   to.u32(op.topicNo);
+  to.u8(op.messages);
   to.blob(op.frames);
 }
 
 export function readGive(from: PackReader): GiveOp {
-  return { subscription: from.u32(), topicNo: from.u32(), frames: from.blob() };
+  return {
+    subscription: from.u32(),
+    topicNo: from.u32(),
+    messages: from.u8(),
+    frames: from.blob(),
+  };
 }
 
 // ---- GIVEN: how much of a GIVE the socket took. Sent when it has room for more ----

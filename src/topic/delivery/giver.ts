@@ -210,7 +210,8 @@ export class Giver {
         { encoding, topic: topic.name, subscription: name },
         deliveries,
       );
-      outlet.give({ subscription: number, topicNo: topic.no, frames });
+      const messages = deliveries.length;
+      outlet.give({ subscription: number, topicNo: topic.no, messages, frames });
       subscription.giving = entries;
       subscription.remember(deliveries.map(({ row }) => row));
     }

@@ -8,6 +8,7 @@ import { parseRfc3339 } from '../../core/time.js';
 import { asTenant, type Tenant } from '../../core/topic-key.js';
 import { isTopicPattern } from '../../core/topic-pattern.js';
 import { integer, members, oneOf, optional, text, time, via, withDefault } from './kinds.js';
+import { NEW_QUOTAS, QUOTA_CHANGES, SHOWN_QUOTAS } from './quotas.js';
 import { pageLimit } from './topics.js';
 
 const TENANT_NAME = /^[A-Za-z0-9_-]{1,64}$/;
@@ -27,7 +28,11 @@ export function tenantName(field: string, whenNone: 'invalid_field' | 'tenant_no
   return text('Name of a tenant: letters, digits, _ and -.').transform(via(read));
 }
 
-export const NEW_TENANT = members({ name: tenantName('name', 'invalid_field') });
+export const NEW_TENANT = members({
+  name: tenantName('name', 'invalid_field'),
+  quotas: NEW_QUOTAS,
+});
+export const TENANT_PATCH = members({ quotas: QUOTA_CHANGES });
 export const TENANT_PATH = members({ name: tenantName('name', 'tenant_not_found') });
 
 export function tenantPage(limits: Limits) {
@@ -123,7 +128,11 @@ export const KEY_LIST = members({
   next: z.string().optional().describe('What to go on after; absent: that was all.'),
 });
 
-export const TENANT = members({ name: z.string(), created_at: time('When it was created.') });
+export const TENANT = members({
+  name: z.string(),
+  created_at: time('When it was created.'),
+  quotas: SHOWN_QUOTAS,
+});
 export const TENANT_LIST = members({
   tenants: z.array(TENANT),
   next: z.string().optional().describe('What to go on after; absent: that was all.'),

@@ -3,6 +3,7 @@ import type { KeyRecord, TenantRecord } from '../../core/key-record.js';
 import { isoTime } from '../../core/time.js';
 import type * as schemas from '../schemas/keys.js';
 import type { View } from '../schemas/kinds.js';
+import { snakeMembers } from '../snake-case.js';
 
 export type TenantView = View<typeof schemas.TENANT>;
 export type TenantPageView = View<typeof schemas.TENANT_LIST>;
@@ -22,8 +23,8 @@ export interface KeyPageShown {
   shown: readonly KeyRecord[];
 }
 
-export function tenantView({ name, createdAtMs }: TenantRecord): TenantView {
-  return { name, created_at: isoTime(createdAtMs) };
+export function tenantView({ name, createdAtMs, quotas }: TenantRecord): TenantView {
+  return { name, created_at: isoTime(createdAtMs), quotas: snakeMembers(quotas) };
 }
 
 /** `limit`: as many as were asked for; a page that has them may have a next one. */

@@ -18,7 +18,8 @@ function start(
   output: 'terminal' | 'file' = 'terminal',
 ): Promise<NodeDirectory> {
   const { config } = loadConfig({ ENABLE_AUTH: 'true', ...env });
-  return startDirectory({ config, logger, output, onChanged: () => undefined });
+  const nothing = (): void => undefined;
+  return startDirectory({ config, logger, output, onChanged: nothing, onQuotas: nothing });
 }
 
 async function find(directory: NodeDirectory, key: string): Promise<FoundKey | undefined> {

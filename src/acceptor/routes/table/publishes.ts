@@ -17,6 +17,8 @@ const PUBLISH_ERRORS: readonly ErrorCode[] = [
   'dedupe_key_invalid',
   'dedupe_mismatch',
   'message_refused',
+  'rate_limited',
+  'quota_exceeded',
   'invalid_msgpack',
   'ext_not_allowed',
 ];

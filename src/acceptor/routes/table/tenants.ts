@@ -37,7 +37,17 @@ function ofTenants(limits: Limits, tenants: TenantRoutes): Route[] {
       errors: ['tenant_exists', 'tenant_limit'],
       handle: async ({ body, note }) => {
         note?.isAbout(body.name, body.name);
-        return views.tenantView(await tenants.create(body.name));
+        return views.tenantView(await tenants.create(body));
+      },
+    }),
+    one('PATCH /api/tenants/:name', 'Changes the quotas of a tenant, on all nodes.', {
+      audit: 'tenant.change',
+      body: schemas.TENANT_PATCH,
+      answer: { 200: schemas.TENANT },
+      errors: ['tenant_not_found'],
+      handle: async ({ params, body, note }) => {
+        note?.isAbout(params.name, params.name);
+        return views.tenantView(await tenants.patch(params.name, body));
       },
     }),
     one('DELETE /api/tenants/:name', 'Deletes a tenant that has no topics, with its keys.', {

@@ -40,7 +40,7 @@ function manyTable(limits: Limits, topics: TopicRoutes): Route[] {
       audit: 'topic.create',
       body: schemas.newTopic(limits),
       answer: { 201: schemas.TOPIC },
-      errors: ['topic_exists', 'topic_limit'],
+      errors: ['topic_exists', 'topic_limit', 'quota_exceeded'],
       handle: async ({ principal, body, note }) => {
         note?.isAbout(principal.tenant, body.name);
         return views.topicView(await topics.create(principal, body));
@@ -97,7 +97,7 @@ function eventTable(limits: Limits, streams: TopicTableParts['streams']): Route[
       query: members(START_MEMBERS),
       askedBy: 'page',
       answer: { 200: null },
-      errors: ['bad_cursor', 'session_limit', 'subscription_limit'],
+      errors: ['bad_cursor', 'session_limit', 'subscription_limit', 'quota_exceeded'],
       serve: (exchange, req, { params, query }) =>
         streams.open(exchange, req, { topic: params.name, parts: query }),
     }),

@@ -25,8 +25,11 @@ export const READER_CONNECTIONS = 2;
 const READERS = 2;
 /** Of the main thread: the node's lease. */
 const PRESENCE_CONNECTIONS = 1;
-/** Of the main thread, where keys are asked for. Who manages keys may wait for a lock, and does so alone. */
-export const KEY_CONNECTIONS = { find: 1, manage: 1, listen: 1, audit: 1 } as const;
+/**
+ * Of the main thread, where keys are asked for. Who manages keys may wait for a lock, and does so alone; so
+ * may who leases quotas, which is connected while a tenant has some.
+ */
+export const KEY_CONNECTIONS = { find: 1, manage: 1, listen: 1, lease: 1, audit: 1 } as const;
 
 /** What of a configuration decides it. */
 export type NodeConnections = Pick<Config, 'workers' | 'enableAuth'>;

@@ -129,9 +129,12 @@ export class MessageStore {
 
   /** Zeros for a tenant that does not exist. */
   async totals(tenant: Tenant): Promise<LogTotals> {
-    const { rows } = await this.#db.query<{ topics: string; messages: string; deferred: string }>(
+    const { rows } = await this.#db.query<
+      Record<'topics' | 'messages' | 'bytes' | 'deferred', string>
+    >(
       `WITH n AS (SELECT id FROM conduit.tenants WHERE name = $1)
        SELECT count(*) AS topics, coalesce(sum(sequence), 0) AS messages,
+         coalesce(sum(bytes), 0) AS bytes,
          (SELECT count(*) FROM conduit.outbox WHERE tenant_id = (SELECT id FROM n)) AS deferred
        FROM conduit.topic_heads(ARRAY(SELECT id FROM conduit.topics
          WHERE tenant_id = (SELECT id FROM n) AND deleted_at IS NULL))`,
@@ -140,6 +143,7 @@ export class MessageStore {
     return {
       topics: Number(rows[0]?.topics ?? 0),
       messages: Number(rows[0]?.messages ?? 0),
+      bytes: Number(rows[0]?.bytes ?? 0),
       deferred: Number(rows[0]?.deferred ?? 0),
       deadLettersEvicted: 0,
     };

@@ -15,7 +15,7 @@ import {
 } from '../../../core/topic-key.js';
 import { isName } from '../../../core/topic-name.js';
 import type { Retention, TopicRecord } from '../../../core/topic-record.js';
-import { topicLimit } from '../../contract/message-log.js';
+import { topicLimit, topicQuota } from '../../contract/message-log.js';
 import type { SessionPool } from '../session/lent-session.js';
 import type { Queryable } from '../session/queryable.js';
 import { inTransaction } from '../session/transaction.js';
@@ -64,7 +64,8 @@ const LIVING_OF_TENANT = `SELECT count(*) FROM conduit.topics x
 const INSERT_SQL = withHeads(`INSERT INTO conduit.topics AS t
     (tenant_id, name, retention_hours, retention_messages, retention_bytes)
   SELECT n.id, $2, $3, $4, $5 FROM conduit.tenants n
-  WHERE n.name = $1 AND (${LIVING_OF_TENANT}) < $6
+  WHERE n.name = $1
+    AND (${LIVING_OF_TENANT}) < least($6, coalesce((n.quotas ->> 'topics')::bigint, $6)) - $7
   ON CONFLICT (tenant_id, name) WHERE deleted_at IS NULL DO NOTHING
   RETURNING t.*, $1 AS tenant`);
 
@@ -142,8 +143,8 @@ export class TopicStore {
   }
 
   /**
-   * Of many at once for one name exactly one is told `created`. Rejects `topic_limit`, and `not_found`
-   * for a tenant that does not exist.
+   * Of many at once for one name exactly one is told `created`. Rejects `topic_limit`, `quota_exceeded`, and
+   * `not_found` for a tenant that does not exist.
    */
   async create(
     key: TopicKey,
@@ -193,34 +194,37 @@ export class TopicStore {
   /** Null: the name is taken, or there is no room or no such tenant. */
   async #insert(topic: NewTopic): Promise<TopicRecord | null> {
     const max = this.#limits.topicsPerTenantMax;
-    const inserted = await insertBelow(this.#db, topic, max - IN_TURN_BELOW);
+    const inserted = await insertBelow(this.#db, topic, { max, left: IN_TURN_BELOW });
     if (inserted !== null) return inserted;
     return inTransaction(this.#db, async (session) => {
       await session.query(TOPICS_TURN_SQL, [tenantOf(topic.key)]);
-      return insertBelow(session, topic, max);
+      return insertBelow(session, topic, { max, left: 0 });
     });
   }
 
   async #checkRoom(tenant: Tenant): Promise<void> {
-    const { rows } = await this.#db.query<{ topics: string }>(
-      `SELECT (${LIVING_OF_TENANT}) AS topics FROM conduit.tenants n WHERE n.name = $1`,
+    const { rows } = await this.#db.query<{ topics: string; quota: string | null }>(
+      `SELECT (${LIVING_OF_TENANT}) AS topics, (n.quotas ->> 'topics')::bigint AS quota
+       FROM conduit.tenants n WHERE n.name = $1`,
       [tenant],
     );
     const row = rows[0];
     if (row === undefined) throw new RequestError('not_found', 'no such tenant');
     const max = this.#limits.topicsPerTenantMax;
+    const quota = row.quota === null ? max : Number(row.quota);
+    if (quota < max && Number(row.topics) >= quota) throw topicQuota(quota);
     if (Number(row.topics) >= max) throw topicLimit(max);
   }
 }
 
-/** With fewer topics than `below` so far. */
+/** With so many topics so far that more than `left` of `max`, or of the tenant's quota, are left. */
 async function insertBelow(
   db: Queryable,
   { key, retention }: NewTopic,
-  below: number,
+  { max, left }: { max: number; left: number },
 ): Promise<TopicRecord | null> {
   const { hours = null, messages = null, bytes = null } = retention ?? {};
-  const values = [...valuesOf(key), hours, messages, bytes, below];
+  const values = [...valuesOf(key), hours, messages, bytes, max, left];
   return oneRecord((await db.query<TopicRow>(INSERT_SQL, values)).rows);
 }
 

@@ -24,6 +24,8 @@ export const SCHEMA_TABLES: readonly string[] = [
   'outbox',
   'outbox_releases',
   'publish_dedupe',
+  'quota_budgets',
+  'quota_holdings',
   'subscriptions',
   'tenants',
   'token_secret',

@@ -21,6 +21,7 @@ import { packCaughtUp, packSubscribed } from '../../../../src/thread/ops/subscri
 import { PackReader } from '../../../../src/thread/packing/pack-reader.js';
 import { PackWriter } from '../../../../src/thread/packing/pack-writer.js';
 import { openLink } from '../../../support/acceptor-link.js';
+import { NO_QUOTAS } from '../../../support/no-quotas.js';
 import { publisherOf } from '../../../support/socket-publisher.js';
 
 const { link, close } = openLink();
@@ -114,7 +115,8 @@ const PACKS: Readonly<Record<string, Pack>> = {
       ...{ subscription, topicNo: TOPIC_NO, round: 0, firstSequence: 1, lastSequence: 1 },
       frames: FRAME,
     }),
-  give: (to, subscription) => packGive(to, { subscription, topicNo: TOPIC_NO, frames: FRAME }),
+  give: (to, subscription) =>
+    packGive(to, { subscription, topicNo: TOPIC_NO, messages: 1, frames: FRAME }),
   join: (to, subscription) => packJoin(to, { subscription, topicNo: TOPIC_NO, round: 0 }),
   frame: (to, subscription) => packCaughtUp(to, { subscription, topicNo: TOPIC_NO, sequence: 1 }),
 };
@@ -128,6 +130,7 @@ function rig(receivers: readonly Taker[]) {
       clock: systemClock,
       guard,
       busyShare: () => 0,
+      quotas: NO_QUOTAS,
     },
     onSubscribed: () => {
       throw new Error('nobody in particular');

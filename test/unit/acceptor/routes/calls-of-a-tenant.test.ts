@@ -107,7 +107,7 @@ const ANSWERS: { readonly [M in CallName]: CallResult<M> } = {
   stats: { messagesPerSec: 0, activeSubscribers: 0, hotCacheBytes: 0, ...counts },
   health: { log: { mode: 'memory', state: 'open' }, headsMs: null, vitals: null, backplane: null },
   'nodes.list': { records: [] },
-  'log.totals': { topics: 1, messages: 1, deferred: 0, deadLettersEvicted: 0 },
+  'log.totals': { topics: 1, messages: 1, bytes: 1, deferred: 0, deadLettersEvicted: 0 },
 };
 /**
  * Their answers tell nothing of anybody: what is asked for was found for the tenant before. Nodes are shown

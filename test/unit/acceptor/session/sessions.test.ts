@@ -21,6 +21,7 @@ import { CLOSE } from '../../../../src/core/errors.js';
 import { ANYONE } from '../../../../src/core/principal.js';
 import { SharedCount } from '../../../../src/core/shared-count.js';
 import type { ServerFrame } from '../../../../src/wire/server-frame-types.js';
+import { NO_QUOTAS } from '../../../support/no-quotas.js';
 
 const JSON_V1 = 'conduit.json.v1';
 const BUFFER = 65_536;
@@ -43,7 +44,8 @@ async function rig(act: Act, env: Record<string, string> = {}, clock: Clock = sy
   const sessions = new Sessions({
     config,
     gate: openGate(ANYONE),
-    parts: { callers: new Callers(config), answers, audit: NO_AUDIT },
+    quotas: NO_QUOTAS,
+    parts: { callers: new Callers(config), answers, audit: NO_AUDIT, quotas: NO_QUOTAS },
     count,
     clock,
     guard,

@@ -23,6 +23,7 @@ import { ANYONE } from '../../../../src/core/principal.js';
 import { acceptorCounts, acceptorCountsMemory } from '../../../../src/thread/acceptor-counts.js';
 import type { SubscribeOp } from '../../../../src/thread/ops/subscribe.js';
 import { EventStream } from '../../../support/event-stream.js';
+import { NO_QUOTAS } from '../../../support/no-quotas.js';
 import { ScriptedWorker } from '../../../support/scripted-worker.js';
 import { publisherOf } from '../../../support/socket-publisher.js';
 
@@ -37,13 +38,14 @@ async function rig(env: Record<string, string> = {}) {
   const answers = new PacedAnswers({
     ...{ limits, guard, clock: systemClock, count: counts.unreadAnswerBytes },
   });
-  const parts = { callers, answers, audit: NO_AUDIT };
+  const parts = { callers, answers, audit: NO_AUDIT, quotas: NO_QUOTAS };
   const common = {
     guard,
     clock: systemClock,
     limits,
     config,
     parts,
+    quotas: NO_QUOTAS,
     gate: openGate(ANYONE),
     count: counts.sessions,
   };

@@ -228,7 +228,11 @@ const OPS: Readonly<Record<string, Entry>> = {
     }),
   ),
   OP_ACK_CREDIT: entry(acknowledge.packAckCredit, acknowledge.readAckCredit, u32),
-  OP_GIVE: entry(give.packGive, give.readGive, record({ ...of, frames: bytes })),
+  OP_GIVE: entry(
+    give.packGive,
+    give.readGive,
+    record({ ...of, messages: fc.nat(64), frames: bytes }),
+  ),
   OP_PROBE: entry(give.packProbe, give.readProbe, record(of)),
   OP_GAP: entry(
     gap.packGap,

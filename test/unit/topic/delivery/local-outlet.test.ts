@@ -38,7 +38,7 @@ const gap = { from: 1, to: 4, reason: 'retention' as const };
 const ops = {
   deliver: { ...of, round: 2, ...range },
   deliverGroup: { topicNo: 3, encoding: ENCODING_JSON, ...range },
-  give: { ...of, frames },
+  give: { ...of, messages: 1, frames },
   join: { ...of, round: 4 },
   leave: of,
   sought: { ...of, sequence: 4 },

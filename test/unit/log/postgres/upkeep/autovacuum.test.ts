@@ -29,6 +29,8 @@ const CHOSEN: Readonly<Record<string, [threshold: number, share: number]>> = {
   outbox: [1_000, 0.02],
   outbox_releases: [500, 0.05],
   publish_dedupe: [5_000, 0.05],
+  quota_budgets: [5_000, 0],
+  quota_holdings: [5_000, 0],
   subscriptions: [500, 0.05],
   topics: [500, 0.05],
 };
