@@ -58,6 +58,8 @@ t.test('a session with one is told, goes on with another, and ends with it', asy
     await signToken(first, { claims: short }),
   );
   await session.subscribe('orders.a');
+  const durable = await session.subscribe('orders.a', { subscription: 'kept' });
+  t.match(durable, { type: 'error', code: 'forbidden' });
   session.send({ type: 'publish', topic: 'orders.a', payload: 1, ref: 'p' });
   t.match(await session.waitFor(({ ref }) => ref === 'p'), { type: 'published' });
   await session.waitFor(({ type }) => type === 'expiring');

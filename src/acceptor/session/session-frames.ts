@@ -224,6 +224,7 @@ export class SessionFrames implements FrameSink {
   #subscribe(session: Session, frame: SubscribeFrame): void {
     const { subscriptions, limits } = this.#options;
     refuseAmbiguous(frame);
+    refuseDurable(session.principal, frame);
     session.load.checkSubscribe(limits);
     const { topic, subscription: name, ref } = frame;
     const key = subscriptionKey(topic, name);
@@ -317,6 +318,13 @@ function refuseAmbiguous(frame: SubscribeFrame): void {
   if (frame.ackWaitMs !== null) throw unacknowledged('ack_wait_ms');
   if (frame.maxDeliver !== null) throw unacknowledged('max_deliver');
   if (frame.ordering !== null && frame.ordering !== 'none') throw unacknowledged('ordering');
+}
+
+/** The place of a durable subscription is its service's: a page must not take it over, or move it. */
+function refuseDurable({ token }: Principal, { subscription }: SubscribeFrame): void {
+  if (token === null || subscription === null) return;
+  const detail = 'a token names no durable subscription: leave subscription out, or use a key';
+  throw new RequestError('forbidden', detail, 'subscription');
 }
 
 function unacknowledged(field: string): RequestError {
