@@ -61,6 +61,15 @@ t.test('a key makes a cookie, and the cookie is good for what the key is', async
   t.notMatch(JSON.stringify(body), /cdl_/, 'a login is no key');
 });
 
+t.test('a login makes no tokens, which would outlive it', async (t) => {
+  const browser = await loggedIn(TENANT_KEY);
+  const asked = { verbs: ['subscribe'] };
+  const answer = await browser.ask('POST /api/tokens', { origin: own }, asked);
+  t.match(answer, { status: 403, body: { code: 'forbidden', detail: /login/ } });
+  t.equal(answer.body['token'], undefined);
+  t.equal((await node.ask('POST /api/tokens', TENANT_KEY, asked)).status, 201, 'its key does');
+});
+
 t.test('Secure where the browser speaks TLS, to this node or to a proxy of its own', async (t) => {
   const browser = new Browser(node.url);
   await browser.logIn(TENANT_KEY, { 'x-forwarded-proto': 'https' });

@@ -19,12 +19,16 @@ export class TokenRoutes {
     principal: Principal,
     { verbs, topics, subject, ttl_s: ttlS }: z.output<ReturnType<typeof newToken>>,
   ): Promise<MadeToken> {
-    const { tenant, keyId, token } = principal;
+    const { tenant, keyId, loginId, token } = principal;
     if (this.#mint === null || keyId === null) {
       throw new RequestError('not_found', 'this node makes no tokens: ENABLE_AUTH is false');
     }
     // Else one that leaked would never run out.
     if (token !== null) throw new RequestError('forbidden', 'a token makes no tokens: use a key');
+    // Else what came of a login would go on after the logout.
+    if (loginId !== null) {
+      throw new RequestError('forbidden', 'a login makes no tokens: show the key itself');
+    }
     const missing = verbs.find((verb) => !principal.may(verb));
     if (missing !== undefined) {
       throw new RequestError('forbidden', `the key lacks the scope ${missing} itself`, 'verbs');
