@@ -10,7 +10,7 @@ export const FIND_LOGINS_SQL = {
   name: 'find_logins',
   text: `SELECT l.id, encode(l.digest, 'hex') AS digest, l.key_id, n.name AS tenant, k.scopes, k.topics,
       l.variable, encode(l.proof, 'hex') AS proof,
-      floor(extract(epoch FROM ${END}) * 1000) AS expires_ms,
+      floor(extract(epoch FROM k.expires_at) * 1000) AS key_expires_ms,
       floor(extract(epoch FROM ${END} - clock_timestamp()) * 1000) AS left_ms
     FROM conduit.logins l
     LEFT JOIN conduit.api_keys k ON k.id = l.key_id
@@ -52,23 +52,23 @@ export interface LoginRow {
   topics: string[] | null;
   variable: string | null;
   proof: string | null;
-  expires_ms: string;
+  key_expires_ms: string | null;
   left_ms: string;
 }
 
 export function loginOf(row: LoginRow): FoundLogin {
-  const { id, digest, expires_ms: expiresMs, left_ms: leftMs } = row;
-  const times = { expiresAtMs: Number(expiresMs), leftMs: Number(leftMs) };
-  return { id, digest, ...times, of: keyOf(row) };
+  const { id, digest, left_ms: leftMs } = row;
+  return { id, digest, leftMs: Number(leftMs), of: keyOf(row) };
 }
 
 function keyOf(row: LoginRow): FoundLogin['of'] {
-  const { key_id: keyId, tenant, scopes, topics, variable, proof } = row;
+  const { key_id: keyId, tenant, scopes, topics, variable, proof, key_expires_ms: endMs } = row;
   if (keyId === null) return { variable: variable ?? '', proof: proof ?? '' };
   return {
     keyId,
     tenant: asTenant(tenant ?? ''),
     scopes: SCOPES.filter((scope) => scopes?.includes(scope) === true),
     topics,
+    expiresAtMs: endMs === null ? null : Number(endMs),
   };
 }

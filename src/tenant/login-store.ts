@@ -28,11 +28,10 @@ export interface FoundLogin {
   id: string;
   /** SHA-256 in hex. */
   digest: string;
-  /** Unix ms of the directory's clock. */
-  expiresAtMs: number;
+  /** Until it ends itself, or its key does. */
   leftMs: number;
-  /** What its key is good for; the proof in hex. */
-  of: ({ keyId: string } & Omit<KeyRight, 'expiresAtMs'>) | { variable: string; proof: string };
+  /** What its key is good for, and until when; the proof in hex. */
+  of: ({ keyId: string } & KeyRight) | { variable: string; proof: string };
 }
 
 /** Each rejects with RequestError, with what PostgreSQL or the driver said, or with a bug. */

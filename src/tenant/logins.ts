@@ -47,9 +47,12 @@ export class Logins {
     return logins.flatMap((login) => this.#rightOf(login) ?? []);
   }
 
-  /** As of a key; null: its key is not there any more. */
-  #rightOf({ id, digest, expiresAtMs, leftMs, of }: FoundLogin): FoundKey | null {
-    const login = { id, digest, expiresAtMs, leftMs };
+  /**
+   * As of a key; null: its key is not there any more. The end is that of the key, so whoever is logged in sees
+   * and ends what the key may; the login's own is in `leftMs`.
+   */
+  #rightOf({ id, digest, leftMs, of }: FoundLogin): FoundKey | null {
+    const login = { id, digest, leftMs };
     if ('keyId' in of) {
       const { keyId: loginOf, ...right } = of;
       return { ...login, ...right, loginOf };
@@ -57,8 +60,8 @@ export class Logins {
     const key = this.#options.configured.byId(of.variable);
     if (key === null) return null;
     if (!isSameDigest(proofOf(key.digest, id), Buffer.from(of.proof, 'hex'))) return null;
-    const { tenant, scopes, topics } = key.principal;
-    return { ...login, tenant, scopes: [...scopes], topics, loginOf: of.variable };
+    const { tenant, scopes, topics, expiresAtMs } = key.principal;
+    return { ...login, tenant, scopes: [...scopes], topics, expiresAtMs, loginOf: of.variable };
   }
 }
 

@@ -41,15 +41,14 @@ export class MemoryLogins implements LoginStore {
       const login = this.#living(id, now);
       if (login === null) return [];
       const { digest, of } = login;
-      const endMs = this.#endOf(login);
-      const times = { expiresAtMs: endMs, leftMs: endMs - now };
+      const leftMs = this.#endOf(login) - now;
       if ('variable' in of) {
-        return [{ id, digest, ...times, of: { ...of, proof: of.proof.toString('hex') } }];
+        return [{ id, digest, leftMs, of: { ...of, proof: of.proof.toString('hex') } }];
       }
       const key = this.#options.keyOf(of.keyId);
       if (key === null) return [];
-      const { tenant, scopes, topics } = key;
-      return [{ id, digest, ...times, of: { keyId: of.keyId, tenant, scopes, topics } }];
+      const { tenant, scopes, topics, expiresAtMs } = key;
+      return [{ id, digest, leftMs, of: { keyId: of.keyId, tenant, scopes, topics, expiresAtMs } }];
     });
   }
 

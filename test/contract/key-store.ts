@@ -174,7 +174,8 @@ const CASES: Readonly<Record<string, (t: Test, open: Open) => Promise<void>>> = 
     t.ok(Math.abs(leftMs - 3_600_000) < 30_000);
     const [found] = await store.logins.find([login.id, makeLogin().id, keyId]);
     t.match(found, { id: login.id, digest: login.digest.toString('hex') });
-    t.same(found?.of, { keyId, tenant: ACME, scopes: ['manage'], topics: ['a.*'] });
+    const right = { tenant: ACME, scopes: ['manage'], topics: ['a.*'], expiresAtMs: null };
+    t.same(found?.of, { keyId, ...right }, 'the end is that of the key');
     t.ok(Math.abs((found?.leftMs ?? 0) - leftMs) < 30_000);
     const configured = loginOf(VARIABLE);
     await store.logins.add(configured);
@@ -197,6 +198,7 @@ const CASES: Readonly<Record<string, (t: Test, open: Open) => Promise<void>>> = 
     await eventually(() => told.includes(ended.id));
     await eventually(async () => (await foundIds(store, [brief.id])).length === 0);
     t.same(await foundIds(store, [kept.id, ended.id]), [kept.id]);
+    t.match(await store.logins.find([kept.id]), [{ of: { keyId, expiresAtMs: soonMs } }]);
     await store.remove(keyId);
     t.same(await foundIds(store, [kept.id]), []);
     await eventually(() => told.includes(kept.id));

@@ -70,6 +70,23 @@ t.test('a login makes no tokens, which would outlive it', async (t) => {
   t.equal((await node.ask('POST /api/tokens', TENANT_KEY, asked)).status, 201, 'its key does');
 });
 
+t.test('by the cookie keys without an end are seen, rotated and revoked', async (t) => {
+  const asked = { scopes: ['subscribe', 'manage'] };
+  const manager = await node.makeKey({ scopes: ALL });
+  for (const browser of [await loggedIn(ADMIN_KEY), await loggedIn(manager.key)]) {
+    const made = await browser.ask('POST /api/keys', { origin: own }, asked);
+    t.match(made, { status: 201, body: { expires_at: null } }, 'as by its key');
+    const id = String(made.body['id']);
+    t.match(JSON.stringify((await browser.ask('GET /api/keys')).body), id);
+    const rotation = { overlap_s: 0 };
+    const next = await browser.ask(`POST /api/keys/${id}/rotate`, { origin: own }, rotation);
+    t.equal(next.status, 201);
+    const gone = `DELETE /api/keys/${next.body['id']}`;
+    t.equal((await browser.ask(gone, { origin: own })).status, 204);
+    t.equal((await browser.ask(gone, { origin: own })).status, 404);
+  }
+});
+
 t.test('Secure where the browser speaks TLS, to this node or to a proxy of its own', async (t) => {
   const browser = new Browser(node.url);
   await browser.logIn(TENANT_KEY, { 'x-forwarded-proto': 'https' });
