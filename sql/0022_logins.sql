@@ -8,6 +8,8 @@ CREATE TABLE conduit.logins (
   variable   text COLLATE "C",
   -- SHA-256 of the login's id and of the digest of the configured key.
   proof      bytea CHECK (octet_length(proof) = 32),
+  -- The login that the key was shown for: itself, or the first of those that replaced each other.
+  root       text COLLATE "C" NOT NULL,
   created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   expires_at timestamptz NOT NULL,
   CHECK ((key_id IS NULL) <> (variable IS NULL)),
@@ -15,6 +17,7 @@ CREATE TABLE conduit.logins (
 );
 
 CREATE INDEX logins_of_key ON conduit.logins (key_id, created_at);
+CREATE INDEX logins_by_root ON conduit.logins (root);
 CREATE INDEX logins_by_end ON conduit.logins (expires_at);
 
 -- Nodes remember logins as they remember keys, and are told of both alike.

@@ -20,8 +20,8 @@ export const FIND_LOGINS_SQL = {
 
 /** $1 to $7: id, digest, the key's id, variable, proof, life in ms, which it replaces; or NULL. */
 export const ADD_LOGIN_SQL = `INSERT INTO conduit.logins
-    (id, digest, key_id, variable, proof, expires_at)
-  SELECT $1::text, $2::bytea, $3::text, $4::text, $5::bytea,
+    (id, digest, key_id, variable, proof, root, expires_at)
+  SELECT $1::text, $2::bytea, $3::text, $4::text, $5::bytea, coalesce(r.root, $1::text),
     least(clock_timestamp() + $6 * interval '1 ms', k.expires_at, r.expires_at)
   FROM (VALUES ($3::text, $7::text)) AS asked (key_id, replaces)
   LEFT JOIN conduit.api_keys k ON k.id = asked.key_id
@@ -30,6 +30,19 @@ export const ADD_LOGIN_SQL = `INSERT INTO conduit.logins
   WHERE (asked.key_id IS NULL OR k.id IS NOT NULL)
     AND (asked.replaces IS NULL OR r.id IS NOT NULL)
   RETURNING floor(extract(epoch FROM expires_at - clock_timestamp()) * 1000) AS left_ms`;
+
+const OF_ITS_ROOT = 'root = (SELECT root FROM conduit.logins WHERE id = $1)';
+
+/** $1: id. One that is not over, and is not replaced or removed before the transaction ends. */
+export const LOCK_LOGIN_SQL = `SELECT FROM conduit.logins
+  WHERE id = $1 AND expires_at > clock_timestamp() FOR UPDATE`;
+
+/** $1: id. Whoever replaces one of its root meanwhile is waited for, so that the other is there, too. */
+export const LOCK_ROOT_SQL = `SELECT FROM conduit.logins
+  WHERE ${OF_ITS_ROOT} AND expires_at > clock_timestamp() ORDER BY id FOR UPDATE`;
+
+/** $1: id. */
+export const REMOVE_ROOT_SQL = `DELETE FROM conduit.logins WHERE ${OF_ITS_ROOT}`;
 
 /** $1: id; $2: ms that it goes on for. */
 export const END_LOGIN_SQL = `UPDATE conduit.logins

@@ -43,6 +43,7 @@ export interface LoginStore {
    * `unauthorized` when the key, or the login that it replaces, is not there any more.
    */
   add(login: NewLogin): Promise<number>;
+  /** With all that it replaced, and that replaced it, one after another. */
   remove(id: string): Promise<void>;
 }
 

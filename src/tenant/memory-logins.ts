@@ -23,6 +23,8 @@ export interface MemoryLoginsOptions {
 interface KeptLogin {
   digest: string;
   of: LoginKey;
+  /** The first of those that replaced each other. */
+  root: string;
   endMs: number;
 }
 
@@ -66,13 +68,17 @@ export class MemoryLogins implements LoginStore {
       before.endMs = Math.min(before.endMs, now + REPLACED_MS);
       this.#options.onChanged([replaces]);
     }
-    this.#logins.set(id, { digest: digest.toString('hex'), of, endMs });
+    const root = before?.root ?? id;
+    this.#logins.set(id, { digest: digest.toString('hex'), of, root, endMs });
     this.#trim(nameOf(of));
     return endMs - now;
   }
 
   async remove(id: string): Promise<void> {
-    if (this.#logins.delete(id)) this.#options.onChanged([id]);
+    const root = this.#logins.get(id)?.root;
+    const ids = [...this.#logins].flatMap(([one, login]) => (login.root === root ? [one] : []));
+    for (const one of ids) this.#logins.delete(one);
+    if (ids.length > 0) this.#options.onChanged(ids);
   }
 
   /** The ids of those that come of the key. */

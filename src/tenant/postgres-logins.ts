@@ -7,8 +7,11 @@ import {
   ADD_LOGIN_SQL,
   END_LOGIN_SQL,
   FIND_LOGINS_SQL,
+  LOCK_LOGIN_SQL,
+  LOCK_ROOT_SQL,
   type LoginRow,
   loginOf,
+  REMOVE_ROOT_SQL,
   TRIM_LOGINS_SQL,
 } from './login-rows.js';
 import { type FoundLogin, type LoginStore, type NewLogin, REPLACED_MS } from './login-store.js';
@@ -38,6 +41,10 @@ export class PostgresLogins implements LoginStore {
     const [keyId, variable, proof] =
       'variable' in of ? [null, of.variable, of.proof] : [of.keyId, null, null];
     return inTransaction(changing, async (db) => {
+      if (replaces !== null) {
+        const { rowCount } = await db.query(LOCK_LOGIN_SQL, [replaces]);
+        if (rowCount !== 1) throw loginOver();
+      }
       const { rows } = await db.query<{ left_ms: string }>(ADD_LOGIN_SQL, [
         ...[id, digest, keyId, variable, proof, lifeMs, replaces],
       ]);
@@ -49,6 +56,9 @@ export class PostgresLogins implements LoginStore {
   }
 
   async remove(id: string): Promise<void> {
-    await this.#options.changing.query('DELETE FROM conduit.logins WHERE id = $1', [id]);
+    await inTransaction(this.#options.changing, async (db) => {
+      await db.query(LOCK_ROOT_SQL, [id]);
+      await db.query(REMOVE_ROOT_SQL, [id]);
+    });
   }
 }

@@ -12,7 +12,7 @@ import type { NewLogin } from '../../src/tenant/login-store.js';
 const ACME = asTenant('acme');
 const PAGE = { after: '', limit: 100 };
 /** Of one tenant; of tenants, the default one among them. */
-export const BOUNDS = { keysPerTenantMax: 3, tenantsMax: 3, loginsPerKeyMax: 3 };
+export const BOUNDS = { keysPerTenantMax: 3, tenantsMax: 3, loginsPerKeyMax: 4 };
 
 export interface OpenKeyStore {
   store: KeyStore;
@@ -236,6 +236,25 @@ const CASES: Readonly<Record<string, (t: Test, open: Open) => Promise<void>>> = 
     const late = loginOf(VARIABLE, { replaces: first.id });
     await t.rejects(store.logins.add(late), { code: 'unauthorized' });
     t.same(await foundIds(store, [next.id, late.id]), [next.id]);
+  },
+  'whoever ends one ends what it replaced, and what replaced it': async (t, open) => {
+    const { store, told } = await open(t);
+    const other = loginOf(VARIABLE);
+    await store.logins.add(other);
+    for (const ended of [0, 1, 2]) {
+      const first = loginOf(VARIABLE);
+      const second = loginOf(VARIABLE, { replaces: first.id });
+      const third = loginOf(VARIABLE, { replaces: second.id });
+      for (const login of [first, second, third]) await store.logins.add(login);
+      const ids = [first.id, second.id, third.id];
+      t.same((await foundIds(store, ids)).sort(), [...ids].sort(), 'each is good for a while');
+      await store.logins.remove(ids[ended] ?? '');
+      t.same(await foundIds(store, ids), [], `by the ${ended}.`);
+      await eventually(() => ids.every((id) => told.includes(id)));
+      const late = loginOf(VARIABLE, { replaces: third.id });
+      await t.rejects(store.logins.add(late), { code: 'unauthorized' });
+    }
+    t.same(await foundIds(store, [other.id]), [other.id], 'another login is its own');
   },
   'of too many logins of one key the oldest end': async (t, open) => {
     const { store, told } = await open(t);

@@ -27,8 +27,8 @@ t.test('tenants: a login is of the tenant of its key, and of no other', async (t
       [key, tenant],
     );
     await admin.query(
-      `INSERT INTO conduit.logins (id, digest, key_id, expires_at)
-       VALUES ($1, sha256('2'), $2, now() + interval '1 hour')`,
+      `INSERT INTO conduit.logins (id, digest, key_id, root, expires_at)
+       VALUES ($1, sha256('2'), $2, $1, now() + interval '1 hour')`,
       [login, key],
     );
     logins.set(login, tenant);

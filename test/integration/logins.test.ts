@@ -180,6 +180,7 @@ t.test('a cookie is changed for another, and the old one goes on for a moment', 
   t.equal((await old.ask('GET /api/topics')).status, 200);
   t.equal((await browser.ask('DELETE /api/session', { origin: own })).status, 204);
   t.match(browser.set, /^conduit_session=; Max-Age=0; /);
+  await eventually(async () => (await old.ask('GET /api/topics')).status === 401);
 });
 
 t.test('of one login too many the oldest ends', async (t) => {
