@@ -60,7 +60,9 @@ export class KeyDirectory {
         return { keys: operators === 'some' ? keys : keys.map(withoutOperating) };
       },
       'tokens.check': async ({ token }) => ({ record: (await issuer?.check(token)) ?? null }),
-      'logins.create': ({ keyId, replaces }) => logins.create(keyId, replaces),
+      'logins.create': async ({ keyId, replaces }) => ({
+        made: await logins.create(keyId, replaces),
+      }),
       'logins.delete': async ({ id }) => {
         await store.logins.remove(id);
         return {};

@@ -34,7 +34,9 @@ export const ADD_LOGIN_SQL = `INSERT INTO conduit.logins
 const OF_ITS_ROOT = 'root = (SELECT root FROM conduit.logins WHERE id = $1)';
 
 /** $1: id. One that is not over, and is not replaced or removed before the transaction ends. */
-export const LOCK_LOGIN_SQL = `SELECT FROM conduit.logins
+export const LOCK_LOGIN_SQL = `SELECT
+    floor(extract(epoch FROM expires_at - clock_timestamp()) * 1000) AS left_ms
+  FROM conduit.logins
   WHERE id = $1 AND expires_at > clock_timestamp() FOR UPDATE`;
 
 /** $1: id. Whoever replaces one of its root meanwhile is waited for, so that the other is there, too. */

@@ -31,15 +31,15 @@ export class Logins {
     this.#options = options;
   }
 
-  /** As `LoginStore.add`. `keyId`: of the key, or the name of its variable. */
-  async create(keyId: string, replaces: string | null): Promise<MadeLogin> {
+  /** As `LoginStore.add`; null: none was made. `keyId`: of the key, or the name of its variable. */
+  async create(keyId: string, replaces: string | null): Promise<MadeLogin | null> {
     const { store, configured, limits } = this.#options;
     const { id, text: login } = makeLogin();
     const key = configured.byId(keyId);
     const of = key === null ? { keyId } : { variable: keyId, proof: proofOf(key.digest, id) };
     const lifeMs = limits.loginHours * HOUR_MS;
     const leftMs = await store.add({ id, digest: digestOf(login), of, lifeMs, replaces });
-    return { login, leftMs };
+    return leftMs === null ? null : { login, leftMs };
   }
 
   async find(ids: readonly string[]): Promise<FoundKey[]> {

@@ -54,13 +54,14 @@ export class MemoryLogins implements LoginStore {
     });
   }
 
-  async add({ id, digest, of, lifeMs, replaces }: NewLogin): Promise<number> {
+  async add({ id, digest, of, lifeMs, replaces }: NewLogin): Promise<number | null> {
     const now = this.#options.clock.now();
     this.#sweep(now);
     const before = replaces === null ? null : this.#living(replaces, now);
     const key = 'variable' in of ? null : this.#options.keyOf(of.keyId);
     const isOver = (replaces !== null && before === null) || (key === null && 'keyId' in of);
     if (isOver) throw loginOver();
+    if (before !== null && this.#endOf(before) - now <= REPLACED_MS) return null;
     const never = Number.POSITIVE_INFINITY;
     const beforeEndMs = before === null ? never : this.#endOf(before);
     const endMs = Math.min(now + lifeMs, beforeEndMs, key?.expiresAtMs ?? never);

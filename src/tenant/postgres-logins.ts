@@ -36,14 +36,15 @@ export class PostgresLogins implements LoginStore {
     return rows.map(loginOf);
   }
 
-  async add({ id, digest, of, lifeMs, replaces }: NewLogin): Promise<number> {
+  async add({ id, digest, of, lifeMs, replaces }: NewLogin): Promise<number | null> {
     const { changing, limits } = this.#options;
     const [keyId, variable, proof] =
       'variable' in of ? [null, of.variable, of.proof] : [of.keyId, null, null];
     return inTransaction(changing, async (db) => {
       if (replaces !== null) {
-        const { rowCount } = await db.query(LOCK_LOGIN_SQL, [replaces]);
-        if (rowCount !== 1) throw loginOver();
+        const before = await db.query<{ left_ms: string }>(LOCK_LOGIN_SQL, [replaces]);
+        if (before.rows[0] === undefined) throw loginOver();
+        if (Number(before.rows[0].left_ms) <= REPLACED_MS) return null;
       }
       const { rows } = await db.query<{ left_ms: string }>(ADD_LOGIN_SQL, [
         ...[id, digest, keyId, variable, proof, lifeMs, replaces],

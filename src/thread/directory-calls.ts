@@ -62,8 +62,8 @@ interface DirectoryTypes {
   'keys.delete': { args: { id: string }; result: { deleted: boolean } };
   /** Another key with the same right. Rejects `key_not_found`, `key_limit`. */
   'keys.rotate': { args: { id: string; overlapMs: number }; result: Shown };
-  /** `login`: what the browser is to show, told this once. Rejects `unauthorized`. */
-  'logins.create': { args: LogsIn; result: { login: string; leftMs: number } };
+  /** `login`: what the browser is to show, told this once; null: what it has. Rejects `unauthorized`. */
+  'logins.create': { args: LogsIn; result: { made: { login: string; leftMs: number } | null } };
   'logins.delete': { args: { id: string }; result: Record<string, never> };
   /** Rejects `tenant_exists`, `tenant_limit`. */
   'tenants.create': { args: NamedQuotas; result: { record: TenantRecord } };

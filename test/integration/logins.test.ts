@@ -178,6 +178,8 @@ t.test('a cookie is changed for another, and the old one goes on for a moment', 
   const old = new Browser(node.url);
   old.cookie = before;
   t.equal((await old.ask('GET /api/topics')).status, 200);
+  t.equal((await old.ask('POST /api/session', { origin: own })).status, 204, 'another tab');
+  t.equal(old.set, '', 'which has what the first one got');
   t.equal((await browser.ask('DELETE /api/session', { origin: own })).status, 204);
   t.match(browser.set, /^conduit_session=; Max-Age=0; /);
   await eventually(async () => (await old.ask('GET /api/topics')).status === 401);

@@ -57,8 +57,9 @@ export class LoginRoutes {
     const cookie = cookies.made(exchange, req);
     const { keyId, loginId: replaces } = principal;
     const args = { keyId: keyId ?? '', replaces };
-    const { login, leftMs } = await directory.ask(turnOf(principal), 'logins.create', args);
-    exchange.noContent(['Set-Cookie', cookie(login, leftMs)]);
+    const { made } = await directory.ask(turnOf(principal), 'logins.create', args);
+    // Of two tabs the second has a cookie that goes: the browser keeps that of the first.
+    exchange.noContent(made === null ? null : ['Set-Cookie', cookie(made.login, made.leftMs)]);
   }
 
   /** What it has open is closed. Rejects with RequestError: `not_found` where a key was shown, no login. */
