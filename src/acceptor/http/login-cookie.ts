@@ -24,13 +24,16 @@ export class LoginCookies {
     this.#options = options;
   }
 
-  /** What is shown; '' where there is none, or a page shows it that is not this node's. */
-  shown({ origin, res }: Pick<Exchange, 'origin' | 'res'>, req: HttpRequest): string {
-    const login = valueIn(req.getHeader('cookie'));
-    if (!isLoginId(login)) return '';
-    if (origin === '') return login;
+  /** Whether no page asks, or one of this node. */
+  isOurs({ origin, res }: Pick<Exchange, 'origin' | 'res'>, req: HttpRequest): boolean {
     const { callers, proxies } = this.#options;
-    return callers.isOurs(req, origin, proxies.schemeOf(res, req)) ? login : '';
+    return origin === '' || callers.isOurs(req, origin, proxies.schemeOf(res, req));
+  }
+
+  /** What is shown; '' where there is none, or a page shows it that is not this node's. */
+  shown(asked: Pick<Exchange, 'origin' | 'res'>, req: HttpRequest): string {
+    const login = valueIn(req.getHeader('cookie'));
+    return isLoginId(login) && this.isOurs(asked, req) ? login : '';
   }
 
   /** Of Set-Cookie. */

@@ -36,10 +36,17 @@ export class LoginRoutes {
     this.#tries = new KeyedRates({ perS: burst / 60, burst, keysMax: ADDRESSES_MAX }, clock);
   }
 
-  /** Before it is known whose key it is, good or not. Throws `login_rate`. */
-  checkRate({ res }: Exchange, req: HttpRequest): void {
-    const { proxies, limits } = this.#options;
-    if (this.#tries.take(networkOf(proxies.clientOf(res, req)))) return;
+  /**
+   * Before it is known whose key it is, good or not. Throws `login_rate`; `origin_refused` for a page that is
+   * not this node's: what it tries is not counted, else it could lock out whoever has it open.
+   */
+  checkTry(exchange: Exchange, req: HttpRequest): void {
+    const { proxies, limits, cookies } = this.#options;
+    if (!cookies.isOurs(exchange, req)) {
+      const detail = 'pages of this node log in, and those that CORS_ORIGIN has by name';
+      throw new RequestError('origin_refused', detail, 'Origin');
+    }
+    if (this.#tries.take(networkOf(proxies.clientOf(exchange.res, req)))) return;
     const detail = `${limits.loginsPerMinuteMax} logins a minute from one address (LOGINS_PER_MINUTE_MAX)`;
     throw new RequestError('login_rate', detail);
   }

@@ -3,7 +3,7 @@ import { type Route, rawRoutesOf } from '../../http/route.js';
 import type { LoginRoutes } from '../login-routes.js';
 
 export interface LoginTableParts {
-  logins: Pick<LoginRoutes, 'checkRate' | 'begin' | 'end'>;
+  logins: Pick<LoginRoutes, 'checkTry' | 'begin' | 'end'>;
 }
 
 export function loginTable({ logins }: LoginTableParts): Route[] {
@@ -13,7 +13,7 @@ export function loginTable({ logins }: LoginTableParts): Route[] {
       audit: 'session.open',
       answer: { 204: null },
       errors: ['login_rate'],
-      before: (exchange, req) => logins.checkRate(exchange, req),
+      before: (exchange, req) => logins.checkTry(exchange, req),
       serve: (exchange, req) => logins.begin(exchange, req),
     }),
     logged('DELETE /api/session', 'Logs a browser out, and closes what it has open.', {

@@ -153,7 +153,7 @@ function tableOf(parts: { limits: Limits; control: Control; directory: Directory
     ...{ ...parts, nodeId: 'n', system },
     mint: null,
     ...{ publishes: { publish: unasked, batch: unasked }, streams: { open: unasked } },
-    logins: { checkRate: unasked, begin: unasked, end: unasked },
+    logins: { checkTry: unasked, begin: unasked, end: unasked },
   });
 }
 
