@@ -163,7 +163,12 @@ export class PostgresKeys implements KeyStore {
       // That of another node, when both made one.
       ({ rows } = await read());
     }
-    return Buffer.from(rows[0]?.secret ?? '', 'hex');
+    const secret = Buffer.from(rows[0]?.secret ?? '', 'hex');
+    // Else tokens would be sealed with what anybody knows.
+    if (secret.length !== TOKEN_SECRET_BYTES) {
+      throw new Error('conduit.token_secret has no row, or none of its length');
+    }
+    return secret;
   }
 
   async used(ids: readonly string[]): Promise<void> {

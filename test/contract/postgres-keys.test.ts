@@ -193,3 +193,14 @@ t.test('when its session broke, any may have changed', async (t) => {
   await eventually(() => all() === 2);
   t.equal(all(), 2);
 });
+
+t.test('without a secret nothing is sealed', async (t) => {
+  const { store } = await open(t);
+  await admin.query(`DELETE FROM conduit.token_secret;
+    CREATE FUNCTION keep_none() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+    CREATE TRIGGER keeps_none BEFORE INSERT ON conduit.token_secret
+      FOR EACH ROW EXECUTE FUNCTION keep_none()`);
+  await t.rejects(store.tokenSecret(), { message: /token_secret has no row/ });
+  await admin.query('DROP FUNCTION keep_none() CASCADE');
+  t.equal((await store.tokenSecret()).length, 32);
+});
