@@ -1,7 +1,7 @@
 /**
  * The tokens that one acceptor thread knows, each with the principal made of it. One that nodes made is
  * checked here, once its API key is known, and is good as long as that key is believed; one of the
- * operator's issuer is checked by the directory, once for all who come with it. Whoever comes again costs
+ * operator's issuer is checked by the directory, once in five minutes for all who come with it. Whoever comes again costs
  * one look into a map.
  */
 import { digestOf } from '../core/api-key.js';
@@ -17,6 +17,8 @@ import type { KnownKey } from './known-key.js';
 
 /** Tokens that have run out are forgotten this often. */
 const SWEEP_MS = 5_000;
+/** One of the issuer is checked again after so long: a key that it gave up is gone from its set by then. */
+const BELIEVED_MS = 300_000;
 
 export interface TokenCacheOptions {
   clock: Clock;
@@ -34,7 +36,8 @@ interface KnownToken {
   principal: Principal;
   /** That it comes of; null: of somebody else's issuer. */
   key: KnownKey | null;
-  endMs: number;
+  /** Known until then, monotonic ms: not beyond its end. */
+  untilMs: number;
 }
 
 export class TokenCache {
@@ -55,7 +58,7 @@ export class TokenCache {
   /** Whose it is, if that is known; for every request, so it makes nothing. */
   known(text: string): Principal | null {
     const token = this.#known.get(text);
-    if (token === undefined || token.endMs <= this.#options.clock.monotonic()) return null;
+    if (token === undefined || token.untilMs <= this.#options.clock.monotonic()) return null;
     const isGood = token.key === null || this.#options.keys.believes(token.key);
     return isGood ? token.principal : null;
   }
@@ -72,7 +75,9 @@ export class TokenCache {
   /** What has run out is forgotten. */
   sweep(): void {
     const nowMs = this.#options.clock.monotonic();
-    for (const [text, { endMs }] of this.#known) if (endMs <= nowMs) this.#known.delete(text);
+    for (const [text, { untilMs }] of this.#known) {
+      if (untilMs <= nowMs) this.#known.delete(text);
+    }
     this.#bad.sweep(nowMs);
   }
 
@@ -107,7 +112,7 @@ export class TokenCache {
     if (leftMs <= 0 || !key.principal.holds({ tenant, scopes, topics })) return refused();
     const use = { subject, issuer: key.principal, endMs: clock.monotonic() + leftMs };
     const record = { tenant, verbs: read.claims.verbs, topics, subject, expiresAtMs };
-    return { principal: principalOf(record, key.id, use), key, endMs: use.endMs };
+    return { principal: principalOf(record, key.id, use), key, untilMs: use.endMs };
   }
 
   #admitForeign(text: string, admitted: Admitted): void {
@@ -143,7 +148,10 @@ export class TokenCache {
     const endMs = nowMs + record.expiresAtMs - clock.now();
     const use = { subject: record.subject, issuer: null, endMs };
     const principal = principalOf(record, null, use);
-    this.#remember(text, { principal, key: null, endMs });
+    this.#remember(text, {
+      ...{ principal, key: null },
+      untilMs: Math.min(endMs, nowMs + BELIEVED_MS),
+    });
     this.#tell(text, principal);
   }
 

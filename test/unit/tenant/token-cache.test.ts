@@ -249,6 +249,30 @@ t.test('one of the issuer is asked about once, whoever comes with it', async (t)
   t.equal(rig.shown.known(jwt(1)), null, 'it has run out');
 });
 
+t.test('one of the issuer is checked again after five minutes, whenever it ends', async (t) => {
+  const rig = new Rig(t);
+  const long = { ...RECORD, expiresAtMs: 10_000_000 };
+  const first = rig.show(jwt(1));
+  rig.asked[0]?.answer(long);
+  await first;
+  rig.pass(299_999);
+  t.not(rig.shown.known(jwt(1)), null);
+  rig.pass(1);
+  t.equal(rig.shown.known(jwt(1)), null);
+  t.equal(rig.tokens.sizes.known, 0);
+  const outcomes: string[] = [];
+  rig.shown.admit(jwt(1), (outcome) => outcomes.push(codeOf(outcome)));
+  t.equal(rig.asked.length, 2);
+  rig.asked[1]?.answer(long);
+  await settled();
+  t.not(rig.shown.known(jwt(1)), null, 'it is good still');
+  rig.pass(300_000);
+  rig.shown.admit(jwt(1), (outcome) => outcomes.push(codeOf(outcome)));
+  rig.asked[2]?.answer(null);
+  await settled();
+  t.same(outcomes, ['acme', 'unauthorized'], 'its issuer has given up the key');
+});
+
 t.test('a bad one is remembered for a while; what could not be found out is not', async (t) => {
   const rig = new Rig(t);
   const waiting = rig.show(jwt(1));
