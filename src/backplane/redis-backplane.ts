@@ -30,8 +30,11 @@ const GREETING_BYTES_MAX = 128 * 1024;
 
 export interface BackplaneHandlers {
   onMessage: (channel: string, message: Uint8Array) => void;
-  /** From now on more channels are heard: what was said on them before may have been missed. */
-  onListening: () => void;
+  /**
+   * From now on these are heard too: what was said on them before may have been missed. Null: it was away,
+   * and it may be so with all.
+   */
+  onListening: (channels: readonly string[] | null) => void;
   /** It is up no more. */
   onAway: () => void;
   /** A connection or a command failed; it is tried again. */
@@ -200,7 +203,7 @@ export class RedisBackplane {
     this.#upSinceMs = this.#options.clock.monotonic();
     this.#options.onWell();
     this.#sync();
-    this.#options.onListening();
+    this.#options.onListening(null);
   }
 
   #lost(session: RedisSession, error: Error): void {
@@ -273,7 +276,7 @@ export class RedisBackplane {
       if (this.#asked.has(channel)) this.#asked.set(channel, 'heard');
     }
     await this.#greet(session, channels);
-    this.#options.onListening();
+    this.#options.onListening(channels);
   }
 
   #flush(): void {

@@ -23,6 +23,8 @@ import type { FoldedReads } from './folded-reads.js';
 /** A session that comes back soon finds its topic still listened to. */
 const IGNORE_AFTER_MS = 10_000;
 const SWEEP_MS = 1_000;
+/** Until the head of a topic is read, however often it comes into doubt meanwhile; others send by then. */
+const SOON_MS = 50;
 
 export interface AnnouncementsOptions {
   open: (handlers: BackplaneHandlers) => RedisBackplane;
@@ -55,6 +57,8 @@ export class Announcements {
   readonly #idle = new Map<Topic, number>();
   /** Whose head is being read; once more where it came into doubt meanwhile. */
   readonly #doubted = new Map<Topic, 'asked' | 'again'>();
+  /** Those that come into doubt in a moment, by their channels. */
+  readonly #soon = new Set<string>();
   readonly #dropped = eachMember(ENVELOPE_FAULTS, () => 0);
   #received = 0;
   #sweeps: NodeJS.Timeout | null = null;
@@ -64,7 +68,10 @@ export class Announcements {
     const { onSuspicion, onTrouble, onWell } = options;
     this.#backplane = options.open({
       onMessage: (channel, message) => this.#came(channel, message),
-      onListening: () => onSuspicion('soon'),
+      onListening: (channels) => {
+        if (channels === null) onSuspicion('soon');
+        else this.#doubtSoon(channels);
+      },
       onAway: () => onSuspicion('at once'),
       onTrouble,
       onWell,
@@ -153,6 +160,20 @@ export class Announcements {
       if (rows.length === 0) this.doubt(topic);
       else this.#options.onTold(topic, rows);
     }
+  }
+
+  /** In a moment, once for all who ask until then. */
+  #doubtSoon(channels: readonly string[]): void {
+    const more = channels.filter((channel) => !this.#soon.has(channel));
+    if (more.length === 0) return;
+    for (const channel of more) this.#soon.add(channel);
+    setTimeout(() => {
+      for (const channel of more) {
+        this.#soon.delete(channel);
+        const topic = this.#topics.get(channel);
+        if (topic !== undefined && topic.subscriptions.size > 0) this.doubt(topic);
+      }
+    }, SOON_MS).unref();
   }
 
   #drop(fault: EnvelopeFault): void {
