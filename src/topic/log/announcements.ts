@@ -40,7 +40,7 @@ export interface AnnouncementsOptions {
   /** Read of the log, since it was in doubt. */
   onHead: (topic: Topic, lastSequence: number) => void;
   onHeadFailed: (error: unknown) => void;
-  /** Something was dropped, or missed: the heads of all topics are to be looked at. */
+  /** Whatever was told may have been missed: the heads of all topics are to be looked at. */
   onSuspicion: (how: 'at once' | 'soon') => void;
   onDropped: (fault: EnvelopeFault) => void;
   onTrouble: (error: Error) => void;
@@ -146,16 +146,14 @@ export class Announcements {
     const envelope = this.#options.envelopes.read(message);
     if (envelope === 'own') return;
     if (typeof envelope === 'string') {
-      this.#drop(envelope);
+      this.#drop(envelope, channel);
       return;
     }
     const { epoch, first, last, rows } = envelope;
-    if (epoch !== topic.epoch) this.#drop('epoch');
+    if (epoch !== topic.epoch) this.#drop('epoch', channel);
     else if (last <= topic.head) this.#dropped.stale++;
-    else if (first > topic.head + AHEAD_ROWS_MAX) {
-      this.#drop('farAhead');
-      this.doubt(topic);
-    } else {
+    else if (first > topic.head + AHEAD_ROWS_MAX) this.#drop('farAhead', channel);
+    else {
       this.#received++;
       if (rows.length === 0) this.doubt(topic);
       else this.#options.onTold(topic, rows);
@@ -176,10 +174,10 @@ export class Announcements {
     }, SOON_MS).unref();
   }
 
-  #drop(fault: EnvelopeFault): void {
+  #drop(fault: EnvelopeFault, channel: string): void {
     this.#dropped[fault]++;
     this.#options.onDropped(fault);
-    this.#options.onSuspicion('soon');
+    this.#doubtSoon([channel]);
   }
 
   #readHead(topic: Topic): void {

@@ -132,3 +132,26 @@ t.test('after Redis was away all are looked at', async (t) => {
   await eventually(() => rig.suspicions === 2);
   t.equal(rig.announcements.tell(), true);
 });
+
+t.test(
+  'what is dropped: the head of the topic of its channel is read, once for many',
+  async (t) => {
+    const rig = await Rig.start(t);
+    const there = new Envelopes({ cluster: CLUSTER, origin: 'there', secret: null });
+    const say = (id: number, message: Buffer): Promise<number> =>
+      redis.client.publish(`${CLUSTER}:e${id}`, message);
+    const messages = [
+      [1, Buffer.from('garbage')],
+      [2, there.ofRange('e9', 11, 11)],
+      [3, there.ofRange('e3', 1_000_000, 1_000_001)],
+    ] as const;
+    for (let n = 0; n < 10; n++) {
+      await Promise.all(messages.map(([id, message]) => say(id, message)));
+    }
+    await eventually(() => rig.asked.length >= 3);
+    t.match(rig.announcements.figures.dropped, { garbage: 10, epoch: 10, farAhead: 10 });
+    t.same([...new Set(rig.asked)].sort(), [1, 2, 3]);
+    t.ok(rig.asked.length <= 9, `${rig.asked.length} reads for 30 envelopes`);
+    t.equal(rig.suspicions, 0);
+  },
+);
