@@ -102,7 +102,8 @@ export class Announcements {
   /** Its first subscription came, or its last went. */
   audience(topic: Topic): void {
     if (topic.subscriptions.size > 0) {
-      this.#idle.delete(topic);
+      // What was told while nobody was subscribed was passed over.
+      if (this.#idle.delete(topic)) this.doubt(topic);
       this.#listen(topic);
     } else if (this.#channels.has(topic)) {
       this.#idle.set(topic, this.#options.clock.monotonic());

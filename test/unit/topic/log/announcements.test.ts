@@ -155,3 +155,16 @@ t.test(
     t.equal(rig.suspicions, 0);
   },
 );
+
+t.test('whoever subscribes while its channel is still listened to: its head is read', async (t) => {
+  const rig = await Rig.start(t);
+  const { end } = rig.subscribe(TOPICS);
+  await rig.heard(TOPICS);
+  await rig.settled();
+  end();
+  rig.subscribe(TOPICS);
+  await eventually(() => rig.asked.length > 0);
+  rig.subscribe(TOPICS);
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  t.same(rig.asked, [TOPICS], 'but not for each further one');
+});
