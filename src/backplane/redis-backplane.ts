@@ -107,7 +107,9 @@ export class RedisBackplane {
     this.#try();
   }
 
+  /** What is to be sent at the end of the turn is sent: the last commits of a worker that ends. */
   stop(): void {
+    this.#flush();
     this.#state = 'closed';
     if (this.#ticks !== null) clearInterval(this.#ticks);
     if (this.#retry !== null) clearTimeout(this.#retry);

@@ -155,6 +155,15 @@ t.test('killed, and cut: all channels are heard again, and the queue is empty', 
   t.ok(a.backplane.figures.errors >= 3);
 });
 
+t.test('what was sent in the turn of the stop is heard', async (t) => {
+  const [a, b] = [await open(t), await open(t)];
+  await listen(b, 'test:last');
+  for (let n = 0; n < 20; n++) a.backplane.send('test:last', Buffer.alloc(2_000, 65 + n));
+  a.backplane.stop();
+  await eventually(() => b.messages.length === 20);
+  t.equal(b.messages.at(-1)?.at(-1), 'T');
+});
+
 t.test('who has stopped hears, sends and tries nothing any more', async (t) => {
   const one = await open(t);
   await listen(one, 'test:stopped');
