@@ -154,7 +154,8 @@ function openLog(sink: LogSink<PublishUnderWay>): MessageLog<PublishUnderWay> {
     sink,
     onTrouble,
     notify: config.outboxNotify,
-    owns: (key) => owns(key) && work.isHere(`outbox/${key}`),
+    owns,
+    isHere: (key) => work.isHere(`outbox/${key}`),
     // One of a node does what is placed on the node, and looks.
     keepsUp: (task) => start.index === 0 && work.isHere(`upkeep/${task}`),
     ...(start.index === 0 ? { onSnapshot } : {}),

@@ -35,6 +35,7 @@ const open: Factory = async (limits) => {
     notify: true,
     // Several logs of the suite are open at once: each releases what its own tests made.
     owns: () => true,
+    isHere: () => true,
     keepsUp: () => true,
   });
   await log.open();

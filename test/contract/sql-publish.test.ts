@@ -53,6 +53,7 @@ const release = new OutboxRelease({
   incarnation: () => standsOn,
   dedupeWindowMs: 60_000,
   owns: (key) => !topicNameOf(key).startsWith('other.'),
+  isHere: () => true,
   onReleased: ({ rows }) => {
     released.push(...rows);
   },

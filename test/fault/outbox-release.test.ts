@@ -71,6 +71,7 @@ t.test('exactly once and in order through a kill', async (t) => {
         incarnation: () => incarnation,
         dedupeWindowMs: 1_000,
         owns: () => true,
+        isHere: () => true,
         onReleased: ({ topicId, rows }) => {
           releasedRows += rows.length;
           for (const row of rows) {

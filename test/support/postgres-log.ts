@@ -30,6 +30,7 @@ export async function openPostgresLog(
     onTrouble: () => undefined,
     notify: news === 'listens',
     owns: () => true,
+    isHere: () => true,
     keepsUp: () => true,
   });
   await log.open();

@@ -57,8 +57,10 @@ export interface PostgresLogOptions<A extends PendingAppend> {
   sink: LogSink<A>;
   /** LISTEN for publishes from SQL; else they are found by polling. */
   notify: boolean;
-  /** Whether this worker, of all that there are, releases what is deferred of the topic now. */
+  /** Whether this worker, of those of its node, has the topic. */
   owns: (key: TopicKey) => boolean;
+  /** Whether this node, of all that live, releases what is deferred of it now. */
+  isHere: (key: TopicKey) => boolean;
   /** Whether it does the task of upkeep (upkeep.ts) now. */
   keepsUp: (task: string) => boolean;
   /** Something failed that is tried again, or was dropped. */
@@ -159,13 +161,14 @@ export class PostgresLog<A extends PendingAppend> implements MessageLog<A> {
   }
 
   #makeRelease(): KeptRelease {
-    const { clock, limits, sink, owns } = this.#options;
+    const { clock, limits, sink, owns, isHere } = this.#options;
     return new KeptRelease({
       open: (onLost) => this.#openRelease(onLost),
       clock,
       incarnation: () => this.#incarnation.name,
       dedupeWindowMs: limits.dedupeWindowMs,
       owns,
+      isHere,
       onReleased: (release) => sink.released(release),
       onOutcomeUnknown: (topicId) => sink.headsMoved([topicId]),
       onDropped: ({ topicId, key }, rows, why) => {
@@ -178,7 +181,7 @@ export class PostgresLog<A extends PendingAppend> implements MessageLog<A> {
     });
   }
 
-  /** `owns` and `keepsUp` may say otherwise than before. */
+  /** `isHere` and `keepsUp` may say otherwise than before. */
   workMoved(): void {
     this.#release.moved();
     this.#upkeep.moved();

@@ -36,7 +36,7 @@ function openPostgres(sink: LogSink<PublishUnderWay>): PostgresLog<PublishUnderW
   return new PostgresLog({
     ...{ databaseUrl: server.url, applicationName: 'conduit/tenants/w0', sink },
     ...{ limits: DEFAULT_LIMITS, clock: new DatabaseClock(systemClock), notify: false },
-    ...{ owns: () => true, keepsUp: () => true },
+    ...{ owns: () => true, isHere: () => true, keepsUp: () => true },
     ...{ onTrouble: (_what, error) => t.fail(String(error)) },
   });
 }

@@ -10,6 +10,11 @@ import type { Queryable } from '../session/queryable.js';
 
 /** What became visible so long after it was due: later than that a look at everything finds it. */
 const LATE_MS = 2_000;
+/**
+ * What has been due for so long is anybody's: a node may live whose release does not, and only an advisory
+ * lock says who releases.
+ */
+const STALLED_MS = 5_000;
 /** A look at everything is followed by others for so many times its length. */
 const PAUSE_LENGTHS = 20;
 const PAUSE_MS_MAX = 60_000;
@@ -59,7 +64,10 @@ export interface DueTopic {
 
 export interface DueTopicsOptions {
   clock: Clock;
+  /** Whether this worker, of those of its node, has the topic. */
   owns: (key: TopicKey) => boolean;
+  /** Whether this node, of all that live, releases it now. */
+  isHere: (key: TopicKey) => boolean;
 }
 
 export class DueTopics {
@@ -124,14 +132,20 @@ export class DueTopics {
     }
   }
 
+  #takes(key: TopicKey, lateMs: number): boolean {
+    const { owns, isHere } = this.#options;
+    return owns(key) && (lateMs >= STALLED_MS || isHere(key));
+  }
+
   #add(rows: readonly DueRow[]): void {
     for (const row of rows) {
       const { tenant, name } = row;
       const key = tenant === null || name === null ? null : topicKey(asTenant(tenant), name);
-      if (key !== null && !this.#options.owns(key)) continue;
+      const lateMs = Number(row.late_ms);
+      if (key !== null && !this.#takes(key, lateMs)) continue;
       const topicId = Number(row.topic_id);
       const dueMs = Math.floor(Number(row.due_ms));
-      this.#offsetMs = dueMs + Number(row.late_ms) - this.#options.clock.monotonic();
+      this.#offsetMs = dueMs + lateMs - this.#options.clock.monotonic();
       const known = this.#topics.get(topicId);
       if (known === undefined) this.#topics.set(topicId, { topicId, key, dueMs });
       else known.dueMs = Math.min(known.dueMs, dueMs);

@@ -1,8 +1,8 @@
 /**
  * Moves what is due from the outbox into the log: the timers, the connection and the choice of
  * topics; release-batch.ts is the transaction. One per topic worker, on a connection of its own. Each topic
- * is placed on one node of those that live; where they are not of one mind an advisory lock lets one at a
- * time.
+ * is placed on one node of those that live, and is anybody's where that leaves it for long; where they are
+ * not of one mind an advisory lock lets one at a time.
  */
 import type { Clock } from '../../../core/clock.js';
 import { formatEpoch } from '../../../core/epoch.js';
@@ -28,8 +28,9 @@ export interface OutboxReleaseOptions {
   /** Of the log that the worker stands on. */
   incarnation: () => string;
   dedupeWindowMs: number;
-  /** Whether this worker, of all that there are, releases the topic now. */
+  /** As DueTopicsOptions has them. */
   owns: (key: TopicKey) => boolean;
+  isHere: (key: TopicKey) => boolean;
   /** Committed, in sequence order. */
   onReleased: (release: TopicRelease) => void;
   /** A COMMIT's answer was lost: rows may have been appended. */

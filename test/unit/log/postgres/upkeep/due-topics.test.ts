@@ -11,7 +11,11 @@ import type { TopicKey } from '../../../../../src/core/topic-key.js';
 import { readIncarnation } from '../../../../../src/log/postgres/session/incarnation.js';
 import type { Queryable } from '../../../../../src/log/postgres/session/queryable.js';
 import { TopicStore } from '../../../../../src/log/postgres/store/topic-store.js';
-import { type DueTopic, DueTopics } from '../../../../../src/log/postgres/upkeep/due-topics.js';
+import {
+  type DueTopic,
+  DueTopics,
+  type DueTopicsOptions,
+} from '../../../../../src/log/postgres/upkeep/due-topics.js';
 import { migrate } from '../../../../../src/log/postgres/upkeep/migrations.js';
 import { releaseBatch } from '../../../../../src/log/postgres/upkeep/release-batch.js';
 import { MeasuredPool } from '../../../../support/measured-pool.js';
@@ -47,7 +51,7 @@ async function outbox(topicId: number, rows: number, agoS = 0): Promise<void> {
 /** A release whose looks at everything take as long as they are said to. */
 function dueTopics(
   t: Test,
-  owns: (key: TopicKey) => boolean = () => true,
+  { owns = () => true, isHere = () => true }: Partial<DueTopicsOptions> = {},
 ): {
   due: DueTopics;
   pass: (ms: number) => void;
@@ -63,7 +67,7 @@ function dueTopics(
   });
   t.teardown(() => slow.restore());
   return {
-    due: new DueTopics({ clock: { ...systemClock, monotonic: () => nowMs }, owns }),
+    due: new DueTopics({ clock: { ...systemClock, monotonic: () => nowMs }, owns, isHere }),
     pass: (ms) => {
       nowMs += ms;
     },
@@ -91,10 +95,8 @@ t.test('tenants: what is due is told with the tenant whose topic it is', async (
   const twin = OTHER.keyOf('twin');
   const ids = [await newTopic('twin'), (await topics.create(twin, null)).topic.id] as const;
   const asked: TopicKey[] = [];
-  const { due, takes } = dueTopics(t, (key) => {
-    asked.push(key);
-    return true;
-  });
+  const owns = (key: TopicKey): boolean => asked.push(key) > 0;
+  const { due, takes } = dueTopics(t, { owns });
   takes(100);
   for (const how of ['everything', 'what fell due lately']) {
     for (const id of ids) await outbox(id, 1);
@@ -172,6 +174,26 @@ t.test(
     t.same(await due.look(pool), []);
     due.forget();
     t.same(idsOf(await due.look(pool)), [topicId]);
+  },
+);
+
+t.test(
+  'what the node that has it leaves for long is taken by others, each topic once',
+  async (t) => {
+    const [stalled, fresh] = [await newTopic('stalled'), await newTopic('stalled.fresh')];
+    await client.query('DELETE FROM conduit.outbox');
+    await outbox(stalled, 2, 6);
+    await outbox(fresh, 1, 3);
+    const isHere = (): boolean => false;
+    const [one, other] = [dueTopics(t, { isHere }), dueTopics(t, { isHere })];
+    const others = dueTopics(t, { isHere, owns: () => false });
+    t.same(await others.due.look(pool), [], 'another worker of this node has it');
+    const [found, also] = [await one.due.look(pool), await other.due.look(pool)];
+    t.same([idsOf(found), idsOf(also)], [[stalled], [stalled]], 'what is fresh is left alone');
+    t.equal((await releaseAll(one.due, found)).length, 2);
+    t.equal((await releaseAll(other.due, also)).length, 0);
+    await client.query("UPDATE conduit.outbox SET due_at = due_at - interval '3 s'");
+    t.same(idsOf(await one.due.look(pool)), [fresh]);
   },
 );
 
