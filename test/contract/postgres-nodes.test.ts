@@ -52,6 +52,27 @@ t.test('a name is had by one life of a node until its lease is over', async (t) 
   t.ok((record?.startedAtMs ?? 0) > 0 && (record?.seenAtMs ?? 0) >= (record?.startedAtMs ?? 0));
 });
 
+t.test('a lease from before the clock was set back is none', async (t) => {
+  const [first, second] = [life('ahead', 1), life('ahead', 2)];
+  await holdLease(pool, first, LONG_MS);
+  const ahead = (ms: number): Promise<unknown> =>
+    raw.query(
+      `UPDATE conduit.nodes SET lease_until = clock_timestamp() + $1 * interval '1 ms'
+       WHERE id = 'ahead'`,
+      [ms],
+    );
+  await ahead(LONG_MS + 900);
+  t.equal((await byId('ahead'))?.record.state, 'live', 'clocks are not that good');
+  t.match(await holdLease(pool, second, LONG_MS), { bootId: first.bootId });
+  await ahead(LONG_MS + 3_600_000);
+  t.match(await byId('ahead'), { record: { state: 'lost' }, leftMs: 0 });
+  t.equal(await holdLease(pool, second, LONG_MS), null, 'the name is free');
+  t.match(await byId('ahead'), { record: { bootId: second.bootId, state: 'live' } });
+  await ahead(LONG_MS + 3_600_000);
+  t.equal(await holdLease(pool, second, LONG_MS), null, 'it is renewed');
+  t.equal((await byId('ahead'))?.record.state, 'live', 'to a lease of the length of all');
+});
+
 t.test('of lives that want it at the same moment one gets it', async (t) => {
   for (const name of ['fresh', 'over']) {
     if (name === 'over') {

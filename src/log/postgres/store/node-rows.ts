@@ -11,6 +11,9 @@ const RENEWALS_PER_NUMBER = 32;
 /** More are not shown, nor given work: one after another by their ids. */
 export const NODES_MAX = 1_000;
 
+/** A lease that is longer by more is none: the database's clock was set back since. */
+const EXCESS_MS = 1_000;
+
 /**
  * Renews the node's row; takes that of a life of it which has lost its lease; makes it where there is none.
  * Answers whose it is, as it was before.
@@ -26,7 +29,8 @@ const HOLD_SQL = `WITH last AS MATERIALIZED (
       started_at = CASE n.boot_id WHEN $2::uuid THEN n.started_at ELSE clock_timestamp() END,
       addr = $3, version = $4, sessions = $6::int, topics = $7::int[], backplane = $8
     FROM last WHERE n.id = $1 AND n.number = last.number
-      AND (n.boot_id = $2::uuid OR n.lease_until <= clock_timestamp())
+      AND (n.boot_id = $2::uuid OR n.lease_until <= clock_timestamp()
+        OR n.lease_until > clock_timestamp() + ($5::float8 + ${EXCESS_MS}) * interval '1 ms')
     RETURNING n.id),
   made AS (
     INSERT INTO conduit.nodes
@@ -117,7 +121,8 @@ export interface ListedNode {
 export async function listNodes(db: Queryable, leaseMs: number): Promise<ListedNode[]> {
   const { rows } = await db.query<ListRow>(LIST_SQL, [leaseMs]);
   return rows.reverse().map((row) => {
-    const leftMs = Number(row.left_ms);
+    const untilMs = Number(row.left_ms);
+    const leftMs = untilMs > leaseMs + EXCESS_MS ? 0 : untilMs;
     return { record: recordOf(row, leftMs > 0 ? 'live' : 'lost'), leftMs };
   });
 }
