@@ -53,7 +53,7 @@ export class CommitGate {
       topic.head = Math.max(topic.head, last);
       return;
     }
-    if (this.#take(topic, rows) !== 'gap') return;
+    if (this.#take(topic, rows) === 'taken') return;
     if (this.#options.others?.tell() === true) this.#repairSoon(topic, last, GAP_GRACE_MS);
     else this.#repair(topic, last);
   }
@@ -63,8 +63,11 @@ export class CommitGate {
    * close by itself is measured by the log.
    */
   told(topic: Topic, rows: readonly LogRow[]): void {
-    if (topic.subscriptions.size === 0 || this.#take(topic, rows) !== 'gap') return;
-    if (!this.#gaps.has(topic)) this.#watchGap(topic);
+    if (topic.subscriptions.size === 0) return;
+    const taken = this.#take(topic, rows);
+    // What was not kept leaves no gap to be seen: the log is asked at once.
+    if (taken === 'full') this.#options.others?.doubt(topic);
+    if (taken === 'gap' && !this.#gaps.has(topic)) this.#watchGap(topic);
   }
 
   /** The log's head was read as `lastSequence`: what fan-out has not seen by then is read. */
@@ -104,12 +107,11 @@ export class CommitGate {
   }
 
   /** Lets through what is next; keeps what is further. */
-  #take(topic: Topic, rows: readonly LogRow[]): 'gap' | 'taken' {
+  #take(topic: Topic, rows: readonly LogRow[]): 'gap' | 'full' | 'taken' {
     const first = rows[0]?.sequence ?? 0;
     if ((rows.at(-1)?.sequence ?? 0) <= topic.head) return 'taken';
     if (first > topic.head + 1) {
-      topic.ahead.add(rows);
-      return 'gap';
+      return topic.ahead.add(rows) === 'full' ? 'full' : 'gap';
     }
     this.#advance(topic, first <= topic.head ? rows.slice(topic.head + 1 - first) : rows);
     if (topic.ahead.size === 0) return 'taken';

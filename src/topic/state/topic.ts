@@ -9,7 +9,7 @@ import { type Tenant, type TopicKey, tenantOf, topicNameOf } from '../../core/to
 import type { TopicRecord } from '../../core/topic-record.js';
 import type { DeliveryCounts } from '../../core/worker-figures.js';
 import type { Encoding } from '../../thread/ops/encoding.js';
-import { AheadRows } from './ahead-rows.js';
+import { type AheadBudget, AheadRows } from './ahead-rows.js';
 import { DeliveryIds } from './delivery-ids.js';
 import type { Figures } from './figures.js';
 import { Group, type GroupMember } from './group.js';
@@ -31,6 +31,7 @@ export interface TopicSubscription extends GroupMember {
 /** Of the worker, for all of its topics. */
 export interface TopicParts {
   budget: HotCacheBudget;
+  aheadBudget: AheadBudget;
   clock: Clock;
   figures: Figures;
   /** Of a topic, by its id. */
@@ -53,7 +54,7 @@ export class TopicOf<S extends TopicSubscription, T> {
    */
   head: number;
   /** Committed rows above head + 1. */
-  readonly ahead = new AheadRows();
+  readonly ahead: AheadRows;
   /** The head that is being repaired up to; 0: no repair under way. */
   repairUpTo = 0;
   readonly cache: HotCache;
@@ -69,7 +70,8 @@ export class TopicOf<S extends TopicSubscription, T> {
   readonly counts: DeliveryCounts;
   readonly published: Rate;
 
-  constructor(no: number, record: TopicRecord, { budget, clock, figures, epochOf }: TopicParts) {
+  constructor(no: number, record: TopicRecord, parts: TopicParts) {
+    const { budget, aheadBudget, clock, figures, epochOf } = parts;
     this.clock = clock;
     this.no = no;
     this.key = record.key;
@@ -83,6 +85,7 @@ export class TopicOf<S extends TopicSubscription, T> {
     this.epoch = epochOf(record.id);
     this.head = record.lastSequence;
     this.cache = new HotCache(budget);
+    this.ahead = new AheadRows(aheadBudget);
   }
 
   /** The group for an acceptor and encoding, made at the head when it is not there. */

@@ -5,10 +5,14 @@
 import type { Clock } from '../../core/clock.js';
 import type { TopicKey } from '../../core/topic-key.js';
 import type { TopicRecord } from '../../core/topic-record.js';
+import { AheadBudget } from './ahead-rows.js';
 import type { Figures } from './figures.js';
 import type { HotCacheBudget } from './hot-cache.js';
 import type { Topic } from './subscription.js';
 import { TopicOf } from './topic.js';
+
+/** Of all topics together: rows that came before those in front of them. */
+const AHEAD_BYTES_MAX = 64 * 1024 * 1024;
 
 export interface TopicsOptions {
   /** Read of the log after the call; see folded-reads.ts. */
@@ -26,6 +30,7 @@ export interface TopicsOptions {
 
 export class Topics {
   readonly #options: TopicsOptions;
+  readonly #aheadBudget = new AheadBudget(AHEAD_BYTES_MAX);
   readonly #byKey = new Map<TopicKey, Topic>();
   readonly #byNo: (Topic | undefined)[] = [];
   readonly #byId = new Map<number, Topic>();
@@ -69,7 +74,10 @@ export class Topics {
     if (known !== undefined && known.id === record.id) return known;
     if (known !== undefined) this.#options.onReplaced(known);
     const no = this.#byNo.length + 1;
-    const topic: Topic = new TopicOf(no, record, this.#options);
+    const topic: Topic = new TopicOf(no, record, {
+      ...this.#options,
+      aheadBudget: this.#aheadBudget,
+    });
     this.#byNo[no] = topic;
     this.#byKey.set(record.key, topic);
     this.#byId.set(record.id, topic);
@@ -82,5 +90,6 @@ export class Topics {
     this.#byId.delete(topic.id);
     if (this.#byKey.get(topic.key) === topic) this.#byKey.delete(topic.key);
     topic.cache.clear();
+    topic.ahead.clear();
   }
 }

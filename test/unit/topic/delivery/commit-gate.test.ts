@@ -2,7 +2,11 @@
 // node commits between them: everybody is given each message once, in sequence order.
 import t from 'tap';
 import { eventually } from '../../../../native-bench/rig/eventually.js';
+import type { TopicKey } from '../../../../src/core/topic-key.js';
+import type { TopicRecord } from '../../../../src/core/topic-record.js';
+import { AHEAD_ROWS_MAX } from '../../../../src/topic/state/ahead-rows.js';
 import { DeliveryRig } from '../../../support/delivery-rig.js';
+import { logRow } from '../../../support/log-rows.js';
 import { SeededRandom } from '../../../support/seeded-random.js';
 
 /** All that was handed over, whichever way; at the end of the turn. */
@@ -107,4 +111,37 @@ t.test('two writers, with loss, repeats and disorder on the way', async (t) => {
     });
     t.same(await given(rig), rig.messages(1, head + 1), `seed ${seed}`);
   }
+});
+
+t.test('what is further ahead than is kept is read', async (t) => {
+  const rig = await DeliveryRig.start(t, 0);
+  rig.subscribe(1);
+  rig.written(AHEAD_ROWS_MAX + 10);
+  rig.told(2, AHEAD_ROWS_MAX + 5);
+  t.equal(rig.doubts, 1, 'the log is asked at once');
+  await eventually(async () => (await given(rig)).length === AHEAD_ROWS_MAX + 10);
+  t.same(await given(rig), rig.messages(1, AHEAD_ROWS_MAX + 10));
+});
+
+t.test('what is committed here while other topics have all the room is read', async (t) => {
+  const rig = await DeliveryRig.start(t, 0);
+  rig.subscribe(1);
+  const { id, key } = rig.topic;
+  const record = { ...(await rig.log.heads([id])).get(id), lastSequence: 0 };
+  for (let n = 1; n <= 12; n++) {
+    const other = rig.topics.met({
+      ...(record as TopicRecord),
+      id: id + n,
+      key: `${key}${n}` as TopicKey,
+    });
+    for (const bytes of [1_000_000, 1_000, 1]) {
+      const payload = Buffer.alloc(bytes);
+      other.ahead.add(Array.from({ length: 100 }, (_, at) => logRow(at + 2 + bytes, payload)));
+    }
+  }
+  rig.written(5);
+  rig.committed(5);
+  t.equal(rig.topic.ahead.size, 0);
+  await eventually(async () => (await given(rig)).length === 5);
+  t.equal(rig.doubts, 0);
 });

@@ -17,6 +17,7 @@ import { OP_FAILED } from '../../../../src/thread/ops/opcodes.js';
 import { PackReader } from '../../../../src/thread/packing/pack-reader.js';
 import { LocalOutlet } from '../../../../src/topic/delivery/local-outlet.js';
 import { Saves } from '../../../../src/topic/log/saves.js';
+import { AheadBudget } from '../../../../src/topic/state/ahead-rows.js';
 import { Figures } from '../../../../src/topic/state/figures.js';
 import { HotCacheBudget } from '../../../../src/topic/state/hot-cache.js';
 import type { Topic, Tracker } from '../../../../src/topic/state/subscription.js';
@@ -48,6 +49,7 @@ async function rejectedOf(kind: 'durable' | 'ephemeral', messages: number): Prom
   const topic: Topic = new TopicOf(record.id, record, {
     epochOf: (id) => log.epochOf(id),
     budget: new HotCacheBudget(DEFAULT_LIMITS.hotCacheBytesMax),
+    aheadBudget: new AheadBudget(0),
     clock: systemClock,
     figures: new Figures(systemClock),
   });
