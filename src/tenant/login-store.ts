@@ -39,9 +39,10 @@ export interface LoginStore {
   /** Those of the ids that there are, those that are over not. */
   find(ids: readonly string[]): Promise<FoundLogin[]>;
   /**
-   * How long it will go on, ms; null: none was made, since the one that it would replace has no more than
-   * REPLACED_MS, as one has that was replaced: whoever did that has the other. Of more than LOGINS_PER_KEY_MAX of its key the oldest end. Rejects
-   * `unauthorized` when the key, or the login that it replaces, is not there any more.
+   * How long it will go on, ms; null: none was made, since the one that it would replace has no more
+   * than REPLACED_MS, as one has that was replaced: whoever did that has the other. Of more than
+   * LOGINS_PER_KEY_MAX of its key the oldest end. Rejects `unauthorized` when the key, or the login that it
+   * replaces, is not there any more.
    */
   add(login: NewLogin): Promise<number | null>;
   /** With all that it replaced, and that replaced it, one after another. */

@@ -48,8 +48,8 @@ export class Logins {
   }
 
   /**
-   * As of a key; null: its key is not there any more. The end is that of the key, so whoever is logged in sees
-   * and ends what the key may; the login's own is in `leftMs`.
+   * As of a key; null: its key is not there any more. The end is that of the key, so whoever is logged in
+   * sees and ends what the key may; the login's own is in `leftMs`.
    */
   #rightOf({ id, digest, leftMs, of }: FoundLogin): FoundKey | null {
     const login = { id, digest, leftMs };

@@ -1,8 +1,8 @@
 /**
  * The tokens that one acceptor thread knows, each with the principal made of it. One that nodes made is
  * checked here, once its API key is known, and is good as long as that key is believed; one of the
- * operator's issuer is checked by the directory, once in five minutes for all who come with it. Whoever comes again costs
- * one look into a map.
+ * operator's issuer is checked by the directory, once in five minutes for all who come with it. Whoever
+ * comes again costs one look into a map.
  */
 import { digestOf } from '../core/api-key.js';
 import type { Clock } from '../core/clock.js';
