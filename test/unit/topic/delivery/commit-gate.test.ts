@@ -33,7 +33,8 @@ t.test(
     rig.written(6);
     rig.told(5, 6);
     rig.told(3, 4);
-    t.same(await given(rig), []);
+    // In one turn: a machine that pauses for longer than a gap may last would have it looked into.
+    t.same(rig.handed, []);
     rig.told(1, 2);
     rig.told(1, 4);
     rig.told(5, 6);
