@@ -213,6 +213,11 @@ async function tellSubscriptions(story: TenantStory, ids: readonly string[]): Pr
   for (const id of ids) await story.asks(`GET /api/messages/${id}`);
   await story.asks(`GET /api/topics/${ONE}`);
   await story.sends(session, { type: 'publish', topic: TWO, payload: word });
+  // What a session still has when it goes counts as delivered or not, by how far its worker has been told.
+  for (const sequence of [4, 5, 6]) {
+    await eventually(() => session.messages.some((message) => message['sequence'] === sequence));
+    await story.sends(session, { type: 'ack', topic: ONE, sequence });
+  }
   await story.sends(session, { type: 'unsubscribe', topic: ONE, subscription: 's' });
   session.close();
   await eventually(() => session.closed !== null);
