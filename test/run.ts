@@ -1,8 +1,8 @@
 /**
  * Runs the compiled tests, several files at a time: most of them wait for servers, deadlines and outages.
  * Those that load the machine themselves come one after another. Arguments, else CONDUIT_TEST_ONLY, are
- * regular expressions of the files to run. The last line is `N passed, N failed`; what is skipped counts
- * as failed.
+ * regular expressions of the files to run. A few that failed run once more, alone: what passes then is
+ * counted as passed, and named. The last line is `N passed, N failed`; what is skipped counts as failed.
  */
 import { readdirSync } from 'node:fs';
 import path from 'node:path';
@@ -19,6 +19,8 @@ const HEAVY = [
 ];
 /** Files at a time beside a heavy one. */
 const LIGHT_JOBS = 2;
+/** Failed files that run once more. More of them are no matter of a machine that stood still for a while. */
+const AGAIN_MAX = 3;
 
 const patterns = process.argv.slice(2);
 if (patterns.length === 0) patterns.push(process.env['CONDUIT_TEST_ONLY'] ?? '');
@@ -35,7 +37,7 @@ const outcomes = await runAll(
   files.filter((file) => HEAVY.some((heavy) => heavy.test(file))),
   files.filter((file) => !HEAVY.some((heavy) => heavy.test(file))),
 );
-finish(outcomes);
+finish(await againAlone(outcomes));
 
 /** By their sources: a compiled test whose source is gone does not run. Without the extension. */
 function testFiles(wanted: readonly string[]): string[] {
@@ -62,6 +64,20 @@ async function runAll(heavy: string[], light: string[]): Promise<FileOutcome[]> 
   const others = Array.from({ length: LIGHT_JOBS }, () => lane(light));
   await Promise.all([lane(heavy, light), ...others]);
   return done;
+}
+
+/** With the second outcome in place of the first, where there is one. */
+async function againAlone(all: readonly FileOutcome[]): Promise<FileOutcome[]> {
+  const failures = all.filter(({ failed }) => failed > 0);
+  if (failures.length > AGAIN_MAX || files.length === failures.length) return [...all];
+  const final = new Map(all.map((outcome) => [outcome.name, outcome]));
+  for (const { name } of failures) {
+    const second = await runTestFile(name);
+    say(second);
+    final.set(name, second);
+    if (second.failed === 0) process.stdout.write(`passed only alone: ${name}\n`);
+  }
+  return [...final.values()];
 }
 
 function say({ name, passed, failed, ms, trouble }: FileOutcome): void {
