@@ -11,6 +11,7 @@ import { type Config, EXIT_CONFIG } from './config/config.js';
 import { heldMemoryWarnings, machineBytes } from './config/held-memory.js';
 import { openToAll } from './config/warnings.js';
 import { describeDatabase } from './core/database-url.js';
+import type { Peer } from './core/peer.js';
 import type { ReadRange } from './log/contract/message-log.js';
 import { connectionTrouble } from './log/postgres/session/connection-budget.js';
 import { createLogger, type Logger } from './observe/logger.js';
@@ -63,14 +64,14 @@ export async function runNode(options: NodeOptions): Promise<number> {
     const effective = Object.freeze({ ...config, nodeId, databaseUrl });
     const node = { config: effective, version, bootId: randomUUID(), memory: nodeMemory(config) };
     let threads: NodeThreads | null = null;
-    let living: readonly string[] = [];
+    let living: readonly Peer[] = [];
     let pools: Pools | null = null;
     if (databaseUrl !== null) {
       const presence = nodePresence({
         ...{ ...node, databaseUrl, logger },
-        onLiving: (ids) => {
-          living = ids;
-          threads?.place(ids);
+        onLiving: (peers) => {
+          living = peers;
+          threads?.place(peers);
         },
         onTaken: (line) => life.end({ line, exitCode: EXIT_CONFIG }),
         onTrouble: (trouble) => threads?.trouble(trouble),

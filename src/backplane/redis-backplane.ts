@@ -144,19 +144,20 @@ export class RedisBackplane {
     return 'place';
   }
 
-  /** At the end of the turn, with all that is sent in it. */
-  send(channel: string, message: Buffer): void {
+  /** At the end of the turn, with all that is sent in it. False: it was dropped, which is counted. */
+  send(channel: string, message: Buffer): boolean {
     if (this.#state !== 'up') {
       this.#counts.unsentAway++;
-      return;
+      return false;
     }
     if (this.#queueBytes + message.length > this.#options.queueBytesMax) {
       this.#counts.unsentFull++;
-      return;
+      return false;
     }
     this.#queueBytes += message.length;
     this.#outgoing.push({ channel, message });
     if (this.#outgoing.length === 1) setImmediate(() => this.#flush());
+    return true;
   }
 
   #try(): void {

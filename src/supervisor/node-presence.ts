@@ -39,8 +39,9 @@ export function nodePresence(options: NodePresenceOptions): Presence {
     lease: new Lease(memory.lease),
     figures: () => nodeFigures(memory),
     onLiving: (living) => {
-      if (known.length > 0) tellChange(options.logger, known, living);
-      known = living;
+      const ids = living.map(({ id }) => id);
+      if (known.length > 0) tellChange(options.logger, known, ids);
+      known = ids;
       options.onLiving(living);
     },
     onTaken,

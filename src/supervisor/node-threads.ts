@@ -6,6 +6,7 @@
 import { type MessagePort, Worker } from 'node:worker_threads';
 import { type Config, EXIT_LATER } from '../config/config.js';
 import { systemClock } from '../core/clock.js';
+import type { Peer } from '../core/peer.js';
 import type { TenantQuotas } from '../core/quotas.js';
 import { SharedCount } from '../core/shared-count.js';
 import { messageOf } from '../log/contract/log-errors.js';
@@ -73,8 +74,8 @@ export class NodeThreads {
   readonly #startedAtMs = processMs();
   readonly #outages: Outages;
   readonly #topicCount: SharedArrayBuffer | null;
-  /** Ids of the nodes that live. */
-  #living: readonly string[] = [];
+  /** The nodes that live. */
+  #living: readonly Peer[] = [];
   /** Null: the database counts. */
   readonly #topicQuotas: TopicQuotas | null;
   readonly #left: LeftOver[] = [];
@@ -111,8 +112,8 @@ export class NodeThreads {
     if (this.#state === 'starting') this.#state = 'running';
   }
 
-  /** Ids of the nodes that live, when others do than before, or this one does again. */
-  place(living: readonly string[]): void {
+  /** The nodes that live, when others do than before, or this one does again. */
+  place(living: readonly Peer[]): void {
     this.#living = living;
     for (const seat of this.#workers) post(seat, { type: 'nodes', living });
   }
@@ -201,7 +202,7 @@ export class NodeThreads {
     const { config, version, bootId, memory, tokenSecret } = this.#options;
     const { kind, index, generation } = seat;
     if (kind === 'worker') {
-      const of = { config, memory, topicCount: this.#topicCount, living: this.#living };
+      const of = { config, bootId, memory, topicCount: this.#topicCount, living: this.#living };
       return { ...of, kind, index, generation, links: [], cold: pool };
     }
     const of = { config, memory, version, bootId, startedAtMs: this.#startedAtMs };

@@ -5,7 +5,8 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { systemClock } from '../core/clock.js';
-import type { NodeFigures, NodeIdentity } from '../core/node-record.js';
+import type { NodeFigures, NodeIdentity, NodeRecord } from '../core/node-record.js';
+import type { Peer } from '../core/peer.js';
 import { faultOf, messageOf } from '../log/contract/log-errors.js';
 import type { BoundedClient } from '../log/postgres/session/bounded-client.js';
 import { KeptConnection, type KeptSession } from '../log/postgres/session/kept-connection.js';
@@ -44,8 +45,8 @@ export interface PresenceOptions {
   lease: Lease;
   /** Asked at each renewal. */
   figures: () => NodeFigures;
-  /** Ids of those who live, by name: when others do than before, or this one does again. */
-  onLiving: (ids: readonly string[]) => void;
+  /** Those who live, by name: when others do than before, or this one does again. */
+  onLiving: (living: readonly Peer[]) => void;
   /** Another node lives under this name: this one must end. */
   onTaken: (line: string) => void;
   /** A renewal failed; the next is tried as usual. */
@@ -63,7 +64,7 @@ export class Presence {
   #state: 'new' | 'kept' | 'stopped' = 'new';
   #timer: NodeJS.Timeout | null = null;
   #turn: Promise<void> = Promise.resolve();
-  /** Ids of those who live, as it was told last, in lines; none: it is to be told whoever lives. */
+  /** Those who live, as it was told last, in lines; none: it is to be told whoever lives. */
   #living = '';
   /** Until the next look. */
   #nextMs = RENEW_MS;
@@ -181,15 +182,19 @@ export class Presence {
   #tell(nodes: readonly ListedNode[]): void {
     const living = nodes.filter(({ leftMs }) => leftMs > 0);
     this.#nextMs = Math.min(RENEW_MS, ...living.map(({ leftMs }) => Math.ceil(leftMs)));
-    const ids = living.map(({ record }) => record.id);
-    const told = ids.join('\n');
+    const peers = living.map(({ record }) => peerOf(record));
+    const told = peers.map(({ id, bootId, addr }) => `${id} ${bootId} ${addr}`).join('\n');
     if (told === this.#living) return;
     this.#living = told;
-    this.#options.onLiving(ids);
+    this.#options.onLiving(peers);
   }
 
   #takenLine({ addr }: NameHolder): string {
     const { id } = this.#options.node;
     return `NODE_ID=${id}: another node, at ${addr}, has this name; give each node its own`;
   }
+}
+
+function peerOf({ id, bootId, addr, topics }: NodeRecord): Peer {
+  return { id, bootId, addr, workers: topics.length };
 }

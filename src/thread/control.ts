@@ -4,6 +4,7 @@
  */
 import type { MessagePort } from 'node:worker_threads';
 import type { Config } from '../config/config.js';
+import type { Peer } from '../core/peer.js';
 import type { TenantQuotas } from '../core/quotas.js';
 import type { Tenant } from '../core/topic-key.js';
 import type { Trouble } from '../observe/outages.js';
@@ -24,8 +25,10 @@ export interface WorkerStart {
   /** Of a SharedCount: the topics of ANYONE's tenant, of all workers; null: the database counts. */
   topicCount: SharedArrayBuffer | null;
   memory: NodeMemory;
-  /** Ids of the nodes that live; none in memory. */
-  living: readonly string[];
+  /** Of this life of the node. */
+  bootId: string;
+  /** The nodes that live; none in memory. */
+  living: readonly Peer[];
 }
 
 /** How many topics a tenant may have in memory, and how many it has, in all workers together. */
@@ -82,8 +85,8 @@ export type ToThread =
   | { type: 'worker-gone'; worker: number; generation: number }
   /** To an acceptor: these API keys are other than they were, or gone; null: any may be. */
   | { type: 'keys-changed'; ids: readonly string[] | null }
-  /** To a worker: ids of the nodes that live, when others do than before, or this one does again. */
-  | { type: 'nodes'; living: readonly string[] }
+  /** To a worker: the nodes that live, when others do than before, or this one does again. */
+  | { type: 'nodes'; living: readonly Peer[] }
   /** To an acceptor: the tenants that have quotas from now on. */
   | { type: 'quotas-changed'; quotas: readonly TenantQuotas[] }
   /** To a worker, in memory: those of tenants that had a quota of topics, now or before. */

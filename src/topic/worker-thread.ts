@@ -6,11 +6,13 @@
 import { parentPort, threadId, workerData } from 'node:worker_threads';
 import { REDIS_AWAY, troubleOfEnvelope, troubleOfRedis } from '../backplane/backplane-trouble.js';
 import { Envelopes } from '../backplane/envelopes.js';
+import { Mailbox } from '../backplane/mailbox.js';
 import { RedisBackplane } from '../backplane/redis-backplane.js';
 import { EXIT_CONFIG, EXIT_LATER } from '../config/config.js';
 import { systemClock } from '../core/clock.js';
 import { DatabaseClock } from '../core/database-clock.js';
 import type { HeldSnapshot } from '../core/log-figures.js';
+import type { Peer } from '../core/peer.js';
 import { ANYONE } from '../core/principal.js';
 import { SharedCount } from '../core/shared-count.js';
 import { SteadyClock } from '../core/steady-clock.js';
@@ -53,8 +55,11 @@ const report = new TroubleReport({
   over: (kind) => tell({ type: 'over', kind }),
 });
 const placement = new TopicPlacement(config.workers);
-const { living, memory } = start;
-const work = new WorkPlacement({ node: config.nodeId, lease: new Lease(memory.lease), living });
+const { memory } = start;
+const work = new WorkPlacement({
+  ...{ node: config.nodeId, lease: new Lease(memory.lease) },
+  living: idsOf(start.living),
+});
 
 const coldReader = start.cold === null ? null : new ColdReader(start.cold);
 
@@ -62,6 +67,7 @@ const coldReader = start.cold === null ? null : new ColdReader(start.cold);
 const databaseClock = new DatabaseClock(systemClock);
 const logClock = config.databaseUrl === null ? new SteadyClock(systemClock) : databaseClock;
 
+const mailbox = new Mailbox(config.clusterName, { bootId: start.bootId, worker: start.index });
 const origin = `${config.nodeId}/${nonce()}/${start.index}`;
 /** Null: there is a database. */
 let memoryLog: MemoryLog<PublishUnderWay> | null = null;
@@ -97,7 +103,7 @@ for (const link of start.links) worker.connect(link.acceptor, link.port);
 
 port.on('message', (message: ToThread) => {
   if (message.type === 'acceptor') worker.connect(message.link.acceptor, message.link.port);
-  else if (message.type === 'nodes') work.place(message.living);
+  else if (message.type === 'nodes') work.place(idsOf(message.living));
   else if (message.type === 'topic-quotas') {
     for (const { tenant, max, count } of message.quotas) {
       memoryLog?.quotaOfTopics(tenant, max, () => new SharedCount(count, start.index));
@@ -125,6 +131,10 @@ function exitCodeOf(error: unknown): number {
 function nonce(): string {
   const chance = Math.floor(systemClock.random() * 36 ** 4).toString(36);
   return `${systemClock.now().toString(36)}${chance.padStart(4, '0')}`;
+}
+
+function idsOf(living: readonly Peer[]): string[] {
+  return living.map(({ id }) => id);
 }
 
 function owns(key: TopicKey): boolean {
@@ -172,8 +182,17 @@ function backplaneParts(): WorkerOptions['backplane'] {
   return {
     cluster,
     envelopes: new Envelopes({ cluster, origin, secret }),
-    open: (handlers) =>
-      new RedisBackplane({ ...handlers, url, cluster, origin, clock: systemClock, queueBytesMax }),
+    open: (handlers) => {
+      const onMessage = (channel: string, message: Uint8Array): void => {
+        if (!mailbox.came(channel, message)) handlers.onMessage(channel, message);
+      };
+      const heard = { ...handlers, onMessage };
+      const backplane = new RedisBackplane({
+        ...{ ...heard, url, cluster, origin, clock: systemClock, queueBytesMax },
+      });
+      mailbox.open(backplane);
+      return backplane;
+    },
     onDropped: (fault) => report.trouble(troubleOfEnvelope(fault)),
     onTrouble: (error) => report.trouble(troubleOfRedis(error)),
     onWell: () => report.over([REDIS_AWAY]),

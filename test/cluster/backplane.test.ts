@@ -151,7 +151,7 @@ t.test('a topic without subscribers is not listened to any more, after a while',
   onB.close();
   await eventually(async () => (await backplaneOf(b)).channels <= before);
   const channels = (await redis.client.pubsub('CHANNELS', 'conduit:*')) as string[];
-  t.ok(channels.every((channel) => /^conduit:(echo:.+|[0-9a-z]+)$/.test(channel)));
+  t.ok(channels.every((channel) => /^conduit:((echo|mail):.+|[0-9a-z]+)$/.test(channel)));
 });
 
 t.test('two clusters on one Redis know nothing of each other', async (t) => {

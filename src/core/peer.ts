@@ -1,0 +1,12 @@
+/** A node that lives, as others of its database reach it; this one is among them. */
+
+export interface Peer {
+  /** NODE_ID. */
+  id: string;
+  /** Of this life of it, another one at every start. */
+  bootId: string;
+  /** `host:port`. */
+  addr: string;
+  /** How many topic workers it has, numbered from 0. */
+  workers: number;
+}
