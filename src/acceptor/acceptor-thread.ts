@@ -31,6 +31,11 @@ port.on('message', (message: ToThread) => {
     case 'quotas-changed':
       acceptor.quotasChanged(message.quotas);
       return;
+    case 'sessions':
+      void acceptor.sessions(message.ask).then((told) => {
+        tell({ type: 'sessions', request: message.request, told });
+      });
+      return;
     case 'listen':
       acceptor.listen().then(
         (listening) => tell({ type: 'listening', port: listening }),

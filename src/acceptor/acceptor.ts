@@ -9,6 +9,8 @@ import { type AcceptorCounts, acceptorCounts } from '../thread/acceptor-counts.j
 import type { AcceptorStart, FromThread, LeftOver, WorkerLink } from '../thread/control.js';
 import { Lease } from '../thread/lease.js';
 import { nodeFigures } from '../thread/node-memory.js';
+import { RosterPort } from '../thread/roster-port.js';
+import type { SessionAsk, SessionsTold } from '../thread/session-calls.js';
 import { AcceptLimit } from './accept-limit.js';
 import { AcceptorApps } from './acceptor-apps.js';
 import { Deliveries } from './delivery/deliveries.js';
@@ -26,10 +28,12 @@ import { Control } from './routes/control.js';
 import { LogReads } from './routes/log-reads.js';
 import { LoginRoutes } from './routes/login-routes.js';
 import { PublishRoutes } from './routes/publish-routes.js';
+import { SessionRoutes } from './routes/session-routes.js';
 import { SystemRoutes } from './routes/system-routes.js';
 import { routeTable } from './routes/table/table.js';
 import { Refreshes } from './session/refreshes.js';
 import { SessionFrames } from './session/session-frames.js';
+import { SessionList } from './session/session-list.js';
 import { Sessions } from './session/sessions.js';
 import { Streams, type StreamsOptions } from './session/streams.js';
 import { Subscriptions } from './session/subscriptions.js';
@@ -46,6 +50,8 @@ export class Acceptor {
   readonly #publishing: PublishGate;
   readonly #sessions: Sessions;
   readonly #streams: Streams;
+  readonly #sessionList: SessionList;
+  readonly #roster: RosterPort;
   readonly #deliveries: Deliveries;
   readonly #subscriptions: Subscriptions;
   readonly #system: SystemRoutes;
@@ -91,10 +97,7 @@ export class Acceptor {
       autoCreateTopics: config.autoCreateTopics,
     });
     this.#sessions = new Sessions({
-      config,
-      clock,
-      guard,
-      ...{ gate, quotas, parts },
+      ...{ config, clock, guard, gate, proxies, quotas, parts },
       count: counts.sessions,
       onMessage: (session, message, type) => frames.receive(session, message, type),
       onEnded: (session, end) => frames.ended(session, end),
@@ -103,7 +106,11 @@ export class Acceptor {
     this.#sessions.deliveries = this.#deliveries;
     this.#workers.sink = this.#deliveries;
     this.#workers.onFailedAck = (op) => frames.ackFailed(this.#sessions.receiver(op.session), op);
-    this.#streams = this.#makeStreams({ guard, limits, clock, count: counts.streams });
+    this.#streams = this.#makeStreams({ guard, limits, clock, proxies, count: counts.streams });
+    const ofThread = { sessions: this.#sessions, workers: this.#workers, seat: start };
+    this.#sessionList = new SessionList(ofThread);
+    this.#roster = new RosterPort(start.roster);
+    const connected = new SessionRoutes({ roster: this.#roster, bootId: start.bootId });
     const browsing = new LogReads(this.#workers, start.browse, limits);
     this.#browsing = browsing;
     this.#drain = new Drain({ requests: this.#workers.requests, browsing, frames, limits });
@@ -113,7 +120,7 @@ export class Acceptor {
     const [system, streams] = [this.#system, this.#streams];
     const logins = new LoginRoutes({ clock, limits, directory, cookies, proxies });
     const asked = { control, directory, mint, logins, publishes, system, streams };
-    const routes = routeTable({ limits, nodeId, ...asked });
+    const routes = routeTable({ limits, nodeId, sessions: connected, ...asked });
     const count = counts.refusedConnections;
     const accepts = new AcceptLimit({ limits, clock, guard, proxies, count });
     this.#apps.mount((app) => {
@@ -141,6 +148,11 @@ export class Acceptor {
   /** These tenants have quotas from now on, and no others. */
   quotasChanged(all: readonly TenantQuotas[]): void {
     this.#keys.quotas.changed(all);
+  }
+
+  /** About the sessions of this thread. */
+  sessions(ask: SessionAsk): Promise<SessionsTold> {
+    return this.#sessionList.answer(ask);
   }
 
   /** Resolves with the port; rejects when the port cannot be listened on. */
@@ -178,6 +190,7 @@ export class Acceptor {
     this.#workers.closeAll();
     this.#browsing.close();
     this.#keys.close();
+    this.#roster.close();
   }
 
   #makeRefreshes(guard: Guard): Refreshes {
@@ -188,7 +201,9 @@ export class Acceptor {
     });
   }
 
-  #makeStreams(parts: Pick<StreamsOptions, 'guard' | 'limits' | 'clock' | 'count'>): Streams {
+  #makeStreams(
+    parts: Pick<StreamsOptions, 'guard' | 'limits' | 'clock' | 'proxies' | 'count'>,
+  ): Streams {
     return new Streams({
       ...parts,
       sessions: this.#sessions,

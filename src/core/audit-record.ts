@@ -3,6 +3,7 @@
  * secret is among it, and its texts are made fit for one line of whatever shows them.
  */
 import type { ErrorCode } from './errors.js';
+import { lineText } from './line-text.js';
 import type { Tenant } from './topic-key.js';
 
 /**
@@ -13,7 +14,7 @@ export type AuditAction =
   | `tenant.${'create' | 'change' | 'delete'}`
   | `key.${'create' | 'rotate' | 'delete'}`
   | 'token.create'
-  | `session.${'open' | 'close'}`
+  | `session.${'open' | 'close' | 'disconnect'}`
   | `topic.${'create' | 'change' | 'delete'}`
   | `subscription.${'change' | 'delete' | 'seek' | 'pause' | 'resume'}`
   | `dead-letters.${'redrive' | 'purge' | 'delete'}`
@@ -56,11 +57,8 @@ export interface AuditRecord extends AuditEvent {
 
 /** Beyond them a text is cut, in UTF-16 units: a topic and a subscription fit. */
 const TEXT_MAX = 512;
-/** Control characters, what turns the direction of writing, halves of pairs, what is no character. */
-const UNFIT = /[\p{C}\p{Zl}\p{Zp}]/gu;
 
 /** Text of a stranger, cut, with an escape in place of whatever is not shown as itself. */
 export function auditText(text: string): string {
-  const escaped = (char: string): string => `\\u{${char.codePointAt(0)?.toString(16)}}`;
-  return text.slice(0, TEXT_MAX).replace(UNFIT, escaped);
+  return lineText(text, TEXT_MAX);
 }

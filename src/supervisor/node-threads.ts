@@ -29,6 +29,7 @@ import {
   type SeatKind,
   stopSeat,
 } from './seat.js';
+import { SessionRoster } from './session-roster.js';
 import { startExitCode } from './start-refused.js';
 import { TopicQuotas } from './topic-quotas.js';
 
@@ -61,6 +62,14 @@ export interface NodeThreadsOptions {
   onFatal: (line: string, exitCode: number) => void;
 }
 
+/** A thread's ends of ports; null: it has none of that kind. */
+interface Ports {
+  pool: MessagePort | null;
+  directory: MessagePort | null;
+  /** Null: it is a worker. */
+  roster: MessagePort | null;
+}
+
 interface Wait {
   type: FromThread['type'];
   seats: Set<Seat>;
@@ -71,6 +80,7 @@ export class NodeThreads {
   readonly #options: NodeThreadsOptions;
   readonly #workers: Seat[];
   readonly #acceptors: Seat[];
+  readonly #roster: SessionRoster;
   readonly #startedAtMs = processMs();
   readonly #outages: Outages;
   readonly #topicCount: SharedArrayBuffer | null;
@@ -92,6 +102,9 @@ export class NodeThreads {
     this.#topicQuotas?.changed(options.quotas());
     this.#workers = makeSeats('worker', workers);
     this.#acceptors = makeSeats('acceptor', options.config.acceptors);
+    const onFault = (err: unknown): void =>
+      options.logger.error({ err }, 'a question about sessions failed');
+    this.#roster = new SessionRoster(this.#acceptors, onFault);
     this.#outages = new Outages({
       clock: systemClock,
       tell: (fields, line) => options.logger.warn(fields, line),
@@ -178,12 +191,14 @@ export class NodeThreads {
     seat.state = 'starting';
     const { openPool, openDirectory } = this.#options;
     const pool = openPool?.(seat.kind) ?? null;
-    const directory = seat.kind === 'acceptor' ? (openDirectory?.() ?? null) : null;
+    const isAcceptor = seat.kind === 'acceptor';
+    const directory = isAcceptor ? (openDirectory?.() ?? null) : null;
+    const roster = isAcceptor ? this.#roster.openPort() : null;
     const thread = new Worker(ENTRIES[seat.kind], {
       name: nameOf(seat),
       ...(seat.kind === 'worker' ? { resourceLimits: WORKER_HEAP } : {}),
-      workerData: this.#startData(seat, { pool, directory }),
-      transferList: [pool, directory].filter((port) => port !== null),
+      workerData: this.#startData(seat, { pool, directory, roster }),
+      transferList: [pool, directory, roster].filter((port) => port !== null),
     });
     seat.thread = thread;
     let cause = 'it ended';
@@ -192,23 +207,20 @@ export class NodeThreads {
       cause = error.stack ?? error.message;
     });
     thread.once('exit', () => this.#died(seat, cause));
-    if (seat.kind === 'acceptor') this.#filled(seat);
+    if (isAcceptor) this.#filled(seat);
   }
 
-  #startData(
-    seat: Seat,
-    { pool, directory }: { pool: MessagePort | null; directory: MessagePort | null },
-  ): WorkerStart | AcceptorStart {
+  #startData(seat: Seat, { pool, directory, roster }: Ports): WorkerStart | AcceptorStart {
     const { config, version, bootId, memory, tokenSecret } = this.#options;
-    const { kind, index, generation } = seat;
-    if (kind === 'worker') {
+    const { index, generation } = seat;
+    if (roster === null) {
       const of = { config, bootId, memory, topicCount: this.#topicCount, living: this.#living };
-      return { ...of, kind, index, generation, links: [], cold: pool };
+      return { ...of, kind: 'worker', index, generation, links: [], cold: pool };
     }
     const of = { config, memory, version, bootId, startedAtMs: this.#startedAtMs };
     const quotas = this.#options.quotas();
-    const own = { browse: pool, directory, tokenSecret, quotas };
-    return { ...of, ...own, kind, index, generation, links: [] };
+    const own = { browse: pool, directory, roster, tokenSecret, quotas };
+    return { ...of, ...own, kind: 'acceptor', index, generation, links: [] };
   }
 
   #heard(seat: Seat, message: FromThread): void {
@@ -223,6 +235,8 @@ export class NodeThreads {
       this.#outages.trouble(thread, message.trouble, message.times);
     } else if (message.type === 'over') {
       this.#outages.over(thread, message.kind);
+    } else if (message.type === 'sessions') {
+      this.#roster.told(message);
     } else if (message.type === 'left-over') {
       this.#left.push(message.left);
     } else if (message.type === 'certificate' && message.trouble !== null) {
@@ -273,6 +287,7 @@ export class NodeThreads {
     const { state, generation, index } = seat;
     seat.thread = null;
     this.#outages.gone(nameOf(seat));
+    this.#roster.gone(seat);
     this.#settle('drained', seat);
     if (this.#state === 'stopping' || this.#openLater(seat)) return;
     logger.error({ about: nameOf(seat), cause }, 'a thread died');

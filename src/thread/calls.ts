@@ -10,6 +10,7 @@ import type { DeferredRecord } from '../core/deferred-record.js';
 import type { LogTotals } from '../core/log-figures.js';
 import type { NodeRecord } from '../core/node-record.js';
 import type { RedriveJob, RedriveMatch } from '../core/redrive-job.js';
+import type { SubscriptionFill } from '../core/session-record.js';
 import type { SubscriptionStanding, SubscriptionSummary } from '../core/subscription-record.js';
 import type { Tenant, TopicKey, Within } from '../core/topic-key.js';
 import type { OwnedTopic, Retention, TopicPosition, TopicRecord } from '../core/topic-record.js';
@@ -163,6 +164,12 @@ export const CALLS = {
     OfTopic &
       NamePage & { topicId: number; sequence: number; open: Record<string, DeliveryStanding> },
     CallText
+  >(),
+
+  /** How subscriptions of an acceptor's sessions stand, by their numbers; null of one that is not here. */
+  'sessions.fills': worker<
+    { acceptor: number; of: { key: TopicKey; number: number }[] },
+    { fills: (SubscriptionFill | null)[] }
   >(),
 
   stats: worker<OfTenant, WorkerStats>(),

@@ -9,6 +9,7 @@ import type { TenantQuotas } from '../core/quotas.js';
 import type { Tenant } from '../core/topic-key.js';
 import type { Trouble } from '../observe/outages.js';
 import type { NodeMemory } from './node-memory.js';
+import type { SessionAsk, SessionsTold } from './session-calls.js';
 
 /** workerData of a topic worker thread. */
 export interface WorkerStart {
@@ -57,6 +58,8 @@ export interface AcceptorStart {
   browse: MessagePort | null;
   /** Port to the directory of tenants and API keys; null: none are asked for. */
   directory: MessagePort | null;
+  /** Port to whoever asks all acceptors about sessions. */
+  roster: MessagePort;
   /** What tokens are sealed with; null: no keys are asked for. */
   tokenSecret: Uint8Array | null;
   /** Of all tenants that have some. */
@@ -85,6 +88,8 @@ export type ToThread =
   | { type: 'worker-gone'; worker: number; generation: number }
   /** To an acceptor: these API keys are other than they were, or gone; null: any may be. */
   | { type: 'keys-changed'; ids: readonly string[] | null }
+  /** To an acceptor, about its own sessions. Answered by `sessions` of the same number. */
+  | { type: 'sessions'; request: number; ask: SessionAsk }
   /** To a worker: the nodes that live, when others do than before, or this one does again. */
   | { type: 'nodes'; living: readonly Peer[] }
   /** To an acceptor: the tenants that have quotas from now on. */
@@ -124,6 +129,7 @@ export type FromThread =
   /** Null: it is the new one; else the one before stays. */
   | { type: 'certificate'; trouble: string | null }
   | { type: 'drained' }
+  | { type: 'sessions'; request: number; told: SessionsTold }
   /** A wrapped handler threw; the thread goes on. Counted and logged. */
   | { type: 'handler-fault'; where: string; stack: string }
   /** Something failed that is tried again: how often since it was last said. */

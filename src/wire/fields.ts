@@ -34,6 +34,8 @@ const NAMES = [
   'reason',
   'ms',
   'token',
+  'client',
+  'version',
 ] as const;
 
 export type FieldName = (typeof NAMES)[number];

@@ -1,4 +1,5 @@
 /** What a client's frame says, read out of a scanned map; the same for JSON and msgpack. */
+import { CLIENT_CHARS_MAX } from '../core/client-name.js';
 import { RequestError } from '../core/errors.js';
 import { LIMITS, type Limits } from '../core/limits.js';
 import { quoteShort } from '../core/quote.js';
@@ -44,6 +45,7 @@ const TYPES = [
   'extend',
   'reject',
   'refresh',
+  'hello',
 ] as const;
 type FrameType = (typeof TYPES)[number];
 const typeNames = new NameTable(TYPES);
@@ -77,6 +79,8 @@ export function readFrame(fields: Fields, frameBytes: number, limits: Limits): C
       return { type, ref };
     case 'refresh':
       return { type, ref, token: readToken(fields) };
+    case 'hello':
+      return { type, ref, ...readClient(fields) };
     default:
       return readVerdict(fields, type, ref, limits);
   }
@@ -138,6 +142,15 @@ function readToken(fields: Fields): string {
   if (token === null) throw invalidField('token', 'token must be given');
   if (token.length <= TOKEN_CHARS_MAX) return token;
   throw invalidField('token', `token has more than ${TOKEN_CHARS_MAX} characters`);
+}
+
+function readClient(fields: Fields): { client: string; version: string | null } {
+  const client = textField(fields, FIELD.client) ?? '';
+  const version = textField(fields, FIELD.version);
+  if (client === '') throw invalidField('client', 'client must be given');
+  if (Math.max(client.length, version?.length ?? 0) <= CLIENT_CHARS_MAX) return { client, version };
+  const field = client.length > CLIENT_CHARS_MAX ? 'client' : 'version';
+  throw invalidField(field, `${field} has more than ${CLIENT_CHARS_MAX} characters`);
 }
 
 function badCursor(detail: string): RequestError {

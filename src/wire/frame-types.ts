@@ -95,6 +95,16 @@ export interface RefreshFrame {
   token: string;
 }
 
+/** What the client calls itself, for whoever looks at sessions. */
+export interface HelloFrame {
+  type: 'hello';
+  ref: Ref;
+  /** 1 to 64 characters. */
+  client: string;
+  /** At most 64 characters. */
+  version: string | null;
+}
+
 export type ClientFrame =
   | SubscribeFrame
   | UnsubscribeFrame
@@ -104,7 +114,8 @@ export type ClientFrame =
   | RejectFrame
   | PublishFrame
   | HeartbeatFrame
-  | RefreshFrame;
+  | RefreshFrame
+  | HelloFrame;
 
 /** Takes what a WebSocket message held, frame by frame, in order. */
 export interface FrameSink {

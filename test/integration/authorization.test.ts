@@ -59,6 +59,8 @@ const ROUTE_ROWS: Readonly<Record<string, Row>> = {
   'POST /api/session': [['publish', 'subscribe', 'manage', 'operate'], 'none'],
   'DELETE /api/session': [['publish', 'subscribe', 'manage', 'operate'], 'none'],
   'GET /api/audit': [['manage', 'operate'], 'tenant'],
+  'GET /api/sessions': [['manage', 'operate'], 'tenant'],
+  'DELETE /api/sessions/:id': [['manage', 'operate'], 'tenant'],
   'GET /api/stats': [['subscribe', 'operate'], 'tenant'],
   'GET /api/nodes': [['operate'], 'none'],
   'GET /api/health': [['anyone'], 'none'],
@@ -81,6 +83,8 @@ const FRAME_ROWS: Readonly<Record<string, readonly [...Row, frame: object]>> = {
   heartbeat: [['anyone'], 'none', {}],
   // Who came with a key has nothing to refresh: tokens.test.ts.
   refresh: [['anyone'], 'none', { token: 't' }],
+  // It is not answered: the last one has nothing in it, which is.
+  hello: [['anyone'], 'none', {}],
 };
 
 const CANARY = 'a canary of the default tenant';

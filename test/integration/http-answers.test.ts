@@ -18,6 +18,7 @@ const EPHEMERAL = 'answers.session';
 
 const ISO_TIME = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g;
 const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g;
+const SESSION_ID = /\b[0-9a-f]{12}-\d+-\d+-\d+\b/g;
 const TEXTS = /"(epoch|session|node|version|detail|address)":"(?:[^"\\]|\\.)*"/g;
 const NUMBERS =
   /"(id|deferred_id|oldest_unacked_ms|heads_ms|\w*looked_ms|upkeep_ms|renewed_ms|uptime_seconds|hot_cache_bytes|messages_per_sec)":[\d.]+/g;
@@ -40,7 +41,8 @@ class Story {
   /** Keeps the answer under the request, without the ids in it. */
   async asks(request: string, body?: unknown, accept = 'application/json'): Promise<string> {
     const { status, text } = await this.ask(request, body, accept);
-    const step = request.replace(UUID, '<uuid>').replace(/\/\d+$/, '/<id>');
+    const named = request.replace(UUID, '<uuid>').replace(SESSION_ID, '<session>');
+    const step = named.replace(/\/\d+$/, '/<id>');
     this.answers.push(`${step}  ${status}  ${masked(text, request)}`);
     return text;
   }
@@ -79,6 +81,7 @@ function masked(text: string, request: string): string {
   const known = text
     .replace(ISO_TIME, '<time>')
     .replace(UUID, '<uuid>')
+    .replace(SESSION_ID, '<session>')
     .replaceAll('\n', '<newline>')
     .replace(TEXTS, '"$1":"<text>"')
     .replace(NUMBERS, '"$1":<number>');
@@ -155,6 +158,9 @@ async function tellSubscriptions(story: Story, node: TestNode, ids: string[]): P
   await story.asks('GET /api/subscriptions/answers.none/none');
   for (const id of ids) await story.asks(`GET /api/messages/${id}`);
   await story.asks(`GET /api/topics/${TOPIC}`);
+  session.send({ type: 'hello', client: 'answers', version: '1' });
+  await story.sees('GET /api/sessions', (text) => text.includes('"client":"answers"'));
+  await story.asks('GET /api/sessions?topic=answers.none');
   session.close();
   await eventually(() => session.closed !== null);
   await story.sees(`GET ${SUBSCRIPTION}`, (text) => text.includes('"sessions":0'));
@@ -204,7 +210,10 @@ async function tellDeadLetters(story: Story, node: TestNode): Promise<void> {
   await story.asks(`POST ${letters}/purge`, {});
   await story.asks(`DELETE ${letters}/${one}`);
   await story.asks(`GET ${letters}/${one}`);
-  session.close();
+  const { text: connected } = await story.ask('GET /api/sessions');
+  const id = connected.match(SESSION_ID)?.[0];
+  await story.asks(`DELETE /api/sessions/${id}`);
+  await story.asks(`DELETE /api/sessions/${id}`);
   await eventually(() => session.closed !== null);
 }
 

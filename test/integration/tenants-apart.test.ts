@@ -17,6 +17,7 @@ import { Subscriber } from '../support/subscriber.js';
 import {
   type Left,
   leave,
+  memberOf,
   OF_SESSION,
   ONE,
   TenantStory,
@@ -77,6 +78,7 @@ const ASKS: Readonly<Record<string, (x: Left) => Ask[]>> = {
   'GET /api/keys': (x) => [[`GET /api/keys?tenant=${x.tenant}`]],
   'POST /api/keys': (x) => [['POST /api/keys', { tenant: x.tenant, scopes: ['publish'] }]],
   'DELETE /api/keys/:id': (x) => [[`DELETE /api/keys/${x.keyId}`]],
+  'DELETE /api/sessions/:id': (x) => [[`DELETE /api/sessions/${x.sessionId}`]],
   'POST /api/keys/:id/rotate': (x) => [[`POST /api/keys/${x.keyId}/rotate`, {}]],
 };
 
@@ -101,6 +103,7 @@ const ABSENT: Left = {
   ...{ tenant: 'absentee', topic: 'missing.only', subscription: 'nowhere' },
   ...{ deferredId: '999999999', letterId: '999999999', keyId: '0123456789abcdef' },
   ...{ messageId: '00000000-0000-7000-8000-000000000000', jobId: randomUUID() },
+  sessionId: '000000000000-0-1-1',
 };
 
 const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g;
@@ -211,8 +214,9 @@ async function compare(t: Test, env: Record<string, string>, alone: TenantStory)
   const node = await startKeyedNode(env);
   t.teardown(() => node.kill9());
   const other = new TenantStory(node, await keyOf(node, 'globex'), CANARY);
-  const theirs = await leave(other, 'globex');
+  const left = await leave(other, 'globex');
   const session = await other.open();
+  const theirs = { ...left, sessionId: memberOf(await other.ask('GET /api/sessions'), 'id') };
   await session.subscribe(ONE, { ack_wait_ms: 60_000 });
   await session.subscribe(OF_SESSION, { ack: 'none' });
   const stop = busy(other, session);
@@ -231,7 +235,7 @@ async function compare(t: Test, env: Record<string, string>, alone: TenantStory)
   for (const [n, line] of story.lines.entries()) t.equal(line, alone.lines[n]);
   const heard = story.heard.join('\n');
   t.notMatch(heard, CANARY);
-  for (const id of [theirs.messageId, theirs.jobId, theirs.keyId, theirs.topic]) {
+  for (const id of [theirs.messageId, theirs.jobId, theirs.keyId, theirs.topic, theirs.sessionId]) {
     t.notOk(heard.includes(id), id);
   }
   await isWhole(t, other, theirs);

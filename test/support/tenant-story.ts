@@ -23,6 +23,7 @@ const STATUS_CHARS = '200 '.length;
 
 const ISO_TIME = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g;
 const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g;
+const SESSION_ID = /\b[0-9a-f]{12}-\d+-\d+-\d+\b/g;
 const TEXTS = /"(epoch|session|node|version|key|token)":"(?:[^"\\]|\\.)*"/g;
 const KEY_ID = /"[0-9a-z]{16}"/g;
 /** What the audit log calls a key and the one that took its place, and what has a number. */
@@ -39,6 +40,7 @@ function masked(text: string, request: string): string {
   const known = text
     .replace(ISO_TIME, '<time>')
     .replace(UUID, '<uuid>')
+    .replace(SESSION_ID, '<session>')
     .replace(TEXTS, '"$1":"<text>"')
     .replace(KEY_ID, '"<key id>"')
     .replace(TWO_KEY_IDS, '"<key ids>"')
@@ -72,7 +74,8 @@ export class TenantStory {
 
   async asks(line: string, body?: unknown, accept = 'application/json'): Promise<string> {
     const text = await this.ask(line, body, accept);
-    const step = line.replace(UUID, '<uuid>').replace(/\/(\d+|[0-9a-z]{16})(?=$|\/)/, '/<id>');
+    const named = line.replace(UUID, '<uuid>').replace(SESSION_ID, '<session>');
+    const step = named.replace(/\/(\d+|[0-9a-z]{16})(?=$|\/)/, '/<id>');
     this.lines.push(masked(`${step}  ${text}`, line));
     return text;
   }
@@ -212,6 +215,8 @@ async function tellSubscriptions(story: TenantStory, ids: readonly string[]): Pr
   await story.asks(`GET ${SUBSCRIPTION}`);
   for (const id of ids) await story.asks(`GET /api/messages/${id}`);
   await story.asks(`GET /api/topics/${ONE}`);
+  session.send({ type: 'hello', client: story.word, version: '1' });
+  await story.sees('GET /api/sessions', (text) => text.includes(`"client":"${story.word}"`));
   await story.sends(session, { type: 'publish', topic: TWO, payload: word });
   // What a session still has when it goes counts as delivered or not, by how far its worker has been told.
   for (const sequence of [4, 5, 6]) {
@@ -261,8 +266,10 @@ async function tellDeadLetters(story: TenantStory): Promise<void> {
   await story.asks(`POST ${LETTERS}/purge`, { topic: OF_SESSION });
   await story.asks(`DELETE ${LETTERS}/${one}`);
   await story.asks(`GET ${LETTERS}`);
-  session.close();
+  const id = (await story.ask('GET /api/sessions')).match(SESSION_ID)?.[0];
+  await story.asks(`DELETE /api/sessions/${id}`);
   await eventually(() => session.closed !== null);
+  await story.asks(`DELETE /api/sessions/${id}`);
 }
 
 async function tellSystem(story: TenantStory): Promise<void> {
@@ -348,10 +355,12 @@ export interface Left {
   letterId: string;
   jobId: string;
   keyId: string;
+  /** Of one that is open. */
+  sessionId: string;
 }
 
 /** Topics of the same names, and one of its own, with one of everything in it, and more. */
-export async function leave(story: TenantStory, tenant: string): Promise<Left> {
+export async function leave(story: TenantStory, tenant: string): Promise<Omit<Left, 'sessionId'>> {
   const { word } = story;
   const topic = 'theirs.only';
   for (const name of [ONE, TWO, OF_SESSION, topic]) await story.ask('POST /api/topics', { name });

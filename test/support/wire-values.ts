@@ -105,6 +105,10 @@ const FRAME_FIELDS: Readonly<Record<string, fc.Arbitrary<Values>>> = {
   publish: publishes,
   heartbeat: some({ more: junk }),
   refresh: some({ token: mostly(['t', '', 'ä'.repeat(2_560)], 'x'.repeat(2_561), 1, null) }),
+  hello: some({
+    client: mostly(['c', 'ä'.repeat(64)], '', 'x'.repeat(65), 1, null),
+    version: mostly(['1', '', null, 'ä'.repeat(64)], 'x'.repeat(65), 1),
+  }),
   other: some({}),
 };
 const target = fc.oneof(

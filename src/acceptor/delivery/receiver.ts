@@ -3,6 +3,7 @@
  * socket is full. WebSocket sessions and SSE streams are receivers.
  */
 
+import type { ClientName } from '../../core/client-name.js';
 import type { CloseReason, ErrorCode } from '../../core/errors.js';
 import type { Principal } from '../../core/principal.js';
 import type { AcceptorLinkEnd } from '../../thread/link.js';
@@ -124,6 +125,14 @@ export interface Receiver extends Subject {
   readonly principal: Principal;
   /** By subscriptionKey. */
   readonly subscriptions: Map<string, ReceiverSubscription>;
+  /** Of the client, which may stand behind proxies; '': it is not known. */
+  readonly address: string;
+  /** What the client calls itself; null: it has not said. */
+  readonly client: ClientName | null;
+  /** Unix ms; 0: it is not open yet. */
+  readonly connectedAtMs: number;
+  /** Bytes that wait for its socket; null: nobody knows. */
+  readonly bufferBytes: number | null;
   /** Workers that know of it, to be told of its end. */
   links: readonly AcceptorLinkEnd[];
   /** Enters or leaves what the group publishes to. */
@@ -152,8 +161,8 @@ export interface Receiver extends Subject {
   pardon(): void;
   /** Its socket refuses messages from now on, until it drains. */
   lagging(): void;
-  /** Its API key was revoked or has expired, or its token has run out. */
-  keyOver(why: CloseReason): void;
+  /** Ends it, and tells it why: by its API key or its token, or since somebody closed it. */
+  dismiss(why: CloseReason): void;
   /** The topic was deleted and this was its subscription. */
   topicDeleted(): void;
 }

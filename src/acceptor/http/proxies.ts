@@ -35,7 +35,7 @@ export class Proxies {
     if (!this.isTrusted(socket)) return socket;
     // Each proxy adds the address that it was asked from, behind what it was told.
     let client = socket;
-    for (const said of forwardedFor(req).reverse()) {
+    for (const said of forwardedBy(req).reverse()) {
       const address = addressOf(bare(said));
       // What is no address is nobody's: the proxy that passed it on is as far as can be seen.
       if (address === null) return client;
@@ -43,6 +43,13 @@ export class Proxies {
       if (!this.isTrusted(address)) return client;
     }
     return client;
+  }
+
+  /** The client's address where that is not the socket's; null: it is. */
+  forwardedFor(res: HttpResponse, req: HttpRequest): string | null {
+    if (this.#trusted === null) return null;
+    const client = this.clientOf(res, req);
+    return client === socketAddress(res) ? null : client;
   }
 
   /** Which the client sees: a trusted proxy may end TLS for this node. */
@@ -59,7 +66,7 @@ export function socketAddress(res: HttpResponse): string {
 }
 
 /** Of all headers of the name, in order: getHeader has the first alone, which the client may have sent. */
-function forwardedFor(req: HttpRequest): string[] {
+function forwardedBy(req: HttpRequest): string[] {
   const said: string[] = [];
   req.forEach((name, value) => {
     if (name === 'x-forwarded-for') said.push(...value.split(','));

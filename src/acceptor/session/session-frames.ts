@@ -1,4 +1,5 @@
 /** What each frame of a WebSocket client does. One sink serves all sessions, one message at a time. */
+import { clientName } from '../../core/client-name.js';
 import { CLOSE, type ErrorCode, RequestError } from '../../core/errors.js';
 import type { Limits } from '../../core/limits.js';
 import type { Principal } from '../../core/principal.js';
@@ -46,6 +47,7 @@ export const FRAME_SCOPES: Readonly<Record<ClientFrame['type'], NeededScope>> = 
   reject: 'subscribe',
   heartbeat: 'anyone',
   refresh: 'anyone',
+  hello: 'anyone',
 };
 
 /** After so many frames that were no frames the session is closed. */
@@ -201,6 +203,10 @@ export class SessionFrames implements FrameSink {
         return;
       case 'heartbeat':
         session.sendFrame({ type: 'heartbeat_ack', ref: frame.ref ?? undefined });
+        session.countIdle();
+        return;
+      case 'hello':
+        session.client = clientName(frame.client, frame.version);
         session.countIdle();
         return;
       case 'refresh':

@@ -4,7 +4,9 @@
  * waits is bounded: a client that does not read its answers is told so, and goes.
  */
 import type { WebSocket } from 'uWebSockets.js';
+import type { ClientName } from '../../core/client-name.js';
 import { CLOSE, type CloseReason, ERRORS, type ErrorCode } from '../../core/errors.js';
+import { addressOfBytes } from '../../core/network-address.js';
 import type { Principal } from '../../core/principal.js';
 import type { AcceptorLinkEnd } from '../../thread/link.js';
 import type { Ref } from '../../wire/frame-types.js';
@@ -34,6 +36,9 @@ export interface SocketData {
   session: Session | null;
   kind: ReceiverKind;
   principal: Principal;
+  client: ClientName | null;
+  /** Of a client behind a trusted proxy; null: it is that of its socket. */
+  forwardedFor: string | null;
 }
 
 /** Who keeps the sessions. */
@@ -60,7 +65,9 @@ interface Subscribing {
 
 export interface SessionOptions {
   number: number;
-  data: Pick<SocketData, 'kind' | 'principal'>;
+  data: Omit<SocketData, 'session'>;
+  /** Unix ms. */
+  connectedAtMs: number;
   ws: WebSocket<SocketData>;
   keeper: SessionKeeper;
 }
@@ -77,6 +84,9 @@ export class Session implements Receiver, Sender {
   readonly kind: ReceiverKind;
   /** Another one once it goes on with another token. */
   principal: Principal;
+  /** Another one once it says hello. */
+  client: ClientName | null;
+  readonly connectedAtMs: number;
   readonly subscriptions = new Map<string, ReceiverSubscription>();
   readonly load = new SessionLoad();
   links: readonly AcceptorLinkEnd[] = NO_LINKS;
@@ -96,23 +106,32 @@ export class Session implements Receiver, Sender {
   /** Subscribes under way, by key; null: there are none. An idle session is kept small. */
   #subscribing: Map<string, Subscribing> | null = null;
   readonly #ws: WebSocket<SocketData>;
+  readonly #forwardedFor: string | null;
   readonly #keeper: SessionKeeper;
   #pending: (string | Uint8Array)[] = [];
   #pendingBytes = 0;
   /** Why it is closing. */
   #reason: CloseReason = CLOSE.bug;
 
-  constructor({ number, data, ws, keeper }: SessionOptions) {
+  constructor({ number, data, connectedAtMs, ws, keeper }: SessionOptions) {
     this.number = number;
     this.kind = data.kind;
     this.principal = data.principal;
+    this.client = data.client;
+    this.#forwardedFor = data.forwardedFor;
+    this.connectedAtMs = connectedAtMs;
     this.#ws = ws;
     this.#keeper = keeper;
   }
 
-  /** Of the client's end of the socket; '': it is gone. */
+  /** '': it is gone. */
   get address(): string {
-    return this.isGone ? '' : Buffer.from(this.#ws.getRemoteAddressAsText()).toString('latin1');
+    if (this.#forwardedFor !== null) return this.#forwardedFor;
+    return this.isGone ? '' : addressOfBytes(new Uint8Array(this.#ws.getRemoteAddress()));
+  }
+
+  get bufferBytes(): number {
+    return this.isGone ? 0 : this.#ws.getBufferedAmount() + this.#pendingBytes;
   }
 
   /** Whether it has as many as `count`, with those under way. */
@@ -286,7 +305,7 @@ export class Session implements Receiver, Sender {
     if (!this.hasSubscriptions(1)) this.end(CLOSE.topicDeleted);
   }
 
-  keyOver(why: CloseReason): void {
+  dismiss(why: CloseReason): void {
     this.end(why);
   }
 

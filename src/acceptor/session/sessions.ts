@@ -3,30 +3,24 @@
  * for is in session-frames.ts.
  */
 
-import type {
-  HttpRequest,
-  HttpResponse,
-  TemplatedApp,
-  us_socket_context_t,
-  WebSocket,
-} from 'uWebSockets.js';
+import type { TemplatedApp, WebSocket } from 'uWebSockets.js';
 import type { Config } from '../../config/config.js';
 import type { Clock } from '../../core/clock.js';
-import { CLOSE, RequestError } from '../../core/errors.js';
+import { CLOSE, type CloseReason, RequestError } from '../../core/errors.js';
 import { WS_MESSAGE_TIMES_MAX } from '../../core/limits.js';
 import type { Principal } from '../../core/principal.js';
 import type { SharedCount } from '../../core/shared-count.js';
 import type { QuotaLedger } from '../../tenant/quota-ledger.js';
 import type { Deliveries } from '../delivery/deliveries.js';
 import type { Receiver, ReceiverEnd } from '../delivery/receiver.js';
-import { isRefused } from '../http/admission.js';
-import { Exchange, type ExchangeParts } from '../http/exchange.js';
+import type { ExchangeParts } from '../http/exchange.js';
 import type { Gate } from '../http/gate.js';
 import type { Guard, Subject } from '../http/guard.js';
+import type { Proxies } from '../http/proxies.js';
 import { Rounds } from './rounds.js';
 import { type MessageType, Session, type SessionKeeper, type SocketData } from './session.js';
-import { chooseProtocol, kindOf, TAKEN_PROTOCOLS } from './subprotocol.js';
 import { TokenEnds } from './token-ends.js';
+import { Upgrades } from './upgrades.js';
 
 /** What uWS says when the connection ended without a close frame (RFC 6455, 7.1.5). */
 const CLOSED_ABRUPTLY = 1006;
@@ -41,14 +35,13 @@ const IDLE_MAX_S = 960;
 /** Jitter of retry_after_ms when all sessions are sent away at once. */
 const DRAIN_RETRY_MS = 5_000;
 const FULL = 'SESSIONS_MAX is reached';
-const UPGRADE = { parameters: 0, body: 'none', without: 'refused' } as const;
-const ASKED = { audit: null, method: 'GET', path: '/ws' } as const;
 
 export interface SessionsOptions {
   config: Config;
   clock: Clock;
   guard: Guard;
   gate: Gate;
+  proxies: Proxies;
   quotas: Pick<QuotaLedger, 'of'>;
   parts: ExchangeParts;
   /** Of the whole node, SSE streams included. */
@@ -75,6 +68,7 @@ export class Sessions implements SessionKeeper {
   #lastNumber = 0;
   #state: 'open' | 'draining' = 'open';
   readonly #ends: TokenEnds;
+  readonly #upgrades: Upgrades;
   readonly #sweeper: NodeJS.Timeout;
   readonly #toPing: Rounds<Session>;
   readonly #toHear: Rounds<Session>;
@@ -86,6 +80,9 @@ export class Sessions implements SessionKeeper {
     this.sendBufferBytesMax = sendBufferBytesMax;
     this.nowMs = options.clock.monotonic();
     this.#ends = new TokenEnds(options.guard);
+    const { gate, proxies, parts } = options;
+    const refusal = (principal: Principal): RequestError | null => this.#refusal(principal);
+    this.#upgrades = new Upgrades({ gate, proxies, parts, refusal });
     this.#toPing = new Rounds(this.#open, pingIntervalS * 1_000);
     this.#toHear = new Rounds(this.#open, idleTimeoutS * 1_000 * IDLE_ROUND);
     this.#sweeper = setInterval(() => this.#sweep(), SWEEP_MS);
@@ -156,7 +153,7 @@ export class Sessions implements SessionKeeper {
       idleTimeout: Math.min(IDLE_MAX_S, limits.idleTimeoutS + IDLE_MORE_S),
       sendPingsAutomatically: false,
       upgrade: (res, req, context) =>
-        guard.http('upgrade', () => this.#upgrade(res, req, context))(res, req),
+        guard.http('upgrade', () => this.#upgrades.take(res, req, context))(res, req),
       open: guard.ws('open', subjectOf, (ws: Socket) => this.#opened(ws)),
       message: guard.ws(
         'message',
@@ -201,8 +198,13 @@ export class Sessions implements SessionKeeper {
     for (const receiver of [...this.#receivers.values()]) {
       const { keyId, loginId } = receiver.principal;
       if (keyId !== id && loginId !== id) continue;
-      this.#options.guard.run('end of a key', receiver, () => receiver.keyOver(CLOSE.keyOver));
+      this.dismiss(receiver, CLOSE.keyOver);
     }
+  }
+
+  /** It is told, and ends. */
+  dismiss(receiver: Receiver, why: CloseReason): void {
+    this.#options.guard.run('dismissal', receiver, () => receiver.dismiss(why));
   }
 
   /** Tells every session to come back elsewhere; new ones are refused. */
@@ -218,57 +220,18 @@ export class Sessions implements SessionKeeper {
     clearInterval(this.#sweeper);
   }
 
-  #upgrade(res: HttpResponse, req: HttpRequest, context: us_socket_context_t): void {
-    const { parts, gate } = this.#options;
-    const exchange = new Exchange(res, req, parts);
-    exchange.asks = ASKED;
-    if (isRefused(exchange, req, { callers: parts.callers, asked: 'page' })) return;
-    const principal = gate.known(req);
-    if (principal === null) {
-      const serve = (kept: HttpRequest): void => this.#accept(exchange, kept, context);
-      gate.admit(exchange, req, { ...UPGRADE, serve });
-      return;
-    }
-    exchange.principal = principal;
-    this.#accept(exchange, req, context);
-  }
-
-  /** Whose it is being known: whatever its key is good for, each frame is held to that. */
-  #accept(exchange: Exchange, req: HttpRequest, context: us_socket_context_t): void {
-    const refusal = this.#refusal(exchange.principal, req);
-    if (refusal !== null) {
-      exchange.fail(refusal);
-      return;
-    }
-    const protocol = chooseProtocol(req.getHeader('sec-websocket-protocol'));
-    if (protocol === null) {
-      exchange.fail(new RequestError('bad_upgrade', TAKEN_PROTOCOLS, 'Sec-WebSocket-Protocol'));
-      return;
-    }
-    const { principal, res } = exchange;
-    const kind = kindOf(protocol);
-    const data: SocketData = { session: null, kind, principal };
-    // Not corked: a cork takes the socket for HTTP still where it kept its place, and may close it.
-    res.upgrade(data, req.getHeader('sec-websocket-key'), protocol, '', context);
-  }
-
-  #refusal(principal: Principal, req: HttpRequest): RequestError | null {
+  #refusal(principal: Principal): RequestError | null {
     if (this.#state === 'draining') {
       return new RequestError('draining', 'this node is shutting down');
     }
     if (this.#isFull) return new RequestError('session_limit', FULL);
-    if (req.getHeader('sec-websocket-version') !== '13') {
-      return new RequestError('bad_upgrade', 'must be 13', 'Sec-WebSocket-Version');
-    }
-    if (!/^[A-Za-z0-9+/]{22}==$/.test(req.getHeader('sec-websocket-key'))) {
-      return new RequestError('bad_upgrade', 'must be 16 bytes in base64', 'Sec-WebSocket-Key');
-    }
     return this.#options.quotas.of(principal.tenant)?.refusal('sessions') ?? null;
   }
 
   #opened(ws: WebSocket<SocketData>): void {
     const data = ws.getUserData();
-    const session = new Session({ number: this.nextNumber(), data, ws, keeper: this });
+    const [number, connectedAtMs] = [this.nextNumber(), this.#options.clock.now()];
+    const session = new Session({ number, data, connectedAtMs, ws, keeper: this });
     session.heardAtMs = this.nowMs;
     data.session = session;
     this.#open.add(session);

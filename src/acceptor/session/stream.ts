@@ -3,6 +3,7 @@
  * only its frames are written as text. What its socket does not take stays with the worker: uWS keeps
  * one page of it at most.
  */
+import type { ClientName } from '../../core/client-name.js';
 import type { Clock } from '../../core/clock.js';
 import { CLOSE, type CloseReason, type ErrorCode, RequestError } from '../../core/errors.js';
 import type { Principal } from '../../core/principal.js';
@@ -41,6 +42,10 @@ export interface StreamOptions {
   deliveries: () => Deliveries;
   guard: Guard;
   clock: Clock;
+  /** What the client calls itself; null: it has not said. */
+  client: ClientName | null;
+  /** Of the client. */
+  address: string;
   /** It was answered with an error of ours before it began: uWS tells of no end of it. */
   onUnopened: () => void;
 }
@@ -49,6 +54,11 @@ export class Stream implements EventReceiver {
   readonly number: number;
   readonly kind = KIND_SSE;
   readonly principal: Principal;
+  readonly client: ClientName | null;
+  readonly address: string;
+  /** uWS does not tell. */
+  readonly bufferBytes = null;
+  connectedAtMs = 0;
   readonly subscriptions = new Map<string, ReceiverSubscription>();
   links: readonly AcceptorLinkEnd[] = [];
   state: 'opening' | 'open' | 'closed' = 'opening';
@@ -62,6 +72,8 @@ export class Stream implements EventReceiver {
   constructor(options: StreamOptions) {
     this.number = options.number;
     this.principal = options.exchange.principal;
+    this.client = options.client;
+    this.address = options.address;
     this.#exchange = options.exchange;
     this.#options = options;
   }
@@ -73,6 +85,7 @@ export class Stream implements EventReceiver {
     const isStarted = this.#exchange.startStream('text/event-stream', HEADERS, writable);
     if (!isStarted) return false;
     this.state = 'open';
+    this.connectedAtMs = this.#options.clock.now();
     // An id without data is no event, but from now on EventSource knows where to go on.
     this.#write(`: connected\nid: ${position(subscription)}\nretry: ${RETRY_MS}\n\n`);
     return true;
@@ -160,7 +173,7 @@ export class Stream implements EventReceiver {
   }
 
   /** EventSource comes back by itself, and is refused then. */
-  keyOver(why: CloseReason): void {
+  dismiss(why: CloseReason): void {
     if (this.state === 'opening') {
       this.#exchange.fail(new RequestError('unauthorized', why.reason));
       this.#options.onUnopened();

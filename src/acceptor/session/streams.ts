@@ -4,6 +4,7 @@
  */
 
 import type { HttpRequest } from 'uWebSockets.js';
+import type { ClientName } from '../../core/client-name.js';
 import type { Clock } from '../../core/clock.js';
 import { ERRORS, type ErrorCode, RequestError } from '../../core/errors.js';
 import type { Limits } from '../../core/limits.js';
@@ -14,6 +15,7 @@ import type { Deliveries } from '../delivery/deliveries.js';
 import type { ReceiverSubscription } from '../delivery/receiver.js';
 import type { Exchange } from '../http/exchange.js';
 import type { Guard } from '../http/guard.js';
+import type { Proxies } from '../http/proxies.js';
 import { Rounds } from './rounds.js';
 import type { Sessions } from './sessions.js';
 import { Stream, turnAway } from './stream.js';
@@ -37,12 +39,20 @@ const STREAM_OPTIONS: Omit<SubscribeOptions, 'start'> = {
 export interface StreamsOptions {
   guard: Guard;
   sessions: Sessions;
+  proxies: Pick<Proxies, 'clientOf'>;
   subscriptions: Subscriptions;
   deliveries: () => Deliveries;
   limits: Limits;
   clock: Clock;
   /** Those of the whole node that are open. */
   count: SharedCount;
+}
+
+/** What the URL of a stream says. */
+export interface StreamAsk {
+  topic: string;
+  parts: StartParts;
+  client: ClientName | null;
 }
 
 /** One stream that is being opened. */
@@ -69,16 +79,14 @@ export class Streams {
   }
 
   /** The route. */
-  open(
-    exchange: Exchange,
-    req: HttpRequest,
-    { topic, parts }: { topic: string; parts: StartParts },
-  ): void {
-    const { sessions, deliveries, clock, guard } = this.#options;
+  open(exchange: Exchange, req: HttpRequest, { topic, parts, client }: StreamAsk): void {
+    const { sessions, proxies, deliveries, clock, guard } = this.#options;
     const asked = streamStart(parts, req.getHeader('last-event-id'));
     const stream: Stream = new Stream({
       exchange,
       number: sessions.nextNumber(),
+      address: proxies.clientOf(exchange.res, req),
+      client,
       deliveries,
       clock,
       guard,

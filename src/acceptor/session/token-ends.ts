@@ -32,7 +32,7 @@ export class TokenEnds {
     for (const [receiver, state] of this.#receivers) {
       const endMs = receiver.principal.token?.endMs ?? Number.POSITIVE_INFINITY;
       if (nowMs >= endMs) {
-        this.#guard.run('end of a token', receiver, () => receiver.keyOver(CLOSE.tokenOver));
+        this.#guard.run('end of a token', receiver, () => receiver.dismiss(CLOSE.tokenOver));
       } else if (state === 'goes on' && nowMs >= endMs - TOLD_MS) {
         this.#receivers.set(receiver, 'told');
         this.#guard.run('end of a token', receiver, () => tell(receiver));

@@ -6,6 +6,7 @@
 import type { BackplaneFigures } from '../../core/backplane-figures.js';
 import type { Clock } from '../../core/clock.js';
 import { RequestError } from '../../core/errors.js';
+import type { SubscriptionFill } from '../../core/session-record.js';
 import type { Tenant, TopicKey } from '../../core/topic-key.js';
 import type { OwnedTopic, TopicRecord } from '../../core/topic-record.js';
 import type { Turns } from '../../core/turns.js';
@@ -67,6 +68,7 @@ export class Calls {
     'deferred.cancel': async ({ tenant, id }) => ({
       outcome: await this.#log.cancelDeferred(tenant, id),
     }),
+    'sessions.fills': async (args) => ({ fills: this.#fills(args) }),
     stats: async ({ tenant }) => this.#stats(tenant),
     health: async () => ({
       log: { mode: this.#log.mode, state: this.#log.state },
@@ -137,6 +139,14 @@ export class Calls {
     const { published, counts } = this.#options.figures.of(tenant);
     const messagesPerSec = published.perSecond();
     return { messagesPerSec, activeSubscribers, hotCacheBytes, ...counts };
+  }
+
+  #fills({ acceptor, of }: CallArgs<'sessions.fills'>): (SubscriptionFill | null)[] {
+    const nowMs = this.#options.clock.monotonic();
+    return of.map(({ key, number }) => {
+      const topic = this.#options.topics.known(key);
+      return topic?.subscriptionOf({ number: acceptor }, number)?.fill(nowMs) ?? null;
+    });
   }
 
   #subscribers(key: TopicKey): number {

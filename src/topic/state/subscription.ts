@@ -9,6 +9,7 @@
  */
 import { type Entry, Member } from '../../core/cursor-entry.js';
 import type { LogRow } from '../../core/message.js';
+import type { SubscriptionFill } from '../../core/session-record.js';
 import type { LeftOp } from '../../thread/ops/deliver.js';
 import type { Encoding } from '../../thread/ops/encoding.js';
 import { DeliveryIds } from './delivery-ids.js';
@@ -190,6 +191,18 @@ export class Subscription implements Participant {
     const { cursor, sole } = this.tracker;
     if (sole !== this) return this.member?.held ?? 0;
     return cursor.inFlight + this.delivered - cursor.delivered;
+  }
+
+  /** For whoever looks at sessions. What it was sent and need not acknowledge is settled. */
+  fill(nowMs: number): SubscriptionFill {
+    const { tracker, topic } = this;
+    tracker?.sync(nowMs);
+    const settled = tracker?.cursor.floor ?? this.delivered;
+    return {
+      inFlight: this.inFlight,
+      maxInFlight: this.#isWindowed ? this.#inFlightMax : null,
+      lag: Math.max(0, topic.head - settled),
+    };
   }
 
   /** Whether the feeder must leave it alone: it is not fed, or fed otherwise, or not yet. */

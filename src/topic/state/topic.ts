@@ -105,7 +105,7 @@ export class TopicOf<S extends TopicSubscription, T> {
   }
 
   /** By the acceptor's number of it; undefined when it is not one of this topic. */
-  subscriptionOf(outlet: Outlet, number: number): S | undefined {
+  subscriptionOf(outlet: Pick<Outlet, 'number'>, number: number): S | undefined {
     return this.subscriptions.get(numberKey(outlet, number));
   }
 
@@ -123,6 +123,6 @@ export class TopicOf<S extends TopicSubscription, T> {
 }
 
 /** One number for an acceptor (below 2^21) and its number of a session or subscription (below 2^32). */
-export function numberKey(outlet: Outlet, number: number): number {
+export function numberKey(outlet: Pick<Outlet, 'number'>, number: number): number {
   return outlet.number * 2 ** 32 + number;
 }

@@ -13,6 +13,7 @@ import { startOf } from '../start.js';
 import { integer, oneOf, optional, text, via, withDefault } from './kinds.js';
 import { subscriptionName, topicName } from './names.js';
 import { isOneTime, publishMembers } from './publishes.js';
+import { CLIENT_NAME, CLIENT_VERSION } from './sessions.js';
 import { ACK_WAIT_MS, MAX_DELIVER, START_MEMBERS } from './subscriptions.js';
 
 const REF = optional(
@@ -39,6 +40,11 @@ export function clientFrames(limits: Limits) {
     z.object({ type: z.literal('publish'), ref: REF, ...publishMembers(limits) }).refine(isOneTime),
     z.object({ type: z.literal('heartbeat'), ref: REF }),
     z.object({ type: z.literal('refresh'), ref: REF, token: TOKEN }),
+    z.object({
+      ...{ type: z.literal('hello'), ref: REF },
+      client: CLIENT_NAME,
+      version: CLIENT_VERSION,
+    }),
   ]);
 }
 

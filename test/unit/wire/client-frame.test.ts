@@ -72,6 +72,11 @@ const SUBSCRIBE = {
 const GOOD: readonly [Record<string, unknown>, Record<string, unknown>][] = [
   [{ type: 'heartbeat' }, { type: 'heartbeat', ref: null }],
   [{ type: 'refresh', token: 't' }, { type: 'refresh', token: 't', ref: null }],
+  [
+    { type: 'hello', client: 'shop', version: '1.2' },
+    { type: 'hello', client: 'shop', version: '1.2', ref: null },
+  ],
+  [{ type: 'hello', client: 'é' }, { type: 'hello', client: 'é', version: null, ref: null }],
   [{ type: 'heartbeat', ref: 'r' }, { type: 'heartbeat', ref: 'r' }],
   [{ type: 'heartbeat', ref: -1.5 }, { type: 'heartbeat', ref: -1.5 }],
   [{ type: 'heartbeat', ref: 'x'.repeat(255) }, { type: 'heartbeat', ref: 'x'.repeat(255) }],
@@ -184,6 +189,11 @@ const BAD: readonly [object, string][] = [
   [{ type: 'refresh', token: null }, 'invalid_field'],
   [{ type: 'refresh', token: ['t'] }, 'invalid_field'],
   [{ type: 'refresh', token: 'x'.repeat(2_561) }, 'invalid_field'],
+  [{ type: 'hello' }, 'invalid_field'],
+  [{ type: 'hello', client: '' }, 'invalid_field'],
+  [{ type: 'hello', client: 1 }, 'invalid_field'],
+  [{ type: 'hello', client: 'x'.repeat(65) }, 'invalid_field'],
+  [{ type: 'hello', client: 'c', version: 'x'.repeat(65) }, 'invalid_field'],
   [{ type: 'heartbeat', ref: true }, 'invalid_field'],
   [{ type: 'heartbeat', ref: {} }, 'invalid_field'],
   [{ type: 'heartbeat', ref: 1, pad: 'x'.repeat(16 * 1024) }, 'frame_too_large 1'],

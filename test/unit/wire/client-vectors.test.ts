@@ -30,6 +30,7 @@ const TYPES: Readonly<Record<ClientFrame['type'], true>> = {
   publish: true,
   heartbeat: true,
   refresh: true,
+  hello: true,
 };
 
 const file = new URL('../../../../test/vectors/client-frames.json', import.meta.url);

@@ -12,6 +12,7 @@ import { auditTable } from './audit.js';
 import { deadLetterTable } from './dead-letters.js';
 import { type LoginTableParts, loginTable } from './logins.js';
 import { type PublishTableParts, publishTable } from './publishes.js';
+import { type SessionTableParts, sessionTable } from './sessions.js';
 import { subscriptionTable } from './subscriptions.js';
 import { systemTable } from './system.js';
 import { tenantTable } from './tenants.js';
@@ -26,6 +27,7 @@ export interface TableParts {
   mint: TokenTableParts['mint'];
   logins: LoginTableParts['logins'];
   publishes: PublishTableParts['publishes'];
+  sessions: SessionTableParts['sessions'];
   system: SystemRoutes;
   streams: TopicTableParts['streams'];
 }
@@ -39,6 +41,7 @@ export function routeTable(parts: TableParts): Route[] {
     ...tenantTable(parts),
     ...tokenTable(parts),
     ...loginTable(parts),
+    ...sessionTable(parts),
     ...auditTable(parts),
     ...systemTable(parts),
   ];

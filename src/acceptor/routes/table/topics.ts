@@ -1,6 +1,8 @@
 /** The routes of topics, their messages and their streams of events. */
+import { clientName } from '../../../core/client-name.js';
 import type { Limits } from '../../../core/limits.js';
 import { members } from '../../../wire/schemas/kinds.js';
+import { CLIENT_MEMBERS } from '../../../wire/schemas/sessions.js';
 import { START_MEMBERS } from '../../../wire/schemas/subscriptions.js';
 import * as schemas from '../../../wire/schemas/topics.js';
 import { snakeMembers } from '../../../wire/snake-case.js';
@@ -94,12 +96,15 @@ function eventTable(limits: Limits, streams: TopicTableParts['streams']): Route[
   const streamed = rawRoutesOf({ ...ofOne(limits), scope: 'subscribe' });
   return [
     streamed('GET /api/topics/:name/events', 'Streams messages as server-sent events.', {
-      query: members(START_MEMBERS),
+      query: members({ ...START_MEMBERS, ...CLIENT_MEMBERS }),
       askedBy: 'page',
       answer: { 200: null },
       errors: ['bad_cursor', 'session_limit', 'subscription_limit', 'quota_exceeded'],
-      serve: (exchange, req, { params, query }) =>
-        streams.open(exchange, req, { topic: params.name, parts: query }),
+      serve: (exchange, req, { params, query }) => {
+        const { client: name, version, ...parts } = query;
+        const client = name === null ? null : clientName(name, version);
+        streams.open(exchange, req, { topic: params.name, parts, client });
+      },
     }),
   ];
 }

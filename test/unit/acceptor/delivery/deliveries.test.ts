@@ -39,6 +39,10 @@ class Taker implements Receiver {
   readonly isGone = false;
   readonly hasRoom = true;
   readonly isEmpty = true;
+  readonly address = '';
+  readonly client = null;
+  readonly connectedAtMs = 0;
+  readonly bufferBytes = 0;
   readonly done: string[] = [];
   readonly fails: string;
 
@@ -60,8 +64,8 @@ class Taker implements Receiver {
     this.done.push(what);
   }
 
-  keyOver(): void {
-    this.#do('key over');
+  dismiss(): void {
+    this.#do('dismiss');
   }
 
   joinGroup(): void {

@@ -16,9 +16,11 @@ const newSession = (): Session => {
     ending: () => undefined,
     hasLeft: () => undefined,
   };
-  const data: SocketData = { session: null, kind: KIND_JSON, principal: ANYONE };
+  const who = { principal: ANYONE, client: null, forwardedFor: null };
+  const data: SocketData = { session: null, kind: KIND_JSON, ...who };
   const ws: Partial<WebSocket<SocketData>> = { getBufferedAmount: () => 0 };
-  return new Session({ number: 1, data, ws: ws as WebSocket<SocketData>, keeper });
+  const socket = ws as WebSocket<SocketData>;
+  return new Session({ number: 1, data, connectedAtMs: 1, ws: socket, keeper });
 };
 
 t.test('a subscription has its number until the last subscribe of it is answered', async (t) => {

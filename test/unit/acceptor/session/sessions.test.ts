@@ -13,6 +13,7 @@ import { Callers } from '../../../../src/acceptor/http/callers.js';
 import { openGate } from '../../../../src/acceptor/http/gate.js';
 import { Guard } from '../../../../src/acceptor/http/guard.js';
 import { PacedAnswers } from '../../../../src/acceptor/http/paced-answers.js';
+import { Proxies } from '../../../../src/acceptor/http/proxies.js';
 import type { Session } from '../../../../src/acceptor/session/session.js';
 import { Sessions } from '../../../../src/acceptor/session/sessions.js';
 import { loadConfig } from '../../../../src/config/load-config.js';
@@ -44,6 +45,7 @@ async function rig(act: Act, env: Record<string, string> = {}, clock: Clock = sy
   const sessions = new Sessions({
     config,
     gate: openGate(ANYONE),
+    proxies: new Proxies(config),
     quotas: NO_QUOTAS,
     parts: { callers: new Callers(config), answers, audit: NO_AUDIT, quotas: NO_QUOTAS },
     count,

@@ -13,6 +13,7 @@ import { Exchange } from '../../../../src/acceptor/http/exchange.js';
 import { openGate } from '../../../../src/acceptor/http/gate.js';
 import { Guard } from '../../../../src/acceptor/http/guard.js';
 import { PacedAnswers } from '../../../../src/acceptor/http/paced-answers.js';
+import { Proxies } from '../../../../src/acceptor/http/proxies.js';
 import { Sessions } from '../../../../src/acceptor/session/sessions.js';
 import { Streams } from '../../../../src/acceptor/session/streams.js';
 import { Subscriptions } from '../../../../src/acceptor/session/subscriptions.js';
@@ -47,6 +48,7 @@ async function rig(env: Record<string, string> = {}) {
     parts,
     quotas: NO_QUOTAS,
     gate: openGate(ANYONE),
+    proxies: new Proxies(config),
     count: counts.sessions,
   };
   const workers = new Workers(1, limits, guard);
@@ -81,7 +83,7 @@ async function rig(env: Record<string, string> = {}) {
     '/:topic',
     guard.http('stream', (res, req) => {
       const start = { from: null, sequence: null, epoch: null, time: null };
-      const asked = { topic: req.getParameter(0) ?? '', parts: start };
+      const asked = { topic: req.getParameter(0) ?? '', parts: start, client: null };
       const exchange = new Exchange(res, req, parts);
       exchange.principal = ANYONE;
       streams.open(exchange, req, asked);

@@ -1,0 +1,77 @@
+/** A session or stream of a node, as whoever operates it sees it; and what it is called by. */
+import type { ClientName } from './client-name.js';
+import type { Tenant } from './topic-key.js';
+
+/** Where it is: the acceptor's index, which thread had that, and its number there. */
+export interface SessionPlace {
+  readonly acceptor: number;
+  /** Counts the threads that have had the index. */
+  readonly generation: number;
+  readonly number: number;
+}
+
+/** single: one JSON frame a message; sse: a stream of events. */
+export type SessionFormat = 'single' | 'json' | 'msgpack' | 'sse';
+
+/** How one of its subscriptions stands at its worker. */
+export interface SubscriptionFill {
+  /** Delivered and not settled. */
+  readonly inFlight: number;
+  /** Null: it has no window. */
+  readonly maxInFlight: number | null;
+  /** Head of the topic less what is settled. */
+  readonly lag: number;
+}
+
+export interface SessionSubscription {
+  readonly topic: string;
+  /** Null: ephemeral. */
+  readonly name: string | null;
+  readonly ack: 'explicit' | 'none';
+  /** Null: its worker is being replaced, or has just ended it. */
+  readonly fill: SubscriptionFill | null;
+}
+
+export interface SessionRecord {
+  readonly place: SessionPlace;
+  readonly tenant: Tenant;
+  /** Null: no key is asked for, or it came with a token of another issuer. */
+  readonly keyId: string | null;
+  readonly format: SessionFormat;
+  /** The client's; '': it is not known. */
+  readonly address: string;
+  /** Null: it did not say. */
+  readonly client: ClientName | null;
+  /** Unix ms by the node's clock. */
+  readonly connectedAtMs: number;
+  readonly subscriptions: readonly SessionSubscription[];
+  /** That wait for its socket; of a stream null, which cannot be asked. */
+  readonly bufferBytes: number | null;
+}
+
+const BOOT_CHARS = 12;
+const ID = /^([0-9a-f]{12})-(\d{1,4})-(\d{1,9})-(\d{1,10})$/;
+
+/** Of the sessions of one life of a node, in the order of their places. `bootId`: a UUID. */
+export class SessionIds {
+  readonly #boot: string;
+
+  constructor(bootId: string) {
+    this.#boot = bootId.slice(-BOOT_CHARS);
+  }
+
+  textOf({ acceptor, generation, number }: SessionPlace): string {
+    return `${this.#boot}-${acceptor}-${generation}-${number}`;
+  }
+
+  /** Null: no session of this life of the node is called so. */
+  placeOf(id: string): SessionPlace | null {
+    const [, boot, acceptor, generation, number] = ID.exec(id) ?? [];
+    if (boot !== this.#boot) return null;
+    return {
+      acceptor: Number(acceptor),
+      generation: Number(generation),
+      number: Number(number),
+    };
+  }
+}

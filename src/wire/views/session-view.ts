@@ -1,0 +1,59 @@
+/** Sessions as whoever operates them sees them. */
+import type { SessionIds, SessionRecord, SessionSubscription } from '../../core/session-record.js';
+import { isoTime } from '../../core/time.js';
+import type { View } from '../schemas/kinds.js';
+import type * as schemas from '../schemas/sessions.js';
+
+export type SessionView = View<typeof schemas.SESSION>;
+export type SessionPageView = View<typeof schemas.SESSION_PAGE>;
+
+interface Naming {
+  /** NODE_ID. */
+  node: string;
+  ids: SessionIds;
+}
+
+interface SessionPart {
+  records: readonly SessionRecord[];
+  more: boolean;
+}
+
+export function sessionPageView({ records, more }: SessionPart, naming: Naming): SessionPageView {
+  const sessions = records.map((record) => sessionView(record, naming));
+  return { sessions, next: more ? sessions.at(-1)?.id : undefined };
+}
+
+function sessionView(record: SessionRecord, { node, ids }: Naming): SessionView {
+  const { tenant, format, address, client, subscriptions } = record;
+  return {
+    id: ids.textOf(record.place),
+    tenant,
+    key_id: record.keyId,
+    node,
+    format,
+    address,
+    client: client?.name ?? null,
+    version: client?.version ?? null,
+    connected_at: isoTime(record.connectedAtMs),
+    subscriptions: subscriptions.map(subscriptionView),
+    in_flight: subscriptions.reduce((sum, { fill }) => sum + (fill?.inFlight ?? 0), 0),
+    lag: subscriptions.reduce((sum, { fill }) => sum + (fill?.lag ?? 0), 0),
+    buffer_bytes: record.bufferBytes,
+  };
+}
+
+function subscriptionView({
+  topic,
+  name,
+  ack,
+  fill,
+}: SessionSubscription): SessionView['subscriptions'][number] {
+  return {
+    topic,
+    subscription: name,
+    ack,
+    in_flight: fill?.inFlight ?? null,
+    max_in_flight: fill?.maxInFlight ?? null,
+    lag: fill?.lag ?? null,
+  };
+}
