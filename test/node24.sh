@@ -8,7 +8,7 @@ set -euo pipefail
 
 repository=$(cd "$(dirname "$0")/.." && pwd -P)
 tree=${CONDUIT_NODE24_TREE:-${XDG_CACHE_HOME:-$HOME/.cache}/conduit/debian13-node24}
-packages=ca-certificates,curl,g++,git,libatomic1,make,procps
+packages='ca-certificates,curl,g++,git,libatomic1,make,procps'
 outside_ca=/etc/ssl/certs/outside.crt
 
 refuse() {
@@ -81,6 +81,7 @@ inside_environment() {
 in_tree() {
   local variables
   mapfile -t variables < <(inside_environment)
+  # shellcheck disable=SC2016 # the shell inside expands it
   # An init of its own that ends with this script takes all that runs in the tree along.
   unshare --mount --ipc --pid --fork --kill-child bash -c '
     set -e
@@ -95,6 +96,7 @@ in_tree() {
   wait "$running"
 }
 
+# shellcheck disable=SC2016 # the shell inside expands it
 suite='
   set -e
   cd /conduit

