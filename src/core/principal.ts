@@ -6,7 +6,7 @@
 import { RequestError } from './errors.js';
 import type { KeyRight } from './key-record.js';
 import { KeysByName } from './keys-by-name.js';
-import { type NeededScope, SCOPES, type Scope } from './scope.js';
+import { bitsOf, type NeededScope, neededBits, SCOPES, type Scope } from './scope.js';
 import { asTenant, type Tenant, type TopicKey, topicKey, type Within } from './topic-key.js';
 import { coversPattern, coversPrefix, fitsPattern } from './topic-pattern.js';
 
@@ -49,12 +49,15 @@ export class Principal {
   readonly token: TokenUse | null;
   /** Sessions and streams that are its, or came with a token of its. */
   receivers = 0;
+  /** Its scopes. */
+  readonly #bits: number;
   /** Null: it has named none. */
   #keys: KeysByName | null = null;
 
   constructor(tenant: Tenant, scopes: Iterable<Scope>, options = UNBOUND) {
     this.tenant = tenant;
     this.scopes = new Set(scopes);
+    this.#bits = bitsOf(this.scopes);
     this.keyId = options.keyId;
     this.loginId = options.loginId ?? null;
     this.expiresAtMs = options.expiresAtMs;
@@ -80,20 +83,7 @@ export class Principal {
   }
 
   may(needed: NeededScope): boolean {
-    switch (needed) {
-      case 'anyone':
-        return true;
-      case 'any key':
-        return this.scopes.size > 0;
-      case 'subscribe or operate':
-        return this.scopes.has('subscribe') || this.scopes.has('operate');
-      case 'manage or operate':
-        return this.scopes.has('manage') || this.scopes.has('operate');
-      case 'publish or subscribe':
-        return this.scopes.has('publish') || this.scopes.has('subscribe');
-      default:
-        return this.scopes.has(needed);
-    }
+    return (this.#bits & neededBits(needed)) !== 0;
   }
 
   /**

@@ -36,19 +36,24 @@ import { TooMuchUnderWay } from './session-load.js';
 import { type SubscribeRequest, type Subscriptions, subscribedFrame } from './subscriptions.js';
 import { VerdictFrames } from './verdict-frames.js';
 
-/** What the key of a session must be good for, by frame. */
-export const FRAME_SCOPES: Readonly<Record<ClientFrame['type'], NeededScope>> = {
-  publish: 'publish',
-  subscribe: 'subscribe',
-  unsubscribe: 'subscribe',
-  ack: 'subscribe',
-  nack: 'subscribe',
-  extend: 'subscribe',
-  reject: 'subscribe',
-  heartbeat: 'anyone',
-  refresh: 'anyone',
-  hello: 'anyone',
-};
+/** What the key of a session must be good for. A switch as `neededBits` is one. */
+function scopeOf(frame: ClientFrame['type']): NeededScope {
+  switch (frame) {
+    case 'publish':
+      return 'publish';
+    case 'ack':
+    case 'nack':
+    case 'extend':
+    case 'reject':
+    case 'subscribe':
+    case 'unsubscribe':
+      return 'subscribe';
+    case 'heartbeat':
+    case 'refresh':
+    case 'hello':
+      return 'anyone';
+  }
+}
 
 /** After so many frames that were no frames the session is closed. */
 const BAD_FRAMES_MAX = 10;
@@ -152,7 +157,7 @@ export class SessionFrames implements FrameSink {
     const session = this.#session;
     if (session?.isHeard !== true) return;
     try {
-      session.principal.check(FRAME_SCOPES[frame.type]);
+      session.principal.check(scopeOf(frame.type));
       this.#run(session, frame);
     } catch (error) {
       if (!(error instanceof RequestError)) throw error;

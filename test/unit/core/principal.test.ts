@@ -4,7 +4,7 @@ import t from 'tap';
 import type { KeyRight } from '../../../src/core/key-record.js';
 import { namesRemembered } from '../../../src/core/keys-by-name.js';
 import { ANYONE, NOBODY, Principal } from '../../../src/core/principal.js';
-import { SCOPES, type Scope } from '../../../src/core/scope.js';
+import { type NeededScope, SCOPES, type Scope } from '../../../src/core/scope.js';
 import { asTenant, topicKey } from '../../../src/core/topic-key.js';
 
 const ACME = asTenant('acme');
@@ -63,6 +63,29 @@ t.test('a missing scope is named', async (t) => {
   principal(['operate']).check('subscribe or operate');
   t.throws(() => principal(['operate']).check('subscribe'), FORBIDDEN);
 });
+
+t.test(
+  'what is needed is had with one of the scopes that do for it, and with no other',
+  async (t) => {
+    const enough: Record<NeededScope, readonly Scope[]> = {
+      publish: ['publish'],
+      subscribe: ['subscribe'],
+      manage: ['manage'],
+      operate: ['operate'],
+      'publish or subscribe': ['publish', 'subscribe'],
+      'subscribe or operate': ['subscribe', 'operate'],
+      'manage or operate': ['manage', 'operate'],
+      'any key': SCOPES,
+      anyone: SCOPES,
+    };
+    for (const [needed, scopes] of Object.entries(enough) as [NeededScope, readonly Scope[]][]) {
+      const having = SCOPES.filter((scope) => principal([scope]).may(needed));
+      t.same(having, scopes, needed);
+      const others = SCOPES.filter((scope) => !scopes.includes(scope));
+      t.equal(principal(others).may(needed), needed === 'anyone', `${needed}: all others`);
+    }
+  },
+);
 
 t.test('nobody covers more than he has', async (t) => {
   const right = (more: Partial<KeyRight>): KeyRight => ({
