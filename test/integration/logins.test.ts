@@ -289,6 +289,22 @@ t.test('whatever is answered tells browsers to run and frame nothing', async (t)
   }
 });
 
+t.test('but for publishes, which no browser shows', async (t) => {
+  const message = { topic: 'shown', payload: 1 };
+  for (const [line, body] of [
+    ['POST /api/publish', message],
+    ['POST /api/publish/batch', { messages: [message] }],
+  ] as const) {
+    const { status, headers } = await node.ask(line, TENANT_KEY, body);
+    t.equal(status, 200, line);
+    for (const name of ['x-content-type-options', 'cache-control', 'permissions-policy']) {
+      t.equal(headers[name], undefined, `${line}: ${name}`);
+    }
+    const refused = await node.ask(line, TENANT_KEY, {});
+    t.equal(refused.headers['x-content-type-options'], 'nosniff', `${line}, refused`);
+  }
+});
+
 t.test('nothing of it is in what the nodes wrote', async (t) => {
   t.ok(shown.length > 10);
   const written = `${node.output()}${named.output()}`;

@@ -12,7 +12,17 @@ import type { QuotaLedger } from '../../tenant/quota-ledger.js';
 import { type ProblemCause, problemBody, retryAfterSeconds } from '../../wire/problem.js';
 import { type AuditedAs, AuditNote, type AuditSink, refusalOf } from './audit-note.js';
 import type { Callers } from './callers.js';
-import { CONNECTION, CONTENT_LENGTH, CONTENT_TYPE_OUT, JSON_TYPE, ORIGIN } from './header-bytes.js';
+import {
+  CONNECTION,
+  CONTENT_LENGTH,
+  CONTENT_TYPE_OUT,
+  JSON_TYPE,
+  ORIGIN,
+  ORIGIN_OUT,
+  RATE_LIMIT,
+  RATE_LIMIT_POLICY,
+  VARY,
+} from './header-bytes.js';
 import { HeldBody, type HeldBytes, type OnData } from './held-body.js';
 import { LONG_ANSWER_BYTES, type PacedAnswers } from './paced-answers.js';
 import { SECURITY_HEADERS } from './security-headers.js';
@@ -46,7 +56,7 @@ const PROBLEM_TYPE = 'application/problem+json';
 const EXPOSED = 'X-Request-Id, Retry-After, RateLimit, RateLimit-Policy';
 
 /** Extra headers of an answer, name then value, in turn. */
-export type HeaderList = readonly string[];
+export type HeaderList = readonly (string | Uint8Array)[];
 
 /** Of the acceptor, for all of its exchanges. */
 export interface ExchangeParts {
@@ -348,10 +358,11 @@ export class Exchange {
     // Who is nobody is shown no tenant's.
     const use = this.principal === NOBODY ? undefined : quotas.of(this.principal.tenant);
     if (use?.policy != null) {
-      this.#writeHeaders(['RateLimit-Policy', use.policy, 'RateLimit', use.remaining]);
+      this.res.writeHeader(RATE_LIMIT_POLICY, use.policy);
+      this.res.writeHeader(RATE_LIMIT, use.remaining);
     }
     if (this.kind === 'reads') this.#writeHeaders(SECURITY_HEADERS);
-    if (callers.tellsOrigins) this.res.writeHeader('Vary', 'Origin');
+    if (callers.tellsOrigins) this.res.writeHeader(VARY, ORIGIN_OUT);
     const shared = this.origin === '' ? null : callers.shareWith(this.origin);
     if (shared === null) return;
     this.res.writeHeader('Access-Control-Allow-Origin', shared);

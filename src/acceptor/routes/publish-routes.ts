@@ -54,6 +54,7 @@ export class PublishRoutes {
         publish,
         (link, bytes) => new HttpPublish(link, bytes, exchange, publish.topic, type),
       );
+      exchange.kind = 'writes';
     };
     bodies.read(exchange, bound, use);
   }
