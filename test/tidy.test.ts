@@ -41,6 +41,7 @@ const COMMENT = /^\s*(\/\/|\/?\*)/;
 /** From the top; a folder may import what stands below it. */
 const LAYERS: readonly (readonly string[])[] = [
   ['cli'],
+  ['client'],
   ['main'],
   ['supervisor'],
   ['acceptor', 'topic', 'cold'],
@@ -138,6 +139,7 @@ const RULES: Readonly<Record<string, () => string[]>> = {
   'files do not import one another in a circle': cycles,
   'a file is named for what it holds': () =>
     places(/(^|\/)(utils?|common|helpers?|managers?|misc|index)(\.|\/|-|$)/),
+  'the client takes types alone of the server': bundledServer,
   'no file only passes on another': barrels,
   'a catch does something': emptyCatches,
   'nothing is written to the console': consoleUses,
@@ -245,6 +247,19 @@ function mayImportRoom(folder: string, from: string, to: string): boolean {
   if (rooms === undefined || from === to) return true;
   const depth = (room: string): number => rooms.findIndex((row) => row.includes(room));
   return depth(from) >= 0 && depth(from) < depth(to);
+}
+
+/** A bundle of it would have them otherwise. */
+function bundledServer(): string[] {
+  return sources
+    .filter(({ path: file }) => folderOf(file) === 'client')
+    .flatMap(({ path: file, imports }) =>
+      imports
+        .filter(({ isRelative, isType, target }) => {
+          return isRelative && !isType && folderOf(target) !== 'client';
+        })
+        .map(({ target }) => `${file} imports ${target}`),
+    );
 }
 
 function strayRooms(): string[] {
