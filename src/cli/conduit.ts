@@ -2,127 +2,85 @@
 /** The `conduit` command: reads the command line, hands over to one command, sets the exit code. */
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { EXIT_CONFIG } from '../config/config.js';
 import { ConfigError } from '../config/load-config.js';
 import { startExitCode } from '../supervisor/start-refused.js';
-import {
-  type CommandContext,
-  configCommand,
-  migrateCommand,
-  printMigrationsCommand,
-  serveCommand,
-  startCommand,
-} from './commands.js';
+import { COMMANDS } from './command-list.js';
+import type { LineCommand } from './line/command.js';
+import { type Line, readLine, readOptions } from './line/command-line.js';
+import { helpOf, overview, usageOf } from './line/help.js';
+import { CommandFailure, EXIT_DONE, wrongLine } from './terminal/failure.js';
+import { Shell } from './terminal/shell.js';
 
-const EXIT_USAGE = 2;
-const PRINT = 'migrate --print';
-const SHOWN_CHARS_MAX = 60;
-
-const USAGE = `usage: conduit <command>
-
-  serve     run a node as the environment says; without DATABASE_URL in memory
-  start     the same, on an embedded PostgreSQL when DATABASE_URL is unset
-  config    print the effective configuration
-  migrate   bring the database of DATABASE_URL to this version's schema;
-            with --print only print the SQL, without DATABASE_URL of the whole schema
-  version   print the version
-  help      print this
-`;
-
-// A reader that went away (| head) is no fault of ours, and no reason for a node to end.
-for (const stream of [process.stdout, process.stderr]) {
-  stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') process.exitCode = 1;
-  });
-}
-
-const context = makeContext();
-const exitCode = await main(process.argv.slice(2));
+const argv = process.argv.slice(2);
+const shell = makeShell();
+const exitCode = await main();
 // Handles that libraries leave open must not keep a node that has ended.
 process.exit(process.exitCode || exitCode);
 
-async function main(argv: string[]): Promise<number> {
-  const command = readCommand(argv);
-  if (command === null) return usage(argv);
+async function main(): Promise<number> {
+  let command: LineCommand | null = null;
   try {
-    return await runCommand(command, argv);
+    const line = readLine(argv, COMMANDS);
+    if (line.asks === 'run') command = line.command;
+    return await runLine(line);
   } catch (error) {
-    context.complain(error instanceof Error ? error.message : String(error));
-    return exitCodeOf(error);
+    return endWith(error, command);
   }
 }
 
-/** Null when the line is none of ours. */
-function readCommand(argv: string[]): string | null {
-  try {
-    const { values, positionals } = parseArgs({
-      args: argv,
-      allowPositionals: true,
-      options: {
-        help: { type: 'boolean', short: 'h' },
-        version: { type: 'boolean', short: 'v' },
-        print: { type: 'boolean' },
-      },
-    });
-    if (values.help === true) return 'help';
-    if (values.version === true) return 'version';
-    const [command = null, ...more] = positionals;
-    if (values.print === true) return command === 'migrate' && more.length === 0 ? PRINT : null;
-    return more.length === 0 ? command : null;
-  } catch {
-    return null;
-  }
-}
-
-async function runCommand(command: string, argv: string[]): Promise<number> {
-  switch (command) {
-    case 'serve':
-      return serveCommand(context);
-    case 'start':
-      return startCommand(context);
-    case 'migrate':
-      return migrateCommand(context);
-    case PRINT:
-      return printMigrationsCommand(context);
-    case 'config':
-      return configCommand(context);
+async function runLine(line: Line): Promise<number> {
+  switch (line.asks) {
     case 'version':
-      context.print(context.version);
-      return 0;
+      shell.print(shell.version);
+      return EXIT_DONE;
     case 'help':
-      context.print(USAGE);
-      return 0;
-    default:
-      return usage(argv);
+      shell.print(helpText(line));
+      return EXIT_DONE;
+    default: {
+      const { args, options } = readOptions(argv, line.command);
+      return line.command.run({ args, options, shell });
+    }
   }
 }
 
-function usage(argv: string[]): number {
-  const line = JSON.stringify(argv.join(' ').slice(0, SHOWN_CHARS_MAX));
-  if (argv.length > 0) context.complain(`unknown command or option: ${line}`);
-  process.stderr.write(USAGE);
-  return EXIT_USAGE;
+/** Of a command, of those of a group, or of all. */
+function helpText({ command, words }: Extract<Line, { asks: 'help' }>): string {
+  if (command !== null) return helpOf(command);
+  const [group] = words;
+  if (group === undefined) return overview(COMMANDS);
+  if (COMMANDS.some(({ name }) => name.startsWith(`${group} `))) return overview(COMMANDS, group);
+  throw wrongLine(`there is no command ${JSON.stringify(group.slice(0, 60))}`);
+}
+
+function endWith(error: unknown, command: LineCommand | null): number {
+  const code = exitCodeOf(error);
+  const line = error instanceof Error ? error.message : String(error);
+  if (shell.mode === 'people') shell.complain(line);
+  else {
+    const problem = error instanceof CommandFailure ? error.problem : {};
+    shell.complainJson({ code: 'failed', detail: line, ...problem, exit: code });
+  }
+  if (code === 2 && shell.mode === 'people') process.stderr.write(usageText(command));
+  return code;
+}
+
+function usageText(command: LineCommand | null): string {
+  if (command === null) return `\n${overview(COMMANDS)}`;
+  return `usage: ${usageOf(command)}; conduit ${command.name} --help says more\n`;
 }
 
 function exitCodeOf(error: unknown): number {
+  if (error instanceof CommandFailure) return error.exitCode;
   return error instanceof ConfigError ? EXIT_CONFIG : startExitCode(error);
 }
 
-function makeContext(): CommandContext {
+function makeShell(): Shell {
   const packageFolder = fileURLToPath(new URL('../../..', import.meta.url)).replace(/\/$/, '');
   const manifest = readFileSync(`${packageFolder}/package.json`, 'utf8');
   const { version } = JSON.parse(manifest) as { version: string };
-  return {
-    env: process.env,
-    version,
-    packageFolder,
-    output: process.stdout.isTTY ? 'terminal' : 'file',
-    print: (text) => {
-      process.stdout.write(text.endsWith('\n') ? text : `${text}\n`);
-    },
-    complain: (line) => {
-      process.stderr.write(`conduit: ${line.split('\n', 1)[0]}\n`);
-    },
-  };
+  // Before the line is read: what is wrong with it is told so, too.
+  const end = argv.indexOf('--');
+  const mode = argv.slice(0, end < 0 ? undefined : end).includes('--json') ? 'json' : 'people';
+  return new Shell({ env: process.env, version, packageFolder, mode });
 }

@@ -4,12 +4,28 @@ import type { Environment } from './environment.js';
 import { LOCAL_DEFAULTS } from './local-defaults.js';
 import { LIMIT_OPTIONS, OPTIONS, type Option } from './options.js';
 
-/** One line for each variable, as `serve` has it: name, value, source, meaning, what it takes. */
-export function effectiveTable(config: Config, env: Environment): string {
-  const rows = [
-    ['VARIABLE', 'VALUE', 'SOURCE', 'MEANING'],
+/** Of one variable; `value` and all else as they are shown. */
+export interface EffectiveRow {
+  variable: string;
+  value: string;
+  source: string;
+  meaning: string;
+}
+
+/** A row for each variable, as `serve` has it. */
+export function effectiveRows(config: Config, env: Environment): EffectiveRow[] {
+  return [
     ...entries(OPTIONS).map(([key, option]) => row(option, config[key], env)),
     ...entries(LIMIT_OPTIONS).map(([name, option]) => row(option, config.limits[name], env)),
+  ];
+}
+
+/** One line for each variable: name, value, source, meaning, what it takes. */
+export function effectiveTable(config: Config, env: Environment): string {
+  const head = ['VARIABLE', 'VALUE', 'SOURCE', 'MEANING'];
+  const rows = [
+    head,
+    ...effectiveRows(config, env).map((each) => Object.values<string>({ ...each })),
   ];
   const widths = [0, 1, 2].map((n) => Math.max(...rows.map((cells) => cells[n]?.length ?? 0)));
   return rows
@@ -17,12 +33,13 @@ export function effectiveTable(config: Config, env: Environment): string {
     .join('\n');
 }
 
-function row(option: Option<unknown>, value: unknown, env: Environment): string[] {
+function row(option: Option<unknown>, value: unknown, env: Environment): EffectiveRow {
   const shown = value === null ? '-' : option.secret ? '(set)' : String(value);
   const local = LOCAL_DEFAULTS[option.env];
   const byDefault = local === undefined ? 'default' : `default (start: ${local})`;
   const source = env[option.env] === undefined ? byDefault : 'environment';
-  return [option.env, shown, source, `${option.text} Takes ${option.takes}.`];
+  const meaning = `${option.text} Takes ${option.takes}.`;
+  return { variable: option.env, value: shown, source, meaning };
 }
 
 function entries<K extends string, V>(record: { readonly [P in K]: V }): [K, V][] {

@@ -3,6 +3,7 @@
  * has nothing to do with us must not be told, so only a single slip counts, and in a short name only
  * two letters that changed places.
  */
+import { isClientVariable } from './client-variables.js';
 import type { Environment } from './environment.js';
 import { LIMIT_OPTIONS, OPTIONS } from './options.js';
 
@@ -25,7 +26,7 @@ const UNITS = /^_(S|MS|MAX|HOURS)$/;
 /** One line for each. */
 export function nearMisses(env: Environment): string[] {
   return Object.keys(env).flatMap((name) => {
-    if (KNOWN.includes(name) || OURS_ELSEWHERE.includes(name)) return [];
+    if (KNOWN.includes(name) || OURS_ELSEWHERE.includes(name) || isClientVariable(name)) return [];
     const line = name.startsWith(PREFIX) ? ofOurs(name, env[name] ?? '') : ofOthers(name);
     return line === null ? [] : [line];
   });
