@@ -9,6 +9,7 @@ import { MIGRATE } from './commands/migrate.js';
 import { NODE_COMMANDS } from './commands/nodes.js';
 import { PUB } from './commands/pub.js';
 import { SERVE } from './commands/serve.js';
+import { SESSION_COMMANDS } from './commands/sessions.js';
 import { START } from './commands/start.js';
 import { SUBSCRIPTION_COMMANDS } from './commands/subscriptions.js';
 import { TENANT_COMMANDS } from './commands/tenants.js';
@@ -25,6 +26,6 @@ export const COMMANDS: readonly LineCommand[] = [
   ...DLQ_COMMANDS,
   ...KEY_COMMANDS,
   ...[...TENANT_COMMANDS, GRANT_ROLE],
-  ...NODE_COMMANDS,
+  ...[...NODE_COMMANDS, ...SESSION_COMMANDS],
   ...[completionCommand(() => COMMANDS), VERSION],
 ];

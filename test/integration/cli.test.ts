@@ -147,6 +147,22 @@ t.test('subscriptions and dead letters', async (t) => {
   session.close();
 });
 
+t.test('sessions', async (t) => {
+  const session = await Subscriber.open(node.wsUrl, 'json', TENANT_KEY);
+  await session.subscribe('demo');
+  session.send({ type: 'hello', client: 'shop', version: 'v1' });
+  const listed = () => cli.rows(['sessions', 'list', '--topic', 'demo']);
+  await eventually(async () => (await listed())[0]?.['client'] !== null, 30_000);
+  const [first] = await listed();
+  t.match(first, { tenant: 'default', format: 'json', client: 'shop' });
+  const { stdout } = await cli.run(['sessions', 'list']);
+  t.match(stdout, / demo +shop +v1$/m);
+  const id = String(first?.['id']);
+  t.same(await cli.row(['sessions', 'close', id, '--yes']), { closed: id });
+  await eventually(() => session.closed !== null, 30_000);
+  t.equal((await cli.run(['sessions', 'close', id, '--yes'])).code, 5);
+});
+
 t.test('keys, tenants and nodes', async (t) => {
   const quotas = ['--quota', 'messages_per_s=1000', '--quota', 'topics=5'];
   t.match(await cli.row(['tenants', 'create', 'acme', ...quotas], operator), {

@@ -1,0 +1,58 @@
+/** `conduit sessions`: who is connected to a node. */
+import { command } from '../line/command.js';
+import { apiOf, LIMIT_OPTION, segment, showDone, showList } from '../node/shown.js';
+import { consent, YES_OPTION } from '../terminal/consent.js';
+import { EXIT_DONE } from '../terminal/failure.js';
+import { type Column, columnsOf, isRow, type Row } from '../terminal/table.js';
+
+export const SESSION_COLUMNS: readonly Column[] = [
+  ...columnsOf('id', 'tenant', 'format', 'address', 'in_flight', 'lag', 'buffer_bytes'),
+  ...columnsOf('connected_at'),
+  { title: 'TOPICS', of: topicsOf },
+  ...columnsOf('client', 'version'),
+];
+
+function topicsOf({ subscriptions }: Row): unknown {
+  return Array.isArray(subscriptions)
+    ? subscriptions.filter(isRow).map(({ topic }) => String(topic))
+    : null;
+}
+
+const list = command({
+  name: 'sessions list',
+  takes: [],
+  text: 'Lists who is connected to the node that answers, streams of events included.',
+  example: 'conduit sessions list --topic orders',
+  talksTo: 'node',
+  options: {
+    tenant: { kind: 'text', value: 'TENANT', text: 'Those of this tenant. Scope operate.' },
+    topic: { kind: 'text', value: 'TOPIC', text: 'Those that have a subscription to it.' },
+    limit: LIMIT_OPTION,
+  },
+  run: async (asked) => {
+    const { tenant, topic, limit } = asked.options;
+    const pages = { path: '/api/sessions', member: 'sessions', query: { tenant, topic }, limit };
+    await showList(apiOf(asked), pages, { shell: asked.shell, columns: SESSION_COLUMNS });
+    return EXIT_DONE;
+  },
+});
+
+const close = command({
+  name: 'sessions close',
+  takes: ['ID'],
+  text: 'Closes a session of the node that answers, and tells the client.',
+  example: 'conduit sessions close 0-17 --yes',
+  talksTo: 'node',
+  options: { yes: YES_OPTION },
+  run: async (asked) => {
+    const [id = ''] = asked.args;
+    const { yes } = asked.options;
+    const api = apiOf(asked);
+    await consent(asked.shell, { name: id, what: 'closes the session', yes });
+    await api.ask(`/api/sessions/${segment(id)}`, { method: 'DELETE' });
+    showDone(asked.shell, { closed: id });
+    return EXIT_DONE;
+  },
+});
+
+export const SESSION_COMMANDS = [list, close];
