@@ -21,4 +21,14 @@ else
   docker run --rm --volume "$PWD/ops/haproxy:/etc/haproxy:ro" docker.io/library/haproxy:3.2-alpine \
     haproxy -c -q -f /etc/haproxy/haproxy.cfg
 fi
+if command -v helm >/dev/null; then
+  helm lint --quiet --strict --set existingSecret=lint ops/helm/conduit
+  helm template lint ops/helm/conduit --set existingSecret=lint --set ingress.enabled=true >/dev/null
+else
+  echo 'ops: no helm here, its chart was not looked at' >&2
+fi
+if command -v systemd-analyze >/dev/null; then
+  # Where the package is not installed its program is not there.
+  ! systemd-analyze verify ops/systemd/conduit.service 2>&1 | grep -v 'is not executable' | grep .
+fi
 echo 'ops: nothing found'
