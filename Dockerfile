@@ -6,7 +6,8 @@ ARG NODE_IMAGE=docker.io/library/node:24-trixie-slim
 FROM ${NODE_IMAGE} AS build
 WORKDIR /src
 COPY . .
-RUN npm ci --no-audit --no-fund --omit=optional \
+# What is optional is the build of the dashboard's, too.
+RUN npm ci --no-audit --no-fund \
  && npm pack --silent --ignore-scripts --pack-destination /tmp \
  && mkdir /app \
  && tar -xzf /tmp/*.tgz -C /app --strip-components=1 \
@@ -14,6 +15,7 @@ RUN npm ci --no-audit --no-fund --omit=optional \
  && find node_modules/uWebSockets.js -mindepth 1 ! -name 'package.json' ! -name LICENSE ! -name '*.js' \
       ! -name '*.mjs' ! -name "uws_$(node -p 'process.platform + "_" + process.arch + "_" + process.versions.modules').node" \
       -delete \
+ && rm -f node_modules/conduit-dashboard \
  && cp -a node_modules /app/ \
  && install -m 755 ops/docker/entrypoint.sh ops/docker/make-secrets.sh ops/docker/health.mjs /app/
 

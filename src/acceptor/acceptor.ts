@@ -23,6 +23,7 @@ import { LoginCookies } from './http/login-cookie.js';
 import { PacedAnswers } from './http/paced-answers.js';
 import { Proxies } from './http/proxies.js';
 import { mountRoutes } from './http/router.js';
+import { DASHBOARD_FOLDER, StaticFiles } from './http/static-files.js';
 import { Keys, type KeysOptions } from './keys.js';
 import { Control } from './routes/control.js';
 import { LogReads } from './routes/log-reads.js';
@@ -80,20 +81,16 @@ export class Acceptor {
     this.#workers = new Workers(config.workers, limits, guard);
     this.#publishing = new PublishGate(this.#workers, quotas);
     this.#subscriptions = new Subscriptions({
-      workers: this.#workers,
-      guard,
+      ...{ workers: this.#workers, guard, clock, quotas },
       deliveries: () => this.#deliveries,
       receivers: () => this.#sessions.receivers(),
-      ...{ clock, quotas },
     });
     const frames = new SessionFrames({
       workers: this.#workers,
       publishing: this.#publishing,
       subscriptions: this.#subscriptions,
       refreshes: this.#makeRefreshes(guard),
-      limits,
-      guard,
-      audit,
+      ...{ limits, guard, audit },
       autoCreateTopics: config.autoCreateTopics,
     });
     this.#sessions = new Sessions({
@@ -119,14 +116,16 @@ export class Acceptor {
     const publishes = new PublishRoutes({ publishing: this.#publishing, limits, bodies });
     const [system, streams] = [this.#system, this.#streams];
     const logins = new LoginRoutes({ clock, limits, directory, cookies, proxies });
-    const asked = { control, directory, mint, logins, publishes, system, streams };
+    const files = new StaticFiles(DASHBOARD_FOLDER);
+    const asked = { control, directory, mint, logins, publishes, system, streams, files };
     const routes = routeTable({ limits, nodeId, sessions: connected, ...asked });
+    const means = { bodies, limits, onFault };
     const count = counts.refusedConnections;
     const accepts = new AcceptLimit({ limits, clock, guard, proxies, count });
     this.#apps.mount((app) => {
       accepts.mount(app);
       this.#sessions.mount(app);
-      mountRoutes(app, routes, { guard, gate, parts, means: { bodies, limits, onFault } });
+      mountRoutes(app, routes, { guard, gate, parts, page: files.page, means });
     });
     this.quotasChanged(start.quotas);
   }

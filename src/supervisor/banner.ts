@@ -20,6 +20,7 @@ export function banner({ config, version, logPlace, firstKey }: BannerFacts): st
       : `durable: ${logPlace}`;
   return [
     `Conduit ${version} listens on http${s}://${base}`,
+    `  dashboard   http${s}://${base}/`,
     `  log         ${durability}`,
     `  threads     ${config.acceptors} acceptor(s), ${config.workers} topic worker(s)`,
     ...keyLines({ config, version, logPlace, firstKey }),

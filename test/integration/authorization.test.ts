@@ -56,6 +56,7 @@ const ROUTE_ROWS: Readonly<Record<string, Row>> = {
   'POST /api/keys/:id/rotate': [['manage', 'operate'], 'none'],
   // Of what is asked for without a word: to subscribe, to all topics.
   'POST /api/tokens': [['subscribe'], 'tenant'],
+  'GET /api/session': [['anyone'], 'none'],
   'POST /api/session': [['publish', 'subscribe', 'manage', 'operate'], 'none'],
   'DELETE /api/session': [['publish', 'subscribe', 'manage', 'operate'], 'none'],
   'GET /api/audit': [['manage', 'operate'], 'tenant'],
@@ -68,6 +69,7 @@ const ROUTE_ROWS: Readonly<Record<string, Row>> = {
   'GET /livez': [['anyone'], 'none'],
   'GET /ws': [['anyone'], 'none'],
   'GET /': [['anyone'], 'none'],
+  'GET /assets/:file': [['anyone'], 'none'],
 };
 
 const DELIVERY = { topic: 'fuzz', sequence: 1 };

@@ -223,7 +223,8 @@ async function tellSystem(story: Story): Promise<void> {
   const isCounted = (text: string): boolean => /"sessions":0,"topics":3,/.test(text);
   await story.sees('GET /api/nodes', isCounted);
   await story.sees('GET /api/health', (text) => text.includes('"status":"ok"'));
-  for (const target of ['/livez', '/readyz', '/', '/ws']) await story.asks(`GET ${target}`);
+  const targets = ['/livez', '/readyz', '/', '/ws', '/assets/none.js', '/api/session'];
+  for (const target of targets) await story.asks(`GET ${target}`);
 }
 
 async function tellEnds(story: Story): Promise<void> {
@@ -274,8 +275,8 @@ t.test('every answer is as clients know it', (t) => {
 
 t.test('every answer has the shape, or is one of the errors, that its route says', async (t) => {
   t.same(surprises, []);
-  // A stream of events has no end, and a WebSocket is no answer.
-  const others = ['GET /api/topics/:name/events', 'GET /ws'];
+  // A stream of events has no end, a WebSocket is no answer, and a file is no JSON.
+  const others = ['GET /api/topics/:name/events', 'GET /ws', 'GET /assets/:file'];
   // Where keys are asked for: keys.test.ts, tokens.test.ts, logins.test.ts, audit.test.ts.
   const keyed = /^\w+ \/api\/(audit|keys|tenants|tokens|session)\b/;
   const unserved = ROUTES.map(({ method, path }) => `${method} ${path}`).filter(

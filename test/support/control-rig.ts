@@ -73,6 +73,7 @@ export async function controlRig(
   mountRoutes(app, table({ limits, control, directory: new Directory(null) }), {
     ...{ guard, means, parts: { callers, answers, audit: NO_AUDIT, quotas: NO_QUOTAS } },
     gate: openGate(principal),
+    page: () => false,
   });
   const port = await freePort();
   const socket = await new Promise<uWS.us_listen_socket | false>((resolve) =>

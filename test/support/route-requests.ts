@@ -31,5 +31,6 @@ export function targetOf(path: string): string {
     .replace(/:(name|topic)/g, 'fuzz')
     .replace('keys/:id', `keys/${KEY_ID}`)
     .replace('messages/:id', `messages/${MESSAGE_ID}`)
+    .replace(':file', 'none.js')
     .replace(':id', '1');
 }

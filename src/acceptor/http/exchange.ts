@@ -86,6 +86,8 @@ export class Exchange {
   kind: 'reads' | 'writes' = 'reads';
   /** Withheld: the request is a HEAD. */
   body: 'sent' | 'withheld' = 'sent';
+  /** What its answer tells a browser, unless it writes. */
+  secured: readonly Uint8Array[] = SECURITY_HEADERS;
   /** What it asks for; null: nothing that has a route. */
   asks: AuditedAs | null = null;
   /** What the audit log will be told of it; null: nothing, or only that it was refused. */
@@ -361,7 +363,7 @@ export class Exchange {
       this.res.writeHeader(RATE_LIMIT_POLICY, use.policy);
       this.res.writeHeader(RATE_LIMIT, use.remaining);
     }
-    if (this.kind === 'reads') this.#writeHeaders(SECURITY_HEADERS);
+    if (this.kind === 'reads') this.#writeHeaders(this.secured);
     if (callers.tellsOrigins) this.res.writeHeader(VARY, ORIGIN_OUT);
     const shared = this.origin === '' ? null : callers.shareWith(this.origin);
     if (shared === null) return;

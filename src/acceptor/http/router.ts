@@ -23,6 +23,8 @@ export interface RouterParts {
   gate: Gate;
   parts: ExchangeParts;
   means: RouteMeans;
+  /** Answers browsers that want a page of what has no route; false: it was not answered. */
+  page: (exchange: Exchange, req: HttpRequest) => boolean;
 }
 
 type Handler = (res: HttpResponse, req: HttpRequest) => void;
@@ -47,7 +49,7 @@ export function methodsOf(routes: readonly Route[]): string {
 }
 
 export function mountRoutes(app: TemplatedApp, routes: readonly Route[], by: RouterParts): void {
-  const { guard, parts } = by;
+  const { guard, parts, page } = by;
   const { callers } = parts;
   for (const [path, ofPath] of routesByPath(routes)) {
     const other = otherMethods(path, ofPath, by);
@@ -64,6 +66,7 @@ export function mountRoutes(app: TemplatedApp, routes: readonly Route[], by: Rou
       const exchange = new Exchange(res, req, parts);
       withholdFromHead(exchange, req);
       if (isRefused(exchange, req, { callers, asked: 'anyone' })) return;
+      if (page(exchange, req)) return;
       exchange.fail(new RequestError('not_found', 'there is no such path'));
     }),
   );

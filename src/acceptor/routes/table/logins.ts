@@ -1,5 +1,7 @@
-/** The routes of logins: a key for a cookie. */
-import { type Route, rawRoutesOf } from '../../http/route.js';
+/** The routes of logins: a key for a cookie, and who asks. */
+import * as schemas from '../../../wire/schemas/logins.js';
+import { callerView } from '../../../wire/views/caller-view.js';
+import { type Route, rawRoutesOf, routesOf } from '../../http/route.js';
 import type { LoginRoutes } from '../login-routes.js';
 
 export interface LoginTableParts {
@@ -8,7 +10,13 @@ export interface LoginTableParts {
 
 export function loginTable({ logins }: LoginTableParts): Route[] {
   const logged = rawRoutesOf({ scope: 'any key', errors: ['not_found'] });
+  const shown = routesOf({ scope: 'anyone' });
   return [
+    shown('GET /api/session', 'Tells who asks, and what they may do.', {
+      withKey: 'more',
+      answer: { 200: schemas.CALLER },
+      handle: async ({ principal }) => callerView(principal),
+    }),
     logged('POST /api/session', 'Logs a browser in by a key, or again by its cookie: a cookie.', {
       audit: 'session.open',
       answer: { 204: null },

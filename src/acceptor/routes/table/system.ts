@@ -5,14 +5,16 @@ import { LIVE_VIEW, nodeView } from '../../../wire/views/health-view.js';
 import { nodeListView } from '../../../wire/views/node-list-view.js';
 import { statsView } from '../../../wire/views/stats-view.js';
 import { type Route, rawRoutesOf, routesOf } from '../../http/route.js';
+import type { StaticFiles } from '../../http/static-files.js';
 import type { SystemRoutes } from '../system-routes.js';
 
 export interface SystemTableParts {
   nodeId: string;
   system: SystemRoutes;
+  files: StaticFiles;
 }
 
-export function systemTable({ nodeId, system }: SystemTableParts): Route[] {
+export function systemTable({ nodeId, system, files }: SystemTableParts): Route[] {
   const shown = routesOf({ scope: 'subscribe or operate' });
   const operated = routesOf({ scope: 'operate' });
   const open = routesOf({ scope: 'anyone' });
@@ -30,9 +32,11 @@ export function systemTable({ nodeId, system }: SystemTableParts): Route[] {
       answer: { 200: schemas.LIVENESS },
       handle: async () => LIVE_VIEW,
     }),
-    open('GET /', 'Names the product and the node.', {
+    rawRoutesOf({ scope: 'anyone' })('GET /', 'Names the node; shows browsers the dashboard.', {
       answer: { 200: schemas.GREETING },
-      handle: async () => nodeView(nodeId),
+      serve: (exchange, req) => {
+        if (!files.page(exchange, req)) exchange.json(200, nodeView(nodeId));
+      },
     }),
   ];
 }

@@ -9,6 +9,7 @@ import type { Control } from '../control.js';
 import type { Directory } from '../directory.js';
 import type { SystemRoutes } from '../system-routes.js';
 import { auditTable } from './audit.js';
+import { type DashboardTableParts, dashboardTable } from './dashboard.js';
 import { deadLetterTable } from './dead-letters.js';
 import { type LoginTableParts, loginTable } from './logins.js';
 import { type PublishTableParts, publishTable } from './publishes.js';
@@ -30,6 +31,7 @@ export interface TableParts {
   sessions: SessionTableParts['sessions'];
   system: SystemRoutes;
   streams: TopicTableParts['streams'];
+  files: DashboardTableParts['files'];
 }
 
 export function routeTable(parts: TableParts): Route[] {
@@ -44,5 +46,6 @@ export function routeTable(parts: TableParts): Route[] {
     ...sessionTable(parts),
     ...auditTable(parts),
     ...systemTable(parts),
+    ...dashboardTable(parts),
   ];
 }

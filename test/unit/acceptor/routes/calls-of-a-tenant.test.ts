@@ -1,6 +1,7 @@
 // Goal: whatever the control routes ask of workers and of the log is of the tenant of whoever asks, whatever
 // names he gives: the table of calls says what is asked, and no path, query or body reaches another's.
 import t from 'tap';
+import { StaticFiles } from '../../../../src/acceptor/http/static-files.js';
 import type { Control } from '../../../../src/acceptor/routes/control.js';
 import type { Directory } from '../../../../src/acceptor/routes/directory.js';
 import { SystemRoutes } from '../../../../src/acceptor/routes/system-routes.js';
@@ -159,6 +160,7 @@ function tableOf(parts: { limits: Limits; control: Control; directory: Directory
     ...{ publishes: { publish: unasked, batch: unasked }, streams: { open: unasked } },
     logins: { checkTry: unasked, begin: unasked, end: unasked },
     sessions: { list: unasked, close: unasked, ids: new SessionIds(ID) },
+    files: new StaticFiles('/nowhere'),
   });
 }
 

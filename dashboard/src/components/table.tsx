@@ -1,0 +1,69 @@
+/** A table whose rows the server has chosen. It scrolls sideways in its own frame where it is narrow. */
+import type { ReactNode } from 'react';
+
+export interface Column<T> {
+  name: string;
+  /** Absent: its name is shown. */
+  head?: ReactNode;
+  cell: (row: T) => ReactNode;
+  align?: 'right';
+  /** Left out where there is little room. */
+  wide?: 'md' | 'lg' | 'xl';
+}
+
+export interface TableProps<T> {
+  /** What it lists, for whoever does not see it. */
+  label: string;
+  columns: readonly Column<T>[];
+  rows: readonly T[];
+  keyOf: (row: T) => string;
+  /** Rows that are pressed do this. */
+  onOpen?: (row: T) => void;
+  isOpen?: (row: T) => boolean;
+}
+
+const WIDE = { md: 'hidden md:table-cell', lg: 'hidden lg:table-cell', xl: 'hidden xl:table-cell' };
+
+function cellClass<T>({ align, wide }: Column<T>): string {
+  const side = align === 'right' ? 'text-right' : 'text-left';
+  return `${side} ${wide === undefined ? '' : WIDE[wide]}`;
+}
+
+export function Table<T>({ label, columns, rows, keyOf, onOpen, isOpen }: TableProps<T>) {
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reached by keys
+    <section className="overflow-x-auto" aria-label={label} tabIndex={0}>
+      <table className="w-full border-collapse text-sm">
+        <caption className="sr-only">{label}</caption>
+        <thead>
+          <tr className="border-b border-line text-xs text-soft">
+            {columns.map((column) => (
+              <th
+                key={column.name}
+                scope="col"
+                className={`px-4 py-2 font-medium whitespace-nowrap ${cellClass(column)}`}
+              >
+                {column.head ?? column.name}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map((row) => (
+            <tr
+              key={keyOf(row)}
+              className={`border-b border-line last:border-0 ${onOpen === undefined ? '' : 'cursor-pointer hover:bg-raised'} ${isOpen?.(row) === true ? 'bg-accent-wash' : ''}`}
+              onClick={onOpen === undefined ? undefined : () => onOpen(row)}
+            >
+              {columns.map((column) => (
+                <td key={column.name} className={`px-4 py-2 align-middle ${cellClass(column)}`}>
+                  {column.cell(row)}
+                </td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </section>
+  );
+}

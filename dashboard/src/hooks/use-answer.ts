@@ -1,0 +1,46 @@
+/** What the node answers to a GET, kept fresh while it is shown. */
+import { keepPreviousData, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { ApiError, ask, askEither } from '../api/ask.js';
+
+export interface AnswerOptions {
+  /** How often it is asked for again, in ms; absent: 2 s. 0: once. */
+  everyMs?: number;
+  /** False: not yet. */
+  isAsked?: boolean;
+  /** The answer counts whatever its status. */
+  either?: 'either';
+}
+
+const EVERY_MS = 2_000;
+
+/** Same target, same answer: pages that show it share it. The page before stays while the next one comes. */
+export function useAnswer<T>(target: string, options: AnswerOptions = {}) {
+  const { everyMs = EVERY_MS, isAsked = true, either } = options;
+  return useQuery<T, Error>({
+    queryKey: [target],
+    queryFn: ({ signal }) =>
+      either === undefined
+        ? ask<T>(`GET ${target}`, { signal })
+        : askEither<T>(`GET ${target}`, { signal }),
+    enabled: isAsked,
+    refetchInterval: everyMs === 0 ? false : everyMs,
+    placeholderData: keepPreviousData,
+  });
+}
+
+/** A change: `run` does it, and what is shown is asked for again. */
+export function useChange<A, R>(run: (args: A) => Promise<R>, onDone?: (result: R) => void) {
+  const client = useQueryClient();
+  return useMutation<R, Error, A>({
+    mutationFn: run,
+    onSuccess: (result) => {
+      onDone?.(result);
+      return client.invalidateQueries();
+    },
+  });
+}
+
+/** What is tried again by itself: what failed for the node's sake. */
+export function mayRetry(count: number, error: Error): boolean {
+  return count < 2 && error instanceof ApiError && (error.status === 0 || error.status >= 500);
+}

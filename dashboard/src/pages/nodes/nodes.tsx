@@ -1,0 +1,138 @@
+/** The nodes of the cluster, and how the one that answers does. */
+import { countText, durationText, ofMany } from '../../api/texts.js';
+import type { Health, ListedNode, NodeList } from '../../api/views.js';
+import { Card, Facts, PageHead } from '../../components/card.js';
+import { CodeBlock, CopyButton } from '../../components/copy-button.js';
+import { Banner, Failure, Loading } from '../../components/notice.js';
+import { Status } from '../../components/status.js';
+import { type Column, Table } from '../../components/table.js';
+import { TimeText } from '../../components/time-text.js';
+import { useAnswer } from '../../hooks/use-answer.js';
+import { useHealth } from '../../shell/connection.js';
+
+export default function Nodes() {
+  const { data, error, refetch } = useAnswer<NodeList>('/api/nodes', { everyMs: 1_000 });
+  const { data: health } = useHealth();
+  if (data === undefined) {
+    return error === null ? <Loading /> : <Failure error={error} retry={() => void refetch()} />;
+  }
+  const text = JSON.stringify({ nodes: data.nodes, health }, null, 2);
+  return (
+    <>
+      <PageHead
+        title="Nodes"
+        text={`${ofMany(data.nodes.filter(({ state }) => state === 'live').length, 'node')} live`}
+        actions={<CopyButton text={text} label="Copy diagnostics" />}
+      />
+      {error === null ? null : <Failure error={error} />}
+      {data.nodes.length === 1 ? <Alone isDurable={health?.durability === 'durable'} /> : null}
+      <ul className="grid grid-cols-1 gap-3 lg:grid-cols-2 2xl:grid-cols-3">
+        {data.nodes.map((node) => (
+          <li key={node.boot_id}>
+            <NodeCard node={node} />
+          </li>
+        ))}
+      </ul>
+      {health?.checks === undefined ? null : <Checks health={health} />}
+    </>
+  );
+}
+
+function Alone({ isDurable }: { isDurable: boolean }) {
+  return (
+    <Banner tone="info">
+      <p className="mb-2">
+        {isDurable
+          ? 'This node is alone. A second one on the same database takes its place when it is lost:'
+          : 'This node is alone, and its messages are in memory: give it a database to add others.'}
+      </p>
+      {isDurable ? (
+        <CodeBlock
+          label="A second node"
+          text="NODE_ID=second PORT=8081 DATABASE_URL=… npx conduit serve"
+        />
+      ) : null}
+    </Banner>
+  );
+}
+
+function NodeCard({ node }: { node: ListedNode }) {
+  return (
+    <Card
+      title={
+        <span className="flex flex-wrap items-center gap-2">
+          <span className="break-all">{node.id}</span>
+          {node.this ? <span className="font-normal text-soft">answers this page</span> : null}
+        </span>
+      }
+      aside={<Status tone={node.state === 'live' ? 'good' : 'bad'}>{node.state}</Status>}
+      bleed="bleed"
+    >
+      <div className="p-4">
+        <Facts
+          facts={[
+            [
+              'Address',
+              <span key="a" className="font-mono text-xs break-all">
+                {node.address}
+              </span>,
+            ],
+            ['Version', node.version],
+            ['Up for', durationText(Date.parse(node.last_seen) - Date.parse(node.started_at))],
+            ['Seen', <TimeText key="s" time={node.last_seen} />],
+            ['Sessions', countText(node.sessions)],
+            ['Topics met', countText(node.topics)],
+            ['Backplane', node.backplane],
+          ]}
+        />
+      </div>
+      <Workers node={node} />
+    </Card>
+  );
+}
+
+interface WorkerRow {
+  index: number;
+  topics: number;
+}
+
+const WORKERS: readonly Column<WorkerRow>[] = [
+  { name: 'Worker', cell: ({ index }) => index },
+  { name: 'Topics', align: 'right', cell: ({ topics }) => countText(topics) },
+];
+
+function Workers({ node }: { node: ListedNode }) {
+  const rows = node.workers.map(({ topics }, index) => ({ index, topics }));
+  return (
+    <div className="border-t border-line">
+      <Table
+        label={`Workers of ${node.id}`}
+        columns={WORKERS}
+        rows={rows}
+        keyOf={({ index }) => String(index)}
+      />
+    </div>
+  );
+}
+
+function Checks({ health }: { health: Health }) {
+  return (
+    <Card
+      title="Checks of this node"
+      className="mt-3"
+      aside={<Status tone={health.status === 'ok' ? 'good' : 'bad'}>{health.status}</Status>}
+    >
+      <ul className="grid gap-2 sm:grid-cols-2 xl:grid-cols-3">
+        {Object.entries(health.checks).map(([what, state]) => (
+          <li
+            key={what}
+            className="flex items-start justify-between gap-3 rounded-md bg-page px-3 py-2"
+          >
+            <span>{what}</span>
+            <Status tone={state === 'ok' ? 'good' : 'bad'}>{state}</Status>
+          </li>
+        ))}
+      </ul>
+    </Card>
+  );
+}

@@ -1,0 +1,164 @@
+// Goal: the dashboard in a real browser: what somebody does with it, from the first run on, works, live and
+// without a reload; each page can be read in both themes, narrow and wide; and nothing that is shown is run.
+import t from 'tap';
+import { startNode } from '../../native-bench/rig/node.js';
+import { openPage, startChromium } from '../support/chromium.js';
+import { auditPage } from '../support/page-audit.js';
+import { request } from '../support/publisher.js';
+
+/** What was written to be run somewhere; here it is text. */
+const HOSTILE = [
+  '<script>window.hurt=1</script>',
+  '"><img src=x onerror="window.hurt=1">',
+  "javascript:window.hurt=1//'",
+  '<svg/onload=window.hurt=1>',
+  '{{constructor.constructor("window.hurt=1")()}}',
+  '\u202egnp.exe\u0000\u001b[31m',
+];
+
+const browser = await startChromium();
+t.teardown(() => browser.close());
+const node = await startNode({ WORKERS: '2' });
+t.teardown(() => node.kill9());
+
+const headers = { 'content-type': 'application/json' };
+function post(target: string, body: object) {
+  return request(`${node.url}${target}`, { method: 'POST', headers, body: JSON.stringify(body) });
+}
+
+t.test('from the first run to the first message', async (t) => {
+  const { page, errors } = await openPage(browser);
+  await page.goto(node.url);
+  await page.getByRole('heading', { name: 'Three steps to the first message' }).waitFor();
+  const ticked = (step: string) => page.getByRole('listitem').filter({ hasText: `${step}: done` });
+  t.equal(await ticked('Create a topic').count(), 0);
+  await page.goto(`${node.url}/topics`);
+  await page.getByText('No topics yet').waitFor();
+  await page.getByRole('button', { name: 'New topic' }).first().click();
+  await page.getByLabel('Name', { exact: true }).fill('demo');
+  await page.getByRole('button', { name: 'Create', exact: true }).click();
+  await page.getByRole('heading', { name: 'demo', level: 1 }).waitFor();
+  await page.getByRole('link', { name: 'Publish here' }).click();
+  await page.getByRole('button', { name: 'Subscribe', exact: true }).click();
+  await page.getByText('open', { exact: true }).waitFor();
+  const second = await openPage(browser);
+  await second.page.goto(node.url);
+  await second.page.getByRole('listitem').filter({ hasText: 'Subscribe to it: done' }).waitFor();
+  await page.getByRole('button', { name: 'Publish', exact: true }).click();
+  await page.getByText('published, the last one as sequence 1').waitFor();
+  await page.getByText('"order_id": "abc-123"').last().waitFor();
+  await second.page.getByRole('heading', { name: 'It works' }).waitFor();
+  await page.getByRole('tab', { name: /Frames/ }).click();
+  await page.getByRole('button', { name: /"type":"subscribed"/ }).click();
+  await page.getByText(/7b 22 74 79 70 65 22/).waitFor();
+  t.same([...errors, ...second.errors], []);
+});
+
+t.test('a message that is not acknowledged comes again', async (t) => {
+  const { page, errors } = await openPage(browser);
+  await page.goto(`${node.url}/playground?topic=demo&ack=by-hand`);
+  await page.getByRole('button', { name: 'Subscribe', exact: true }).click();
+  await page.getByText('open', { exact: true }).waitFor();
+  await page.getByRole('button', { name: 'Publish', exact: true }).click();
+  await page.getByText('attempt 2').waitFor();
+  await page.getByRole('button', { name: 'Ack', exact: true }).first().click();
+  t.same(errors, []);
+});
+
+t.test('a topic is followed live, and ended', async (t) => {
+  await post('/api/topics', { name: 'live' });
+  const { page, errors } = await openPage(browser);
+  await page.goto(`${node.url}/messages?topic=live&mode=live`);
+  await page.getByText('live', { exact: true }).last().waitFor();
+  await page.getByText('Nothing has come yet').waitFor();
+  await post('/api/publish', { topic: 'live', payload: { n: 'the first one' } });
+  await page.getByText('the first one').click();
+  await page.getByRole('heading', { name: 'Message 1 of live' }).waitFor();
+  await page.keyboard.press('Escape');
+  await page.goto(`${node.url}/topics`);
+  await page.getByRole('button', { name: 'Delete live' }).click();
+  const end = page.getByRole('button', { name: /^Delete 1 messages/ });
+  t.equal(await end.isDisabled(), true, 'until its name is typed');
+  await page.getByLabel('Type live to go on').fill('live');
+  await end.click();
+  await page.getByRole('link', { name: 'live', exact: true }).waitFor({ state: 'detached' });
+  t.same(errors, []);
+});
+
+t.test('what is shown is never run', async (t) => {
+  const { page, errors } = await openPage(browser);
+  for (const text of HOSTILE) {
+    // A key and a header take no control characters.
+    const visible = JSON.parse(JSON.stringify(text).replace(/\\u00../g, '')) as string;
+    const more = { key: visible, headers: { [`h${text.length}`]: visible } };
+    const { status } = await post('/api/publish', { topic: 'demo', payload: { text }, ...more });
+    t.equal(status, 200, text);
+  }
+  const { body } = await request(`${node.url}/api/topics/demo/messages?order=desc&limit=6`, {});
+  const ids = (body['messages'] as { message_id: string }[]).map(({ message_id: id }) => id);
+  await page.goto(`${node.url}/messages?topic=demo`);
+  await page.getByText('<script>window.hurt=1</script>').first().waitFor();
+  for (const id of ids) {
+    await page.goto(`${node.url}/messages?topic=demo&message=${id}`);
+    await page.getByRole('heading', { name: 'Headers' }).waitFor();
+  }
+  await page.goto(`${node.url}/messages?topic=demo`);
+  await page.getByText('\\u202egnp.exe').first().waitFor();
+  t.equal(await page.evaluate('window.hurt'), undefined);
+  t.same(errors, [], 'nor was it tried: the policy of the page would have said so');
+});
+
+t.test('figures that a page cannot hold are shown as they were sent', async (t) => {
+  const { page } = await openPage(browser);
+  const body = '{"topic":"demo","payload":{"big":12345678901234567890,"huge":1e999}}';
+  await request(`${node.url}/api/publish`, { method: 'POST', headers, body });
+  await page.goto(`${node.url}/messages?topic=demo`);
+  await page.getByText('"big":12345678901234567890,"huge":1e999').waitFor();
+  t.end();
+});
+
+t.test('by keys', async (t) => {
+  const { page, errors } = await openPage(browser);
+  await page.goto(node.url);
+  await page.getByRole('heading', { name: 'Overview', level: 1 }).waitFor();
+  await page.keyboard.press('g');
+  await page.keyboard.press('t');
+  await page.getByRole('heading', { name: 'Topics', level: 1 }).waitFor();
+  await page.keyboard.press('/');
+  await page.keyboard.type('de');
+  await page.waitForURL(/prefix=de/);
+  await page.keyboard.press('Control+k');
+  await page.getByRole('combobox').fill('dem');
+  await page.getByRole('option', { name: 'demo' }).waitFor();
+  await page.keyboard.press('Enter');
+  await page.getByRole('heading', { name: 'demo', level: 1 }).waitFor();
+  await page.keyboard.press('?');
+  await page.getByRole('heading', { name: 'Keys' }).waitFor();
+  await page.getByLabel('Keys without Ctrl are on').uncheck();
+  await page.keyboard.press('Escape');
+  await page.getByRole('heading', { name: 'Keys' }).waitFor({ state: 'detached' });
+  await page.keyboard.press('g');
+  await page.keyboard.press('o');
+  t.equal(new URL(page.url()).pathname, '/topics/demo', 'they are off');
+  t.same(errors, []);
+});
+
+const PAGES = {
+  Overview: '/',
+  Topics: '/topics',
+  demo: '/topics/demo',
+  Messages: '/messages?topic=demo',
+  Nodes: '/nodes',
+  Playground: '/playground',
+};
+
+t.test('each page is for everybody, in both themes, narrow and wide', async (t) => {
+  const { page, errors } = await openPage(browser);
+  for (const [name, target] of Object.entries(PAGES)) {
+    await page.goto(`${node.url}${target}`);
+    await page.getByRole('heading', { name, level: 1 }).waitFor();
+    await page.getByText('Live', { exact: true }).waitFor();
+    t.same(await auditPage(page), [], name);
+  }
+  t.same(errors, []);
+});

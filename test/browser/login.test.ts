@@ -1,0 +1,59 @@
+// Goal: who has a key sees what it is for, and no more; the key is kept nowhere in the browser; a node that
+// goes away and comes back takes nothing of what was typed.
+import t from 'tap';
+import { startNode } from '../../native-bench/rig/node.js';
+import { openPage, startChromium } from '../support/chromium.js';
+import { auditPage } from '../support/page-audit.js';
+
+const ADMIN_KEY = 'the-operators-own-key';
+const TENANT_KEY = 'the-default-tenants-own-key';
+
+const browser = await startChromium();
+t.teardown(() => browser.close());
+const env = { ENABLE_AUTH: 'true', ADMIN_API_KEY: ADMIN_KEY, DEFAULT_API_KEY: TENANT_KEY };
+
+t.test('a key for a cookie, and back', async (t) => {
+  const node = await startNode({ ...env, LOGINS_PER_MINUTE_MAX: '100' });
+  t.teardown(() => node.kill9());
+  const { page, errors } = await openPage(browser);
+  await page.goto(`${node.url}/topics`);
+  await page.getByLabel('API key').fill('not-a-key');
+  t.same(await auditPage(page), []);
+  await page.getByRole('button', { name: 'Log in' }).click();
+  await page.getByText('No key is like this one').waitFor();
+  // The browser itself reports the 401.
+  t.equal(errors.splice(0).filter((line) => !line.includes('401')).length, 0);
+  await page.getByLabel('API key').fill(TENANT_KEY);
+  await page.getByRole('button', { name: 'Log in' }).click();
+  await page.getByRole('heading', { name: 'Topics', level: 1 }).waitFor();
+  const navigation = page.getByRole('navigation', { name: 'Pages of the dashboard' });
+  await navigation.getByRole('link', { name: 'Messages' }).waitFor();
+  t.equal(await navigation.getByRole('link', { name: 'Nodes' }).count(), 0, 'is not for a tenant');
+  const kept = String(await page.evaluate('JSON.stringify(localStorage) + document.cookie'));
+  t.notMatch(kept, TENANT_KEY);
+  t.notMatch(kept, /conduit_session|cdl_/);
+  await page.goto(`${node.url}/nodes`);
+  await page.getByText('The key that you logged in with is not for this.').waitFor();
+  t.equal(errors.splice(0).filter((line) => !line.includes('403')).length, 0);
+  await page.getByRole('button', { name: /^Logged in/ }).click();
+  await page.getByRole('menuitem', { name: 'Log out' }).click();
+  await page.getByRole('heading', { name: 'Log in to Conduit' }).waitFor();
+  await page.getByLabel('API key').fill(ADMIN_KEY);
+  await page.getByRole('button', { name: 'Log in' }).click();
+  await navigation.getByRole('link', { name: 'Nodes' }).waitFor();
+});
+
+t.test('a node that goes away and comes back', async (t) => {
+  const node = await startNode();
+  const { page } = await openPage(browser);
+  await page.goto(`${node.url}/playground?topic=demo`);
+  await page.getByLabel('Key', { exact: true }).fill('typed before');
+  await page.getByText('Live', { exact: true }).waitFor();
+  await node.kill9();
+  await page.getByText('Reconnecting').waitFor();
+  t.equal(await page.getByLabel('Key', { exact: true }).inputValue(), 'typed before');
+  const again = await startNode({ PORT: String(node.port) });
+  t.teardown(() => again.kill9());
+  await page.getByText('Live', { exact: true }).waitFor();
+  t.equal(await page.getByLabel('Key', { exact: true }).inputValue(), 'typed before');
+});
