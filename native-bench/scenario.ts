@@ -5,6 +5,7 @@ import type { Figure } from './figure.js';
 import type { Goal } from './goal.js';
 import type { LoadOptions } from './loadgen.js';
 import type { PeerName } from './peers/peers.js';
+import type { TenantsToMake } from './tenants.js';
 
 export type ContenderName = ConduitName | PeerName;
 
@@ -72,6 +73,8 @@ export interface LoadWork {
   atSecond?: 'subscribers' | 'publishers';
   /** What it leaves on the disk for each message is measured, too. Conduit only. */
   disk?: true;
+  /** Made first. Conduit only, with KEYED_ENV. */
+  tenants?: TenantsToMake;
 }
 
 /** Rising rates, open loop: the highest that passes. */

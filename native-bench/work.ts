@@ -10,6 +10,7 @@ import { recover } from './recovery.js';
 import { residentBytes } from './resident-bytes.js';
 import { failedSample, type Measured, type Step, sampleOf } from './sample.js';
 import type { BesideWork, HoldWork, LoadWork, RatesWork, Work } from './scenario.js';
+import { makeTenants } from './tenants.js';
 
 /** A rate is sustained when the p99 is below it, and nothing failed. */
 const P99_US_MAX = 250_000;
@@ -99,6 +100,7 @@ async function load(
   times: MeasuringTimes,
 ): Promise<Measured['sample']> {
   const { target, processes, database } = server;
+  if (work.tenants !== undefined) await makeTenants(target, work.tenants);
   if (work.before !== undefined) {
     const fill = { warmup: 0, duration: FILL_S, ...work.before };
     const { valid, problems } = await runLoad(target, fill);

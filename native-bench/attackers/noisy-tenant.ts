@@ -1,16 +1,7 @@
 /** A tenant that publishes ten times what its quota allows, on a node that asks for keys. */
+import { OPERATOR_KEY } from '../tenants.js';
 import type { Attacker } from './attacker.js';
 import { request } from './attacker-http.js';
-
-/** The operator's key, and that of the tenant that is to notice nothing. */
-export const NOISY_ADMIN_KEY = 'the-operators-own-key';
-export const QUIET_KEY = 'the-quiet-tenants-own-key';
-/** Of the environment of such a node. */
-export const TENANTS_ENV = {
-  ENABLE_AUTH: 'true',
-  ADMIN_API_KEY: NOISY_ADMIN_KEY,
-  DEFAULT_API_KEY: QUIET_KEY,
-} as const;
 
 const QUOTA = 1_000;
 /** Messages of a round, of which each holds so many publishes. */
@@ -23,7 +14,7 @@ const ROUND_MS = 900;
 /** One round: a second's worth, spread over it. */
 export async function publishTenTimes({ target, round, session }: Attacker): Promise<void> {
   const operate = (path: string, body: object): Promise<Record<string, unknown>> =>
-    request(target, 'POST', path, { body: JSON.stringify(body), key: NOISY_ADMIN_KEY });
+    request(target, 'POST', path, { body: JSON.stringify(body), key: OPERATOR_KEY });
   if (round === 0) {
     await operate('/api/tenants', { name: 'noisy', quotas: { messages_per_s: QUOTA } });
   }
@@ -36,6 +27,6 @@ export async function publishTenTimes({ target, round, session }: Attacker): Pro
     await noisy.send(1, () => FRAMES);
     await new Promise((resolve) => setTimeout(resolve, ROUND_MS / TIMES));
   }
-  await request(target, 'DELETE', `/api/keys/${String(made['id'])}`, { key: NOISY_ADMIN_KEY });
+  await request(target, 'DELETE', `/api/keys/${String(made['id'])}`, { key: OPERATOR_KEY });
   await noisy.gone();
 }

@@ -1,8 +1,8 @@
 import { ATTACKS, type AttackName } from '../attackers/attacks.js';
-import { QUIET_KEY, TENANTS_ENV } from '../attackers/noisy-tenant.js';
 import { extra } from '../figure.js';
 import { goal, reaches } from '../goal.js';
 import type { Entry, Scenario } from '../scenario.js';
+import { DEFAULT_KEY, KEYED_ENV } from '../tenants.js';
 
 const TIMES = extra('times_alone', 'answer p99 under attack, by its p99 alone', 'times', 'lower');
 const GROWN = extra('grown_bytes', 'memory the node grew by at most', 'bytes', 'lower');
@@ -28,10 +28,10 @@ export const attack: Scenario = {
 
 function entry(name: AttackName): Entry {
   const isOfTenant = name === TENANT;
-  const keyed = isOfTenant ? { key: QUIET_KEY } : {};
+  const keyed = isOfTenant ? { key: DEFAULT_KEY } : {};
   return {
     name,
-    ...(isOfTenant ? { env: TENANTS_ENV } : {}),
+    ...(isOfTenant ? { env: KEYED_ENV } : {}),
     contender: 'conduit',
     work: {
       kind: 'attack',

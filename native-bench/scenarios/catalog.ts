@@ -13,6 +13,7 @@ import { quiet } from './quiet.js';
 import { recovery } from './recovery.js';
 import { replay } from './replay.js';
 import { sustained } from './sustained.js';
+import { tenants } from './tenants.js';
 import { topics } from './topics.js';
 import { twoNodes } from './two-nodes.js';
 import { websocket } from './websocket.js';
@@ -31,6 +32,7 @@ export const SCENARIOS: readonly Scenario[] = [
   quiet,
   heldSnapshot,
   attack,
+  tenants,
   payload,
   idle,
   workers,
