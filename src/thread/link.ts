@@ -60,6 +60,8 @@ class LinkEnd {
   /** Operations that are handled before the next pause. */
   #opsLeft: number;
   #refill: 'scheduled' | 'no' = 'no';
+  /** Of the other end's writer, by their numbers. */
+  readonly #names: string[] = [];
   /** What came and waits, the oldest first, begun or not. */
   #behind: PackReader[] = [];
 
@@ -72,7 +74,7 @@ class LinkEnd {
     this.#onTurn = onTurn;
     port.on('message', (packed: ArrayBuffer) => {
       if (this.#state === 'closed') return;
-      const reader = new PackReader(packed);
+      const reader = new PackReader(packed, this.#names);
       if (this.#behind.length > 0) this.#behind.push(reader);
       else if (!this.#handle(reader)) this.#pause(reader);
     });
@@ -128,7 +130,7 @@ class LinkEnd {
   /** Handles all that came, however much it is: the other end is gone, and this one is closed next. */
   finish(): void {
     for (let packed = this.#takeUnread(); packed !== undefined; packed = this.#takeUnread()) {
-      this.#behind.push(new PackReader(packed));
+      this.#behind.push(new PackReader(packed, this.#names));
     }
     for (const reader of this.#behind) while (!reader.done) this.#onOp(reader.u8(), reader);
     this.#behind = [];

@@ -165,9 +165,10 @@ export class Deliveries implements DeliverySink {
 
   /** A subscription is open here: operations may name it. It has a place in a group of its topic. */
   open(fields: ReceiverSubscriptionFields, topicNo: number): ReceiverSubscription {
-    const group = this.#groups.enter(fields.link, topicNo);
+    const group = this.#groups.withRoom(fields.link, topicNo);
     group.owner = fields.receiver.principal.tenant;
     const subscription = new ReceiverSubscription(fields, group);
+    group.subscriptions.push(subscription);
     this.#byNumber.set(subscription.number, subscription);
     return subscription;
   }
@@ -187,7 +188,7 @@ export class Deliveries implements DeliverySink {
     this.#byNumber.delete(subscription.number);
     receiver.subscriptions.delete(subscriptionKey(topic, name));
     if (group.size === 0) this.#publishes.flush(group);
-    if (subscription.state !== 'orphaned') this.#groups.exit(group);
+    if (subscription.state !== 'orphaned') this.#groups.exit(subscription);
   }
 
   /** The worker is gone: where the subscription stood is kept for the next one. */
@@ -241,8 +242,8 @@ export class Deliveries implements DeliverySink {
   #holdBack(group: SocketGroup): void {
     this.#publishes.flush(group);
     this.#publishes.applyLeaving();
-    for (const subscription of this.#byNumber.values()) {
-      if (subscription.group !== group || subscription.state !== 'joined') continue;
+    for (const subscription of group.subscriptions) {
+      if (subscription.state !== 'joined') continue;
       leaveGroup(subscription);
       sendLeft(subscription, subscription.lastSequence);
       this.#quota.holdsBack(subscription.receiver);

@@ -29,7 +29,7 @@ export function subscriptionPlace(key: string): { topic: string; name: string | 
 }
 
 /** A group, as all but its own file know it. */
-export type SocketGroup = SocketGroupOf<EventReceiver>;
+export type SocketGroup = SocketGroupOf<EventReceiver, ReceiverSubscription>;
 
 export interface ReceiverSubscriptionFields {
   receiver: Receiver;

@@ -6,8 +6,8 @@ import type { Tenant } from '../../core/topic-key.js';
 import type { AcceptorLinkEnd } from '../../thread/link.js';
 import { KINDS, type ReceiverKind } from './receiver-kind.js';
 
-/** S are its streams; see Group in receiver.ts. */
-export class SocketGroupOf<S> {
+/** S are its streams, M its subscriptions; see SocketGroup in receiver.ts. */
+export class SocketGroupOf<S, M> {
   readonly link: AcceptorLinkEnd;
   readonly topicNo: number;
   readonly #names: readonly string[];
@@ -16,8 +16,8 @@ export class SocketGroupOf<S> {
   readonly streams = new Set<S>();
   /** Whose topic it is; null: nobody has a place in it yet. */
   owner: Tenant | null = null;
-  /** Subscriptions that refer to it, in it or not: while there is one, it is a group of the topic. */
-  subscriptions = 0;
+  /** Those that refer to it, in it or not: while there is one, it is a group of the topic. */
+  readonly subscriptions: M[] = [];
   /** Monotonic ms: what comes before waits, see pace.ts. */
   restsUntilMs = 0;
 

@@ -3,7 +3,7 @@
  * group is bounded, so that a fan-out can be written in slices (see group-pump.ts).
  */
 import type { AcceptorLinkEnd } from '../../thread/link.js';
-import type { SocketGroup } from './receiver.js';
+import type { ReceiverSubscription, SocketGroup } from './receiver.js';
 import { SocketGroupOf } from './socket-group.js';
 
 /** Subscriptions that refer to a group: some 0.7 ms of system calls to write to. */
@@ -18,21 +18,21 @@ export class SocketGroups {
     return this.#byLink.get(link)?.get(topicNo) ?? [];
   }
 
-  /** Takes a place in a group of the topic; one is made when none has room. */
-  enter(link: AcceptorLinkEnd, topicNo: number): SocketGroup {
+  /** One of the topic that has room for a subscription, which is to enter it; it is made when none has. */
+  withRoom(link: AcceptorLinkEnd, topicNo: number): SocketGroup {
     const known = this.of(link, topicNo).find(
-      ({ subscriptions }) => subscriptions < GROUP_SUBSCRIPTIONS_MAX,
+      ({ subscriptions }) => subscriptions.length < GROUP_SUBSCRIPTIONS_MAX,
     );
-    const group = known ?? this.#add(link, topicNo);
-    group.subscriptions++;
-    return group;
+    return known ?? this.#add(link, topicNo);
   }
 
-  /** Gives the place back; a group that nobody refers to is gone. */
-  exit(group: SocketGroup): void {
-    group.subscriptions--;
-    if (group.subscriptions > 0) return;
-    const { link, topicNo } = group;
+  /** The subscription refers to its group no more; a group that nobody refers to is gone. */
+  exit(subscription: ReceiverSubscription): void {
+    const { group } = subscription;
+    const { link, topicNo, subscriptions } = group;
+    const at = subscriptions.indexOf(subscription);
+    if (at >= 0) subscriptions.splice(at, 1);
+    if (subscriptions.length > 0) return;
     const left = this.of(link, topicNo).filter((one) => one !== group);
     if (left.length > 0) this.#byLink.get(link)?.set(topicNo, left);
     else this.#byLink.get(link)?.delete(topicNo);

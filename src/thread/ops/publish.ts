@@ -43,7 +43,7 @@ export function packPublish(
   to.u32(request);
   to.u8(publish.contentType);
   to.u8(extras ? PUBLISH_HAS_EXTRAS : 0);
-  to.text(topic);
+  to.name(topic);
   to.blob(publish.payload);
   if (!extras) return;
   to.textOrNull(publish.key);
@@ -94,7 +94,7 @@ export function packPublished(to: PackWriter, op: PublishedOp): void {
   to.f64(op.publishedAtMs);
   to.u32(op.subscribers);
   to.bytes16(op.messageId);
-  to.text(op.epoch);
+  to.name(op.epoch);
 }
 
 export function readPublished(from: PackReader): PublishedOp {

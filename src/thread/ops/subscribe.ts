@@ -57,7 +57,7 @@ export function packSubscribe(to: PackWriter, op: SubscribeOp): void {
   to.u32(op.session);
   to.u32(op.subscription);
   to.u8(op.encoding);
-  to.text(op.topic);
+  to.name(op.topic);
   to.text(options);
 }
 
@@ -85,7 +85,7 @@ export function packUnsubscribe(to: PackWriter, op: UnsubscribeOp): void {
   to.u32(op.request);
   to.u32(op.session);
   to.u32(op.subscription);
-  to.text(op.topic);
+  to.name(op.topic);
 }
 
 export function readUnsubscribe(from: PackReader): UnsubscribeOp {

@@ -1,9 +1,6 @@
 /** Reading of what a PackWriter wrote: as it knows, so must the reader know which fields come. */
-import { NameCache } from '../../core/name-cache.js';
 import type { TopicKey } from '../../core/topic-key.js';
-import { LENGTH_BYTES } from './pack-writer.js';
-
-const names = new NameCache();
+import { FIRST_TIME, LENGTH_BYTES } from './pack-writer.js';
 
 /** Reads what a PackWriter wrote. Slices from `blob` and `bytes16` point into the received buffer. */
 export class PackReader {
@@ -11,9 +8,13 @@ export class PackReader {
   readonly #buffer: Buffer;
   readonly #view: DataView;
   readonly #end: number;
+  /** By their numbers, of all that was packed by the same writer. */
+  readonly #names: string[];
   #at = LENGTH_BYTES;
 
-  constructor(packed: ArrayBuffer) {
+  /** `names` is kept from one buffer to the next, which are read in the order they were packed. */
+  constructor(packed: ArrayBuffer, names: string[] = []) {
+    this.#names = names;
     this.#packed = packed;
     this.#buffer = Buffer.from(packed);
     this.#view = new DataView(packed);
@@ -55,15 +56,20 @@ export class PackReader {
     return length === 0xffff ? null : this.#slice(length);
   }
 
-  /** What `text` wrote, for text that comes again and again: the same string object each time. */
+  /** What `name` wrote: the same string object each time. */
   name(): string {
-    const length = this.u16();
-    const from = this.#at;
-    this.#at += length;
-    return names.find(this.#buffer, from, this.#at) ?? names.read(this.#buffer, from, this.#at);
+    const number = this.u16();
+    if (number < FIRST_TIME) {
+      const name = this.#names[number];
+      if (name === undefined) throw new Error(`no name has the number ${number}`);
+      return name;
+    }
+    const name = this.text();
+    this.#names[number - FIRST_TIME] = name;
+    return name;
   }
 
-  /** A topic's key, which is packed as text: the writer's thread made it. */
+  /** A topic's key, which is packed as a name: the writer's thread made it. */
   topicKey(): TopicKey {
     return this.name() as TopicKey;
   }

@@ -11,6 +11,10 @@ export const LENGTH_BYTES = 4;
 const INITIAL_BYTES = 16 * 1024;
 /** Text up to this long is written by a loop. */
 const ASCII_LOOP_MAX = 64;
+/** Names that a link remembers in one direction; at the bound their numbers are given anew. */
+const NAMES_MAX = 16_384;
+/** Of the number of a name that follows it in full. */
+export const FIRST_TIME = 0x8000;
 const EMPTY = new Uint8Array(0);
 
 export class PackWriter {
@@ -19,6 +23,8 @@ export class PackWriter {
   #at = LENGTH_BYTES;
   #ops = 0;
   #sizeHint = INITIAL_BYTES;
+  /** Numbers of names that the reader knows once it has read what is packed. */
+  readonly #names = new Map<string, number>();
 
   /** Bytes packed and not taken. */
   get bytes(): number {
@@ -63,6 +69,23 @@ export class PackWriter {
     const length = this.#ascii(value) ?? this.#buffer.write(value, this.#at + 2, 'utf8');
     this.#view.setUint16(this.#at, length, true);
     this.#at += 2 + length;
+  }
+
+  /**
+   * Text that comes again and again: in full when it comes first, and by a number from then on, so that
+   * neither side looks at each of its characters. `begin` is told as for `text`.
+   */
+  name(value: string): void {
+    const known = this.#names.get(value);
+    if (known !== undefined) {
+      this.u16(known);
+      return;
+    }
+    if (this.#names.size === NAMES_MAX) this.#names.clear();
+    const number = this.#names.size;
+    this.#names.set(value, number);
+    this.u16(FIRST_TIME + number);
+    this.text(value);
   }
 
   /** Text that may be null (written as length 65,535). */

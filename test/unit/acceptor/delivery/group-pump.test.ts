@@ -5,7 +5,10 @@ import { eventually } from '../../../../native-bench/rig/eventually.js';
 import { GroupChunk } from '../../../../src/acceptor/delivery/group-chunk.js';
 import { GroupPump } from '../../../../src/acceptor/delivery/group-pump.js';
 import { Pace } from '../../../../src/acceptor/delivery/pace.js';
-import type { SocketGroup } from '../../../../src/acceptor/delivery/receiver.js';
+import type {
+  ReceiverSubscription,
+  SocketGroup,
+} from '../../../../src/acceptor/delivery/receiver.js';
 import { KIND_MSGPACK } from '../../../../src/acceptor/delivery/receiver-kind.js';
 import { SocketGroups } from '../../../../src/acceptor/delivery/socket-groups.js';
 import { ENCODING_MSGPACK } from '../../../../src/thread/ops/encoding.js';
@@ -17,8 +20,16 @@ t.teardown(close);
 /** Joined sessions of topic 1, in as many groups as they take. */
 function groupsOf(sessions: number): readonly SocketGroup[] {
   const groups = new SocketGroups();
-  for (let n = 0; n < sessions; n++) groups.enter(link, 1).changed(KIND_MSGPACK, 1);
+  for (let n = 0; n < sessions; n++) enter(groups, 1).group.changed(KIND_MSGPACK, 1);
   return groups.of(link, 1);
+}
+
+/** A subscription, of which groups look at nothing else. */
+function enter(groups: SocketGroups, topicNo: number): ReceiverSubscription {
+  const group = groups.withRoom(link, topicNo);
+  const subscription = { group } as ReceiverSubscription;
+  group.subscriptions.push(subscription);
+  return subscription;
 }
 
 class Rig {
@@ -189,15 +200,17 @@ t.test('the rest follows the load: none, up to 20 ms, and none again', async (t)
 
 t.test('a group that nobody refers to is gone, and its place is taken again', async (t) => {
   const groups = new SocketGroups();
-  const entered = Array.from({ length: 129 }, () => groups.enter(link, 7));
+  const entered = Array.from({ length: 129 }, () => enter(groups, 7));
   t.equal(groups.of(link, 7).length, 2);
   const [first] = entered;
   if (first === undefined) throw new Error('no group');
   groups.exit(first);
-  t.equal(groups.enter(link, 7), first, 'there was room');
-  for (const group of entered) groups.exit(group);
+  t.equal(first.group.subscriptions.includes(first), false);
+  t.equal(groups.withRoom(link, 7), first.group, 'there was room');
+  for (const subscription of entered) groups.exit(subscription);
   t.same(groups.of(link, 7), []);
-  t.not(groups.enter(link, 7).nameOf(KIND_MSGPACK), first.nameOf(KIND_MSGPACK));
+  const other = groups.withRoom(link, 7);
+  t.not(other.nameOf(KIND_MSGPACK), first.group.nameOf(KIND_MSGPACK));
   groups.unlinked(link);
   t.same(groups.of(link, 7), []);
 });

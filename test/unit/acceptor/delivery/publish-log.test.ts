@@ -1,7 +1,11 @@
 // Goal: when a socket refuses bytes that went to several groups, how far its own group had got is told.
 import t from 'tap';
 import { PublishLog } from '../../../../src/acceptor/delivery/publish-log.js';
-import type { EventReceiver, SocketGroup } from '../../../../src/acceptor/delivery/receiver.js';
+import type {
+  EventReceiver,
+  ReceiverSubscription,
+  SocketGroup,
+} from '../../../../src/acceptor/delivery/receiver.js';
 import { KIND_JSON } from '../../../../src/acceptor/delivery/receiver-kind.js';
 import { SocketGroupOf } from '../../../../src/acceptor/delivery/socket-group.js';
 import { openLink } from '../../../support/acceptor-link.js';
@@ -16,8 +20,8 @@ const frame = (sequence: number): Uint8Array => {
 
 t.test('the same chunks to two groups, one after the other', async (t) => {
   const [mine, other] = [
-    new SocketGroupOf<EventReceiver>(link, 1, 1),
-    new SocketGroupOf<EventReceiver>(link, 1, 2),
+    new SocketGroupOf<EventReceiver, ReceiverSubscription>(link, 1, 1),
+    new SocketGroupOf<EventReceiver, ReceiverSubscription>(link, 1, 2),
   ];
   const log = new PublishLog();
   const add = (group: SocketGroup, first: number): void => {

@@ -6,7 +6,10 @@ import t from 'tap';
 import { eventually } from '../../../../native-bench/rig/eventually.js';
 import { GroupChunk } from '../../../../src/acceptor/delivery/group-chunk.js';
 import { PublishLog } from '../../../../src/acceptor/delivery/publish-log.js';
-import type { EventReceiver } from '../../../../src/acceptor/delivery/receiver.js';
+import type {
+  EventReceiver,
+  ReceiverSubscription,
+} from '../../../../src/acceptor/delivery/receiver.js';
 import { KIND_SINGLE } from '../../../../src/acceptor/delivery/receiver-kind.js';
 import { SingleFramePump } from '../../../../src/acceptor/delivery/single-frame-pump.js';
 import { SocketGroupOf } from '../../../../src/acceptor/delivery/socket-group.js';
@@ -21,8 +24,8 @@ t.teardown(close);
 /** Two groups; each chunk has 40 messages, more than go out in a turn. */
 class Rig {
   readonly groups = [
-    new SocketGroupOf<EventReceiver>(link, 1, 1),
-    new SocketGroupOf<EventReceiver>(link, 1, 2),
+    new SocketGroupOf<EventReceiver, ReceiverSubscription>(link, 1, 1),
+    new SocketGroupOf<EventReceiver, ReceiverSubscription>(link, 1, 2),
   ];
   readonly done: number[] = [];
   frames = 0;
