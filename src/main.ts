@@ -17,11 +17,15 @@ import { connectionTrouble } from './log/postgres/session/connection-budget.js';
 import { createLogger, type Logger } from './observe/logger.js';
 import { banner, describeEmbedded } from './supervisor/banner.js';
 import { readCertificate } from './supervisor/certificate.js';
-import { CertificateReload } from './supervisor/certificate-reload.js';
+import {
+  CertificateReload,
+  type CertificateReloadOptions,
+} from './supervisor/certificate-reload.js';
 import { prepareDatabase } from './supervisor/database.js';
 import { startEmbeddedPostgres } from './supervisor/embedded-postgres.js';
 import { letHeapsGrow } from './supervisor/heap-growth.js';
 import { type NodeDirectory, startDirectory } from './supervisor/node-directory.js';
+import { NodeDoor } from './supervisor/node-door.js';
 import { NodeLife } from './supervisor/node-life.js';
 import { claimNodeName } from './supervisor/node-name.js';
 import { enterNodes, nodePresence } from './supervisor/node-presence.js';
@@ -64,20 +68,28 @@ export async function runNode(options: NodeOptions): Promise<number> {
     const effective = Object.freeze({ ...config, nodeId, databaseUrl });
     const node = { config: effective, version, bootId: randomUUID(), memory: nodeMemory(config) };
     let threads: NodeThreads | null = null;
+    const door = await NodeDoor.open({
+      ...{ ...node, logger },
+      deliver: (worker, body) => threads?.forwarded(worker, body),
+      onTrouble: (trouble) => threads?.trouble(trouble),
+    });
+    if (door !== null) life.owns(door);
     let living: readonly Peer[] = [];
     let pools: Pools | null = null;
     if (databaseUrl !== null) {
-      const presence = nodePresence({
-        ...{ ...node, databaseUrl, logger },
-        onLiving: (peers) => {
-          living = peers;
-          threads?.place(peers);
-        },
-        onTaken: (line) => life.end({ line, exitCode: EXIT_CONFIG }),
-        onTrouble: (trouble) => threads?.trouble(trouble),
-        onWell: (kinds) => threads?.well(kinds),
-      });
-      life.owns(presence);
+      const presence = life.owns(
+        nodePresence({
+          ...{ ...node, databaseUrl, logger },
+          onLiving: (peers) => {
+            living = peers;
+            door?.place(peers);
+            threads?.place(peers);
+          },
+          onTaken: (line) => life.end({ line, exitCode: EXIT_CONFIG }),
+          onTrouble: (trouble) => threads?.trouble(trouble),
+          onWell: (kinds) => threads?.well(kinds),
+        }),
+      );
       await life.untilEnd(enterNodes(presence, patience));
       pools = life.owns(openPools(effective, databaseUrl, logger));
     }
@@ -93,8 +105,7 @@ export async function runNode(options: NodeOptions): Promise<number> {
       );
     }
     threads = new NodeThreads({
-      ...node,
-      logger,
+      ...{ ...node, logger, door },
       openPool: pools?.openPort ?? null,
       openDirectory: directory?.openPort ?? null,
       tokenSecret: directory?.tokenSecret ?? null,
@@ -104,14 +115,9 @@ export async function runNode(options: NodeOptions): Promise<number> {
     });
     life.owns(threads);
     threads.place(living);
-    if (shown !== null) {
-      const reload = (): void => threads.reloadCertificate();
-      const certificates = new CertificateReload({ config, shown, logger, reload });
-      life.onHangUp = () => certificates.now();
-    }
+    if (shown !== null) reloadAtHangUp(life, { config, shown, logger }, threads);
     await life.untilEnd(threads.start());
-    for (const warning of openToAll(config)) logger.warn(warning);
-    for (const warning of heldMemoryWarnings(config, machineBytes())) logger.warn(warning);
+    warnOfOpenness(config, logger);
     print(banner({ config, version, logPlace, firstKey: directory?.firstKey ?? null }));
   });
 }
@@ -144,6 +150,20 @@ async function reachLog(
   for (const name of prepared.applied) logger.info({ name }, 'migrated');
   await warnOfConnections(prepared.databaseUrl, config, logger);
   return { databaseUrl: prepared.databaseUrl, logPlace };
+}
+
+function reloadAtHangUp(
+  life: NodeLife,
+  of: Omit<CertificateReloadOptions, 'reload'>,
+  threads: NodeThreads,
+): void {
+  const certificates = new CertificateReload({ ...of, reload: () => threads.reloadCertificate() });
+  life.onHangUp = () => certificates.now();
+}
+
+function warnOfOpenness(config: Config, logger: Logger): void {
+  for (const warning of openToAll(config)) logger.warn(warning);
+  for (const warning of heldMemoryWarnings(config, machineBytes())) logger.warn(warning);
 }
 
 function refuse(trouble: string | null): void {

@@ -26,6 +26,7 @@ import { mountRoutes } from './http/router.js';
 import { DASHBOARD_FOLDER, StaticFiles } from './http/static-files.js';
 import { Keys, type KeysOptions } from './keys.js';
 import { Control } from './routes/control.js';
+import { ForwardRoutes, type ForwardRoutesOptions } from './routes/forward-routes.js';
 import { LogReads } from './routes/log-reads.js';
 import { LoginRoutes } from './routes/login-routes.js';
 import { PublishRoutes } from './routes/publish-routes.js';
@@ -60,6 +61,7 @@ export class Acceptor {
   readonly #answers: PacedAnswers;
   readonly #drain: Drain;
   readonly #keys: Keys;
+  readonly #forwards: ForwardRoutes;
 
   constructor(start: AcceptorStart, clock: Clock, tell: (message: FromThread) => void) {
     const { config } = start;
@@ -112,12 +114,14 @@ export class Acceptor {
     this.#browsing = browsing;
     this.#drain = new Drain({ requests: this.#workers.requests, browsing, frames, limits });
     const control = new Control({ workers: this.#workers, limits, inMemory, browsing });
+    this.#forwards = forwardRoutes(start, { bodies, refused: counts.refusedForwards, tell });
     this.#system = systemRoutes(start, { control, counts, clock });
     const publishes = new PublishRoutes({ publishing: this.#publishing, limits, bodies });
-    const [system, streams] = [this.#system, this.#streams];
+    const [system, streams, forwards] = [this.#system, this.#streams, this.#forwards];
     const logins = new LoginRoutes({ clock, limits, directory, cookies, proxies });
     const files = new StaticFiles(DASHBOARD_FOLDER);
-    const asked = { control, directory, mint, logins, publishes, system, streams, files };
+    const served = { publishes, system, streams, files, forwards };
+    const asked = { control, directory, mint, logins, ...served };
     const routes = routeTable({ limits, nodeId, sessions: connected, ...asked });
     const means = { bodies, limits, onFault };
     const count = counts.refusedConnections;
@@ -188,6 +192,7 @@ export class Acceptor {
     this.#apps.close();
     this.#workers.closeAll();
     this.#browsing.close();
+    this.#forwards.close();
     this.#keys.close();
     this.#roster.close();
   }
@@ -255,9 +260,25 @@ function systemRoutes(
   parts: { control: Control; counts: AcceptorCounts; clock: Clock },
 ): SystemRoutes {
   const { nodeId: id, nodeAddr: addr, databaseUrl } = config;
+  const node = { id, bootId, addr, forwardUrl: null, version };
   return new SystemRoutes({
-    ...{ ...parts, startedAtMs, node: { id, bootId, addr, version } },
+    ...{ ...parts, startedAtMs, node },
     figures: () => nodeFigures(memory),
     lease: databaseUrl === null ? null : new Lease(memory.lease),
+  });
+}
+
+function forwardRoutes(
+  { door, config }: AcceptorStart,
+  {
+    tell,
+    ...parts
+  }: Pick<ForwardRoutesOptions, 'bodies' | 'refused'> & {
+    tell: (message: FromThread) => void;
+  },
+): ForwardRoutes {
+  return new ForwardRoutes({
+    ...{ ...parts, door, secret: config.internalSecret },
+    onTrouble: (trouble, times) => tell({ type: 'trouble', trouble, times }),
   });
 }

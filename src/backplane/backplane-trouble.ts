@@ -1,9 +1,13 @@
 /** What fails on the way to other nodes, in words for the operator: by its kind, its cause in one line. */
 import type { EnvelopeFault } from '../core/backplane-figures.js';
+import type { Peer } from '../core/peer.js';
 import type { Trouble } from '../observe/outages.js';
 
 /** Over when a worker's backplane is up. */
 export const REDIS_AWAY = 'Redis cannot be reached';
+
+/** Over when one of them takes something again. */
+export const PEER_AWAY = 'another node takes nothing by POST /internal/forward';
 
 const DROPPED: Readonly<Record<EnvelopeFault, string>> = {
   oversized: 'it is larger than any node sends',
@@ -23,6 +27,11 @@ export function troubleOfRedis(error: Error): Trouble {
 }
 
 export function troubleOfEnvelope(fault: EnvelopeFault): Trouble {
-  const line = `what Redis brought as of another node was dropped: ${DROPPED[fault]}`;
+  const line = `what came as of another node was dropped: ${DROPPED[fault]}`;
   return { kind: line, line, cause: `${fault}; the log is read instead`, stack: null };
+}
+
+export function troubleOfPeer({ id }: Peer, error: Error): Trouble {
+  const [words = ''] = error.message.split('\n', 1);
+  return { kind: PEER_AWAY, line: PEER_AWAY, cause: `${id}: ${words}`, stack: null };
 }

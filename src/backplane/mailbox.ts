@@ -4,7 +4,7 @@
  * again: it may be lost, and whoever cares numbers it.
  */
 import { ENVELOPE_BYTES_MAX } from './envelopes.js';
-import type { RedisBackplane } from './redis-backplane.js';
+import type { Ways } from './ways.js';
 
 /** No more in one piece. */
 export const MAIL_BYTES_MAX = ENVELOPE_BYTES_MAX;
@@ -18,7 +18,7 @@ export interface MailAddress {
 }
 
 /** What carries it. */
-export type MailWay = Pick<RedisBackplane, 'listen' | 'send'>;
+export type MailWay = Pick<Ways, 'listen' | 'sendTo'>;
 
 export class Mailbox {
   readonly #cluster: string;
@@ -44,7 +44,7 @@ export class Mailbox {
   /** False: it was dropped, and counted: nothing is open, or too much is under way. */
   send(to: MailAddress, bytes: Buffer): boolean {
     if (bytes.length > MAIL_BYTES_MAX) throw new RangeError(`mail of ${bytes.length} bytes`);
-    return this.#way?.send(this.#channelOf(to), bytes) ?? false;
+    return this.#way?.sendTo(to.bootId, this.#channelOf(to), bytes) ?? false;
   }
 
   /** Whether what came on that channel was mail, which is read by that. */

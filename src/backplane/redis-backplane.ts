@@ -53,6 +53,9 @@ export interface RedisBackplaneOptions extends BackplaneHandlers {
   queueBytesMax: number;
 }
 
+type RedisCounts = Omit<BackplaneCounts, 'received' | 'forwarded' | 'unforwarded'>;
+type RedisFigures = RedisCounts & { queueBytes: number; channels: number };
+
 /** What was sent at the end of one turn. */
 interface Batch {
   session: RedisSession;
@@ -97,7 +100,7 @@ export class RedisBackplane {
     return this.#state;
   }
 
-  get figures(): Omit<BackplaneCounts, 'received'> & { queueBytes: number; channels: number } {
+  get figures(): RedisFigures {
     return { ...this.#counts, queueBytes: this.#queueBytes, channels: this.#wanted.size };
   }
 
@@ -125,6 +128,11 @@ export class RedisBackplane {
   ignore(channel: string): void {
     this.#wanted.delete(channel);
     this.#change(channel);
+  }
+
+  /** Whether nobody else listened there when something was last sent. */
+  isQuiet(channel: string): boolean {
+    return this.#quiet.has(channel);
   }
 
   /** What is worth sending there: nothing, which is counted; where the messages are; or the messages. */

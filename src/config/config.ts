@@ -39,6 +39,12 @@ export interface Config {
   /** `host:port`, by which other nodes reach this one. */
   readonly nodeAddr: string;
   readonly internalSecret: string | null;
+  /** What other nodes forward is taken there; null: on `port`. */
+  readonly internalPort: number | null;
+  /** In PEM, all three or none: of that port, for TLS on which both sides show a certificate. */
+  readonly internalCaFile: string | null;
+  readonly internalCertFile: string | null;
+  readonly internalKeyFile: string | null;
   /** `*`, or the origins that browsers may call from, with commas; `loopback`: pages of this machine. */
   readonly corsOrigin: string;
   /** Of TLS, in PEM, both or neither; null: it speaks none. */

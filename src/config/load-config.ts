@@ -44,6 +44,10 @@ export function loadConfig(env: Environment): LoadedConfig {
     nodeIdFrom: env[OPTIONS.nodeId.env] === undefined ? 'host name' : 'NODE_ID',
     nodeAddr: dialled(optional(OPTIONS.nodeAddr, env) ?? `:${port}`),
     internalSecret: optional(OPTIONS.internalSecret, env),
+    internalPort: optional(OPTIONS.internalPort, env),
+    internalCaFile: optional(OPTIONS.internalCaFile, env),
+    internalCertFile: optional(OPTIONS.internalCertFile, env),
+    internalKeyFile: optional(OPTIONS.internalKeyFile, env),
     corsOrigin: required(OPTIONS.corsOrigin, env),
     allowedHosts: required(OPTIONS.allowedHosts, env),
     trustedProxies: optional(OPTIONS.trustedProxies, env),
@@ -58,6 +62,7 @@ export function loadConfig(env: Environment): LoadedConfig {
   });
   refuseHalfTls(config);
   refuseHalfIssuer(config);
+  refuseHalfInternal(config);
   if (config.defaultApiKey !== null && config.defaultApiKey === config.adminApiKey) {
     throw new ConfigError(
       'ADMIN_API_KEY: is the same as DEFAULT_API_KEY; give them different keys',
@@ -104,6 +109,30 @@ function refuseHalfIssuer(config: Config): void {
   const [set] = parts.find(([, value]) => value !== null) ?? [];
   if (unset === undefined || set === undefined) return;
   throw new ConfigError(`${unset}: is unset, and ${set} is of no use without it`);
+}
+
+/** A port of its own is of use to nodes that know the secret; its certificates come together. */
+function refuseHalfInternal(config: Config): void {
+  const { port, internalPort, internalSecret } = config;
+  if (internalPort === port) {
+    throw new ConfigError('INTERNAL_PORT: is the same as PORT; unset it, or give it another');
+  }
+  const files = [
+    ['INTERNAL_CA_FILE', config.internalCaFile],
+    ['INTERNAL_CERT_FILE', config.internalCertFile],
+    ['INTERNAL_KEY_FILE', config.internalKeyFile],
+  ] as const;
+  const [set] = files.find(([, file]) => file !== null) ?? [];
+  const [unset] = files.find(([, file]) => file === null) ?? [];
+  if (internalPort !== null && internalSecret === null)
+    throw useless('INTERNAL_SECRET', 'INTERNAL_PORT');
+  if (set === undefined) return;
+  if (internalPort === null) throw useless('INTERNAL_PORT', set);
+  if (unset !== undefined) throw useless(unset, set);
+}
+
+function useless(unset: string, set: string): ConfigError {
+  return new ConfigError(`${unset}: is unset, and ${set} is of no use without it`);
 }
 
 function loadLimits(env: Environment): Limits {

@@ -105,9 +105,28 @@ export const OPTIONS: { readonly [K in OptionKey]: OptionOf<K> } = {
   ),
   internalSecret: secret(
     'INTERNAL_SECRET',
-    'Shared by the nodes, which sign with it what they send through Redis.',
+    'Shared by the nodes: signs what they tell each other, and opens POST /internal/forward.',
     text(SECRET_BYTES_MIN, 1_024),
   ),
+  internalPort: option(
+    'INTERNAL_PORT',
+    null,
+    'Port for POST /internal/forward of other nodes, which PORT then does not take.',
+    integer(1, 65_535),
+  ),
+  internalCaFile: option(
+    'INTERNAL_CA_FILE',
+    null,
+    'Authority whose certificates nodes show each other on INTERNAL_PORT, in PEM.',
+    text(1, 4_096),
+  ),
+  internalCertFile: option(
+    'INTERNAL_CERT_FILE',
+    null,
+    'Certificate that this node shows there, for the host in NODE_ADDR, in PEM.',
+    text(1, 4_096),
+  ),
+  internalKeyFile: option('INTERNAL_KEY_FILE', null, 'Its private key, in PEM.', text(1, 4_096)),
   corsOrigin: option('CORS_ORIGIN', '*', 'Origins that browsers may call from.', origins),
   allowedHosts: option(
     'ALLOWED_HOSTS',

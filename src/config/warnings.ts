@@ -39,8 +39,8 @@ function withoutEffect(config: Config): string[] {
       'CONDUIT_DATA_DIR: has no effect beside DATABASE_URL',
     ],
     [
-      config.internalSecret !== null && config.redisUrl === null,
-      'INTERNAL_SECRET: has no effect without REDIS_URL',
+      config.internalPort !== null && config.internalCaFile === null,
+      'INTERNAL_CA_FILE: is unset: what nodes tell each other on INTERNAL_PORT, the secret too, can be read on the way',
     ],
     [
       config.internalSecret === null && config.redisUrl !== null,

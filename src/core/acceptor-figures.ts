@@ -7,6 +7,7 @@ export const ACCEPTOR_FIGURES = {
   streams: 'Of server-sent events.',
   unreadAnswerBytes: 'Of long answers that their clients have not read yet.',
   refusedConnections: 'Closed at once, over ACCEPT_RATE_MAX; since the start.',
+  refusedForwards: 'Requests as of other nodes that were refused; since the start.',
 } as const;
 
 export type AcceptorFigure = keyof typeof ACCEPTOR_FIGURES;

@@ -4,13 +4,20 @@
  */
 
 /**
- * connecting: never there since the start. up: what is published elsewhere comes at once. away: from the
- * log.
+ * connecting: never there since the start. up: what is published elsewhere comes at once. away: by
+ * forwarding where there is a secret, else from the log. forwarding: there is no Redis, nodes tell each
+ * other.
  */
-export type BackplaneState = 'connecting' | 'up' | 'away' | 'closed';
+export type BackplaneState = 'connecting' | 'up' | 'away' | 'forwarding' | 'closed';
 
 /** From the best. */
-export const BACKPLANE_STATES: readonly BackplaneState[] = ['up', 'connecting', 'away', 'closed'];
+export const BACKPLANE_STATES: readonly BackplaneState[] = [
+  'up',
+  'forwarding',
+  'connecting',
+  'away',
+  'closed',
+];
 
 /**
  * Why an envelope that came was dropped; what it told of is read from the log. By what clients read of
@@ -34,13 +41,15 @@ export const BACKPLANE_COUNTERS = {
   unheard: 'Commits that no other node listens for: nothing was sent.',
   unsentAway: 'Envelopes that were dropped since Redis was away.',
   unsentFull: 'Envelopes that were dropped at BACKPLANE_QUEUE_BYTES_MAX.',
+  forwarded: 'Envelopes that another node took by POST /internal/forward, counted for each node.',
+  unforwarded: 'The same that were dropped: it did not take them, or too much was on its way.',
   errors: 'Connections to Redis that broke or could not be opened, and refused commands.',
 } as const;
 export type BackplaneCounts = Record<keyof typeof BACKPLANE_COUNTERS, number>;
 
 export interface BackplaneFigures extends BackplaneCounts {
   state: BackplaneState;
-  /** On their way to Redis. */
+  /** On their way to Redis and to other nodes. */
   queueBytes: number;
   /** Topics of other nodes that are listened to. */
   channels: number;

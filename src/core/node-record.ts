@@ -8,6 +8,8 @@ export interface NodeIdentity {
   bootId: string;
   /** `host:port`, by which other nodes reach it. */
   addr: string;
+  /** Begins the URL of what it takes of other nodes; null: it takes nothing by HTTP. */
+  forwardUrl: string | null;
   version: string;
 }
 

@@ -7,6 +7,8 @@ export interface Peer {
   bootId: string;
   /** `host:port`. */
   addr: string;
+  /** Begins the URL of what it takes of other nodes; null: it takes nothing by HTTP. */
+  forwardUrl: string | null;
   /** How many topic workers it has, numbered from 0. */
   workers: number;
 }

@@ -11,6 +11,7 @@ import type { Logger } from '../observe/logger.js';
 import type { Trouble } from '../observe/outages.js';
 import { Lease } from '../thread/lease.js';
 import { type NodeMemory, nodeFigures } from '../thread/node-memory.js';
+import { type ForwardUrlConfig, forwardUrlOf } from './forward-url.js';
 import type { Patience } from './patience.js';
 import { Presence, type PresenceOptions } from './presence.js';
 import { StartRefused } from './start-refused.js';
@@ -19,7 +20,7 @@ const RENEWAL = 'the lease of this node cannot be renewed';
 
 export interface NodePresenceOptions extends Pick<PresenceOptions, 'onLiving' | 'onTaken'> {
   databaseUrl: string;
-  config: Pick<Config, 'nodeId' | 'nodeAddr'>;
+  config: ForwardUrlConfig & Pick<Config, 'nodeId'>;
   version: string;
   bootId: string;
   memory: NodeMemory;
@@ -35,7 +36,10 @@ export function nodePresence(options: NodePresenceOptions): Presence {
   let known: readonly string[] = [];
   return new Presence({
     databaseUrl,
-    node: { id: config.nodeId, bootId, addr: config.nodeAddr, version },
+    node: {
+      ...{ id: config.nodeId, bootId, addr: config.nodeAddr, version },
+      forwardUrl: forwardUrlOf(config),
+    },
     lease: new Lease(memory.lease),
     figures: () => nodeFigures(memory),
     onLiving: (living) => {

@@ -17,6 +17,7 @@ import type { NodeMemory } from '../thread/node-memory.js';
 import { processMs } from '../thread/process-clock.js';
 import { WORKER_HEAP } from './heap-growth.js';
 import { leftOverLine, sumOf } from './left-over.js';
+import type { NodeDoor } from './node-door.js';
 import {
   DEATHS_MAX,
   haltSeat,
@@ -50,6 +51,8 @@ export interface NodeThreadsOptions {
   logger: Logger;
   /** A thread's end of a port to the pool that its kind uses; null in memory. */
   openPool: ((kind: SeatKind) => MessagePort) | null;
+  /** Where what other nodes forward comes in; null: nothing does. */
+  door: NodeDoor | null;
   /** An acceptor's end of a port to the directory of keys; null: none are asked for. */
   openDirectory: (() => MessagePort) | null;
   /** What tokens are sealed with; null: no keys are asked for. */
@@ -68,6 +71,8 @@ interface Ports {
   directory: MessagePort | null;
   /** Null: it is a worker. */
   roster: MessagePort | null;
+  /** To the door for what other nodes forward. */
+  entry: MessagePort | null;
 }
 
 interface Wait {
@@ -131,6 +136,12 @@ export class NodeThreads {
     for (const seat of this.#workers) post(seat, { type: 'nodes', living });
   }
 
+  /** Another node forwarded it, with something for that worker. */
+  forwarded(worker: number, body: Uint8Array): void {
+    const seat = this.#workers[worker];
+    if (seat !== undefined) post(seat, { type: 'forwarded', body });
+  }
+
   /** Of the main thread itself. */
   trouble(trouble: Trouble): void {
     this.#outages.trouble(MAIN, trouble, 1);
@@ -189,16 +200,17 @@ export class NodeThreads {
   #fill(seat: Seat): void {
     seat.generation++;
     seat.state = 'starting';
-    const { openPool, openDirectory } = this.#options;
+    const { openPool, openDirectory, door } = this.#options;
     const pool = openPool?.(seat.kind) ?? null;
     const isAcceptor = seat.kind === 'acceptor';
     const directory = isAcceptor ? (openDirectory?.() ?? null) : null;
     const roster = isAcceptor ? this.#roster.openPort() : null;
+    const entry = isAcceptor ? (door?.openPort?.() ?? null) : null;
     const thread = new Worker(ENTRIES[seat.kind], {
       name: nameOf(seat),
       ...(seat.kind === 'worker' ? { resourceLimits: WORKER_HEAP } : {}),
-      workerData: this.#startData(seat, { pool, directory, roster }),
-      transferList: [pool, directory, roster].filter((port) => port !== null),
+      workerData: this.#startData(seat, { pool, directory, roster, entry }),
+      transferList: [pool, directory, roster, entry].filter((port) => port !== null),
     });
     seat.thread = thread;
     let cause = 'it ended';
@@ -210,16 +222,18 @@ export class NodeThreads {
     if (isAcceptor) this.#filled(seat);
   }
 
-  #startData(seat: Seat, { pool, directory, roster }: Ports): WorkerStart | AcceptorStart {
+  #startData(seat: Seat, { pool, directory, roster, entry }: Ports): WorkerStart | AcceptorStart {
     const { config, version, bootId, memory, tokenSecret } = this.#options;
     const { index, generation } = seat;
     if (roster === null) {
       const of = { config, bootId, memory, topicCount: this.#topicCount, living: this.#living };
-      return { ...of, kind: 'worker', index, generation, links: [], cold: pool };
+      const forwardTls = this.#options.door?.tls ?? null;
+      const own = { links: [], cold: pool, forwardTls };
+      return { ...of, ...own, kind: 'worker', index, generation };
     }
     const of = { config, memory, version, bootId, startedAtMs: this.#startedAtMs };
     const quotas = this.#options.quotas();
-    const own = { browse: pool, directory, roster, tokenSecret, quotas };
+    const own = { browse: pool, door: entry, directory, roster, tokenSecret, quotas };
     return { ...of, ...own, kind: 'acceptor', index, generation, links: [] };
   }
 
@@ -233,6 +247,8 @@ export class NodeThreads {
       logger.debug({ about: thread, state: message.state, detail: message.detail }, 'the log');
     } else if (message.type === 'trouble') {
       this.#outages.trouble(thread, message.trouble, message.times);
+    } else if (message.type === 'channels') {
+      this.#options.door?.listens(seat.index, message.more, message.less);
     } else if (message.type === 'over') {
       this.#outages.over(thread, message.kind);
     } else if (message.type === 'sessions') {
@@ -288,6 +304,7 @@ export class NodeThreads {
     seat.thread = null;
     this.#outages.gone(nameOf(seat));
     this.#roster.gone(seat);
+    if (seat.kind === 'worker') this.#options.door?.gone(index);
     this.#settle('drained', seat);
     if (this.#state === 'stopping' || this.#openLater(seat)) return;
     logger.error({ about: nameOf(seat), cause }, 'a thread died');

@@ -183,7 +183,7 @@ export class Presence {
     const living = nodes.filter(({ leftMs }) => leftMs > 0);
     this.#nextMs = Math.min(RENEW_MS, ...living.map(({ leftMs }) => Math.ceil(leftMs)));
     const peers = living.map(({ record }) => peerOf(record));
-    const told = peers.map(({ id, bootId, addr }) => `${id} ${bootId} ${addr}`).join('\n');
+    const told = peers.map((peer) => Object.values(peer).join(' ')).join('\n');
     if (told === this.#living) return;
     this.#living = told;
     this.#options.onLiving(peers);
@@ -195,6 +195,6 @@ export class Presence {
   }
 }
 
-function peerOf({ id, bootId, addr, topics }: NodeRecord): Peer {
-  return { id, bootId, addr, workers: topics.length };
+function peerOf({ id, bootId, addr, forwardUrl, topics }: NodeRecord): Peer {
+  return { id, bootId, addr, forwardUrl, workers: topics.length };
 }

@@ -30,6 +30,8 @@ export interface WorkerStart {
   bootId: string;
   /** The nodes that live; none in memory. */
   living: readonly Peer[];
+  /** What is shown to other nodes, and asked of them, when something is forwarded; null: nothing. */
+  forwardTls: PemFiles | null;
 }
 
 /** How many topics a tenant may have in memory, and how many it has, in all workers together. */
@@ -39,6 +41,13 @@ export interface TopicQuota {
   max: number | null;
   /** Of a SharedCount, by worker. */
   count: SharedArrayBuffer;
+}
+
+/** An authority, a certificate of it and its key, in PEM. */
+export interface PemFiles {
+  ca: string;
+  cert: string;
+  key: string;
 }
 
 export interface AcceptorLink {
@@ -56,6 +65,8 @@ export interface AcceptorStart {
   links: WorkerLink[];
   /** Port of the browsing pool; null in memory. */
   browse: MessagePort | null;
+  /** Port to the door for what other nodes forward; null: it takes nothing, or at INTERNAL_PORT. */
+  door: MessagePort | null;
   /** Port to the directory of tenants and API keys; null: none are asked for. */
   directory: MessagePort | null;
   /** Port to whoever asks all acceptors about sessions. */
@@ -92,6 +103,8 @@ export type ToThread =
   | { type: 'sessions'; request: number; ask: SessionAsk }
   /** To a worker: the nodes that live, when others do than before, or this one does again. */
   | { type: 'nodes'; living: readonly Peer[] }
+  /** To a worker: another node forwarded it, a request with something for this one. */
+  | { type: 'forwarded'; body: Uint8Array }
   /** To an acceptor: the tenants that have quotas from now on. */
   | { type: 'quotas-changed'; quotas: readonly TenantQuotas[] }
   /** To a worker, in memory: those of tenants that had a quota of topics, now or before. */
@@ -132,6 +145,8 @@ export type FromThread =
   | { type: 'sessions'; request: number; told: SessionsTold }
   /** A wrapped handler threw; the thread goes on. Counted and logged. */
   | { type: 'handler-fault'; where: string; stack: string }
+  /** Of a worker: channels that it listens to from now on, and no longer. */
+  | { type: 'channels'; more: readonly string[]; less: readonly string[] }
   /** Something failed that is tried again: how often since it was last said. */
   | { type: 'trouble'; trouble: Trouble; times: number }
   /** At its drain or its stop, when there is something. */

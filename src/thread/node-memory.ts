@@ -21,7 +21,8 @@ export function nodeMemory({
   acceptors: number;
   workers: number;
 }): NodeMemory {
-  const counts = acceptorCountsMemory(acceptors);
+  // The main thread counts, too.
+  const counts = acceptorCountsMemory(acceptors + 1);
   return { counts, marks: WorkerMarks.memory(workers), lease: Lease.memory() };
 }
 

@@ -4,10 +4,19 @@
  * thread; the supervisor replaces it.
  */
 import { parentPort, threadId, workerData } from 'node:worker_threads';
-import { REDIS_AWAY, troubleOfEnvelope, troubleOfRedis } from '../backplane/backplane-trouble.js';
+import {
+  PEER_AWAY,
+  REDIS_AWAY,
+  troubleOfEnvelope,
+  troubleOfPeer,
+  troubleOfRedis,
+} from '../backplane/backplane-trouble.js';
 import { Envelopes } from '../backplane/envelopes.js';
+import { readForward } from '../backplane/forward-body.js';
+import { ForwardWay } from '../backplane/forward-way.js';
 import { Mailbox } from '../backplane/mailbox.js';
-import { RedisBackplane } from '../backplane/redis-backplane.js';
+import { type BackplaneHandlers, RedisBackplane } from '../backplane/redis-backplane.js';
+import { Ways } from '../backplane/ways.js';
 import { EXIT_CONFIG, EXIT_LATER } from '../config/config.js';
 import { systemClock } from '../core/clock.js';
 import { DatabaseClock } from '../core/database-clock.js';
@@ -69,6 +78,8 @@ const logClock = config.databaseUrl === null ? new SteadyClock(systemClock) : da
 
 const mailbox = new Mailbox(config.clusterName, { bootId: start.bootId, worker: start.index });
 const origin = `${config.nodeId}/${nonce()}/${start.index}`;
+/** Null: there are none. */
+let ways: Ways | null = null;
 /** Null: there is a database. */
 let memoryLog: MemoryLog<PublishUnderWay> | null = null;
 
@@ -103,7 +114,10 @@ for (const link of start.links) worker.connect(link.acceptor, link.port);
 
 port.on('message', (message: ToThread) => {
   if (message.type === 'acceptor') worker.connect(message.link.acceptor, message.link.port);
-  else if (message.type === 'nodes') work.place(idsOf(message.living));
+  else if (message.type === 'nodes') {
+    work.place(idsOf(message.living));
+    ways?.place(message.living);
+  } else if (message.type === 'forwarded') forwarded(message.body);
   else if (message.type === 'topic-quotas') {
     for (const { tenant, max, count } of message.quotas) {
       memoryLog?.quotaOfTopics(tenant, max, () => new SharedCount(count, start.index));
@@ -174,29 +188,62 @@ function openLog(sink: LogSink<PublishUnderWay>): MessageLog<PublishUnderWay> {
   return log;
 }
 
-/** Null without REDIS_URL. */
+/** Null without REDIS_URL and INTERNAL_SECRET: nodes find out what others did. */
 function backplaneParts(): WorkerOptions['backplane'] {
-  const { redisUrl: url, clusterName: cluster, internalSecret: secret, limits } = config;
-  if (url === null) return null;
-  const queueBytesMax = limits.backplaneQueueBytesMax;
+  const { redisUrl, clusterName: cluster, internalSecret: secret, databaseUrl } = config;
+  if (databaseUrl === null || (redisUrl === null && secret === null)) return null;
   return {
     cluster,
     envelopes: new Envelopes({ cluster, origin, secret }),
-    open: (handlers) => {
-      const onMessage = (channel: string, message: Uint8Array): void => {
-        if (!mailbox.came(channel, message)) handlers.onMessage(channel, message);
-      };
-      const heard = { ...handlers, onMessage };
-      const backplane = new RedisBackplane({
-        ...{ ...heard, url, cluster, origin, clock: systemClock, queueBytesMax },
-      });
-      mailbox.open(backplane);
-      return backplane;
-    },
+    open: openWays,
     onDropped: (fault) => report.trouble(troubleOfEnvelope(fault)),
     onTrouble: (error) => report.trouble(troubleOfRedis(error)),
     onWell: () => report.over([REDIS_AWAY]),
   };
+}
+
+function openWays(handlers: BackplaneHandlers): Ways {
+  const { redisUrl: url, clusterName: cluster, limits } = config;
+  const queueBytesMax = limits.backplaneQueueBytesMax;
+  const opened = new Ways({
+    redis:
+      url === null
+        ? null
+        : (by) =>
+            new RedisBackplane({
+              ...{ ...handlers, ...by, url, cluster, origin, clock: systemClock, queueBytesMax },
+            }),
+    forward: forwardWay(queueBytesMax),
+    onMessage: (channel, message) => {
+      if (!mailbox.came(channel, message)) handlers.onMessage(channel, message);
+    },
+    onListening: handlers.onListening,
+    onAway: handlers.onAway,
+  });
+  opened.place(start.living);
+  mailbox.open(opened);
+  ways = opened;
+  return opened;
+}
+
+/** Null without INTERNAL_SECRET. */
+function forwardWay(queueBytesMax: number): ForwardWay | null {
+  const { clusterName: cluster, internalSecret: secret } = config;
+  if (secret === null) return null;
+  const { bootId, forwardTls: tls } = start;
+  return new ForwardWay({
+    ...{ sender: { cluster, bootId }, secret, tls, clock: systemClock, queueBytesMax },
+    onChannels: (more, less) => tell({ type: 'channels', more, less }),
+    onTrouble: (peer, error) => report.trouble(troubleOfPeer(peer, error)),
+    onWell: () => report.over([PEER_AWAY]),
+  });
+}
+
+/** Checked by the main thread. */
+function forwarded(body: Uint8Array): void {
+  const forward = readForward(body);
+  if (typeof forward === 'string') return;
+  for (const { channel, message } of forward.messages) ways?.came(channel, message);
 }
 
 function onSnapshot(oldest: HeldSnapshot | null): void {

@@ -31,7 +31,8 @@ const FIGURES: NodeFigures = { sessions: 3, topics: [4, 5], backplane: 'none' };
 
 function life(id: string, n: number): NodeIdentity & NodeFigures {
   const bootId = `00000000-0000-4000-8000-${String(n).padStart(12, '0')}`;
-  return { id, bootId, addr: `host:${n}`, version: '1.2.3', ...FIGURES };
+  const forwardUrl = n % 2 === 0 ? null : `https://host:${n}`;
+  return { id, bootId, addr: `host:${n}`, forwardUrl, version: '1.2.3', ...FIGURES };
 }
 
 async function byId(id: string): Promise<ListedNode | undefined> {

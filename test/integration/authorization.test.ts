@@ -66,6 +66,7 @@ const ROUTE_ROWS: Readonly<Record<string, Row>> = {
   'GET /api/nodes': [['operate'], 'none'],
   'GET /api/health': [['anyone'], 'none'],
   'GET /readyz': [['anyone'], 'none'],
+  'POST /internal/forward': [['anyone'], 'none'],
   'GET /livez': [['anyone'], 'none'],
   'GET /ws': [['anyone'], 'none'],
   'GET /': [['anyone'], 'none'],

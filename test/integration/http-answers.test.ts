@@ -225,6 +225,7 @@ async function tellSystem(story: Story): Promise<void> {
   await story.sees('GET /api/health', (text) => text.includes('"status":"ok"'));
   const targets = ['/livez', '/readyz', '/', '/ws', '/assets/none.js', '/api/session'];
   for (const target of targets) await story.asks(`GET ${target}`);
+  await story.asks('POST /internal/forward', {});
 }
 
 async function tellEnds(story: Story): Promise<void> {
@@ -275,8 +276,10 @@ t.test('every answer is as clients know it', (t) => {
 
 t.test('every answer has the shape, or is one of the errors, that its route says', async (t) => {
   t.same(surprises, []);
-  // A stream of events has no end, a WebSocket is no answer, and a file is no JSON.
-  const others = ['GET /api/topics/:name/events', 'GET /ws', 'GET /assets/:file'];
+  // A stream of events has no end, a WebSocket is no answer, a file is no JSON, and nodes ask themselves.
+  const others = ['GET /api/topics/:name/events', 'GET /ws', 'GET /assets/:file'].concat(
+    'POST /internal/forward',
+  );
   // Where keys are asked for: keys.test.ts, tokens.test.ts, logins.test.ts, audit.test.ts.
   const keyed = /^\w+ \/api\/(audit|keys|tenants|tokens|session)\b/;
   const unserved = ROUTES.map(({ method, path }) => `${method} ${path}`).filter(

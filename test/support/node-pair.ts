@@ -1,6 +1,7 @@
 /** Two nodes on one PostgreSQL with a Redis of their own between them, and what their backplanes say. */
 import http from 'node:http';
 import { eventually } from '../../native-bench/rig/eventually.js';
+import { freePort } from '../../native-bench/rig/free-port.js';
 import { startNode, type TestNode } from '../../native-bench/rig/node.js';
 import { startPostgres, type TestPostgres } from '../../native-bench/rig/postgres.js';
 import { type Answer, request } from './publisher.js';
@@ -19,6 +20,8 @@ export interface BackplaneStats {
   unheard: number;
   unsent_away: number;
   unsent_full: number;
+  forwarded: number;
+  unforwarded: number;
   errors: number;
   queue_bytes: number;
   channels: number;
@@ -47,13 +50,19 @@ export async function startPair(
   };
   // Which worker has a topic is each node's own affair.
   const start = async (id: string, workers: string): Promise<TestNode> => {
-    const node = await startNode({ ...all, NODE_ID: id, WORKERS: workers });
+    const node = await startReachable({ ...all, NODE_ID: id, WORKERS: workers });
     t.teardown(() => node.kill9());
     return node;
   };
   const [a, b] = [await start('a', '1'), await start('b', '3')];
   for (const node of [a, b]) await isUp(node);
   return { postgres, redis, a, b };
+}
+
+/** Where it listens is where others reach it. */
+export async function startReachable(env: Record<string, string | undefined>): Promise<TestNode> {
+  const port = await freePort();
+  return startNode({ PORT: `${port}`, NODE_ADDR: `127.0.0.1:${port}`, ...env });
 }
 
 export async function isUp(node: TestNode): Promise<void> {

@@ -5,7 +5,8 @@
  * subscribe.
  */
 import type { Envelopes } from '../../backplane/envelopes.js';
-import type { BackplaneHandlers, RedisBackplane } from '../../backplane/redis-backplane.js';
+import type { BackplaneHandlers } from '../../backplane/redis-backplane.js';
+import type { Ways } from '../../backplane/ways.js';
 import {
   type BackplaneFigures,
   ENVELOPE_FAULTS,
@@ -27,7 +28,7 @@ const SWEEP_MS = 1_000;
 const SOON_MS = 50;
 
 export interface AnnouncementsOptions {
-  open: (handlers: BackplaneHandlers) => RedisBackplane;
+  open: (handlers: BackplaneHandlers) => Ways;
   envelopes: Envelopes;
   /** Begins the name of every channel. */
   cluster: string;
@@ -49,7 +50,7 @@ export interface AnnouncementsOptions {
 
 export class Announcements {
   readonly #options: AnnouncementsOptions;
-  readonly #backplane: RedisBackplane;
+  readonly #backplane: Ways;
   /** Those that are listened to. */
   readonly #topics = new Map<string, Topic>();
   readonly #channels = new Map<Topic, string>();
@@ -96,7 +97,8 @@ export class Announcements {
 
   /** Whether other nodes are heard, now. */
   tell(): boolean {
-    return this.#backplane.state === 'up';
+    const { state } = this.#backplane;
+    return state === 'up' || state === 'forwarding';
   }
 
   /** Its first subscription came, or its last went. */

@@ -13,15 +13,15 @@ const CHECKS = z.record(z.string(), z.string()).describe('ok, or what is wrong, 
 const MS = z.number();
 
 const BACKPLANE_STATE = z
-  .enum(['connecting', 'up', 'away', 'closed'])
-  .describe('up: what other nodes publish comes at once. Else it is read from the log.');
+  .enum(['connecting', 'up', 'away', 'forwarding', 'closed'])
+  .describe('up: by Redis. forwarding: there is none, nodes tell each other.');
 const BACKPLANE_FIGURES = members({
   ...counts(BACKPLANE_COUNTERS),
-  queue_bytes: count('On their way to Redis.'),
+  queue_bytes: count('On their way to Redis and to other nodes.'),
   channels: count('Topics of which other nodes are heard.'),
   dropped: members(counts(ENVELOPE_FAULTS)).describe('Envelopes that came, by why.'),
 });
-/** Where REDIS_URL is set. */
+/** Where REDIS_URL or INTERNAL_SECRET is set. */
 export const BACKPLANE = members({ state: BACKPLANE_STATE, ...BACKPLANE_FIGURES.shape });
 /** The state alone for whoever may not operate. */
 const BACKPLANE_HEALTH = members({
@@ -111,6 +111,10 @@ export const WHOLE_HEALTH = members({
 export const HEALTH = z.union([WHOLE_HEALTH, members({ status: STATUS })]);
 
 export const READINESS = members({ status: z.enum(['ready', 'not ready']), checks: CHECKS });
+export const FORWARDED = members({
+  accepted: count('Messages that were taken.'),
+  unheard: z.array(z.number()).describe('Places of those that nobody listens for here.'),
+});
 export const LIVENESS = members({ status: z.literal('ok') });
 export const GREETING = members({ name: z.literal('conduit'), node: NODE });
 

@@ -6,6 +6,7 @@ import t, { type Test } from 'tap';
 import { eventually } from '../../../native-bench/rig/eventually.js';
 import { MAIL_BYTES_MAX, type MailAddress, Mailbox } from '../../../src/backplane/mailbox.js';
 import { RedisBackplane } from '../../../src/backplane/redis-backplane.js';
+import { Ways } from '../../../src/backplane/ways.js';
 import { systemClock } from '../../../src/core/clock.js';
 import { startRedis } from '../../support/redis-server.js';
 
@@ -26,15 +27,19 @@ async function open(t: Test, address: MailAddress): Promise<Worker> {
   const others: string[] = [];
   mailbox.onMail = (bytes) => mail.push(Buffer.from(bytes));
   const origin = `${address.bootId}/${address.worker}`;
-  const way = new RedisBackplane({
-    ...{ url: redis.url, cluster: 'test', origin, clock: systemClock, queueBytesMax: 8_000_000 },
+  const ignored = {
+    onListening: () => undefined,
+    onTrouble: () => undefined,
+    onWell: () => undefined,
+  };
+  const of = { url: redis.url, cluster: 'test', origin, clock: systemClock };
+  const way = new Ways({
+    redis: (by) => new RedisBackplane({ ...ignored, ...of, ...by, queueBytesMax: 8_000_000 }),
+    forward: null,
     onMessage: (channel, bytes) => {
       if (!mailbox.came(channel, bytes)) others.push(channel);
     },
-    onListening: () => undefined,
-    onAway: () => undefined,
-    onTrouble: () => undefined,
-    onWell: () => undefined,
+    ...{ onListening: () => undefined, onAway: () => undefined },
   });
   t.equal(mailbox.send(address, Buffer.from('too early')), false);
   mailbox.open(way);

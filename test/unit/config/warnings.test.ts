@@ -9,13 +9,12 @@ function warnings(env: Record<string, string>): string[] {
 
 t.test('what has no effect is told once each', async (t) => {
   const found = warnings({
-    INTERNAL_SECRET: 'x'.repeat(32),
     DEFAULT_API_KEY: 'x'.repeat(16),
     ADMIN_API_KEY: 'y'.repeat(16),
   });
   t.same(
     found.map((line) => line.split(':', 1)[0]),
-    ['INTERNAL_SECRET', 'DEFAULT_API_KEY', 'ADMIN_API_KEY'],
+    ['DEFAULT_API_KEY', 'ADMIN_API_KEY'],
   );
 });
 

@@ -11,6 +11,7 @@ import type { SystemRoutes } from '../system-routes.js';
 import { auditTable } from './audit.js';
 import { type DashboardTableParts, dashboardTable } from './dashboard.js';
 import { deadLetterTable } from './dead-letters.js';
+import { type InternalTableParts, internalTable } from './internal.js';
 import { type LoginTableParts, loginTable } from './logins.js';
 import { type PublishTableParts, publishTable } from './publishes.js';
 import { type SessionTableParts, sessionTable } from './sessions.js';
@@ -30,6 +31,7 @@ export interface TableParts {
   publishes: PublishTableParts['publishes'];
   sessions: SessionTableParts['sessions'];
   system: SystemRoutes;
+  forwards: InternalTableParts['forwards'];
   streams: TopicTableParts['streams'];
   files: DashboardTableParts['files'];
 }
@@ -47,5 +49,6 @@ export function routeTable(parts: TableParts): Route[] {
     ...auditTable(parts),
     ...systemTable(parts),
     ...dashboardTable(parts),
+    ...internalTable(parts),
   ];
 }

@@ -27,16 +27,17 @@ const HOLD_SQL = `WITH last AS MATERIALIZED (
       number = (n.renewals + 1) / ${RENEWALS_PER_NUMBER}, boot_id = $2::uuid,
       lease_until = clock_timestamp() + $5::float8 * interval '1 ms',
       started_at = CASE n.boot_id WHEN $2::uuid THEN n.started_at ELSE clock_timestamp() END,
-      addr = $3, version = $4, sessions = $6::int, topics = $7::int[], backplane = $8
+      addr = $3, version = $4, sessions = $6::int, topics = $7::int[], backplane = $8,
+      forward_url = $9
     FROM last WHERE n.id = $1 AND n.number = last.number
       AND (n.boot_id = $2::uuid OR n.lease_until <= clock_timestamp()
         OR n.lease_until > clock_timestamp() + ($5::float8 + ${EXCESS_MS}) * interval '1 ms')
     RETURNING n.id),
   made AS (
     INSERT INTO conduit.nodes
-      (id, boot_id, addr, version, lease_until, sessions, topics, backplane)
+      (id, boot_id, addr, version, lease_until, sessions, topics, backplane, forward_url)
     SELECT $1, $2::uuid, $3, $4, clock_timestamp() + $5::float8 * interval '1 ms', $6::int,
-      $7::int[], $8
+      $7::int[], $8, $9
     WHERE NOT EXISTS (SELECT FROM last)
     ON CONFLICT DO NOTHING RETURNING id)
   SELECT EXISTS (SELECT FROM renewed) OR EXISTS (SELECT FROM made) AS is_ours,
@@ -50,7 +51,7 @@ const LIST_SQL = `WITH RECURSIVE newest AS (
     SELECT next.* FROM newest o, LATERAL (
       SELECT n.* FROM conduit.nodes n WHERE n.id < o.id
       ORDER BY n.id DESC, n.number DESC LIMIT 1) next)
-  SELECT id, boot_id, addr, version, sessions, topics, backplane,
+  SELECT id, boot_id, addr, forward_url, version, sessions, topics, backplane,
     extract(epoch FROM started_at) * 1000 AS started_ms,
     extract(epoch FROM lease_until) * 1000 - $1::float8 AS seen_ms,
     extract(epoch FROM lease_until - clock_timestamp()) * 1000 AS left_ms
@@ -71,6 +72,7 @@ interface ListRow {
   id: string;
   boot_id: string;
   addr: string;
+  forward_url: string | null;
   version: string;
   sessions: number;
   topics: number[];
@@ -96,10 +98,10 @@ export async function holdLease(
   node: NodeIdentity & NodeFigures,
   leaseMs: number,
 ): Promise<NameHolder | null> {
-  const { id, bootId, addr, version, sessions, topics, backplane } = node;
+  const { id, bootId, addr, forwardUrl, version, sessions, topics, backplane } = node;
   const { rows } = await db.query<HoldRow>(HOLD_SQL, [
     ...[id, bootId, addr, version, leaseMs],
-    ...[sessions, topics, backplane],
+    ...[sessions, topics, backplane, forwardUrl],
   ]);
   const [row] = rows;
   if (row?.is_ours === true) return null;
@@ -133,7 +135,7 @@ function recordOf(row: ListRow, state: NodeRecord['state']): NodeRecord {
   const seenAtMs = Math.round(Number(row.seen_ms));
   return {
     ...{ id, bootId, addr, version, startedAtMs, seenAtMs, state },
-    ...{ sessions, topics, backplane },
+    ...{ forwardUrl: row.forward_url, sessions, topics, backplane },
   };
 }
 

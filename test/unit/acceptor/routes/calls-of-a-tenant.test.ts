@@ -149,8 +149,9 @@ function answer({ link }: AskedWorker, { request: number, method, args }: CallOp
 
 function tableOf(parts: { limits: Limits; control: Control; directory: Directory }) {
   const unasked = (): never => t.fail('this is no control route') as never;
+  const node = { id: 'n', bootId: ID, addr: 'h:1', forwardUrl: null, version: '0' };
   const system = new SystemRoutes({
-    ...{ control: parts.control, node: { id: 'n', bootId: ID, addr: 'h:1', version: '0' } },
+    ...{ control: parts.control, node },
     ...{ counts: acceptorCounts(acceptorCountsMemory(1), 0), startedAtMs: 0, lease: null },
     ...{ figures: () => ({ sessions: 0, topics: [], backplane: 'none' }), clock: systemClock },
   });
@@ -161,6 +162,7 @@ function tableOf(parts: { limits: Limits; control: Control; directory: Directory
     logins: { checkTry: unasked, begin: unasked, end: unasked },
     sessions: { list: unasked, close: unasked, ids: new SessionIds(ID) },
     files: new StaticFiles('/nowhere'),
+    forwards: { take: unasked },
   });
 }
 

@@ -6,6 +6,7 @@ import t, { type Test } from 'tap';
 import { eventually } from '../../../../native-bench/rig/eventually.js';
 import { Envelopes } from '../../../../src/backplane/envelopes.js';
 import { RedisBackplane } from '../../../../src/backplane/redis-backplane.js';
+import { Ways } from '../../../../src/backplane/ways.js';
 import { systemClock } from '../../../../src/core/clock.js';
 import { DEFAULT_LIMITS } from '../../../../src/core/limits.js';
 import type { TopicRecord } from '../../../../src/core/topic-record.js';
@@ -59,9 +60,13 @@ class Rig {
     const envelopes = new Envelopes({ cluster: CLUSTER, origin: 'here', secret: null });
     this.announcements = new Announcements({
       open: (handlers) =>
-        new RedisBackplane({
-          ...{ ...handlers, url: redis.url, cluster: CLUSTER, origin: 'here', clock: systemClock },
-          queueBytesMax: 1_000_000,
+        new Ways({
+          ...{ ...handlers, forward: null },
+          redis: (by) =>
+            new RedisBackplane({
+              ...{ ...handlers, ...by, url: redis.url, cluster: CLUSTER, origin: 'here' },
+              ...{ clock: systemClock, queueBytesMax: 1_000_000 },
+            }),
         }),
       ...{ envelopes, cluster: CLUSTER, topics: this.topics, clock: systemClock },
       heads: new FoldedReads(async (ids: readonly number[]) => {

@@ -1,0 +1,70 @@
+/**
+ * What one node forwards to another in a request: messages on channels, packed, and who sends them.
+ *
+ *   u8 version, u8 bytes of the cluster, u8 of the boot id, cluster, boot id; then of each message:
+ *   u16 bytes of its channel, u32 of the message, channel, message
+ */
+import { ENVELOPE_BYTES_MAX } from './envelopes.js';
+import type { Outgoing } from './redis-session.js';
+
+export const FORWARD_VERSION = 1;
+export const FORWARD_PATH = '/internal/forward';
+/** As Node.js has the names of headers. */
+export const SECRET_HEADER = 'x-internal-secret';
+/** Of one request, beside its largest message. */
+export const GATHERED_BYTES_MAX = ENVELOPE_BYTES_MAX;
+/** A body that is larger was not made by a node. */
+export const FORWARD_BYTES_MAX = 2 * ENVELOPE_BYTES_MAX + 64 * 1024;
+export const FORWARDED_MAX = 4_096;
+
+const HEAD_BYTES = 3;
+const MESSAGE_HEAD_BYTES = 6;
+
+export interface ForwardSender {
+  cluster: string;
+  /** Of the node's life. */
+  bootId: string;
+}
+
+export interface Forward extends ForwardSender {
+  messages: readonly Outgoing[];
+}
+
+export function packForward({ cluster, bootId, messages }: Forward): Buffer {
+  const [name, boot] = [Buffer.from(cluster), Buffer.from(bootId)];
+  const parts: Buffer[] = [Buffer.from([FORWARD_VERSION, name.length, boot.length]), name, boot];
+  for (const { channel, message } of messages) {
+    const place = Buffer.from(channel);
+    const head = Buffer.alloc(MESSAGE_HEAD_BYTES);
+    head.writeUInt16BE(place.length, 0);
+    head.writeUInt32BE(message.length, 2);
+    parts.push(head, place, message);
+  }
+  return Buffer.concat(parts);
+}
+
+/** Messages are views of the body. */
+export function readForward(body: Uint8Array): Forward | 'version' | 'garbage' {
+  const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+  if (bytes.length < HEAD_BYTES) return 'garbage';
+  if (bytes[0] !== FORWARD_VERSION) return 'version';
+  const bootAt = HEAD_BYTES + bytes.readUInt8(1);
+  let at = bootAt + bytes.readUInt8(2);
+  if (at > bytes.length) return 'garbage';
+  const cluster = bytes.toString('utf8', HEAD_BYTES, bootAt);
+  const bootId = bytes.toString('latin1', bootAt, at);
+  const messages: Outgoing[] = [];
+  while (at < bytes.length) {
+    if (messages.length === FORWARDED_MAX || at + MESSAGE_HEAD_BYTES > bytes.length) {
+      return 'garbage';
+    }
+    const channelAt = at + MESSAGE_HEAD_BYTES;
+    const messageAt = channelAt + bytes.readUInt16BE(at);
+    const end = messageAt + bytes.readUInt32BE(at + 2);
+    if (end > bytes.length) return 'garbage';
+    const channel = bytes.toString('utf8', channelAt, messageAt);
+    messages.push({ channel, message: bytes.subarray(messageAt, end) });
+    at = end;
+  }
+  return { cluster, bootId, messages };
+}

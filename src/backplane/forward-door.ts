@@ -1,0 +1,99 @@
+/**
+ * Where what other nodes forward comes in, for all workers of this node: checks who sends it, and hands it to
+ * the workers that listen to its channels. What is refused is counted, and told by why. On the main thread.
+ */
+import { digestOf, isSameDigest } from '../core/api-key.js';
+import type { Peer } from '../core/peer.js';
+import type { Trouble } from '../observe/outages.js';
+import { FORWARD_BYTES_MAX, readForward } from './forward-body.js';
+
+/** By what is said to the operator of each. */
+export const FORWARD_FAULTS = {
+  secret: 'its X-Internal-Secret is not that of this node',
+  version: 'it is of another version',
+  garbage: 'it cannot be read',
+  oversized: 'it is larger than any node sends',
+  cluster: 'it is of another CLUSTER_NAME',
+  peer: 'it is of a node that does not live, by the table of nodes',
+} as const;
+export type ForwardFault = keyof typeof FORWARD_FAULTS;
+
+/** What is answered. */
+export interface ForwardAnswer {
+  accepted: number;
+  /** Places in the request of those whose channel nobody listens to here. */
+  unheard: readonly number[];
+}
+
+export interface ForwardDoorOptions {
+  cluster: string;
+  /** Of this life of this node, which forwards nothing to itself. */
+  bootId: string;
+  /** To a worker: a request with something for it. The bytes are its own. */
+  deliver: (worker: number, body: Uint8Array) => void;
+}
+
+export class ForwardDoor {
+  readonly #options: ForwardDoorOptions;
+  /** Boot ids of the nodes that live. */
+  #living: ReadonlySet<string> = new Set();
+  /** Workers, by the channels they listen to. */
+  readonly #listeners = new Map<string, Set<number>>();
+
+  constructor(options: ForwardDoorOptions) {
+    this.#options = options;
+  }
+
+  /** The nodes that live. */
+  place(living: readonly Peer[]): void {
+    this.#living = new Set(living.map(({ bootId }) => bootId));
+  }
+
+  /** That worker listens to these from now on, and not to those. */
+  listens(worker: number, more: readonly string[], less: readonly string[]): void {
+    for (const channel of more) {
+      const workers = this.#listeners.get(channel);
+      if (workers === undefined) this.#listeners.set(channel, new Set([worker]));
+      else workers.add(worker);
+    }
+    for (const channel of less) {
+      const workers = this.#listeners.get(channel);
+      if (workers?.delete(worker) === true && workers.size === 0) this.#listeners.delete(channel);
+    }
+  }
+
+  /** Its thread has ended: the next one says anew where it listens. */
+  gone(worker: number): void {
+    this.listens(worker, [], [...this.#listeners.keys()]);
+  }
+
+  /** Of somebody who has shown the secret. */
+  take(body: Uint8Array): ForwardAnswer | ForwardFault {
+    if (body.length > FORWARD_BYTES_MAX) return 'oversized';
+    const forward = readForward(body);
+    if (typeof forward === 'string') return forward;
+    const { cluster, bootId, messages } = forward;
+    if (cluster !== this.#options.cluster) return 'cluster';
+    if (bootId === this.#options.bootId || !this.#living.has(bootId)) return 'peer';
+    const unheard: number[] = [];
+    const workers = new Set<number>();
+    messages.forEach(({ channel }, n) => {
+      const listeners = this.#listeners.get(channel);
+      if (listeners === undefined) unheard.push(n);
+      else for (const worker of listeners) workers.add(worker);
+    });
+    for (const worker of workers) this.#options.deliver(worker, body);
+    return { accepted: messages.length, unheard };
+  }
+}
+
+/** Whether somebody shows the secret, of whatever length, in a time that does not tell how near he is. */
+export function secretCheck(secret: string): (shown: string) => boolean {
+  const known = digestOf(secret);
+  return (shown) => isSameDigest(digestOf(shown), known);
+}
+
+export function troubleOfForward(fault: ForwardFault): Trouble {
+  const line = `what came by POST /internal/forward was refused: ${FORWARD_FAULTS[fault]}`;
+  return { kind: line, line, cause: `${fault}; the log is read instead`, stack: null };
+}
