@@ -24,6 +24,7 @@ import {
 import { prepareDatabase } from './supervisor/database.js';
 import { startEmbeddedPostgres } from './supervisor/embedded-postgres.js';
 import { letHeapsGrow } from './supervisor/heap-growth.js';
+import { sampleMain } from './supervisor/main-metrics.js';
 import { type NodeDirectory, startDirectory } from './supervisor/node-directory.js';
 import { NodeDoor } from './supervisor/node-door.js';
 import { NodeLife } from './supervisor/node-life.js';
@@ -61,7 +62,7 @@ export async function runNode(options: NodeOptions): Promise<number> {
     const patience = new Patience({ waitMs: startWaitMs, report: (line) => logger.warn(line) });
     const shown = await readCertificate(config);
     for (const warning of shown?.warnings ?? []) logger.warn(warning);
-    life.owns(await claimPort(config.host, config.port));
+    await claimPorts(config, life);
     const { id: nodeId } = life.owns(await claimNodeName(config));
     refuse(await nativeModuleTrouble());
     const { databaseUrl, logPlace } = await reachLog(options, { life, logger, patience });
@@ -113,7 +114,7 @@ export async function runNode(options: NodeOptions): Promise<number> {
       waitToOpen: (why) => patience.pause(`DATABASE_URL: the log cannot be opened: ${why}`),
       onFatal: (line, exitCode) => life.end({ line, exitCode }),
     });
-    life.owns(threads);
+    life.owns(sampleMain(node.memory.metrics, life.owns(threads)));
     threads.place(living);
     if (shown !== null) reloadAtHangUp(life, { config, shown, logger }, threads);
     await life.untilEnd(threads.start());
@@ -164,6 +165,11 @@ function reloadAtHangUp(
 function warnOfOpenness(config: Config, logger: Logger): void {
   for (const warning of openToAll(config)) logger.warn(warning);
   for (const warning of heldMemoryWarnings(config, machineBytes())) logger.warn(warning);
+}
+
+async function claimPorts({ host, port, metricsPort }: Config, life: NodeLife): Promise<void> {
+  life.owns(await claimPort(host, port));
+  if (metricsPort !== null) life.owns(await claimPort(host, metricsPort, 'METRICS_PORT'));
 }
 
 function refuse(trouble: string | null): void {

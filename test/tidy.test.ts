@@ -78,6 +78,7 @@ const VENDORS: Readonly<Record<string, readonly string[]>> = {
   ioredis: ['backplane'],
   piscina: ['cold', 'main'],
   pino: ['observe'],
+  '@platformatic/prom-client': ['observe'],
   'hash-wasm': ['core'],
   zod: ['wire', 'acceptor'],
   jose: ['tenant'],

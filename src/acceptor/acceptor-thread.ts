@@ -9,11 +9,15 @@ import type { AcceptorStart, FromThread, ToThread } from '../thread/control.js';
 import { Acceptor } from './acceptor.js';
 
 const EXIT_FAULT = 1;
+/** What GET /metrics shows is this old at most. */
+const SAMPLE_MS = 1_000;
 
 const port = controlPort();
 const start = workerData as AcceptorStart;
 const tell = (message: FromThread): void => port.postMessage(message);
 const acceptor = new Acceptor(start, systemClock, tell);
+
+setInterval(() => acceptor.sample(), SAMPLE_MS).unref();
 
 for (const link of start.links) acceptor.link(link);
 

@@ -2,10 +2,11 @@
  * The acceptor: one per thread. Puts the pieces of this folder together around its uWS Apps, and lives
  * through listen, drain and stop. What is done with what comes is theirs.
  */
+import type { Config } from '../config/config.js';
 import type { Clock } from '../core/clock.js';
 import type { TenantQuotas } from '../core/quotas.js';
 import type { QuotaLedger } from '../tenant/quota-ledger.js';
-import { type AcceptorCounts, acceptorCounts } from '../thread/acceptor-counts.js';
+import { type AcceptorCounts, acceptorCounts, acceptorFigures } from '../thread/acceptor-counts.js';
 import type { AcceptorStart, FromThread, LeftOver, WorkerLink } from '../thread/control.js';
 import { Lease } from '../thread/lease.js';
 import { nodeFigures } from '../thread/node-memory.js';
@@ -13,6 +14,7 @@ import { RosterPort } from '../thread/roster-port.js';
 import type { SessionAsk, SessionsTold } from '../thread/session-calls.js';
 import { AcceptLimit } from './accept-limit.js';
 import { AcceptorApps } from './acceptor-apps.js';
+import { AcceptorMetrics } from './acceptor-metrics.js';
 import { Deliveries } from './delivery/deliveries.js';
 import { threadLoad } from './delivery/thread-load.js';
 import { Drain, pause } from './drain.js';
@@ -20,10 +22,13 @@ import { Bodies } from './http/bodies.js';
 import { Callers } from './http/callers.js';
 import { Guard } from './http/guard.js';
 import { LoginCookies } from './http/login-cookie.js';
+import { metricsGate } from './http/metrics-gate.js';
 import { PacedAnswers } from './http/paced-answers.js';
 import { Proxies } from './http/proxies.js';
-import { mountRoutes } from './http/router.js';
+import type { Route } from './http/route.js';
+import { mountRoutes, type RouterParts } from './http/router.js';
 import { DASHBOARD_FOLDER, StaticFiles } from './http/static-files.js';
+import { Traffic } from './http/traffic.js';
 import { Keys, type KeysOptions } from './keys.js';
 import { Control } from './routes/control.js';
 import { ForwardRoutes, type ForwardRoutesOptions } from './routes/forward-routes.js';
@@ -31,10 +36,10 @@ import { LogReads } from './routes/log-reads.js';
 import { LoginRoutes } from './routes/login-routes.js';
 import { PublishRoutes } from './routes/publish-routes.js';
 import { SessionRoutes } from './routes/session-routes.js';
-import { SystemRoutes } from './routes/system-routes.js';
+import { SystemRoutes, type SystemRoutesOptions } from './routes/system-routes.js';
 import { routeTable } from './routes/table/table.js';
 import { Refreshes } from './session/refreshes.js';
-import { SessionFrames } from './session/session-frames.js';
+import { SessionFrames, type SessionFramesOptions } from './session/session-frames.js';
 import { SessionList } from './session/session-list.js';
 import { Sessions } from './session/sessions.js';
 import { Streams, type StreamsOptions } from './session/streams.js';
@@ -44,6 +49,8 @@ import { Workers } from './workers/workers.js';
 
 /** After the sessions were told, this long for their close frames to go out. */
 const DRAIN_GRACE_MS = 50;
+/** What METRICS_PORT has of the routes. */
+const METRICS_PATH = '/metrics';
 
 export class Acceptor {
   readonly #apps: AcceptorApps;
@@ -62,6 +69,8 @@ export class Acceptor {
   readonly #drain: Drain;
   readonly #keys: Keys;
   readonly #forwards: ForwardRoutes;
+  readonly #traffic = new Traffic();
+  readonly #metrics: AcceptorMetrics;
 
   constructor(start: AcceptorStart, clock: Clock, tell: (message: FromThread) => void) {
     const { config } = start;
@@ -77,7 +86,8 @@ export class Acceptor {
     const cookies = new LoginCookies({ callers, proxies });
     this.#keys = this.#makeKeys(start, cookies, { clock, guard });
     const { gate, directory, mint, audit, quotas } = this.#keys;
-    const parts = { callers, answers: this.#answers, audit, quotas };
+    const [answers, traffic] = [this.#answers, this.#traffic];
+    const parts = { callers, answers, audit, quotas, traffic };
     const bodies = new Bodies({ clock, onFault });
     this.#bodies = bodies;
     this.#workers = new Workers(config.workers, limits, guard);
@@ -87,14 +97,7 @@ export class Acceptor {
       deliveries: () => this.#deliveries,
       receivers: () => this.#sessions.receivers(),
     });
-    const frames = new SessionFrames({
-      workers: this.#workers,
-      publishing: this.#publishing,
-      subscriptions: this.#subscriptions,
-      refreshes: this.#makeRefreshes(guard),
-      ...{ limits, guard, audit },
-      autoCreateTopics: config.autoCreateTopics,
-    });
+    const frames = this.#makeFrames(config, { guard, audit });
     this.#sessions = new Sessions({
       ...{ config, clock, guard, gate, proxies, quotas, parts },
       count: counts.sessions,
@@ -115,7 +118,9 @@ export class Acceptor {
     this.#drain = new Drain({ requests: this.#workers.requests, browsing, frames, limits });
     const control = new Control({ workers: this.#workers, limits, inMemory, browsing });
     this.#forwards = forwardRoutes(start, { bodies, refused: counts.refusedForwards, tell });
-    this.#system = systemRoutes(start, { control, counts, clock });
+    this.#metrics = this.#makeMetrics(start, counts);
+    const metrics = this.#metrics.page;
+    this.#system = systemRoutes(start, { control, counts, clock, metrics });
     const publishes = new PublishRoutes({ publishing: this.#publishing, limits, bodies });
     const [system, streams, forwards] = [this.#system, this.#streams, this.#forwards];
     const logins = new LoginRoutes({ clock, limits, directory, cookies, proxies });
@@ -123,15 +128,31 @@ export class Acceptor {
     const served = { publishes, system, streams, files, forwards };
     const asked = { control, directory, mint, logins, ...served };
     const routes = routeTable({ limits, nodeId, sessions: connected, ...asked });
-    const means = { bodies, limits, onFault };
     const count = counts.refusedConnections;
     const accepts = new AcceptLimit({ limits, clock, guard, proxies, count });
+    const means = { bodies, limits, onFault };
+    const by = { guard, gate, parts, page: files.page, means };
     this.#apps.mount((app) => {
       accepts.mount(app);
       this.#sessions.mount(app);
-      mountRoutes(app, routes, { guard, gate, parts, page: files.page, means });
+      mountRoutes(app, routes, by);
     });
+    this.#mountMetrics(routes, { ...by, gate: metricsGate(config.metricsToken) });
     this.quotasChanged(start.quotas);
+  }
+
+  #mountMetrics(routes: readonly Route[], by: RouterParts): void {
+    this.#traffic.mount(routes);
+    const shown = routes.filter(({ path }) => path === METRICS_PATH);
+    this.#metrics.mount((app) => mountRoutes(app, shown, { ...by, page: () => false }));
+  }
+
+  #makeMetrics(start: AcceptorStart, counts: AcceptorCounts): AcceptorMetrics {
+    return new AcceptorMetrics(start, {
+      traffic: this.#traffic,
+      delivered: () => this.#deliveries.delivered,
+      shared: () => acceptorFigures(counts),
+    });
   }
 
   /** Links a worker, or the thread that took its place. */
@@ -159,8 +180,10 @@ export class Acceptor {
   }
 
   /** Resolves with the port; rejects when the port cannot be listened on. */
-  listen(): Promise<number> {
-    return this.#apps.listen();
+  async listen(): Promise<number> {
+    const port = await this.#apps.listen();
+    await this.#metrics.listen();
+    return port;
   }
 
   /** Another certificate for who connects from now on; rejects, and the one before stays. */
@@ -190,11 +213,29 @@ export class Acceptor {
     this.#bodies.close();
     this.#answers.close();
     this.#apps.close();
+    this.#metrics.close();
     this.#workers.closeAll();
     this.#browsing.close();
     this.#forwards.close();
     this.#keys.close();
     this.#roster.close();
+  }
+
+  /** Writes what this acceptor says of itself; to be called once a second. */
+  sample(): void {
+    this.#metrics.sample();
+  }
+
+  #makeFrames(config: Config, by: Pick<SessionFramesOptions, 'guard' | 'audit'>): SessionFrames {
+    return new SessionFrames({
+      ...by,
+      workers: this.#workers,
+      publishing: this.#publishing,
+      subscriptions: this.#subscriptions,
+      refreshes: this.#makeRefreshes(by.guard),
+      limits: config.limits,
+      autoCreateTopics: config.autoCreateTopics,
+    });
   }
 
   #makeRefreshes(guard: Guard): Refreshes {
@@ -257,7 +298,7 @@ export class Acceptor {
 
 function systemRoutes(
   { config, version, bootId, startedAtMs, memory }: AcceptorStart,
-  parts: { control: Control; counts: AcceptorCounts; clock: Clock },
+  parts: Pick<SystemRoutesOptions, 'control' | 'counts' | 'clock' | 'metrics'>,
 ): SystemRoutes {
   const { nodeId: id, nodeAddr: addr, databaseUrl } = config;
   const node = { id, bootId, addr, forwardUrl: null, version };

@@ -56,6 +56,10 @@ export interface Config {
   readonly trustedProxies: string | null;
   readonly acceptors: number;
   readonly workers: number;
+  /** Of GET /metrics alone; null: there is none. */
+  readonly metricsPort: number | null;
+  /** Asked for there; null: nobody is asked. */
+  readonly metricsToken: string | null;
   readonly logLevel: LogLevel;
   readonly autoCreateTopics: boolean;
   /** Whether conduit.publish wakes the release by NOTIFY (it serialises the callers' commits). */

@@ -55,6 +55,8 @@ export function loadConfig(env: Environment): LoadedConfig {
     tlsKeyFile: optional(OPTIONS.tlsKeyFile, env),
     acceptors: required(OPTIONS.acceptors, env),
     workers: required(OPTIONS.workers, env),
+    metricsPort: optional(OPTIONS.metricsPort, env),
+    metricsToken: optional(OPTIONS.metricsToken, env),
     logLevel: required(OPTIONS.logLevel, env),
     autoCreateTopics: required(OPTIONS.autoCreateTopics, env),
     outboxNotify: required(OPTIONS.outboxNotify, env),
@@ -63,6 +65,7 @@ export function loadConfig(env: Environment): LoadedConfig {
   refuseHalfTls(config);
   refuseHalfIssuer(config);
   refuseHalfInternal(config);
+  refuseHalfMetrics(config);
   if (config.defaultApiKey !== null && config.defaultApiKey === config.adminApiKey) {
     throw new ConfigError(
       'ADMIN_API_KEY: is the same as DEFAULT_API_KEY; give them different keys',
@@ -133,6 +136,14 @@ function refuseHalfInternal(config: Config): void {
 
 function useless(unset: string, set: string): ConfigError {
   return new ConfigError(`${unset}: is unset, and ${set} is of no use without it`);
+}
+
+function refuseHalfMetrics({ port, metricsPort, metricsToken }: Config): void {
+  if (metricsPort === port) throw new ConfigError('METRICS_PORT: is the same as PORT');
+  if (metricsPort !== null || metricsToken === null) return;
+  throw new ConfigError(
+    'METRICS_PORT: is unset, and METRICS_TOKEN is of no use without it: on PORT, /metrics asks for an API key',
+  );
 }
 
 function loadLimits(env: Environment): Limits {

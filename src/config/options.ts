@@ -154,6 +154,17 @@ export const OPTIONS: { readonly [K in OptionKey]: OptionOf<K> } = {
     'Topic worker threads.',
     integer(1, THREADS_MAX),
   ),
+  metricsPort: option(
+    'METRICS_PORT',
+    null,
+    'A port for GET /metrics alone, without API keys; it is on PORT, too.',
+    integer(1, 65_535),
+  ),
+  metricsToken: secret(
+    'METRICS_TOKEN',
+    'What METRICS_PORT asks for, as Authorization: Bearer.',
+    text(16, 1_024),
+  ),
   logLevel: option('LOG_LEVEL', 'info', 'How much is logged.', oneOf(LEVELS)),
   autoCreateTopics: option('AUTO_CREATE_TOPICS', true, 'A subscribe may make its topic.', boolean),
   outboxNotify: option('OUTBOX_NOTIFY', true, 'LISTEN for publishes from SQL.', boolean),

@@ -74,6 +74,11 @@ export function isSameDigest(one: Buffer, other: Buffer): boolean {
   return one.length === other.length && timingSafeEqual(one, other);
 }
 
+/** The same of texts of any length. */
+export function isSameSecret(one: string, other: string): boolean {
+  return isSameDigest(digestOf(one), digestOf(other));
+}
+
 function withSecret(label: string): string {
   const body = `${label}_${randomText(SECRET_CHARS)}`;
   return `${body}${checkOf(body)}`;

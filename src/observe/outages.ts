@@ -90,6 +90,11 @@ export class Outages {
     }
   }
 
+  /** Kinds that last. */
+  get size(): number {
+    return this.#outages.size;
+  }
+
   close(): void {
     if (this.#timer !== null) clearInterval(this.#timer);
     this.#timer = null;

@@ -98,6 +98,7 @@ export class NodeThreads {
   #waits: Wait[] = [];
   /** Why a worker could not open its log at the node's start, where that may pass. */
   readonly #putOff = new Map<Seat, string>();
+  readonly #restarts = { worker: 0, acceptor: 0 };
 
   constructor(options: NodeThreadsOptions) {
     this.#options = options;
@@ -183,6 +184,11 @@ export class NodeThreads {
   /** What the drain could not bring to its end, so far; null: nothing. */
   get left(): string | null {
     return leftOverLine(sumOf(this.#left));
+  }
+
+  /** For GET /metrics. */
+  get figures(): { restarts: Record<SeatKind, number>; outages: number } {
+    return { restarts: this.#restarts, outages: this.#outages.size };
   }
 
   /** Whoever connects from now on is shown the certificate that its files hold now. */
@@ -319,6 +325,7 @@ export class NodeThreads {
     } else if (!cannotOpen && !mayRestart(seat)) {
       onFatal(`${nameOf(seat)} died more than ${DEATHS_MAX} times in a minute`, 1);
     } else {
+      this.#restarts[seat.kind]++;
       this.#refill(seat, cannotOpen ? REOPEN_MS : 0);
     }
   }

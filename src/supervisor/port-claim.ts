@@ -20,21 +20,21 @@ export interface PortClaim {
   stop(): Promise<void>;
 }
 
-/** Rejects StartRefused: the port is somebody else's, or cannot be listened on. */
-export async function claimPort(host: string, port: number): Promise<PortClaim> {
+/** Rejects StartRefused: the port is somebody else's, or cannot be listened on. `variable`: names it. */
+export async function claimPort(host: string, port: number, variable = 'PORT'): Promise<PortClaim> {
   const addresses = await addressesOf(host);
   const prefix = `conduit/port/${port}/`;
   const held: HeldName[] = [];
-  const door = await passDoor(port);
+  const door = await passDoor(port, variable);
   try {
     if (namesHeld(prefix).some((other) => addresses.some((mine) => overlap(mine, other)))) {
-      throw taken(port);
+      throw taken(port, variable);
     }
-    const trouble = await portTrouble({ host, addresses, port });
+    const trouble = await portTrouble({ host, addresses, port, variable });
     if (trouble !== null) throw new StartRefused(trouble);
     for (const address of addresses) {
       const name = await holdName(`${prefix}${address}`);
-      if (name === null) throw taken(port);
+      if (name === null) throw taken(port, variable);
       held.push(name);
     }
   } catch (error) {
@@ -47,18 +47,18 @@ export async function claimPort(host: string, port: number): Promise<PortClaim> 
 }
 
 /** Whoever looks and claims does it alone: 0.0.0.0 and 127.0.0.1 are other names for one port. */
-async function passDoor(port: number): Promise<HeldName> {
+async function passDoor(port: number, variable: string): Promise<HeldName> {
   const until = performance.now() + DOOR_MS;
   for (;;) {
     const door = await holdName(`conduit/door/${port}`);
     if (door !== null) return door;
-    if (performance.now() > until) throw taken(port);
+    if (performance.now() > until) throw taken(port, variable);
     await delay(DOOR_POLL_MS);
   }
 }
 
-function taken(port: number): StartRefused {
-  return new StartRefused(`PORT=${port}: another Conduit node of this machine has it`);
+function taken(port: number, variable: string): StartRefused {
+  return new StartRefused(`${variable}=${port}: another Conduit node of this machine has it`);
 }
 
 async function releaseAll(held: readonly HeldName[]): Promise<void> {

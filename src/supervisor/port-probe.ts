@@ -10,10 +10,13 @@ export interface ProbeOptions {
   /** What it stands for. */
   addresses: readonly string[];
   port: number;
+  /** That names it. */
+  variable: string;
 }
 
 /** Null when it is free at all of them; else why not, in one line. */
-export async function portTrouble({ host, addresses, port }: ProbeOptions): Promise<string | null> {
+export async function portTrouble(options: ProbeOptions): Promise<string | null> {
+  const { addresses, port } = options;
   const codes: string[] = [];
   for (const address of addresses) {
     const code = await listenCode(address, port);
@@ -22,7 +25,7 @@ export async function portTrouble({ host, addresses, port }: ProbeOptions): Prom
   // A name such as localhost may stand for ::1, too, where a machine has no IPv6.
   const counted =
     codes.length < addresses.length ? codes.filter((code) => !NONE.test(code)) : codes;
-  return counted[0] === undefined ? null : reason(counted[0], host, port);
+  return counted[0] === undefined ? null : reason(counted[0], options);
 }
 
 const NONE = /^(EADDRNOTAVAIL|EAFNOSUPPORT)$/;
@@ -38,16 +41,16 @@ function listenCode(address: string, port: number): Promise<string | null> {
   });
 }
 
-function reason(code: string, host: string, port: number): string {
+function reason(code: string, { host, port, variable }: ProbeOptions): string {
   switch (code) {
     case 'EADDRINUSE':
-      return `PORT=${port}: another process listens on it`;
+      return `${variable}=${port}: another process listens on it`;
     case 'EACCES':
-      return `PORT=${port}: this user may not listen on it`;
+      return `${variable}=${port}: this user may not listen on it`;
     case 'EADDRNOTAVAIL':
     case 'EAFNOSUPPORT':
       return `HOST=${host}: this machine does not have that address`;
     default:
-      return `HOST=${host}, PORT=${port}: cannot listen (${code})`;
+      return `HOST=${host}, ${variable}=${port}: cannot listen (${code})`;
   }
 }

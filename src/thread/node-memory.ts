@@ -1,6 +1,8 @@
 /** The memory that all threads of a node share: what one writes there of itself, any of them reads. */
 import type { NodeFigures } from '../core/node-record.js';
 import { SharedCount } from '../core/shared-count.js';
+import { MetricCells } from '../observe/metric-cells.js';
+import { ACCEPTOR_METRICS, MAIN_METRICS, WORKER_METRICS } from '../observe/metrics.js';
 import { type AcceptorCountsMemory, acceptorCountsMemory } from './acceptor-counts.js';
 import { Lease } from './lease.js';
 import { WorkerMarks } from './worker-marks.js';
@@ -12,6 +14,8 @@ export interface NodeMemory {
   readonly marks: SharedArrayBuffer;
   /** Of the Lease; in memory nobody renews it. */
   readonly lease: SharedArrayBuffer;
+  /** Of MetricCells, by kind of thread. */
+  readonly metrics: Readonly<Record<'worker' | 'acceptor' | 'main', SharedArrayBuffer>>;
 }
 
 export function nodeMemory({
@@ -23,7 +27,12 @@ export function nodeMemory({
 }): NodeMemory {
   // The main thread counts, too.
   const counts = acceptorCountsMemory(acceptors + 1);
-  return { counts, marks: WorkerMarks.memory(workers), lease: Lease.memory() };
+  const metrics = {
+    worker: MetricCells.memory(WORKER_METRICS, workers),
+    acceptor: MetricCells.memory(ACCEPTOR_METRICS, acceptors),
+    main: MetricCells.memory(MAIN_METRICS, 1),
+  };
+  return { counts, marks: WorkerMarks.memory(workers), lease: Lease.memory(), metrics };
 }
 
 /** What the node says of itself to others. */

@@ -107,6 +107,7 @@ export class Operations {
       this.#acksHandled = 0;
     }
     this.#options.delivery.endTurn();
+    this.#options.publishes.endTurn();
     this.#options.log.flush();
   }
 

@@ -40,10 +40,13 @@ import { MemoryLog } from '../log/memory/memory-log.js';
 import { PostgresLog } from '../log/postgres/postgres-log.js';
 import { isTransient } from '../log/postgres/session/transient.js';
 import { createLogger } from '../observe/logger.js';
+import { MetricCells } from '../observe/metric-cells.js';
+import { WORKER_METRICS } from '../observe/metrics.js';
 import { TroubleReport } from '../observe/trouble-report.js';
 import type { FromThread, ToThread, WorkerStart } from '../thread/control.js';
 import { Lease } from '../thread/lease.js';
 import { TopicPlacement } from '../thread/placement.js';
+import { threadFigures } from '../thread/thread-figures.js';
 import { WorkPlacement } from '../thread/work-placement.js';
 import { WorkerMarks } from '../thread/worker-marks.js';
 import type { PublishUnderWay } from './log/publishes.js';
@@ -126,7 +129,12 @@ port.on('message', (message: ToThread) => {
 });
 
 const marks = new WorkerMarks(memory.marks);
-setInterval(() => marks.set(start.index, worker.marks), MARK_MS).unref();
+const write = new MetricCells(WORKER_METRICS, memory.metrics.worker).writer(start.index);
+const ofThread = threadFigures();
+setInterval(() => {
+  marks.set(start.index, worker.marks);
+  write({ ...worker.metrics.read(), ...ofThread() });
+}, MARK_MS).unref();
 
 worker.start().then(
   () => tell({ type: 'ready' }),

@@ -41,6 +41,7 @@ import { HotCacheBudget } from './state/hot-cache.js';
 import { Topics } from './state/topics.js';
 import { WorkerSessions } from './state/worker-sessions.js';
 import { SubscriptionRequests } from './subscriptions/subscription-requests.js';
+import { WorkerMetrics } from './worker-metrics.js';
 
 const LOST_REASONS = {
   taken_over: UNSUBSCRIBED_TAKEN_OVER,
@@ -94,6 +95,8 @@ export class Worker implements LogSink<PublishUnderWay> {
   readonly #figures: Figures;
   readonly #resync: Resync;
   readonly #letterCalls: DeadLetterCalls;
+  /** For GET /metrics. */
+  readonly metrics: WorkerMetrics;
   /** By the number of the acceptor. */
   readonly #outlets = new Map<number, LocalOutlet>();
 
@@ -164,6 +167,16 @@ export class Worker implements LogSink<PublishUnderWay> {
     });
     this.#resync = this.#makeResync();
     this.#headCheck = this.#makeHeadCheck((error) => onTrouble('head check', error));
+    this.metrics = this.#makeMetrics();
+  }
+
+  #makeMetrics(): WorkerMetrics {
+    return new WorkerMetrics({
+      ...{ log: this.#log, topics: this.#topics, figures: this.#figures },
+      ...{ published: this.#publishes.figures, delivery: this.#delivery },
+      headsMs: () => this.#headCheck.sinceMs,
+      backplane: () => this.#others?.figures ?? null,
+    });
   }
 
   #makeAnnouncements(onHeadFailed: (error: unknown) => void): Announcements | null {

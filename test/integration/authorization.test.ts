@@ -64,6 +64,7 @@ const ROUTE_ROWS: Readonly<Record<string, Row>> = {
   'DELETE /api/sessions/:id': [['manage', 'operate'], 'tenant'],
   'GET /api/stats': [['subscribe', 'operate'], 'tenant'],
   'GET /api/nodes': [['operate'], 'none'],
+  'GET /metrics': [['operate'], 'none'],
   'GET /api/health': [['anyone'], 'none'],
   'GET /readyz': [['anyone'], 'none'],
   'POST /internal/forward': [['anyone'], 'none'],

@@ -78,6 +78,8 @@ class Story {
 }
 
 function masked(text: string, request: string): string {
+  // integration/metrics.test reads it.
+  if (request === 'GET /metrics') return '<metrics>';
   const known = text
     .replace(ISO_TIME, '<time>')
     .replace(UUID, '<uuid>')
@@ -223,7 +225,7 @@ async function tellSystem(story: Story): Promise<void> {
   const isCounted = (text: string): boolean => /"sessions":0,"topics":3,/.test(text);
   await story.sees('GET /api/nodes', isCounted);
   await story.sees('GET /api/health', (text) => text.includes('"status":"ok"'));
-  const targets = ['/livez', '/readyz', '/', '/ws', '/assets/none.js', '/api/session'];
+  const targets = ['/livez', '/readyz', '/', '/ws', '/assets/none.js', '/api/session', '/metrics'];
   for (const target of targets) await story.asks(`GET ${target}`);
   await story.asks('POST /internal/forward', {});
 }

@@ -10,6 +10,7 @@ import { Guard } from '../../src/acceptor/http/guard.js';
 import { PacedAnswers } from '../../src/acceptor/http/paced-answers.js';
 import type { Route } from '../../src/acceptor/http/route.js';
 import { mountRoutes } from '../../src/acceptor/http/router.js';
+import { Traffic } from '../../src/acceptor/http/traffic.js';
 import { Control } from '../../src/acceptor/routes/control.js';
 import { Directory } from '../../src/acceptor/routes/directory.js';
 import { LogReads } from '../../src/acceptor/routes/log-reads.js';
@@ -71,7 +72,8 @@ export async function controlRig(
   const app = uWS.App();
   const means = { bodies, limits, onFault };
   mountRoutes(app, table({ limits, control, directory: new Directory(null) }), {
-    ...{ guard, means, parts: { callers, answers, audit: NO_AUDIT, quotas: NO_QUOTAS } },
+    ...{ guard, means },
+    parts: { callers, answers, audit: NO_AUDIT, quotas: NO_QUOTAS, traffic: new Traffic() },
     gate: openGate(principal),
     page: () => false,
   });

@@ -15,6 +15,9 @@ const NO_PARTS = { limits: DEFAULT_LIMITS, nodeId: 'n' } as unknown as TablePart
 
 export const ROUTES: readonly Route[] = routeTable(NO_PARTS);
 
+/** Bodies that no schema describes. */
+const NO_JSON = ['text/event-stream', 'text/plain; version=0.0.4; charset=utf-8'];
+
 export interface SeenAnswer {
   status: number;
   type: string;
@@ -42,7 +45,7 @@ export function surpriseIn(method: string, target: string, answer: SeenAnswer): 
   const schema = route.answer[answer.status];
   if (schema === undefined) return `${what}: it has no such answer`;
   if (schema === null) {
-    const isSilent = answer.text === '' || answer.type === 'text/event-stream';
+    const isSilent = answer.text === '' || NO_JSON.includes(answer.type);
     return isSilent ? null : `${what}: it has no body`;
   }
   if (!answer.type.includes('ndjson')) return misfit(what, schema, answer.text);

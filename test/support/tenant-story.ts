@@ -276,7 +276,9 @@ async function tellSystem(story: TenantStory): Promise<void> {
   const isIdle = (text: string): boolean => text.includes('"active_subscribers":0,');
   await story.sees('GET /api/stats', isIdle);
   await story.sees('GET /api/health', (text) => text.includes('"status":"ok"'));
-  for (const target of ['/livez', '/readyz', '/', '/ws']) await story.asks(`GET ${target}`);
+  for (const target of ['/livez', '/readyz', '/', '/ws', '/metrics']) {
+    await story.asks(`GET ${target}`);
+  }
 }
 
 async function tellKeys(story: TenantStory): Promise<void> {

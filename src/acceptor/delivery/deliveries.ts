@@ -56,6 +56,8 @@ export interface DeliveriesOptions extends GroupPublishesOptions {
 }
 
 export class Deliveries implements DeliverySink {
+  /** Messages that sockets took, each for its own. */
+  readonly delivered = { json: 0, msgpack: 0 };
   readonly #options: DeliveriesOptions;
   readonly #groups = new SocketGroups();
   readonly #byNumber = new Map<number, ReceiverSubscription>();
@@ -229,10 +231,17 @@ export class Deliveries implements DeliverySink {
   }
 
   #givenToGroup(group: SocketGroup, op: DeliverGroupOp): void {
-    if (group.owner === null) return;
     const inMsgpack = group.membersOf(KIND_MSGPACK);
-    const members = op.encoding === ENCODING_MSGPACK ? inMsgpack : group.size - inMsgpack;
-    this.#quota.given(group.owner, members * (op.lastSequence - op.firstSequence + 1));
+    const isMsgpack = op.encoding === ENCODING_MSGPACK;
+    const members = isMsgpack ? inMsgpack : group.size - inMsgpack;
+    const messages = members * (op.lastSequence - op.firstSequence + 1);
+    this.delivered[isMsgpack ? 'msgpack' : 'json'] += messages;
+    if (group.owner !== null) this.#quota.given(group.owner, messages);
+  }
+
+  #given({ kind, principal }: Receiver, messages: number): void {
+    this.delivered[kind === KIND_MSGPACK ? 'msgpack' : 'json'] += messages;
+    this.#quota.given(principal.tenant, messages);
   }
 
   /**
@@ -285,7 +294,7 @@ export class Deliveries implements DeliverySink {
     }
     subscription.lastSequence = op.lastSequence;
     if (op.frames.length > 0) {
-      this.#quota.given(receiver.principal.tenant, op.lastSequence - op.firstSequence + 1);
+      this.#given(receiver, op.lastSequence - op.firstSequence + 1);
     }
     subscription.owesDrained = true;
     if (this.#takesMore(receiver)) sendDrained(subscription);
@@ -300,7 +309,7 @@ export class Deliveries implements DeliverySink {
     const { receiver, group } = subscription;
     this.#publishes.flush(group);
     const taken = receiver.giveMessages(op.frames, subscription);
-    this.#quota.given(receiver.principal.tenant, Math.min(taken, op.messages));
+    this.#given(receiver, Math.min(taken, op.messages));
     subscription.owesGiven = taken;
     if (this.#takesMore(receiver)) sendGiven(subscription, taken);
     this.#resumeNext(receiver);

@@ -4,8 +4,8 @@
  * fails then breaks it off: nobody may take half a stream, or an error inside one, for the whole.
  */
 import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
-import type { AuditAction, AuditOutcome } from '../../core/audit-record.js';
-import { ERRORS, RequestError } from '../../core/errors.js';
+import type { AuditAction } from '../../core/audit-record.js';
+import { ERRORS, type ErrorCode, RequestError } from '../../core/errors.js';
 import { NOBODY, type Principal } from '../../core/principal.js';
 import { formatUuid, makeUuidV7 } from '../../core/uuid.js';
 import type { QuotaLedger } from '../../tenant/quota-ledger.js';
@@ -27,6 +27,7 @@ import { HeldBody, type HeldBytes, type OnData } from './held-body.js';
 import { LONG_ANSWER_BYTES, type PacedAnswers } from './paced-answers.js';
 import { SECURITY_HEADERS } from './security-headers.js';
 import { StreamPieces } from './stream-pieces.js';
+import type { Traffic } from './traffic.js';
 
 const STATUS: Readonly<Record<number, string>> = {
   201: '201 Created',
@@ -64,6 +65,7 @@ export interface ExchangeParts {
   answers: PacedAnswers;
   audit: AuditSink;
   quotas: Pick<QuotaLedger, 'of'>;
+  traffic: Traffic;
 }
 
 /** What stands above the body of an answer. */
@@ -102,6 +104,8 @@ export class Exchange {
   /** Of a stream. */
   #pieces: StreamPieces | null = null;
   #requestId: string | null = null;
+  /** Monotonic ms. */
+  readonly #startedMs: number = performance.now();
 
   constructor(res: HttpResponse, req: HttpRequest, parts: ExchangeParts) {
     this.res = res;
@@ -176,10 +180,10 @@ export class Exchange {
     if (this.note !== null && status < 400) this.note.ended('ok', this.requestId);
     if (body.length > LONG_ANSWER_BYTES && this.body === 'sent') {
       const bytes = typeof body === 'string' ? Buffer.from(body) : body;
-      this.#replyLong(bytes, () => this.#head(status, head));
+      this.#replyLong(bytes, status, () => this.#head(status, head));
       return;
     }
-    if (!this.#mayAnswer()) return;
+    if (!this.#mayAnswer(status)) return;
     if (!this.#closes) this.#send(status, body, head);
     else {
       const kept = typeof body === 'string' ? body : Buffer.from(body);
@@ -188,7 +192,7 @@ export class Exchange {
   }
 
   /** At the pace of the client. */
-  #replyLong(body: Uint8Array, head: () => void): void {
+  #replyLong(body: Uint8Array, status: number, head: () => void): void {
     const { answers } = this.#parts;
     if (this.isOpen && !answers.hasRoom(body.length, this.kind)) {
       const detail = 'too many answers wait for clients that do not read (UNREAD_ANSWER_BYTES_MAX)';
@@ -196,7 +200,7 @@ export class Exchange {
       this.fail(new RequestError(code, detail));
       return;
     }
-    if (!this.#mayAnswer()) return;
+    if (!this.#mayAnswer(status)) return;
     const send = (): void => {
       this.#onGone = answers.send(this.res, body, head);
     };
@@ -219,7 +223,7 @@ export class Exchange {
 
   noContent(headers: HeaderList | null = null): void {
     this.note?.ended('ok', this.requestId);
-    if (!this.#mayAnswer()) return;
+    if (!this.#mayAnswer(204)) return;
     const send = (): void => {
       this.res.cork(() => {
         this.#head(204, { type: null, headers });
@@ -262,7 +266,8 @@ export class Exchange {
    */
   failAndClose(error: RequestError): void {
     this.#failed(error.code);
-    if (this.#mayAnswer()) this.#afterSegment(() => this.#lastAnswer(error));
+    const { status } = ERRORS[error.code];
+    if (this.#mayAnswer(status)) this.#afterSegment(() => this.#lastAnswer(error));
   }
 
   /**
@@ -291,7 +296,7 @@ export class Exchange {
    * off. `onWritable`: there is room again. False: nothing is to follow, the request is a HEAD.
    */
   startStream(type: string, headers: HeaderList, onWritable: () => void): boolean {
-    if (!this.#mayAnswer()) return false;
+    if (!this.#mayAnswer(200)) return false;
     if (this.body === 'withheld') {
       // First: whoever reads the answer finds the place of this one free.
       this.#onGone?.();
@@ -334,7 +339,8 @@ export class Exchange {
   }
 
   /** Of what is audited the audit log is told why it failed; of all else, that it was refused. */
-  #failed(outcome: AuditOutcome): void {
+  #failed(outcome: ErrorCode): void {
+    this.#parts.traffic.refused(outcome);
     if (this.note !== null) this.note.ended(outcome, this.requestId);
     else if (outcome === 'forbidden' && this.asks !== null) {
       this.#parts.audit.add({ ...refusalOf(this, this.asks), outcome });
@@ -342,10 +348,11 @@ export class Exchange {
   }
 
   /** Whether this answer may be given; it has to be, then. One for a stream under way breaks it off. */
-  #mayAnswer(): boolean {
+  #mayAnswer(status: number): boolean {
     if (this.#state === 'streaming') this.breakOff();
     if (this.#state !== 'open') return false;
     this.#state = 'answered';
+    this.#parts.traffic.answered(this.asks, status, this.#startedMs);
     return true;
   }
 

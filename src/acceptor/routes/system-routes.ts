@@ -8,6 +8,7 @@ import type {
 } from '../../core/node-record.js';
 import { NOBODY, type Principal } from '../../core/principal.js';
 import type { WorkerHealth } from '../../core/worker-figures.js';
+import { METRICS_TYPE } from '../../observe/metrics-text.js';
 import { type AcceptorCounts, acceptorFigures } from '../../thread/acceptor-counts.js';
 import { processMs } from '../../thread/process-clock.js';
 import { backplaneView } from '../../wire/views/backplane-view.js';
@@ -23,6 +24,7 @@ import type { NodeStats } from '../../wire/views/stats-view.js';
 import type { Exchange } from '../http/exchange.js';
 import type { Control } from './control.js';
 import { checksOf, presenceCheck } from './health.js';
+import type { MetricsPage } from './metrics-page.js';
 
 export interface SystemRoutesOptions {
   control: Control;
@@ -35,6 +37,7 @@ export interface SystemRoutesOptions {
   /** Null in memory. */
   lease: LeaseFigures | null;
   clock: Pick<Clock, 'now'>;
+  metrics: Pick<MetricsPage, 'text'>;
 }
 
 export class SystemRoutes {
@@ -65,6 +68,12 @@ export class SystemRoutes {
     const isKnown = exchange.principal !== NOBODY;
     const view = isKnown ? healthView(health) : healthStatusView(checks);
     exchange.json(isWell(checks) ? 200 : 503, view);
+  }
+
+  /** As Prometheus reads it. */
+  async metrics(exchange: Exchange): Promise<void> {
+    const text = await this.#options.metrics.text(this.#state);
+    exchange.reply(200, text, { type: METRICS_TYPE, headers: null });
   }
 
   /** What the node has of all tenants together is for the operator, where there are several. */

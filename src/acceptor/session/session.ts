@@ -23,11 +23,13 @@ import type { ServerFrame } from '../../wire/server-frame-types.js';
 import { sequenceOf, splitFrames } from '../delivery/publish-log.js';
 import {
   type Receiver,
+  type ReceiverEnd,
   type ReceiverSubscription,
   type SocketGroup,
   TAKEN,
 } from '../delivery/receiver.js';
 import { KIND_MSGPACK, KIND_SINGLE, type ReceiverKind } from '../delivery/receiver-kind.js';
+import type { SocketEnd } from '../http/traffic.js';
 import { behind, type Inbox, type Sender } from './inboxes.js';
 import { SessionLoad } from './session-load.js';
 
@@ -53,6 +55,8 @@ export interface SessionKeeper {
   lags(session: Session): void;
   /** It is being closed: what it has here and at the workers ends now, whatever its socket does. */
   ending(session: Session): void;
+  /** It was answered an error. */
+  refused(code: ErrorCode): void;
   /** The client closed it, and all that it had sent before was read. */
   hasLeft(session: Session): void;
 }
@@ -280,6 +284,7 @@ export class Session implements Receiver, Sender {
 
   /** Tells of a frame that brought nothing about; what may work later is not held against the client. */
   refuse(code: ErrorCode, message: string, ref: Ref): void {
+    this.#keeper.refused(code);
     this.sendFrame(errorFrame(code, message, ref));
     if (!ERRORS[code].temporary) this.countIdle();
   }
@@ -354,6 +359,12 @@ export class Session implements Receiver, Sender {
     if (this.#pending.length > 0 && !this.#isFull) this.#sendPending();
     if (this.#pending.length > 0 || this.#ws.getBufferedAmount() > 0) return;
     this.#ws.end(this.#reason.closeCode, this.#reason.reason);
+  }
+
+  /** `end`: what uWS says of it. */
+  endedHow(end: ReceiverEnd): SocketEnd {
+    if (this.state === 'closing') return 'server';
+    return end === 'abrupt' ? 'abrupt' : 'client';
   }
 
   /** Closes without a word: a socket that did not take the last frames. */

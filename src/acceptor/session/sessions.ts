@@ -6,7 +6,7 @@
 import type { TemplatedApp, WebSocket } from 'uWebSockets.js';
 import type { Config } from '../../config/config.js';
 import type { Clock } from '../../core/clock.js';
-import { CLOSE, type CloseReason, RequestError } from '../../core/errors.js';
+import { CLOSE, type CloseReason, type ErrorCode, RequestError } from '../../core/errors.js';
 import { WS_MESSAGE_TIMES_MAX } from '../../core/limits.js';
 import type { Principal } from '../../core/principal.js';
 import type { SharedCount } from '../../core/shared-count.js';
@@ -15,10 +15,12 @@ import type { Deliveries } from '../delivery/deliveries.js';
 import type { Receiver, ReceiverEnd } from '../delivery/receiver.js';
 import type { ExchangeParts } from '../http/exchange.js';
 import type { Gate } from '../http/gate.js';
-import type { Guard, Subject } from '../http/guard.js';
+import type { Guard } from '../http/guard.js';
 import type { Proxies } from '../http/proxies.js';
+import type { SocketEnd } from '../http/traffic.js';
 import { Rounds } from './rounds.js';
 import { type MessageType, Session, type SessionKeeper, type SocketData } from './session.js';
+import { laterSubjectOf, subjectOf } from './session-subject.js';
 import { TokenEnds } from './token-ends.js';
 import { Upgrades } from './upgrades.js';
 
@@ -122,12 +124,14 @@ export class Sessions implements SessionKeeper {
     this.#receivers.set(receiver.number, receiver);
     receiver.principal.gained();
     this.#ends.watch(receiver);
+    this.#options.parts.traffic.opened++;
     this.#options.count.add(1);
     this.#options.quotas.of(receiver.principal.tenant)?.opened('sessions');
   }
 
-  remove(receiver: Receiver): void {
+  remove(receiver: Receiver, end: SocketEnd): void {
     if (!this.#receivers.delete(receiver.number)) return;
+    this.#options.parts.traffic.closed[end]++;
     receiver.principal.lost();
     this.#ends.forget(receiver);
     this.#options.count.giveBack();
@@ -278,7 +282,7 @@ export class Sessions implements SessionKeeper {
   #ended(session: Session, end: ReceiverEnd): void {
     this.#pending.delete(session);
     this.#lagging.delete(session);
-    this.remove(session);
+    this.remove(session, session.endedHow(end));
     const { guard, onEnded } = this.#options;
     guard.run('end of a session', session, () => onEnded(session, end));
   }
@@ -303,6 +307,10 @@ export class Sessions implements SessionKeeper {
       this.#flushScheduled = false;
       this.flush();
     });
+  }
+
+  refused(code: ErrorCode): void {
+    this.#options.parts.traffic.refused(code);
   }
 
   lags(session: Session): void {
@@ -348,15 +356,4 @@ export class Sessions implements SessionKeeper {
     const gone = { broken: () => this.#closed(session, CLOSED_ABRUPTLY) };
     this.#options.guard.run('terminate', gone, () => session.terminate());
   }
-}
-
-function subjectOf(ws: WebSocket<SocketData>): Subject {
-  const { session } = ws.getUserData();
-  return session ?? { broken: () => ws.end(CLOSE.bug.closeCode, CLOSE.bug.reason) };
-}
-
-/** Of a handler that is called while uWS walks its subscribers: it dies when one of them leaves then. */
-function laterSubjectOf(ws: WebSocket<SocketData>): Subject {
-  const subject = subjectOf(ws);
-  return { broken: () => void setImmediate(() => subject.broken()) };
 }

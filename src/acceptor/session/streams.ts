@@ -178,7 +178,7 @@ export class Streams {
     stream.state = 'closed';
     if (this.#open.delete(stream)) this.#options.count.giveBack();
     const { sessions, subscriptions, guard } = this.#options;
-    sessions.remove(stream);
+    sessions.remove(stream, this.#state === 'draining' ? 'server' : 'client');
     guard.run('end of a stream', stream, () => subscriptions.receiverEnded(stream, 'clean'));
   }
 

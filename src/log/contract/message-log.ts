@@ -9,6 +9,7 @@ import type { LogState, LogTotals, LogVitals } from '../../core/log-figures.js';
 import type { LogRow, Publication } from '../../core/message.js';
 import type { Tenant, TopicKey, Within } from '../../core/topic-key.js';
 import type { Retention, TopicRecord } from '../../core/topic-record.js';
+import type { AppendFigures } from './append-figures.js';
 import type { SubscriptionStore } from './subscription-store.js';
 
 /** A message on its way into the log. The caller's own object comes back through the sink. */
@@ -119,6 +120,8 @@ export interface MessageLog<A extends PendingAppend> {
   readonly state: LogState;
   /** Null: nothing has to move by itself. */
   readonly vitals: LogVitals | null;
+  /** Null: it appends at once, without transactions. */
+  readonly appends: AppendFigures | null;
   /** What outlives sessions, beside the messages. */
   readonly subscriptions: SubscriptionStore;
   /** Connects, asserts durability settings, starts retention and release timers. */

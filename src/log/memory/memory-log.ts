@@ -55,6 +55,7 @@ export interface MemoryLogOptions<A extends PendingAppend> {
 export class MemoryLog<A extends PendingAppend> implements MessageLog<A> {
   readonly mode = 'memory';
   readonly vitals = null;
+  readonly appends = null;
   readonly subscriptions: MemorySubscriptions;
   readonly #options: MemoryLogOptions<A>;
   readonly #timers: Timers;

@@ -3,6 +3,7 @@
  * and turns PostgreSQL's errors into what callers know. One per topic worker: one session for
  * appends, one to listen, a small pool for everything else; release and upkeep open their own.
  */
+
 import type { DatabaseClock } from '../../core/database-clock.js';
 import { describeDatabase } from '../../core/database-url.js';
 import type { DeferredRecord } from '../../core/deferred-record.js';
@@ -11,6 +12,7 @@ import type { Limits } from '../../core/limits.js';
 import type { HeldSnapshot, LogState, LogTotals, LogVitals } from '../../core/log-figures.js';
 import { type Tenant, type TopicKey, tenantOf, type Within } from '../../core/topic-key.js';
 import type { Retention, TopicRecord } from '../../core/topic-record.js';
+import type { AppendFigures } from '../contract/append-figures.js';
 import { LogConfigurationError } from '../contract/log-configuration-error.js';
 import { faultOf, messageOf } from '../contract/log-errors.js';
 import { LOG_REFUSALS, refusalError } from '../contract/log-refusal.js';
@@ -189,6 +191,10 @@ export class PostgresLog<A extends PendingAppend> implements MessageLog<A> {
 
   get state(): LogState {
     return this.#condition.state;
+  }
+
+  get appends(): AppendFigures {
+    return this.#appends.figures;
   }
 
   get vitals(): LogVitals {

@@ -9,6 +9,7 @@ import type { LogRow } from '../../core/message.js';
 import { rangesOf } from '../../core/sequence-ranges.js';
 import type { LogPage, ReadRange } from '../../log/contract/message-log.js';
 import type { SubscriptionStore } from '../../log/contract/subscription-store.js';
+import type { Histogram } from '../../observe/histogram.js';
 import type { AckOp, VerdictOp } from '../../thread/ops/acknowledge.js';
 import type { DrainedOp, LeftOp } from '../../thread/ops/deliver.js';
 import type { Gap } from '../../thread/ops/gap.js';
@@ -124,6 +125,16 @@ export class Delivery {
     this.#deadlines.stop();
     for (const reads of this.#reads) reads.stop();
     return this.#saves.close(shutdownMs);
+  }
+
+  /** Seconds from commit to hand-over, of those who are caught up. */
+  get latency(): Histogram {
+    return this.#feeder.latency;
+  }
+
+  /** What subscribers said, and was taken. */
+  get verdicts(): Verdicts['counts'] {
+    return this.#verdicts.counts;
   }
 
   // ---- what was committed ----

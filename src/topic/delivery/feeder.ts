@@ -4,6 +4,7 @@
  * window, credit, an answer) and is called again when that comes. Nothing waits inside.
  */
 import type { Clock } from '../../core/clock.js';
+import type { Histogram } from '../../observe/histogram.js';
 import type { LeftOp } from '../../thread/ops/deliver.js';
 import type { PageReads } from '../log/page-reads.js';
 import type { Chunk, FrameContext } from '../state/chunk.js';
@@ -52,6 +53,11 @@ export class Feeder {
         this.pump(subscription);
       },
     });
+  }
+
+  /** Seconds from commit to hand-over, of those who are caught up. */
+  get latency(): Histogram {
+    return this.#groups.latency;
   }
 
   /** The topic's head moved: feeds its groups and whoever waits at the head. */

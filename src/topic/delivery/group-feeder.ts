@@ -3,6 +3,8 @@
  * the group where it is behind that. Members without room leave before they would be sent too much.
  */
 import type { Clock } from '../../core/clock.js';
+import { Histogram } from '../../observe/histogram.js';
+import { DURATION_BOUNDS } from '../../observe/metrics.js';
 import type { Chunk, FrameContext } from '../state/chunk.js';
 import { chunkFrames, cutChunks, rowFrames } from '../state/chunk.js';
 import type { Group } from '../state/group.js';
@@ -26,6 +28,8 @@ export interface GroupFeederOptions {
 }
 
 export class GroupFeeder {
+  /** From the commit of a chunk's oldest message, for each message and member. */
+  readonly latency = new Histogram(DURATION_BOUNDS);
   readonly #options: GroupFeederOptions;
 
   constructor(options: GroupFeederOptions) {
@@ -59,6 +63,9 @@ export class GroupFeeder {
           ? chunkFrames(chunk, context)
           : rowFrames(chunk.rows.slice(first - chunk.first), context);
       if (frames.length > 0) {
+        const oldestMs = chunk.rows[first - chunk.first]?.publishedAtMs ?? context.nowMs;
+        const given = (chunk.last - first + 1) * group.size;
+        this.latency.observe(Math.max(0, context.nowMs - oldestMs) / 1_000, given);
         group.outlet.deliverGroup({
           topicNo: topic.no,
           encoding: group.encoding,

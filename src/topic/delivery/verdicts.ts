@@ -33,6 +33,7 @@ type Target = Pick<AckOp, 'request' | 'session' | 'subscription' | 'topicNo'>;
 type Outcome = 'changed' | 'noted' | 'unknown';
 
 export class Verdicts {
+  readonly counts = { ack: 0, nack: 0, extend: 0, reject: 0 };
   readonly #options: VerdictsOptions;
 
   constructor(options: VerdictsOptions) {
@@ -43,7 +44,9 @@ export class Verdicts {
   ack(outlet: Outlet, op: AckOp): void {
     const nowMs = this.#options.clock.monotonic();
     const judge = this.#judge(outlet, op, nowMs);
-    this.#answer(outlet, op, judge, judge === null ? 'unknown' : acked(judge, op, nowMs));
+    const outcome = judge === null ? 'unknown' : acked(judge, op, nowMs);
+    if (outcome !== 'unknown') this.counts.ack++;
+    this.#answer(outlet, op, judge, outcome);
     if (judge === null) return;
     const { subscription, tracker, member } = judge;
     // A window that has room again is all that an ack can bring about.
@@ -55,7 +58,9 @@ export class Verdicts {
   take(outlet: Outlet, op: VerdictOp): void {
     const nowMs = this.#options.clock.monotonic();
     const judge = this.#judge(outlet, op, nowMs);
-    this.#answer(outlet, op, judge, judge === null ? 'unknown' : judged(judge, op, nowMs));
+    const outcome = judge === null ? 'unknown' : judged(judge, op, nowMs);
+    if (outcome !== 'unknown') this.counts[nameOf(op)]++;
+    this.#answer(outlet, op, judge, outcome);
     if (judge === null) return;
     this.#options.giver.later(judge.tracker);
     this.#options.deadlines.schedule(judge.tracker);
@@ -82,6 +87,11 @@ export class Verdicts {
     }
     if (outcome === 'changed') this.#options.saves.changed(tracker);
   }
+}
+
+function nameOf({ verdict }: VerdictOp): 'nack' | 'extend' | 'reject' {
+  if (verdict === VERDICT_NACK) return 'nack';
+  return verdict === VERDICT_EXTEND ? 'extend' : 'reject';
 }
 
 function acked({ subscription, tracker, member }: Judge, op: AckOp, nowMs: number): Outcome {

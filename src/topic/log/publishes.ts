@@ -23,6 +23,7 @@ import type { Outlet } from '../state/outlet.js';
 import type { Topic } from '../state/subscription.js';
 import type { Topics } from '../state/topics.js';
 import type { FoldedReads } from './folded-reads.js';
+import { PublishFigures } from './publish-figures.js';
 import { TopicWaits, type WaitingPublish } from './topic-waits.js';
 
 /** One publish between PUBLISH and its answer; it is what the log gives back. */
@@ -33,6 +34,8 @@ export class PublishUnderWay implements PendingAppend {
   readonly topicId: number;
   readonly epoch: string;
   readonly messageId: Uint8Array;
+  /** Of PublishFigures. */
+  takenTicks = 0;
 
   constructor(outlet: Outlet, publication: PublishOp, topic: Topic) {
     this.outlet = outlet;
@@ -69,6 +72,7 @@ export interface PublishesOptions {
 }
 
 export class Publishes {
+  readonly figures: PublishFigures;
   readonly #options: PublishesOptions;
   readonly #waits: TopicWaits;
   /** A lane for each tenant. */
@@ -79,6 +83,7 @@ export class Publishes {
 
   constructor(options: PublishesOptions) {
     this.#options = options;
+    this.figures = new PublishFigures(options.clock);
     this.#waits = new TopicWaits({
       records: options.records,
       onFound: (record, waiting) => this.#found(options.topics.met(record), waiting),
@@ -93,15 +98,23 @@ export class Publishes {
     else this.#waits.add({ outlet, op });
   }
 
+  /** What was taken since the last is taken together. */
+  endTurn(): void {
+    this.figures.endTurn();
+  }
+
   committed(commit: TopicCommit<PublishUnderWay>): void {
     const { appends, firstSequence, publishedAtMs } = commit;
     const [first] = appends;
     if (first === undefined) return;
     const { topic } = first;
     const subscribers = topic.subscriptions.size;
+    const { figures } = this;
+    figures.committing();
     for (let i = 0; i < appends.length; i++) {
       const append = appends[i];
       if (append === undefined) continue;
+      figures.committed(append.publication.payload.length, append.takenTicks);
       append.outlet.published({
         request: append.publication.request,
         duplicate: false,
@@ -123,6 +136,7 @@ export class Publishes {
   /** It repeats one that is in the log, or waits in the outbox. */
   duplicate(append: PublishUnderWay, first: FirstResult): void {
     const { outlet, publication, topic } = append;
+    this.figures.counts.duplicate++;
     if (first.sequence === 0) this.#repeatsDeferred(outlet, publication, first);
     else this.#repeatsPublished(outlet, publication, { topic, first });
   }
@@ -130,6 +144,7 @@ export class Publishes {
   failed(append: PublishUnderWay, code: ErrorCode, detail: string): void {
     const { outlet, publication: op, topic } = append;
     if (code !== 'topic_not_found') {
+      this.figures.counts.rejected++;
       outlet.failed({ request: op.request, session: 0, code, detail, field: null });
       return;
     }
@@ -143,11 +158,14 @@ export class Publishes {
       this.#defer(outlet, topic, op);
       return;
     }
-    this.#options.log.append(new PublishUnderWay(outlet, op, topic));
+    const append = new PublishUnderWay(outlet, op, topic);
+    append.takenTicks = this.figures.takenTicks;
+    this.#options.log.append(append);
   }
 
   #found(topic: Topic, waiting: readonly WaitingPublish[]): void {
     for (const { outlet, op } of waiting) this.#append(outlet, topic, op);
+    this.endTurn();
     this.#options.log.flush();
   }
 
@@ -182,6 +200,7 @@ export class Publishes {
     const deferred = this.#turns.run(tenant, () => this.#options.log.defer(request));
     return deferred.then(
       ({ record, first }) => {
+        this.figures.counts[record === null ? 'duplicate' : 'deferred']++;
         if (record !== null) {
           const { id, deliverAtMs: dueAtMs } = record;
           outlet.deferred({
@@ -220,6 +239,7 @@ export class Publishes {
   }
 
   #fail(outlet: Outlet, { request }: PublishOp, error: unknown): void {
+    this.figures.counts.rejected++;
     if (error instanceof RequestError) outlet.failed(failureOf({ request, session: 0 }, error));
     else this.#options.onBug(error);
   }

@@ -24,6 +24,13 @@ export class Figures {
     this.#clock = clock;
   }
 
+  /** Of all tenants together. */
+  total(name: keyof DeliveryCounts): number {
+    let total = 0;
+    for (const { counts } of this.#byTenant.values()) total += counts[name];
+    return total;
+  }
+
   /** The same object each time: of each tenant that has been asked for. */
   of(tenant: Tenant): TenantFigures {
     const known = this.#byTenant.get(tenant);

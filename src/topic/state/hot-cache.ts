@@ -18,6 +18,10 @@ export class HotCacheBudget {
     this.#bytesMax = bytesMax;
   }
 
+  get bytes(): number {
+    return this.#bytes;
+  }
+
   /** After a cache took chunks: counts them and evicts until the budget holds. */
   grew(cache: HotCache, bytes: number): void {
     this.#bytes += bytes * FRAMES_FACTOR;

@@ -48,6 +48,11 @@ export class Topics {
     return this.#byKey.size;
   }
 
+  /** Of all hot caches together, as the budget reckons them. */
+  get hotBytes(): number {
+    return this.#options.budget.bytes;
+  }
+
   byNo(no: number): Topic | undefined {
     return this.#byNo[no];
   }

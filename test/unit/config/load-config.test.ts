@@ -238,3 +238,13 @@ t.test('the table has every variable, its source, and no secret', async (t) => {
   for (const { env: name } of Object.values(LIMIT_OPTIONS))
     t.ok(table.includes(`\n${name} `), name);
 });
+
+t.test('a token for a port that there is not, and a port that is taken, are refused', async (t) => {
+  const METRICS_TOKEN = 'a-token-for-the-metrics';
+  t.throws(() => loadConfig({ METRICS_TOKEN }), { message: /^METRICS_PORT: is unset/ });
+  t.throws(() => loadConfig({ PORT: '9090', METRICS_PORT: '9090' }), {
+    message: 'METRICS_PORT: is the same as PORT',
+  });
+  const { config } = loadConfig({ METRICS_PORT: '9091', METRICS_TOKEN });
+  t.match(config, { metricsPort: 9_091, metricsToken: METRICS_TOKEN });
+});

@@ -28,6 +28,14 @@ export function systemTable({ nodeId, system, files }: SystemTableParts): Route[
       handle: async () => nodeListView(await system.nodes(), nodeId),
     }),
     ...probeTable(system),
+    rawRoutesOf({ scope: 'operate' })(
+      'GET /metrics',
+      'Counts what the node does, for Prometheus.',
+      {
+        answer: { 200: null },
+        serve: (exchange) => system.metrics(exchange),
+      },
+    ),
     open('GET /livez', 'Answers while the process lives.', {
       answer: { 200: schemas.LIVENESS },
       handle: async () => LIVE_VIEW,

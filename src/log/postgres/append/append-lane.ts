@@ -6,6 +6,7 @@
 import type { Clock } from '../../../core/clock.js';
 import type { ErrorCode } from '../../../core/errors.js';
 import type { Limits } from '../../../core/limits.js';
+import type { AppendFigures } from '../../contract/append-figures.js';
 import type { Fault } from '../../contract/log-errors.js';
 import { faultOf, messageOf } from '../../contract/log-errors.js';
 import {
@@ -49,6 +50,7 @@ export interface AppendLaneOptions<A extends PendingAppend> {
   limits: Pick<Limits, 'dedupeWindowMs'>;
   clock: Clock;
   sink: LogSink<A>;
+  figures: AppendFigures;
   /** That of the last session that was opened, whoever's it is. */
   incarnation: () => string;
   onReadOnly: (detail: string) => void;
@@ -118,7 +120,8 @@ export class AppendLane<A extends PendingAppend> {
   }
 
   async #attempt(work: Work<A>, session: AppendSession): Promise<Attempt<A>> {
-    const { connection, limits } = this.#options;
+    const { connection, limits, figures, clock } = this.#options;
+    const startedMs = clock.monotonic();
     const lockWaitMs = work.lock === 'skip' ? 0 : work.lock.ms;
     const watchdog = setTimeout(
       () => connection.drop(session, 'PostgreSQL does not answer'),
@@ -131,8 +134,11 @@ export class AppendLane<A extends PendingAppend> {
         lockWaitMs,
         logOid: session.incarnation.logOid,
       });
+      figures.seconds.observe((clock.monotonic() - startedMs) / 1_000);
+      figures.rows.observe(rowsOf(outcome));
       return { kind: 'committed', outcome };
     } catch (error) {
+      figures.errors++;
       if (error instanceof UnknownCommit) {
         return { kind: 'unknown', unknown: error as UnknownCommit<A> };
       }
@@ -260,4 +266,8 @@ export class AppendLane<A extends PendingAppend> {
 
 function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+function rowsOf<A extends PendingAppend>({ commits }: AppendOutcome<A>): number {
+  return commits.reduce((rows, { appends }) => rows + appends.length, 0);
 }

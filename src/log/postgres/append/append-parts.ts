@@ -1,6 +1,7 @@
 /** Puts the writer of one topic worker together: queue, main session, sessions that wait for rows. */
 import type { Clock } from '../../../core/clock.js';
 import type { Limits } from '../../../core/limits.js';
+import { AppendFigures } from '../../contract/append-figures.js';
 import type { LogSink, PendingAppend } from '../../contract/message-log.js';
 import { WORKER_CONNECTIONS } from '../session/connection-budget.js';
 import { KeptConnection } from '../session/kept-connection.js';
@@ -32,6 +33,7 @@ export interface AppendPartsOptions<A extends PendingAppend> {
 export interface AppendParts<A extends PendingAppend> {
   writer: AppendWriter<A>;
   connection: AppendConnection;
+  figures: AppendFigures;
 }
 
 export function buildAppends<A extends PendingAppend>(
@@ -43,9 +45,10 @@ export function buildAppends<A extends PendingAppend>(
     messagesMax: limits.batchMessagesMax,
     bytesMax: limits.batchBytesMax,
   });
+  const figures = new AppendFigures(() => queue.count);
   const laneOn = (connection: AppendConnection): AppendLane<A> =>
     new AppendLane<A>({
-      ...{ connection, limits, clock, sink, incarnation },
+      ...{ connection, limits, clock, sink, incarnation, figures },
       ...{ onReadOnly, onLocked, onTrouble },
     });
   const connection = new KeptConnection<AppendSession>({
@@ -84,7 +87,7 @@ export function buildAppends<A extends PendingAppend>(
   });
   const lane = laneOn(connection);
   const writer = new AppendWriter<A>({ queue, lane, connection, waiter, limits, sink, onBug });
-  return { writer, connection };
+  return { writer, connection, figures };
 }
 
 /** Out of any promise, so that the thread dies of it. */

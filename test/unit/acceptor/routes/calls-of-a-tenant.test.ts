@@ -154,6 +154,7 @@ function tableOf(parts: { limits: Limits; control: Control; directory: Directory
     ...{ control: parts.control, node },
     ...{ counts: acceptorCounts(acceptorCountsMemory(1), 0), startedAtMs: 0, lease: null },
     ...{ figures: () => ({ sessions: 0, topics: [], backplane: 'none' }), clock: systemClock },
+    metrics: { text: unasked },
   });
   return routeTable({
     ...{ ...parts, nodeId: 'n', system },

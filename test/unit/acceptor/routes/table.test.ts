@@ -17,7 +17,12 @@ const WITHOUT_BODY = [
 /** What they do is no business of whoever manages: messages are not told of in the audit log. */
 const NOT_AUDITED = ['POST /api/publish', 'POST /api/publish/batch', 'DELETE /api/deferred/:id'];
 /** What they answer is no JSON. */
-const WITHOUT_ANSWER = ['GET /assets/:file', 'GET /api/topics/:name/events', 'GET /ws'];
+const WITHOUT_ANSWER = [
+  'GET /assets/:file',
+  'GET /api/topics/:name/events',
+  'GET /ws',
+  'GET /metrics',
+];
 
 interface Described {
   description?: string;

@@ -15,6 +15,7 @@ const newSession = (): Session => {
     lags: () => undefined,
     ending: () => undefined,
     hasLeft: () => undefined,
+    refused: () => undefined,
   };
   const who = { principal: ANYONE, client: null, forwardedFor: null };
   const data: SocketData = { session: null, kind: KIND_JSON, ...who };

@@ -14,6 +14,7 @@ import { openGate } from '../../../../src/acceptor/http/gate.js';
 import { Guard } from '../../../../src/acceptor/http/guard.js';
 import { PacedAnswers } from '../../../../src/acceptor/http/paced-answers.js';
 import { Proxies } from '../../../../src/acceptor/http/proxies.js';
+import { Traffic } from '../../../../src/acceptor/http/traffic.js';
 import type { Session } from '../../../../src/acceptor/session/session.js';
 import { Sessions } from '../../../../src/acceptor/session/sessions.js';
 import { loadConfig } from '../../../../src/config/load-config.js';
@@ -47,7 +48,10 @@ async function rig(act: Act, env: Record<string, string> = {}, clock: Clock = sy
     gate: openGate(ANYONE),
     proxies: new Proxies(config),
     quotas: NO_QUOTAS,
-    parts: { callers: new Callers(config), answers, audit: NO_AUDIT, quotas: NO_QUOTAS },
+    parts: {
+      ...{ callers: new Callers(config), answers, audit: NO_AUDIT, quotas: NO_QUOTAS },
+      traffic: new Traffic(),
+    },
     count,
     clock,
     guard,

@@ -14,6 +14,7 @@ import { openGate } from '../../../../src/acceptor/http/gate.js';
 import { Guard } from '../../../../src/acceptor/http/guard.js';
 import { PacedAnswers } from '../../../../src/acceptor/http/paced-answers.js';
 import { Proxies } from '../../../../src/acceptor/http/proxies.js';
+import { Traffic } from '../../../../src/acceptor/http/traffic.js';
 import { Sessions } from '../../../../src/acceptor/session/sessions.js';
 import { Streams } from '../../../../src/acceptor/session/streams.js';
 import { Subscriptions } from '../../../../src/acceptor/session/subscriptions.js';
@@ -39,7 +40,8 @@ async function rig(env: Record<string, string> = {}) {
   const answers = new PacedAnswers({
     ...{ limits, guard, clock: systemClock, count: counts.unreadAnswerBytes },
   });
-  const parts = { callers, answers, audit: NO_AUDIT, quotas: NO_QUOTAS };
+  const traffic = new Traffic();
+  const parts = { callers, answers, audit: NO_AUDIT, quotas: NO_QUOTAS, traffic };
   const common = {
     guard,
     clock: systemClock,

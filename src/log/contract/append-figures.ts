@@ -1,0 +1,22 @@
+/** What the appends of one topic worker came to: plain numbers, written by its lanes. */
+import { Histogram } from '../../observe/histogram.js';
+import { BATCH_BOUNDS, DURATION_BOUNDS } from '../../observe/metrics.js';
+
+export class AppendFigures {
+  /** Of transactions that were committed. */
+  readonly seconds = new Histogram(DURATION_BOUNDS);
+  /** Messages of each. */
+  readonly rows = new Histogram(BATCH_BOUNDS);
+  /** Transactions that failed, or whose commit was not answered. */
+  errors = 0;
+  readonly #queued: () => number;
+
+  constructor(queued: () => number) {
+    this.#queued = queued;
+  }
+
+  /** Messages that wait for a transaction. */
+  get queued(): number {
+    return this.#queued();
+  }
+}

@@ -1,0 +1,99 @@
+/** What a topic worker says of itself in GET /metrics, gathered once a second from whoever counts. */
+import {
+  BACKPLANE_COUNTERS,
+  type BackplaneFigures,
+  ENVELOPE_FAULTS,
+} from '../core/backplane-figures.js';
+import { eachMember } from '../core/each-member.js';
+import type { HeldSnapshot } from '../core/log-figures.js';
+import { DELIVERY_COUNTERS } from '../core/worker-figures.js';
+import type { MessageLog } from '../log/contract/message-log.js';
+import type { Histogram } from '../observe/histogram.js';
+import type { SamplesOf } from '../observe/metric-kinds.js';
+import type { ThreadMetric, WORKER_METRICS } from '../observe/metrics.js';
+import type { PublishFigures } from './log/publish-figures.js';
+import type { PublishUnderWay } from './log/publishes.js';
+import type { Figures } from './state/figures.js';
+import type { Topics } from './state/topics.js';
+
+export type WorkerSamples = Omit<SamplesOf<typeof WORKER_METRICS>, ThreadMetric>;
+
+export interface WorkerMetricsOptions {
+  log: MessageLog<PublishUnderWay>;
+  topics: Topics;
+  figures: Figures;
+  published: PublishFigures;
+  delivery: { readonly latency: Histogram; readonly verdicts: WorkerSamples['verdicts'] };
+  headsMs: () => number | null;
+  backplane: () => BackplaneFigures | null;
+}
+
+/** To walk over all subscriptions every second is too much where there are tens of thousands. */
+const WALK_EVERY = 5;
+const MS_PER_S = 1_000;
+
+export class WorkerMetrics {
+  readonly #options: WorkerMetricsOptions;
+  #looks = 0;
+  #walked = { subscribers: 0, pending: 0 };
+
+  constructor(options: WorkerMetricsOptions) {
+    this.#options = options;
+  }
+
+  read(): WorkerSamples {
+    const { topics, figures, published, delivery, log } = this.#options;
+    if (this.#looks++ % WALK_EVERY === 0) this.#walked = walk(topics);
+    return {
+      published: published.counts,
+      publishedBytes: published.bytes,
+      publishSeconds: published.seconds,
+      deliverySeconds: delivery.latency,
+      verdicts: delivery.verdicts,
+      ...eachMember(DELIVERY_COUNTERS, (name) => figures.total(name)),
+      ...this.#ofLog(),
+      topics: topics.size,
+      ...this.#walked,
+      hotCacheBytes: topics.hotBytes,
+      logOpen: log.state === 'open' ? 1 : 0,
+      headsSeconds: log.mode === 'memory' ? 0 : (this.#options.headsMs() ?? 0) / MS_PER_S,
+      ...this.#ofBackplane(),
+    };
+  }
+
+  #ofLog() {
+    const { appends, vitals } = this.#options.log;
+    const snapshot: HeldSnapshot | null = vitals?.snapshot ?? null;
+    return {
+      commitSeconds: appends?.seconds ?? [],
+      commitRows: appends?.rows ?? [],
+      walErrors: appends?.errors ?? 0,
+      walQueueRows: appends?.queued ?? 0,
+      outboxSeconds: (vitals?.dueMs ?? 0) / MS_PER_S,
+      upkeepSeconds: (vitals?.upkeepMs ?? 0) / MS_PER_S,
+      snapshotSeconds: (snapshot?.ageMs ?? 0) / MS_PER_S,
+      snapshotRows: snapshot?.deadRows ?? 0,
+    };
+  }
+
+  #ofBackplane() {
+    const known = this.#options.backplane();
+    const up = known === null ? -1 : known.state === 'up' ? 1 : 0;
+    return {
+      backplaneUp: up,
+      backplaneQueueBytes: known?.queueBytes ?? 0,
+      backplane: known ?? eachMember(BACKPLANE_COUNTERS, () => 0),
+      backplaneDropped: known?.dropped ?? eachMember(ENVELOPE_FAULTS, () => 0),
+    };
+  }
+}
+
+function walk(topics: Topics): { subscribers: number; pending: number } {
+  let [subscribers, pending] = [0, 0];
+  for (const topic of topics.values()) {
+    if (topic.subscriptions.size === 0) continue;
+    subscribers += topic.subscriptions.size;
+    for (const { inFlight } of topic.subscriptions.values()) pending += inFlight;
+  }
+  return { subscribers, pending };
+}
