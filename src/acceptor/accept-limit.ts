@@ -5,7 +5,7 @@
  */
 import type { HttpResponse, TemplatedApp } from 'uWebSockets.js';
 import type { Clock } from '../core/clock.js';
-import { KeyedRates } from '../core/keyed-rates.js';
+import { KeyedRates, shareOf } from '../core/keyed-rates.js';
 import type { Limits } from '../core/limits.js';
 import { networkOf } from '../core/network-address.js';
 import type { SharedCount } from '../core/shared-count.js';
@@ -19,6 +19,8 @@ const ADDRESSES_MAX = 65_536;
 
 export interface AcceptLimitOptions {
   limits: Pick<Limits, 'acceptRateMax'>;
+  /** Of the node. */
+  acceptors: number;
   clock: Clock;
   guard: Guard;
   proxies: Proxies;
@@ -32,10 +34,11 @@ export class AcceptLimit {
 
   constructor(options: AcceptLimitOptions) {
     this.#options = options;
-    const { limits, clock } = options;
+    const { limits, acceptors, clock } = options;
     const perS = limits.acceptRateMax;
-    const bounds = { perS, burst: perS * BURST_S, keysMax: ADDRESSES_MAX };
-    this.#rates = new KeyedRates(bounds, clock);
+    // The system deals out the connections of an address to all acceptors.
+    const share = shareOf({ perS, burst: perS * BURST_S }, acceptors);
+    this.#rates = new KeyedRates({ ...share, keysMax: ADDRESSES_MAX }, clock);
   }
 
   mount(app: TemplatedApp): void {

@@ -123,13 +123,14 @@ export class Acceptor {
     this.#system = systemRoutes(start, { control, counts, clock, metrics });
     const publishes = new PublishRoutes({ publishing: this.#publishing, limits, bodies });
     const [system, streams, forwards] = [this.#system, this.#streams, this.#forwards];
-    const logins = new LoginRoutes({ clock, limits, directory, cookies, proxies });
+    const { acceptors } = start.config;
+    const logins = new LoginRoutes({ clock, limits, acceptors, directory, cookies, proxies });
     const files = new StaticFiles(DASHBOARD_FOLDER);
     const served = { publishes, system, streams, files, forwards };
     const asked = { control, directory, mint, logins, ...served };
     const routes = routeTable({ limits, nodeId, sessions: connected, ...asked });
     const count = counts.refusedConnections;
-    const accepts = new AcceptLimit({ limits, clock, guard, proxies, count });
+    const accepts = new AcceptLimit({ limits, acceptors, clock, guard, proxies, count });
     const means = { bodies, limits, onFault };
     const by = { guard, gate, parts, page: files.page, means };
     this.#apps.mount((app) => {

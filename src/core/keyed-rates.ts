@@ -5,6 +5,14 @@
  */
 import type { Clock } from './clock.js';
 
+/** What each of so many threads gives of a node's rate, which is no more in all; one at once at least. */
+export function shareOf(
+  { perS, burst }: Omit<RateBounds, 'keysMax'>,
+  threads: number,
+): Omit<RateBounds, 'keysMax'> {
+  return { perS: perS / threads, burst: Math.max(1, burst / threads) };
+}
+
 export interface RateBounds {
   /** How many are gained in a second. */
   perS: number;

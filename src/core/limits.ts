@@ -131,7 +131,7 @@ export const LIMITS = {
     default: 1_000,
     min: 1,
     max: 1_000_000,
-    text: 'Connections that an acceptor takes of one address in a second; 20 times as many at once.',
+    text: 'Connections that a node takes of one address in a second; 20 times as many at once.',
   },
   tenantsMax: { default: 10_000, min: 1, max: 1_000_000, text: 'Tenants of an installation.' },
   keysPerTenantMax: { default: 100, min: 1, max: 100_000, text: 'API keys of one tenant.' },
@@ -175,7 +175,7 @@ export const LIMITS = {
     default: 5,
     min: 1,
     max: 10_000,
-    text: 'Logins that an acceptor lets one address try in a minute, or at once.',
+    text: 'Logins that a node lets one address try in a minute, or at once.',
   },
   loginsPerKeyMax: {
     default: 32,

@@ -38,6 +38,20 @@ function stats(node: TestNode, agent?: http.Agent): Promise<{ body: Record<strin
   return request(`${node.url}/api/stats`, agent === undefined ? {} : { agent });
 }
 
+t.test('two acceptors give no more than one', async (t) => {
+  const node = await startNode({ WORKERS: '1', ACCEPTORS: '2', ACCEPT_RATE_MAX: String(RATE) });
+  t.teardown(() => node.kill9());
+  const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+  t.teardown(() => agent.destroy());
+  await stats(node, agent);
+  await open(t, node);
+  await eventually(async () => {
+    // Not those that are closed later, for saying nothing. On a slow machine more are gained meanwhile.
+    const { body } = await stats(node, agent);
+    return Number(body['refused_connections']) >= (SENT - BURST) / 3;
+  });
+});
+
 t.test('past the burst connections are closed, and those that were there go on', async (t) => {
   const node = await startNode({ WORKERS: '1', ACCEPT_RATE_MAX: String(RATE) });
   t.teardown(() => node.kill9());

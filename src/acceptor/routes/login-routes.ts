@@ -5,7 +5,7 @@
 import type { HttpRequest } from 'uWebSockets.js';
 import type { Clock } from '../../core/clock.js';
 import { RequestError } from '../../core/errors.js';
-import { KeyedRates } from '../../core/keyed-rates.js';
+import { KeyedRates, shareOf } from '../../core/keyed-rates.js';
 import type { Limits } from '../../core/limits.js';
 import { networkOf } from '../../core/network-address.js';
 import type { Exchange } from '../http/exchange.js';
@@ -19,6 +19,8 @@ const ADDRESSES_MAX = 16_384;
 export interface LoginRoutesOptions {
   clock: Clock;
   limits: Pick<Limits, 'loginsPerMinuteMax'>;
+  /** Of the node. */
+  acceptors: number;
   directory: Directory;
   cookies: LoginCookies;
   proxies: Proxies;
@@ -31,9 +33,10 @@ export class LoginRoutes {
 
   constructor(options: LoginRoutesOptions) {
     this.#options = options;
-    const { limits, clock } = options;
+    const { limits, acceptors, clock } = options;
     const burst = limits.loginsPerMinuteMax;
-    this.#tries = new KeyedRates({ perS: burst / 60, burst, keysMax: ADDRESSES_MAX }, clock);
+    const share = shareOf({ perS: burst / 60, burst }, acceptors);
+    this.#tries = new KeyedRates({ ...share, keysMax: ADDRESSES_MAX }, clock);
   }
 
   /**

@@ -1,7 +1,7 @@
 // Goal: each has a bucket of his own, which fills with time and no further; and what is remembered is
 // bounded.
 import t from 'tap';
-import { KeyedRates } from '../../../src/core/keyed-rates.js';
+import { KeyedRates, shareOf } from '../../../src/core/keyed-rates.js';
 
 function ratesOf(bounds: Partial<{ perS: number; burst: number; keysMax: number }> = {}) {
   const clock = { ms: 0, monotonic: (): number => clock.ms };
@@ -39,4 +39,10 @@ t.test('at the bound the one that came longest ago is forgotten', async (t) => {
     'a came again, so b had to go',
   );
   t.equal(rates.size, 2);
+});
+
+t.test('threads give no more of a rate together than one would', async (t) => {
+  t.same(shareOf({ perS: 10, burst: 20 }, 4), { perS: 2.5, burst: 5 });
+  t.same(shareOf({ perS: 10, burst: 20 }, 1), { perS: 10, burst: 20 });
+  t.same(shareOf({ perS: 0.1, burst: 2 }, 4), { perS: 0.025, burst: 1 }, 'nobody is locked out');
 });
