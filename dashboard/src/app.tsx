@@ -12,6 +12,11 @@ import { Shell } from './shell/shell.js';
 const Topics = lazy(() => import('./pages/topics/topics.js'));
 const TopicPage = lazy(() => import('./pages/topics/topic.js'));
 const Messages = lazy(() => import('./pages/messages/messages.js'));
+const Subscriptions = lazy(() => import('./pages/subscriptions/subscriptions.js'));
+const Letters = lazy(() => import('./pages/letters/letters.js'));
+const Sessions = lazy(() => import('./pages/sessions/sessions.js'));
+const Keys = lazy(() => import('./pages/keys/keys.js'));
+const Audit = lazy(() => import('./pages/audit/audit.js'));
 const Nodes = lazy(() => import('./pages/nodes/nodes.js'));
 const Playground = lazy(() => import('./pages/playground/playground.js'));
 
@@ -39,6 +44,11 @@ function Console() {
             <Route path="/topics" component={Topics} />
             <Route path="/topics/:name" component={TopicPage} />
             <Route path="/messages" component={Messages} />
+            <Route path="/subscriptions" component={Subscriptions} />
+            <Route path="/dead-letters" component={Letters} />
+            <Route path="/sessions" component={Sessions} />
+            <Route path="/keys" component={Keys} />
+            <Route path="/audit" component={Audit} />
             <Route path="/nodes" component={Nodes} />
             <Route path="/playground" component={Playground} />
             <Route component={Lost} />

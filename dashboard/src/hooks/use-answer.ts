@@ -22,6 +22,7 @@ export function useAnswer<T>(target: string, options: AnswerOptions = {}) {
       either === undefined
         ? ask<T>(`GET ${target}`, { signal })
         : askEither<T>(`GET ${target}`, { signal }),
+    meta: { isAskedOnce: everyMs === 0 },
     enabled: isAsked,
     refetchInterval: everyMs === 0 ? false : everyMs,
     placeholderData: keepPreviousData,
@@ -35,7 +36,7 @@ export function useChange<A, R>(run: (args: A) => Promise<R>, onDone?: (result: 
     mutationFn: run,
     onSuccess: (result) => {
       onDone?.(result);
-      return client.invalidateQueries();
+      return client.invalidateQueries({ predicate: ({ meta }) => meta?.['isAskedOnce'] !== true });
     },
   });
 }

@@ -58,7 +58,13 @@ export function Shell({ children }: { children: ReactNode }) {
             <span className="sr-only sm:not-sr-only">Go to</span>
             <kbd className="hidden rounded border border-line px-1 text-xs sm:inline">Ctrl K</kbd>
           </Button>
-          <Button look="quiet" icon="keyboard" aria-label="Keys" onClick={() => setOpen('keys')} />
+          <Button
+            look="quiet"
+            icon="keyboard"
+            aria-label="Keys"
+            className="hidden sm:inline-flex"
+            onClick={() => setOpen('keys')}
+          />
           <ThemeMenu />
           <Account />
         </header>

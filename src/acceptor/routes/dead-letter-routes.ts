@@ -91,6 +91,18 @@ export class DeadLetterRoutes {
     await this.#parts(principal, 'job.cancel', id);
   }
 
+  /** What a job would find; `gone`: matched, but nobody is there to take them. At most `limit`. */
+  async match(
+    principal: Principal,
+    names: LetterNames,
+    limit: number,
+  ): Promise<{ matched: number; gone: number }> {
+    const args = { ...filterOf(principal, names), limit };
+    const found = await this.#control.askAll('dead-letters.match', args);
+    const matched = Math.min(limit, sum(found.map((part) => part.matched)));
+    return { matched, gone: sum(found.map((part) => part.gone)) };
+  }
+
   /** Every worker is asked first what it has: a job that is refused starts nowhere. */
   async redrive(
     principal: Principal,

@@ -58,6 +58,10 @@ function filterMembers(limits: Limits) {
     ids: optional(ids().describe('Which ones; not together with a topic.')),
     topic: optional(topicName(limits)),
     subscription: optional(subscriptionName(limits)),
+    plan: withDefault(
+      z.boolean({ error: 'must be true or false' }).describe('It is counted, and nothing is done.'),
+      false,
+    ),
   };
 }
 
@@ -123,11 +127,17 @@ export const LETTER_PAGE = members({
   next: count('What to go on after; absent: that was all.').optional(),
 });
 
-export const PURGED = members({ purged: count('So many are gone.') });
+/** Of what was to be counted; absent where it was done. */
+const PLANNED = count('Dead letters that it is about.');
+
+export const PURGED = members({
+  purged: count('So many are gone; 0 of a plan.'),
+  matched: PLANNED.optional(),
+});
 
 export const JOB_STARTED = members({
-  job_id: uuid('Of the job.'),
-  matched: count('Dead letters that it is about.'),
+  job_id: uuid('Of the job; absent: it was a plan.').optional(),
+  matched: PLANNED,
 });
 
 export const JOB = members({

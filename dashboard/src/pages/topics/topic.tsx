@@ -12,6 +12,7 @@ import { TimeText } from '../../components/time-text.js';
 import { useAnswer } from '../../hooks/use-answer.js';
 import { useCaller } from '../../hooks/use-caller.js';
 import { useUrlState } from '../../hooks/use-url-state.js';
+import { Doctor } from '../doctor/doctor.js';
 import { LatestMessages } from './latest-messages.js';
 import { Retention } from './retention.js';
 import { TopicEnd } from './topic-dialogs.js';
@@ -34,7 +35,14 @@ export default function TopicPage() {
     dataUpdatedAt,
   } = useAnswer<Topic>(target, { everyMs: 1_000 });
   if (topic === undefined) {
-    return error === null ? <Loading /> : <Failure error={error} retry={() => void refetch()} />;
+    if (error === null) return <Loading />;
+    return (
+      <>
+        <PageHead title={name} />
+        <Failure error={error} retry={() => void refetch()} />
+        <Doctor topic={name} />
+      </>
+    );
   }
   return (
     <>
@@ -83,6 +91,7 @@ export default function TopicPage() {
             label: 'Subscriptions',
             content: <TopicSubscriptions topic={topic.name} />,
           },
+          { id: 'doctor', label: 'Why isn’t it arriving?', content: <Doctor topic={topic.name} /> },
           { id: 'settings', label: 'Settings', content: <Retention topic={topic} /> },
         ]}
       />

@@ -21,6 +21,9 @@ export function deadLetterTable({ limits, control }: DeadLetterTableParts): Rout
   ];
 }
 
+/** Of a count: what a purge would take has no bound. */
+const ANY_NUMBER = Number.MAX_SAFE_INTEGER;
+
 function manyTable(limits: Limits, letters: DeadLetterRoutes): Route[] {
   const listed = rawRoutesOf({ scope: 'subscribe' });
   const changed = routesOf({ scope: 'manage' });
@@ -38,6 +41,8 @@ function manyTable(limits: Limits, letters: DeadLetterRoutes): Route[] {
       errors: ['dead_letter_not_found', 'subscription_gone'],
       handle: async ({ principal, body, note }) => {
         note?.isAbout(principal.tenant, lettersNamed(body));
+        if (body.plan)
+          return { matched: (await letters.match(principal, body, body.limit)).matched };
         return snakeMembers(await letters.redrive(principal, body));
       },
     }),
@@ -48,7 +53,9 @@ function manyTable(limits: Limits, letters: DeadLetterRoutes): Route[] {
       answer: { 200: schemas.PURGED },
       handle: async ({ principal, body, note }) => {
         note?.isAbout(principal.tenant, lettersNamed(body));
-        return { purged: await letters.purge(principal, body) };
+        if (!body.plan) return { purged: await letters.purge(principal, body) };
+        const { matched, gone } = await letters.match(principal, body, ANY_NUMBER);
+        return { purged: 0, matched: matched + gone };
       },
     }),
   ];
