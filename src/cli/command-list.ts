@@ -11,7 +11,9 @@ import { PUB } from './commands/pub.js';
 import { SERVE } from './commands/serve.js';
 import { SESSION_COMMANDS } from './commands/sessions.js';
 import { START } from './commands/start.js';
+import { SUB } from './commands/sub.js';
 import { SUBSCRIPTION_COMMANDS } from './commands/subscriptions.js';
+import { TAIL } from './commands/tail.js';
 import { TENANT_COMMANDS } from './commands/tenants.js';
 import { TOPIC_COMMANDS } from './commands/topics.js';
 import { VERSION } from './commands/version.js';
@@ -19,7 +21,7 @@ import type { LineCommand } from './line/command.js';
 
 export const COMMANDS: readonly LineCommand[] = [
   ...[SERVE, START, CONFIG, MIGRATE],
-  ...[PUB],
+  ...[PUB, SUB, TAIL],
   ...TOPIC_COMMANDS,
   ...MESSAGE_COMMANDS,
   ...SUBSCRIPTION_COMMANDS,
