@@ -54,7 +54,7 @@ const LAYERS: readonly (readonly string[])[] = [
 ];
 /** Sub-rooms of a folder, from the top, as above; what stands side by side does not import each other. */
 const ROOMS: Readonly<Record<string, readonly (readonly string[])[]>> = {
-  cli: [['.'], ['commands'], ['node'], ['line'], ['terminal']],
+  cli: [['.'], ['commands'], ['checks'], ['node'], ['line'], ['terminal']],
   log: [
     ['postgres'],
     ['postgres/append'],

@@ -18,8 +18,9 @@ t.teardown(() => node.kill9());
 const cli = new Cli(node, TENANT_KEY);
 const operator = { key: ADMIN_KEY };
 const MANY = 1_500;
-/** What other tests run: a node's start and what comes before it. */
-const ELSEWHERE = ['serve', 'start'];
+const ALL = { scopes: ['publish', 'subscribe', 'manage'] };
+/** What other tests run: a node's start, cli-streams.test.ts, cli-terminal.test.ts. */
+const ELSEWHERE = ['serve', 'start', 'sub', 'tail', 'top', 'bench'];
 
 t.test('topics', async (t) => {
   t.match(await cli.row(['topics', 'create', 'demo', '--hours', '48']), { name: 'demo' });
@@ -209,6 +210,40 @@ t.test('keys, tenants and nodes', async (t) => {
   t.equal((await cli.run(['tenants', 'grant-role', 'shop', '--remove'], env)).code, 0);
   t.equal((await cli.run(['tenants', 'grant-role', 'shop'], env)).code, 2);
   t.match(await cli.row(['tenants', 'delete', 'acme', '--yes'], operator), { deleted: 'acme' });
+});
+
+t.test('doctor', async (t) => {
+  const env = { DATABASE_URL: postgres.url, NODE_ADDR: `127.0.0.1:${node.port}` };
+  const key = String((await node.makeKey(ALL, ADMIN_KEY)).key);
+  const well = await cli.run(['doctor', '--json'], { env, key });
+  const states = (rows: Record<string, unknown>[]) =>
+    Object.fromEntries(rows.map(({ check, state }) => [check, state]));
+  t.match(states(well.rows), {
+    ...{ versions: 'ok', database: 'ok', 'database settings': 'ok', schema: 'ok', clock: 'ok' },
+    ...{ privileges: 'ok', redis: 'skipped', NODE_ADDR: 'ok', node: 'ok', message: 'ok' },
+  });
+  t.equal(well.code, 0, well.stdout);
+  t.same(await cli.rows(['topics', 'list', '--prefix', 'conduit-doctor']), [], 'it leaves nothing');
+  const away = String(await freePort());
+  const ill = await cli.run(['doctor', '--json', '--url', `http://127.0.0.1:${away}`], {
+    env: {
+      DATABASE_URL: `postgres://u:a-secret-word@127.0.0.1:${away}/d`,
+      REDIS_URL: `redis://:another-secret@127.0.0.1:${away}`,
+      NODE_ADDR: `127.0.0.1:${away}`,
+    },
+  });
+  t.equal(ill.code, 1);
+  t.match(states(ill.rows), {
+    ...{ database: 'failed', redis: 'failed', NODE_ADDR: 'failed', node: 'failed' },
+    message: 'skipped',
+  });
+  for (const { state, advice } of ill.rows) if (state === 'failed') t.match(advice, /./);
+  const right = { scopes: ['subscribe'] };
+  const weak = String((await node.makeKey(right, ADMIN_KEY)).key);
+  const refused = await cli.run(['doctor'], { env: { ...env, WORKERS: 'x' }, key: weak });
+  t.equal(refused.code, 1);
+  t.match(refused.stdout, /^failed +configuration +WORKERS: got "x"/m);
+  t.match(refused.stdout, /^failed +message .*\n +-> CONDUIT_API_KEY has to be good for publish/m);
 });
 
 t.test('exit codes tell what was wrong, for people and as JSON', async (t) => {

@@ -10,7 +10,7 @@ import pg from 'pg';
 import t, { type Test } from 'tap';
 import WebSocket from 'ws';
 import { eventually } from '../../native-bench/rig/eventually.js';
-import { PACKAGE_FOLDER, startNode } from '../../native-bench/rig/node.js';
+import { COMMAND, PACKAGE_FOLDER, startNode } from '../../native-bench/rig/node.js';
 import { startPostgres } from '../../native-bench/rig/postgres.js';
 import { Subscriber } from '../support/subscriber.js';
 
@@ -45,8 +45,9 @@ t.test('the quick start', async (t) => {
   const node = await startNode({ DATABASE_URL: postgres.url });
   t.teardown(() => node.kill9());
   const blocks = blocksOf('Quick start');
-  t.equal(blocks.length, 8);
+  t.equal(blocks.length, 10);
   const [create, created, websocat, subscribe, subscribed, publish, published, message] = blocks;
+  const [lines, shown] = blocks.slice(8);
   const shell = async (block: Block | undefined): Promise<Record<string, unknown>> => {
     const command = (block?.body ?? '').replaceAll('http://localhost:8080', node.url);
     const { stdout } = await run('sh', ['-c', command.replace('curl', 'curl -sS')]);
@@ -65,6 +66,11 @@ t.test('the quick start', async (t) => {
   sameFields(t, message?.body ?? '', session.messages[0] ?? {});
   t.match(session.messages[0], { topic: 'demo', payload: { hello: 'world' }, sequence: 1 });
   session.close();
+  const program = `${process.execPath} ${COMMAND}`;
+  const env = { ...process.env, CONDUIT_URL: node.url };
+  const script = (lines?.body ?? '').replaceAll('npx conduit', program);
+  const { stdout } = await run('sh', ['-ec', script], { env });
+  t.ok(stdout.endsWith(`\n${shown?.body}\n`), stdout);
 });
 
 t.test('durable subscriptions', async (t) => {

@@ -17,7 +17,7 @@ COMP_WORDS=(conduit "$@"); COMP_CWORD=$#; _conduit; printf '%s\\n' "\${COMPREPLY
 }
 
 t.test('bash completes commands, then options', async (t) => {
-  t.same(await bashAnswers('to'), ['topics']);
+  t.same(await bashAnswers('topi'), ['topics']);
   t.same(await bashAnswers('topics', 'c'), ['create', 'change']);
   t.same(await bashAnswers('topics', 'list', '--li'), ['--limit']);
   t.same(await bashAnswers('pub', 'demo', '--dedupe'), ['--dedupe-key']);
