@@ -1,5 +1,5 @@
-// Goal: commands that stream end in order, whoever ends them, and go on when the node was away: nothing that was
-// published or shown is lost, and what is acknowledged is what was written.
+// Goal: commands that stream end in order, whoever ends them, and go on when the node was away: nothing that
+// was published or shown is lost, and what is acknowledged is what was written.
 import { type ChildProcess, spawn } from 'node:child_process';
 import t from 'tap';
 import { eventually } from '../../native-bench/rig/eventually.js';

@@ -1,4 +1,4 @@
-/** The node that CONDUIT_URL names: whether it is there, is well, and brings a message through its whole path. */
+/** The node of CONDUIT_URL: that it is there, is well, and brings a message through its whole path. */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ConduitClient } from '../../client/conduit-client.js';

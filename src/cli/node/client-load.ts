@@ -1,6 +1,6 @@
 /**
- * Load of the client's own: publishers that keep a window of publishes under way, subscribers that acknowledge
- * all, one process. Its figures are those of the client and the node together.
+ * Load of the client's own: publishers that keep a window of publishes under way, subscribers that
+ * acknowledge all, one process. Its figures are those of the client and the node together.
  */
 import { createHistogram, type RecordableHistogram } from 'node:perf_hooks';
 import type { ConduitClient } from '../../client/conduit-client.js';

@@ -1,4 +1,4 @@
-/** What `conduit top` can show: a list of the API, its columns, and what is counted from one look to the next. */
+/** What `conduit top` can show: a list of the API, its columns, and what is counted between two looks. */
 import { type Column, columnsOf, isRow, memberOf, type Row } from '../terminal/table.js';
 
 export interface TopView {
@@ -29,12 +29,13 @@ function lengthOf(name: string): Column {
   };
 }
 
+/** What tells rows apart stands where 80 columns still show it. */
 export const TOP_VIEWS: readonly TopView[] = [
   {
     ...{ key: 't', name: 'topics', path: '/api/topics', member: 'topics', counts: 'sequence' },
     columns: [
       rate('PUBLISHED/S'),
-      ...columnsOf('sequence', 'message_count', 'bytes', 'subscriber_count', 'name'),
+      ...columnsOf('sequence', 'name', 'message_count', 'bytes', 'subscriber_count'),
     ],
     sortedBy: 'PUBLISHED/S',
     idOf: ({ name }) => String(name),
@@ -44,8 +45,8 @@ export const TOP_VIEWS: readonly TopView[] = [
     counts: 'ack_floor',
     columns: [
       rate('SETTLED/S'),
-      ...columnsOf('lag', 'backlog', 'in_flight', 'oldest_unacked_ms', 'sessions', 'paused'),
-      ...columnsOf('topic', 'name'),
+      ...columnsOf('lag', 'backlog', 'in_flight', 'topic', 'name'),
+      ...columnsOf('sessions', 'oldest_unacked_ms', 'paused'),
     ],
     sortedBy: 'LAG',
     idOf: ({ topic, name }) => `${String(topic)}/${String(name)}`,
@@ -63,9 +64,9 @@ export const TOP_VIEWS: readonly TopView[] = [
   {
     ...{ key: 'n', name: 'nodes', path: '/api/nodes', member: 'nodes', counts: null },
     columns: [
-      ...columnsOf('state', 'sessions', 'topics'),
+      ...columnsOf('state', 'id', 'sessions', 'topics'),
       lengthOf('workers'),
-      ...columnsOf('version', 'backplane', 'address', 'started_at', 'id'),
+      ...columnsOf('version', 'backplane', 'address', 'started_at'),
     ],
     sortedBy: 'ID',
     idOf: ({ id }) => String(id),

@@ -1,4 +1,5 @@
 /** What stands in the way of a node on a database, asked without changing anything. For `conduit doctor`. */
+import { systemClock } from '../../../core/clock.js';
 import { messageOf } from '../../contract/log-errors.js';
 import { assertServer, isWritable, openConnection } from '../session/log-connection.js';
 import { assertPrivileges, mayDropLeaves } from '../session/privileges.js';
@@ -78,11 +79,11 @@ async function pendingOf(client: Session): Promise<{ pending: string[]; trouble:
 }
 
 async function clockOf(client: Session): Promise<{ clockAheadMs: number; roundTripMs: number }> {
-  const sentAt = performance.now();
-  const sentMs = performance.timeOrigin + sentAt;
+  const sentAt = systemClock.monotonic();
+  const sentMs = systemClock.now();
   const { rows } = await client.query<{ now: string }>(
     'SELECT extract(epoch FROM clock_timestamp()) * 1000 AS now',
   );
-  const roundTripMs = performance.now() - sentAt;
+  const roundTripMs = systemClock.monotonic() - sentAt;
   return { clockAheadMs: Number(rows[0]?.now) - (sentMs + roundTripMs / 2), roundTripMs };
 }
