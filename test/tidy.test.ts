@@ -64,7 +64,7 @@ const ROOMS: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['contract'],
   ],
   acceptor: [['.'], ['routes/table'], ['routes'], ['session'], ['delivery'], ['workers'], ['http']],
-  topic: [['.'], ['calls'], ['subscriptions'], ['delivery'], ['log'], ['state']],
+  topic: [['.'], ['calls'], ['subscriptions'], ['peers'], ['delivery'], ['log'], ['state']],
   thread: [['.'], ['ops'], ['packing']],
   wire: [['views'], ['schemas'], ['.']],
 };
@@ -90,11 +90,14 @@ const THREAD_ENTRIES = ['src/acceptor/acceptor-thread.ts', 'src/topic/worker-thr
 
 /** Rooms whose files are private but for these: the rest of the folder asks them. */
 const OWNED: Readonly<Record<string, readonly string[]>> = {
-  'topic/delivery': ['delivery.ts', 'local-outlet.ts'],
+  'topic/delivery': ['delivery.ts', 'local-outlet.ts', 'peer-outlet.ts'],
 };
 
-/** What of the link only the local outlet may know, in src/topic. */
-const OUTLET = 'src/topic/delivery/local-outlet.ts';
+/** What of links only these may know, in src/topic. */
+const OUTLETS = [
+  ...['local-outlet', 'packed-outlet', 'peer-outlet'].map((one) => `src/topic/delivery/${one}.ts`),
+  'src/topic/peers/remote-worker.ts',
+];
 const LINK_FILES = ['src/thread/link.ts', 'src/thread/packing/pack-writer.ts'];
 
 /** Where a key is made of a name and the tenant that a principal, or a row of the log, says it is of. */
@@ -396,7 +399,7 @@ function enteredRooms(): string[] {
 
 function packingTopics(): string[] {
   return sources
-    .filter(({ path: file }) => folderOf(file) === 'topic' && file !== OUTLET)
+    .filter(({ path: file }) => folderOf(file) === 'topic' && !OUTLETS.includes(file))
     .flatMap((source) => [
       ...source.imports
         .filter(({ target }) => LINK_FILES.includes(target))

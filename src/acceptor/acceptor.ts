@@ -4,6 +4,7 @@
  */
 import type { Config } from '../config/config.js';
 import type { Clock } from '../core/clock.js';
+import { hasPeerLink } from '../core/peer.js';
 import type { TenantQuotas } from '../core/quotas.js';
 import type { QuotaLedger } from '../tenant/quota-ledger.js';
 import { type AcceptorCounts, acceptorCounts, acceptorFigures } from '../thread/acceptor-counts.js';
@@ -307,6 +308,7 @@ function systemRoutes(
     ...{ ...parts, startedAtMs, node },
     figures: () => nodeFigures(memory),
     lease: databaseUrl === null ? null : new Lease(memory.lease),
+    durables: hasPeerLink(config) ? 'coordinated' : 'last asked',
   });
 }
 

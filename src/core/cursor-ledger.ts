@@ -103,6 +103,15 @@ export class CursorLedger {
     return !this.#entries.has(sequence) && !this.#floor.isSettled(sequence);
   }
 
+  /** All that are, ascending. */
+  plain(): number[] {
+    const plain: number[] = [];
+    this.eachUnsettled(this.#delivered, (sequence) => {
+      if (!this.#entries.has(sequence)) plain.push(sequence);
+    });
+    return plain;
+  }
+
   /** The lowest plain sequence; past `delivered`: there is none. */
   firstPlain(): number {
     let sequence = this.#floor.nextUnsettled(Math.max(this.#plainFrom, this.#floor.floor + 1));
@@ -202,6 +211,14 @@ export class CursorLedger {
       one = this.#floor.nextUnsettled(one + 1);
     }
     this.#delivered = Math.min(this.#delivered, Math.max(sequence, stays));
+  }
+
+  /** All up to there was delivered: what is not settled of it is to be sent again. */
+  raise(sequence: number): void {
+    const from = this.#delivered + 1;
+    if (sequence < from) return;
+    this.#delivered = sequence;
+    for (let one = from; one <= sequence; one++) this.add(newEntry(one));
   }
 
   /** Nothing is in flight, the next sequence is the one after. */

@@ -17,6 +17,7 @@ import {
 } from './cursor-entry.js';
 import { CursorLedger, type LedgerStart, type Ordering } from './cursor-ledger.js';
 import { takeLate, wakeDue } from './held-deadlines.js';
+import type { HeldDelivery } from './held-deliveries.js';
 import { Jitter, type RedeliveryRule, redeliveryMs } from './redelivery.js';
 import { SendOrder } from './send-order.js';
 
@@ -125,6 +126,29 @@ export class Cursor {
   restore(entry: Entry): boolean {
     if (this.#sole !== null) this.#heldBy(this.#sole, entry.sequence);
     return this.#ledger.add(entry);
+  }
+
+  /** What it was sent and has not settled. */
+  heldOf(member: Member): HeldDelivery[] {
+    const held = this.entries()
+      .filter((entry) => entry.member === member)
+      .map(({ sequence, attempts }) => ({ sequence, attempt: attempts + 1 }));
+    const plain = this.#sole === member ? this.#ledger.plain() : [];
+    return [...held, ...plain.map((sequence) => ({ sequence, attempt: 1 }))];
+  }
+
+  /**
+   * What a member was sent by whoever had this cursor before is its again, where nobody has it and nothing
+   * was said of it since. Where messages wait for one another it is sent again in its turn.
+   */
+  adopt(member: Member, held: readonly HeldDelivery[], nowMs: number): void {
+    if (this.ordering !== 'none') return;
+    for (const { sequence } of held) this.#ledger.raise(sequence);
+    for (const { sequence, attempt } of held) {
+      const entry = this.#ledger.entry(sequence);
+      if (entry?.member !== null || entry.attempts !== attempt - 1) continue;
+      this.give(entry, member, nowMs);
+    }
   }
 
   attach(member: Member): void {
@@ -346,9 +370,7 @@ export class Cursor {
   #makeEntries(): void {
     const member = this.#sole;
     if (member === null) return;
-    this.#ledger.eachUnsettled(this.delivered, (sequence) => {
-      if (this.#ledger.isPlain(sequence)) this.#makeEntry(sequence, member);
-    });
+    for (const sequence of this.#ledger.plain()) this.#makeEntry(sequence, member);
     this.#sole = null;
   }
 

@@ -1,6 +1,6 @@
 /**
- * The rules of a link between two workers of two nodes, over a way that loses, doubles and reorders what it is
- * given: either all that was written comes, once and in order, or both ends know that it did not. Then the
+ * The rules of a link between two workers of two nodes, over a way that loses, doubles and reorders what it
+ * is given: either all that was written comes, once and in order, or both ends know that it did not. Then the
  * link is reset, and whoever uses it begins anew. Knows no time, bytes' meaning or transport. Pure.
  *
  * Each end has an incarnation, another number at each beginning, higher than those before. Both are up once

@@ -12,3 +12,11 @@ export interface Peer {
   /** How many topic workers it has, numbered from 0. */
   workers: number;
 }
+
+/** Whether workers of other nodes are told from whoever may send in their name. */
+export function hasPeerLink(config: {
+  databaseUrl: string | null;
+  internalSecret: string | null;
+}): boolean {
+  return config.databaseUrl !== null && config.internalSecret !== null;
+}

@@ -14,6 +14,8 @@ const MARGIN_MS = 10;
 /** In the memory: never renewed. */
 const NEVER = -1n;
 const RENEWED_AT = 0;
+const LAPSES = 1;
+const CELLS = 2;
 
 export class Lease {
   readonly #memory: BigInt64Array;
@@ -26,7 +28,7 @@ export class Lease {
   }
 
   static memory(): SharedArrayBuffer {
-    const memory = new SharedArrayBuffer(BigInt64Array.BYTES_PER_ELEMENT);
+    const memory = new SharedArrayBuffer(CELLS * BigInt64Array.BYTES_PER_ELEMENT);
     Atomics.store(new BigInt64Array(memory), RENEWED_AT, NEVER);
     return memory;
   }
@@ -43,8 +45,15 @@ export class Lease {
     return ageMs !== null && ageMs < LEASE_MS - MARGIN_MS;
   }
 
+  /** How often it was over before it was renewed: others may have taken what this node had. */
+  get lapses(): number {
+    return Number(Atomics.load(this.#memory, LAPSES));
+  }
+
   /** By the main thread alone. `sentAtMs`: of the shared clock, before it was sent. */
   renewed(sentAtMs: number): void {
+    // Before it holds again: whoever sees that it does sees this too.
+    if (!this.holds) Atomics.add(this.#memory, LAPSES, 1n);
     Atomics.store(this.#memory, RENEWED_AT, BigInt(Math.floor(sentAtMs)));
   }
 }

@@ -4,7 +4,7 @@
  */
 import { RequestError } from '../core/errors.js';
 import type { MessageLog } from '../log/contract/message-log.js';
-import { readAck, readVerdict } from '../thread/ops/acknowledge.js';
+import { type AckOp, readAck, readVerdict, type VerdictOp } from '../thread/ops/acknowledge.js';
 import { type CallOp, readCall } from '../thread/ops/call.js';
 import { readCredit, readDrained, readLeft } from '../thread/ops/deliver.js';
 import { failureOf } from '../thread/ops/failed.js';
@@ -30,6 +30,7 @@ import type { PackReader } from '../thread/packing/pack-reader.js';
 import type { Calls } from './calls/calls.js';
 import type { Delivery } from './delivery/delivery.js';
 import type { Publishes, PublishUnderWay } from './log/publishes.js';
+import type { Abroad } from './peers/abroad.js';
 import type { Outlet } from './state/outlet.js';
 import type { SubscriptionRequests } from './subscriptions/subscription-requests.js';
 
@@ -39,6 +40,8 @@ export interface OperationsOptions {
   subscribing: SubscriptionRequests;
   delivery: Delivery;
   calls: Calls;
+  /** What workers of other nodes coordinate; null: there is no link to them. */
+  abroad: () => Abroad | null;
   /** A bug: the thread must end. */
   onBug: (error: unknown) => void;
 }
@@ -60,26 +63,20 @@ export class Operations {
         return;
       case OP_ACK:
         this.#acksHandled++;
-        delivery.ack(outlet, readAck(reader));
+        this.#ack(outlet, readAck(reader));
         return;
       case OP_VERDICT:
         this.#acksHandled++;
-        delivery.verdict(outlet, readVerdict(reader));
-        return;
-      case OP_GIVEN:
-        delivery.given(outlet, readGiven(reader));
-        return;
-      case OP_PROBED:
-        delivery.probed(outlet, readProbed(reader));
+        this.#verdict(outlet, readVerdict(reader));
         return;
       case OP_CREDIT:
         delivery.credited(outlet, readCredit(reader));
         return;
+      case OP_GIVEN:
+      case OP_PROBED:
       case OP_DRAINED:
-        delivery.drained(outlet, readDrained(reader));
-        return;
       case OP_LEFT:
-        delivery.left(outlet, readLeft(reader));
+        this.#report(outlet, op, reader);
         return;
       case OP_SUBSCRIBE:
         subscribing.ask({ outlet, op: readSubscribe(reader) });
@@ -98,6 +95,47 @@ export class Operations {
         return;
       default:
         throw new Error(`operation ${op} is not one an acceptor sends`);
+    }
+  }
+
+  #ack(outlet: Outlet, op: AckOp): void {
+    const abroad = this.#options.abroad();
+    const one = abroad?.of(outlet, op.subscription);
+    if (abroad === null || one === undefined) this.#options.delivery.ack(outlet, op);
+    else abroad.ack(one, op);
+  }
+
+  #verdict(outlet: Outlet, op: VerdictOp): void {
+    const abroad = this.#options.abroad();
+    const one = abroad?.of(outlet, op.subscription);
+    if (abroad === null || one === undefined) this.#options.delivery.verdict(outlet, op);
+    else abroad.verdict(one, op);
+  }
+
+  /** What an acceptor says of what it was handed. */
+  #report(outlet: Outlet, op: number, reader: PackReader): void {
+    const abroad = this.#options.abroad();
+    const { delivery } = this.#options;
+    if (op === OP_GIVEN) {
+      const given = readGiven(reader);
+      const one = abroad?.of(outlet, given.subscription);
+      if (abroad === null || one === undefined) delivery.given(outlet, given);
+      else abroad.given(one, given);
+    } else if (op === OP_PROBED) {
+      const probed = readProbed(reader);
+      const one = abroad?.of(outlet, probed.subscription);
+      if (abroad === null || one === undefined) delivery.probed(outlet, probed);
+      else abroad.probed(one, probed);
+    } else if (op === OP_DRAINED) {
+      const drained = readDrained(reader);
+      const one = abroad?.of(outlet, drained.subscription);
+      if (abroad === null || one === undefined) delivery.drained(outlet, drained);
+      else abroad.drained(one);
+    } else {
+      const left = readLeft(reader);
+      const one = abroad?.of(outlet, left.subscription);
+      if (abroad === null || one === undefined) delivery.left(outlet, left);
+      else abroad.left(one, left);
     }
   }
 

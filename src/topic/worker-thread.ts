@@ -15,13 +15,15 @@ import { Envelopes } from '../backplane/envelopes.js';
 import { readForward } from '../backplane/forward-body.js';
 import { ForwardWay } from '../backplane/forward-way.js';
 import { Mailbox } from '../backplane/mailbox.js';
+import { PEER_PART_BYTES_MAX, PeerEnvelopes } from '../backplane/peer-envelopes.js';
+import { PeerLinks } from '../backplane/peer-links.js';
 import { type BackplaneHandlers, RedisBackplane } from '../backplane/redis-backplane.js';
 import { Ways } from '../backplane/ways.js';
 import { EXIT_CONFIG, EXIT_LATER } from '../config/config.js';
 import { systemClock } from '../core/clock.js';
 import { DatabaseClock } from '../core/database-clock.js';
 import type { HeldSnapshot } from '../core/log-figures.js';
-import type { Peer } from '../core/peer.js';
+import { hasPeerLink, type Peer } from '../core/peer.js';
 import { ANYONE } from '../core/principal.js';
 import { SharedCount } from '../core/shared-count.js';
 import { SteadyClock } from '../core/steady-clock.js';
@@ -46,6 +48,7 @@ import { TroubleReport } from '../observe/trouble-report.js';
 import type { FromThread, ToThread, WorkerStart } from '../thread/control.js';
 import { Lease } from '../thread/lease.js';
 import { TopicPlacement } from '../thread/placement.js';
+import { processMs } from '../thread/process-clock.js';
 import { threadFigures } from '../thread/thread-figures.js';
 import { WorkPlacement } from '../thread/work-placement.js';
 import { WorkerMarks } from '../thread/worker-marks.js';
@@ -68,8 +71,9 @@ const report = new TroubleReport({
 });
 const placement = new TopicPlacement(config.workers);
 const { memory } = start;
+const lease = new Lease(memory.lease);
 const work = new WorkPlacement({
-  ...{ node: config.nodeId, lease: new Lease(memory.lease) },
+  ...{ node: config.nodeId, lease },
   living: idsOf(start.living),
 });
 
@@ -79,7 +83,9 @@ const coldReader = start.cold === null ? null : new ColdReader(start.cold);
 const databaseClock = new DatabaseClock(systemClock);
 const logClock = config.databaseUrl === null ? new SteadyClock(systemClock) : databaseClock;
 
-const mailbox = new Mailbox(config.clusterName, { bootId: start.bootId, worker: start.index });
+const own = { bootId: start.bootId, worker: start.index };
+const mailbox = new Mailbox(config.clusterName, own);
+const isLinked = hasPeerLink(config);
 const origin = `${config.nodeId}/${nonce()}/${start.index}`;
 /** Null: there are none. */
 let ways: Ways | null = null;
@@ -94,6 +100,7 @@ const worker = new Worker({
   openLog,
   coldRead: coldReader === null ? null : (range) => coldReader.read(range),
   backplane: backplaneParts(),
+  peers: peerParts(),
   onLogState: (state, detail) => {
     const trouble = troubleOfState(state, detail);
     if (trouble !== null) report.trouble(trouble);
@@ -120,6 +127,7 @@ port.on('message', (message: ToThread) => {
   else if (message.type === 'nodes') {
     work.place(idsOf(message.living));
     ways?.place(message.living);
+    worker.place(message.living);
   } else if (message.type === 'forwarded') forwarded(message.body);
   else if (message.type === 'topic-quotas') {
     for (const { tenant, max, count } of message.quotas) {
@@ -184,6 +192,7 @@ function openLog(sink: LogSink<PublishUnderWay>): MessageLog<PublishUnderWay> {
     limits,
     clock: databaseClock,
     sink,
+    coordinator: { node: config.nodeId, bootId: isLinked ? start.bootId : null },
     onTrouble,
     notify: config.outboxNotify,
     owns,
@@ -194,6 +203,26 @@ function openLog(sink: LogSink<PublishUnderWay>): MessageLog<PublishUnderWay> {
   });
   work.onMoved = () => log.workMoved();
   return log;
+}
+
+/** Null where this worker has no link to those of other nodes. */
+function peerParts(): WorkerOptions['peers'] {
+  const { clusterName: cluster, internalSecret: secret, limits } = config;
+  if (!isLinked || secret === null) return null;
+  // What finds no room on the way would be lost each time it is said again.
+  const roomBytes = limits.backplaneQueueBytesMax / 4;
+  const links = new PeerLinks({
+    envelopes: new PeerEnvelopes({ cluster, secret, own }),
+    bootId: own.bootId,
+    send: (to, bytes) => mailbox.send(to, bytes),
+    creditBytes: Math.min(limits.linkDeliverBytesMax, roomBytes),
+    partBytesMax: Math.min(PEER_PART_BYTES_MAX, roomBytes),
+    now: () => processMs() * 1_000,
+    onDropped: (fault) => report.trouble(troubleOfEnvelope(fault)),
+  });
+  links.place(start.living);
+  mailbox.onMail = (bytes) => links.came(bytes);
+  return { links, lease };
 }
 
 /** Null without REDIS_URL and INTERNAL_SECRET: nodes find out what others did. */

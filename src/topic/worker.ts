@@ -3,12 +3,15 @@
  * the sink of the log.
  */
 import type { MessagePort } from 'node:worker_threads';
+import type { PeerLinks } from '../backplane/peer-links.js';
 import type { Config } from '../config/config.js';
 import type { BackplaneState } from '../core/backplane-figures.js';
 import type { Clock } from '../core/clock.js';
 import type { ErrorCode } from '../core/errors.js';
 import { RequestError } from '../core/errors.js';
 import type { LogState } from '../core/log-figures.js';
+import type { Peer } from '../core/peer.js';
+import { BEAT_MS } from '../core/peer-link.js';
 import type { TopicKey } from '../core/topic-key.js';
 import type { TopicRecord } from '../core/topic-record.js';
 import { CALL_TURNS, SESSION_TURNS, Turns } from '../core/turns.js';
@@ -22,7 +25,8 @@ import type {
   TopicCommit,
   TopicRelease,
 } from '../log/contract/message-log.js';
-import { UNSUBSCRIBED_DELETED, UNSUBSCRIBED_TAKEN_OVER } from '../thread/ops/subscribe.js';
+import type { Lease } from '../thread/lease.js';
+import { LeaseWatch } from '../thread/lease-watch.js';
 import { Calls } from './calls/calls.js';
 import { DeadLetterCalls } from './calls/dead-letter-calls.js';
 import { SubscriptionCalls, type SubscriptionHandlers } from './calls/subscription-calls.js';
@@ -36,17 +40,13 @@ import { Publishes } from './log/publishes.js';
 import { Resync } from './log/resync.js';
 import type { Unsaved } from './log/saves.js';
 import { Operations } from './operations.js';
+import { Peers } from './peers/peers.js';
 import { Figures } from './state/figures.js';
 import { HotCacheBudget } from './state/hot-cache.js';
 import { Topics } from './state/topics.js';
 import { WorkerSessions } from './state/worker-sessions.js';
 import { SubscriptionRequests } from './subscriptions/subscription-requests.js';
 import { WorkerMetrics } from './worker-metrics.js';
-
-const LOST_REASONS = {
-  taken_over: UNSUBSCRIBED_TAKEN_OVER,
-  deleted: UNSUBSCRIBED_DELETED,
-} as const;
 
 export interface WorkerOptions {
   config: Config;
@@ -64,6 +64,8 @@ export interface WorkerOptions {
     AnnouncementsOptions,
     'open' | 'envelopes' | 'cluster' | 'onDropped' | 'onTrouble' | 'onWell'
   > | null;
+  /** Workers of other nodes, and this node's lease among them; null: there is no link to them. */
+  peers: { links: PeerLinks; lease: Lease } | null;
   onLogState: (state: LogState, detail: string) => void;
   /** Something failed that is tried again. */
   onTrouble: (what: string, error: unknown) => void;
@@ -97,6 +99,9 @@ export class Worker implements LogSink<PublishUnderWay> {
   readonly #letterCalls: DeadLetterCalls;
   /** For GET /metrics. */
   readonly metrics: WorkerMetrics;
+  readonly #peers: Peers | null;
+  readonly #watch: LeaseWatch | null;
+  #doubts: NodeJS.Timeout | null = null;
   /** By the number of the acceptor. */
   readonly #outlets = new Map<number, LocalOutlet>();
 
@@ -122,17 +127,8 @@ export class Worker implements LogSink<PublishUnderWay> {
     });
     this.#heads = new FoldedReads((ids: readonly number[]) => log.heads(ids));
     this.#others = this.#makeAnnouncements((error) => onTrouble('heads of topics', error));
-    this.#delivery = new Delivery({
-      clock,
-      limits: config.limits,
-      topics: this.#topics,
-      store: log.subscriptions,
-      read: options.coldRead ?? ((range) => log.read(range)),
-      readNewest: (range) => log.read(range),
-      others: this.#others,
-      onLost: (tracker) => this.#subscribing.trackerLost(tracker, UNSUBSCRIBED_TAKEN_OVER),
-      onTrouble,
-    });
+    this.#watch = this.#makeWatch();
+    this.#delivery = this.#makeDelivery(onTrouble);
     this.#subscribing = new SubscriptionRequests({
       log,
       topics: this.#topics,
@@ -143,6 +139,7 @@ export class Worker implements LogSink<PublishUnderWay> {
       clock,
       limits: config.limits,
       origin: options.origin,
+      abroad: () => this.#peers?.abroad ?? null,
       onBug,
     });
     this.#publishes = new Publishes({
@@ -163,8 +160,10 @@ export class Worker implements LogSink<PublishUnderWay> {
       subscribing: this.#subscribing,
       delivery: this.#delivery,
       calls: this.#makeCalls(),
+      abroad: () => this.#peers?.abroad ?? null,
       onBug,
     });
+    this.#peers = this.#makePeers();
     this.#resync = this.#makeResync();
     this.#headCheck = this.#makeHeadCheck((error) => onTrouble('head check', error));
     this.metrics = this.#makeMetrics();
@@ -176,6 +175,44 @@ export class Worker implements LogSink<PublishUnderWay> {
       ...{ published: this.#publishes.figures, delivery: this.#delivery },
       headsMs: () => this.#headCheck.sinceMs,
       backplane: () => this.#others?.figures ?? null,
+    });
+  }
+
+  #makeDelivery(onTrouble: (what: string, error: unknown) => void): Delivery {
+    const { config, clock, coldRead, onBug } = this.#options;
+    const log = this.#log;
+    const watch = this.#watch;
+    return new Delivery({
+      clock,
+      limits: config.limits,
+      topics: this.#topics,
+      store: log.subscriptions,
+      read: coldRead ?? ((range) => log.read(range)),
+      readNewest: (range) => log.read(range),
+      others: this.#others,
+      onLost: (tracker) => {
+        this.#subscribing.termLost(tracker).catch(onBug);
+      },
+      ...(watch === null ? {} : { mayDispatch: () => watch.mayDispatch }),
+      onGuestsOnly: (tracker) => this.#subscribing.letGo(tracker),
+      onTrouble,
+    });
+  }
+
+  #makeWatch(): LeaseWatch | null {
+    const { peers } = this.#options;
+    return peers === null ? null : new LeaseWatch(peers.lease, () => this.#delivery.goOn());
+  }
+
+  #makePeers(): Peers | null {
+    const { peers, clock, origin, onBug } = this.#options;
+    if (peers === null) return null;
+    return new Peers({
+      ...{ clock, onBug, links: peers.links, handler: this.#operations },
+      nameOf: (outlet, session) => `${origin}/${outlet.number}/${session}`,
+      reopen: (one) => this.#subscribing.reopen(one),
+      onClosed: (outlet) => this.#subscribing.outletClosed(outlet),
+      onCredit: (outlet) => this.#delivery.hasCredit(outlet),
     });
   }
 
@@ -214,7 +251,8 @@ export class Worker implements LogSink<PublishUnderWay> {
       log: this.#log,
       topics: this.#topics,
       held: () => this.#delivery.allHeld(),
-      onLost: (tracker, why) => this.#subscribing.trackerLost(tracker, LOST_REASONS[why]),
+      onLost: (tracker, why) => this.#subscribing.lost(tracker, why),
+      watch: this.#watch,
       redriven: () => this.#delivery.checkRedriven(),
       onHead: (topic, record) => this.#delivery.headSeen(topic, record.lastSequence),
       onGone: (topic) => this.#subscribing.topicGone(topic),
@@ -230,6 +268,7 @@ export class Worker implements LogSink<PublishUnderWay> {
       delivery: this.#delivery,
       subscribing: this.#subscribing,
       clock,
+      peers: () => this.#peers,
     }).handlers;
   }
 
@@ -271,16 +310,28 @@ export class Worker implements LogSink<PublishUnderWay> {
     await this.#log.open();
     if (this.#log.mode === 'postgres') this.#headCheck.start();
     this.#others?.start();
+    this.#peers?.start();
+    if (this.#watch === null) return;
+    this.#doubts = setInterval(() => {
+      if (this.#watch?.isInDoubt === true) this.#headCheck.now();
+    }, BEAT_MS);
+  }
+
+  /** The nodes that live, this one among them. */
+  place(living: readonly Peer[]): void {
+    if (this.#peers !== null) this.#peers.place(living);
   }
 
   async stop(): Promise<void> {
     this.#headCheck.stop();
+    if (this.#doubts !== null) clearInterval(this.#doubts);
     this.#resync.stop();
     this.#letterCalls.stop();
     const { config, onUnsaved } = this.#options;
     onUnsaved(await this.#delivery.stop(config.limits.shutdownTimeoutMs));
     // Last: until then it tells what is still committed.
     await this.#log.close();
+    this.#peers?.stop();
     this.#others?.stop();
     // What close answered is posted before the ports end.
     await new Promise((resolve) => setImmediate(resolve));

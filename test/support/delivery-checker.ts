@@ -60,6 +60,8 @@ interface Connection {
   /** Infinity: open at the end of the history. */
   endingAt: number;
   endedAt: number;
+  /** Last time it was out of reach of who sends to it. */
+  unreached: { from: number; to: number } | null;
   clean: boolean;
 }
 
@@ -149,6 +151,7 @@ class Judge {
         said: new Map<string, Said>(),
         endingAt: Number.POSITIVE_INFINITY,
         endedAt: Number.POSITIVE_INFINITY,
+        unreached: null,
         clean: false,
       };
       this.#connections.set(event.connection, connection);
@@ -158,9 +161,13 @@ class Judge {
       }
       return;
     }
-    if (event.type !== 'ending' && event.type !== 'ended') return;
+    if (event.type !== 'ending' && event.type !== 'ended' && event.type !== 'unreached') return;
     const connection = this.#connections.get(event.connection);
     if (connection === undefined) return;
+    if (event.type === 'unreached') {
+      connection.unreached = { from: connection.unreached?.from ?? event.at, to: event.at };
+      return;
+    }
     connection.endingAt = Math.min(connection.endingAt, event.at);
     if (event.type === 'ending') return;
     connection.endedAt = event.at;
@@ -437,6 +444,8 @@ function lostUnread(life: Life, feed: Feed, from: number, to: number): boolean {
   );
 }
 
-function ends({ endingAt, endedAt }: Connection, from: number, to: number): boolean {
+function ends({ endingAt, endedAt, unreached }: Connection, from: number, to: number): boolean {
+  const away = unreached ?? { from: Number.POSITIVE_INFINITY, to: 0 };
+  if (away.from - END_SEEN_WITHIN_MS <= to && away.to + END_SEEN_WITHIN_MS >= from) return true;
   return endingAt - END_SEEN_WITHIN_MS <= to && endedAt + END_SEEN_WITHIN_MS >= from;
 }

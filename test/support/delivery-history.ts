@@ -44,6 +44,8 @@ export type DeliveryEvent =
   | { type: 'confirmed'; at: number; connection: number; ref: string }
   /** The consumer has begun to end its session; `ended` follows. */
   | { type: 'ending'; at: number; connection: number }
+  /** Told when it begins and when it is over: what was sent to it may not have come. */
+  | { type: 'unreached'; at: number; connection: number }
   /** `clean`: both sides said goodbye. */
   | { type: 'ended'; at: number; connection: number; clean: boolean };
 

@@ -33,6 +33,8 @@ export interface NodePair {
   readonly redis: TestRedis;
   readonly a: TestNode;
   readonly b: TestNode;
+  /** Another one, or one of them again; with one worker. */
+  start(id: string): Promise<TestNode>;
 }
 
 /** Both see each other when it resolves; all is stopped at the test's end. */
@@ -51,12 +53,20 @@ export async function startPair(
   // Which worker has a topic is each node's own affair.
   const start = async (id: string, workers: string): Promise<TestNode> => {
     const node = await startReachable({ ...all, NODE_ID: id, WORKERS: workers });
-    t.teardown(() => node.kill9());
+    t.teardown(() => {
+      node.process.kill('SIGCONT');
+      return node.kill9();
+    });
     return node;
   };
   const [a, b] = [await start('a', '1'), await start('b', '3')];
   for (const node of [a, b]) await isUp(node);
-  return { postgres, redis, a, b };
+  const more = async (id: string): Promise<TestNode> => {
+    const node = await start(id, '1');
+    await isUp(node);
+    return node;
+  };
+  return { postgres, redis, a, b, start: more };
 }
 
 /** Where it listens is where others reach it. */

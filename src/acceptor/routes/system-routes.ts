@@ -17,6 +17,7 @@ import {
   healthStatusView,
   healthView,
   isWell,
+  type NodeHealth,
   oldestSnapshot,
   readyView,
 } from '../../wire/views/health-view.js';
@@ -36,6 +37,7 @@ export interface SystemRoutesOptions {
   figures: () => NodeFigures;
   /** Null in memory. */
   lease: LeaseFigures | null;
+  durables: NodeHealth['durables'];
   clock: Pick<Clock, 'now'>;
   metrics: Pick<MetricsPage, 'text'>;
 }
@@ -59,12 +61,12 @@ export class SystemRoutes {
   }
 
   async health(exchange: Exchange): Promise<void> {
-    const { control, lease: presence } = this.#options;
+    const { control, lease: presence, durables } = this.#options;
     const { id: node, version } = this.#options.node;
     const mode = control.inMemory ? 'memory' : 'postgres';
     const { checks, workers } = await this.#look('all');
     const shown = exchange.principal.scopes.has('operate') ? 'all' : 'no names';
-    const health = { checks, mode, version, node, presence, workers, shown } as const;
+    const health = { checks, mode, version, node, presence, durables, workers, shown } as const;
     const isKnown = exchange.principal !== NOBODY;
     const view = isKnown ? healthView(health) : healthStatusView(checks);
     exchange.json(isWell(checks) ? 200 : 503, view);

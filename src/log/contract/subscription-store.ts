@@ -51,6 +51,24 @@ export interface HeldTerm {
   createdAtMs: number;
 }
 
+/** A node in one of its lives. */
+export interface Coordinator {
+  /** NODE_ID. */
+  node: string;
+  /** Null: it has no link to others. It coordinates until somebody else asks. */
+  bootId: string | null;
+}
+
+/** Another living node coordinates the subscription: it was not taken. */
+export class OwnedElsewhere extends RequestError {
+  readonly bootId: string;
+
+  constructor(bootId: string) {
+    super('busy', 'another node coordinates this subscription', 'subscription');
+    this.bootId = bootId;
+  }
+}
+
 /** What changed in one subscription since its last save: stored whole or not at all. */
 export interface SubscriptionSave extends HeldTerm {
   /** Of its topic as the holder knows it; absent: whatever it is. */
@@ -126,7 +144,8 @@ export const REDRIVEN_PAGE = 1_000;
 
 export interface LostTerm {
   id: number;
-  why: 'taken_over' | 'deleted';
+  /** moved: another node coordinates it now, or could; taken_over: by a node that has no link to others. */
+  why: 'taken_over' | 'moved' | 'deleted';
 }
 
 /** Methods reject with RequestError (`log_unavailable`, ...) or with a bug. */
@@ -134,13 +153,16 @@ export interface SubscriptionStore {
   /**
    * The durable subscription of that name, made with `initial` when it is not there, under a new term:
    * saves of earlier terms are refused from now on. Its delivery rows come in sequence order. Rejects
-   * `topic_not_found`, and `subscription_limit` where the topic has durablesPerTopicMax others.
+   * `topic_not_found`, `subscription_limit` where the topic has durablesPerTopicMax others, and
+   * OwnedElsewhere where this node has a link to the one that coordinates it, whose lease is not over.
    */
   take(
     topicId: number,
     name: string,
     initial: { settings: SubscriptionSettings; cursor: number },
   ): Promise<{ record: SubscriptionRecord; deliveries: DeliveryRecord[] }>;
+  /** Nobody coordinates it any more, if it is still held under that term; all of it is saved. */
+  release(held: HeldTerm): Promise<void>;
   /** As it was last saved; null when there is none. */
   find(topicId: number, name: string): Promise<SubscriptionRecord | null>;
   /** By (topic name, name) in byte order after `after`, at most `limit`; of living topics. */

@@ -97,6 +97,11 @@ export class MemorySubscriptions implements SubscriptionStore {
     return { record: structuredClone(kept.record), deliveries: structuredClone(deliveries) };
   }
 
+  /** There is nobody else. */
+  async release(): Promise<void> {
+    await Promise.resolve();
+  }
+
   async find(topicId: number, name: string): Promise<SubscriptionRecord | null> {
     const kept = this.#find(topicId, name);
     return kept === undefined ? null : structuredClone(kept.record);

@@ -16,6 +16,8 @@ export class AskedSubscriptions implements SubscriptionStore {
   }
 
   readonly take: SubscriptionStore['take'] = (...of) => this.#ask(() => this.#store.take(...of));
+  readonly release: SubscriptionStore['release'] = (...of) =>
+    this.#ask(() => this.#store.release(...of));
   readonly find: SubscriptionStore['find'] = (...of) => this.#ask(() => this.#store.find(...of));
   readonly list: SubscriptionStore['list'] = (...of) => this.#ask(() => this.#store.list(...of));
   readonly lost: SubscriptionStore['lost'] = (...of) => this.#ask(() => this.#store.lost(...of));

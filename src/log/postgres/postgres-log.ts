@@ -25,7 +25,11 @@ import type {
   PendingAppend,
   ReadRange,
 } from '../contract/message-log.js';
-import { OtherLog, type SubscriptionStore } from '../contract/subscription-store.js';
+import {
+  type Coordinator,
+  OtherLog,
+  type SubscriptionStore,
+} from '../contract/subscription-store.js';
 import type { AppendParts } from './append/append-parts.js';
 import { buildAppends } from './append/append-parts.js';
 import type { AppendSession } from './append/append-session.js';
@@ -65,6 +69,8 @@ export interface PostgresLogOptions<A extends PendingAppend> {
   isHere: (key: TopicKey) => boolean;
   /** Whether it does the task of upkeep (upkeep.ts) now. */
   keepsUp: (task: string) => boolean;
+  /** Who takes durable subscriptions; absent: nobody who coordinates any. */
+  coordinator?: Coordinator;
   /** Something failed that is tried again, or was dropped. */
   onTrouble: (what: string, error: unknown) => void;
   /** Every few seconds: who has held a snapshot for too long, if anybody. Without it nobody looks. */
@@ -97,7 +103,10 @@ export class PostgresLog<A extends PendingAppend> implements MessageLog<A> {
     this.#outbox = new OutboxStore(this.#pool);
     const onRefused: OnRefused = (rows, error) =>
       onTrouble(`the database refused texts of a save; ${rows} rows were stored without`, error);
-    const subscriptions = new PostgresSubscriptions(this.#pool, onRefused, limits);
+    const subscriptions = new PostgresSubscriptions(this.#pool, onRefused, {
+      limits,
+      own: options.coordinator ?? null,
+    });
     this.subscriptions = new AskedSubscriptions(subscriptions, (query) => this.#ask(query));
     this.#appends = buildAppends<A>({
       openMain: (onLost) => this.#openMain(onLost),

@@ -1,7 +1,10 @@
-/** Messages one by one, out of order: GIVE and GIVEN; and whether what was sent has left: PROBE. */
+/**
+ * Messages one by one, out of order: GIVE and GIVEN; whether what was sent has left: PROBE; and, between two
+ * nodes, what is given: HOLDS.
+ */
 import type { PackReader } from '../packing/pack-reader.js';
 import type { PackWriter } from '../packing/pack-writer.js';
-import { OP_GIVE, OP_GIVEN, OP_PROBE, OP_PROBED } from './opcodes.js';
+import { OP_GIVE, OP_GIVEN, OP_HOLDS, OP_PROBE, OP_PROBED } from './opcodes.js';
 
 // ---- GIVE: messages that are not the next page: redeliveries, and all messages of a subscription that
 //      several sessions share. They move no cursor. Answered by GIVEN; one at a time is under way ----
@@ -29,6 +32,46 @@ export function readGive(from: PackReader): GiveOp {
     messages: from.u8(),
     frames: from.blob(),
   };
+}
+
+// ---- HOLDS: which messages the GIVE that follows it holds. Of a term that is older than one that the
+//      receiver has seen, both are dropped. Between nodes alone ----
+export interface HoldsOp {
+  subscription: number;
+  /** Under which the sender coordinates it. */
+  term: number;
+  /** At most 64, in the order of the GIVE. */
+  deliveries: readonly GivenMessage[];
+}
+
+/** What a GIVE says of one message beside its frame. */
+export interface GivenMessage {
+  row: { readonly sequence: number; readonly messageId: Uint8Array };
+  /** From 1 on. */
+  attempt: number;
+}
+
+export function packHolds(to: PackWriter, { subscription, term, deliveries }: HoldsOp): void {
+  to.begin(OP_HOLDS, 28 * deliveries.length);
+  to.u32(subscription);
+  to.f64(term);
+  to.u8(deliveries.length);
+  for (const { row, attempt } of deliveries) {
+    to.f64(row.sequence);
+    to.u32(attempt);
+    to.bytes16(row.messageId);
+  }
+}
+
+export function readHolds(from: PackReader): HoldsOp {
+  const subscription = from.u32();
+  const term = from.f64();
+  const deliveries = Array.from({ length: from.u8() }, () => {
+    const sequence = from.f64();
+    const attempt = from.u32();
+    return { row: { sequence, messageId: from.bytes16() }, attempt };
+  });
+  return { subscription, term, deliveries };
 }
 
 // ---- GIVEN: how much of a GIVE the socket took. Sent when it has room for more ----

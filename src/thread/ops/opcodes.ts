@@ -7,7 +7,7 @@
  *                   FAILED; SESSION_ENDED, not answered
  *   deliver.ts      DELIVER, answered by DRAINED or LEFT; DELIVER_GROUP, JOIN, LEAVE, CREDIT, not answered
  *   sought.ts       SOUGHT, not answered
- *   give.ts         GIVE, answered by GIVEN; PROBE, by PROBED
+ *   give.ts         GIVE, answered by GIVEN; PROBE, by PROBED; HOLDS, not answered
  *   acknowledge.ts  ACK and VERDICT, answered by ACKED or FAILED where it was asked for; ACK_CREDIT
  *   gap.ts          GAP, not answered
  *   call.ts         CALL, answered by REPLY or FAILED
@@ -24,6 +24,11 @@
  * back by CREDIT. Full: the worker stops feeding that acceptor; its readers lag and are fed from the
  * hot cache or the log once credit is back. Acknowledgements have credit of their own (link.ts); full:
  * error `busy`. What one session may have of all of these is bounded in acceptor/session/session-load.ts.
+ *
+ * Between two nodes the same operations travel, but PUBLISH and SLICE, on a link of another kind
+ * (core/peer-link.ts): a worker whose sessions are attached to a subscription that a worker of another node
+ * coordinates is an acceptor to that one. There each subscription counts as a session of its own, messages
+ * are given one by one, and the link alone has credit.
  *
  * Subscriptions. A session may have several to one topic, so operations name a subscription by a number
  * that the acceptor gives it at SUBSCRIBE, unique on that acceptor while it runs.
@@ -65,3 +70,4 @@ export const OP_PROBE = 46;
 export const OP_GAP = 47;
 export const OP_SLICE_READ = 48;
 export const OP_SOUGHT = 49;
+export const OP_HOLDS = 50;

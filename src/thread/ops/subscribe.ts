@@ -2,6 +2,7 @@
  * The life of a subscription on the link: SUBSCRIBE and UNSUBSCRIBE with their answers, what a worker tells
  * of it unasked, and the end of a session.
  */
+import type { HeldDelivery } from '../../core/held-deliveries.js';
 import type { TopicKey } from '../../core/topic-key.js';
 import type { PackReader } from '../packing/pack-reader.js';
 import type { PackWriter } from '../packing/pack-writer.js';
@@ -48,6 +49,22 @@ export interface SubscribeOptions {
     | { from: 'time'; timeMs: number };
   /** The topic may be made when it does not exist. */
   create: boolean;
+  /** Of a worker of another node, whose session this is. */
+  attached?: AttachedSession;
+}
+
+/** A session as the worker of its own node knows it, told to the one that coordinates its subscription. */
+export interface AttachedSession {
+  /** What traces call it. */
+  name: string;
+  /** Of the log that the rest is of. */
+  epoch: string;
+  /** What it has and has not settled, at most HELD_MAX. */
+  held: readonly HeldDelivery[];
+  /** Sequences of a GIVE that its socket has not answered, in their order; null: none is under way. */
+  giving: readonly number[] | null;
+  /** It was told before that it has caught up. */
+  isCaughtUp: boolean;
 }
 
 export function packSubscribe(to: PackWriter, op: SubscribeOp): void {
@@ -172,6 +189,9 @@ export const UNSUBSCRIBED_TAKEN_OVER = 2;
 
 /** The durable subscription was deleted. */
 export const UNSUBSCRIBED_DELETED = 3;
+
+/** To a worker of another node: it is not coordinated here any more. */
+export const UNSUBSCRIBED_MOVED = 4;
 
 export interface UnsubscribedOp {
   request: number;

@@ -8,10 +8,12 @@ import { RequestError } from '../../core/errors.js';
 import { type SubscriptionStanding, summaryOf } from '../../core/subscription-record.js';
 import type { TopicKey } from '../../core/topic-key.js';
 import type { MessageLog } from '../../log/contract/message-log.js';
+import { OwnedElsewhere } from '../../log/contract/subscription-store.js';
 import type { CallArgs, CallHandlers, CallResult, WorkerCall } from '../../thread/calls.js';
 import { UNSUBSCRIBED_DELETED } from '../../thread/ops/subscribe.js';
 import type { Delivery } from '../delivery/delivery.js';
 import type { PublishUnderWay } from '../log/publishes.js';
+import type { Peers } from '../peers/peers.js';
 import type { Topic, Tracker } from '../state/subscription.js';
 import type { Topics } from '../state/topics.js';
 import type { SubscriptionRequests } from '../subscriptions/subscription-requests.js';
@@ -22,11 +24,15 @@ export interface SubscriptionCallsOptions {
   delivery: Delivery;
   subscribing: SubscriptionRequests;
   clock: Clock;
+  /** Null: there is no link to other nodes. */
+  peers: () => Pick<Peers, 'abroad' | 'calls'> | null;
 }
 
 export type SubscriptionHandlers = CallHandlers<Extract<WorkerCall, `subscription.${string}`>>;
 
 type Changed = CallResult<'subscription.patch'>;
+/** They answer it. */
+type ChangeCall = `subscription.${'patch' | 'seek' | 'pause' | 'resume'}`;
 
 export class SubscriptionCalls {
   readonly #options: SubscriptionCallsOptions;
@@ -39,16 +45,35 @@ export class SubscriptionCalls {
     'subscription.flush': () => this.#flush(),
     'subscription.flush-all': () => this.#flush(),
     'subscription.live': async ({ of }) => ({
-      standings: of.map(({ topicId, name }) => this.#live(topicId, name)),
+      standings: await Promise.all(of.map(({ topicId, name }) => this.#live(topicId, name))),
     }),
-    'subscription.patch': (args) => this.#patch(args),
+    'subscription.patch': (args) => this.#orThere('subscription.patch', args, this.#patch(args)),
     'subscription.delete': (args) => this.#delete(args),
-    'subscription.seek': (args) => this.#seek(args),
-    'subscription.pause': (args) =>
-      this.#change(args, async (tracker) => this.#options.delivery.pause(tracker)),
-    'subscription.resume': (args) =>
-      this.#change(args, async (tracker) => this.#options.delivery.resume(tracker)),
+    'subscription.seek': (args) => this.#orThere('subscription.seek', args, this.#seek(args)),
+    'subscription.pause': (args) => {
+      const paused = this.#change(args, async (one) => this.#options.delivery.pause(one));
+      return this.#orThere('subscription.pause', args, paused);
+    },
+    'subscription.resume': (args) => {
+      const resumed = this.#change(args, async (one) => this.#options.delivery.resume(one));
+      return this.#orThere('subscription.resume', args, resumed);
+    },
   };
+
+  /** What another node coordinates is changed there. */
+  async #orThere<M extends ChangeCall>(
+    method: M,
+    args: CallArgs<M>,
+    changed: Promise<Changed>,
+  ): Promise<CallResult<M>> {
+    try {
+      return await changed;
+    } catch (error) {
+      const peers = this.#options.peers();
+      if (peers === null || !(error instanceof OwnedElsewhere)) throw error;
+      return peers.calls.call({ bootId: error.bootId, key: args.key }, method, args);
+    }
+  }
 
   async #flush(): Promise<CallResult<'subscription.flush'>> {
     await this.#options.delivery.saved();
@@ -116,9 +141,18 @@ export class SubscriptionCalls {
   }
 
   /** null: it is not open here, and the store knows all of it. */
-  #live(topicId: number, name: string): SubscriptionStanding | null {
+  async #live(topicId: number, name: string): Promise<SubscriptionStanding | null> {
     const tracker = this.#options.delivery.held(topicId, name);
-    return tracker === undefined ? null : this.#standing(tracker);
+    if (tracker !== undefined) return this.#standing(tracker);
+    const peers = this.#options.peers();
+    const one = peers?.abroad.named(topicId, name);
+    if (one?.worker == null) return null;
+    const { bootId } = one.worker.address;
+    const to = { bootId, key: one.op.topic };
+    const asked = peers?.calls.call(to, 'subscription.live', { of: [{ topicId, name }] });
+    // Whoever coordinates it cannot be asked: the store has what was saved.
+    const answer = await asked?.catch(() => null);
+    return answer?.standings[0] ?? null;
   }
 
   #standing(tracker: Tracker): SubscriptionStanding {

@@ -3,7 +3,9 @@
  * who is fed by pages and groups, and whose messages are given one by one.
  */
 import type { Clock } from '../../core/clock.js';
+import { newEntry } from '../../core/cursor-entry.js';
 import type { Gap } from '../../thread/ops/gap.js';
+import type { AttachedSession } from '../../thread/ops/subscribe.js';
 import type { Saves } from '../log/saves.js';
 import type { Durables } from '../state/durables.js';
 import type { Subscription, Topic, Tracker } from '../state/subscription.js';
@@ -20,6 +22,8 @@ export interface AttachmentsOptions {
   saves: Saves;
   durables: Durables;
   clock: Clock;
+  /** The last session of this node has left one that others are attached to. */
+  onGuestsOnly: (tracker: Tracker) => void;
 }
 
 export class Attachments {
@@ -29,20 +33,24 @@ export class Attachments {
     this.#options = options;
   }
 
-  /** A new subscription of a session; `entry` has it already. */
-  attach(subscription: Subscription, entry: SessionEntry): void {
+  /**
+   * A new subscription of a session; `entry` has it already. `before`: what its session has of whoever
+   * coordinated it until now.
+   */
+  attach(subscription: Subscription, entry: SessionEntry, before: AttachedSession | null): void {
     this.#countSiblings(subscription, entry);
     const { tracker, member } = subscription;
     if (tracker === null || member === null) {
       this.#options.feeder.pump(subscription);
       return;
     }
-    const before = tracker.sole;
+    const { sole } = tracker;
     tracker.sync(this.#options.clock.monotonic());
-    before?.group?.leave(before);
+    sole?.group?.leave(sole);
     tracker.subscriptions.add(subscription);
     tracker.sessionName = subscription.sessionName;
     tracker.cursor.attach(member);
+    if (before !== null) this.#takeOver(subscription, before);
     this.#rearrange(tracker);
   }
 
@@ -80,7 +88,8 @@ export class Attachments {
     if (tracker.state === 'ended') return;
     saves.changed(tracker);
     if (isLast) durables.giveUp(tracker);
-    else this.#rearrange(tracker);
+    else if (!tracker.hasGuestsOnly) this.#rearrange(tracker);
+    else if (subscription.outlet.kind === 'local') this.#options.onGuestsOnly(tracker);
   }
 
   pause(tracker: Tracker): void {
@@ -129,6 +138,21 @@ export class Attachments {
       if (delivered > upTo) this.seek(tracker, Math.min(floor, upTo));
       else this.#options.giver.give(tracker);
     }
+  }
+
+  /** Its session holds what it was given by whoever coordinated before. */
+  #takeOver(subscription: Subscription, { epoch, held, giving }: AttachedSession): void {
+    const { tracker, member, topic } = subscription;
+    if (tracker === null || member === null) return;
+    const { cursor } = tracker;
+    if (epoch === topic.epoch) cursor.adopt(member, held, this.#options.clock.monotonic());
+    subscription.delivered = cursor.delivered;
+    if (giving === null) return;
+    // By their places: one that was not adopted is of nobody.
+    subscription.giving = giving.map((sequence) => {
+      const entry = cursor.entry(sequence);
+      return entry?.member === member ? entry : newEntry(sequence);
+    });
   }
 
   /** After the set of sessions changed. */

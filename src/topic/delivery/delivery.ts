@@ -14,6 +14,7 @@ import type { AckOp, VerdictOp } from '../../thread/ops/acknowledge.js';
 import type { DrainedOp, LeftOp } from '../../thread/ops/deliver.js';
 import type { Gap } from '../../thread/ops/gap.js';
 import type { GivenOp, ProbedOp } from '../../thread/ops/give.js';
+import type { AttachedSession } from '../../thread/ops/subscribe.js';
 import { PageReads } from '../log/page-reads.js';
 import { RedrivenCheck } from '../log/redriven-check.js';
 import { Saves, type Unsaved } from '../log/saves.js';
@@ -48,9 +49,16 @@ export interface DeliveryOptions {
   others: ListenedNodes | null;
   /** Another node or worker has taken a durable subscription over, or it was deleted. */
   onLost: (tracker: Tracker) => void;
+  /** Whether what this node coordinates may be handed out now; absent: always. */
+  mayDispatch?: () => boolean;
+  /** Sessions of other nodes alone have it open: it is to be let go. Absent: there are none. */
+  onGuestsOnly?: (tracker: Tracker) => void;
   /** Something failed that is tried again. */
   onTrouble: (what: string, error: unknown) => void;
 }
+
+/** At the end of a node, for what it coordinated to be let go; else others wait for the end of its lease. */
+const RELEASE_MS = 1_000;
 
 export class Delivery {
   readonly #topics: Topics;
@@ -68,10 +76,11 @@ export class Delivery {
 
   constructor(options: DeliveryOptions) {
     const { clock, limits, topics, store, others, onLost, onTrouble } = options;
+    const { mayDispatch = () => true, onGuestsOnly = () => undefined } = options;
     const reads = new PageReads({ read: options.read, clock });
     const repairs = new PageReads({ read: options.readNewest, clock });
     const feeder = new Feeder({
-      ...{ reads, clock },
+      ...{ reads, clock, mayDispatch },
       onReadFailed: (topic, error) => onTrouble(`catch-up of ${topic.name}`, error),
       onShared: (tracker) => this.#giver.give(tracker),
     });
@@ -91,7 +100,8 @@ export class Delivery {
         giver.give(tracker);
       },
     });
-    const durables = new Durables({ store, clock, limits });
+    const onUnreleased = (error: unknown): void => onTrouble('letting go of subscriptions', error);
+    const durables = new Durables({ store, clock, limits, mayDispatch, onUnreleased });
     const saves = new Saves({
       ...{ store, clock, onLost },
       onMissing: (tracker, sequences) => this.#missing(tracker, sequences),
@@ -110,7 +120,9 @@ export class Delivery {
     this.#deadlines = deadlines;
     this.#durables = durables;
     this.#saves = saves;
-    this.#attachments = new Attachments({ feeder, giver, deadlines, saves, durables, clock });
+    this.#attachments = new Attachments({
+      ...{ feeder, giver, deadlines, saves, durables, clock, onGuestsOnly },
+    });
     this.#verdicts = new Verdicts({ topics, feeder, giver, deadlines, saves, clock });
     this.#redrivenCheck = new RedrivenCheck({
       clock,
@@ -121,10 +133,13 @@ export class Delivery {
   }
 
   /** Stores what has changed; then nothing is given, read or looked at any more. */
-  stop(shutdownMs: number): Promise<Unsaved> {
+  async stop(shutdownMs: number): Promise<Unsaved> {
     this.#deadlines.stop();
     for (const reads of this.#reads) reads.stop();
-    return this.#saves.close(shutdownMs);
+    const unsaved = await this.#saves.close(shutdownMs);
+    const timeout = new Promise<void>((resolve) => setTimeout(resolve, RELEASE_MS).unref());
+    await Promise.race([this.#durables.released(), timeout]);
+    return unsaved;
   }
 
   /** Seconds from commit to hand-over, of those who are caught up. */
@@ -199,6 +214,11 @@ export class Delivery {
     this.#giver.endTurn();
   }
 
+  /** Messages may be handed to it again. */
+  hasCredit(outlet: Outlet): void {
+    this.#feeder.creditReturned(outlet);
+  }
+
   /** The acceptor is gone; its subscriptions were closed. */
   outletClosed(outlet: Outlet): void {
     this.#feeder.outletClosed(outlet);
@@ -206,11 +226,15 @@ export class Delivery {
 
   // ---- sessions come and go ----
 
-  /** A new subscription of a session; `entry` has it already. */
-  open(subscription: Subscription, entry: SessionEntry): void {
+  /** A new subscription of a session; `entry` has it already. `before`: see Attachments.attach. */
+  open(
+    subscription: Subscription,
+    entry: SessionEntry,
+    before: AttachedSession | null = null,
+  ): void {
     const { topic } = subscription;
     if (topic.subscriptions.size === 1) this.#others?.audience(topic);
-    this.#attachments.attach(subscription, entry);
+    this.#attachments.attach(subscription, entry, before);
   }
 
   /** Ends a subscription's part in everything; the caller tells whoever must be told. */
@@ -234,6 +258,16 @@ export class Delivery {
   }
 
   // ---- durable subscriptions ----
+
+  /** What was held back while the lease was in doubt goes on. */
+  goOn(): void {
+    for (const tracker of this.#durables.all()) this.#giver.give(tracker);
+  }
+
+  /** See Durables.disown. */
+  disown(topic: Topic, name: string): Promise<void> {
+    return this.#durables.disown(topic, name);
+  }
 
   /** Undefined: nobody here has a session with it. */
   held(topicId: number, name: string): Tracker | undefined {

@@ -23,6 +23,8 @@ const TRICKLE_MS = 5;
 export interface FeederOptions {
   reads: PageReads;
   clock: Clock;
+  /** Whether sessions of durable subscriptions may be given messages now. */
+  mayDispatch: () => boolean;
   /** A read failed; it is tried again. */
   onReadFailed: (topic: Topic, error: unknown) => void;
   /** The head moved, or credit came back, for one whose messages are given one by one. */
@@ -62,6 +64,7 @@ export class Feeder {
 
   /** The topic's head moved: feeds its groups and whoever waits at the head. */
   headMoved(topic: Topic): void {
+    if (!this.#options.mayDispatch()) takeOut(topic);
     for (const group of topic.groups) this.#groups.pump(topic, group);
     for (const tracker of topic.shared) this.#options.onShared(tracker);
     if (topic.atHead.size === 0) return;
@@ -230,5 +233,12 @@ export class Feeder {
     const stalled = this.#stalled.get(outlet);
     if (stalled === undefined) this.#stalled.set(outlet, new Set([reader]));
     else stalled.add(reader);
+  }
+}
+
+/** Groups go on without the sessions of durable subscriptions. */
+function takeOut(topic: Topic): void {
+  for (const subscription of topic.subscriptions.values()) {
+    if (subscription.tracker?.durable != null) subscription.group?.leave(subscription);
   }
 }

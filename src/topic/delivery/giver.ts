@@ -211,7 +211,8 @@ export class Giver {
         deliveries,
       );
       const messages = deliveries.length;
-      outlet.give({ subscription: number, topicNo: topic.no, messages, frames });
+      const term = tracker.durable?.term ?? 0;
+      outlet.give({ subscription: number, topicNo: topic.no, messages, frames }, deliveries, term);
       subscription.giving = entries;
       subscription.remember(deliveries.map(({ row }) => row));
     }

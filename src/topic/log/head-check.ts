@@ -8,6 +8,7 @@ import type { Clock } from '../../core/clock.js';
 import type { LogState } from '../../core/log-figures.js';
 import type { TopicRecord } from '../../core/topic-record.js';
 import type { LostTerm, SubscriptionStore } from '../../log/contract/subscription-store.js';
+import type { LeaseWatch } from '../../thread/lease-watch.js';
 import type { Topic, Tracker } from '../state/subscription.js';
 import type { Topics } from '../state/topics.js';
 
@@ -33,6 +34,8 @@ export interface HeadCheckOptions {
   /** The durable subscriptions that are held here. */
   held: () => Iterable<Tracker>;
   onLost: (tracker: Tracker, why: LostTerm['why']) => void;
+  /** Whether what is held may be given, by the terms that were looked at; null: nobody else takes any. */
+  watch: Pick<LeaseWatch, 'lapses' | 'checked'> | null;
   /** Takes in what other nodes gave back to those that are held here. */
   redriven: () => Promise<void>;
   onHead: (topic: Topic, record: TopicRecord) => void;
@@ -107,7 +110,10 @@ export class HeadCheck {
 
   /** Terms first: who has lost a subscription is given nothing more. */
   async #check(): Promise<void> {
+    const { watch } = this.#options;
+    const lapses = watch?.lapses ?? 0;
     await this.#checkTerms();
+    watch?.checked(lapses);
     await this.#options.redriven();
     await this.#checkHeads();
   }

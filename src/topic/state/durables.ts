@@ -11,7 +11,7 @@ import type {
   SubscriptionRecord,
   SubscriptionSettings,
 } from '../../core/subscription-record.js';
-import type { SubscriptionStore } from '../../log/contract/subscription-store.js';
+import type { HeldTerm, SubscriptionStore } from '../../log/contract/subscription-store.js';
 import type { Topic, Tracker } from './subscription.js';
 import { TrackerOf } from './tracker.js';
 
@@ -19,6 +19,10 @@ export interface DurablesOptions {
   store: SubscriptionStore;
   clock: Clock;
   limits: Pick<Limits, 'parkedMax'>;
+  /** Whether what is held here may be given to its sessions, now. */
+  mayDispatch: () => boolean;
+  /** One was not let go: the end of this node's lease will. */
+  onUnreleased: (error: unknown) => void;
 }
 
 /** What a durable subscription is made with when it is not there. */
@@ -32,6 +36,8 @@ export class Durables {
   /** By id of the topic and name: all of a topic are asked for when it goes or falls back. */
   readonly #held = new Map<number, Map<string, Tracker>>();
   readonly #taking = new Map<string, Promise<Tracker>>();
+  /** Being let go. */
+  readonly #releases = new Set<Promise<void>>();
 
   constructor(options: DurablesOptions) {
     this.#options = options;
@@ -94,6 +100,28 @@ export class Durables {
     if (tracker.subscriptions.size > 0 || tracker.saving > 0) return;
     if (!tracker.cursor.changes.isEmpty) return;
     this.end(tracker);
+    if (tracker.durable !== null) this.#release({ ...tracker.durable, topicId: tracker.topic.id });
+  }
+
+  /** Nobody here has it, though this node is said to coordinate it: it is let go, unless that changes. */
+  async disown(topic: Topic, name: string): Promise<void> {
+    const record = await this.#options.store.find(topic.id, name);
+    const isHere = this.held(topic.id, name) !== undefined;
+    if (record === null || isHere || this.#taking.has(keyOf(topic.id, name))) return;
+    await this.#options.store.release(record);
+  }
+
+  /** Resolves once all that are being let go are, or could not be. */
+  async released(): Promise<void> {
+    await Promise.all(this.#releases);
+  }
+
+  #release(held: HeldTerm): void {
+    const release = this.#options.store
+      .release(held)
+      .catch(this.#options.onUnreleased)
+      .finally(() => this.#releases.delete(release));
+    this.#releases.add(release);
   }
 
   /** It is not this worker's any more. */
@@ -125,7 +153,7 @@ export class Durables {
     record: SubscriptionRecord,
     deliveries: readonly DeliveryRecord[],
   ): Tracker {
-    const { clock, limits } = this.#options;
+    const { clock, limits, mayDispatch } = this.#options;
     const { id, name, term, createdAtMs, settings, ackFloor, settled, delivered } = record;
     const tracker = new TrackerOf({
       topic,
@@ -137,6 +165,7 @@ export class Durables {
       ackFloor,
       settled,
       delivered,
+      mayDispatch,
     });
     if (record.paused) tracker.state = 'paused';
     const toMonotonic = clock.monotonic() - clock.now();

@@ -7,12 +7,14 @@ import type { ReplyOp } from '../../thread/ops/call.js';
 import type { DeliverGroupOp, DeliverOp, JoinOp, LeaveOp } from '../../thread/ops/deliver.js';
 import type { FailedOp } from '../../thread/ops/failed.js';
 import type { GapOp } from '../../thread/ops/gap.js';
-import type { GiveOp, ProbeOp } from '../../thread/ops/give.js';
+import type { GivenMessage, GiveOp, ProbeOp } from '../../thread/ops/give.js';
 import type { DeferredOp, PublishedOp } from '../../thread/ops/publish.js';
 import type { SoughtOp } from '../../thread/ops/sought.js';
 import type { CaughtUpOp, SubscribedOp, UnsubscribedOp } from '../../thread/ops/subscribe.js';
 
 export interface Outlet {
+  /** `peer`: to a worker of another node, whose sessions are attached here. */
+  readonly kind: 'local' | 'peer';
   /** Below 2^21; no other that is open has it. With it the numbers that the acceptor gives are unique. */
   readonly number: number;
 
@@ -20,7 +22,8 @@ export interface Outlet {
   readonly hasCredit: boolean;
   deliver(op: DeliverOp): void;
   deliverGroup(op: DeliverGroupOp): void;
-  give(op: GiveOp): void;
+  /** `deliveries`: those in its frames. `term`: of its durable subscription, else 0. */
+  give(op: GiveOp, deliveries: readonly GivenMessage[], term: number): void;
   /** So many bytes reached their sockets; true when this ended a time without credit. */
   creditReturned(bytes: number): boolean;
 

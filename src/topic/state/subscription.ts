@@ -12,6 +12,7 @@ import type { LogRow } from '../../core/message.js';
 import type { SubscriptionFill } from '../../core/session-record.js';
 import type { LeftOp } from '../../thread/ops/deliver.js';
 import type { Encoding } from '../../thread/ops/encoding.js';
+import type { SubscribeOp } from '../../thread/ops/subscribe.js';
 import { DeliveryIds } from './delivery-ids.js';
 import type { Group } from './group.js';
 import type { Outlet } from './outlet.js';
@@ -75,6 +76,8 @@ export interface SubscriptionOptions {
   tracker: Tracker | null;
   /** What the names of this worker's sessions begin with. */
   origin: string;
+  /** Of a durable one: how it was asked for. */
+  asked?: SubscribeOp;
   /** Last sequence that is not to be delivered. */
   delivered: number;
 }
@@ -115,6 +118,7 @@ export class Subscription implements Participant {
   /** The only one of its session to this topic: the others' frames say which they are of. */
   isAlone = true;
   readonly #origin: string;
+  readonly asked: SubscribeOp | null;
   readonly #inFlightMax: number;
   #isWindowed: boolean;
   #delivered: number;
@@ -132,6 +136,7 @@ export class Subscription implements Participant {
     this.outlet = options.outlet;
     this.session = options.session;
     this.#origin = options.origin;
+    this.asked = options.asked ?? null;
     this.number = options.number;
     this.topic = options.topic;
     this.encoding = options.encoding;
@@ -155,7 +160,8 @@ export class Subscription implements Participant {
 
   /** Opaque, for the trace of failures; unique for ever. Made on demand: an idle session needs none. */
   get sessionName(): string {
-    return `${this.#origin}/${this.outlet.number}/${this.session}`;
+    const attached = this.asked?.options.attached;
+    return attached?.name ?? `${this.#origin}/${this.outlet.number}/${this.session}`;
   }
 
   /** Last sequence handed towards the socket for the first time. */
@@ -209,7 +215,8 @@ export class Subscription implements Participant {
   get isHeldBack(): boolean {
     const { tracker } = this;
     if (tracker === null) return false;
-    return tracker.state !== 'fed' || tracker.sole !== this || tracker.cursor.hasReturning;
+    if (tracker.state !== 'fed' || !tracker.mayDispatch()) return true;
+    return tracker.sole !== this || tracker.cursor.hasReturning;
   }
 
   /** A page went out; the topic remembers only the newest ids. */

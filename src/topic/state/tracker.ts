@@ -46,6 +46,8 @@ export interface TrackerOptions<S extends Participant> {
   ackFloor: number;
   settled?: readonly SequenceRange[];
   delivered?: number;
+  /** Whether its sessions may be given messages now; absent: always. */
+  mayDispatch?: () => boolean;
 }
 
 /** S are the subscriptions that take part; see Tracker in subscription.ts. */
@@ -54,6 +56,7 @@ export class TrackerOf<S extends Participant> {
   readonly cursor: Cursor;
   readonly durable: DurableIdentity | null;
   readonly parkedMax: number;
+  readonly mayDispatch: () => boolean;
   readonly subscriptions = new Set<S>();
   /** Of an ephemeral one, also when it has ended: the store knows it by that. */
   sessionName = '';
@@ -83,11 +86,18 @@ export class TrackerOf<S extends Participant> {
     this.topic = options.topic;
     this.durable = options.durable;
     this.parkedMax = options.parkedMax;
+    this.mayDispatch = options.mayDispatch ?? (() => true);
     this.cursor = new Cursor({ ...options, sentAtMs: (sequence) => this.#sentAtMs(sequence) });
   }
 
   get name(): string | null {
     return this.durable?.name ?? null;
+  }
+
+  /** Nobody of this node has it open, but sessions that are attached from others. */
+  get hasGuestsOnly(): boolean {
+    for (const { outlet } of this.subscriptions) if (outlet.kind === 'local') return false;
+    return this.subscriptions.size > 0;
   }
 
   /** The session that gets every message without entries; null: they are given one by one. */

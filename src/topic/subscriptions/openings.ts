@@ -9,10 +9,13 @@ import type { Limits } from '../../core/limits.js';
 import type { TopicRecord } from '../../core/topic-record.js';
 import type { Turns } from '../../core/turns.js';
 import type { MessageLog } from '../../log/contract/message-log.js';
+import { OwnedElsewhere } from '../../log/contract/subscription-store.js';
 import type { SubscribeOp, SubscribeOptions } from '../../thread/ops/subscribe.js';
 import type { Delivery } from '../delivery/delivery.js';
 import type { FoldedReads } from '../log/folded-reads.js';
 import type { PublishUnderWay } from '../log/publishes.js';
+import type { Abroad } from '../peers/abroad.js';
+import type { AbroadSubscription } from '../peers/abroad-subscription.js';
 import type { Outlet } from '../state/outlet.js';
 import { Subscription, type Topic, type Tracker } from '../state/subscription.js';
 import type { Topics } from '../state/topics.js';
@@ -20,6 +23,7 @@ import { TrackerOf } from '../state/tracker.js';
 import type { SessionEntry } from '../state/worker-sessions.js';
 import type { StartAnswer } from './start-position.js';
 import { startPosition } from './start-position.js';
+import { tellGoneOn, tellSubscribed } from './subscribed-answer.js';
 
 /** Sessions whose rate of making topics is remembered; numbers of sessions are not used again. */
 const MAKERS_MAX = 16_384;
@@ -38,12 +42,16 @@ export interface OpeningsOptions {
   onTopicGone: (topic: Topic) => void;
   /** Another session takes the durable subscription for itself. */
   onTakeOver: (loser: Subscription) => void;
+  /** What workers of other nodes coordinate; null: there is no link to them. */
+  abroad: () => Abroad | null;
 }
 
 /** A subscribe as it came. */
 interface Request {
   outlet: Outlet;
   op: SubscribeOp;
+  /** It was coordinated by another node, or is to be: as what it is known until it is opened here. */
+  one?: AbroadSubscription | null;
 }
 
 /** A subscribe whose topic was found. */
@@ -54,6 +62,7 @@ interface Opening {
   record: TopicRecord;
   op: SubscribeOp;
   entry: SessionEntry;
+  one: AbroadSubscription | null;
 }
 
 export class Openings {
@@ -69,9 +78,9 @@ export class Openings {
   }
 
   /** Opens it and tells the session; rejects with RequestError, or with a bug. */
-  async open(entry: SessionEntry, { outlet, op }: Request): Promise<void> {
+  async open(entry: SessionEntry, { outlet, op, one = null }: Request): Promise<void> {
     const topic = await this.#findOrCreate(op, entry);
-    checkOpen(entry);
+    checkOpen(entry, one);
     const { epoch } = topic;
     const record = await this.#options.heads.read(topic.id);
     // Of another name: of a log that was restored, which gives ids again.
@@ -79,16 +88,50 @@ export class Openings {
       this.#options.onTopicGone(topic);
       throw topicNotFound();
     }
-    const opening = { topic, epoch, record, op, entry };
+    const opening = { topic, epoch, record, op, entry, one };
     this.#checkWanted(opening);
     this.#options.delivery.headSeen(topic, record.lastSequence);
     if (op.options.name === null) await this.#openEphemeral(outlet, opening);
-    else await this.#openNamed(outlet, op.options.name, opening);
+    else await this.#openOrAttach(outlet, op.options.name, opening);
+  }
+
+  /** What another node coordinates is attached there. */
+  async #openOrAttach(outlet: Outlet, name: string, opening: Opening): Promise<void> {
+    if (outlet.kind === 'peer') {
+      await this.#openGuest(outlet, name, opening);
+      return;
+    }
+    try {
+      await this.#openNamed(outlet, name, opening);
+    } catch (error) {
+      const abroad = this.#options.abroad();
+      if (abroad === null || !(error instanceof OwnedElsewhere)) throw error;
+      const { one, op, topic, entry } = opening;
+      checkOpen(entry, one);
+      if (one !== null) abroad.attach(one, error.bootId);
+      else await abroad.begin({ outlet, op, topic }, error.bootId);
+    }
+  }
+
+  /** Of a session of another node: only beside one of this node, which coordinates as long as it has some. */
+  async #openGuest(outlet: Outlet, name: string, opening: Opening): Promise<void> {
+    const { delivery, onTakeOver } = this.#options;
+    const { topic, op } = opening;
+    const tracker = delivery.held(topic.id, name);
+    if (tracker !== undefined && op.options.exclusive) {
+      // It is to coordinate itself what it has for itself.
+      for (const other of [...tracker.subscriptions]) onTakeOver(other);
+      await delivery.saved();
+    } else if (tracker !== undefined && hasLocals(tracker)) {
+      await this.#openNamed(outlet, name, opening);
+      return;
+    } else await delivery.disown(topic, name);
+    throw new RequestError('busy', 'this node does not coordinate it', 'subscription');
   }
 
   /** Throws when its session has ended meanwhile, its topic has gone, or the log is another one. */
-  #checkWanted({ entry, topic, epoch }: Opening): void {
-    checkOpen(entry);
+  #checkWanted({ entry, topic, epoch, one }: Opening): void {
+    checkOpen(entry, one);
     if (this.#options.topics.byNo(topic.no) !== topic) throw topicNotFound();
     checkEpoch(topic, epoch);
   }
@@ -149,6 +192,9 @@ export class Openings {
       if (tracker.state === 'ended') {
         throw new RequestError('busy', 'the subscription is being taken over', 'subscription');
       }
+      if (outlet.kind === 'peer' && !hasLocals(tracker)) {
+        throw new RequestError('busy', 'this node lets it go', 'subscription');
+      }
       if (exclusive) this.#takeOver(tracker);
       else if (tracker.exclusive !== null) {
         const detail = 'a session has this subscription to itself; "exclusive" takes it over';
@@ -164,7 +210,7 @@ export class Openings {
 
   #attach(
     outlet: Outlet,
-    { topic, record, op, entry }: Opening,
+    { topic, record, op, entry, one }: Opening,
     tracker: Tracker | null,
     answer: StartAnswer,
   ): void {
@@ -180,17 +226,35 @@ export class Openings {
       inFlightMaxDefault: limits.inFlightMax,
       tracker,
       origin,
+      ...(op.options.name === null ? {} : { asked: op }),
       delivered: tracker?.cursor.delivered ?? answer.cursor,
     });
     const head = Math.max(topic.head, record.lastSequence);
-    if (op.options.name !== null || op.options.start.from !== 'latest') {
-      subscription.caughtUpAt = head;
-    }
+    const before = op.options.attached ?? one?.session ?? null;
+    const isBehind = op.options.name !== null || op.options.start.from !== 'latest';
+    if (isBehind && before?.isCaughtUp !== true) subscription.caughtUpAt = head;
     if (tracker !== null && op.options.exclusive) tracker.exclusive = subscription;
     topic.remember(subscription);
     entry.subscriptions.add(subscription);
-    tellSubscribed(subscription, op.request, { ...answer, head });
-    delivery.open(subscription, entry);
+    if (one === null || one.isUnanswered) {
+      tellSubscribed(subscription, op.request, { ...answer, head });
+    } else if (answer.gap !== null) {
+      tellGoneOn(subscription, head, answer.gap);
+    }
+    if (one !== null) this.#comeHome(subscription, one);
+    delivery.open(subscription, entry, before);
+    for (const late of one?.late ?? []) {
+      const { no: topicNo } = topic;
+      if (late.ack !== null) delivery.ack(outlet, { ...late.ack, topicNo });
+      else delivery.verdict(outlet, { ...late.verdict, topicNo });
+    }
+  }
+
+  /** It was known as one that another node coordinates. */
+  #comeHome(subscription: Subscription, one: AbroadSubscription): void {
+    subscription.round = one.round;
+    if (one.isRefused) subscription.state = 'refused';
+    this.#options.abroad()?.forget(one);
   }
 
   #settings({ options }: SubscribeOp): { ackWaitMs: number; maxDeliver: number } {
@@ -242,12 +306,12 @@ export class Openings {
   async #findOrCreate(op: SubscribeOp, entry: SessionEntry): Promise<Topic> {
     const found = await this.#options.topics.find(op.topic);
     if (found !== null) return found;
-    checkOpen(entry);
+    checkOpen(entry, null);
     if (!op.options.create) throw topicNotFound();
     const { log, topics, turns, limits } = this.#options;
     if (!this.#made.take(entry.key)) throw tooManyMade(limits.topicsMadePerMinuteMax);
     return turns.run(entry.key, async () => {
-      checkOpen(entry);
+      checkOpen(entry, null);
       return topics.met((await log.createTopic(op.topic, null)).topic);
     });
   }
@@ -262,33 +326,12 @@ export class Openings {
   }
 }
 
-/** What a session is told of a subscription that it has now. */
-interface SubscribedAnswer extends Pick<StartAnswer, 'recovered' | 'gap'> {
-  /** Which may be further than fan-out has come. */
-  head: number;
+function checkOpen(entry: SessionEntry, one: AbroadSubscription | null): void {
+  if (entry.state === 'ended' || one?.state === 'ended') throw sessionGone();
 }
 
-export function tellSubscribed(
-  subscription: Subscription,
-  request: number,
-  { recovered, gap, head }: SubscribedAnswer,
-): void {
-  const { outlet, topic, number } = subscription;
-  outlet.subscribed({
-    request,
-    subscription: number,
-    topicNo: topic.no,
-    idTag: topic.idTag,
-    sequence: head,
-    delivered: subscription.delivered,
-    epoch: topic.epoch,
-    recovered,
-    gap,
-  });
-}
-
-function checkOpen(entry: SessionEntry): void {
-  if (entry.state === 'ended') throw sessionGone();
+function hasLocals({ subscriptions, hasGuestsOnly }: Tracker): boolean {
+  return subscriptions.size > 0 && !hasGuestsOnly;
 }
 
 /** What the log said before it became another one says nothing of where anything is in it now. */

@@ -4,20 +4,25 @@
  */
 import { RequestError } from '../../core/errors.js';
 import type { TopicRecord } from '../../core/topic-record.js';
+import type { LostTerm } from '../../log/contract/subscription-store.js';
 import { failureOf } from '../../thread/ops/failed.js';
 import type { SessionEndedOp } from '../../thread/ops/subscribe.js';
 import {
   UNSUBSCRIBED_ASKED,
+  UNSUBSCRIBED_DELETED,
+  UNSUBSCRIBED_MOVED,
   UNSUBSCRIBED_TAKEN_OVER,
   UNSUBSCRIBED_TOPIC_DELETED,
 } from '../../thread/ops/subscribe.js';
 import type { BroughtTopic } from '../log/resync.js';
+import type { AbroadSubscription } from '../peers/abroad-subscription.js';
 import type { Outlet } from '../state/outlet.js';
 import type { Subscription, Topic, Tracker } from '../state/subscription.js';
 import type { Ask, SessionEntry, WorkerSessions } from '../state/worker-sessions.js';
 import { Asks } from './asks.js';
 import type { OpeningsOptions } from './openings.js';
-import { Openings, sessionGone, tellSubscribed } from './openings.js';
+import { Openings, sessionGone } from './openings.js';
+import { tellSubscribed } from './subscribed-answer.js';
 
 export interface SubscriptionRequestsOptions
   extends Omit<OpeningsOptions, 'onTopicGone' | 'onTakeOver'> {
@@ -53,7 +58,9 @@ export class SubscriptionRequests {
   }
 
   /** From SESSION_ENDED. What it asked for is not begun any more. */
-  sessionEnded(outlet: Outlet, { session, abrupt }: SessionEndedOp): void {
+  sessionEnded(outlet: Outlet, op: SessionEndedOp): void {
+    const { session, abrupt } = op;
+    this.#options.abroad()?.sessionEnded(outlet, op);
     const { subscriptions, asks } = this.#options.sessions.end(outlet, session);
     for (const one of subscriptions) {
       this.#options.delivery.close(one, abrupt ? 'abrupt' : 'clean');
@@ -64,6 +71,7 @@ export class SubscriptionRequests {
   /** The acceptor's thread is gone. */
   outletClosed(outlet: Outlet): void {
     const { sessions, delivery } = this.#options;
+    this.#options.abroad()?.outletClosed(outlet);
     for (const ended of sessions.endAll(outlet)) delivery.close(ended, 'clean');
     delivery.outletClosed(outlet);
   }
@@ -72,6 +80,66 @@ export class SubscriptionRequests {
   topicGone(topic: Topic): void {
     this.#endAll(topic);
     this.#options.delivery.giveUp(new Set([topic]));
+  }
+
+  /** A save under its term was refused: nothing more is given, and it is asked why. */
+  async termLost(tracker: Tracker): Promise<void> {
+    const { delivery, log } = this.#options;
+    const { topic, durable } = tracker;
+    delivery.lose(tracker);
+    if (durable === null) return;
+    const asked = log.subscriptions.lost([{ ...durable, topicId: topic.id }]);
+    // Where that cannot be said, whoever coordinates it will be found when the log is back.
+    const [lost] = await asked.catch(() => []);
+    this.lost(tracker, lost?.why ?? 'moved');
+  }
+
+  /** It is another's, or nobody's. */
+  lost(tracker: Tracker, why: LostTerm['why']): void {
+    if (why !== 'moved' || this.#options.abroad() === null) {
+      const isDeleted = why === 'deleted';
+      this.trackerLost(tracker, isDeleted ? UNSUBSCRIBED_DELETED : UNSUBSCRIBED_TAKEN_OVER);
+      return;
+    }
+    this.#options.delivery.lose(tracker);
+    for (const subscription of [...tracker.subscriptions]) this.#follow(tracker, subscription);
+  }
+
+  /** The sessions of other nodes go on with whoever coordinates it next. */
+  letGo(tracker: Tracker): void {
+    for (const guest of [...tracker.subscriptions]) {
+      this.#end(guest, 'clean', { request: 0, reason: UNSUBSCRIBED_MOVED });
+    }
+    void this.#options.delivery.saved();
+  }
+
+  /** Opens what was coordinated by another node, or attaches it to the next. Rejects as a subscribe. */
+  reopen(one: AbroadSubscription): Promise<void> {
+    const { outlet, op } = one;
+    const entry = this.#options.sessions.entry(outlet, op.session);
+    const opened = this.openings.open(entry, { outlet, op, one });
+    return opened.finally(() => this.#options.sessions.forgetIdle(entry));
+  }
+
+  /** A session of one that another node coordinates goes on there, with what it holds. */
+  #follow(tracker: Tracker, subscription: Subscription): void {
+    const { outlet, asked, topic, member, giving } = subscription;
+    const abroad = this.#options.abroad();
+    const isGuest = outlet.kind === 'peer';
+    if (abroad === null || isGuest || asked === null || tracker.exclusive === subscription) {
+      const reason = isGuest ? UNSUBSCRIBED_MOVED : UNSUBSCRIBED_TAKEN_OVER;
+      this.#end(subscription, 'clean', { request: 0, reason });
+      return;
+    }
+    tracker.sync(this.#options.clock.monotonic());
+    const held = member === null ? [] : tracker.cursor.heldOf(member);
+    this.#forget(subscription, 'clean');
+    const one = abroad.follow({ outlet, op: { ...asked, request: 0 }, topic });
+    for (const delivery of held) one.held.given(delivery, null);
+    one.giving = giving?.map(({ sequence }) => sequence) ?? null;
+    one.round = subscription.round;
+    one.isCaughtUp = !Number.isFinite(subscription.caughtUpAt);
+    abroad.seek(one);
   }
 
   /** A durable subscription that is not this worker's any more: its sessions are told why and end. */
@@ -138,6 +206,7 @@ export class SubscriptionRequests {
   /** Null: it is answered. */
   #handle(entry: SessionEntry, ask: Ask): Promise<void> | null {
     const { outlet, op } = ask;
+    if (this.#handleAbroad(ask)) return null;
     const topic = this.#options.topics.known(op.topic);
     const known = topic?.subscriptionOf(outlet, op.subscription);
     if ('options' in op) {
@@ -154,19 +223,31 @@ export class SubscriptionRequests {
     return null;
   }
 
+  /** Of what another node coordinates, as far as it is open. */
+  #handleAbroad({ outlet, op }: Ask): boolean {
+    const abroad = this.#options.abroad();
+    if (abroad === null) return false;
+    return 'options' in op ? abroad.subscribedAgain(outlet, op) : abroad.unsubscribe(outlet, op);
+  }
+
   /** Ends one and tells its session. */
   #end(
     subscription: Subscription,
     end: 'clean' | 'abrupt',
     told: { request: number; reason: number },
   ): void {
-    const { outlet, session, number, topic } = subscription;
+    const { outlet, number, topic } = subscription;
+    this.#forget(subscription, end);
+    outlet.unsubscribed({ ...told, subscription: number, topicNo: topic.no });
+  }
+
+  #forget(subscription: Subscription, end: 'clean' | 'abrupt'): void {
+    const { outlet, session } = subscription;
     const { sessions, delivery } = this.#options;
     const entry = sessions.entry(outlet, session);
     entry.subscriptions.delete(subscription);
     sessions.forgetIdle(entry);
     delivery.close(subscription, end);
-    outlet.unsubscribed({ ...told, subscription: number, topicNo: topic.no });
   }
 
   #fail(outlet: Outlet, op: { request: number; session: number }, error: unknown): void {

@@ -102,6 +102,10 @@ export const WHOLE_HEALTH = members({
   version: z.string(),
   node: NODE,
   presence: PRESENCE.optional().describe('In the database.'),
+  durable_subscriptions: z
+    .enum(['coordinated', 'last_asked'])
+    .optional()
+    .describe('Whom sessions at several nodes are served by: one, or, without a secret, the last.'),
   oldest_snapshot: SNAPSHOT.optional().describe('In the database, older than SNAPSHOT_WARN_S.'),
   backplane: BACKPLANE_HEALTH.optional(),
   workers: z.array(WORKER),

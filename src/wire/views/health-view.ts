@@ -17,6 +17,8 @@ export interface NodeHealth {
   workers: readonly WorkerHealth[];
   /** Null: there are no others, messages are in memory. */
   presence: LeaseFigures | null;
+  /** Who serves durable subscriptions whose sessions sit at several nodes. */
+  durables: 'coordinated' | 'last asked';
   /** Whether the caller may know whose sessions there are in the database. */
   shown: 'all' | 'no names';
 }
@@ -36,7 +38,7 @@ export function isWell(checks: HealthChecks): boolean {
 }
 
 export function healthView(health: NodeHealth): HealthView {
-  const { checks, mode, version, node, presence, workers, shown } = health;
+  const { checks, mode, version, node, presence, durables, workers, shown } = health;
   const inMemory = mode === 'memory';
   const snapshot = oldestSnapshot(workers);
   const backplane = backplaneView(workers);
@@ -47,11 +49,17 @@ export function healthView(health: NodeHealth): HealthView {
     ...(inMemory ? { warning: 'messages are in memory: nothing survives a restart' } : {}),
     version,
     node,
-    ...(presence === null ? {} : { presence: presenceView(presence) }),
+    ...(presence === null ? {} : { presence: presenceView(presence), ...durablesView(durables) }),
     ...(snapshot === null ? {} : { oldest_snapshot: snapshotView(snapshot, shown) }),
     ...(backplane === null ? {} : { backplane: shownBackplane(backplane, shown) }),
     workers: workers.map(workerHealthView),
   };
+}
+
+function durablesView(
+  durables: NodeHealth['durables'],
+): Required<Pick<HealthView, 'durable_subscriptions'>> {
+  return { durable_subscriptions: durables === 'coordinated' ? 'coordinated' : 'last_asked' };
 }
 
 function presenceView({ ageMs, holds }: LeaseFigures): PresenceView {

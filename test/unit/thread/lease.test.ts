@@ -4,6 +4,21 @@ import { Worker } from 'node:worker_threads';
 import t from 'tap';
 import { LEASE_MS, Lease } from '../../../src/thread/lease.js';
 
+t.test('a lease that was over when it was renewed has lapsed, as every thread sees', async (t) => {
+  let now = 100;
+  const memory = Lease.memory();
+  const [lease, other] = [new Lease(memory, () => now), new Lease(memory, () => now)];
+  lease.renewed(now);
+  const { lapses } = other;
+  now += LEASE_MS / 2;
+  lease.renewed(now);
+  t.equal(other.lapses, lapses, 'it held until then');
+  now += LEASE_MS;
+  lease.renewed(now);
+  t.ok(other.holds);
+  t.equal(other.lapses, lapses + 1);
+});
+
 t.test('it holds from a renewal on, for less than the database says', async (t) => {
   let now = 100;
   const lease = new Lease(Lease.memory(), () => now);

@@ -4,6 +4,7 @@
  * high end of the index, where the newest is (docs/adr/0024-saves-under-a-held-snapshot.md).
  */
 import type { NodeFigures, NodeIdentity, NodeRecord } from '../../../core/node-record.js';
+import { LEASE_MS } from '../../../thread/lease.js';
 import type { Queryable } from '../session/queryable.js';
 
 /** See sql/0021_nodes.sql. */
@@ -56,6 +57,18 @@ const LIST_SQL = `WITH RECURSIVE newest AS (
     extract(epoch FROM lease_until) * 1000 - $1::float8 AS seen_ms,
     extract(epoch FROM lease_until - clock_timestamp()) * 1000 AS left_ms
   FROM newest LIMIT ${NODES_MAX}`;
+
+/**
+ * A row while the lease holds of the node that coordinates the subscription `s`. Compared with when the
+ * statement began, before the lease was looked at: what was renewed since then, was renewed too late.
+ */
+export function livingOwnerSql(s: string): string {
+  return `SELECT FROM (
+      SELECT boot_id, lease_until FROM conduit.nodes WHERE id = ${s}.owner_node
+      ORDER BY number DESC LIMIT 1) owner
+    WHERE owner.boot_id = ${s}.owner_boot AND owner.lease_until > statement_timestamp()
+      AND owner.lease_until <= clock_timestamp() + interval '${LEASE_MS + EXCESS_MS} ms'`;
+}
 
 const REMOVE_SQL = 'DELETE FROM conduit.nodes WHERE id = $1 AND boot_id = $2::uuid';
 

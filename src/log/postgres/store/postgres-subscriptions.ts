@@ -14,6 +14,7 @@ import type {
 } from '../../../core/subscription-record.js';
 import { type Tenant, tenantOf, topicNameWithin, type Within } from '../../../core/topic-key.js';
 import type {
+  Coordinator,
   EphemeralSave,
   FoundMessage,
   HeldTerm,
@@ -39,9 +40,11 @@ import {
 } from './dead-letter-rows.js';
 import { MessageTrace } from './message-trace.js';
 import { findMissing, storeMissing } from './missing-messages.js';
+import { livingOwnerSql } from './node-rows.js';
 import { PostgresDeadLetters } from './postgres-dead-letters.js';
 import type { StoreRows } from './refused-data.js';
 import { isRefusal, orRefused, RefusedData, storeTogether } from './refused-data.js';
+import { SubscriptionOwners } from './subscription-owners.js';
 import type { CursorRow, DeliveryRow, SettingRow, SubscriptionRow } from './subscription-rows.js';
 import {
   CURSOR_JOIN,
@@ -50,7 +53,6 @@ import {
   deliveryOf,
   SETTING_COLUMNS,
   SUBSCRIPTION_COLUMNS,
-  sameSql,
   storable,
   subscriptionOf,
 } from './subscription-rows.js';
@@ -63,11 +65,16 @@ const TAKES_MAX = 5;
 const TAKE_SQL = `WITH t AS (
     SELECT id, name FROM conduit.topics WHERE id = $1 AND deleted_at IS NULL),
   s AS (
-    INSERT INTO conduit.subscriptions AS old (topic_id, name, ack_wait_ms, max_deliver, ordering)
-    SELECT t.id, $2, $3, $4, $5 FROM t
+    INSERT INTO conduit.subscriptions AS old
+      (topic_id, name, ack_wait_ms, max_deliver, ordering, owner_node, owner_boot)
+    SELECT t.id, $2, $3, $4, $5, $8, $9::uuid FROM t
     WHERE EXISTS (SELECT 1 FROM conduit.subscriptions x WHERE x.topic_id = $1 AND x.name = $2)
       OR (SELECT count(*) FROM conduit.subscriptions x WHERE x.topic_id = $1) < $7
-    ON CONFLICT (topic_id, name) DO UPDATE SET term = old.term + 1 RETURNING *),
+    ON CONFLICT (topic_id, name) DO UPDATE
+      SET term = old.term + 1, owner_node = $8, owner_boot = $9::uuid
+      WHERE $9::uuid IS NULL OR old.owner_boot IS NULL OR old.owner_boot = $9::uuid
+        OR NOT EXISTS (${livingOwnerSql('old')})
+    RETURNING *),
   c AS (
     INSERT INTO conduit.cursors (subscription_id, ack_floor, settled, delivered)
     SELECT id, $6, '{}', $6 FROM s WHERE term = 1)
@@ -106,12 +113,6 @@ const DELETE_SQL = `DELETE FROM conduit.subscriptions s USING conduit.topics t
   WHERE s.topic_id = $1 AND s.name = $2 AND t.id = s.topic_id AND t.deleted_at IS NULL
   RETURNING s.id`;
 
-const LOST_SQL = `SELECT held.id, s.id IS NULL AS is_gone
-  FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[])
-    AS held(id, term, topic_id, created_ms)
-  LEFT JOIN conduit.subscriptions s ON s.id = held.id AND ${sameSql('held')}
-  WHERE s.term IS DISTINCT FROM held.term`;
-
 function deleteOwnedSql(table: string): string {
   return `DELETE FROM conduit.${table} WHERE ctid = ANY (ARRAY(
     SELECT ctid FROM conduit.${table} WHERE subscription_id = $1 LIMIT ${DELETE_ROWS_MAX}))`;
@@ -120,20 +121,28 @@ function deleteOwnedSql(table: string): string {
 /** Rows of a save were stored without their texts, or left out, as PostgreSQL refuses them. */
 export type OnRefused = (rows: number, error: unknown) => void;
 
+export interface StoreOptions {
+  limits?: Pick<Limits, 'durablesPerTopicMax'>;
+  /** Who takes; null: nobody who coordinates anything. */
+  own?: Coordinator | null;
+}
+
 export class PostgresSubscriptions implements SubscriptionStore {
   readonly #pool: SessionPool;
   readonly #onRefused: OnRefused;
   readonly #limits: Pick<Limits, 'durablesPerTopicMax'>;
+  readonly #owners: SubscriptionOwners;
   readonly #deadLetters: PostgresDeadLetters;
   readonly #trace: MessageTrace;
 
   constructor(
     pool: SessionPool,
     onRefused: OnRefused,
-    limits: Pick<Limits, 'durablesPerTopicMax'> = DEFAULT_LIMITS,
+    { limits = DEFAULT_LIMITS, own = null }: StoreOptions = {},
   ) {
     this.#pool = pool;
     this.#limits = limits;
+    this.#owners = new SubscriptionOwners(pool, own);
     this.#onRefused = onRefused;
     this.#deadLetters = new PostgresDeadLetters(pool);
     this.#trace = new MessageTrace(pool, this.#deadLetters);
@@ -150,6 +159,7 @@ export class PostgresSubscriptions implements SubscriptionStore {
     const values = [topicId, name, ackWaitMs, maxDeliver, ordering, cursor];
     for (let turn = 1; turn <= TAKES_MAX; turn++) {
       const row = await this.#takeRow(topicId, values);
+      if (row === null) continue;
       if (Number(row.term) === 1) {
         const place = { ack_floor: String(cursor), settled: [], delivered: String(cursor) };
         return { record: subscriptionOf({ ...row, ...place }), deliveries: [] };
@@ -169,10 +179,11 @@ export class PostgresSubscriptions implements SubscriptionStore {
   }
 
   /** Near the limit one after another, each with a snapshot of its own: so the limit is exact. */
-  async #takeRow(topicId: number, values: readonly unknown[]): Promise<SettingRow> {
+  async #takeRow(topicId: number, values: readonly unknown[]): Promise<SettingRow | null> {
     const max = this.#limits.durablesPerTopicMax;
+    const { own } = this.#owners;
     const take = async (db: Queryable, below: number): Promise<SettingRow | undefined> =>
-      (await db.query<SettingRow>(TAKE_SQL, [...values, below])).rows[0];
+      (await db.query<SettingRow>(TAKE_SQL, [...values, below, ...own])).rows[0];
     const row =
       (await take(this.#pool, max - IN_TURN_BELOW)) ??
       (await inTransaction(this.#pool, async (session) => {
@@ -180,9 +191,18 @@ export class PostgresSubscriptions implements SubscriptionStore {
         return take(session, max);
       }));
     if (row !== undefined) return row;
+    if (await this.#owners.isGone(topicId, values[1])) return null;
     const { rowCount } = await this.#pool.query(LIVING_SQL, [topicId]);
     if (rowCount === 0) throw new RequestError('topic_not_found', 'topic not found');
     throw durableLimit(max);
+  }
+
+  release(held: HeldTerm): Promise<void> {
+    return this.#owners.release(held);
+  }
+
+  lost(held: readonly HeldTerm[]): Promise<LostTerm[]> {
+    return this.#owners.lost(held);
   }
 
   async find(topicId: number, name: string): Promise<SubscriptionRecord | null> {
@@ -203,20 +223,6 @@ export class PostgresSubscriptions implements SubscriptionStore {
       page.limit,
     ]);
     return rows.map(subscriptionOf);
-  }
-
-  /** Only what is lost comes back: a thousand that are held cost four texts. */
-  async lost(held: readonly HeldTerm[]): Promise<LostTerm[]> {
-    const { rows } = await this.#pool.query<{ id: string; is_gone: boolean }>(LOST_SQL, [
-      `{${held.map(({ id }) => id).join()}}`,
-      `{${held.map(({ term }) => term).join()}}`,
-      `{${held.map(({ topicId }) => topicId).join()}}`,
-      `{${held.map(({ createdAtMs }) => createdAtMs).join()}}`,
-    ]);
-    return rows.map((row) => ({
-      id: Number(row.id),
-      why: row.is_gone ? 'deleted' : 'taken_over',
-    }));
   }
 
   async delete(topicId: number, name: string): Promise<boolean> {

@@ -153,6 +153,7 @@ function tableOf(parts: { limits: Limits; control: Control; directory: Directory
   const system = new SystemRoutes({
     ...{ control: parts.control, node },
     ...{ counts: acceptorCounts(acceptorCountsMemory(1), 0), startedAtMs: 0, lease: null },
+    durables: 'last asked' as const,
     ...{ figures: () => ({ sessions: 0, topics: [], backplane: 'none' }), clock: systemClock },
     metrics: { text: unasked },
   });

@@ -233,6 +233,17 @@ const OPS: Readonly<Record<string, Entry>> = {
     give.readGive,
     record({ ...of, messages: fc.nat(64), frames: bytes }),
   ),
+  OP_HOLDS: entry(
+    give.packHolds,
+    give.readHolds,
+    record({
+      ...{ subscription: u32, term: place },
+      deliveries: fc.array(
+        record({ row: record({ sequence: place, messageId: id }), attempt: u32 }),
+        { maxLength: 64 },
+      ),
+    }),
+  ),
   OP_PROBE: entry(give.packProbe, give.readProbe, record(of)),
   OP_GAP: entry(
     gap.packGap,

@@ -27,6 +27,7 @@ import {
 } from '../../../../src/thread/ops/subscribe.js';
 import type { PackReader } from '../../../../src/thread/packing/pack-reader.js';
 import { LocalOutlet } from '../../../../src/topic/delivery/local-outlet.js';
+import { PackedOutlet } from '../../../../src/topic/delivery/packed-outlet.js';
 import type { Outlet } from '../../../../src/topic/state/outlet.js';
 
 const of = { subscription: 7, topicNo: 3 };
@@ -71,7 +72,7 @@ const VERBS: Readonly<Record<string, Verb>> = {
     readDeliverGroup,
     (to) => to.deliverGroup(ops.deliverGroup),
   ],
-  give: [opcodes.OP_GIVE, readGive, (to) => to.give(ops.give)],
+  give: [opcodes.OP_GIVE, readGive, (to) => to.give(ops.give, [], 0)],
   join: [opcodes.OP_JOIN, readJoin, (to) => to.join(ops.join)],
   leave: [opcodes.OP_LEAVE, readLeave, (to) => to.leave(ops.leave)],
   sought: [opcodes.OP_SOUGHT, readSought, (to) => to.sought(ops.sought)],
@@ -125,8 +126,11 @@ function rig(t: Test) {
 }
 
 t.test('each verb arrives as its operation, in the order of the calls', async (t) => {
-  const own = Object.getOwnPropertyNames(LocalOutlet.prototype);
-  const others = ['constructor', 'close', 'hasCredit', 'creditReturned'];
+  const own = [PackedOutlet, LocalOutlet].flatMap((one) =>
+    Object.getOwnPropertyNames(one.prototype),
+  );
+  const credit = ['hasCredit', 'creditReturned', 'takeCredit', 'flushSoon'];
+  const others = ['constructor', 'close', ...credit];
   t.same(own.filter((name) => !others.includes(name)).sort(), Object.keys(VERBS).sort());
   const { outlet, came } = rig(t);
   t.equal(outlet.number, 6);

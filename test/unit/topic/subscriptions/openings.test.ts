@@ -33,6 +33,7 @@ function openingsOf(rig: DeliveryRig, turns: Turns, whileReading: () => void): O
       return records;
     }),
     onTopicGone: fail,
+    abroad: () => null,
     onTakeOver: fail,
   });
 }

@@ -1,0 +1,67 @@
+/**
+ * What one session was given of a subscription that another node coordinates, and has not settled: which
+ * messages, at which attempt. It is told to whoever coordinates next. Pure.
+ */
+
+/** A delivery that is under way. */
+export interface HeldDelivery {
+  sequence: number;
+  /** From 1 on. */
+  attempt: number;
+}
+
+interface Held extends HeldDelivery {
+  id: string;
+}
+
+/** Twice the largest window: what is beyond it has failed there, for lack of an ack. */
+export const HELD_MAX = 2_048;
+
+export class HeldDeliveries {
+  /** By sequence, those that were given first in front. */
+  readonly #held = new Map<number, Held>();
+  readonly #byId = new Map<string, Held>();
+
+  get list(): HeldDelivery[] {
+    return [...this.#held.values()].map(({ sequence, attempt }) => ({ sequence, attempt }));
+  }
+
+  /** `messageId`: 16 bytes; null: not known. */
+  given({ sequence, attempt }: HeldDelivery, messageId: Uint8Array | null): void {
+    this.settled(sequence);
+    const id = messageId === null ? '' : textOf(messageId);
+    const held = { sequence, attempt, id };
+    this.#held.set(sequence, held);
+    if (id !== '') this.#byId.set(id, held);
+    if (this.#held.size <= HELD_MAX) return;
+    for (const oldest of this.#held.keys()) {
+      this.settled(oldest);
+      break;
+    }
+  }
+
+  /** 0: none of that id is held. */
+  sequenceOf(messageId: Uint8Array): number {
+    return this.#byId.get(textOf(messageId))?.sequence ?? 0;
+  }
+
+  settled(sequence: number): void {
+    const held = this.#held.get(sequence);
+    if (held === undefined) return;
+    this.#held.delete(sequence);
+    if (this.#byId.get(held.id) === held) this.#byId.delete(held.id);
+  }
+
+  settledUpTo(sequence: number): void {
+    for (const one of [...this.#held.keys()]) if (one <= sequence) this.settled(one);
+  }
+
+  clear(): void {
+    this.#held.clear();
+    this.#byId.clear();
+  }
+}
+
+function textOf(messageId: Uint8Array): string {
+  return String.fromCharCode(...messageId);
+}

@@ -1,0 +1,110 @@
+/**
+ * A subscription of a session here that a worker of another node coordinates, or that looks for who does:
+ *   seeking   the store is asked who coordinates it, now or in a moment
+ *   waiting   for the link to that worker
+ *   asked     that worker was told of it, and has not answered
+ *   attached  it is given messages
+ *   ended     gone, or of this node: what still comes for it is ignored
+ */
+import { HeldDeliveries } from '../../core/held-deliveries.js';
+import type { AckOp, VerdictOp } from '../../thread/ops/acknowledge.js';
+import type { GivenMessage, GivenOp } from '../../thread/ops/give.js';
+import type { AttachedSession, SubscribedOp, SubscribeOp } from '../../thread/ops/subscribe.js';
+import type { Outlet } from '../state/outlet.js';
+import type { Topic } from '../state/subscription.js';
+import type { RemoteWorker } from './remote-worker.js';
+
+export type AbroadState = 'seeking' | 'waiting' | 'asked' | 'attached' | 'ended';
+
+/** A verdict that came while nobody could be told. */
+export type LateVerdict = { ack: AckOp; verdict: null } | { ack: null; verdict: VerdictOp };
+
+export interface AbroadSubscriptionOptions {
+  /** Names it, and its session, to other workers. */
+  number: number;
+  outlet: Outlet;
+  op: SubscribeOp;
+  topic: Topic;
+  /** What traces call its session. */
+  sessionName: string;
+  /** Called once its SUBSCRIBE is answered; null: it was. */
+  onAnswered: (() => void) | null;
+}
+
+export class AbroadSubscription {
+  readonly number: number;
+  readonly outlet: Outlet;
+  readonly op: SubscribeOp;
+  readonly topic: Topic;
+  readonly sessionName: string;
+  state: AbroadState = 'seeking';
+  worker: RemoteWorker | null = null;
+  /** See thread/ops/deliver.ts. */
+  round = 0;
+  /** Its socket refused a page of before, and has not drained. */
+  isRefused = false;
+  isCaughtUp = false;
+  readonly held = new HeldDeliveries();
+  /** Sequences of the GIVE that its acceptor has not answered, in their order; null: none is under way. */
+  giving: number[] | null = null;
+  /** The highest under which it was given something. */
+  term = 0;
+  /** What the GIVE holds that comes next. */
+  holds: readonly GivenMessage[] | null = null;
+  late: LateVerdict[] = [];
+  /** The same of a GIVEN. */
+  lateGiven: GivenOp | null = null;
+  /** Of looks for who coordinates it, since it was last attached. */
+  attempts = 0;
+  /** What it was told when it was opened; null: it was not. */
+  told: SubscribedOp | null = null;
+  #onAnswered: (() => void) | null;
+
+  constructor(options: AbroadSubscriptionOptions) {
+    this.number = options.number;
+    this.outlet = options.outlet;
+    this.op = options.op;
+    this.topic = options.topic;
+    this.sessionName = options.sessionName;
+    this.#onAnswered = options.onAnswered;
+  }
+
+  /** Its SUBSCRIBE waits for its answer. */
+  get isUnanswered(): boolean {
+    return this.#onAnswered !== null;
+  }
+
+  answered(): void {
+    const onAnswered = this.#onAnswered;
+    this.#onAnswered = null;
+    onAnswered?.();
+  }
+
+  /** As whoever coordinates it is told. */
+  get session(): AttachedSession {
+    const { giving, isCaughtUp, topic } = this;
+    const held = this.held.list;
+    return { name: this.sessionName, epoch: topic.epoch, held, giving, isCaughtUp };
+  }
+
+  nextRound(): void {
+    this.round = (this.round + 1) & 0xffff;
+  }
+
+  /** What it was sent does not count any more. */
+  forgetHeld(): void {
+    this.held.clear();
+    if (this.giving !== null) this.giving = [];
+  }
+
+  /** From GIVEN: the socket took the first `taken`; false: it is of a GIVE that is not known any more. */
+  given(taken: number): boolean {
+    if (this.giving === null) return false;
+    const isSettled = this.op.options.ack === 'none';
+    this.giving.forEach((sequence, n) => {
+      if (isSettled || n >= taken) this.held.settled(sequence);
+    });
+    this.giving = null;
+    return true;
+  }
+}
