@@ -52,6 +52,22 @@ t.test('a link of a document leads to a file of the repository', async (t) => {
   );
 });
 
+t.test('each line of the first description names tests that are there', async (t) => {
+  const text = readFileSync(path.join(PACKAGE_FOLDER, 'docs/seed.md'), 'utf8');
+  const rows = text.split('\n').filter((line) => /^\| (?!---|the description)/.test(line));
+  t.ok(rows.length > 30);
+  const shown = rows.flatMap((row) =>
+    [...(row.split('|').at(-2) ?? '').matchAll(/`([a-z0-9-]+(?:\/[a-z0-9/-]+)?)`/g)].map(
+      ([, name = '']) => name,
+    ),
+  );
+  t.ok(shown.length > rows.length);
+  t.same(
+    shown.filter((name) => !isThere(`test/${name}.test.ts`) && !isThere(`test/${name}`)),
+    [],
+  );
+});
+
 t.test('a file that a comment names is there', async (t) => {
   const named = texts
     .filter(({ file }) => file.endsWith('.ts'))
