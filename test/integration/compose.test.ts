@@ -116,6 +116,7 @@ t.test(
       const port = await freePort();
       const local = {
         ...{ '/run/conduit': folder, 'redis://redis:6379': redis.url },
+        ...{ '9464': String(await freePort()) },
         [`${name}:8080`]: `127.0.0.1:${port}`,
       };
       const service = startService({ ...services[name]?.environment }, { port, local });
@@ -142,6 +143,10 @@ t.test(
     await eventually(() => reader.messages.length === 1);
     reader.close();
     t.equal((await request(`http://127.0.0.1:${first.port}/api/topics`, {})).status, 401);
+    t.same(
+      await scrapes(first, readFileSync(path.join(folder, 'metrics_token'), 'utf8')),
+      [200, 401],
+    );
 
     // As docker compose stop does.
     for (const node of [first, second]) node.kill('SIGTERM');
@@ -150,6 +155,15 @@ t.test(
     t.notOk(first.isHealthy(), 'a node that is gone is not healthy');
   },
 );
+
+/** With the token that Prometheus has, and without. */
+async function scrapes({ metricsPort }: LocalService, token: string): Promise<number[]> {
+  const url = `http://127.0.0.1:${metricsPort}/metrics`;
+  const answers = [{ authorization: `Bearer ${token}` }, {}].map((headers) =>
+    request(url, { headers }),
+  );
+  return (await Promise.all(answers)).map(({ status }) => status);
+}
 
 t.test('a secret that is given twice, or cannot be read, is refused in one line', async (t) => {
   const run = (env: Record<string, string>): string => {

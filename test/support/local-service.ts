@@ -9,6 +9,7 @@ export const DOCKER = path.join(PACKAGE_FOLDER, 'ops/docker');
 
 export interface LocalService {
   port: number;
+  metricsPort: number;
   exited: Promise<number | null>;
   isHealthy(): boolean;
   output(): string;
@@ -42,6 +43,7 @@ export function startService(
   }
   return {
     port,
+    metricsPort: Number(env['METRICS_PORT']),
     exited: new Promise((resolve) => node.once('exit', resolve)),
     isHealthy: () => isHealthy(env),
     output: () => output,
