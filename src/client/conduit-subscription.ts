@@ -5,14 +5,10 @@
 import type { GapView, MessageFrame, SubscribedFrame } from '../wire/server-frame-types.js';
 import { type SubscribingFrame, startMember } from './client-frames.js';
 import { ConduitError, wordsOf } from './conduit-error.js';
-import type { AckOptions, ConduitMessage, NackOptions, VerdictTaker } from './conduit-message.js';
+import type { AckOptions, ConduitMessage, NackOptions } from './conduit-message.js';
 import { DeliveryWindow } from './delivery-window.js';
 import { Emitter, type ListenOptions } from './emitter.js';
-import type {
-  ConduitSubscriptionState,
-  HostedSubscription,
-  SubscriptionHost,
-} from './hosted-subscription.js';
+import type { ConduitSubscriptionState, SubscriptionHost } from './hosted-subscription.js';
 import { MessageReader } from './message-reader.js';
 import type { ConduitSubscribeOptions } from './subscribe-options.js';
 
@@ -36,9 +32,8 @@ const EXTEND_MS = 30_000;
 const EXTEND_EVERY_MS = 10_000;
 const REASON_CHARS = 1_000;
 
-export class ConduitSubscription<T = unknown>
-  implements AsyncIterable<ConduitMessage<T>>, VerdictTaker<T>, HostedSubscription
-{
+/** For its session a HostedSubscription, for its messages a VerdictTaker, which its user need not know. */
+export class ConduitSubscription<T = unknown> implements AsyncIterable<ConduitMessage<T>> {
   readonly topic: string;
   /** Its durable name; undefined: it is ephemeral. */
   readonly subscription: string | undefined;

@@ -46,9 +46,9 @@ export async function openSocket(options: SocketOptions): Promise<Socket> {
   return IS_NODE ? new Class(url, protocols, more) : new Class(url, protocols);
 }
 
-/** By a name that bundlers do not follow. */
+/** By a name that bundlers neither follow nor make out. */
 async function packageWs(): Promise<WebSocketClass> {
-  const name = 'ws';
+  const name = ['w', 's'].join('');
   try {
     const module = (await import(/* @vite-ignore */ /* webpackIgnore: true */ name)) as {
       default: WebSocketClass;

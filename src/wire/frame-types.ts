@@ -2,13 +2,10 @@
 import type { RequestError } from '../core/errors.js';
 import type { Limits } from '../core/limits.js';
 import type { PublishRequest } from './publish-fields.js';
+import type { Ref } from './ref.js';
 import type { StartPosition } from './start.js';
 
-/**
- * The client's own mark on a frame, comes back as sent: at most 255 characters, or a number. A bigint is
- * one beyond 32 bits that came as a 64-bit integer of msgpack, and within +-(2^53-1) as all are.
- */
-export type Ref = string | number | bigint | null;
+export type { Ref } from './ref.js';
 
 export interface SubscribeFrame {
   type: 'subscribe';

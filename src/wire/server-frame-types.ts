@@ -5,7 +5,7 @@
  */
 import type { ErrorCode } from '../core/errors.js';
 import type { GapReason, StreamGapReason } from '../core/gap-reason.js';
-import type { Ref } from './frame-types.js';
+import type { Ref } from './ref.js';
 
 /** As the client sent it; undefined: it sent none. */
 export type EchoedRef = NonNullable<Ref> | undefined;

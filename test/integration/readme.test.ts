@@ -8,6 +8,7 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import pg from 'pg';
 import t, { type Test } from 'tap';
+import ts from 'typescript';
 import WebSocket from 'ws';
 import { eventually } from '../../native-bench/rig/eventually.js';
 import { COMMAND, PACKAGE_FOLDER, startNode } from '../../native-bench/rig/node.js';
@@ -71,6 +72,21 @@ t.test('the quick start', async (t) => {
   const script = (lines?.body ?? '').replaceAll('npx conduit', program);
   const { stdout } = await run('sh', ['-ec', script], { env });
   t.ok(stdout.endsWith(`\n${shown?.body}\n`), stdout);
+});
+
+t.test('from TypeScript', async (t) => {
+  const node = await startNode({});
+  t.teardown(() => node.kill9());
+  const [block] = blocksOf('From TypeScript');
+  t.equal(block?.language, 'ts');
+  const compilerOptions = { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ES2022 };
+  const { outputText } = ts.transpileModule(block?.body ?? '', { compilerOptions });
+  const client = new URL('../../src/client/client.js', import.meta.url).href;
+  const script = outputText
+    .replace('http://localhost:8080', node.url)
+    .replace('conduit-broker-client', client);
+  const { stdout } = await run(process.execPath, ['--input-type=module', '-e', script]);
+  t.match(stdout, /sequence: 1,[\s\S]*duplicate: false\n}\n1 42\n$/);
 });
 
 t.test('durable subscriptions', async (t) => {
