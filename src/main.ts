@@ -26,7 +26,7 @@ import { startEmbeddedPostgres } from './supervisor/embedded-postgres.js';
 import { letHeapsGrow } from './supervisor/heap-growth.js';
 import { sampleMain } from './supervisor/main-metrics.js';
 import { type NodeDirectory, startDirectory } from './supervisor/node-directory.js';
-import { NodeDoor } from './supervisor/node-door.js';
+import { NodeDoor, type NodeDoorOptions } from './supervisor/node-door.js';
 import { NodeLife } from './supervisor/node-life.js';
 import { claimNodeName } from './supervisor/node-name.js';
 import { enterNodes, nodePresence } from './supervisor/node-presence.js';
@@ -69,11 +69,7 @@ export async function runNode(options: NodeOptions): Promise<number> {
     const effective = Object.freeze({ ...config, nodeId, databaseUrl });
     const node = { config: effective, version, bootId: randomUUID(), memory: nodeMemory(config) };
     let threads: NodeThreads | null = null;
-    const door = await NodeDoor.open({
-      ...{ ...node, logger },
-      deliver: (worker, body) => threads?.forwarded(worker, body),
-      onTrouble: (trouble) => threads?.trouble(trouble),
-    });
+    const door = await openDoor({ ...node, logger }, () => threads);
     if (door !== null) life.owns(door);
     let living: readonly Peer[] = [];
     let pools: Pools | null = null;
@@ -86,6 +82,7 @@ export async function runNode(options: NodeOptions): Promise<number> {
             door?.place(peers);
             threads?.place(peers);
           },
+          onDrain: life.drain,
           onTaken: (line) => life.end({ line, exitCode: EXIT_CONFIG }),
           onTrouble: (trouble) => threads?.trouble(trouble),
           onWell: (kinds) => threads?.well(kinds),
@@ -106,7 +103,7 @@ export async function runNode(options: NodeOptions): Promise<number> {
       );
     }
     threads = new NodeThreads({
-      ...{ ...node, logger, door },
+      ...{ ...node, logger, door, onDrain: life.drain },
       openPool: pools?.openPort ?? null,
       openDirectory: directory?.openPort ?? null,
       tokenSecret: directory?.tokenSecret ?? null,
@@ -170,6 +167,17 @@ function warnOfOpenness(config: Config, logger: Logger): void {
 async function claimPorts({ host, port, metricsPort }: Config, life: NodeLife): Promise<void> {
   life.owns(await claimPort(host, port));
   if (metricsPort !== null) life.owns(await claimPort(host, metricsPort, 'METRICS_PORT'));
+}
+
+function openDoor(
+  of: Omit<NodeDoorOptions, 'deliver' | 'onTrouble'>,
+  threads: () => NodeThreads | null,
+): Promise<NodeDoor | null> {
+  return NodeDoor.open({
+    ...of,
+    deliver: (worker, body) => threads()?.forwarded(worker, body),
+    onTrouble: (trouble) => threads()?.trouble(trouble),
+  });
 }
 
 function refuse(trouble: string | null): void {

@@ -121,7 +121,7 @@ export class Acceptor {
     this.#forwards = forwardRoutes(start, { bodies, refused: counts.refusedForwards, tell });
     this.#metrics = this.#makeMetrics(start, counts);
     const metrics = this.#metrics.page;
-    this.#system = systemRoutes(start, { control, counts, clock, metrics });
+    this.#system = systemRoutes(start, { control, counts, clock, metrics }, tell);
     const publishes = new PublishRoutes({ publishing: this.#publishing, limits, bodies });
     const [system, streams, forwards] = [this.#system, this.#streams, this.#forwards];
     const { acceptors } = start.config;
@@ -301,12 +301,14 @@ export class Acceptor {
 function systemRoutes(
   { config, version, bootId, startedAtMs, memory }: AcceptorStart,
   parts: Pick<SystemRoutesOptions, 'control' | 'counts' | 'clock' | 'metrics'>,
+  tell: (message: FromThread) => void,
 ): SystemRoutes {
   const { nodeId: id, nodeAddr: addr, databaseUrl } = config;
   const node = { id, bootId, addr, forwardUrl: null, version };
   return new SystemRoutes({
     ...{ ...parts, startedAtMs, node },
     figures: () => nodeFigures(memory),
+    drainItself: () => tell({ type: 'to-drain' }),
     lease: databaseUrl === null ? null : new Lease(memory.lease),
     durables: hasPeerLink(config) ? 'coordinated' : 'last asked',
   });

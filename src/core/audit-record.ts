@@ -19,6 +19,7 @@ export type AuditAction =
   | `subscription.${'change' | 'delete' | 'seek' | 'pause' | 'resume'}`
   | `dead-letters.${'redrive' | 'purge' | 'delete'}`
   | 'job.cancel'
+  | 'node.drain'
   | 'request'
   | 'frame'
   | 'audit.lost';

@@ -160,6 +160,7 @@ export const ERRORS = {
     temporary: false,
     title: 'An API key or a token is required',
   },
+  node_not_found: { id: 77, status: 404, temporary: false, title: 'No such node' },
   not_a_node: { id: 76, status: 403, temporary: false, title: 'This is for nodes of the cluster' },
   forbidden: { id: 64, status: 403, temporary: false, title: 'The key or token may not do this' },
   tenant_not_found: { id: 65, status: 404, temporary: false, title: 'No such tenant' },

@@ -90,6 +90,13 @@ export class NodeLife {
     this.#resolveEnded(cause);
   }
 
+  /** As at SIGTERM, by its API. */
+  readonly drain = (): void => {
+    if (this.#state === 'living')
+      this.#options.logger.info('draining: by POST /api/nodes/:id/drain');
+    this.end({ line: null, exitCode: 0 });
+  };
+
   async #stop(exitCode: number): Promise<number> {
     const { complain, shutdownTimeoutMs } = this.#options;
     const stopped = await Promise.race([this.#stopOwned(), delay(shutdownTimeoutMs, 'too late')]);

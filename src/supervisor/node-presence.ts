@@ -18,7 +18,8 @@ import { StartRefused } from './start-refused.js';
 
 const RENEWAL = 'the lease of this node cannot be renewed';
 
-export interface NodePresenceOptions extends Pick<PresenceOptions, 'onLiving' | 'onTaken'> {
+export interface NodePresenceOptions
+  extends Pick<PresenceOptions, 'onLiving' | 'onDrain' | 'onTaken'> {
   databaseUrl: string;
   config: ForwardUrlConfig & Pick<Config, 'nodeId'>;
   version: string;
@@ -31,7 +32,7 @@ export interface NodePresenceOptions extends Pick<PresenceOptions, 'onLiving' | 
 }
 
 export function nodePresence(options: NodePresenceOptions): Presence {
-  const { databaseUrl, config, version, bootId, memory, onTaken } = options;
+  const { databaseUrl, config, version, bootId, memory, onDrain, onTaken } = options;
   const kinds = [...LOG_TROUBLES, RENEWAL];
   let known: readonly string[] = [];
   return new Presence({
@@ -48,7 +49,7 @@ export function nodePresence(options: NodePresenceOptions): Presence {
       known = ids;
       options.onLiving(living);
     },
-    onTaken,
+    ...{ onDrain, onTaken },
     onTrouble: (error) => options.onTrouble(troubleOf(RENEWAL, error)),
     onAway: (detail) => {
       const trouble = troubleOfState('lost', detail);

@@ -61,6 +61,8 @@ export interface NodeThreadsOptions {
   quotas: () => readonly TenantQuotas[];
   /** Waits before a worker that found the database away is started again; rejects when it is enough. */
   waitToOpen: (why: string) => Promise<void>;
+  /** Somebody has asked the node to end in order. */
+  onDrain: () => void;
   /** The node cannot go on. */
   onFatal: (line: string, exitCode: number) => void;
 }
@@ -257,6 +259,8 @@ export class NodeThreads {
       this.#options.door?.listens(seat.index, message.more, message.less);
     } else if (message.type === 'over') {
       this.#outages.over(thread, message.kind);
+    } else if (message.type === 'to-drain') {
+      this.#options.onDrain();
     } else if (message.type === 'sessions') {
       this.#roster.told(message);
     } else if (message.type === 'left-over') {

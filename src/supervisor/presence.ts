@@ -47,6 +47,8 @@ export interface PresenceOptions {
   figures: () => NodeFigures;
   /** Those who live, by name: when others do than before, or this one does again. */
   onLiving: (living: readonly Peer[]) => void;
+  /** Somebody has asked this node to end in order. Told at each look. */
+  onDrain: () => void;
   /** Another node lives under this name: this one must end. */
   onTaken: (line: string) => void;
   /** A renewal failed; the next is tried as usual. */
@@ -180,6 +182,10 @@ export class Presence {
   }
 
   #tell(nodes: readonly ListedNode[]): void {
+    const { bootId } = this.#options.node;
+    if (nodes.some((one) => one.isToDrain && one.record.bootId === bootId)) {
+      this.#options.onDrain();
+    }
     const living = nodes.filter(({ leftMs }) => leftMs > 0);
     this.#nextMs = Math.min(RENEW_MS, ...living.map(({ leftMs }) => Math.ceil(leftMs)));
     const peers = living.map(({ record }) => peerOf(record));

@@ -177,6 +177,8 @@ export const CALLS = {
   'log.totals': browsing<OfTenant, LogTotals>(),
   /** Those of the database; in memory a node knows of none. */
   'nodes.list': browsing<Nothing, { records: NodeRecord[] }>(),
+  /** `found`: a node of that id lives, and will end in order. */
+  'nodes.drain': browsing<{ id: string }, { found: boolean }>(),
 };
 
 export type CallName = keyof typeof CALLS;

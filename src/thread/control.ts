@@ -142,6 +142,8 @@ export type FromThread =
   /** Null: it is the new one; else the one before stays. */
   | { type: 'certificate'; trouble: string | null }
   | { type: 'drained' }
+  /** Of an acceptor, in memory: the node was asked to drain. */
+  | { type: 'to-drain' }
   | { type: 'sessions'; request: number; told: SessionsTold }
   /** A wrapped handler threw; the thread goes on. Counted and logged. */
   | { type: 'handler-fault'; where: string; stack: string }

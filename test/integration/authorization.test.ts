@@ -65,6 +65,7 @@ const ROUTE_ROWS: Readonly<Record<string, Row>> = {
   'GET /api/stats': [['subscribe', 'operate'], 'tenant'],
   'GET /api/nodes': [['operate'], 'none'],
   'GET /metrics': [['operate'], 'none'],
+  'POST /api/nodes/:id/drain': [['operate'], 'none'],
   'GET /api/health': [['anyone'], 'none'],
   'GET /readyz': [['anyone'], 'none'],
   'POST /internal/forward': [['anyone'], 'none'],

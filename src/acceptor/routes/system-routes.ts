@@ -1,5 +1,6 @@
 /** /api/stats, /api/health, /api/nodes, /readyz: what operators and load balancers ask. */
 import type { Clock } from '../../core/clock.js';
+import { RequestError } from '../../core/errors.js';
 import type {
   LeaseFigures,
   NodeFigures,
@@ -35,6 +36,8 @@ export interface SystemRoutesOptions {
   counts: AcceptorCounts;
   /** Of the whole node, as it is now. */
   figures: () => NodeFigures;
+  /** Has this node end in order. */
+  drainItself: () => void;
   /** Null in memory. */
   lease: LeaseFigures | null;
   durables: NodeHealth['durables'];
@@ -99,6 +102,17 @@ export class SystemRoutes {
     const { id } = this.#options.node;
     if (records.some((record) => record.id === id)) return records;
     return [...records, this.#itself()].sort((a, b) => (a.id < b.id ? -1 : 1));
+  }
+
+  /** Whichever it is; rejects with node_not_found. */
+  async drainNode(id: string): Promise<void> {
+    const { control, node, drainItself } = this.#options;
+    if (control.inMemory && id === node.id) {
+      drainItself();
+      return;
+    }
+    const [answer] = await control.browsing.all('nodes.drain', { id });
+    if (answer?.found !== true) throw new RequestError('node_not_found', 'it does not live', 'id');
   }
 
   #itself(): NodeRecord {

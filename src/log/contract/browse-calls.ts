@@ -51,9 +51,19 @@ export interface BrowsedLog
   >;
 }
 
+/** Those that have the log. */
+export interface BrowsedNodes {
+  list(): Promise<NodeRecord[]>;
+  /** False: no such node lives. */
+  drain(id: string): Promise<boolean>;
+}
+
+/** In memory none know of each other. */
+const NO_NODES: BrowsedNodes = { list: async () => [], drain: async () => false };
+
 export class BrowseCalls {
   readonly #log: BrowsedLog;
-  readonly #listNodes: () => Promise<NodeRecord[]>;
+  readonly #nodes: BrowsedNodes;
   readonly #handlers: CallHandlers<BrowseCall> = {
     'topic.get': async ({ key }) => ({ record: await this.#log.findTopic(key) }),
     'topic.position': ({ key }) => this.#position(key),
@@ -65,7 +75,8 @@ export class BrowseCalls {
       records: await this.#log.listDeferred(within, page),
     }),
     'log.totals': ({ tenant }) => this.#log.totals(tenant),
-    'nodes.list': async () => ({ records: await this.#listNodes() }),
+    'nodes.list': async () => ({ records: await this.#nodes.list() }),
+    'nodes.drain': async ({ id }) => ({ found: await this.#nodes.drain(id) }),
     'subscription.get': (args) => this.#subscription(args),
     'subscription.list': async ({ within, ...page }) => ({
       subscriptions: await this.#withHeads(await this.#log.subscriptions.list(within, page)),
@@ -76,10 +87,9 @@ export class BrowseCalls {
     'message.trace': (args) => this.#trace(args),
   };
 
-  /** `listNodes`: those that have the log; in memory none know of each other. */
-  constructor(log: BrowsedLog, listNodes: () => Promise<NodeRecord[]> = async () => []) {
+  constructor(log: BrowsedLog, nodes: BrowsedNodes = NO_NODES) {
     this.#log = log;
-    this.#listNodes = listNodes;
+    this.#nodes = nodes;
   }
 
   /** Rejects with RequestError, or with a bug. */

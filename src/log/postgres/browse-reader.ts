@@ -4,7 +4,6 @@
  */
 import { formatEpoch } from '../../core/epoch.js';
 import { DEFAULT_LIMITS } from '../../core/limits.js';
-import type { NodeRecord } from '../../core/node-record.js';
 import type { AnswerText } from '../../thread/call-text.js';
 import type { BrowseCall, CallAsk } from '../../thread/calls.js';
 import { LEASE_MS } from '../../thread/lease.js';
@@ -12,7 +11,7 @@ import { BrowseCalls, type BrowsedLog } from '../contract/browse-calls.js';
 import { type ReaderOptions, ReaderPool } from './reader-pool.js';
 import { readIncarnation } from './session/incarnation.js';
 import { MessageStore } from './store/message-store.js';
-import { listNodes } from './store/node-rows.js';
+import { askToDrain, listNodes } from './store/node-rows.js';
 import { OutboxStore } from './store/outbox-store.js';
 import { PostgresSubscriptions } from './store/postgres-subscriptions.js';
 import { TopicStore } from './store/topic-store.js';
@@ -39,9 +38,10 @@ export class BrowseReader {
       // It saves nothing, so nothing of a save is refused.
       subscriptions: new PostgresSubscriptions(pool, () => undefined),
     };
-    const listed = async (): Promise<NodeRecord[]> =>
-      (await listNodes(pool, LEASE_MS)).map(({ record }) => record);
-    this.#calls = new BrowseCalls(log, listed);
+    this.#calls = new BrowseCalls(log, {
+      list: async () => (await listNodes(pool, LEASE_MS)).map(({ record }) => record),
+      drain: (id) => askToDrain(pool, id),
+    });
   }
 
   /** Rejects as the pool does. */

@@ -92,6 +92,12 @@ export const NODE_LIST = members({
   nodes: z.array(NODE_LISTED).describe('By id; those that are lost are shown for ten minutes.'),
 });
 
+export const NODE_PATH = members({ id: NODE });
+export const NODE_DRAINED = members({
+  node: NODE,
+  state: z.literal('draining').describe('It begins within half a second.'),
+});
+
 const STATUS = z.enum(['ok', 'degraded']);
 
 export const WHOLE_HEALTH = members({

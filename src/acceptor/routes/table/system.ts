@@ -17,6 +17,10 @@ export interface SystemTableParts {
 export function systemTable({ nodeId, system, files }: SystemTableParts): Route[] {
   const shown = routesOf({ scope: 'subscribe or operate' });
   const operated = routesOf({ scope: 'operate' });
+  const drained = routesOf({
+    ...{ scope: 'operate', params: schemas.NODE_PATH },
+    errors: ['node_not_found'],
+  });
   const open = routesOf({ scope: 'anyone' });
   return [
     shown('GET /api/stats', 'Counts what the node does.', {
@@ -26,6 +30,14 @@ export function systemTable({ nodeId, system, files }: SystemTableParts): Route[
     operated('GET /api/nodes', 'Lists the nodes of the cluster, by id.', {
       answer: { 200: schemas.NODE_LIST },
       handle: async () => nodeListView(await system.nodes(), nodeId),
+    }),
+    drained('POST /api/nodes/:id/drain', 'Has a node end in order, as SIGTERM does.', {
+      audit: 'node.drain',
+      answer: { 202: schemas.NODE_DRAINED },
+      handle: async ({ params }) => {
+        await system.drainNode(params.id);
+        return { node: params.id, state: 'draining' } as const;
+      },
     }),
     ...probeTable(system),
     rawRoutesOf({ scope: 'operate' })(

@@ -53,6 +53,7 @@ const LIST_SQL = `WITH RECURSIVE newest AS (
       SELECT n.* FROM conduit.nodes n WHERE n.id < o.id
       ORDER BY n.id DESC, n.number DESC LIMIT 1) next)
   SELECT id, boot_id, addr, forward_url, version, sessions, topics, backplane,
+    coalesce(drain_boot_id = boot_id, false) AS is_to_drain,
     extract(epoch FROM started_at) * 1000 AS started_ms,
     extract(epoch FROM lease_until) * 1000 - $1::float8 AS seen_ms,
     extract(epoch FROM lease_until - clock_timestamp()) * 1000 AS left_ms
@@ -72,6 +73,13 @@ export function livingOwnerSql(s: string): string {
 
 const REMOVE_SQL = 'DELETE FROM conduit.nodes WHERE id = $1 AND boot_id = $2::uuid';
 
+/** Of the newest row of a node that lives; none where it was renewed under the next number meanwhile. */
+const DRAIN_SQL = `UPDATE conduit.nodes SET drain_boot_id = boot_id
+  WHERE id = $1 AND lease_until > clock_timestamp()
+    AND number = (SELECT number FROM conduit.nodes WHERE id = $1 ORDER BY number DESC LIMIT 1)
+  RETURNING id`;
+const DRAIN_TRIES = 3;
+
 interface HoldRow {
   is_ours: boolean;
   /** Null, these four: there was none, and somebody else has made it meanwhile. */
@@ -90,6 +98,7 @@ interface ListRow {
   sessions: number;
   topics: number[];
   backplane: string;
+  is_to_drain: boolean;
   started_ms: string;
   seen_ms: string;
   left_ms: string;
@@ -130,6 +139,8 @@ export interface ListedNode {
   record: NodeRecord;
   /** Of its lease; not above 0: it is lost. */
   leftMs: number;
+  /** Somebody has asked this life of it to drain. */
+  isToDrain: boolean;
 }
 
 /** All that there are, by their ids; at most NODES_MAX. `leaseMs`: as `holdLease` has it. */
@@ -138,7 +149,8 @@ export async function listNodes(db: Queryable, leaseMs: number): Promise<ListedN
   return rows.reverse().map((row) => {
     const untilMs = Number(row.left_ms);
     const leftMs = untilMs > leaseMs + EXCESS_MS ? 0 : untilMs;
-    return { record: recordOf(row, leftMs > 0 ? 'live' : 'lost'), leftMs };
+    const isToDrain = row.is_to_drain;
+    return { record: recordOf(row, leftMs > 0 ? 'live' : 'lost'), leftMs, isToDrain };
   });
 }
 
@@ -155,4 +167,13 @@ function recordOf(row: ListRow, state: NodeRecord['state']): NodeRecord {
 /** It ends in order: nobody waits for the end of its lease. */
 export async function removeNode(db: Queryable, { id, bootId }: NodeIdentity): Promise<void> {
   await db.query(REMOVE_SQL, [id, bootId]);
+}
+
+/** Asks it to end in order, which it sees at its next look. False: no such node lives. */
+export async function askToDrain(db: Queryable, id: string): Promise<boolean> {
+  for (let n = 0; n < DRAIN_TRIES; n++) {
+    const { rows } = await db.query<{ id: string }>(DRAIN_SQL, [id]);
+    if (rows.length > 0) return true;
+  }
+  return false;
 }

@@ -110,6 +110,7 @@ const ANSWERS: { readonly [M in CallName]: CallResult<M> } = {
   stats: { messagesPerSec: 0, activeSubscribers: 0, hotCacheBytes: 0, ...counts },
   health: { log: { mode: 'memory', state: 'open' }, headsMs: null, vitals: null, backplane: null },
   'nodes.list': { records: [] },
+  'nodes.drain': { found: true },
   'log.totals': { topics: 1, messages: 1, bytes: 1, deferred: 0, deadLettersEvicted: 0 },
 };
 /**
@@ -121,6 +122,7 @@ const OF_NOBODY: readonly CallName[] = [
   'subscription.live',
   'health',
   'nodes.list',
+  'nodes.drain',
 ];
 /** An acceptor asks it of itself, about its own sessions: sessions-api.test.ts. */
 const OF_NO_ROUTE: readonly CallName[] = ['sessions.fills'];
@@ -151,7 +153,7 @@ function tableOf(parts: { limits: Limits; control: Control; directory: Directory
   const unasked = (): never => t.fail('this is no control route') as never;
   const node = { id: 'n', bootId: ID, addr: 'h:1', forwardUrl: null, version: '0' };
   const system = new SystemRoutes({
-    ...{ control: parts.control, node },
+    ...{ control: parts.control, node, drainItself: unasked },
     ...{ counts: acceptorCounts(acceptorCountsMemory(1), 0), startedAtMs: 0, lease: null },
     durables: 'last asked' as const,
     ...{ figures: () => ({ sessions: 0, topics: [], backplane: 'none' }), clock: systemClock },
