@@ -2,6 +2,7 @@
 // without a reload; each page can be read in both themes, narrow and wide; and nothing that is shown is run.
 import t from 'tap';
 import { startNode } from '../../native-bench/rig/node.js';
+import { HashRing } from '../../src/core/hash-ring.js';
 import { openPage, startChromium } from '../support/chromium.js';
 import { auditPage } from '../support/page-audit.js';
 import { request } from '../support/publisher.js';
@@ -140,6 +141,20 @@ t.test('by keys', async (t) => {
   await page.keyboard.press('g');
   await page.keyboard.press('o');
   t.equal(new URL(page.url()).pathname, '/topics/demo', 'they are off');
+  t.same(errors, []);
+});
+
+t.test('the ring says which worker has a topic, and what would move', async (t) => {
+  const { page, errors } = await openPage(browser);
+  await page.goto(`${node.url}/nodes`);
+  const ring = new HashRing(['worker-0', 'worker-1']);
+  for (const topic of ['demo', 'orders.created', 'a', 'b.c', 'ö']) {
+    await page.getByLabel('Where is the topic').fill(topic);
+    await page.getByText(`${topic} is at ${ring.memberOf(`default\0${topic}`)}`).waitFor();
+  }
+  await page.getByLabel('If one were lost').selectOption('worker-1');
+  await page.getByText('% would move to others').waitFor();
+  await page.getByText('ö is at worker-0').waitFor();
   t.same(errors, []);
 });
 

@@ -8,7 +8,9 @@ import { Status } from '../../components/status.js';
 import { type Column, Table } from '../../components/table.js';
 import { TimeText } from '../../components/time-text.js';
 import { useAnswer } from '../../hooks/use-answer.js';
+import { useCaller } from '../../hooks/use-caller.js';
 import { useHealth } from '../../shell/connection.js';
+import { RingWheel } from './ring-wheel.js';
 
 export default function Nodes() {
   const { data, error, refetch } = useAnswer<NodeList>('/api/nodes', { everyMs: 1_000 });
@@ -33,8 +35,39 @@ export default function Nodes() {
           </li>
         ))}
       </ul>
+      <Rings nodes={data.nodes} />
       {health?.checks === undefined ? null : <Checks health={health} />}
     </>
+  );
+}
+
+/** Of workers, whose topics they are; of nodes, who share what is done now and then. */
+function Rings({ nodes }: { nodes: readonly ListedNode[] }) {
+  const { caller } = useCaller();
+  const here = nodes.find((node) => node.this);
+  const workers = here?.workers.map((_, index) => `worker-${index}`) ?? [];
+  const live = nodes.filter(({ state }) => state === 'live').map(({ id }) => id);
+  return (
+    <div className={`mt-3 grid grid-cols-1 gap-3 ${live.length < 2 ? '' : 'xl:grid-cols-2'}`}>
+      <RingWheel
+        key={workers.length}
+        title="Where topics are"
+        text="Each worker of this node has the topics whose names fall into its parts of the ring."
+        members={workers}
+        prefix={`${caller?.tenant ?? ''}\0`}
+        label="Where is the topic"
+      />
+      {live.length < 2 ? null : (
+        <RingWheel
+          key={live.join()}
+          title="Who does what there is one of"
+          text="What is done once for all nodes, such as a day's upkeep, is shared out by its name."
+          members={live}
+          prefix=""
+          label="Who has the work"
+        />
+      )}
+    </div>
   );
 }
 
