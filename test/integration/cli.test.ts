@@ -1,14 +1,17 @@
 // Goal: every command of the built program does what it says, against a node with PostgreSQL and keys: for
 // people, as JSON, with exit codes that scripts can tell apart.
+import { spawnSync } from 'node:child_process';
 import pg from 'pg';
 import t from 'tap';
 import { eventually } from '../../native-bench/rig/eventually.js';
 import { freePort } from '../../native-bench/rig/free-port.js';
+import { COMMAND, cleanEnvironment } from '../../native-bench/rig/node.js';
 import { startPostgres } from '../../native-bench/rig/postgres.js';
 import { COMMANDS } from '../../src/cli/command-list.js';
 import { Cli } from '../support/cli-node.js';
 import { runCommand } from '../support/command.js';
 import { ADMIN_KEY, startKeyedNode, TENANT_KEY } from '../support/keyed-node.js';
+import { startRedis } from '../support/redis-server.js';
 import { Subscriber } from '../support/subscriber.js';
 
 const postgres = await startPostgres();
@@ -213,14 +216,19 @@ t.test('keys, tenants and nodes', async (t) => {
 });
 
 t.test('doctor', async (t) => {
-  const env = { DATABASE_URL: postgres.url, NODE_ADDR: `127.0.0.1:${node.port}` };
+  const redis = await startRedis();
+  t.teardown(() => redis.stop());
+  const env = {
+    ...{ DATABASE_URL: postgres.url, REDIS_URL: redis.url },
+    NODE_ADDR: `127.0.0.1:${node.port}`,
+  };
   const key = String((await node.makeKey(ALL, ADMIN_KEY)).key);
   const well = await cli.run(['doctor', '--json'], { env, key });
   const states = (rows: Record<string, unknown>[]) =>
     Object.fromEntries(rows.map(({ check, state }) => [check, state]));
   t.match(states(well.rows), {
     ...{ versions: 'ok', database: 'ok', 'database settings': 'ok', schema: 'ok', clock: 'ok' },
-    ...{ privileges: 'ok', redis: 'skipped', NODE_ADDR: 'ok', node: 'ok', message: 'ok' },
+    ...{ privileges: 'ok', redis: 'ok', NODE_ADDR: 'ok', node: 'ok', message: 'ok' },
   });
   t.equal(well.code, 0, well.stdout);
   t.same(await cli.rows(['topics', 'list', '--prefix', 'conduit-doctor']), [], 'it leaves nothing');
@@ -289,6 +297,14 @@ t.test('every command was run, and did what it was asked for', async (t) => {
       !cli.done.some((line) => line === name || line.startsWith(`${name} `)),
   );
   t.same(missing, []);
+});
+
+t.test('an argument that is not UTF-8 is not published as something else', async (t) => {
+  const line = `"$NODE" "$COMMAND" pub demo "$(printf '"\\377"')"`;
+  const env = { ...cleanEnvironment(), NODE: process.execPath, COMMAND, CONDUIT_URL: node.url };
+  const { status, stderr } = spawnSync('sh', ['-c', line], { env, encoding: 'utf8' });
+  t.equal(status, 2);
+  t.match(stderr, /PAYLOAD is not UTF-8/);
 });
 
 t.test('a database that is down is no matter for help and version', async (t) => {
