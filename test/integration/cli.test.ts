@@ -304,7 +304,7 @@ t.test('an argument that is not UTF-8 is not published as something else', async
   const env = { ...cleanEnvironment(), NODE: process.execPath, COMMAND, CONDUIT_URL: node.url };
   const { status, stderr } = spawnSync('sh', ['-c', line], { env, encoding: 'utf8' });
   t.equal(status, 2);
-  t.match(stderr, /PAYLOAD is not UTF-8/);
+  t.match(stderr, /\[PAYLOAD\] is not UTF-8/);
 });
 
 t.test('a database that is down is no matter for help and version', async (t) => {
