@@ -113,7 +113,7 @@ export class Acceptor {
     const ofThread = { sessions: this.#sessions, workers: this.#workers, seat: start };
     this.#sessionList = new SessionList(ofThread);
     this.#roster = new RosterPort(start.roster);
-    const connected = new SessionRoutes({ roster: this.#roster, bootId: start.bootId });
+    const sessions = new SessionRoutes({ roster: this.#roster, bootId: start.bootId });
     const browsing = new LogReads(this.#workers, start.browse, limits);
     this.#browsing = browsing;
     this.#drain = new Drain({ requests: this.#workers.requests, browsing, frames, limits });
@@ -127,9 +127,9 @@ export class Acceptor {
     const { acceptors } = start.config;
     const logins = new LoginRoutes({ clock, limits, acceptors, directory, cookies, proxies });
     const files = new StaticFiles(DASHBOARD_FOLDER);
-    const served = { publishes, system, streams, files, forwards };
+    const served = { publishes, sessions, system, streams, files, forwards };
     const asked = { control, directory, mint, logins, ...served };
-    const routes = routeTable({ limits, nodeId, sessions: connected, ...asked });
+    const routes = routeTable({ limits, nodeId, version: start.version, ...asked });
     const count = counts.refusedConnections;
     const accepts = new AcceptLimit({ limits, acceptors, clock, guard, proxies, count });
     const means = { bodies, limits, onFault };

@@ -4,7 +4,7 @@
  * differs from one telling to the next.
  */
 import { eventually } from '../../native-bench/rig/eventually.js';
-import { ROUTES, routeOf } from './described-routes.js';
+import { ROUTES, routeOf, type SeenAnswer } from './described-routes.js';
 import { EventStream } from './event-stream.js';
 import type { KeyedNode } from './keyed-node.js';
 import { framesOf } from './protocol-document.js';
@@ -61,6 +61,10 @@ export class TenantStory {
   readonly routes = new Set<string>();
   /** Types of client frames. */
   readonly frames = new Set<string>();
+  /** Each answer, as the description of the API is held to it. */
+  readonly answers: (SeenAnswer & { method: string; target: string })[] = [];
+  /** All that it opened. */
+  readonly sessions: Subscriber[] = [];
   readonly node: KeyedNode;
   readonly key: string;
   /** In its payloads, keys, headers and reasons. */
@@ -106,13 +110,18 @@ export class TenantStory {
     });
     const { text: lines } = answer.body;
     const shown = typeof lines === 'string' ? lines : JSON.stringify(answer.body);
+    const type = String(answer.headers['content-type'] ?? '');
+    const whole = answer.status === 204 ? '' : shown;
+    this.answers.push({ method, target, status: answer.status, type, text: whole });
     const text = `${answer.status} ${shown}`;
     this.heard.push(text, JSON.stringify(answer.headers));
     return text;
   }
 
   async open(): Promise<Subscriber> {
-    return Subscriber.open(this.node.wsUrl, 'json', this.key);
+    const session = await Subscriber.open(this.node.wsUrl, 'json', this.key);
+    this.sessions.push(session);
+    return session;
   }
 
   /** Sends a frame, and keeps its answer. */

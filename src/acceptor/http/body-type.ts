@@ -5,6 +5,10 @@ import { CONTENT_ENCODING, CONTENT_TYPE } from './header-bytes.js';
 
 export type BodyType = 'json' | 'msgpack' | 'ndjson';
 
+/** Of a publish, and of many. */
+export const PUBLISH_TYPES: readonly BodyType[] = ['json', 'msgpack'];
+export const BATCH_TYPES: readonly BodyType[] = [...PUBLISH_TYPES, 'ndjson'];
+
 const TYPES: Readonly<Record<string, BodyType>> = {
   'application/json': 'json',
   'application/msgpack': 'msgpack',

@@ -14,7 +14,7 @@ import { parseJsonBody } from '../../wire/json-body.js';
 import { BODY } from '../../wire/schemas/refusal.js';
 import type { AuditNote } from './audit-note.js';
 import type { Bodies } from './bodies.js';
-import { bodyType, refuseRepeated } from './body-type.js';
+import { type BodyType, bodyType, refuseRepeated } from './body-type.js';
 import type { AskedBy } from './callers.js';
 import type { Exchange } from './exchange.js';
 import { readPath, readQuery, readValue } from './request-parts.js';
@@ -52,6 +52,12 @@ interface Own<Q extends Parts, B extends Body, A> {
   /** Whose pages may ask; absent: anyone's where it is a GET, else those that are let in. */
   readonly askedBy?: AskedBy;
   readonly answer: A;
+  /** Content types of the body; absent: JSON alone. */
+  readonly takes?: readonly BodyType[];
+  /** Other content types of its first answer; null: of one that JSON does not describe. */
+  readonly also?: Readonly<Record<string, z.ZodType | null>>;
+  /** Headers that it looks at, beside those of all. */
+  readonly headers?: z.ZodObject;
   /** Beside those of its kind, and those that its parts bring with them (errorsOf). */
   readonly errors?: readonly ErrorCode[];
 }
@@ -110,6 +116,9 @@ interface Described {
   readonly bodyLimit: BodyLimit;
   readonly askedBy: AskedBy;
   readonly answer: AnswerSchemas;
+  readonly takes: readonly BodyType[];
+  readonly also: Readonly<Record<string, z.ZodType | null>>;
+  readonly headers: Parts;
   readonly errors: readonly ErrorCode[];
 }
 
@@ -166,8 +175,9 @@ function describedOf(
   const { withKey = null, audit = null } = own;
   const { askedBy = method === 'GET' ? 'anyone' : 'page' } = own;
   const errors = [...(kind.errors ?? []), ...(own.errors ?? [])];
-  const taken = { params, query, body, bodyLimit };
-  return { method, path, scope, askedBy, withKey, audit, text, ...taken, answer, errors };
+  const { takes = ['json'], also = {}, headers = null } = own;
+  const taken = { params, query, body, bodyLimit, takes, headers };
+  return { method, path, scope, askedBy, withKey, audit, text, ...taken, answer, also, errors };
 }
 
 function runOf(route: Described, handle: Handle): Run {

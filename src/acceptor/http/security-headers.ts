@@ -26,6 +26,14 @@ export function pageHeaders(scripts: readonly string[]): readonly Uint8Array[] {
   return [...securityHeaders(policy.join('; ')), 'Cache-Control', 'no-cache'].map(headerBytes);
 }
 
+/** Of a page that has one style in itself, of this hash, and nothing else. */
+export function plainPageHeaders(style: string): readonly Uint8Array[] {
+  const policy =
+    `default-src 'none'; style-src '${style}'; base-uri 'none'; form-action 'none'; ` +
+    "frame-ancestors 'none'";
+  return [...securityHeaders(policy), 'Cache-Control', 'no-store'].map(headerBytes);
+}
+
 /** Of a file whose name changes with what it holds. */
 export const ASSET_HEADERS: readonly Uint8Array[] = [
   ...securityHeaders("default-src 'none'; frame-ancestors 'none'"),

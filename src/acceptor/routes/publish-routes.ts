@@ -19,7 +19,7 @@ import { publishedJson, publishedMsgpack } from '../../wire/result.js';
 import { batchItemView, batchView } from '../../wire/views/batch-view.js';
 import { deferredPublishView } from '../../wire/views/deferred-view.js';
 import type { Bodies } from '../http/bodies.js';
-import { bodyType, refuseRepeated } from '../http/body-type.js';
+import { BATCH_TYPES, bodyType, PUBLISH_TYPES, refuseRepeated } from '../http/body-type.js';
 import { type AnswerHead, type Exchange, faultOfOurs } from '../http/exchange.js';
 import { IDEMPOTENCY_KEY, MSGPACK_TYPE } from '../http/header-bytes.js';
 import { PendingRequest } from '../workers/pending-requests.js';
@@ -42,7 +42,7 @@ export class PublishRoutes {
 
   publish(exchange: Exchange, req: HttpRequest): void {
     const { limits, publishing, bodies } = this.#options;
-    const type = bodyType(req, ['json', 'msgpack']);
+    const type = bodyType(req, PUBLISH_TYPES);
     const idempotencyKey = readIdempotencyKey(req, limits);
     const bound = { bytesMax: limits.publishBodyBytesMax, name: 'PUBLISH_BODY_BYTES_MAX' };
     const use = (body: Uint8Array): void => {
@@ -62,7 +62,7 @@ export class PublishRoutes {
   batch(exchange: Exchange, req: HttpRequest): void {
     const { limits, bodies } = this.#options;
     refuseRepeated(req);
-    const type = bodyType(req, ['json', 'msgpack', 'ndjson']);
+    const type = bodyType(req, BATCH_TYPES);
     const idempotencyKey = readIdempotencyKey(req, limits);
     const bound = { bytesMax: limits.batchBodyBytesMax, name: 'BATCH_BODY_BYTES_MAX' };
     const decode = {

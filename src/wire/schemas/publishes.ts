@@ -9,7 +9,7 @@ import type { Limits } from '../../core/limits.js';
 import { parseRfc3339 } from '../../core/time.js';
 import { delayRange, POSITIVE } from '../fields.js';
 import { isDedupeKey, isKey } from '../publish-fields.js';
-import { count, integer, optional, text, time, uuid, via } from './kinds.js';
+import { count, integer, members, optional, text, time, uuid, via } from './kinds.js';
 import { topicName } from './names.js';
 
 /** Members of a publish, in a body, a batch and a frame alike. */
@@ -93,6 +93,12 @@ export const DUPLICATE = z
   .literal(true)
   .optional()
   .describe('The first publish with this dedupe key.');
+
+export const PUBLISH_HEADERS = members({
+  'Idempotency-Key': text(
+    'A dedupe_key, quoted or not; of a batch, each has :INDEX behind it.',
+  ).optional(),
+});
 
 export const PUBLISHED = z.strictObject({
   ...PLACE,

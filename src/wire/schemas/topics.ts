@@ -82,6 +82,12 @@ export const TOPIC_PAGE = members({
   next: z.string().optional().describe('What to go on after; absent: that was all.'),
 });
 
+export const STREAM_HEADERS = members({
+  'Last-Event-ID': text(
+    'EPOCH:SEQUENCE of the last event that came: it goes on behind it.',
+  ).optional(),
+});
+
 export const POSITION = members({
   epoch: z.string().describe('Of the log; opaque.'),
   sequence: count('Of the last message.'),

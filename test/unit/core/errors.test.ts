@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
+import { ERROR_ADVICE } from '../../../src/core/error-advice.js';
 import { CLOSE, ERRORS, errorCodeById } from '../../../src/core/errors.js';
 import { readSources } from '../../support/source-tree.js';
 
@@ -27,6 +28,16 @@ t.test('every code and every close code stands in docs/errors.md', async (t) => 
   for (const { closeCode } of Object.values(CLOSE)) {
     t.ok(text.includes(`| ${closeCode} |`), String(closeCode));
   }
+});
+
+t.test('what to do about each is said with the same words there', async (t) => {
+  const text = readFileSync('docs/errors.md', 'utf8');
+  const rows = [...text.matchAll(/^\| `(\w+)` \| \d+ \|.*\| (.*?) \|$/gm)];
+  const said = rows.map(([, code, advice = '']) => [
+    code,
+    advice.replace(/\[([^\]]*)\]\([^)]*\)/g, '$1'),
+  ]);
+  t.same(Object.fromEntries(said), ERROR_ADVICE);
 });
 
 t.test('close codes say by their range whether to reconnect', async (t) => {

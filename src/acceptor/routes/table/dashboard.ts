@@ -15,6 +15,7 @@ export function dashboardTable({ files }: DashboardTableParts): Route[] {
   return [
     loaded('GET /assets/:file', 'Gives a file of the dashboard, to be kept for good.', {
       answer: { 200: null },
+      also: { 'text/css': null, 'text/javascript': null, 'image/svg+xml': null },
       serve: (exchange, req, { params }) => files.answerAsset(exchange, req, params.file),
     }),
   ];

@@ -31,6 +31,7 @@ function manyTable(limits: Limits, letters: DeadLetterRoutes): Route[] {
     listed('GET /api/dead-letters', 'Lists dead letters, by id; exports as application/x-ndjson.', {
       query: schemas.letterPage(limits),
       answer: { 200: schemas.LETTER_PAGE },
+      also: { 'application/x-ndjson': schemas.LETTER },
       serve: (exchange, req, { query }) => letters.list(exchange, req, query),
     }),
     changed('POST /api/dead-letters/redrive', 'Gives dead letters back, as a job.', {

@@ -4,6 +4,7 @@ import type { Limits } from '../../../core/limits.js';
 import { DEFERRED_PAGE, DEFERRED_PATH, deferredPage } from '../../../wire/schemas/deferred.js';
 import * as schemas from '../../../wire/schemas/publishes.js';
 import { deferredPageView } from '../../../wire/views/deferred-view.js';
+import { BATCH_TYPES, PUBLISH_TYPES } from '../../http/body-type.js';
 import { type Route, rawRoutesOf, routesOf } from '../../http/route.js';
 import type { Control } from '../control.js';
 import { cancelDeferred, listDeferred } from '../deferred-routes.js';
@@ -34,12 +35,17 @@ export function publishTable({ limits, control, publishes }: PublishTableParts):
   return [
     published('POST /api/publish', 'Publishes a message; it is answered once it is committed.', {
       body: schemas.publish(limits),
+      takes: PUBLISH_TYPES,
+      headers: schemas.PUBLISH_HEADERS,
       bodyLimit: 'publishBodyBytesMax',
       answer: { 200: schemas.PUBLISHED, 202: schemas.ACCEPTED },
+      also: { 'application/msgpack': schemas.PUBLISHED },
       serve: (exchange, req) => publishes.publish(exchange, req),
     }),
     published('POST /api/publish/batch', 'Publishes messages, each with a result of its own.', {
       body: schemas.publishBatch(limits),
+      takes: BATCH_TYPES,
+      headers: schemas.PUBLISH_HEADERS,
       bodyLimit: 'batchBodyBytesMax',
       answer: { 200: schemas.BATCH_RESULTS },
       errors: ['batch_too_large'],

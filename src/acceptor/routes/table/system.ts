@@ -45,6 +45,7 @@ export function systemTable({ nodeId, system, files }: SystemTableParts): Route[
       'Counts what the node does, for Prometheus.',
       {
         answer: { 200: null },
+        also: { 'text/plain': null },
         serve: (exchange) => system.metrics(exchange),
       },
     ),
@@ -54,6 +55,7 @@ export function systemTable({ nodeId, system, files }: SystemTableParts): Route[
     }),
     rawRoutesOf({ scope: 'anyone' })('GET /', 'Names the node; shows browsers the dashboard.', {
       answer: { 200: schemas.GREETING },
+      also: { 'text/html': null },
       serve: (exchange, req) => {
         if (!files.page(exchange, req)) exchange.json(200, nodeView(nodeId));
       },

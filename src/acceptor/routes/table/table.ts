@@ -4,6 +4,7 @@
  * its schemas have the limits in force.
  */
 import type { Limits } from '../../../core/limits.js';
+import { documentsOf } from '../../description/documents.js';
 import type { Route } from '../../http/route.js';
 import type { Control } from '../control.js';
 import type { Directory } from '../directory.js';
@@ -11,6 +12,7 @@ import type { SystemRoutes } from '../system-routes.js';
 import { auditTable } from './audit.js';
 import { type DashboardTableParts, dashboardTable } from './dashboard.js';
 import { deadLetterTable } from './dead-letters.js';
+import { documentTable } from './documents.js';
 import { type InternalTableParts, internalTable } from './internal.js';
 import { type LoginTableParts, loginTable } from './logins.js';
 import { type PublishTableParts, publishTable } from './publishes.js';
@@ -24,6 +26,7 @@ import { type TopicTableParts, topicTable } from './topics.js';
 export interface TableParts {
   limits: Limits;
   nodeId: string;
+  version: string;
   control: Control;
   directory: Directory;
   mint: TokenTableParts['mint'];
@@ -37,7 +40,8 @@ export interface TableParts {
 }
 
 export function routeTable(parts: TableParts): Route[] {
-  return [
+  const { limits, version } = parts;
+  const routes: Route[] = [
     ...publishTable(parts),
     ...topicTable(parts),
     ...subscriptionTable(parts),
@@ -50,5 +54,7 @@ export function routeTable(parts: TableParts): Route[] {
     ...systemTable(parts),
     ...dashboardTable(parts),
     ...internalTable(parts),
+    ...documentTable({ documents: documentsOf({ routes: () => routes, limits, version }) }),
   ];
+  return routes;
 }

@@ -99,6 +99,8 @@ function eventTable(limits: Limits, streams: TopicTableParts['streams']): Route[
       query: members({ ...START_MEMBERS, ...CLIENT_MEMBERS }),
       askedBy: 'page',
       answer: { 200: null },
+      also: { 'text/event-stream': null },
+      headers: schemas.STREAM_HEADERS,
       errors: ['bad_cursor', 'session_limit', 'subscription_limit', 'quota_exceeded'],
       serve: (exchange, req, { params, query }) => {
         const { client: name, version, ...parts } = query;

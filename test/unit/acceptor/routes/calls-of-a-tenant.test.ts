@@ -164,6 +164,7 @@ function tableOf(parts: { limits: Limits; control: Control; directory: Directory
     mint: null,
     ...{ publishes: { publish: unasked, batch: unasked }, streams: { open: unasked } },
     logins: { checkTry: unasked, begin: unasked, end: unasked },
+    version: '0',
     sessions: { list: unasked, close: unasked, ids: new SessionIds(ID) },
     files: new StaticFiles('/nowhere'),
     forwards: { take: unasked },

@@ -1,0 +1,16 @@
+/** What errors of HTTP say, as wire/problem.ts writes it: RFC 9457. */
+import { z } from 'zod';
+import { ERRORS, type ErrorCode } from '../../core/errors.js';
+import { uuid } from './kinds.js';
+
+export const PROBLEM = z.strictObject({
+  type: z.string().describe('`urn:conduit:error:` and the code.'),
+  title: z.string().describe('What is wrong in general.'),
+  status: z.int(),
+  detail: z.string().describe('What is wrong in particular, and what to do; for people.'),
+  code: z
+    .enum(Object.keys(ERRORS) as ErrorCode[])
+    .describe('Stable: it never changes its meaning.'),
+  field: z.string().optional().describe('Which part of the request is at fault.'),
+  request_id: uuid('As X-Request-Id has it.'),
+});
