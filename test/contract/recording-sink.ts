@@ -7,6 +7,7 @@ import type { ErrorCode } from '../../src/core/errors.js';
 import { idTag } from '../../src/core/id-tag.js';
 import type { LogState } from '../../src/core/log-figures.js';
 import type { LogRow, Publication } from '../../src/core/message.js';
+import { asTenant } from '../../src/core/topic-key.js';
 import { makeUuidV7 } from '../../src/core/uuid.js';
 import type {
   FirstResult,
@@ -24,6 +25,7 @@ export type Outcome =
 export class TestAppend implements PendingAppend {
   readonly topicId: number;
   readonly epoch = null;
+  readonly owner = asTenant('default');
   readonly messageId: Uint8Array;
   readonly publication: Publication;
   outcome: Outcome | null = null;

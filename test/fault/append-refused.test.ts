@@ -65,6 +65,9 @@ t.test('poisoned messages fail alone, in small and in large batches', async (t) 
   t.match(keyed[0]?.outcome, { kind: 'failed', code: 'message_refused' });
   t.match(keyed[1]?.outcome, { kind: 'committed' });
   t.equal(open.log.state, 'open');
+  const [told] = open.troubles;
+  t.equal(told?.line, 'a message was refused (tenant default)');
+  t.equal(told?.kind, 'a message was refused', 'of whichever tenant');
   await open.log.close();
   const verdict = await judgeAppends(server.url, topicIds, [...all, ...keyed]);
   t.same(faultsOf(verdict), []);

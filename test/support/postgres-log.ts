@@ -4,7 +4,9 @@ import { systemClock } from '../../src/core/clock.js';
 import { DatabaseClock } from '../../src/core/database-clock.js';
 import type { Limits } from '../../src/core/limits.js';
 import { DEFAULT_LIMITS } from '../../src/core/limits.js';
+import { troubleOf } from '../../src/log/contract/trouble.js';
 import { PostgresLog } from '../../src/log/postgres/postgres-log.js';
+import type { Trouble } from '../../src/observe/outages.js';
 import type { TestAppend } from '../contract/recording-sink.js';
 import { RecordingSink } from '../contract/recording-sink.js';
 import { keyOf } from './tenants.js';
@@ -12,6 +14,8 @@ import { keyOf } from './tenants.js';
 export interface TestLog {
   log: PostgresLog<TestAppend>;
   sink: RecordingSink;
+  /** What the operator was told. */
+  troubles: Trouble[];
 }
 
 export async function openPostgresLog(
@@ -21,20 +25,21 @@ export async function openPostgresLog(
   news: 'listens' | 'polls' = 'polls',
 ): Promise<TestLog> {
   const sink = new RecordingSink();
+  const troubles: Trouble[] = [];
   const log = new PostgresLog<TestAppend>({
     databaseUrl,
     applicationName: `conduit/${name}/w0`,
     limits: { ...DEFAULT_LIMITS, ...limits },
     clock: new DatabaseClock(systemClock),
     sink,
-    onTrouble: () => undefined,
+    onTrouble: (what, error) => troubles.push(troubleOf(what, error)),
     notify: news === 'listens',
     owns: () => true,
     isHere: () => true,
     keepsUp: () => true,
   });
   await log.open();
-  return { log, sink };
+  return { log, sink, troubles };
 }
 
 export async function makeTopics(

@@ -20,6 +20,8 @@ export interface PendingAppend {
   /** UUIDv7, 16 bytes, made by the caller; the log never changes it, so a retry finds its row. */
   readonly messageId: Uint8Array;
   readonly publication: Publication;
+  /** Whose topic it is, for what the operator is told. */
+  readonly owner: Tenant;
 }
 
 /** One topic's part of a committed batch: sequences firstSequence, firstSequence + 1, ... */

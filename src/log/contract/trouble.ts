@@ -37,8 +37,8 @@ export function troubleOf(what: string, error: unknown): Trouble {
   const said = error instanceof RequestError ? (error.cause ?? error) : error;
   const fault = said instanceof RequestError ? faultOfRequest(said) : faultOf(said);
   const common = BY_FAULT[fault];
-  // Numbers differ from one to the next.
-  const kind = common ?? what.replace(/\d+/g, 'n');
+  // Numbers and tenants differ from one to the next.
+  const kind = common ?? what.replace(/ \(tenant .*\)$/, '').replace(/\d+/g, 'n');
   return { kind, line: common ?? what, cause: causeOf(what, said), stack: stackOf(said) };
 }
 

@@ -93,7 +93,8 @@ export class MemoryAppends<A extends PendingAppend> {
       const topic = topics.byId(topicId);
       if (topic === undefined) continue;
       const messageId = makeUuidV7(now, idTag(topicId));
-      topic.store({ topicId, epoch: null, messageId, publication }, now, {
+      const { tenant: owner } = topic;
+      topic.store({ topicId, epoch: null, messageId, publication, owner }, now, {
         id,
         deliverAtMs: dueAtMs,
       });

@@ -7,7 +7,7 @@ import type { ErrorCode } from '../../core/errors.js';
 import { RequestError } from '../../core/errors.js';
 import type { Limits } from '../../core/limits.js';
 import type { LogRow } from '../../core/message.js';
-import type { TopicKey } from '../../core/topic-key.js';
+import type { Tenant, TopicKey } from '../../core/topic-key.js';
 import type { TopicRecord } from '../../core/topic-record.js';
 import { DEFER_TURNS, Turns } from '../../core/turns.js';
 import { makeUuidV7 } from '../../core/uuid.js';
@@ -44,6 +44,10 @@ export class PublishUnderWay implements PendingAppend {
     this.topicId = topic.id;
     this.epoch = topic.epoch;
     this.messageId = makeUuidV7(topic.clock.now(), topic.idTag);
+  }
+
+  get owner(): Tenant {
+    return this.topic.tenant;
   }
 }
 

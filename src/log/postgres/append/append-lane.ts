@@ -185,8 +185,9 @@ export class AppendLane<A extends PendingAppend> {
   /** Finds the message that PostgreSQL refuses; what is before it in its topic is stored before. */
   async #bisect(work: Work<A>, error: unknown): Promise<void> {
     const all = appendsOf(work.groups);
-    if (all.length === 1) {
-      this.#options.onTrouble('a message was refused', error);
+    const [first] = all;
+    if (first !== undefined && all.length === 1) {
+      this.#options.onTrouble(`a message was refused (tenant ${first.owner})`, error);
       this.#fail(work, LOG_REFUSALS.message);
       return;
     }
