@@ -51,6 +51,8 @@ export class RemoteWorker {
   }
 
   up(): void {
+    // The other end remembers no name of before; also where the link went idle, which is no reset.
+    this.#writer = new PackWriter();
     const waiting = this.#whenUp;
     this.#whenUp = [];
     for (const then of waiting) then();
