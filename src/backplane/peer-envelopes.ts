@@ -14,7 +14,7 @@ import type { LinkHeader } from '../core/peer-link.js';
 import { formatUuid } from '../core/uuid.js';
 import { MAIL_BYTES_MAX, type MailAddress } from './mailbox.js';
 
-export const PEER_ENVELOPE_VERSION = 1;
+export const PEER_ENVELOPE_VERSION = 2;
 /** Of operations in one envelope; what is longer is several. */
 export const PEER_PART_BYTES_MAX = MAIL_BYTES_MAX / 2;
 

@@ -75,7 +75,8 @@ export function packSubscribe(to: PackWriter, op: SubscribeOp): void {
   to.u32(op.subscription);
   to.u8(op.encoding);
   to.name(op.topic);
-  to.text(options);
+  // What a session holds may be more than 65,535 bytes.
+  to.longText(options);
 }
 
 export function readSubscribe(from: PackReader): SubscribeOp {
@@ -85,7 +86,7 @@ export function readSubscribe(from: PackReader): SubscribeOp {
     subscription: from.u32(),
     encoding: from.u8() as Encoding,
     topic: from.topicKey(),
-    options: JSON.parse(from.text()) as SubscribeOptions,
+    options: JSON.parse(from.longText()) as SubscribeOptions,
   };
 }
 

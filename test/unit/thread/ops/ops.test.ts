@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { ERRORS, type ErrorCode } from '../../../../src/core/errors.js';
 import { GAP_REASONS } from '../../../../src/core/gap-reason.js';
+import { HELD_MAX } from '../../../../src/core/held-deliveries.js';
 import * as acknowledge from '../../../../src/thread/ops/acknowledge.js';
 import * as call from '../../../../src/thread/ops/call.js';
 import * as deliver from '../../../../src/thread/ops/deliver.js';
@@ -303,4 +304,20 @@ t.test('a writer whose buffer was taken starts an empty one', async (t) => {
   const reader = new PackReader(writer.take());
   reader.u8();
   t.equal(acknowledge.readAcked(reader), 2);
+});
+
+t.test('a subscribe tells all that a session may hold', async (t) => {
+  const held = Array.from({ length: HELD_MAX }, (_, n) => ({ sequence: 100_000 + n, attempt: 1 }));
+  const attached = { name: 's', epoch: 'e', held, giving: null, isCaughtUp: true };
+  const options: subscribe.SubscribeOptions = {
+    ...{ name: 'one', ack: 'explicit', maxInFlight: null, ackWaitMs: null, maxDeliver: null },
+    ...{ ordering: 'none', exclusive: false, start: { from: 'latest' }, create: false, attached },
+  };
+  const of = { request: 1, session: 1, subscription: 1, topic: keyOf('t') };
+  const op: subscribe.SubscribeOp = { ...of, encoding: ENCODING_JSON, options };
+  const writer = new PackWriter();
+  subscribe.packSubscribe(writer, op);
+  const reader = new PackReader(writer.take());
+  reader.u8();
+  t.same(subscribe.readSubscribe(reader), op);
 });
