@@ -46,11 +46,13 @@ export class RemoteCalls {
         },
         failed: (failure) => {
           clearTimeout(timer);
+          // Who asked was told that it is not done: it is not done later either.
+          takeBack();
           reject(requestError(failure));
         },
       });
       const timer = setTimeout(() => requests.take(worker, request)?.failed(LINK_RESET), CALL_MS);
-      worker.whenUp(() => worker.call({ request, method, args }));
+      const takeBack = worker.whenUp(() => worker.call({ request, method, args }));
     });
   }
 }

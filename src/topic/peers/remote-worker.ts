@@ -23,7 +23,7 @@ export class RemoteWorker {
   #flush: 'scheduled' | 'no' = 'no';
   #uses = 0;
   /** What is to be said once it is up. */
-  #whenUp: (() => void)[] = [];
+  readonly #whenUp = new Set<() => void>();
 
   constructor(address: MailAddress, link: PeerLink) {
     this.address = address;
@@ -44,17 +44,18 @@ export class RemoteWorker {
     if (--this.#uses === 0) this.#link.unwant();
   }
 
-  /** Now, or when the link is up; never, if it is reset before. */
-  whenUp(then: () => void): void {
+  /** Now, or when the link is up; never, if it is reset before, or what is returned is called. */
+  whenUp(then: () => void): () => void {
     if (this.isUp) then();
-    else this.#whenUp.push(then);
+    else this.#whenUp.add(then);
+    return () => this.#whenUp.delete(then);
   }
 
   up(): void {
     // The other end remembers no name of before; also where the link went idle, which is no reset.
     this.#writer = new PackWriter();
-    const waiting = this.#whenUp;
-    this.#whenUp = [];
+    const waiting = [...this.#whenUp];
+    this.#whenUp.clear();
     for (const then of waiting) then();
   }
 
@@ -65,7 +66,7 @@ export class RemoteWorker {
 
   /** What is packed and not sent is of before a reset. */
   forget(): void {
-    this.#whenUp = [];
+    this.#whenUp.clear();
     this.#writer = new PackWriter();
   }
 
