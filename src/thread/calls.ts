@@ -218,6 +218,12 @@ export function callNamed(method: string): CallName {
   throw new Error(`no such call: ${method}`);
 }
 
+/** Whether a worker of another node may ask it: it is about a subscription that is coordinated here. */
+export function isPeersCall(method: string): boolean {
+  const isOne = Object.hasOwn(CALLS, method) && method.startsWith('subscription.');
+  return isOne && !isBrowseCall(method as CallName);
+}
+
 export function answerCall<M extends CallName>(
   handlers: CallHandlers<M>,
   { method, args }: CallAsk<M>,

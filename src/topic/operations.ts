@@ -4,6 +4,7 @@
  */
 import { RequestError } from '../core/errors.js';
 import type { MessageLog } from '../log/contract/message-log.js';
+import { isPeersCall } from '../thread/calls.js';
 import { type AckOp, readAck, readVerdict, type VerdictOp } from '../thread/ops/acknowledge.js';
 import { type CallOp, readCall } from '../thread/ops/call.js';
 import { readCredit, readDrained, readLeft } from '../thread/ops/deliver.js';
@@ -150,6 +151,11 @@ export class Operations {
   }
 
   #call(outlet: Outlet, op: CallOp): void {
+    if (outlet.kind === 'peer' && !isReadable(op)) {
+      const refused = new RequestError('bad_request', 'nothing that another node may ask');
+      outlet.failed(failureOf({ request: op.request, session: 0 }, refused));
+      return;
+    }
     this.#options.calls.run(op).then(
       ({ result, body }) => {
         outlet.reply({ request: op.request, result, body });
@@ -162,5 +168,15 @@ export class Operations {
         outlet.failed(failureOf({ request: op.request, session: 0 }, error));
       },
     );
+  }
+}
+
+/** Whether a worker of another node, which may be of another version, asks what it may, in JSON. */
+function isReadable({ method, args }: CallOp): boolean {
+  if (!isPeersCall(method)) return false;
+  try {
+    return JSON.parse(args) !== null;
+  } catch {
+    return false;
   }
 }

@@ -86,8 +86,17 @@ export function readSubscribe(from: PackReader): SubscribeOp {
     subscription: from.u32(),
     encoding: from.u8() as Encoding,
     topic: from.topicKey(),
-    options: JSON.parse(from.longText()) as SubscribeOptions,
+    options: readOptions(from.longText()),
   };
+}
+
+/** Throws RangeError, as for whatever else is not packed so. */
+function readOptions(text: string): SubscribeOptions {
+  try {
+    return JSON.parse(text) as SubscribeOptions;
+  } catch (cause) {
+    throw new RangeError('the options of a subscribe are not JSON', { cause });
+  }
 }
 
 // ---- UNSUBSCRIBE: answered by UNSUBSCRIBED or FAILED `not_subscribed` ----

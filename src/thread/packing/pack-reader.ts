@@ -61,7 +61,7 @@ export class PackReader {
     const number = this.u16();
     if (number < FIRST_TIME) {
       const name = this.#names[number];
-      if (name === undefined) throw new Error(`no name has the number ${number}`);
+      if (name === undefined) throw new RangeError(`no name has the number ${number}`);
       return name;
     }
     const name = this.text();

@@ -1,0 +1,39 @@
+// Goal: a worker of another node may ask what is about subscriptions that are coordinated here, and nothing
+// else; whatever else it says is refused, and is no bug of this node.
+import { setImmediate as turn } from 'node:timers/promises';
+import t from 'tap';
+import { packCall } from '../../../src/thread/ops/call.js';
+import { PackReader } from '../../../src/thread/packing/pack-reader.js';
+import { PackWriter } from '../../../src/thread/packing/pack-writer.js';
+import { Operations, type OperationsOptions } from '../../../src/topic/operations.js';
+import type { Outlet } from '../../../src/topic/state/outlet.js';
+
+const CASES: [method: string, args: string, answer: string][] = [
+  ['subscription.pause', '{}', 'done'],
+  ['subscription.pause', '{', 'bad_request'],
+  ['subscription.list', '{}', 'bad_request'],
+  ['subscription.unheard-of', '{}', 'bad_request'],
+  ['topic.delete', '{}', 'bad_request'],
+  ['unheard-of', '{}', 'bad_request'],
+];
+
+t.test('of calls, another node may ask for those about subscriptions', async (t) => {
+  for (const [method, args, answer] of CASES) {
+    const answers: string[] = [];
+    const outlet = {
+      kind: 'peer',
+      failed: ({ code }: { code: string }) => answers.push(code),
+      reply: ({ result }: { result: string }) => answers.push(result),
+    };
+    const operations = new Operations({
+      calls: { run: async () => ({ result: 'done', body: new Uint8Array() }) },
+      onBug: (error: unknown) => t.fail(String(error)),
+    } as unknown as OperationsOptions);
+    const writer = new PackWriter();
+    packCall(writer, { request: 1, method, args });
+    const reader = new PackReader(writer.take());
+    operations.handle(outlet as unknown as Outlet, reader.u8(), reader);
+    await turn();
+    t.same(answers, [answer], `${method} ${args}`);
+  }
+});
