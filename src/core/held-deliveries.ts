@@ -45,6 +45,12 @@ export class HeldDeliveries {
     return this.#byId.get(textOf(messageId))?.sequence ?? 0;
   }
 
+  /** 16 bytes; null: it is not held, or its id is not known. */
+  idOf(sequence: number): Uint8Array | null {
+    const id = this.#held.get(sequence)?.id ?? '';
+    return id === '' ? null : Buffer.from(id, 'latin1');
+  }
+
   settled(sequence: number): void {
     const held = this.#held.get(sequence);
     if (held === undefined) return;

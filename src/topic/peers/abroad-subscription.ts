@@ -10,6 +10,7 @@ import { HeldDeliveries } from '../../core/held-deliveries.js';
 import type { AckOp, VerdictOp } from '../../thread/ops/acknowledge.js';
 import type { GivenMessage, GivenOp } from '../../thread/ops/give.js';
 import type { AttachedSession, SubscribedOp, SubscribeOp } from '../../thread/ops/subscribe.js';
+import type { DeliveryIds } from '../state/delivery-ids.js';
 import type { Outlet } from '../state/outlet.js';
 import type { Topic } from '../state/subscription.js';
 import type { RemoteWorker } from './remote-worker.js';
@@ -45,6 +46,8 @@ export class AbroadSubscription {
   isRefused = false;
   isCaughtUp = false;
   readonly held = new HeldDeliveries();
+  /** Of pages that it was given while it was coordinated here; null: of none. */
+  ids: DeliveryIds | null = null;
   /** Sequences of the GIVE that its acceptor has not answered, in their order; null: none is under way. */
   giving: number[] | null = null;
   /** The highest under which it was given something. */
@@ -87,6 +90,12 @@ export class AbroadSubscription {
     return { name: this.sessionName, epoch: topic.epoch, held, giving, isCaughtUp };
   }
 
+  /** 0: it is not known to have been given such a message. */
+  sequenceOf(messageId: Uint8Array): number {
+    const known = this.held.sequenceOf(messageId) || (this.ids?.find(messageId) ?? 0);
+    return known || this.topic.ids.find(messageId);
+  }
+
   nextRound(): void {
     this.round = (this.round + 1) & 0xffff;
   }
@@ -94,6 +103,7 @@ export class AbroadSubscription {
   /** What it was sent does not count any more. */
   forgetHeld(): void {
     this.held.clear();
+    this.ids = null;
     if (this.giving !== null) this.giving = [];
   }
 

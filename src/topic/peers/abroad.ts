@@ -378,5 +378,5 @@ export class Abroad {
 const NOBODY = { request: 0, session: 0 };
 
 function sequenceIn(one: AbroadSubscription, { messageId }: Pick<AckOp, 'messageId'>): number {
-  return messageId === null ? 0 : one.held.sequenceOf(messageId);
+  return messageId === null ? 0 : one.sequenceOf(messageId);
 }

@@ -8,6 +8,7 @@
  *   ended     gone; what still comes for it is ignored
  */
 import { type Entry, Member } from '../../core/cursor-entry.js';
+import type { HeldDeliveries } from '../../core/held-deliveries.js';
 import type { LogRow } from '../../core/message.js';
 import type { SubscriptionFill } from '../../core/session-record.js';
 import type { LeftOp } from '../../thread/ops/deliver.js';
@@ -128,6 +129,8 @@ export class Subscription implements Participant {
   #moves: readonly Move[] = NEVER;
   /** Made when there is something to remember. */
   #ids: DeliveryIds | null = null;
+  /** What it was given by whoever coordinated before it came here. */
+  #heldBefore: HeldDeliveries | null = null;
   /** Null: it judges nothing. */
   readonly #judge: Judge | null;
 
@@ -300,7 +303,24 @@ export class Subscription implements Participant {
   /** The sequence of a delivered message; 0 when no such delivery is known. */
   sequenceOf(messageId: Uint8Array): number {
     const sequence = this.#ids?.find(messageId) ?? 0;
-    return sequence !== 0 ? sequence : this.topic.ids.find(messageId);
+    if (sequence !== 0) return sequence;
+    return this.topic.ids.find(messageId) || (this.#heldBefore?.sequenceOf(messageId) ?? 0);
+  }
+
+  /** The id of what it was given by whoever coordinated before; null: it is not known. */
+  idBefore(sequence: number): Uint8Array | null {
+    return this.#heldBefore?.idOf(sequence) ?? null;
+  }
+
+  /** Ids of pages, to be remembered while another node coordinates; null: none. */
+  get ids(): DeliveryIds | null {
+    return this.#ids;
+  }
+
+  /** Another node coordinated it until now. */
+  cameHome(held: HeldDeliveries, ids: DeliveryIds | null): void {
+    this.#heldBefore = held;
+    this.#ids = ids;
   }
 
   /**
@@ -327,6 +347,7 @@ export class Subscription implements Participant {
 
   /** Goes on after `sequence` with nothing in flight; it is in no group. Its acceptor is told. */
   seek(sequence: number): void {
+    this.#heldBefore = null;
     this.#delivered = sequence;
     this.forgetRead();
     // Its GIVEN is still to come, and says nothing of what is given from now on.

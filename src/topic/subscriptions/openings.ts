@@ -253,6 +253,7 @@ export class Openings {
   /** It was known as one that another node coordinates. */
   #comeHome(subscription: Subscription, one: AbroadSubscription): void {
     subscription.round = one.round;
+    subscription.cameHome(one.held, one.ids);
     if (one.isRefused) subscription.state = 'refused';
     this.#options.abroad()?.forget(one);
   }

@@ -135,7 +135,10 @@ export class SubscriptionRequests {
     const held = member === null ? [] : tracker.cursor.heldOf(member);
     this.#forget(subscription, 'clean');
     const one = abroad.follow({ outlet, op: { ...asked, request: 0 }, topic });
-    for (const delivery of held) one.held.given(delivery, null);
+    for (const delivery of held) {
+      one.held.given(delivery, subscription.idBefore(delivery.sequence));
+    }
+    one.ids = subscription.ids;
     one.giving = giving?.map(({ sequence }) => sequence) ?? null;
     one.round = subscription.round;
     one.isCaughtUp = !Number.isFinite(subscription.caughtUpAt);

@@ -9,6 +9,7 @@ import { ENCODING_JSON } from '../../../../src/thread/ops/encoding.js';
 import type { SubscribeOp, SubscribeOptions } from '../../../../src/thread/ops/subscribe.js';
 import { FoldedReads } from '../../../../src/topic/log/folded-reads.js';
 import type { PublishUnderWay } from '../../../../src/topic/log/publishes.js';
+import { AbroadSubscription } from '../../../../src/topic/peers/abroad-subscription.js';
 import type { SessionEntry } from '../../../../src/topic/state/worker-sessions.js';
 import { Openings } from '../../../../src/topic/subscriptions/openings.js';
 import { DeliveryRig } from '../../../support/delivery-rig.js';
@@ -86,4 +87,22 @@ t.test('a seek that the log falls back under is refused', async (t) => {
   const openings = openingsOf(rig, turns, () => rig.fallBack(3, 4));
   const position = openings.position(rig.topic, { from: 'latest' });
   await t.rejects(position, { code: 'log_unavailable' });
+});
+
+t.test('what another node gave a session is known by its id once it is opened here', async (t) => {
+  const rig = await DeliveryRig.start(t, 6);
+  const { outlet, topic } = rig;
+  const openings = openingsOf(rig, new Turns({ atOnce: 1, waitingMax: 10 }), () => undefined);
+  const of = { request: 0, session: 1, subscription: 1, topic: topic.key };
+  const options = { ...OPTIONS, name: 'one' };
+  const op: SubscribeOp = { ...of, encoding: ENCODING_JSON, options };
+  const abroad = { number: 1, outlet, op, topic, sessionName: 's', onAnswered: null };
+  const one = new AbroadSubscription(abroad);
+  const id = new Uint8Array(16).fill(200);
+  one.held.given({ sequence: 3, attempt: 1 }, id);
+  const entry: SessionEntry = { key: 1, state: 'open', subscriptions: new Set(), asks: null };
+  await openings.open(entry, { outlet, op, one });
+  const [subscription] = entry.subscriptions;
+  t.equal(subscription?.sequenceOf(id), 3);
+  t.same(subscription?.idBefore(3), id, 'and again, when it goes on elsewhere');
 });
