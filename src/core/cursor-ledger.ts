@@ -6,6 +6,7 @@
 import { AckFloor, type SequenceRange } from './ack-floor.js';
 import { CursorChanges } from './cursor-changes.js';
 import { deadlineOf, type Entry, letGo, type Member, newEntry } from './cursor-entry.js';
+import { ADOPTED_AHEAD_MAX, type HeldDelivery } from './held-deliveries.js';
 import { KeyQueues } from './key-queues.js';
 import { MinHeap } from './min-heap.js';
 import { rangesOf } from './sequence-ranges.js';
@@ -219,6 +220,12 @@ export class CursorLedger {
     if (sequence < from) return;
     this.#delivered = sequence;
     for (let one = from; one <= sequence; one++) this.add(newEntry(one));
+  }
+
+  /** What of it lies in reach was delivered, and all below it. */
+  raiseOver(held: readonly HeldDelivery[]): void {
+    const upTo = this.#delivered + ADOPTED_AHEAD_MAX;
+    for (const { sequence } of held) if (sequence <= upTo) this.raise(sequence);
   }
 
   /** Nothing is in flight, the next sequence is the one after. */

@@ -143,7 +143,7 @@ export class Cursor {
    */
   adopt(member: Member, held: readonly HeldDelivery[], nowMs: number): void {
     if (this.ordering !== 'none') return;
-    for (const { sequence } of held) this.#ledger.raise(sequence);
+    this.#ledger.raiseOver(held);
     for (const { sequence, attempt } of held) {
       const entry = this.#ledger.entry(sequence);
       if (entry?.member !== null || entry.attempts !== attempt - 1) continue;

@@ -16,6 +16,8 @@ interface Held extends HeldDelivery {
 
 /** Twice the largest window: what is beyond it has failed there, for lack of an ack. */
 export const HELD_MAX = 2_048;
+/** So far above what was delivered it is adopted: a seek back may lie between, which gives it all again. */
+export const ADOPTED_AHEAD_MAX = HELD_MAX + HELD_MAX / 2;
 
 export class HeldDeliveries {
   /** By sequence, those that were given first in front. */

@@ -1,5 +1,6 @@
 // The cursor where it does not go from one message to the next: restored, sought, cut, redriven.
 import t from 'tap';
+import { ADOPTED_AHEAD_MAX } from '../../../src/core/held-deliveries.js';
 import { CursorRig, rowEntry } from '../../support/cursor-rig.js';
 
 t.test(
@@ -236,4 +237,13 @@ t.test('a redriven one above a floor that then passes it counts until it is sett
   const a = rig.join('a', 1);
   t.equal(rig.ack(a, 1), true);
   t.equal(rig.cursor.inFlight, 0);
+});
+
+t.test('what a session holds far above what was delivered is not adopted', async (t) => {
+  const rig = new CursorRig();
+  const a = rig.join('a');
+  const held = [3, ADOPTED_AHEAD_MAX + 1].map((sequence) => ({ sequence, attempt: 1 }));
+  rig.cursor.adopt(a, held, rig.nowMs);
+  t.equal(rig.cursor.delivered, 3);
+  t.same(rig.cursor.heldOf(a), [{ sequence: 3, attempt: 1 }]);
 });
