@@ -147,7 +147,12 @@ export class Abroad {
     this.#byNumber.delete(one.number);
     const place = numberKey(one.outlet, one.op.subscription);
     if (this.#byPlace.get(place) === one) this.#byPlace.delete(place);
+    for (const { ack, verdict } of one.late.splice(0)) this.#refuse(one, (ack ?? verdict).request);
     one.answered();
+  }
+
+  #refuse({ outlet, op }: AbroadSubscription, request: number): void {
+    if (request !== 0) outlet.failed({ ...LINK_RESET, request, session: op.session });
   }
 
   // ---- what becomes of links ----
@@ -254,7 +259,11 @@ export class Abroad {
 
   /** The acceptor's thread is gone. */
   outletClosed(outlet: Outlet): void {
-    for (const one of this.#byNumber.values()) if (one.outlet === outlet) this.#end(one, 'clean');
+    for (const one of this.#byNumber.values()) {
+      if (one.outlet !== outlet) continue;
+      one.late = [];
+      this.#end(one, 'clean');
+    }
   }
 
   /** What came too early is said now. */

@@ -241,9 +241,10 @@ export class Openings {
     } else if (answer.gap !== null) {
       tellGoneOn(subscription, head, answer.gap);
     }
+    const lateOnes = one?.late.splice(0) ?? [];
     if (one !== null) this.#comeHome(subscription, one);
     delivery.open(subscription, entry, before);
-    for (const late of one?.late ?? []) {
+    for (const late of lateOnes) {
       const { no: topicNo } = topic;
       if (late.ack !== null) delivery.ack(outlet, { ...late.ack, topicNo });
       else delivery.verdict(outlet, { ...late.verdict, topicNo });
