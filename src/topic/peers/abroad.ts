@@ -57,6 +57,7 @@ export class Abroad {
   readonly #options: AbroadOptions;
   readonly #byPlace = new Map<number, AbroadSubscription>();
   readonly #byNumber = new Map<number, AbroadSubscription>();
+  readonly #bySession = new Map<number, Set<AbroadSubscription>>();
   #lastNumber = 0;
 
   constructor(options: AbroadOptions) {
@@ -110,6 +111,8 @@ export class Abroad {
     const one = new AbroadSubscription({ number, outlet, op, topic, sessionName, onAnswered });
     this.#byNumber.set(number, one);
     this.#byPlace.set(numberKey(outlet, op.subscription), one);
+    const session = numberKey(outlet, op.session);
+    this.#bySession.set(session, (this.#bySession.get(session) ?? new Set()).add(one));
     return one;
   }
 
@@ -147,6 +150,9 @@ export class Abroad {
     this.#byNumber.delete(one.number);
     const place = numberKey(one.outlet, one.op.subscription);
     if (this.#byPlace.get(place) === one) this.#byPlace.delete(place);
+    const session = numberKey(one.outlet, one.op.session);
+    const those = this.#bySession.get(session);
+    if (those?.delete(one) && those.size === 0) this.#bySession.delete(session);
     for (const { ack, verdict } of one.late.splice(0)) this.#refuse(one, (ack ?? verdict).request);
     one.answered();
   }
@@ -251,10 +257,8 @@ export class Abroad {
   }
 
   sessionEnded(outlet: Outlet, { session, abrupt }: SessionEndedOp): void {
-    for (const one of this.#byNumber.values()) {
-      if (one.outlet !== outlet || one.op.session !== session) continue;
-      this.#end(one, abrupt ? 'abrupt' : 'clean');
-    }
+    const those = this.#bySession.get(numberKey(outlet, session)) ?? [];
+    for (const one of those) this.#end(one, abrupt ? 'abrupt' : 'clean');
   }
 
   /** The acceptor's thread is gone. */

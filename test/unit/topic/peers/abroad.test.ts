@@ -42,3 +42,27 @@ t.test('acks that waited for the next owner are answered when the session ends',
     [5, 6].map((request) => ({ request, session: 7, code: 'busy' })),
   );
 });
+
+t.test('the end of a session looks at no other session', async (t) => {
+  const abroad = new Abroad({
+    ...{ clock: systemClock, requests: new RemoteRequests(), workerOf: () => null },
+    ...{ nameOf: () => 's', reopen: async () => undefined, onBug: (bug) => t.fail(String(bug)) },
+  });
+  const outlet = { kind: 'local', number: 1 } as unknown as Outlet;
+  const topic = { id: 1, no: 1, epoch: 'e' } as unknown as Topic;
+  let looks = 0;
+  for (let n = 1; n <= 6; n++) {
+    const session = { get: () => ++looks && Math.ceil(n / 2), enumerable: true };
+    const op = Object.defineProperty({ ...OP, subscription: n }, 'session', session);
+    abroad.follow({ outlet, op, topic });
+  }
+  looks = 0;
+  abroad.sessionEnded(outlet, { session: 9, abrupt: false });
+  t.equal(looks, 0);
+  abroad.sessionEnded(outlet, { session: 2, abrupt: false });
+  t.equal(looks, 2, 'each of its own');
+  t.same(
+    [1, 2, 3, 4, 5, 6].filter((n) => abroad.of(outlet, n) !== undefined),
+    [1, 2, 5, 6],
+  );
+});
