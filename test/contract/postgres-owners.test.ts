@@ -9,6 +9,7 @@ import { startPostgres } from '../../native-bench/rig/postgres.js';
 import { DEFAULT_LIMITS } from '../../src/core/limits.js';
 import type { SubscriptionRecord } from '../../src/core/subscription-record.js';
 import type { HeldTerm } from '../../src/log/contract/subscription-store.js';
+import { DURABLES_TURN_SQL } from '../../src/log/postgres/store/creation-turn.js';
 import { holdLease, removeNode } from '../../src/log/postgres/store/node-rows.js';
 import { PostgresSubscriptions } from '../../src/log/postgres/store/postgres-subscriptions.js';
 import { TopicStore } from '../../src/log/postgres/store/topic-store.js';
@@ -87,6 +88,20 @@ t.test('who lives keeps it, and may take it again', async (t) => {
   const first = await a.take(topicId);
   await t.rejects(b.take(topicId), isOf(a));
   t.equal((await a.take(topicId)).term, first.term + 1, 'as a worker that was replaced does');
+  await a.leave();
+});
+
+t.test('who is refused what another node has waits for no turn of what is made', async (t) => {
+  const [a, b] = [new Node('a'), new Node('b')];
+  await a.live();
+  const topicId = await newTopicId();
+  await a.take(topicId);
+  const maker = await pool.connect();
+  await maker.query('BEGIN');
+  await maker.query(DURABLES_TURN_SQL, [topicId]);
+  await t.rejects(b.take(topicId), isOf(a));
+  await maker.query('ROLLBACK');
+  maker.release();
   await a.leave();
 });
 

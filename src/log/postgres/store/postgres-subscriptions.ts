@@ -184,12 +184,14 @@ export class PostgresSubscriptions implements SubscriptionStore {
     const { own } = this.#owners;
     const take = async (db: Queryable, below: number): Promise<SettingRow | undefined> =>
       (await db.query<SettingRow>(TAKE_SQL, [...values, below, ...own])).rows[0];
-    const row =
-      (await take(this.#pool, max - IN_TURN_BELOW)) ??
-      (await inTransaction(this.#pool, async (session) => {
-        await session.query(DURABLES_TURN_SQL, [topicId]);
-        return take(session, max);
-      }));
+    const early = await take(this.#pool, max - IN_TURN_BELOW);
+    if (early !== undefined) return early;
+    // What another node coordinates is not made: it needs no turn.
+    if (await this.#owners.isGone(topicId, values[1])) return null;
+    const row = await inTransaction(this.#pool, async (session) => {
+      await session.query(DURABLES_TURN_SQL, [topicId]);
+      return take(session, max);
+    });
     if (row !== undefined) return row;
     if (await this.#owners.isGone(topicId, values[1])) return null;
     const { rowCount } = await this.#pool.query(LIVING_SQL, [topicId]);
