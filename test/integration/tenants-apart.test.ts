@@ -79,6 +79,9 @@ const ASKS: Readonly<Record<string, (x: Left) => Ask[]>> = {
   'POST /api/keys': (x) => [['POST /api/keys', { tenant: x.tenant, scopes: ['publish'] }]],
   'DELETE /api/keys/:id': (x) => [[`DELETE /api/keys/${x.keyId}`]],
   'DELETE /api/sessions/:id': (x) => [[`DELETE /api/sessions/${x.sessionId}`]],
+  // What is of the operator, and of everybody.
+  'POST /api/nodes/:id/drain': () => [['POST /api/nodes/somewhere/drain']],
+  'GET /assets/:file': () => [['GET /assets/absent.js']],
   'POST /api/keys/:id/rotate': (x) => [[`POST /api/keys/${x.keyId}/rotate`, {}]],
 };
 
