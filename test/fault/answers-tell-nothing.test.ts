@@ -81,7 +81,8 @@ t.test(
   async (t) => {
     const postgres = await startPostgres();
     t.teardown(() => postgres.stop());
-    const node = await startNode({ DATABASE_URL: postgres.url });
+    // Beside another test's node its own name would end with its port.
+    const node = await startNode({ DATABASE_URL: postgres.url, NODE_ID: 'told' });
     t.teardown(() => node.kill9());
     await request(`${node.url}/api/topics`, {
       method: 'POST',

@@ -28,7 +28,7 @@ const PREDICATE = new RegExp(
     String.raw`\bn\.name = (?:\$\d+|\w+\.tenant\b)`,
     String.raw`(?<=FROM conduit\.tenants WHERE )name = \$\d+`,
     String.raw`(?<=UPDATE conduit\.tenants\s[^;]*WHERE )(?:id|name) = \$\d+`,
-    String.raw`(?:\b\w+\.)?\btenant = (?:\$\d+|\w+\.tenant\b)`,
+    String.raw`(?:\b\w+\.)?\btenant = (?:\$\d+|(?!excluded\b)\w+\.tenant\b)`,
     String.raw`\br\.role = session_user\b`,
   ].join('|'),
   'g',

@@ -31,8 +31,9 @@ function cellClass<T>({ align, wide }: Column<T>): string {
 
 export function Table<T>({ label, columns, rows, keyOf, onOpen, isOpen }: TableProps<T>) {
   return (
+    // Relative: what is for screen readers alone stands in cells, and would else widen the page.
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reached by keys
-    <section className="overflow-x-auto" aria-label={label} tabIndex={0}>
+    <section className="relative overflow-x-auto" aria-label={label} tabIndex={0}>
       <table className="w-full border-collapse text-sm">
         <caption className="sr-only">{label}</caption>
         <thead>
