@@ -64,7 +64,7 @@ t.test('npm run sbom lists every dependency of production, in CycloneDX', async 
   });
   const bill = JSON.parse(text) as Bill;
   t.match(bill, { bomFormat: 'CycloneDX', specVersion: /^1\.\d$/ });
-  t.match(bill.metadata.component.purl, /^pkg:npm\/conduit@/);
+  t.match(bill.metadata.component.purl, /^pkg:npm\/conduit-broker@/);
   const ours = readJson<{ name: string }>('dashboard/package.json').name;
   const needed = bill.components.filter(
     (component) => !isDevelopment(component) && !component.purl.startsWith(`pkg:npm/${ours}@`),

@@ -281,6 +281,8 @@ t.test('every answer has the shape, or is one of the errors, that its route says
   // A stream of events has no end, a WebSocket is no answer, a file is no JSON, and nodes ask themselves.
   const others = ['GET /api/topics/:name/events', 'GET /ws', 'GET /assets/:file'].concat(
     ...['POST /internal/forward', 'POST /api/nodes/:id/drain'],
+    // api-documents.test.ts asks for them.
+    ...['GET /api/openapi.json', 'GET /api/asyncapi.json', 'GET /api/docs'],
   );
   // Where keys are asked for: keys.test.ts, tokens.test.ts, logins.test.ts, audit.test.ts.
   const keyed = /^\w+ \/api\/(audit|keys|tenants|tokens|session)\b/;

@@ -13,8 +13,14 @@ import { compareTimes, T_MAX, welchT } from '../../support/welch.js';
 
 const PACKAGE_FOLDER = path.resolve(fileURLToPath(new URL('../../../../', import.meta.url)));
 /** Where what strangers show is compared; where the node compares what it has itself. */
-const COMPARES = ['src/backplane/envelopes.ts', 'src/core/api-key.ts'];
+const COMPARES = [
+  'src/backplane/envelopes.ts',
+  'src/backplane/peer-envelopes.ts',
+  'src/core/api-key.ts',
+];
 const OWN_RECORDS = [
+  // Whether the user of the client gave a text at all.
+  'src/client/credentials.ts',
   'src/config/load-config.ts',
   'src/supervisor/certificate-reload.ts',
   'src/tenant/known-key.ts',

@@ -124,8 +124,8 @@ const OF_NOBODY: readonly CallName[] = [
   'nodes.list',
   'nodes.drain',
 ];
-/** An acceptor asks it of itself, about its own sessions: sessions-api.test.ts. */
-const OF_NO_ROUTE: readonly CallName[] = ['sessions.fills'];
+/** An acceptor asks of itself, about its own sessions (sessions-api.test.ts); a node has no tenant. */
+const OF_NO_ROUTE: readonly CallName[] = ['sessions.fills', 'nodes.drain'];
 
 interface Whose {
   tenant?: Within;

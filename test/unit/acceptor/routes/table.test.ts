@@ -11,17 +11,28 @@ import { ROUTES } from '../../../support/described-routes.js';
 /** They say all by their path. */
 const WITHOUT_BODY = [
   'POST /api/session',
+  'POST /api/nodes/:id/drain',
+  'POST /internal/forward',
   'POST /api/subscriptions/:topic/:name/pause',
   'POST /api/subscriptions/:topic/:name/resume',
 ];
 /** What they do is no business of whoever manages: messages are not told of in the audit log. */
-const NOT_AUDITED = ['POST /api/publish', 'POST /api/publish/batch', 'DELETE /api/deferred/:id'];
+const NOT_AUDITED = [
+  'POST /api/publish',
+  'POST /api/publish/batch',
+  'DELETE /api/deferred/:id',
+  'POST /internal/forward',
+];
 /** What they answer is no JSON. */
 const WITHOUT_ANSWER = [
   'GET /assets/:file',
   'GET /api/topics/:name/events',
   'GET /ws',
   'GET /metrics',
+  'POST /internal/forward',
+  'GET /api/openapi.json',
+  'GET /api/asyncapi.json',
+  'GET /api/docs',
 ];
 
 interface Described {
