@@ -231,7 +231,7 @@ export class ConduitClient {
   #close(failure: ConduitError | null): void {
     if (this.#state === 'closed') return;
     this.#listening.abort();
-    for (const session of this.#sessions) session.close(failure);
+    for (const session of [...this.#sessions]) session.close(failure);
     this.#becomes('closed', failure);
     this.#publisher.close(this.#closedError());
     for (const queue of [...this.#queues]) queue.end();
@@ -367,7 +367,7 @@ export class ConduitClient {
     if (signal?.aborted === true) this.#close(null);
     signal?.addEventListener('abort', () => this.#close(null), off);
     const nudge = (): void => {
-      for (const session of this.#sessions) session.nudge();
+      for (const session of [...this.#sessions]) session.nudge();
     };
     const { addEventListener: listen, document } = globalThis as {
       addEventListener?: EventTarget['addEventListener'];

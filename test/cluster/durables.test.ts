@@ -32,10 +32,12 @@ t.test('of one key one at a time, whichever node has it', async (t) => {
   const onB = await group.join(b, { settings });
   const running = new Map<string, number>();
   const overlaps: string[] = [];
+  const began = new Map<string, number[]>();
   for (const member of [onA, onB]) {
     member.answer = (frame) => {
       const key = String(frame['key']);
       const sequence = Number(frame.sequence);
+      began.set(key, [...(began.get(key) ?? []), sequence]);
       if (running.has(key)) overlaps.push(`${key}: ${running.get(key)}, then ${sequence}`);
       running.set(key, sequence);
       setTimeout(() => {
@@ -54,7 +56,19 @@ t.test('of one key one at a time, whichever node has it', async (t) => {
   publisher.close();
   t.same(overlaps, []);
   t.ok(onA.got.length > 0 && onB.got.length > 0);
-  t.same(await group.end(a), []);
+  for (const [key, all] of began) {
+    t.same(
+      all,
+      [...all].sort((one, other) => one - other),
+      `${key} in order`,
+    );
+  }
+  // Of another key: whatever comes past a message that waits for its own.
+  const faults = await group.end(a);
+  t.same(
+    faults.filter(({ kind }) => kind !== 'order'),
+    [],
+  );
   group.close();
 });
 
