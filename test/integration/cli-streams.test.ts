@@ -193,9 +193,12 @@ t.test('a second Ctrl-C waits for nothing', async (t) => {
   await eventually(open, WAIT_MS);
   await conduit('pub', 'frozen', '1');
   await eventually(() => sub.lines().length === 1, WAIT_MS);
-  const pub = begin('pub', 'frozen');
+  const pub = begin('pub', 'frozen', '--json');
+  pub.child.stdin?.write('2\n');
+  // It has its handlers of signals by then.
+  await eventually(() => pub.lines().length === 1, WAIT_MS);
   process.kill(node.pid, 'SIGSTOP');
-  pub.child.stdin?.write('1\n');
+  pub.child.stdin?.write('3\n');
   // Until they have begun to end, and no more: two signals that wait are one.
   const again = setInterval(() => pub.child.kill('SIGINT'), 500);
   t.equal(await pub.ended, 130);
