@@ -45,6 +45,8 @@ export class DeliveryWindow<T> {
   readonly #nacked = new Set<number>();
   /** The last one that came and did not have to be dropped. */
   #highest = 0;
+  /** Whether `#highest` is where it begins, be it 0: an empty topic has a place to go on at, too. */
+  #isBegun = false;
   /** The highest that came at all, of this log. */
   #top = 0;
   /** As `#top` was when this connection began, until that is reached; 0: it was. */
@@ -87,13 +89,16 @@ export class DeliveryWindow<T> {
 
   /** Nothing came yet, and all from here on will. */
   beginAfter(sequence: number): void {
-    if (this.#highest === 0) this.#highest = sequence;
+    if (this.#isBegun || this.#highest > 0) return;
+    this.#isBegun = true;
+    this.#highest = sequence;
   }
 
   /** Another log goes on: sequences mean other messages. */
   changeLog(): void {
     this.#log++;
     this.#highest = 0;
+    this.#isBegun = false;
     this.#top = 0;
     this.#resumingTo = 0;
     this.#settled.clear();
@@ -262,7 +267,7 @@ export class DeliveryWindow<T> {
     this.#nacked.clear();
     this.#connection++;
     this.#resumingTo = this.#top;
-    if (this.#highest === 0 && again.length === 0) return 0;
+    if (!this.#isBegun && this.#highest === 0 && again.length === 0) return 0;
     if (!isDurable) this.#highest = next - 1;
     return next;
   }

@@ -106,7 +106,10 @@ export class MessageReader<T> {
       },
       return: async () => {
         last = undefined;
-        this.#running = 0;
+        if (this.#running > 0) {
+          this.#running = 1;
+          this.#done();
+        }
         await this.#source.left();
         return { value: undefined, done: true };
       },

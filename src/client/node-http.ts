@@ -49,7 +49,8 @@ export class NodeHttp {
     const { base, credentials, fetch: ask } = this.#options;
     const headers = await credentials.headers();
     if (contentType !== undefined) headers['content-type'] = contentType;
-    const init: RequestInit = { method, headers };
+    // Whoever it is sent on to must not have the key.
+    const init: RequestInit = { method, headers, redirect: 'manual' };
     if (body !== undefined) init.body = body;
     if (signal !== undefined) init.signal = signal;
     let answer: Response;

@@ -240,6 +240,10 @@ export class Publisher {
     if (error.retryable) {
       const delayMs = retryDelayMs(this.#postTries++, this.#options.delays);
       this.#postAtMs = performance.now() + Math.max(delayMs, error.retryAfterMs);
+      // What is too large for a frame goes by HTTP while a connection is open, too: it waits as well.
+      for (const publish of again) {
+        if (publish.part.length > FRAME_MAX) publish.notBeforeMs = this.#postAtMs;
+      }
     } else if (again.length > 0) {
       void this.#post(Math.ceil(again.length / 2));
     }
