@@ -40,7 +40,7 @@ const ANSWER_INTERVAL_MS = 10;
 const CHANGES_MAX = 5_000;
 const RETRY = { firstMs: 100, capMs: 2_000 };
 
-const CLOSE_SHARE = 1 / 6;
+const CLOSE_SHARE = 1 / 8;
 
 /** Subscriptions, and the verdicts among it that wait for their answer. */
 export interface Unsaved {
