@@ -1,8 +1,8 @@
 /** `conduit keys`: API keys. */
 import { SCOPES } from '../../core/scope.js';
 import { command } from '../line/command.js';
-import { apiOf, LIMIT_OPTION, segment, showDone, showList, showOne } from '../node/shown.js';
-import { consent, YES_OPTION } from '../terminal/consent.js';
+import { removal } from '../node/removal.js';
+import { apiOf, LIMIT_OPTION, segment, showList, showOne } from '../node/shown.js';
 import { EXIT_DONE, wrongLine } from '../terminal/failure.js';
 import { columnsOf } from '../terminal/table.js';
 
@@ -84,22 +84,14 @@ const rotate = command({
   },
 });
 
-const revoke = command({
+const revoke = removal({
   name: 'keys revoke',
   takes: ['ID'],
   text: 'Revokes an API key, and closes what it has open.',
   example: 'conduit keys revoke 6f1c2a9b3d4e --yes',
-  talksTo: 'node',
-  options: { yes: YES_OPTION },
-  run: async (asked) => {
-    const [id = ''] = asked.args;
-    const { yes } = asked.options;
-    const api = apiOf(asked);
-    await consent(asked.shell, { name: id, what: 'ends the key and what it has open', yes });
-    await api.ask(`/api/keys/${segment(id)}`, { method: 'DELETE' });
-    showDone(asked.shell, { revoked: id });
-    return EXIT_DONE;
-  },
+  what: 'ends the key and what it has open',
+  done: 'revoked',
+  path: ([id = '']) => `/api/keys/${segment(id)}`,
 });
 
 export const KEY_COMMANDS = [list, create, rotate, revoke];

@@ -1,7 +1,7 @@
 /** `conduit sessions`: who is connected to a node. */
 import { command } from '../line/command.js';
-import { apiOf, LIMIT_OPTION, segment, showDone, showList } from '../node/shown.js';
-import { consent, YES_OPTION } from '../terminal/consent.js';
+import { removal } from '../node/removal.js';
+import { apiOf, LIMIT_OPTION, segment, showList } from '../node/shown.js';
 import { EXIT_DONE } from '../terminal/failure.js';
 import { type Column, columnsOf, isRow, type Row } from '../terminal/table.js';
 
@@ -37,22 +37,14 @@ const list = command({
   },
 });
 
-const close = command({
+const close = removal({
   name: 'sessions close',
   takes: ['ID'],
   text: 'Closes a session of the node that answers, and tells the client.',
   example: 'conduit sessions close 0-17 --yes',
-  talksTo: 'node',
-  options: { yes: YES_OPTION },
-  run: async (asked) => {
-    const [id = ''] = asked.args;
-    const { yes } = asked.options;
-    const api = apiOf(asked);
-    await consent(asked.shell, { name: id, what: 'closes the session', yes });
-    await api.ask(`/api/sessions/${segment(id)}`, { method: 'DELETE' });
-    showDone(asked.shell, { closed: id });
-    return EXIT_DONE;
-  },
+  what: 'closes the session',
+  done: 'closed',
+  path: ([id = '']) => `/api/sessions/${segment(id)}`,
 });
 
 export const SESSION_COMMANDS = [list, close];

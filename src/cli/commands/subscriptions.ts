@@ -1,9 +1,9 @@
 /** `conduit subscriptions`: durable subscriptions, how far they are, and how they go on. */
 import { type AskedCommand, command, type LineCommand, type LineOptions } from '../line/command.js';
 import type { ApiRequest } from '../node/node-api.js';
-import { apiOf, LIMIT_OPTION, segment, showDone, showList, showOne } from '../node/shown.js';
+import { removal } from '../node/removal.js';
+import { apiOf, LIMIT_OPTION, segment, showList, showOne } from '../node/shown.js';
 import { startOfText } from '../node/start.js';
-import { consent, YES_OPTION } from '../terminal/consent.js';
 import { EXIT_DONE, wrongLine } from '../terminal/failure.js';
 import { columnsOf } from '../terminal/table.js';
 
@@ -114,23 +114,14 @@ function turned(verb: 'pause' | 'resume', text: string): LineCommand {
   });
 }
 
-const remove = command({
+const remove = removal({
   name: 'subscriptions delete',
   takes: ['TOPIC', 'NAME'],
   text: 'Ends a subscription, and forgets how far it was.',
   example: 'conduit subscriptions delete orders billing --yes',
-  talksTo: 'node',
-  options: { yes: YES_OPTION },
-  run: async (asked) => {
-    const [topic, name = ''] = asked.args;
-    const { yes } = asked.options;
-    const what = 'ends the subscription, and forgets how far it was';
-    const api = apiOf(asked);
-    await consent(asked.shell, { name, what, yes });
-    await api.ask(pathOf(asked.args), { method: 'DELETE' });
-    showDone(asked.shell, { deleted: `${topic}/${name}` });
-    return EXIT_DONE;
-  },
+  what: 'ends the subscription, and forgets how far it was',
+  done: 'deleted',
+  path: pathOf,
 });
 
 export const SUBSCRIPTION_COMMANDS = [

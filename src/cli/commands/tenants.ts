@@ -2,8 +2,8 @@
 import { QUOTAS } from '../../core/quotas.js';
 import { snakeCase } from '../../core/snake-case.js';
 import { command } from '../line/command.js';
-import { apiOf, LIMIT_OPTION, segment, showDone, showList, showOne } from '../node/shown.js';
-import { consent, YES_OPTION } from '../terminal/consent.js';
+import { removal } from '../node/removal.js';
+import { apiOf, LIMIT_OPTION, segment, showList, showOne } from '../node/shown.js';
 import { EXIT_DONE, wrongLine } from '../terminal/failure.js';
 import { columnsOf } from '../terminal/table.js';
 
@@ -73,22 +73,14 @@ function quotasOf(given: readonly string[]): Record<string, number | null> {
   );
 }
 
-const remove = command({
+const remove = removal({
   name: 'tenants delete',
   takes: ['NAME'],
   text: 'Deletes a tenant that has no topics, with its keys. Scope operate.',
   example: 'conduit tenants delete acme --yes',
-  talksTo: 'node',
-  options: { yes: YES_OPTION },
-  run: async (asked) => {
-    const [name = ''] = asked.args;
-    const { yes } = asked.options;
-    const api = apiOf(asked);
-    await consent(asked.shell, { name, what: 'deletes the tenant and its keys', yes });
-    await api.ask(`/api/tenants/${segment(name)}`, { method: 'DELETE' });
-    showDone(asked.shell, { deleted: name });
-    return EXIT_DONE;
-  },
+  what: 'deletes the tenant and its keys',
+  done: 'deleted',
+  path: ([name = '']) => `/api/tenants/${segment(name)}`,
 });
 
 export const TENANT_COMMANDS = [list, create, change, remove];

@@ -1,7 +1,7 @@
 /** `conduit topics`: makes, shows, changes and deletes topics. */
 import { type AskedCommand, command, type LineOptions } from '../line/command.js';
-import { apiOf, LIMIT_OPTION, segment, showDone, showList, showOne } from '../node/shown.js';
-import { consent, YES_OPTION } from '../terminal/consent.js';
+import { removal } from '../node/removal.js';
+import { apiOf, LIMIT_OPTION, segment, showList, showOne } from '../node/shown.js';
 import { EXIT_DONE, wrongLine } from '../terminal/failure.js';
 import { columnsOf } from '../terminal/table.js';
 
@@ -90,23 +90,14 @@ const change = command({
   },
 });
 
-const remove = command({
+const remove = removal({
   name: 'topics delete',
   takes: ['TOPIC'],
   text: 'Deletes a topic, its messages and subscriptions.',
   example: 'conduit topics delete demo --yes',
-  talksTo: 'node',
-  options: { yes: YES_OPTION },
-  run: async (asked) => {
-    const [topic = ''] = asked.args;
-    const { yes } = asked.options;
-    const what = 'deletes the topic, its messages and subscriptions';
-    const api = apiOf(asked);
-    await consent(asked.shell, { name: topic, what, yes });
-    await api.ask(pathOf(topic), { method: 'DELETE' });
-    showDone(asked.shell, { deleted: topic });
-    return EXIT_DONE;
-  },
+  what: 'deletes the topic, its messages and subscriptions',
+  done: 'deleted',
+  path: ([topic = '']) => pathOf(topic),
 });
 
 export const TOPIC_COMMANDS = [list, show, create, change, remove];
