@@ -36,9 +36,11 @@ import { ForwardRoutes, type ForwardRoutesOptions } from './routes/forward-route
 import { LogReads } from './routes/log-reads.js';
 import { LoginRoutes } from './routes/login-routes.js';
 import { PublishRoutes } from './routes/publish-routes.js';
+import { PullRoutes } from './routes/pull-routes.js';
 import { SessionRoutes } from './routes/session-routes.js';
 import { SystemRoutes, type SystemRoutesOptions } from './routes/system-routes.js';
 import { routeTable } from './routes/table/table.js';
+import { Pulls, type PullsOptions } from './session/pulls.js';
 import { Refreshes } from './session/refreshes.js';
 import { SessionFrames, type SessionFramesOptions } from './session/session-frames.js';
 import { SessionList } from './session/session-list.js';
@@ -60,6 +62,7 @@ export class Acceptor {
   readonly #publishing: PublishGate;
   readonly #sessions: Sessions;
   readonly #streams: Streams;
+  readonly #pulls: Pulls;
   readonly #sessionList: SessionList;
   readonly #roster: RosterPort;
   readonly #deliveries: Deliveries;
@@ -75,15 +78,14 @@ export class Acceptor {
 
   constructor(start: AcceptorStart, clock: Clock, tell: (message: FromThread) => void) {
     const { config } = start;
-    const { limits, nodeId } = config;
+    const { limits, nodeId, acceptors } = config;
     this.#apps = new AcceptorApps(config);
     const inMemory = config.databaseUrl === null;
     const guard = new Guard((where, stack) => tell({ type: 'handler-fault', where, stack }));
     const onFault = (error: unknown): void => guard.caught('request', error);
     const counts = acceptorCounts(start.memory.counts, start.index);
     this.#answers = new PacedAnswers({ limits, clock, guard, count: counts.unreadAnswerBytes });
-    const callers = new Callers(config);
-    const proxies = new Proxies(config);
+    const [callers, proxies] = [new Callers(config), new Proxies(config)];
     const cookies = new LoginCookies({ callers, proxies });
     this.#keys = this.#makeKeys(start, cookies, { clock, guard });
     const { gate, directory, mint, audit, quotas } = this.#keys;
@@ -110,6 +112,7 @@ export class Acceptor {
     this.#workers.sink = this.#deliveries;
     this.#workers.onFailedAck = (op) => frames.ackFailed(this.#sessions.receiver(op.session), op);
     this.#streams = this.#makeStreams({ guard, limits, clock, proxies, count: counts.streams });
+    this.#pulls = this.#makePulls({ guard, limits, clock, acceptor: start.index });
     const ofThread = { sessions: this.#sessions, workers: this.#workers, seat: start };
     this.#sessionList = new SessionList(ofThread);
     this.#roster = new RosterPort(start.roster);
@@ -123,11 +126,11 @@ export class Acceptor {
     const metrics = this.#metrics.page;
     this.#system = systemRoutes(start, { control, counts, clock, metrics }, tell);
     const publishes = new PublishRoutes({ publishing: this.#publishing, limits, bodies });
+    const pulls = new PullRoutes({ pulls: this.#pulls, bodies, proxies, limits });
     const [system, streams, forwards] = [this.#system, this.#streams, this.#forwards];
-    const { acceptors } = start.config;
     const logins = new LoginRoutes({ clock, limits, acceptors, directory, cookies, proxies });
     const files = new StaticFiles(DASHBOARD_FOLDER);
-    const served = { publishes, sessions, system, streams, files, forwards };
+    const served = { publishes, pulls, sessions, system, streams, files, forwards };
     const asked = { control, directory, mint, logins, ...served };
     const routes = routeTable({ limits, nodeId, version: start.version, ...asked });
     const count = counts.refusedConnections;
@@ -196,6 +199,7 @@ export class Acceptor {
   /** Reads what came, answers what is under way, refuses the new, sends the sessions elsewhere. */
   async drain(): Promise<LeftOver> {
     this.#system.drain();
+    this.#pulls.answerAll();
     await this.#drain.read();
     this.#publishing.drain();
     const left = await this.#drain.answered();
@@ -203,6 +207,7 @@ export class Acceptor {
     this.#deliveries.flush();
     this.#sessions.drain();
     this.#streams.drain();
+    this.#pulls.drain();
     await Promise.all([pause(DRAIN_GRACE_MS), this.#keys.drained()]);
     return left;
   }
@@ -212,6 +217,7 @@ export class Acceptor {
     this.#drain.stop();
     this.#sessions.close();
     this.#streams.close();
+    this.#pulls.close();
     this.#bodies.close();
     this.#answers.close();
     this.#apps.close();
@@ -257,6 +263,11 @@ export class Acceptor {
       subscriptions: this.#subscriptions,
       deliveries: () => this.#deliveries,
     });
+  }
+
+  #makePulls(parts: Pick<PullsOptions, 'guard' | 'limits' | 'clock' | 'acceptor'>): Pulls {
+    const [sessions, subscriptions] = [this.#sessions, this.#subscriptions];
+    return new Pulls({ ...parts, sessions, subscriptions, workers: this.#workers });
   }
 
   #makeKeys(

@@ -15,11 +15,19 @@ export class Member {
   /** Entries it holds. */
   held = 0;
   readonly progress: Progress;
+  /** asked for: it is given messages one by one, as many as it wants; flowing: as they come. */
+  readonly feed: 'flowing' | 'asked for';
   /** Entries whose deadline has passed, until it is known whether they ever left the socket. */
   overdue: Entry[] = [];
 
-  constructor(options: { name: string; inFlightMax: number; ackWaitMs: number }) {
+  constructor(options: {
+    name: string;
+    inFlightMax: number;
+    ackWaitMs: number;
+    feed?: Member['feed'];
+  }) {
     this.name = options.name;
+    this.feed = options.feed ?? 'flowing';
     this.inFlightMax = options.inFlightMax;
     this.progress = new Progress(options.ackWaitMs);
   }

@@ -363,7 +363,7 @@ export class Cursor {
   #chooseSole(): void {
     const [only] = this.#members;
     const isSole = this.#members.size === 1 && this.ordering === 'none';
-    this.#sole = isSole && only !== undefined ? only : null;
+    this.#sole = isSole && only?.feed === 'flowing' ? only : null;
   }
 
   /** What the only member holds gets entries, since it will not be the only one any more. */

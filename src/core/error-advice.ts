@@ -88,6 +88,8 @@ export const ERROR_ADVICE: Readonly<Record<ErrorCode, string>> = {
     'The tenant is at its quota of messages or bytes a second; the detail names it. Publish again after Retry-After, and slower. A batch was refused whole.',
   quota_exceeded:
     'The detail names it: `sessions` or `subscriptions` (close some), `topics` or `stored_bytes` (delete some); or have it raised.',
+  pull_limit:
+    'PULLS_PER_SUBSCRIPTION_MAX or PULLS_PER_TENANT_MAX, as the detail says, of one acceptor: pull with fewer at a time.',
   not_a_node:
     'Nodes show the same INTERNAL_SECRET, have the same CLUSTER_NAME and are in the table of nodes; nobody else asks here.',
   node_not_found: 'None of that id lives: GET /api/nodes says which do.',

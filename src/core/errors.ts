@@ -173,6 +173,7 @@ export const ERRORS = {
   topic_rate: { id: 71, status: 429, temporary: true, title: 'Too many topics made at once' },
   rate_limited: { id: 73, status: 429, temporary: true, title: 'Too much in a second' },
   quota_exceeded: { id: 74, status: 429, temporary: true, title: 'The quota is used up' },
+  pull_limit: { id: 78, status: 429, temporary: true, title: 'Too many pulls wait' },
   log_full: { id: 47, status: 503, temporary: true, title: 'The log is full' },
 } as const satisfies Record<string, ErrorSpec>;
 

@@ -120,6 +120,32 @@ export const LIMITS = {
     max: 1_000,
     text: 'Default number of attempts before the dead letter.',
   },
+  pullMessagesMax: { default: 1_000, min: 1, max: 1_000, text: 'Messages of one pull.' },
+  pullBytesMax: {
+    default: 4 * MIB,
+    min: 64 * KIB,
+    max: 64 * MIB,
+    text: 'Bytes of messages in the answer to one pull; one message may be more.',
+  },
+  pullWaitMsMax: { default: 60_000, min: 0, max: 600_000, text: 'Longest wait of a pull.' },
+  pullsPerSubscriptionMax: {
+    default: 64,
+    min: 1,
+    max: 10_000,
+    text: 'Pulls of one API key from one subscription that wait, of one acceptor.',
+  },
+  pullsPerTenantMax: {
+    default: 1_000,
+    min: 1,
+    max: 100_000,
+    text: 'Pulls of one tenant that wait, of one acceptor.',
+  },
+  pullIdleS: {
+    default: 60,
+    min: 1,
+    max: 86_400,
+    text: 'A session of pulls ends when nobody pulled for so long, and nothing is held by it.',
+  },
   sendBufferBytesMax: {
     default: 1 * MIB,
     min: 64 * KIB,

@@ -10,8 +10,8 @@ export interface SessionPlace {
   readonly number: number;
 }
 
-/** single: one JSON frame a message; sse: a stream of events. */
-export type SessionFormat = 'single' | 'json' | 'msgpack' | 'sse';
+/** single: one JSON frame a message; sse: a stream of events; pull: requests that ask for messages. */
+export type SessionFormat = 'single' | 'json' | 'msgpack' | 'sse' | 'pull';
 
 /** How one of its subscriptions stands at its worker. */
 export interface SubscriptionFill {

@@ -7,6 +7,7 @@
  */
 import type { DeadLetterFilter } from '../core/dead-letter-record.js';
 import type { DeferredRecord } from '../core/deferred-record.js';
+import type { DeliveryToken } from '../core/handed-out.js';
 import type { LogTotals } from '../core/log-figures.js';
 import type { NodeRecord } from '../core/node-record.js';
 import type { RedriveJob, RedriveMatch } from '../core/redrive-job.js';
@@ -125,6 +126,25 @@ export const CALLS = {
   'subscription.seek': log<
     OfSubscription & { start: SubscribeOptions['start'] },
     OneSubscription
+  >(),
+  /**
+   * By whoever was handed them, over whichever session; answered once what changed is stored. `unknown`:
+   * places in `of` of those that are settled, or were not handed out so.
+   */
+  'subscription.settle': worker<
+    OfSubscription & {
+      verdict: 'ack' | 'nack' | 'extend' | 'reject';
+      of: DeliveryToken[];
+      /** Of a nack: its delay; of an extend: how long. Null: by the back-off, or as long as before. */
+      ms: number | null;
+      reason: string | null;
+    },
+    { unknown: number[] }
+  >(),
+  /** How many messages a session holds of it: one of an acceptor here, or of the name that traces have. */
+  'subscription.held': worker<
+    OfSubscription & { by: { acceptor: number; number: number } | { session: string } },
+    { held: number }
   >(),
   'subscription.pause': log<OfSubscription, OneSubscription>(),
   'subscription.resume': log<OfSubscription, OneSubscription>(),

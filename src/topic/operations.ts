@@ -24,9 +24,11 @@ import {
   OP_SUBSCRIBE,
   OP_UNSUBSCRIBE,
   OP_VERDICT,
+  OP_WANT,
 } from '../thread/ops/opcodes.js';
 import { readPublish } from '../thread/ops/publish.js';
 import { readSessionEnded, readSubscribe, readUnsubscribe } from '../thread/ops/subscribe.js';
+import { readWant } from '../thread/ops/want.js';
 import type { PackReader } from '../thread/packing/pack-reader.js';
 import type { Calls } from './calls/calls.js';
 import type { Delivery } from './delivery/delivery.js';
@@ -75,6 +77,7 @@ export class Operations {
         return;
       case OP_GIVEN:
       case OP_PROBED:
+      case OP_WANT:
       case OP_DRAINED:
       case OP_LEFT:
         this.#report(outlet, op, reader);
@@ -127,6 +130,11 @@ export class Operations {
       const one = abroad?.of(outlet, probed.subscription);
       if (abroad === null || one === undefined) delivery.probed(outlet, probed);
       else abroad.probed(one, probed);
+    } else if (op === OP_WANT) {
+      const want = readWant(reader);
+      const one = abroad?.of(outlet, want.subscription);
+      if (abroad === null || one === undefined) delivery.wanted(outlet, want);
+      else abroad.wanted(one, want);
     } else if (op === OP_DRAINED) {
       const drained = readDrained(reader);
       const one = abroad?.of(outlet, drained.subscription);

@@ -30,6 +30,7 @@ import { LeaseWatch } from '../thread/lease-watch.js';
 import { Calls } from './calls/calls.js';
 import { DeadLetterCalls } from './calls/dead-letter-calls.js';
 import { SubscriptionCalls, type SubscriptionHandlers } from './calls/subscription-calls.js';
+import { TokenCalls } from './calls/token-calls.js';
 import { Delivery } from './delivery/delivery.js';
 import { LocalOutlet } from './delivery/local-outlet.js';
 import { Announcements, type AnnouncementsOptions } from './log/announcements.js';
@@ -260,16 +261,16 @@ export class Worker implements LogSink<PublishUnderWay> {
     });
   }
 
-  #subscriptionHandlers(): SubscriptionHandlers {
-    const { clock } = this.#options;
-    return new SubscriptionCalls({
+  #subscriptionHandlers(): SubscriptionHandlers & TokenCalls['handlers'] {
+    const options = {
       log: this.#log,
       topics: this.#topics,
       delivery: this.#delivery,
       subscribing: this.#subscribing,
-      clock,
+      clock: this.#options.clock,
       peers: () => this.#peers,
-    }).handlers;
+    };
+    return { ...new SubscriptionCalls(options).handlers, ...new TokenCalls(options).handlers };
   }
 
   #makeLetterCalls(): DeadLetterCalls {

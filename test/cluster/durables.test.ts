@@ -3,8 +3,9 @@
 // HTTP is done whichever node is asked.
 import t from 'tap';
 import { eventually } from '../../native-bench/rig/eventually.js';
+import type { TestNode } from '../../native-bench/rig/node.js';
 import { JudgedGroup } from '../support/judged-group.js';
-import { ask, postJson, startPair } from '../support/node-pair.js';
+import { ask, postJson, publish, startPair } from '../support/node-pair.js';
 import { Publisher } from '../support/publisher.js';
 
 t.setTimeout(600_000);
@@ -149,4 +150,42 @@ t.test('it is paused and sought by whichever node is asked', async (t) => {
   await eventually(async () => (await group.standing(a))['ack_floor'] === group.sent);
   t.equal(onA.got.length + onB.got.length, 2 * had, 'all of it comes again');
   group.close();
+});
+
+t.test('whoever pulls is of the group, and settles at whichever node he asks', async (t) => {
+  const topic = 'group.pulls';
+  const path = `/api/subscriptions/${topic}/s`;
+  const settings = { ...SETTINGS, max: 5 };
+  const pull = async (node: TestNode, more: object = {}) => {
+    const { status, body } = await postJson(node, `${path}/pull`, { ...settings, ...more });
+    t.equal(status, 200, JSON.stringify(body));
+    return body['messages'] as { sequence: number; token: string; attempt: number }[];
+  };
+  const settle = async (node: TestNode, what: string, all: readonly { token: string }[]) =>
+    (await postJson(node, `${path}/${what}`, { tokens: all.map(({ token }) => token) })).body;
+  await postJson(a, '/api/topics', { name: topic });
+  t.same(await pull(a), [], 'made by the first, whose node coordinates it');
+  t.same(await pull(b), [], 'asked over the link');
+  for (let n = 1; n <= 20; n++) await publish(b, { topic, payload: n });
+  const atB = await pull(b, { wait_ms: 10_000 });
+  const atA = await pull(a, { wait_ms: 10_000 });
+  const sequences = [...atA, ...atB].map(({ sequence }) => sequence).sort((x, y) => x - y);
+  t.same(
+    sequences,
+    Array.from({ length: 10 }, (_, n) => n + 1),
+  );
+  t.same(await settle(a, 'ack', atB), { settled: 5, unknown: [] });
+  t.same(await settle(b, 'nack', atA), { settled: 5, unknown: [] });
+  t.match((await ask(b, path)).body, { in_flight: 5, sessions: 2 });
+  const others = await pull(b, { max: 10, wait_ms: 10_000 });
+  const waiting = pull(b, { wait_ms: 20_000 });
+  const again = [...(await waiting)];
+  while (again.length < 5) again.push(...(await pull(b, { wait_ms: 20_000 })));
+  t.ok(again.every(({ attempt }) => attempt === 2));
+  t.same(await settle(b, 'ack', again), { settled: 5, unknown: [] });
+  // Last: the node that coordinates is lost, and what was pulled at the other is settled all the same.
+  await a.kill9();
+  await eventually(async () => (await settle(b, 'ack', others))['settled'] === others.length);
+  await eventually(async () => (await ask(b, path)).body['ack_floor'] === 20);
+  t.same(await pull(b, { wait_ms: 100 }), []);
 });

@@ -19,7 +19,7 @@ const EPHEMERAL = 'answers.session';
 const ISO_TIME = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g;
 const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g;
 const SESSION_ID = /\b[0-9a-f]{12}-\d+-\d+-\d+\b/g;
-const TEXTS = /"(epoch|session|node|version|detail|address)":"(?:[^"\\]|\\.)*"/g;
+const TEXTS = /"(epoch|session|node|version|detail|address|token)":"(?:[^"\\]|\\.)*"/g;
 const NUMBERS =
   /"(id|deferred_id|oldest_unacked_ms|heads_ms|\w*looked_ms|upkeep_ms|renewed_ms|uptime_seconds|hot_cache_bytes|messages_per_sec)":[\d.]+/g;
 /** Of lists in the order of ids. */
@@ -180,6 +180,12 @@ async function tellChanges(story: Story): Promise<void> {
   await story.asks(`POST ${SUBSCRIPTION}/seek`, { sequence: 2 });
   await story.asks(`POST ${SUBSCRIPTION}/seek`, { from: 'latest' });
   await story.asks(`POST ${SUBSCRIPTION}/seek`, { from: 'nowhere' });
+  for (const what of ['ack', 'nack', 'extend', 'reject']) {
+    await story.asks(`POST ${SUBSCRIPTION}/${what}`, { tokens: ['1.1.e'] });
+  }
+  await story.asks(`POST ${SUBSCRIPTION}/ack`, { tokens: ['none'] });
+  await story.asks(`POST ${SUBSCRIPTION}/pull`, { max: 0 });
+  await story.asks('POST /api/subscriptions/answers.none/s/pull', {});
   await story.asks(`POST /api/subscriptions/${TOPIC}/none/pause`);
   await story.asks('POST /api/subscriptions/answers.none/s/pause');
 }
@@ -231,6 +237,8 @@ async function tellSystem(story: Story): Promise<void> {
 }
 
 async function tellEnds(story: Story): Promise<void> {
+  // What was given back of the dead letters may have come by now, or not.
+  await story.ask(`POST ${SUBSCRIPTION}/pull`, {});
   await story.asks(`DELETE ${SUBSCRIPTION}`);
   await story.asks(`DELETE ${SUBSCRIPTION}`);
   await story.asks(`DELETE /api/topics/${TOPIC}`);

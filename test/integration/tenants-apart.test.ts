@@ -51,6 +51,11 @@ const ASKS: Readonly<Record<string, (x: Left) => Ask[]>> = {
   ...ofSubscription('POST', '/seek', { from: 'latest' }),
   ...ofSubscription('POST', '/pause'),
   ...ofSubscription('POST', '/resume'),
+  ...ofSubscription('POST', '/pull', {}),
+  ...ofSubscription('POST', '/ack', { tokens: ['1.1.e'] }),
+  ...ofSubscription('POST', '/nack', { tokens: ['1.1.e'] }),
+  ...ofSubscription('POST', '/extend', { tokens: ['1.1.e'] }),
+  ...ofSubscription('POST', '/reject', { tokens: ['1.1.e'] }),
   'GET /api/dead-letters': (x) => [
     [`GET /api/dead-letters?topic=${x.topic}`],
     [`GET /api/dead-letters?subscription=${x.subscription}`],

@@ -329,6 +329,11 @@ async function tellRest(story: TenantStory): Promise<void> {
 }
 
 async function tellEnds(story: TenantStory): Promise<void> {
+  // What was given back of the dead letters may have come by now, or not.
+  await story.ask(`POST ${SUBSCRIPTION}/pull`, {});
+  for (const what of ['ack', 'nack', 'extend', 'reject']) {
+    await story.asks(`POST ${SUBSCRIPTION}/${what}`, { tokens: ['1.1.e'] });
+  }
   await story.asks(`DELETE ${SUBSCRIPTION}`);
   await story.asks(`DELETE ${SUBSCRIPTION}`);
   for (const name of [ONE, TWO, OF_SESSION]) await story.asks(`DELETE /api/topics/${name}`);

@@ -14,6 +14,7 @@ import {
   OP_CAUGHT_UP,
   OP_DELIVER,
   OP_DELIVER_GROUP,
+  OP_DRY,
   OP_GAP,
   OP_GIVE,
   OP_JOIN,
@@ -26,6 +27,7 @@ import {
 import { readSought } from '../../thread/ops/sought.js';
 import type { SubscribedOp, UnsubscribedOp } from '../../thread/ops/subscribe.js';
 import { readCaughtUp, readSubscribed, readUnsubscribed } from '../../thread/ops/subscribe.js';
+import { readDry } from '../../thread/ops/want.js';
 import type { PackReader } from '../../thread/packing/pack-reader.js';
 import type { DeliverySink } from '../workers/workers.js';
 import { DeliveryQuota } from './delivery-quota.js';
@@ -114,6 +116,11 @@ export class Deliveries implements DeliverySink {
       case OP_CAUGHT_UP: {
         const op = readCaughtUp(reader);
         this.#find(link, op.subscription)?.caughtUp(op.sequence);
+        return true;
+      }
+      case OP_DRY: {
+        const one = this.#find(link, readDry(reader).subscription);
+        one?.receiver.dry(one);
         return true;
       }
       case OP_SUBSCRIBED:

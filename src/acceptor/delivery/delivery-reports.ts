@@ -5,6 +5,7 @@
 import type { AcceptorLinkEnd } from '../../thread/link.js';
 import { packCredit, packDrained, packLeft } from '../../thread/ops/deliver.js';
 import { packGiven, packProbed } from '../../thread/ops/give.js';
+import { packWant } from '../../thread/ops/want.js';
 import type { ReceiverSubscription } from './receiver.js';
 
 /** Its socket refused what comes after `lastSequence`. */
@@ -43,6 +44,12 @@ export function sendDrained(subscription: ReceiverSubscription): void {
   const { link, group } = subscription;
   subscription.owesDrained = false;
   packDrained(link.writer, { subscription: subscription.number, topicNo: group.topicNo });
+  link.scheduleFlush();
+}
+
+/** It takes so many messages more, or less. */
+export function sendWant({ link, number, group }: ReceiverSubscription, messages: number): void {
+  packWant(link.writer, { subscription: number, topicNo: group.topicNo, messages });
   link.scheduleFlush();
 }
 

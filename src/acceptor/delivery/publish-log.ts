@@ -92,6 +92,22 @@ export function splitFrames(joined: Uint8Array): Uint8Array[] {
 
 const SEQUENCE = Buffer.from('"sequence":');
 
+const DELIVERED_AS = /^(\d+),"attempt":(\d+)/;
+
+/** The same, with the attempt that stands behind it. */
+export function deliveredAs(frame: Uint8Array): { sequence: number; attempt: number } {
+  const buffer = Buffer.from(frame.buffer, frame.byteOffset, frame.length);
+  for (let at = buffer.length; at > 0; ) {
+    at = buffer.lastIndexOf(SEQUENCE, at - 1);
+    if (at < 0) break;
+    const from = at + SEQUENCE.length;
+    const [, sequence, attempt] =
+      DELIVERED_AS.exec(buffer.toString('latin1', from, from + 48)) ?? [];
+    if (attempt !== undefined) return { sequence: Number(sequence), attempt: Number(attempt) };
+  }
+  throw new Error('a message frame without an attempt');
+}
+
 /**
  * The sequence of one JSON message frame: the last `"sequence":` before digits. Neither key nor headers,
  * which follow it, can hold that text: their quotes are escaped and header values are strings.

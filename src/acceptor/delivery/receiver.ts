@@ -157,6 +157,10 @@ export interface Receiver extends Subject {
   sendFrame(frame: ServerFrame): void;
   /** Something that it asked for failed; `ref` as it sent it. */
   refuse(code: ErrorCode, message: string, ref: Ref): void;
+  /** So much as there is for it now it was given: of one that says what it wants. */
+  dry(subscription: ReceiverSubscription): void;
+  /** It stood still and goes on: its worker is another one, to which it has said nothing yet. */
+  resumed(subscription: ReceiverSubscription): void;
   /** A subscription of it ended, or stands still, by no doing of its own. */
   pardon(): void;
   /** Its socket refuses messages from now on, until it drains. */

@@ -175,37 +175,43 @@ export class Exchange {
     this.#held?.giveUp();
   }
 
-  /** `body` is sent as it is; it is JSON unless `head` says otherwise. */
-  reply(status: number, body: string | Uint8Array, head = JSON_HEAD): void {
+  /** JSON unless `head` says otherwise. False: nobody is there, or there was no room, which was answered. */
+  reply(status: number, body: string | Uint8Array, head = JSON_HEAD): boolean {
     if (this.note !== null && status < 400) this.note.ended('ok', this.requestId);
     if (body.length > LONG_ANSWER_BYTES && this.body === 'sent') {
       const bytes = typeof body === 'string' ? Buffer.from(body) : body;
-      this.#replyLong(bytes, status, () => this.#head(status, head));
-      return;
+      return this.#replyLong(bytes, status, () => this.#head(status, head));
     }
-    if (!this.#mayAnswer(status)) return;
+    if (!this.#mayAnswer(status)) return false;
     if (!this.#closes) this.#send(status, body, head);
     else {
       const kept = typeof body === 'string' ? body : Buffer.from(body);
       this.#afterSegment(() => this.#send(status, kept, head));
     }
+    return true;
   }
 
   /** At the pace of the client. */
-  #replyLong(body: Uint8Array, status: number, head: () => void): void {
+  #replyLong(body: Uint8Array, status: number, head: () => void): boolean {
     const { answers } = this.#parts;
     if (this.isOpen && !answers.hasRoom(body.length, this.kind)) {
       const detail = 'too many answers wait for clients that do not read (UNREAD_ANSWER_BYTES_MAX)';
       const code = this.kind === 'writes' ? 'outcome_unknown' : 'busy';
       this.fail(new RequestError(code, detail));
-      return;
+      return false;
     }
-    if (!this.#mayAnswer(status)) return;
+    if (!this.#mayAnswer(status)) return false;
+    const onGone = this.#onGone;
     const send = (): void => {
-      this.#onGone = answers.send(this.res, body, head);
+      const forget = answers.send(this.res, body, head);
+      this.#onGone = () => {
+        forget();
+        onGone?.();
+      };
     };
     if (this.#closes) this.#afterSegment(send);
     else send();
+    return true;
   }
 
   #send(status: number, body: string | Uint8Array, head: AnswerHead): void {
@@ -240,12 +246,9 @@ export class Exchange {
 
   /** Whatever was thrown: what is no RequestError is told to `onFault`, and not to the client. */
   failAs(error: unknown, onFault: (error: unknown) => void): void {
-    if (error instanceof RequestError) {
-      this.fail(error);
-      return;
-    }
-    onFault(error);
-    this.fail(faultOfOurs());
+    const isOurs = !(error instanceof RequestError);
+    if (isOurs) onFault(error);
+    this.fail(isOurs ? faultOfOurs() : error);
   }
 
   /** What failed as it comes over the link. */

@@ -19,7 +19,13 @@ import {
   type SessionsTold,
 } from '../../thread/session-calls.js';
 import type { Receiver, ReceiverSubscription } from '../delivery/receiver.js';
-import { KIND_JSON, KIND_MSGPACK, KIND_SSE, type ReceiverKind } from '../delivery/receiver-kind.js';
+import {
+  KIND_JSON,
+  KIND_MSGPACK,
+  KIND_PULL,
+  KIND_SSE,
+  type ReceiverKind,
+} from '../delivery/receiver-kind.js';
 import type { Workers } from '../workers/workers.js';
 import type { Sessions } from './sessions.js';
 
@@ -156,6 +162,7 @@ function subscribes({ subscriptions }: Receiver, topic: string): boolean {
 
 function formatOf(kind: ReceiverKind): SessionFormat {
   if (kind === KIND_SSE) return 'sse';
+  if (kind === KIND_PULL) return 'pull';
   if (kind === KIND_MSGPACK) return 'msgpack';
   return kind === KIND_JSON ? 'json' : 'single';
 }

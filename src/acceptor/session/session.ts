@@ -212,7 +212,6 @@ export class Session implements Receiver, Sender {
   }
 
   sendPage(frames: Uint8Array, _subscription: ReceiverSubscription): number {
-    if (this.state !== 'open') return TAKEN;
     this.flush();
     if (this.isGone) return TAKEN;
     if (this.#isFull) return 0;
@@ -225,7 +224,6 @@ export class Session implements Receiver, Sender {
   }
 
   giveMessages(frames: Uint8Array, _subscription: ReceiverSubscription): number {
-    if (this.state !== 'open') return Number.POSITIVE_INFINITY;
     this.flush();
     if (this.isGone) return Number.POSITIVE_INFINITY;
     if (this.#isFull) return 0;
@@ -287,6 +285,14 @@ export class Session implements Receiver, Sender {
     this.#keeper.refused(code);
     this.sendFrame(errorFrame(code, message, ref));
     if (!ERRORS[code].temporary) this.countIdle();
+  }
+
+  dry(): void {
+    // It has what comes.
+  }
+
+  resumed(): void {
+    // What it has said it need not say again.
   }
 
   pardon(): void {

@@ -160,6 +160,14 @@ export class Stream implements EventReceiver {
     this.#event({ type: 'gap', topic, ...gap }, `id: ${position(subscription)}\n`);
   }
 
+  dry(): void {
+    // It has what comes.
+  }
+
+  resumed(): void {
+    // It says nothing.
+  }
+
   pardon(): void {
     // It acknowledges nothing.
   }

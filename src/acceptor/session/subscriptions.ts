@@ -279,8 +279,9 @@ export class Subscriptions {
         ...{ receiver, number, topic },
         counts: 'no more',
         options: { ...orphan.options, start, create: false },
-        onOpen: (_subscription, op) => {
+        onOpen: (subscription, op) => {
           this.#resumingAt(orphan.link.worker).succeeded();
+          receiver.resumed(subscription);
           if (op.gap !== null) receiver.sendFrame(subscribedFrame(orphan, op));
         },
         onFailed: (error) => this.#lost(orphan, error.code),

@@ -49,10 +49,12 @@ export function readAck(from: PackReader): AckOp {
   return op;
 }
 
-// ---- VERDICT: nack, extend, reject; answered as ACK is ----
+// ---- VERDICT: nack, extend, reject, and that it has not reached whom it was for; answered as ACK is ----
 export const VERDICT_NACK = 0;
 export const VERDICT_EXTEND = 1;
 export const VERDICT_REJECT = 2;
+/** To be given again at once; no attempt has failed. */
+export const VERDICT_RETURN = 3;
 
 export interface VerdictOp {
   /** 0: the frame had no ref. */

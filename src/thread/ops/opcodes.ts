@@ -8,6 +8,7 @@
  *   deliver.ts      DELIVER, answered by DRAINED or LEFT; DELIVER_GROUP, JOIN, LEAVE, CREDIT, not answered
  *   sought.ts       SOUGHT, not answered
  *   give.ts         GIVE, answered by GIVEN; PROBE, by PROBED; HOLDS, not answered
+ *   want.ts         WANT, answered by GIVE and DRY
  *   acknowledge.ts  ACK and VERDICT, answered by ACKED or FAILED where it was asked for; ACK_CREDIT
  *   gap.ts          GAP, not answered
  *   call.ts         CALL, answered by REPLY or FAILED
@@ -50,6 +51,7 @@ export const OP_VERDICT = 10;
 export const OP_GIVEN = 11;
 export const OP_PROBED = 12;
 export const OP_SLICE = 13;
+export const OP_WANT = 14;
 
 /** Worker to acceptor. */
 export const OP_PUBLISHED = 32;
@@ -71,3 +73,4 @@ export const OP_GAP = 47;
 export const OP_SLICE_READ = 48;
 export const OP_SOUGHT = 49;
 export const OP_HOLDS = 50;
+export const OP_DRY = 51;

@@ -49,6 +49,11 @@ export interface SubscribeOptions {
     | { from: 'time'; timeMs: number };
   /** The topic may be made when it does not exist. */
   create: boolean;
+  /**
+   * It is given messages one by one, so many until it wants more (want.ts); `all`: as many as its window has
+   * room for. Absent: as they come, by groups and pages.
+   */
+  wanted?: number | 'all';
   /** Of a worker of another node, whose session this is. */
   attached?: AttachedSession;
 }

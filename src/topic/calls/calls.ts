@@ -32,11 +32,12 @@ import type { Topic } from '../state/subscription.js';
 import type { Topics } from '../state/topics.js';
 import type { DeadLetterHandlers } from './dead-letter-calls.js';
 import type { SubscriptionHandlers } from './subscription-calls.js';
+import type { TokenCall } from './token-calls.js';
 
 /** After so long nobody waits for the answer any more: nothing is changed behind his back. */
 const WAIT_MS = 4_500;
 
-type OtherHandlers = SubscriptionHandlers & DeadLetterHandlers;
+type OtherHandlers = SubscriptionHandlers & CallHandlers<TokenCall> & DeadLetterHandlers;
 
 export interface CallsOptions {
   log: MessageLog<PublishUnderWay>;

@@ -28,7 +28,12 @@ export interface SubscriptionCallsOptions {
   peers: () => Pick<Peers, 'abroad' | 'calls'> | null;
 }
 
-export type SubscriptionHandlers = CallHandlers<Extract<WorkerCall, `subscription.${string}`>>;
+export type SubscriptionHandlers = CallHandlers<
+  Exclude<
+    Extract<WorkerCall, `subscription.${string}`>,
+    'subscription.settle' | 'subscription.held'
+  >
+>;
 
 type Changed = CallResult<'subscription.patch'>;
 /** They answer it. */

@@ -50,6 +50,7 @@ export class Attachments {
     tracker.subscriptions.add(subscription);
     tracker.sessionName = subscription.sessionName;
     tracker.cursor.attach(member);
+    if (Number.isFinite(subscription.wanted)) tracker.askers.add(subscription);
     if (before !== null) this.#takeOver(subscription, before);
     this.#rearrange(tracker);
   }
@@ -65,6 +66,7 @@ export class Attachments {
       subscription.group?.leave(subscription);
       tracker.cursor.detach(member, end, clock.monotonic());
       tracker.subscriptions.delete(subscription);
+      tracker.askers.delete(subscription);
       if (tracker.exclusive === subscription) tracker.exclusive = null;
     }
     topic.forget(subscription);
@@ -149,6 +151,7 @@ export class Attachments {
     subscription.delivered = cursor.delivered;
     if (giving === null) return;
     // By their places: one that was not adopted is of nobody.
+    subscription.givingCount = giving.length;
     subscription.giving = giving.map((sequence) => {
       const entry = cursor.entry(sequence);
       return entry?.member === member ? entry : newEntry(sequence);

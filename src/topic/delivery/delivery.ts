@@ -15,6 +15,7 @@ import type { DrainedOp, LeftOp } from '../../thread/ops/deliver.js';
 import type { Gap } from '../../thread/ops/gap.js';
 import type { GivenOp, ProbedOp } from '../../thread/ops/give.js';
 import type { AttachedSession } from '../../thread/ops/subscribe.js';
+import type { WantOp } from '../../thread/ops/want.js';
 import { PageReads } from '../log/page-reads.js';
 import { RedrivenCheck } from '../log/redriven-check.js';
 import { Saves, type Unsaved } from '../log/saves.js';
@@ -29,7 +30,7 @@ import { Deadlines } from './deadlines.js';
 import { Feeder } from './feeder.js';
 import { Giver } from './giver.js';
 import { tellMissing } from './notices.js';
-import { Verdicts } from './verdicts.js';
+import { type HandedVerdict, Verdicts } from './verdicts.js';
 
 export interface ListenedNodes extends OtherNodes {
   /** The first subscription of the topic came, or the last one went. */
@@ -179,9 +180,19 @@ export class Delivery {
     this.#verdicts.take(outlet, op);
   }
 
+  /** See Verdicts.takeHanded. */
+  takeHanded(tracker: Tracker, verdicts: readonly HandedVerdict[]): number[] {
+    return this.#verdicts.takeHanded(tracker, verdicts);
+  }
+
   given(outlet: Outlet, op: GivenOp): void {
     const subscription = this.#find(outlet, op);
     if (subscription !== undefined) this.#giver.given(subscription, op.taken);
+  }
+
+  wanted(outlet: Outlet, op: WantOp): void {
+    const subscription = this.#find(outlet, op);
+    if (subscription !== undefined) this.#giver.wanted(subscription, op.messages);
   }
 
   probed(outlet: Outlet, op: ProbedOp): void {

@@ -60,10 +60,21 @@ export class Giver {
 
   /** Gives what can be given now. */
   give(tracker: Tracker): void {
-    if (tracker.reading || !isFed(tracker)) return;
-    if (!this.#giveReady(tracker)) return;
-    if (tracker.cursor.sole === null) this.#giveNew(tracker);
-    else if (tracker.sole !== null) this.#options.feeder.pump(tracker.sole);
+    if (tracker.reading) return;
+    if (isFed(tracker) && this.#giveReady(tracker)) {
+      if (tracker.cursor.sole === null) this.#giveNew(tracker);
+      else if (tracker.sole !== null) this.#options.feeder.pump(tracker.sole);
+    }
+    if (tracker.askers.size > 0) tellDry(tracker);
+  }
+
+  /** From WANT: it takes so many more, or less. */
+  wanted(subscription: Subscription, messages: number): void {
+    const { tracker } = subscription;
+    subscription.wanted += messages;
+    if (tracker === null || messages <= 0) return;
+    tracker.askers.add(subscription);
+    this.later(tracker);
   }
 
   /** From GIVEN: the socket took the first `taken` of what is under way. */
@@ -71,6 +82,8 @@ export class Giver {
     const { tracker, member } = subscription;
     const entries = subscription.giving ?? [];
     subscription.giving = null;
+    subscription.wanted += Math.max(0, subscription.givingCount - taken);
+    subscription.givingCount = 0;
     if (tracker === null || member === null) return;
     const { cursor } = tracker;
     if (subscription.ack === 'none' && tracker.state !== 'ended') {
@@ -195,6 +208,7 @@ export class Giver {
     for (const subscription of tracker.subscriptions) {
       const { state, giving, outlet } = subscription;
       if (state === 'ended' || state === 'refused' || giving !== null) continue;
+      if (subscription.wanted <= 0) continue;
       if (!outlet.hasCredit) this.#options.feeder.stall(outlet, tracker);
       else batches.push({ subscription, deliveries: [], entries: [], bytes: 0 });
     }
@@ -214,6 +228,9 @@ export class Giver {
       const term = tracker.durable?.term ?? 0;
       outlet.give({ subscription: number, topicNo: topic.no, messages, frames }, deliveries, term);
       subscription.giving = entries;
+      subscription.givingCount = messages;
+      subscription.wanted -= messages;
+      if (Number.isFinite(subscription.wanted)) tracker.askers.add(subscription);
       subscription.remember(deliveries.map(({ row }) => row));
     }
     this.#options.onGiven(tracker);
@@ -234,11 +251,23 @@ function leastBusy(batches: readonly Batch[], row: LogRow): Batch | null {
     if (member === null || tracker === null) continue;
     // The only session's window was entered when the message was sent for the first time.
     if (tracker.cursor.sole === null && member.held >= member.inFlightMax) continue;
-    if (batch.deliveries.length >= CHUNK_ROWS_MAX) continue;
+    if (batch.deliveries.length >= Math.min(CHUNK_ROWS_MAX, batch.subscription.wanted)) continue;
     if (batch.bytes > 0 && batch.bytes + rowBytes(row) > CHUNK_BYTES_MAX) continue;
     if (best === null || member.held < (best.subscription.member?.held ?? 0)) best = batch;
   }
   return best;
+}
+
+/** Whoever wants more than there is for it now is told so, once. */
+function tellDry(tracker: Tracker): void {
+  if (tracker.reading) return;
+  for (const one of tracker.askers) {
+    const { outlet, number, giving, wanted } = one;
+    // Its GIVEN is still to come, or credit: then it is looked at again.
+    if (giving !== null || (wanted > 0 && !outlet.hasCredit)) continue;
+    tracker.askers.delete(one);
+    if (wanted > 0) outlet.dry({ subscription: number, topicNo: tracker.topic.no });
+  }
 }
 
 /** The lowest sequence that waits behind another of its key; Infinity: none does. */

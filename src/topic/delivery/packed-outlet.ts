@@ -39,6 +39,7 @@ import {
   type SubscribedOp,
   type UnsubscribedOp,
 } from '../../thread/ops/subscribe.js';
+import { type DryOp, packDry } from '../../thread/ops/want.js';
 import type { PackWriter } from '../../thread/packing/pack-writer.js';
 import type { Outlet } from '../state/outlet.js';
 
@@ -88,6 +89,11 @@ export abstract class PackedOutlet implements Outlet {
 
   probe(op: ProbeOp): void {
     packProbe(this.writer, op);
+    this.flushSoon();
+  }
+
+  dry(op: DryOp): void {
+    packDry(this.writer, op);
     this.flushSoon();
   }
 

@@ -3,16 +3,18 @@
  * answer back. Of a durable subscription it is given after the save that contains the verdict.
  */
 import type { Clock } from '../../core/clock.js';
+import { ackHanded, giveBack, type HandedOut, holderOf } from '../../core/handed-out.js';
 import type { AckOp, VerdictOp } from '../../thread/ops/acknowledge.js';
 import {
   ACK_BY_ID,
   ACK_CUMULATIVE,
   VERDICT_EXTEND,
   VERDICT_NACK,
+  VERDICT_RETURN,
 } from '../../thread/ops/acknowledge.js';
 import type { Saves } from '../log/saves.js';
 import type { Outlet } from '../state/outlet.js';
-import type { Judge } from '../state/subscription.js';
+import type { Judge, Tracker } from '../state/subscription.js';
 import type { Topics } from '../state/topics.js';
 import type { Deadlines } from './deadlines.js';
 import type { Feeder } from './feeder.js';
@@ -31,6 +33,14 @@ type Target = Pick<AckOp, 'request' | 'session' | 'subscription' | 'topicNo'>;
 
 /** changed: it is to be saved. noted: taken, without a change. unknown: no such delivery. */
 type Outcome = 'changed' | 'noted' | 'unknown';
+
+/** Of one delivery, by whoever was handed it. */
+export interface HandedVerdict extends HandedOut {
+  verdict: 'ack' | 'nack' | 'extend' | 'reject';
+  /** See VerdictOp. */
+  ms: number | null;
+  reason: string | null;
+}
 
 export class Verdicts {
   readonly counts = { ack: 0, nack: 0, extend: 0, reject: 0 };
@@ -59,11 +69,27 @@ export class Verdicts {
     const nowMs = this.#options.clock.monotonic();
     const judge = this.#judge(outlet, op, nowMs);
     const outcome = judge === null ? 'unknown' : judged(judge, op, nowMs);
-    if (outcome !== 'unknown') this.counts[nameOf(op)]++;
+    if (outcome !== 'unknown' && op.verdict !== VERDICT_RETURN) this.counts[nameOf(op)]++;
     this.#answer(outlet, op, judge, outcome);
     if (judge === null) return;
     this.#options.giver.later(judge.tracker);
     this.#options.deadlines.schedule(judge.tracker);
+  }
+
+  /** Not by its session: see core/handed-out.ts. Answers the places of those that are unknown. */
+  takeHanded(tracker: Tracker, verdicts: readonly HandedVerdict[]): number[] {
+    const { clock, giver, deadlines, saves } = this.#options;
+    const nowMs = clock.monotonic();
+    tracker.sync(nowMs);
+    const unknown: number[] = [];
+    verdicts.forEach((one, place) => {
+      if (handedJudged(tracker, one, nowMs)) this.counts[one.verdict]++;
+      else unknown.push(place);
+    });
+    saves.changed(tracker);
+    giver.give(tracker);
+    deadlines.schedule(tracker);
+    return unknown;
   }
 
   #judge(outlet: Outlet, op: Target, nowMs: number): Judge | null {
@@ -112,6 +138,8 @@ function judged({ subscription, tracker, member }: Judge, op: VerdictOp, nowMs: 
   const { messageId, ms, reason } = op;
   const sequence = messageId === null ? op.sequence : subscription.sequenceOf(messageId);
   if (sequence < 1) return 'unknown';
+  if (op.verdict === VERDICT_RETURN)
+    return giveBack(cursor, member, sequence) ? 'noted' : 'unknown';
   const verdict = { sequence, ms, reason };
   if (op.verdict === VERDICT_EXTEND) {
     return cursor.extend(member, verdict, nowMs) ? 'noted' : 'unknown';
@@ -121,4 +149,14 @@ function judged({ subscription, tracker, member }: Judge, op: VerdictOp, nowMs: 
       ? cursor.nack(member, verdict, nowMs)
       : cursor.reject(member, verdict, nowMs);
   return isTaken ? 'changed' : 'unknown';
+}
+
+function handedJudged({ cursor }: Tracker, one: HandedVerdict, nowMs: number): boolean {
+  if (one.verdict === 'ack') return ackHanded(cursor, one, nowMs);
+  const member = holderOf(cursor, one);
+  if (member === null) return false;
+  if (one.verdict === 'nack') return cursor.nack(member, one, nowMs);
+  return one.verdict === 'extend'
+    ? cursor.extend(member, one, nowMs)
+    : cursor.reject(member, one, nowMs);
 }

@@ -9,7 +9,12 @@
 import { HeldDeliveries } from '../../core/held-deliveries.js';
 import type { AckOp, VerdictOp } from '../../thread/ops/acknowledge.js';
 import type { GivenMessage, GivenOp } from '../../thread/ops/give.js';
-import type { AttachedSession, SubscribedOp, SubscribeOp } from '../../thread/ops/subscribe.js';
+import type {
+  AttachedSession,
+  SubscribedOp,
+  SubscribeOp,
+  SubscribeOptions,
+} from '../../thread/ops/subscribe.js';
 import type { DeliveryIds } from '../state/delivery-ids.js';
 import type { Outlet } from '../state/outlet.js';
 import type { Topic } from '../state/subscription.js';
@@ -50,6 +55,10 @@ export class AbroadSubscription {
   ids: DeliveryIds | null = null;
   /** Sequences of the GIVE that its acceptor has not answered, in their order; null: none is under way. */
   giving: number[] | null = null;
+  /** How many messages that GIVE has, whatever of it still counts. */
+  givingCount = 0;
+  /** How many messages more its session wants, as whoever coordinates counts. */
+  wanted: SubscribeOptions['wanted'];
   /** The highest under which it was given something. */
   term = 0;
   /** What the GIVE holds that comes next. */
@@ -69,6 +78,7 @@ export class AbroadSubscription {
     this.op = options.op;
     this.topic = options.topic;
     this.sessionName = options.sessionName;
+    this.wanted = options.op.options.wanted;
     this.#onAnswered = options.onAnswered;
   }
 
@@ -81,6 +91,18 @@ export class AbroadSubscription {
     const onAnswered = this.#onAnswered;
     this.#onAnswered = null;
     onAnswered?.();
+  }
+
+  /** For whoever coordinates it. */
+  get options(): SubscribeOptions {
+    const { op, session: attached, wanted } = this;
+    const asked = { ...op.options, create: false, attached };
+    return wanted === undefined ? asked : { ...asked, wanted };
+  }
+
+  /** It wants so many more, or less. */
+  wants(messages: number): void {
+    if (typeof this.wanted === 'number') this.wanted += messages;
   }
 
   /** As whoever coordinates it is told. */
@@ -115,6 +137,7 @@ export class AbroadSubscription {
       if (isSettled || n >= taken) this.held.settled(sequence);
     });
     this.giving = null;
+    this.wants(Math.max(0, this.givingCount - taken));
     return true;
   }
 }

@@ -28,6 +28,7 @@ import {
   UNSUBSCRIBED_TOPIC_DELETED,
   type UnsubscribeOp,
 } from '../../thread/ops/subscribe.js';
+import type { WantOp } from '../../thread/ops/want.js';
 import type { Outlet } from '../state/outlet.js';
 import type { Topic } from '../state/subscription.js';
 import { numberKey } from '../state/topic.js';
@@ -74,7 +75,7 @@ export class Abroad {
   }
 
   /** By the acceptor's number of it. */
-  of(outlet: Outlet, number: number): AbroadSubscription | undefined {
+  of(outlet: Pick<Outlet, 'number'>, number: number): AbroadSubscription | undefined {
     return this.#byNumber.size === 0 ? undefined : this.#byPlace.get(numberKey(outlet, number));
   }
 
@@ -220,6 +221,11 @@ export class Abroad {
     if (one.state === 'attached') one.worker?.probed({ ...op, ...this.#names(one) });
   }
 
+  wanted(one: AbroadSubscription, op: WantOp): void {
+    one.wants(op.messages);
+    if (one.state === 'attached') one.worker?.wanted({ ...op, ...this.#names(one) });
+  }
+
   /** Of a page that it was sent before it was attached. */
   left(one: AbroadSubscription, { round }: LeftOp): void {
     one.isRefused = true;
@@ -321,7 +327,7 @@ export class Abroad {
   }
 
   #ask(one: AbroadSubscription, worker: RemoteWorker): void {
-    const { op, session, number } = one;
+    const { op, number, options } = one;
     const request = this.#options.requests.add(worker, {
       subscribed: (told) => {
         if (one.worker !== worker || one.state !== 'asked') return;
@@ -341,7 +347,6 @@ export class Abroad {
     });
     one.state = 'asked';
     one.lateGiven = null;
-    const options = { ...op.options, create: false, attached: session };
     worker.subscribe({ ...op, request, session: number, subscription: number, options });
   }
 

@@ -16,6 +16,7 @@ import {
   OP_SESSION_ENDED,
   OP_SUBSCRIBE,
   OP_VERDICT,
+  OP_WANT,
 } from '../../thread/ops/opcodes.js';
 import { PackReader } from '../../thread/packing/pack-reader.js';
 import { TopicPlacement } from '../../thread/placement.js';
@@ -33,7 +34,7 @@ const OUTLETS_FROM = 2 ** 20;
 
 /** What a worker of another node says as an acceptor would. */
 const OF_SESSIONS: readonly number[] = [
-  ...[OP_SUBSCRIBE, OP_SESSION_ENDED, OP_ACK, OP_VERDICT, OP_GIVEN, OP_PROBED, OP_CALL],
+  ...[OP_SUBSCRIBE, OP_SESSION_ENDED, OP_ACK, OP_VERDICT, OP_GIVEN, OP_PROBED, OP_WANT, OP_CALL],
 ];
 
 export interface PeersOptions extends Pick<AbroadOptions, 'nameOf' | 'reopen' | 'onBug'> {

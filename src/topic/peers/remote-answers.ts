@@ -16,6 +16,7 @@ import {
 import {
   OP_ACKED,
   OP_CAUGHT_UP,
+  OP_DRY,
   OP_FAILED,
   OP_GAP,
   OP_GIVE,
@@ -34,6 +35,7 @@ import {
   UNSUBSCRIBED_MOVED,
   type UnsubscribedOp,
 } from '../../thread/ops/subscribe.js';
+import { readDry } from '../../thread/ops/want.js';
 import type { PackReader } from '../../thread/packing/pack-reader.js';
 import type { Abroad } from './abroad.js';
 import type { AbroadSubscription } from './abroad-subscription.js';
@@ -61,6 +63,11 @@ export class RemoteAnswers {
       case OP_PROBE: {
         const { subscription } = readProbe(reader);
         this.#with(worker, subscription, (one) => one.outlet.probe(placeOf(one)));
+        return true;
+      }
+      case OP_DRY: {
+        const { subscription } = readDry(reader);
+        this.#with(worker, subscription, (one) => one.outlet.dry(placeOf(one)));
         return true;
       }
       case OP_SOUGHT: {
@@ -145,6 +152,8 @@ export class RemoteAnswers {
       for (const { row, attempt } of holds) {
         one.held.given({ sequence: row.sequence, attempt }, row.messageId);
       }
+      one.givingCount = op.messages;
+      one.wants(-op.messages);
       one.giving = holds.map(({ row }) => row.sequence);
       const { messages, frames } = op;
       one.outlet.give({ ...placeOf(one), messages, frames }, holds, one.term);

@@ -13,6 +13,7 @@ import {
   type SessionEndedOp,
   type SubscribeOp,
 } from '../../thread/ops/subscribe.js';
+import { packWant, type WantOp } from '../../thread/ops/want.js';
 import { PackWriter } from '../../thread/packing/pack-writer.js';
 
 export class RemoteWorker {
@@ -97,6 +98,11 @@ export class RemoteWorker {
 
   probed(op: ProbedOp): void {
     packProbed(this.#writer, op);
+    this.#flushSoon();
+  }
+
+  wanted(op: WantOp): void {
+    packWant(this.#writer, op);
     this.#flushSoon();
   }
 

@@ -11,6 +11,7 @@ import type { GivenMessage, GiveOp, ProbeOp } from '../../thread/ops/give.js';
 import type { DeferredOp, PublishedOp } from '../../thread/ops/publish.js';
 import type { SoughtOp } from '../../thread/ops/sought.js';
 import type { CaughtUpOp, SubscribedOp, UnsubscribedOp } from '../../thread/ops/subscribe.js';
+import type { DryOp } from '../../thread/ops/want.js';
 
 export interface Outlet {
   /** `peer`: to a worker of another node, whose sessions are attached here. */
@@ -31,6 +32,7 @@ export interface Outlet {
   leave(op: LeaveOp): void;
   sought(op: SoughtOp): void;
   probe(op: ProbeOp): void;
+  dry(op: DryOp): void;
 
   published(op: PublishedOp): void;
   deferred(op: DeferredOp): void;

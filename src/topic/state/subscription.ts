@@ -77,6 +77,8 @@ export interface SubscriptionOptions {
   tracker: Tracker | null;
   /** What the names of this worker's sessions begin with. */
   origin: string;
+  /** See SubscribeOptions. */
+  wanted?: number | 'all' | undefined;
   /** Of a durable one: how it was asked for. */
   asked?: SubscribeOp;
   /** Last sequence that is not to be delivered. */
@@ -114,6 +116,10 @@ export class Subscription implements Participant {
   caughtUpAt = Number.POSITIVE_INFINITY;
   /** What the GIVE under way holds, as far as it still counts; null: none is. */
   giving: Entry[] | null = null;
+  /** How many messages that GIVE has, whatever of it still counts. */
+  givingCount = 0;
+  /** How many messages more it takes; Infinity: as many as its window. */
+  wanted: number;
   /** A PROBE is under way. */
   probing = false;
   /** The only one of its session to this topic: the others' frames say which they are of. */
@@ -146,6 +152,7 @@ export class Subscription implements Participant {
     this.ack = ack;
     this.tracker = tracker;
     this.#delivered = options.delivered;
+    this.wanted = typeof options.wanted === 'number' ? options.wanted : Number.POSITIVE_INFINITY;
     this.#inFlightMax = options.maxInFlight ?? options.inFlightMaxDefault;
     this.#isWindowed = tracker !== null && ack === 'explicit' && options.maxInFlight !== null;
     this.member =
@@ -155,6 +162,7 @@ export class Subscription implements Participant {
             name: this.sessionName,
             inFlightMax: ack === 'none' ? Number.POSITIVE_INFINITY : this.#inFlightMax,
             ackWaitMs: tracker.cursor.rule.ackWaitMs,
+            feed: options.wanted === undefined ? 'flowing' : 'asked for',
           });
     const { member } = this;
     const judges = ack === 'explicit' && tracker !== null && member !== null;

@@ -58,6 +58,8 @@ export class TrackerOf<S extends Participant> {
   readonly parkedMax: number;
   readonly mayDispatch: () => boolean;
   readonly subscriptions = new Set<S>();
+  /** Those that are to be told when there is nothing for them; see thread/ops/want.ts. */
+  readonly askers = new Set<S>();
   /** Of an ephemeral one, also when it has ended: the store knows it by that. */
   sessionName = '';
   /** fed: its sessions are given messages; paused: they are not; ended: gone. */

@@ -227,6 +227,7 @@ export class Openings {
       tracker,
       origin,
       ...(op.options.name === null ? {} : { asked: op }),
+      wanted: one?.wanted ?? op.options.wanted,
       delivered: tracker?.cursor.delivered ?? answer.cursor,
     });
     const head = Math.max(topic.head, record.lastSequence);

@@ -139,6 +139,8 @@ export class SubscriptionRequests {
       one.held.given(delivery, subscription.idBefore(delivery.sequence));
     }
     one.ids = subscription.ids;
+    one.givingCount = subscription.givingCount;
+    if (typeof one.wanted === 'number') one.wanted = subscription.wanted;
     one.giving = giving?.map(({ sequence }) => sequence) ?? null;
     one.round = subscription.round;
     one.isCaughtUp = !Number.isFinite(subscription.caughtUpAt);

@@ -52,8 +52,10 @@ export const SESSION = members({
     .describe('Of its API key, or that of its token; null: none is asked for, or made it.'),
   node: z.string().describe('NODE_ID.'),
   format: z
-    .enum(['single', 'json', 'msgpack', 'sse'])
-    .describe('Frames: one JSON a message, joined JSON, joined msgpack; sse: a stream of events.'),
+    .enum(['single', 'json', 'msgpack', 'sse', 'pull'])
+    .describe(
+      'Frames: one JSON a message, joined JSON, joined msgpack; sse: a stream of events; pull: requests.',
+    ),
   address: z.string().describe('Of the client; empty: it is gone.'),
   client: z.string().nullable().describe('What it calls itself; null: it has not said.'),
   version: z.string().nullable(),

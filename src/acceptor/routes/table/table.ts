@@ -16,6 +16,7 @@ import { documentTable } from './documents.js';
 import { type InternalTableParts, internalTable } from './internal.js';
 import { type LoginTableParts, loginTable } from './logins.js';
 import { type PublishTableParts, publishTable } from './publishes.js';
+import { type PullTableParts, pullTable } from './pulls.js';
 import { type SessionTableParts, sessionTable } from './sessions.js';
 import { subscriptionTable } from './subscriptions.js';
 import { systemTable } from './system.js';
@@ -32,6 +33,7 @@ export interface TableParts {
   mint: TokenTableParts['mint'];
   logins: LoginTableParts['logins'];
   publishes: PublishTableParts['publishes'];
+  pulls: PullTableParts['pulls'];
   sessions: SessionTableParts['sessions'];
   system: SystemRoutes;
   forwards: InternalTableParts['forwards'];
@@ -45,6 +47,7 @@ export function routeTable(parts: TableParts): Route[] {
     ...publishTable(parts),
     ...topicTable(parts),
     ...subscriptionTable(parts),
+    ...pullTable(parts),
     ...deadLetterTable(parts),
     ...tenantTable(parts),
     ...tokenTable(parts),

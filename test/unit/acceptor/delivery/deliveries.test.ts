@@ -86,6 +86,14 @@ class Taker implements Receiver {
     return Number.POSITIVE_INFINITY;
   }
 
+  dry(): void {
+    this.#do('dry');
+  }
+
+  resumed(): void {
+    this.#do('resumed');
+  }
+
   sendFrame(): void {
     this.#do('frame');
   }

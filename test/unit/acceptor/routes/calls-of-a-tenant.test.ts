@@ -44,6 +44,10 @@ const REQUESTS: readonly (readonly [string, unknown?])[] = [
   [`POST ${ONE}/seek`, { from: 'latest' }],
   [`POST ${ONE}/pause`],
   [`POST ${ONE}/resume`],
+  [`POST ${ONE}/ack`, { tokens: ['1.1.e'] }],
+  [`POST ${ONE}/nack`, { tokens: ['1.1.e'] }],
+  [`POST ${ONE}/extend`, { tokens: ['1.1.e'] }],
+  [`POST ${ONE}/reject`, { tokens: ['1.1.e'] }],
   [`DELETE ${ONE}`],
   ['GET /api/dead-letters'],
   ['GET /api/dead-letters?topic=t'],
@@ -94,6 +98,8 @@ const ANSWERS: { readonly [M in CallName]: CallResult<M> } = {
   'subscription.seek': { subscription },
   'subscription.pause': { subscription },
   'subscription.resume': { subscription },
+  'subscription.settle': { unknown: [0] },
+  'subscription.held': { held: 0 },
   'subscription.get': { subscription },
   'subscription.list': { subscriptions: [subscription] },
   'dead-letters.match': { matched: 1, gone: 0 },
@@ -125,7 +131,7 @@ const OF_NOBODY: readonly CallName[] = [
   'nodes.drain',
 ];
 /** An acceptor asks of itself, about its own sessions (sessions-api.test.ts); a node has no tenant. */
-const OF_NO_ROUTE: readonly CallName[] = ['sessions.fills', 'nodes.drain'];
+const OF_NO_ROUTE: readonly CallName[] = ['sessions.fills', 'subscription.held', 'nodes.drain'];
 
 interface Whose {
   tenant?: Within;
@@ -163,6 +169,7 @@ function tableOf(parts: { limits: Limits; control: Control; directory: Directory
     ...{ ...parts, nodeId: 'n', system },
     mint: null,
     ...{ publishes: { publish: unasked, batch: unasked }, streams: { open: unasked } },
+    pulls: { pull: unasked },
     logins: { checkTry: unasked, begin: unasked, end: unasked },
     version: '0',
     sessions: { list: unasked, close: unasked, ids: new SessionIds(ID) },

@@ -21,6 +21,9 @@ const NOT_AUDITED = [
   'POST /api/publish',
   'POST /api/publish/batch',
   'DELETE /api/deferred/:id',
+  ...['pull', 'ack', 'nack', 'extend', 'reject'].map(
+    (what) => `POST /api/subscriptions/:topic/:name/${what}`,
+  ),
   'POST /internal/forward',
 ];
 /** What they answer is no JSON. */

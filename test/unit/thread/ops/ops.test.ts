@@ -18,6 +18,7 @@ import * as publish from '../../../../src/thread/ops/publish.js';
 import * as slice from '../../../../src/thread/ops/slice.js';
 import * as sought from '../../../../src/thread/ops/sought.js';
 import * as subscribe from '../../../../src/thread/ops/subscribe.js';
+import * as want from '../../../../src/thread/ops/want.js';
 import { PackReader } from '../../../../src/thread/packing/pack-reader.js';
 import { PackWriter } from '../../../../src/thread/packing/pack-writer.js';
 import { keyOf } from '../../../support/tenants.js';
@@ -195,6 +196,12 @@ const OPS: Readonly<Record<string, Entry>> = {
   ),
   OP_JOIN: entry(deliver.packJoin, deliver.readJoin, record({ ...of, round: u16 })),
   OP_LEAVE: entry(deliver.packLeave, deliver.readLeave, record(of)),
+  OP_WANT: entry(
+    want.packWant,
+    want.readWant,
+    record({ ...of, messages: fc.integer({ min: -1_000, max: 1_000 }) }),
+  ),
+  OP_DRY: entry(want.packDry, want.readDry, record(of)),
   OP_SOUGHT: entry(sought.packSought, sought.readSought, record({ ...of, sequence: place })),
   OP_SUBSCRIBED: entry(
     subscribe.packSubscribed,

@@ -25,6 +25,7 @@ import {
   readSubscribed,
   readUnsubscribed,
 } from '../../../../src/thread/ops/subscribe.js';
+import { readDry } from '../../../../src/thread/ops/want.js';
 import type { PackReader } from '../../../../src/thread/packing/pack-reader.js';
 import { LocalOutlet } from '../../../../src/topic/delivery/local-outlet.js';
 import { PackedOutlet } from '../../../../src/topic/delivery/packed-outlet.js';
@@ -44,6 +45,7 @@ const ops = {
   leave: of,
   sought: { ...of, sequence: 4 },
   probe: of,
+  dry: of,
   published: {
     ...{ request: 1, duplicate: false, sequence: 5, publishedAtMs: 6, subscribers: 2 },
     ...{ messageId, epoch: 'e' },
@@ -77,6 +79,7 @@ const VERBS: Readonly<Record<string, Verb>> = {
   leave: [opcodes.OP_LEAVE, readLeave, (to) => to.leave(ops.leave)],
   sought: [opcodes.OP_SOUGHT, readSought, (to) => to.sought(ops.sought)],
   probe: [opcodes.OP_PROBE, readProbe, (to) => to.probe(ops.probe)],
+  dry: [opcodes.OP_DRY, readDry, (to) => to.dry(ops.dry)],
   published: [opcodes.OP_PUBLISHED, readPublished, (to) => to.published(ops.published)],
   deferred: [opcodes.OP_DEFERRED, readDeferred, (to) => to.deferred(ops.deferred)],
   acked: [opcodes.OP_ACKED, readAcked, (to) => to.acked(11)],
