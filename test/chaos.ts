@@ -1,43 +1,58 @@
 /**
- * `npm run chaos -- [--minutes N] [--seed N] [--fault NAME]...`: mixed faults with the history checker, by
- * default 20 minutes of all kinds. Prints what it does, and how long each fault took to be recovered from;
- * the last line is the verdict, and 1 the exit code when anything was lost, late or unexplained.
+ * `npm run chaos -- [--minutes N] [--seed N] [--nodes N] [--fault NAME]...`: mixed faults with the history
+ * checker, by default 20 minutes of all kinds over three nodes with a Redis between them. Prints what it does,
+ * and how long each fault took to be recovered from; the last line is the verdict, and 1 the exit code when
+ * anything was lost, late or unexplained.
  */
 import { parseArgs } from 'node:util';
-import { FAULTS } from './support/chaos-faults.js';
 import {
   type Blow,
   type ChaosResult,
+  faultsOf,
   RECOVERED_WITHIN_MS,
   runChaos,
   seconds1,
 } from './support/chaos-run.js';
 
 const SHOWN = 10;
+const NODES_MAX = 9;
 const { values } = parseArgs({
   options: {
     minutes: { type: 'string', default: '20' },
     seed: { type: 'string', default: String(Math.floor(Math.random() * 2 ** 32)) },
+    nodes: { type: 'string', default: '3' },
     fault: { type: 'string', multiple: true, default: [] },
   },
 });
-const unknown = values.fault.filter((name) => FAULTS[name] === undefined);
+const nodes = Number(values.nodes);
+const known = faultsOf(nodes);
+const unknown = values.fault.filter((name) => known[name] === undefined);
 const seconds = Number(values.minutes) * 60;
-if (unknown.length > 0 || !(seconds > 0) || !Number.isSafeInteger(Number(values.seed))) {
-  say(`--minutes and --seed take numbers; --fault takes one of: ${Object.keys(FAULTS).join(', ')}`);
+const isCount = Number.isInteger(nodes) && nodes >= 1 && nodes <= NODES_MAX;
+if (
+  unknown.length > 0 ||
+  !isCount ||
+  !(seconds > 0) ||
+  !Number.isSafeInteger(Number(values.seed))
+) {
+  say(
+    `--minutes and --seed take numbers; --nodes 1 to ${NODES_MAX}; ` +
+      `--fault takes one of: ${Object.keys(known).join(', ')}`,
+  );
   process.exit(78);
 }
-say(`${values.minutes} minutes, --seed ${values.seed}`);
+say(`${values.minutes} minutes, --nodes ${nodes} --seed ${values.seed}`);
 const seed = Number(values.seed);
-report(await runChaos({ seconds, seed, faults: values.fault, say }));
+report(await runChaos({ seconds, seed, nodes, faults: values.fault, say }));
 
 function say(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
 function report(result: ChaosResult): void {
-  const { blows, history, found, problems, isQuiet, counts, recorder } = result;
+  const { blows, history, found, problems, isQuiet, counts, recorder, use } = result;
   sayRecovery(blows);
+  sayFaults(blows);
   for (const { kind, text } of found.slice(0, SHOWN)) say(`${kind}: ${text}`);
   const [, topic, sequence] = /(\S+)\/(\d+)/.exec(found[0]?.text ?? '') ?? [];
   if (topic !== undefined) say(recorder.timeline(topic, Number(sequence)).join('\n  '));
@@ -49,8 +64,14 @@ function report(result: ChaosResult): void {
   say(
     `sessions and repeats: ${JSON.stringify(counts)}; refusals: ${JSON.stringify([...recorder.refusals])}`,
   );
+  const { before, after } = use;
   say(
-    `${blows.length} blows, ${history.log.length} messages, ${of('published')} acknowledged, ` +
+    `memory: ${before.memory.join(', ')} MiB before, ${after.memory.join(', ')} MiB after; ` +
+      `connections to PostgreSQL: ${before.connections} before, ${after.connections} after`,
+  );
+  const faults = blows.reduce((sum, blow) => sum + blow.faults.length, 0);
+  say(
+    `--seed ${seed}: ${faults} faults, ${history.log.length} messages, ${of('published')} acknowledged, ` +
       `${of('delivered')} deliveries: ${found.length} lost, made up, twice or out of order, ` +
       `${late.length} times not whole in ${RECOVERED_WITHIN_MS / 1_000} s, ` +
       `${Object.keys(problems).length} unexplained`,
@@ -73,4 +94,12 @@ function sayRecovery(blows: readonly Blow[]): void {
       `${what}: ${times.length}, whole after ${seconds1(median)}, at most ${seconds1(times.at(-1) ?? 0)}`,
     );
   }
+}
+
+function sayFaults(blows: readonly Blow[]): void {
+  const counts = new Map<string, number>();
+  for (const name of blows.flatMap(({ faults }) => faults)) {
+    counts.set(name, (counts.get(name) ?? 0) + 1);
+  }
+  say(`faults: ${[...counts].map(([name, count]) => `${name} ${count}`).join(', ')}`);
 }

@@ -4,11 +4,13 @@
  * and acknowledges everything.
  */
 import type { ChaosRecorder } from './chaos-recorder.js';
+import { openWithin } from './open-within.js';
 import type { SeededRandom } from './seeded-random.js';
-import { type Format, type Frame, Subscriber } from './subscriber.js';
+import type { Format, Frame, Subscriber } from './subscriber.js';
 
 export interface ConsumerOptions {
-  wsUrl: string;
+  /** Of a node, for each session anew. */
+  wsUrl: () => string;
   format: Format;
   /** null: ephemeral. */
   subscription: string | null;
@@ -32,6 +34,8 @@ const EXPLAINED = new Set([
   'draining',
 ]);
 const RETRY_MS = 50;
+/** A node that is frozen answers neither a handshake nor a good-bye. */
+const ANSWERED_WITHIN_MS = 3_000;
 /** How many messages of a topic one cumulative ack is to settle. */
 const CUMULATIVE_EVERY = 15;
 
@@ -102,13 +106,12 @@ export class ChaosConsumer {
   }
 
   async #open(): Promise<Subscriber | null> {
-    try {
-      return await Subscriber.open(this.#options.wsUrl, this.#options.format);
-    } catch {
-      // The node is being restarted.
-      await pause(RETRY_MS);
-      return null;
-    }
+    const { wsUrl, format } = this.#options;
+    const opened = await openWithin(ANSWERED_WITHIN_MS, wsUrl(), format);
+    if (opened !== null) return opened;
+    // The node is being restarted.
+    await pause(RETRY_MS);
+    return null;
   }
 
   #die(session: ChaosSession): void {
@@ -176,6 +179,9 @@ class ChaosSession {
     this.#saysGoodbye = true;
     this.#options.recorder.add({ type: 'ending', connection: this.#connection });
     this.#subscriber.close();
+    const { socket } = this.#subscriber;
+    const slow = setTimeout(() => socket.terminate(), ANSWERED_WITHIN_MS);
+    socket.once('close', () => clearTimeout(slow));
   }
 
   terminate(): void {

@@ -5,15 +5,16 @@
 import http from 'node:http';
 import { pause } from './chaos-consumer.js';
 import type { ChaosRecorder } from './chaos-recorder.js';
+import { openWithin } from './open-within.js';
 import { request } from './publisher.js';
 import type { SeededRandom } from './seeded-random.js';
-import { type Format, Subscriber } from './subscriber.js';
+import type { Format, Subscriber } from './subscriber.js';
 
 export interface ChaosPublisherOptions {
   name: string;
   by: 'http' | 'batch' | Format;
-  url: string;
-  wsUrl: string;
+  /** Of a node, for each request and session anew. */
+  place: () => { url: string; wsUrl: string };
   topics: readonly string[];
   random: SeededRandom;
   recorder: ChaosRecorder;
@@ -30,8 +31,9 @@ type Result = Record<string, unknown> | null;
 
 /** Well below the dedupe window. */
 const GIVEN_UP_AFTER_MS = 60_000;
-/** Longer than any answer takes. */
-const ANSWERED_WITHIN_MS = 20_000;
+/** Longer than an answer takes of a node that is not frozen. */
+const ANSWERED_WITHIN_MS = 12_000;
+const OPEN_WITHIN_MS = 3_000;
 const RETRY_MS = 20;
 const PAUSE_MS_MAX = 30;
 const BATCH_MAX = 12;
@@ -121,11 +123,12 @@ export class ChaosPublisher {
 
   async #post(path: string, body: unknown): Promise<Result> {
     try {
-      const answer = await request(`${this.#options.url}${path}`, {
+      const answer = await request(`${this.#options.place().url}${path}`, {
         method: 'POST',
         headers: { 'content-type': 'application/json' },
         body: JSON.stringify(body),
         agent: this.#agent,
+        timeoutMs: ANSWERED_WITHIN_MS,
       });
       return answer.status === 200 ? answer.body : { ...answer.body, status: answer.status };
     } catch {
@@ -158,11 +161,7 @@ export class ChaosPublisher {
 
   async #open(format: Format): Promise<Subscriber | null> {
     if (this.#session?.closed === null) return this.#session;
-    try {
-      this.#session = await Subscriber.open(this.#options.wsUrl, format);
-    } catch {
-      this.#session = null;
-    }
+    this.#session = await openWithin(OPEN_WITHIN_MS, this.#options.place().wsUrl, format);
     return this.#session;
   }
 }

@@ -15,6 +15,10 @@ export class ChaosRecorder {
   readonly refusals = new Map<string, number>();
   /** By connection: null is ephemeral. */
   readonly subscriptions = new Map<number, string | null>();
+  /** Sessions that have not ended. */
+  readonly #open = new Set<number>();
+  /** Outages of now: sessions that there were during each. */
+  readonly #outages = new Set<Set<number>>();
   onEvent: ((event: UntimedEvent) => void) | null = null;
   readonly #startedAt = performance.now();
   #connections = 0;
@@ -29,8 +33,31 @@ export class ChaosRecorder {
 
   add(event: UntimedEvent): void {
     this.events.push({ ...event, at: this.now() } as DeliveryEvent);
-    if (event.type === 'opened') this.subscriptions.set(event.connection, event.subscription);
+    if (event.type === 'opened') {
+      this.subscriptions.set(event.connection, event.subscription);
+      this.#open.add(event.connection);
+      for (const outage of this.#outages) this.#meet(outage, event.connection);
+    } else if (event.type === 'ended') this.#open.delete(event.connection);
     this.onEvent?.(event);
+  }
+
+  /**
+   * From now on nodes may be out of each other's reach: what was sent to sessions through another node may be
+   * given back. Call what it returns when that is over.
+   */
+  outage(): () => void {
+    const outage = new Set<number>();
+    this.#outages.add(outage);
+    for (const connection of this.#open) this.#meet(outage, connection);
+    return () => {
+      this.#outages.delete(outage);
+      for (const connection of outage) this.add({ type: 'unreached', connection });
+    };
+  }
+
+  #meet(outage: Set<number>, connection: number): void {
+    outage.add(connection);
+    this.add({ type: 'unreached', connection });
   }
 
   blow(what: string): void {

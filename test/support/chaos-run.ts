@@ -5,16 +5,20 @@
  */
 
 import { eventually } from '../../native-bench/rig/eventually.js';
-import { freePort } from '../../native-bench/rig/free-port.js';
-import { startPostgres } from '../../native-bench/rig/postgres.js';
+import type { TestNode } from '../../native-bench/rig/node.js';
+import { type ChaosUse, startCluster } from './chaos-cluster.js';
 import { ChaosConsumer, pause } from './chaos-consumer.js';
 import { becomesQuiet, type ChaosScope, readHistory } from './chaos-end.js';
-import { type ChaosWorld, FAULTS, STARTS_A_NODE } from './chaos-faults.js';
+import {
+  type ChaosWorld,
+  FAULTS,
+  FAULTS_BETWEEN,
+  goTogether,
+  WITHIN_REACH,
+} from './chaos-faults.js';
 import { ChaosPublisher } from './chaos-publisher.js';
 import { ChaosRecorder } from './chaos-recorder.js';
 import { ChaosRecovery } from './chaos-recovery.js';
-import { ChaosServer } from './chaos-server.js';
-import { startCutProxy } from './cut-proxy.js';
 import { type Fault, judgeDeliveries } from './delivery-checker.js';
 import type { DeliveryHistory } from './delivery-history.js';
 import { SeededRandom } from './seeded-random.js';
@@ -22,13 +26,16 @@ import { SeededRandom } from './seeded-random.js';
 export interface ChaosOptions {
   seconds: number;
   seed: number;
-  /** Names of FAULTS; empty: all. */
+  /** 1, or several with a Redis between them. */
+  nodes: number;
+  /** Names of `faultsOf`; empty: all. */
   faults: readonly string[];
   say: (line: string) => void;
 }
 
 /** One fault, or two at a time. */
 export interface Blow {
+  faults: readonly string[];
   what: string;
   lastedMs: number;
   /** To the first message of every topic acknowledged and given to everybody; null: not in time. */
@@ -45,6 +52,8 @@ export interface ChaosResult {
   isQuiet: boolean;
   recorder: ChaosRecorder;
   counts: Readonly<Record<'repeated' | 'ended' | 'terminated' | 'closed', number>>;
+  /** Before the first fault, and when all is quiet. */
+  use: { before: ChaosUse; after: ChaosUse };
 }
 
 export const RECOVERED_WITHIN_MS = 30_000;
@@ -54,6 +63,9 @@ const QUIET_WITHIN_MS = 60_000;
 const ACK_WAIT_MS = 300;
 const MAX_DELIVER = 5;
 const TWO_AT_A_TIME = 0.2;
+/** Long enough that what comes between two faults is explained by none. */
+const CALM_MS = 2_500;
+const CALM_AFTER = 0.2;
 const PUBLISHERS = ['http', 'http', 'batch', 'json', 'msgpack', 'seed'] as const;
 /** Each consumer subscribes to the three topics of one half. */
 const HALVES = [
@@ -83,17 +95,14 @@ async function run(
 ): Promise<ChaosResult> {
   const random = new SeededRandom(options.seed);
   const recorder = new ChaosRecorder();
-  const postgres = await startPostgres();
-  onEnd(() => postgres.stop());
-  const proxy = await startCutProxy(postgres.port);
-  onEnd(() => proxy.close());
-  const DATABASE_URL = `postgres://postgres@127.0.0.1:${proxy.port}/postgres`;
-  const threads = { WORKERS: '2', ACCEPTORS: '2' };
-  const env = { DATABASE_URL, PORT: String(await freePort()), ...threads };
-  const server = await ChaosServer.start(env, recorder);
-  onEnd(() => server.end());
-  const { url, wsUrl } = server.node;
-  const { durable, ephemeral } = makeConsumers(wsUrl, random, recorder);
+  const cluster = await startCluster(options.nodes, recorder, onEnd);
+  const { servers } = cluster;
+  const place = (chance: SeededRandom) => (): TestNode => {
+    const server = servers[Math.floor(chance.next() * servers.length)];
+    if (server === undefined) throw new Error('there is no node');
+    return server.node;
+  };
+  const { durable, ephemeral } = makeConsumers(() => place(random.fork()), random, recorder);
   const consumers = [...durable, ...ephemeral];
   for (const consumer of consumers) consumer.start();
   onEnd(() => Promise.all(consumers.map((consumer) => consumer.stop())));
@@ -104,17 +113,22 @@ async function run(
   let isOver = false;
   const publishers = PUBLISHERS.map((by, n) => {
     const name = `p${n}`;
-    return new ChaosPublisher({ name, by, url, wsUrl, topics: TOPICS, random, recorder });
+    return new ChaosPublisher({
+      ...{ name, by, place: place(random.fork()), topics: TOPICS, random, recorder },
+    });
   });
   const load = Promise.all(publishers.map((publisher) => publisher.run(() => isOver)));
-  const world = { server, postgres, proxy, consumers, topics: TOPICS, random };
+  const world = { ...cluster, consumers, topics: TOPICS, random };
+  const before = await cluster.use();
   const blows = await strike(world, recorder, options).finally(() => {
     isOver = true;
   });
   for (const consumer of consumers) consumer.calm = true;
   await load;
+  const { url } = place(random)();
   const scope: ChaosScope = { url, topics: TOPICS, durables: DURABLES };
   const isQuiet = await becomesQuiet(scope, ephemeral, QUIET_WITHIN_MS);
+  const after = await cluster.use();
   const history = await readHistory(scope, recorder, MAX_DELIVER);
   const found = judgeDeliveries(history);
   const sum = (count: 'terminated' | 'closed' | 'ended'): number =>
@@ -122,11 +136,18 @@ async function run(
   const repeated = publishers.reduce((total, publisher) => total + publisher.repeated, 0);
   const ended = { ended: sum('ended'), terminated: sum('terminated'), closed: sum('closed') };
   const problems = Object.fromEntries(recorder.problems);
-  return { blows, history, found, problems, isQuiet, recorder, counts: { repeated, ...ended } };
+  const counts = { repeated, ...ended };
+  const use = { before, after };
+  return { blows, history, found, problems, isQuiet, recorder, counts, use };
+}
+
+/** By name, what a run draws from. */
+export function faultsOf(nodes: number): typeof FAULTS {
+  return nodes === 1 ? FAULTS : { ...FAULTS, ...FAULTS_BETWEEN };
 }
 
 function makeConsumers(
-  wsUrl: string,
+  place: () => () => TestNode,
   random: SeededRandom,
   recorder: ChaosRecorder,
 ): { durable: ChaosConsumer[]; ephemeral: ChaosConsumer[] } {
@@ -138,7 +159,8 @@ function makeConsumers(
     const settings = { ack_wait_ms: ACK_WAIT_MS, max_deliver: MAX_DELIVER, ...window };
     const ackWaitMs = ACK_WAIT_MS;
     const rest = { subscription, topics, settings, ackWaitMs, random, recorder };
-    return new ChaosConsumer({ wsUrl, format, ...rest });
+    const own = place();
+    return new ChaosConsumer({ wsUrl: () => own().wsUrl, format, ...rest });
   };
   const durable = HALVES.flatMap((topics) =>
     DURABLES.flatMap(({ name, consumers }) =>
@@ -155,25 +177,30 @@ function makeConsumers(
 async function strike(
   world: ChaosWorld,
   recorder: ChaosRecorder,
-  { seconds, faults, say }: ChaosOptions,
+  { seconds, faults, nodes, say }: ChaosOptions,
 ): Promise<Blow[]> {
-  const names = faults.length === 0 ? Object.keys(FAULTS) : faults;
+  const known = faultsOf(nodes);
+  const names = faults.length === 0 ? Object.keys(known) : faults;
   const overAt = performance.now() + seconds * 1_000;
   const blows: Blow[] = [];
   const draw = shuffler(names, world.random);
   while (performance.now() < overAt) {
     const chosen = chooseSome(draw, world.random);
     const what = chosen.join(' + ');
+    const reached = chosen.every((name) => nodes === 1 || WITHIN_REACH.has(name));
+    const outageIsOver = reached ? () => undefined : recorder.outage();
     recorder.blow(what);
     const startedAt = performance.now();
-    await Promise.all(chosen.map((name) => FAULTS[name]?.(world)));
+    await Promise.all(chosen.map((name) => known[name]?.(world)));
     const lastedMs = performance.now() - startedAt;
     recorder.blow(`over: ${what}`);
     const recoveredMs = await recover(recorder, say);
-    blows.push({ what, lastedMs, recoveredMs });
+    outageIsOver();
+    blows.push({ faults: chosen, what, lastedMs, recoveredMs });
     const shown = recoveredMs === null ? 'NOT RECOVERED' : `whole after ${seconds1(recoveredMs)}`;
     say(`${seconds1(recorder.now())}  ${what}, for ${seconds1(lastedMs)}: ${shown}`);
-    await pause(world.random.between(100, 800));
+    const isCalm = nodes > 1 && world.random.next() < CALM_AFTER;
+    await pause(isCalm ? CALM_MS : world.random.between(100, 800));
   }
   return blows;
 }
@@ -182,8 +209,7 @@ function chooseSome(draw: () => string, random: SeededRandom): string[] {
   const first = draw();
   if (random.next() >= TWO_AT_A_TIME) return [first];
   const second = draw();
-  const goTogether = first !== second && !(STARTS_A_NODE.has(first) && STARTS_A_NODE.has(second));
-  return goTogether ? [first, second] : [second];
+  return goTogether(first, second) ? [first, second] : [second];
 }
 
 async function recover(

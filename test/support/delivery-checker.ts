@@ -437,10 +437,16 @@ function givenBack(life: Life, feed: Feed, from: number, to: number): boolean {
   return life.connections.some((other) => other !== feed.connection && ends(other, from, to));
 }
 
-/** Another session ended in between without a goodbye: what it had not read has failed. */
+/**
+ * Another session ended in between without a goodbye, or its node was out of reach: what it had not read has
+ * failed, or is given back when its node's end is known.
+ */
 function lostUnread(life: Life, feed: Feed, from: number, to: number): boolean {
   return life.connections.some(
-    (other) => other !== feed.connection && !other.clean && ends(other, from, to),
+    (other) =>
+      other !== feed.connection &&
+      (!other.clean || other.unreached !== null) &&
+      ends(other, from, to),
   );
 }
 

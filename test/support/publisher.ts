@@ -28,6 +28,8 @@ export function request(
     body?: string | Buffer;
     headers?: http.OutgoingHttpHeaders;
     agent?: http.Agent;
+    /** Without an answer so long it fails; absent: never. */
+    timeoutMs?: number;
   },
 ): Promise<Answer> {
   return new Promise((resolve, reject) => {
@@ -53,6 +55,11 @@ export function request(
       },
     );
     call.on('error', reject);
+    if (options.timeoutMs !== undefined) {
+      const late = new Error(`no answer for ${options.timeoutMs} ms`);
+      const timer = setTimeout(() => call.destroy(late), options.timeoutMs);
+      call.once('close', () => clearTimeout(timer));
+    }
     call.end(options.body);
   });
 }
