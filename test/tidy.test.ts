@@ -85,6 +85,7 @@ const VENDORS: Readonly<Record<string, readonly string[]>> = {
   pg: ['log'],
   'pg-copy-streams': ['log'],
   ioredis: ['backplane'],
+  'cluster-key-slot': ['backplane'],
   piscina: ['cold', 'main'],
   pino: ['observe'],
   '@platformatic/prom-client': ['observe'],

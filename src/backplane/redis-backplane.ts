@@ -8,7 +8,9 @@
 import { type BackoffOptions, backoffMs } from '../core/backoff.js';
 import type { BackplaneCounts, BackplaneState } from '../core/backplane-figures.js';
 import type { Clock } from '../core/clock.js';
-import { type Outgoing, RedisSession } from './redis-session.js';
+import type { RedisUrl } from '../core/redis-url.js';
+import type { Outgoing, RedisSession } from './redis-session.js';
+import { redisSession } from './redis-sessions.js';
 
 const TICK_MS = 500;
 /** Ticks without an echo until Redis is taken for away; not ms, since a node may have been frozen itself. */
@@ -23,6 +25,8 @@ const QUIET_MAX = 65_536;
 /** How often one of them is tried all the same: who began to listen there may not have been heard. */
 const QUIET_MS = 1_000;
 const ECHO = Buffer.from('echo');
+/** Ticks of an echo that has not come once. */
+const NEVER = -1;
 /** Channels in one message. */
 const GREETED_MAX = 1_000;
 /** More than such a message has. */
@@ -44,7 +48,7 @@ export interface BackplaneHandlers {
 }
 
 export interface RedisBackplaneOptions extends BackplaneHandlers {
-  url: string;
+  url: RedisUrl;
   /** Begins the names of channels. */
   cluster: string;
   /** Names this run of this worker among all. */
@@ -66,15 +70,18 @@ interface Batch {
 
 export class RedisBackplane {
   readonly #options: RedisBackplaneOptions;
+  /** Begins the names of the channels on which the echoes come. */
   readonly #echo: string;
+  /** One on each server of the session, with the ticks since it came, or since the session is being opened. */
+  readonly #echoes = new Map<string, number>();
   /** Where whoever begins to listen to channels says so, to all. */
   readonly #greetings: string;
   #state: BackplaneState = 'connecting';
   #session: RedisSession | null = null;
   #ticks: NodeJS.Timeout | null = null;
   #retry: NodeJS.Timeout | null = null;
-  /** Since the last echo, or since the session is being opened. */
-  #silent = 0;
+  /** Since the session is being opened, while there are no echoes. */
+  #opening = 0;
   #attempt = 0;
   #upSinceMs = 0;
   /** What is to be heard. */
@@ -170,14 +177,15 @@ export class RedisBackplane {
 
   #try(): void {
     const { url, origin } = this.#options;
-    const session: RedisSession = new RedisSession({
+    const session: RedisSession = redisSession({
       url,
       name: `conduit/${origin}`,
       onMessage: (channel, message) => this.#came(session, channel, message),
       onBroken: (error) => this.#lost(session, error),
     });
     this.#session = session;
-    this.#silent = 0;
+    this.#opening = 0;
+    this.#echoes.clear();
     this.#begin(session).catch((error: unknown) => this.#lost(session, asError(error)));
   }
 
@@ -188,7 +196,8 @@ export class RedisBackplane {
     this.#changed.clear();
     this.#asked.clear();
     for (const channel of channels) this.#asked.set(channel, 'asked');
-    await session.subscribe([this.#echo, this.#greetings, ...channels]);
+    for (const echo of session.onEach(this.#echo)) this.#echoes.set(echo, NEVER);
+    await session.subscribe([...this.#echoes.keys(), this.#greetings, ...channels]);
     for (const channel of channels) this.#asked.set(channel, 'heard');
     await this.#greet(session, channels);
     await this.#sendEcho(session);
@@ -197,7 +206,7 @@ export class RedisBackplane {
   #came(session: RedisSession, channel: string, message: Buffer): void {
     if (session !== this.#session) return;
     if (channel === this.#greetings) this.#greeted(message);
-    else if (channel === this.#echo) this.#echoed();
+    else if (this.#echoes.has(channel)) this.#echoed(channel);
     else this.#options.onMessage(channel, message);
   }
 
@@ -207,9 +216,9 @@ export class RedisBackplane {
     for (const channel of message.toString('latin1').split('\n')) this.#quiet.delete(channel);
   }
 
-  #echoed(): void {
-    this.#silent = 0;
-    if (this.#state === 'up') return;
+  #echoed(channel: string): void {
+    this.#echoes.set(channel, 0);
+    if (this.#state === 'up' || [...this.#echoes.values()].includes(NEVER)) return;
     this.#state = 'up';
     this.#upSinceMs = this.#options.clock.monotonic();
     this.#options.onWell();
@@ -239,17 +248,27 @@ export class RedisBackplane {
   #tick(): void {
     const session = this.#session;
     if (session === null) return;
-    this.#silent++;
-    const max = this.#state === 'up' ? SILENT_TICKS_MAX : OPENING_TICKS_MAX;
-    if (this.#silent > max) {
-      this.#lost(session, new Error(`no answer for ${(this.#silent * TICK_MS) / 1_000} s`));
-    } else if (this.#state === 'up') {
+    const isUp = this.#state === 'up';
+    const silent = isUp ? this.#silentTicks() : ++this.#opening;
+    if (silent > (isUp ? SILENT_TICKS_MAX : OPENING_TICKS_MAX)) {
+      this.#lost(session, new Error(`no answer for ${(silent * TICK_MS) / 1_000} s`));
+    } else if (isUp) {
       this.#sendEcho(session).catch((error: unknown) => this.#lost(session, asError(error)));
     }
   }
 
+  /** Of the server that has been silent for longest, after one more. */
+  #silentTicks(): number {
+    for (const [echo, ticks] of this.#echoes) this.#echoes.set(echo, ticks + 1);
+    return Math.max(...this.#echoes.values());
+  }
+
   #sendEcho(session: RedisSession): Promise<void> {
-    return sendAll(session, [{ channel: this.#echo, message: ECHO }]);
+    const echoes = [...this.#echoes.keys()];
+    return sendAll(
+      session,
+      echoes.map((channel) => ({ channel, message: ECHO })),
+    );
   }
 
   /** Whoever has not sent there, since nobody listened, does from now on. */

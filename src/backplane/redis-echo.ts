@@ -1,6 +1,7 @@
 /** Whether what is published on Redis comes back, and in which time. For `conduit doctor`. */
 import { randomUUID } from 'node:crypto';
-import { RedisSession } from './redis-session.js';
+import { parseRedisUrl } from '../core/redis-url.js';
+import { redisSession } from './redis-sessions.js';
 
 const ECHO_MS = 3_000;
 
@@ -9,9 +10,12 @@ export async function redisEchoMs(url: string, clusterName: string): Promise<num
   const channel = `${clusterName}:doctor:${randomUUID()}`;
   return new Promise((resolve, reject) => {
     let sentAt = 0;
-    const session = new RedisSession({
-      ...{ url, name: 'conduit/doctor' },
-      onMessage: () => end(() => resolve(performance.now() - sentAt)),
+    let missing = 0;
+    const session = redisSession({
+      ...{ url: parseRedisUrl(url), name: 'conduit/doctor' },
+      onMessage: () => {
+        if (--missing === 0) end(() => resolve(performance.now() - sentAt));
+      },
       onBroken: (error) => end(() => reject(error)),
     });
     const late = new Error(`what was published did not come back within ${ECHO_MS} ms`);
@@ -23,10 +27,13 @@ export async function redisEchoMs(url: string, clusterName: string): Promise<num
     };
     const ask = async (): Promise<void> => {
       await session.open();
-      await session.subscribe([channel]);
+      const channels = session.onEach(channel);
+      await session.subscribe(channels);
       sentAt = performance.now();
-      const [answer] = await session.publish([{ channel, message: Buffer.from('echo') }]);
-      if (answer instanceof Error) throw answer;
+      missing = channels.length;
+      const message = Buffer.from('echo');
+      const answers = await session.publish(channels.map((one) => ({ channel: one, message })));
+      for (const answer of answers) if (answer instanceof Error) throw answer;
     };
     ask().catch((error: unknown) => end(() => reject(error)));
   });

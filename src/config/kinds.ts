@@ -6,6 +6,7 @@ import { API_KEY_CHARS_MAX } from '../core/api-key.js';
 import { databaseUrlTrouble } from '../core/database-url.js';
 import { isLoopback } from '../core/host-name.js';
 import { isAddressBlock } from '../core/network-address.js';
+import { redisUrlTrouble } from '../core/redis-url.js';
 
 export interface OptionKind<T> {
   /** "takes ..." */
@@ -67,33 +68,15 @@ export const databaseUrl: OptionKind<string> = {
   trouble: databaseUrlTrouble,
 };
 
-const UNREADABLE =
-  'cannot be read as a URL; in a user name or password write # as %23, @ as %40, / as %2F, ' +
-  '? as %3F, % as %25 and a space as %20';
+const REDIS = /^rediss?(\+cluster|\+sentinel)?:\/\//;
 
-/** One server. What Redis calls a database has no part in pub/sub, and is taken when it is a number. */
 export const redisUrl: OptionKind<string> = {
   takes:
-    'a URL that starts with redis:// or rediss://, as redis://user:password@host:port, without parameters',
-  parse: (value) => (isRedis(value) && namesRedis(value) ? value : undefined),
-  trouble: (value) => (isRedis(value) && !isReadable(value) ? UNREADABLE : null),
+    'a Redis URL: redis://user:password@host:port, redis+cluster://host:port,host:port or ' +
+    'redis+sentinel://host:port,host:port/master; rediss for TLS',
+  parse: (value) => (REDIS.test(value) ? value : undefined),
+  trouble: (value) => (REDIS.test(value) ? redisUrlTrouble(value) : null),
 };
-
-function isRedis(value: string): boolean {
-  return value.startsWith('redis://') || value.startsWith('rediss://');
-}
-
-function isReadable(value: string): boolean {
-  const parsed = parseUrl(value);
-  return parsed !== null && parsed.hash === '' && isDecodable(parsed);
-}
-
-function namesRedis(value: string): boolean {
-  const parsed = isReadable(value) ? parseUrl(value) : null;
-  if (parsed === null) return false;
-  const { search, hostname, pathname } = parsed;
-  return search === '' && hostname !== '' && /^(\/\d{0,5})?$/.test(pathname);
-}
 
 /** As it stands in names elsewhere. */
 export const plainName: OptionKind<string> = {
@@ -167,14 +150,4 @@ export const addressBlocks: OptionKind<string> = {
 
 function parseUrl(value: string): URL | null {
   return !/[\p{Cc}\s]/u.test(value) && URL.canParse(value) ? new URL(value) : null;
-}
-
-/** Clients decode these; a stray percent sign would throw there, as something else. */
-function isDecodable({ username, password, pathname }: URL): boolean {
-  try {
-    decodeURIComponent(`${username}${password}${pathname}`);
-    return true;
-  } catch {
-    return false;
-  }
 }

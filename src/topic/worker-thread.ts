@@ -25,6 +25,7 @@ import { DatabaseClock } from '../core/database-clock.js';
 import type { HeldSnapshot } from '../core/log-figures.js';
 import { hasPeerLink, type Peer } from '../core/peer.js';
 import { ANYONE } from '../core/principal.js';
+import { parseRedisUrl } from '../core/redis-url.js';
 import { SharedCount } from '../core/shared-count.js';
 import { SteadyClock } from '../core/steady-clock.js';
 import type { TopicKey } from '../core/topic-key.js';
@@ -240,7 +241,8 @@ function backplaneParts(): WorkerOptions['backplane'] {
 }
 
 function openWays(handlers: BackplaneHandlers): Ways {
-  const { redisUrl: url, clusterName: cluster, limits } = config;
+  const { redisUrl, clusterName: cluster, limits } = config;
+  const url = redisUrl === null ? null : parseRedisUrl(redisUrl);
   const queueBytesMax = limits.backplaneQueueBytesMax;
   const opened = new Ways({
     redis:

@@ -8,7 +8,7 @@ import { eventually } from '../../native-bench/rig/eventually.js';
 import { startPostgres } from '../../native-bench/rig/postgres.js';
 import { DEFAULT_LIMITS } from '../../src/core/limits.js';
 import type { SubscriptionRecord } from '../../src/core/subscription-record.js';
-import type { HeldTerm } from '../../src/log/contract/subscription-store.js';
+import { type HeldTerm, OwnedElsewhere } from '../../src/log/contract/subscription-store.js';
 import { DURABLES_TURN_SQL } from '../../src/log/postgres/store/creation-turn.js';
 import { holdLease, removeNode } from '../../src/log/postgres/store/node-rows.js';
 import { PostgresSubscriptions } from '../../src/log/postgres/store/postgres-subscriptions.js';
@@ -178,3 +178,23 @@ t.test(
     await a.leave();
   },
 );
+
+t.test('nodes that take it from each other at any moment are never told of a limit', async (t) => {
+  const nodes = ['a', 'b', 'c'].map((id) => new Node(id));
+  const topicId = await newTopicId();
+  for (const node of nodes) await node.live(60_000);
+  let taken = 0;
+  const churn = async (node: Node): Promise<void> => {
+    for (let n = 0; n < 300; n++) {
+      try {
+        await node.store.release(termOf(await node.take(topicId)));
+        taken++;
+      } catch (error) {
+        if (!(error instanceof OwnedElsewhere)) throw error;
+      }
+    }
+  };
+  await Promise.all(nodes.map(churn));
+  t.ok(taken > 30, `${taken} times`);
+  for (const node of nodes) await node.leave();
+});

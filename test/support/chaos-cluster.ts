@@ -5,6 +5,7 @@
 import pg from 'pg';
 import { freePort } from '../../native-bench/rig/free-port.js';
 import { startPostgres, type TestPostgres } from '../../native-bench/rig/postgres.js';
+import { pause } from './chaos-consumer.js';
 import type { ChaosRecorder } from './chaos-recorder.js';
 import { ChaosServer, type ChaosWays } from './chaos-server.js';
 import { type CutProxy, startCutProxy } from './cut-proxy.js';
@@ -27,6 +28,9 @@ export interface ChaosUse {
   connections: number;
 }
 
+/** PostgreSQL's processes need a moment to see their connections end. */
+const HEALED_MS = 500;
+
 type OnEnd = (end: () => unknown) => void;
 
 export async function startCluster(
@@ -44,16 +48,25 @@ export async function startCluster(
     const port = await freePort();
     const ways = await startWays({ database: postgres.port, redis: redis?.port ?? null, port });
     onEnd(() => {
-      for (const proxy of [ways.database, ways.redis, ways.peers]) proxy?.close();
+      for (const proxy of all(ways)) proxy.close();
     });
     const env = { PORT: `${port}`, ...threadsOf(n, nodes), ...environmentOf(ways, n) };
     servers.push(await ChaosServer.start(env, ways, recorder));
   }
-  const use = async (): Promise<ChaosUse> => ({
-    memory: servers.map(({ residentMib }) => residentMib),
-    connections: await countConnections(postgres.url),
-  });
+  const use = async (): Promise<ChaosUse> => {
+    // What it has silenced is none of a node's: it has long been given up there.
+    for (const { ways } of servers) for (const proxy of all(ways)) proxy.heal();
+    await pause(HEALED_MS);
+    return {
+      memory: servers.map(({ residentMib }) => residentMib),
+      connections: await countConnections(postgres.url),
+    };
+  };
   return { servers, postgres, redis, use };
+}
+
+function all({ database, redis, peers }: ChaosWays): CutProxy[] {
+  return [database, redis, peers].filter((proxy) => proxy !== null);
 }
 
 async function startWays(to: {

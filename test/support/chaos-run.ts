@@ -33,7 +33,7 @@ export interface ChaosOptions {
   say: (line: string) => void;
 }
 
-/** One fault, or two at a time. */
+/** One fault, or some at a time. */
 export interface Blow {
   faults: readonly string[];
   what: string;
@@ -62,7 +62,9 @@ const WAITED_MS = 90_000;
 const QUIET_WITHIN_MS = 60_000;
 const ACK_WAIT_MS = 300;
 const MAX_DELIVER = 5;
-const TWO_AT_A_TIME = 0.2;
+/** How often one more strikes at the same time. */
+const ONE_MORE = { ofOne: 0.2, ofSeveral: 0.45 };
+const AT_A_TIME_MAX = 3;
 /** Long enough that what comes between two faults is explained by none. */
 const CALM_MS = 2_500;
 const CALM_AFTER = 0.2;
@@ -185,7 +187,7 @@ async function strike(
   const blows: Blow[] = [];
   const draw = shuffler(names, world.random);
   while (performance.now() < overAt) {
-    const chosen = chooseSome(draw, world.random);
+    const chosen = chooseSome(draw, world.random, nodes);
     const what = chosen.join(' + ');
     const reached = chosen.every((name) => nodes === 1 || WITHIN_REACH.has(name));
     const outageIsOver = reached ? () => undefined : recorder.outage();
@@ -205,11 +207,16 @@ async function strike(
   return blows;
 }
 
-function chooseSome(draw: () => string, random: SeededRandom): string[] {
-  const first = draw();
-  if (random.next() >= TWO_AT_A_TIME) return [first];
-  const second = draw();
-  return goTogether(first, second) ? [first, second] : [second];
+/** One, and some more; of what does not go together the later one. */
+function chooseSome(draw: () => string, random: SeededRandom, nodes: number): string[] {
+  const oneMore = nodes === 1 ? ONE_MORE.ofOne : ONE_MORE.ofSeveral;
+  const max = nodes === 1 ? 2 : AT_A_TIME_MAX;
+  let chosen = [draw()];
+  for (let n = 1; n < max && random.next() < oneMore; n++) {
+    const next = draw();
+    chosen = [...chosen.filter((other) => goTogether(other, next)), next];
+  }
+  return chosen;
 }
 
 async function recover(

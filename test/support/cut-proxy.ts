@@ -20,6 +20,8 @@ export interface CutProxy {
    * sent is swallowed. How many those were.
    */
   mute(applicationName: RegExp): number;
+  /** What went silent ends: the network is whole again. */
+  heal(): void;
   /** All connections of now end at once. */
   cut(): void;
   close(): void;
@@ -27,7 +29,7 @@ export interface CutProxy {
 
 export async function startCutProxy(serverPort: number): Promise<CutProxy> {
   const sockets = new Set<net.Socket>();
-  const pipes = new Set<{ applicationName: string; mute: () => void }>();
+  const pipes = new Set<{ applicationName: string; mute: () => void; heal: () => void }>();
   let accepted = 0;
   const server = net.createServer({ allowHalfOpen: true }, (client) => {
     accepted++;
@@ -59,6 +61,9 @@ export async function startCutProxy(serverPort: number): Promise<CutProxy> {
       mute: () => {
         isSilent = true;
         muted = true;
+      },
+      heal: () => {
+        if (muted) end();
       },
     };
     pipes.add(pipe);
@@ -113,6 +118,9 @@ export async function startCutProxy(serverPort: number): Promise<CutProxy> {
       const fit = [...pipes].filter((pipe) => applicationName.test(pipe.applicationName));
       for (const pipe of fit) pipe.mute();
       return fit.length;
+    },
+    heal: () => {
+      for (const pipe of pipes) pipe.heal();
     },
     cut: () => {
       for (const socket of sockets) socket.destroy();

@@ -34,12 +34,13 @@ export interface TestRedis {
   stop(): Promise<void>;
 }
 
-export async function startRedis(): Promise<TestRedis> {
+/** `more`: arguments of the server, such as `--cluster-enabled yes`. */
+export async function startRedis(more: readonly string[] = []): Promise<TestRedis> {
   const program = await findRedis();
   const folder = mkdtempSync(path.join(tmpdir(), 'conduit-redis-'));
   const port = await freePort();
   const url = `redis://127.0.0.1:${port}`;
-  const args = ['--bind', '127.0.0.1', '--port', `${port}`, '--dir', folder, '--save', ''];
+  const args = ['--bind', '127.0.0.1', '--port', `${port}`, '--dir', folder, '--save', '', ...more];
   const open = (): Promise<ServerProcess> =>
     startServer({
       name: 'redis-server',
@@ -72,7 +73,7 @@ export async function startRedis(): Promise<TestRedis> {
   };
 }
 
-async function findRedis(): Promise<string> {
+export async function findRedis(): Promise<string> {
   const installed = installedRedis();
   if (installed !== null) return installed;
   if (process.getuid?.() === 0) {

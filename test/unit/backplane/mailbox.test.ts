@@ -7,6 +7,7 @@ import { eventually } from '../../../native-bench/rig/eventually.js';
 import { MAIL_BYTES_MAX, type MailAddress, Mailbox } from '../../../src/backplane/mailbox.js';
 import { RedisBackplane } from '../../../src/backplane/redis-backplane.js';
 import { Ways } from '../../../src/backplane/ways.js';
+import { parseRedisUrl } from '../../../src/core/redis-url.js';
 import { systemClock } from '../../../src/core/clock.js';
 import { startRedis } from '../../support/redis-server.js';
 
@@ -32,7 +33,7 @@ async function open(t: Test, address: MailAddress): Promise<Worker> {
     onTrouble: () => undefined,
     onWell: () => undefined,
   };
-  const of = { url: redis.url, cluster: 'test', origin, clock: systemClock };
+  const of = { url: parseRedisUrl(redis.url), cluster: 'test', origin, clock: systemClock };
   const way = new Ways({
     redis: (by) => new RedisBackplane({ ...ignored, ...of, ...by, queueBytesMax: 8_000_000 }),
     forward: null,

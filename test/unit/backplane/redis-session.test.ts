@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 
-const SESSION = fileURLToPath(new URL('../../../src/backplane/redis-session.js', import.meta.url));
+const SESSION = fileURLToPath(new URL('../../../src/backplane/redis-sessions.js', import.meta.url));
 const WORKER = fileURLToPath(new URL('../../../src/topic/worker.js', import.meta.url));
 const PROTOTYPES = ['String', 'Array', 'Uint8Array', 'Buffer', 'DataView', 'Map', 'Set', 'Object'];
 

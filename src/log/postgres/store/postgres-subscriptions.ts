@@ -59,8 +59,8 @@ import {
 
 /** What a delete takes along itself; the rest goes with upkeep. */
 const DELETE_ROWS_MAX = 10_000;
-/** So often one may be deleted while it is taken. */
-const TAKES_MAX = 5;
+/** So often one may be deleted, or change hands, while it is taken. */
+const TAKES_MAX = 10;
 
 const TAKE_SQL = `WITH t AS (
     SELECT id, name FROM conduit.topics WHERE id = $1 AND deleted_at IS NULL),
@@ -187,13 +187,13 @@ export class PostgresSubscriptions implements SubscriptionStore {
     const early = await take(this.#pool, max - IN_TURN_BELOW);
     if (early !== undefined) return early;
     // What another node coordinates is not made: it needs no turn.
-    if (await this.#owners.isGone(topicId, values[1])) return null;
+    if (await this.#owners.isFree(topicId, values[1])) return null;
     const row = await inTransaction(this.#pool, async (session) => {
       await session.query(DURABLES_TURN_SQL, [topicId]);
       return take(session, max);
     });
     if (row !== undefined) return row;
-    if (await this.#owners.isGone(topicId, values[1])) return null;
+    if (await this.#owners.isFree(topicId, values[1])) return null;
     const { rowCount } = await this.#pool.query(LIVING_SQL, [topicId]);
     if (rowCount === 0) throw new RequestError('topic_not_found', 'topic not found');
     throw durableLimit(max);

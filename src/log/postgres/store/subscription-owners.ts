@@ -12,10 +12,10 @@ import type { Queryable } from '../session/queryable.js';
 import { livingOwnerSql } from './node-rows.js';
 import { sameSql } from './subscription-rows.js';
 
-/** The node that coordinates it, other than this one. */
+/** No row: there is no such subscription. */
 const OWNER_SQL = `SELECT s.owner_boot, EXISTS (${livingOwnerSql('s')}) AS is_living
   FROM conduit.subscriptions s
-  WHERE s.topic_id = $1 AND s.name = $2 AND s.owner_boot <> $3::uuid`;
+  WHERE s.topic_id = $1 AND s.name = $2`;
 
 const RELEASE_SQL = `UPDATE conduit.subscriptions s SET owner_node = NULL, owner_boot = NULL
   FROM (VALUES ($1::bigint, $2::bigint, $3::bigint, $4::bigint))
@@ -32,7 +32,8 @@ const LOST_SQL = `SELECT held.id, CASE WHEN s.id IS NULL THEN 'deleted'
   WHERE s.term IS DISTINCT FROM held.term`;
 
 interface OwnerRow {
-  owner_boot: string;
+  /** Null: nobody's. */
+  owner_boot: string | null;
   is_living: boolean;
 }
 
@@ -49,13 +50,17 @@ export class SubscriptionOwners {
     this.own = [own?.node ?? null, this.#bootId];
   }
 
-  /** Of one that was not taken. Throws OwnedElsewhere. True: whoever had it is gone by now. */
-  async isGone(topicId: number, name: unknown): Promise<boolean> {
+  /**
+   * Of one that was not taken. Throws OwnedElsewhere. True: it is there, and whoever had it is gone, or has let
+   * it go meanwhile. False: there is none of that name.
+   */
+  async isFree(topicId: number, name: unknown): Promise<boolean> {
     if (this.#bootId === null) return false;
-    const { rows } = await this.#db.query<OwnerRow>(OWNER_SQL, [topicId, name, this.#bootId]);
-    const [owner] = rows;
-    if (owner === undefined) return false;
-    if (owner.is_living) throw new OwnedElsewhere(owner.owner_boot);
+    const { rows } = await this.#db.query<OwnerRow>(OWNER_SQL, [topicId, name]);
+    const [found] = rows;
+    if (found === undefined) return false;
+    const { owner_boot: owner, is_living: isLiving } = found;
+    if (isLiving && owner !== null && owner !== this.#bootId) throw new OwnedElsewhere(owner);
     return true;
   }
 

@@ -7,6 +7,7 @@ import { eventually } from '../../../../native-bench/rig/eventually.js';
 import { Envelopes } from '../../../../src/backplane/envelopes.js';
 import { RedisBackplane } from '../../../../src/backplane/redis-backplane.js';
 import { Ways } from '../../../../src/backplane/ways.js';
+import { parseRedisUrl } from '../../../../src/core/redis-url.js';
 import { systemClock } from '../../../../src/core/clock.js';
 import { DEFAULT_LIMITS } from '../../../../src/core/limits.js';
 import type { TopicRecord } from '../../../../src/core/topic-record.js';
@@ -64,7 +65,7 @@ class Rig {
           ...{ ...handlers, forward: null },
           redis: (by) =>
             new RedisBackplane({
-              ...{ ...handlers, ...by, url: redis.url, cluster: CLUSTER, origin: 'here' },
+              ...{ ...handlers, ...by, url: parseRedisUrl(redis.url), cluster: CLUSTER, origin: 'here' },
               ...{ clock: systemClock, queueBytesMax: 1_000_000 },
             }),
         }),

@@ -6,12 +6,17 @@ import path from 'node:path';
 import pg from 'pg';
 import t from 'tap';
 import { eventually } from '../../../../../native-bench/rig/eventually.js';
+import { freePort } from '../../../../../native-bench/rig/free-port.js';
+import { startNode } from '../../../../../native-bench/rig/node.js';
 import { startPostgres } from '../../../../../native-bench/rig/postgres.js';
 import { checkDatabase } from '../../../../../src/log/postgres/session/database-check.js';
 import { databaseTarget } from '../../../../../src/log/postgres/session/database-target.js';
 import { openPool } from '../../../../../src/log/postgres/session/log-connection.js';
 import { serverAccount } from '../../../../../src/supervisor/account.js';
 import { AUTHORITY, CERTIFICATE, KEY } from '../../../../support/certificate.js';
+import { writeCertificate } from '../../../../support/certificate-files.js';
+import { runCommand } from '../../../../support/command.js';
+import { postJson, publish } from '../../../../support/node-pair.js';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'conduit-tls-'));
 chmodSync(folder, 0o755);
@@ -122,11 +127,64 @@ t.test('PGSSLMODE counts where the URL does not say', async () => {
   delete process.env['PGSSLMODE'];
 });
 
-async function turnOn(): Promise<void> {
+t.test('a node has all of its connections by TLS, to the server that the URL names', async (t) => {
+  const url = `postgres://postgres@localhost:${server.port}/postgres`;
+  const DATABASE_URL = `${url}?sslmode=verify-full&sslrootcert=${folder}/ca`;
+  const node = await startNode({ DATABASE_URL, WORKERS: '1' });
+  t.teardown(() => node.kill9());
+  t.equal((await postJson(node, '/api/topics', { name: 'encrypted' })).status, 201);
+  t.equal((await publish(node, { topic: 'encrypted', payload: 1 })).status, 200);
   const client = new pg.Client({ connectionString: server.url });
   await client.connect();
-  await client.query(`ALTER SYSTEM SET ssl_cert_file = '${folder}/crt'`);
-  await client.query(`ALTER SYSTEM SET ssl_key_file = '${folder}/key'`);
+  const { rows } = await client.query<{ open: number; plain: number }>(
+    `SELECT count(*)::int AS open, count(*) FILTER (WHERE NOT ssl)::int AS plain
+     FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE application_name LIKE 'conduit/%'`,
+  );
+  await client.end();
+  t.equal(rows[0]?.plain, 0);
+  t.ok((rows[0]?.open ?? 0) > 2);
+  t.equal(await node.stop(), 0);
+});
+
+/** Code and all that it says. */
+async function refusal(parameters: string): Promise<string> {
+  const DATABASE_URL = `postgres://postgres@${IP}:${server.port}/postgres${parameters}`;
+  const { code, stderr } = await runCommand(['serve'], {
+    DATABASE_URL,
+    PORT: `${await freePort()}`,
+  });
+  return `${code} ${stderr.trim()}`;
+}
+
+t.test('a node ends with one line where the server is not the one that was meant', async (t) => {
+  const root = `sslrootcert=${folder}`;
+  t.match(await refusal(`?sslmode=verify-ca&${root}/crt`), refused(/certificate/));
+  t.match(await refusal(`?sslmode=verify-full&${root}/ca`), refused(/127\.0\.0\.1/));
+});
+
+t.test('a certificate that has expired is none', async (t) => {
+  const expired = writeCertificate(folder, 'expired', -1);
+  if (process.getuid?.() === 0) {
+    const { uid, gid } = await serverAccount();
+    for (const file of [expired.certFile, expired.keyFile]) chownSync(file, uid, gid);
+  }
+  chmodSync(expired.keyFile, 0o600);
+  await turnOn('expired.crt', 'expired.key');
+  const root = `sslrootcert=${expired.certFile}`;
+  // The reload comes to new processes of the server when it does.
+  await eventually(async () => /expired/.test(await outcome(IP, `?sslmode=verify-ca&${root}`)));
+  t.match(await refusal(`?sslmode=verify-ca&${root}`), refused(/expired/));
+});
+
+function refused(why: RegExp): RegExp {
+  return new RegExp(`^78 conduit: DATABASE_URL: cannot connect to 127[^\\n]*${why.source}[^\\n]*$`);
+}
+
+async function turnOn(certificate = 'crt', key = 'key'): Promise<void> {
+  const client = new pg.Client({ connectionString: server.url });
+  await client.connect();
+  await client.query(`ALTER SYSTEM SET ssl_cert_file = '${folder}/${certificate}'`);
+  await client.query(`ALTER SYSTEM SET ssl_key_file = '${folder}/${key}'`);
   await client.query('ALTER SYSTEM SET ssl = on');
   await client.query('SELECT pg_reload_conf()');
   await eventually(async () => {
