@@ -7,8 +7,8 @@ import { eventually } from '../../../native-bench/rig/eventually.js';
 import { MAIL_BYTES_MAX, type MailAddress, Mailbox } from '../../../src/backplane/mailbox.js';
 import { RedisBackplane } from '../../../src/backplane/redis-backplane.js';
 import { Ways } from '../../../src/backplane/ways.js';
-import { parseRedisUrl } from '../../../src/core/redis-url.js';
 import { systemClock } from '../../../src/core/clock.js';
+import { parseRedisUrl } from '../../../src/core/redis-url.js';
 import { startRedis } from '../../support/redis-server.js';
 
 const redis = await startRedis();

@@ -4,8 +4,8 @@
 import t from 'tap';
 import { eventually } from '../../../native-bench/rig/eventually.js';
 import { RedisBackplane } from '../../../src/backplane/redis-backplane.js';
-import { parseRedisUrl } from '../../../src/core/redis-url.js';
 import { systemClock } from '../../../src/core/clock.js';
+import { parseRedisUrl } from '../../../src/core/redis-url.js';
 import { startRedis } from '../../support/redis-server.js';
 
 const QUEUE_BYTES_MAX = 64 * 1024;
@@ -27,7 +27,12 @@ async function open(t: { teardown(end: () => unknown): void }): Promise<Heard> {
   const messages: string[] = [];
   const counts = { listenings: 0, aways: 0, wells: 0 };
   const backplane = new RedisBackplane({
-    ...{ url: parseRedisUrl(redis.url), cluster: 'test', origin: `worker-${made++}`, clock: systemClock },
+    ...{
+      url: parseRedisUrl(redis.url),
+      cluster: 'test',
+      origin: `worker-${made++}`,
+      clock: systemClock,
+    },
     queueBytesMax: QUEUE_BYTES_MAX,
     onMessage: (channel, message) =>
       messages.push(`${channel} ${Buffer.from(message).toString('latin1')}`),

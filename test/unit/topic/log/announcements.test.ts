@@ -7,9 +7,9 @@ import { eventually } from '../../../../native-bench/rig/eventually.js';
 import { Envelopes } from '../../../../src/backplane/envelopes.js';
 import { RedisBackplane } from '../../../../src/backplane/redis-backplane.js';
 import { Ways } from '../../../../src/backplane/ways.js';
-import { parseRedisUrl } from '../../../../src/core/redis-url.js';
 import { systemClock } from '../../../../src/core/clock.js';
 import { DEFAULT_LIMITS } from '../../../../src/core/limits.js';
+import { parseRedisUrl } from '../../../../src/core/redis-url.js';
 import type { TopicRecord } from '../../../../src/core/topic-record.js';
 import { ENCODING_JSON } from '../../../../src/thread/ops/encoding.js';
 import { LocalOutlet } from '../../../../src/topic/delivery/local-outlet.js';
@@ -65,7 +65,13 @@ class Rig {
           ...{ ...handlers, forward: null },
           redis: (by) =>
             new RedisBackplane({
-              ...{ ...handlers, ...by, url: parseRedisUrl(redis.url), cluster: CLUSTER, origin: 'here' },
+              ...{
+                ...handlers,
+                ...by,
+                url: parseRedisUrl(redis.url),
+                cluster: CLUSTER,
+                origin: 'here',
+              },
               ...{ clock: systemClock, queueBytesMax: 1_000_000 },
             }),
         }),
