@@ -1,8 +1,8 @@
 /**
  * `npm run chaos -- [--minutes N] [--seed N] [--nodes N] [--fault NAME]...`: mixed faults with the history
- * checker, by default 20 minutes of all kinds over three nodes with a Redis between them. Prints what it does,
- * and how long each fault took to be recovered from; the last line is the verdict, and 1 the exit code when
- * anything was lost, late or unexplained.
+ * checker, by default 20 minutes of all kinds over three nodes with a Redis between them. Prints what it
+ * does, and how long each fault took to be recovered from; the last line is the verdict, and 1 the exit code
+ * when anything was lost, late or unexplained.
  */
 import { parseArgs } from 'node:util';
 import {

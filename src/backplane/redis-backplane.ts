@@ -72,7 +72,9 @@ export class RedisBackplane {
   readonly #options: RedisBackplaneOptions;
   /** Begins the names of the channels on which the echoes come. */
   readonly #echo: string;
-  /** One on each server of the session, with the ticks since it came, or since the session is being opened. */
+  /**
+   * One on each server of the session, with the ticks since it came, or since the session is being opened.
+   */
   readonly #echoes = new Map<string, number>();
   /** Where whoever begins to listen to channels says so, to all. */
   readonly #greetings: string;

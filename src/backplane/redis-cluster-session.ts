@@ -1,7 +1,7 @@
 /**
  * A session of a Redis Cluster, by sharded pub/sub (Redis 7): of each server that has slots one connection
- * publishes and one listens. A channel is its slot's; one call has channels of one slot. What shows that slots
- * have moved, or that a server is gone, ends the session: the next one asks who has them now.
+ * publishes and one listens. A channel is its slot's; one call has channels of one slot. What shows that
+ * slots have moved, or that a server is gone, ends the session: the next one asks who has them now.
  */
 import slotOf from 'cluster-key-slot';
 import type { Redis } from 'ioredis';

@@ -1,6 +1,7 @@
 /**
- * A session of one Redis server: one connection publishes, one listens. With Sentinels it is the server that they
- * call the master: they are asked anew for each session, and end the connections to one that is it no more.
+ * A session of one Redis server: one connection publishes, one listens. With Sentinels it is the server that
+ * they call the master: they are asked anew for each session, and end the connections to one that is it no
+ * more.
  */
 import type { Redis } from 'ioredis';
 import { redisConnection } from './redis-connection.js';

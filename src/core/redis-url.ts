@@ -1,6 +1,6 @@
 /**
- * Reads a REDIS_URL: of one server, of a Redis Cluster, or of Sentinels and the master they watch. Says in one
- * line what is wrong with one, never with a part of it, which may be a piece of a password. Pure.
+ * Reads a REDIS_URL: of one server, of a Redis Cluster, or of Sentinels and the master they watch. Says in
+ * one line what is wrong with one, never with a part of it, which may be a piece of a password. Pure.
  */
 
 export interface RedisPlace {

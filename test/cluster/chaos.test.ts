@@ -1,6 +1,6 @@
-// Goal: what test/fault/delivery-chaos.test.ts shows of one node, of three with a Redis between them: whatever dies,
-// freezes or is cut off, nothing is lost, made up or out of order, and all is whole again soon after.
-// `npm run chaos` is the same for longer, with faults that take longer.
+// Goal: what test/fault/delivery-chaos.test.ts shows of one node, of three with a Redis between them:
+// whatever dies, freezes or is cut off, nothing is lost, made up or out of order, and all is whole again soon
+// after. `npm run chaos` is the same for longer, with faults that take longer.
 import t from 'tap';
 import { faultsOf, RECOVERED_WITHIN_MS, runChaos } from '../support/chaos-run.js';
 

@@ -29,7 +29,7 @@ export interface CutProxy {
 
 export async function startCutProxy(serverPort: number): Promise<CutProxy> {
   const sockets = new Set<net.Socket>();
-  const pipes = new Set<{ applicationName: string; mute: () => void; heal: () => void }>();
+  const pipes = new Set<{ applicationName: string; mute: () => void; heal: () => unknown }>();
   let accepted = 0;
   const server = net.createServer({ allowHalfOpen: true }, (client) => {
     accepted++;
@@ -62,9 +62,7 @@ export async function startCutProxy(serverPort: number): Promise<CutProxy> {
         isSilent = true;
         muted = true;
       },
-      heal: () => {
-        if (muted) end();
-      },
+      heal: () => muted && end(),
     };
     pipes.add(pipe);
     client.on('data', (chunk: Buffer) => {
@@ -119,18 +117,18 @@ export async function startCutProxy(serverPort: number): Promise<CutProxy> {
       for (const pipe of fit) pipe.mute();
       return fit.length;
     },
-    heal: () => {
-      for (const pipe of pipes) pipe.heal();
-    },
-    cut: () => {
-      for (const socket of sockets) socket.destroy();
-    },
+    heal: () => pipes.forEach((pipe) => void pipe.heal()),
+    cut: () => destroyAll(sockets),
     close: () => {
       server.close();
-      for (const socket of sockets) socket.destroy();
+      destroyAll(sockets);
     },
   };
   return proxy;
+}
+
+function destroyAll(sockets: Iterable<net.Socket>): void {
+  for (const socket of sockets) socket.destroy();
 }
 
 /** Of a startup packet. */

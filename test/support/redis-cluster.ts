@@ -1,6 +1,6 @@
 /**
- * A Redis Cluster of a test's own: three servers with a third of the slots each, made by CLUSTER MEET, since not
- * every machine has redis-cli.
+ * A Redis Cluster of a test's own: three servers with a third of the slots each, made by CLUSTER MEET, since
+ * not every machine has redis-cli.
  */
 import { eventually } from '../../native-bench/rig/eventually.js';
 import { freePort } from '../../native-bench/rig/free-port.js';

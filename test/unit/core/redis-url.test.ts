@@ -1,5 +1,5 @@
-// Goal: each form of a REDIS_URL is read as it is meant, and what is wrong with one is said in a line without a
-// piece of it.
+// Goal: each form of a REDIS_URL is read as it is meant, and what is wrong with one is said in a line without
+// a piece of it.
 import t from 'tap';
 import { parseRedisUrl, redisUrlTrouble } from '../../../src/core/redis-url.js';
 

@@ -51,8 +51,8 @@ export class SubscriptionOwners {
   }
 
   /**
-   * Of one that was not taken. Throws OwnedElsewhere. True: it is there, and whoever had it is gone, or has let
-   * it go meanwhile. False: there is none of that name.
+   * Of one that was not taken. Throws OwnedElsewhere. True: it is there, and whoever had it is gone, or has
+   * let it go meanwhile. False: there is none of that name.
    */
   async isFree(topicId: number, name: unknown): Promise<boolean> {
     if (this.#bootId === null) return false;
