@@ -115,6 +115,8 @@ t.test('each client gets the coding that it takes', async (t) => {
   const gzip = await coded(`/assets/${name}`, 'gzip');
   t.match(gzip.head, /^Content-Encoding: gzip\r?$/m);
   t.ok(gunzipSync(gzip.body).equals(plain));
+  const weighed = await coded(`/assets/${name}`, 'br;q=0.9, gzip;q=0.5');
+  t.match(weighed.head, /^Content-Encoding: br\r?$/m);
   for (const coding of ['identity', 'br;q=0, gzip;q=0', 'zstd']) {
     const { head, body } = await coded(`/assets/${name}`, coding);
     t.notMatch(head, /Content-Encoding/, coding);

@@ -11,6 +11,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { RequestError } from '../../core/errors.js';
+import { codingFor } from './accept-encoding.js';
 import type { Exchange } from './exchange.js';
 import { ASSET_HEADERS, pageHeaders } from './security-headers.js';
 
@@ -86,9 +87,11 @@ function wantsPage(req: HttpRequest): boolean {
 }
 
 function send(exchange: Exchange, req: HttpRequest, { type, plain, coded }: StaticFile): void {
-  const taken = req.getHeader('accept-encoding').split(',');
-  const names = taken.map((one) => one.trim().toLowerCase()).filter((one) => !/;\s*q=0/.test(one));
-  const best = coded.find(({ name }) => names.some((one) => one.split(';')[0] === name));
+  const name = codingFor(
+    req.getHeader('accept-encoding'),
+    coded.map((one) => one.name),
+  );
+  const best = coded.find((one) => one.name === name);
   const coding = best === undefined ? [] : ['Content-Encoding', best.name];
   const headers = [...coding, 'Vary', 'Accept, Accept-Encoding'];
   exchange.reply(200, best?.bytes ?? plain, { type, headers });
