@@ -111,7 +111,7 @@ export async function runNode(options: NodeOptions): Promise<number> {
       waitToOpen: (why) => patience.pause(`DATABASE_URL: the log cannot be opened: ${why}`),
       onFatal: (line, exitCode) => life.end({ line, exitCode }),
     });
-    life.owns(sampleMain(node.memory.metrics, life.owns(threads)));
+    life.owns(sampleMain(node.memory, life.owns(threads)));
     threads.place(living);
     if (shown !== null) reloadAtHangUp(life, { config, shown, logger }, threads);
     await life.untilEnd(threads.start());

@@ -35,6 +35,9 @@ port.on('message', (message: ToThread) => {
     case 'quotas-changed':
       acceptor.quotasChanged(message.quotas);
       return;
+    case 'happened':
+      acceptor.happened(message.all);
+      return;
     case 'sessions':
       void acceptor.sessions(message.ask).then((told) => {
         tell({ type: 'sessions', request: message.request, told });

@@ -4,6 +4,8 @@
  */
 import type { Config } from '../config/config.js';
 import type { Clock } from '../core/clock.js';
+import type { Happening } from '../core/happening.js';
+import { Happenings } from '../core/happenings.js';
 import { hasPeerLink } from '../core/peer.js';
 import type { TenantQuotas } from '../core/quotas.js';
 import type { QuotaLedger } from '../tenant/quota-ledger.js';
@@ -47,6 +49,7 @@ import { SessionList } from './session/session-list.js';
 import { Sessions } from './session/sessions.js';
 import { Streams, type StreamsOptions } from './session/streams.js';
 import { Subscriptions } from './session/subscriptions.js';
+import { Watches, type WatchesOptions } from './watch/watches.js';
 import { PublishGate } from './workers/publish-gate.js';
 import { Workers } from './workers/workers.js';
 
@@ -75,11 +78,14 @@ export class Acceptor {
   readonly #forwards: ForwardRoutes;
   readonly #traffic = new Traffic();
   readonly #metrics: AcceptorMetrics;
+  readonly #happenings: Happenings;
+  readonly #watches: Watches;
 
   constructor(start: AcceptorStart, clock: Clock, tell: (message: FromThread) => void) {
     const { config } = start;
     const { limits, nodeId, acceptors } = config;
     this.#apps = new AcceptorApps(config);
+    this.#happenings = new Happenings(clock, (all) => tell({ type: 'happened', all }));
     const inMemory = config.databaseUrl === null;
     const guard = new Guard((where, stack) => tell({ type: 'handler-fault', where, stack }));
     const onFault = (error: unknown): void => guard.caught('request', error);
@@ -106,6 +112,7 @@ export class Acceptor {
       count: counts.sessions,
       onMessage: (session, message, type) => frames.receive(session, message, type),
       onEnded: (session, end) => frames.ended(session, end),
+      happened: this.#happenings.add,
     });
     this.#deliveries = this.#makeDeliveries(clock, guard, quotas);
     this.#sessions.deliveries = this.#deliveries;
@@ -130,7 +137,9 @@ export class Acceptor {
     const [system, streams, forwards] = [this.#system, this.#streams, this.#forwards];
     const logins = new LoginRoutes({ clock, limits, acceptors, directory, cookies, proxies });
     const files = new StaticFiles(DASHBOARD_FOLDER);
-    const served = { publishes, pulls, sessions, system, streams, files, forwards };
+    this.#watches = this.#makeWatches(start, { clock, guard, page: files.entry });
+    const watches = this.#watches;
+    const served = { publishes, pulls, sessions, system, streams, files, forwards, watches };
     const asked = { control, directory, mint, logins, ...served };
     const routes = routeTable({ limits, nodeId, version: start.version, ...asked });
     const count = counts.refusedConnections;
@@ -172,6 +181,11 @@ export class Acceptor {
   /** API keys are other than they were, or gone; null: any may be. */
   keysChanged(ids: readonly string[] | null): void {
     this.#keys.changed(ids);
+  }
+
+  /** On this node, for whoever looks at it. */
+  happened(all: readonly Happening[]): void {
+    this.#watches.happened(all);
   }
 
   /** These tenants have quotas from now on, and no others. */
@@ -218,6 +232,8 @@ export class Acceptor {
     this.#sessions.close();
     this.#streams.close();
     this.#pulls.close();
+    this.#watches.close();
+    this.#happenings.close();
     this.#bodies.close();
     this.#answers.close();
     this.#apps.close();
@@ -268,6 +284,15 @@ export class Acceptor {
   #makePulls(parts: Pick<PullsOptions, 'guard' | 'limits' | 'clock' | 'acceptor'>): Pulls {
     const [sessions, subscriptions] = [this.#sessions, this.#subscriptions];
     return new Pulls({ ...parts, sessions, subscriptions, workers: this.#workers });
+  }
+
+  #makeWatches(
+    { memory, config, version }: AcceptorStart,
+    { page, ...parts }: Pick<WatchesOptions, 'clock' | 'guard'> & { page: string | null },
+  ): Watches {
+    const hello = { node: config.nodeId, version, page };
+    const [system, streams] = [this.#system, this.#streams];
+    return new Watches({ ...parts, system, streams, history: memory.history, hello });
   }
 
   #makeKeys(

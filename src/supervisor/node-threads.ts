@@ -6,6 +6,8 @@
 import { type MessagePort, Worker } from 'node:worker_threads';
 import { type Config, EXIT_LATER } from '../config/config.js';
 import { systemClock } from '../core/clock.js';
+import type { Happening } from '../core/happening.js';
+import { Happenings } from '../core/happenings.js';
 import type { Peer } from '../core/peer.js';
 import type { TenantQuotas } from '../core/quotas.js';
 import { SharedCount } from '../core/shared-count.js';
@@ -18,6 +20,7 @@ import { processMs } from '../thread/process-clock.js';
 import { WORKER_HEAP } from './heap-growth.js';
 import { leftOverLine, sumOf } from './left-over.js';
 import type { NodeDoor } from './node-door.js';
+import { tellMoves } from './node-moves.js';
 import {
   DEATHS_MAX,
   haltSeat,
@@ -100,6 +103,8 @@ export class NodeThreads {
   #waits: Wait[] = [];
   /** Why a worker could not open its log at the node's start, where that may pass. */
   readonly #putOff = new Map<Seat, string>();
+  /** What happens in this thread. */
+  readonly #happenings = new Happenings(systemClock, (all) => this.#tellHappened(all));
   readonly #restarts = { worker: 0, acceptor: 0 };
 
   constructor(options: NodeThreadsOptions) {
@@ -135,6 +140,7 @@ export class NodeThreads {
 
   /** The nodes that live, when others do than before, or this one does again. */
   place(living: readonly Peer[]): void {
+    tellMoves(this.#happenings.add, this.#living, living);
     this.#living = living;
     for (const seat of this.#workers) post(seat, { type: 'nodes', living });
   }
@@ -179,6 +185,7 @@ export class NodeThreads {
     await Promise.all(this.#acceptors.map(stopSeat));
     await Promise.all(this.#workers.map(stopSeat));
     this.#outages.close();
+    this.#happenings.close();
     const { left } = this;
     if (left !== null) throw new Error(left);
   }
@@ -255,6 +262,8 @@ export class NodeThreads {
       logger.debug({ about: thread, state: message.state, detail: message.detail }, 'the log');
     } else if (message.type === 'trouble') {
       this.#outages.trouble(thread, message.trouble, message.times);
+    } else if (message.type === 'happened') {
+      this.#tellHappened(message.all);
     } else if (message.type === 'channels') {
       this.#options.door?.listens(seat.index, message.more, message.less);
     } else if (message.type === 'over') {
@@ -303,6 +312,11 @@ export class NodeThreads {
     if (seat.kind === 'acceptor') post(seat, { type: 'listen' });
   }
 
+  /** Any acceptor may have somebody who looks. */
+  #tellHappened(all: readonly Happening[]): void {
+    for (const seat of this.#acceptors) post(seat, { type: 'happened', all });
+  }
+
   #tellTopicQuotas(seat: Seat): void {
     const quotas = this.#topicQuotas?.told ?? [];
     if (quotas.length > 0) post(seat, { type: 'topic-quotas', quotas });
@@ -330,6 +344,7 @@ export class NodeThreads {
       onFatal(`${nameOf(seat)} died more than ${DEATHS_MAX} times in a minute`, 1);
     } else {
       this.#restarts[seat.kind]++;
+      this.#happenings.add({ kind: 'thread.replaced', tenant: null, name: nameOf(seat) });
       this.#refill(seat, cannotOpen ? REOPEN_MS : 0);
     }
   }

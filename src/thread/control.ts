@@ -4,6 +4,7 @@
  */
 import type { MessagePort } from 'node:worker_threads';
 import type { Config } from '../config/config.js';
+import type { Happening } from '../core/happening.js';
 import type { Peer } from '../core/peer.js';
 import type { TenantQuotas } from '../core/quotas.js';
 import type { Tenant } from '../core/topic-key.js';
@@ -109,6 +110,8 @@ export type ToThread =
   | { type: 'quotas-changed'; quotas: readonly TenantQuotas[] }
   /** To a worker, in memory: those of tenants that had a quota of topics, now or before. */
   | { type: 'topic-quotas'; quotas: readonly TopicQuota[] }
+  /** To an acceptor: it happened on this node. */
+  | { type: 'happened'; all: readonly Happening[] }
   /** To an acceptor: start listening. Answered by `listening`, or `fault`. */
   | { type: 'listen' }
   /** To an acceptor: who connects from now on is shown what the files hold. Answered by `certificate`. */
@@ -145,6 +148,8 @@ export type FromThread =
   /** Of an acceptor, in memory: the node was asked to drain. */
   | { type: 'to-drain' }
   | { type: 'sessions'; request: number; told: SessionsTold }
+  /** For whoever looks at the node. */
+  | { type: 'happened'; all: readonly Happening[] }
   /** A wrapped handler threw; the thread goes on. Counted and logged. */
   | { type: 'handler-fault'; where: string; stack: string }
   /** Of a worker: channels that it listens to from now on, and no longer. */

@@ -1,4 +1,5 @@
 /** The memory that all threads of a node share: what one writes there of itself, any of them reads. */
+import { FigureHistory } from '../core/figure-history.js';
 import type { NodeFigures } from '../core/node-record.js';
 import { SharedCount } from '../core/shared-count.js';
 import { MetricCells } from '../observe/metric-cells.js';
@@ -14,6 +15,8 @@ export interface NodeMemory {
   readonly marks: SharedArrayBuffer;
   /** Of the Lease; in memory nobody renews it. */
   readonly lease: SharedArrayBuffer;
+  /** Of a FigureHistory, of all tenants together; the main thread writes it. */
+  readonly history: SharedArrayBuffer;
   /** Of MetricCells, by kind of thread. */
   readonly metrics: Readonly<Record<'worker' | 'acceptor' | 'main', SharedArrayBuffer>>;
 }
@@ -32,7 +35,9 @@ export function nodeMemory({
     acceptor: MetricCells.memory(ACCEPTOR_METRICS, acceptors),
     main: MetricCells.memory(MAIN_METRICS, 1),
   };
-  return { counts, marks: WorkerMarks.memory(workers), lease: Lease.memory(), metrics };
+  const [marks, lease] = [WorkerMarks.memory(workers), Lease.memory()];
+  const history = FigureHistory.memory(SharedArrayBuffer);
+  return { counts, marks, lease, metrics, history };
 }
 
 /** What the node says of itself to others. */

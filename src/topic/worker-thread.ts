@@ -22,6 +22,7 @@ import { Ways } from '../backplane/ways.js';
 import { EXIT_CONFIG, EXIT_LATER } from '../config/config.js';
 import { systemClock } from '../core/clock.js';
 import { DatabaseClock } from '../core/database-clock.js';
+import { Happenings } from '../core/happenings.js';
 import type { HeldSnapshot } from '../core/log-figures.js';
 import { hasPeerLink, type Peer } from '../core/peer.js';
 import { ANYONE } from '../core/principal.js';
@@ -84,6 +85,8 @@ const coldReader = start.cold === null ? null : new ColdReader(start.cold);
 const databaseClock = new DatabaseClock(systemClock);
 const logClock = config.databaseUrl === null ? new SteadyClock(systemClock) : databaseClock;
 
+const happenings = new Happenings(systemClock, (all) => tell({ type: 'happened', all }));
+
 const own = { bootId: start.bootId, worker: start.index };
 const mailbox = new Mailbox(config.clusterName, own);
 const isLinked = hasPeerLink(config);
@@ -108,6 +111,7 @@ const worker = new Worker({
     tell({ type: 'log-state', state, detail });
   },
   onTrouble,
+  happened: happenings.add,
   onUnsaved: (unsaved) => {
     if (unsaved.cursors === 0) return;
     tell({ type: 'left-over', left: { publishes: 0, requests: 0, unread: 0, ...unsaved } });
@@ -295,6 +299,7 @@ function onTrouble(what: string, error: unknown): void {
 }
 
 function stop(): void {
+  happenings.close();
   report.close();
   coldReader?.close();
   worker.stop().then(

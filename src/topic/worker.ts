@@ -9,6 +9,7 @@ import type { BackplaneState } from '../core/backplane-figures.js';
 import type { Clock } from '../core/clock.js';
 import type { ErrorCode } from '../core/errors.js';
 import { RequestError } from '../core/errors.js';
+import type { Happened } from '../core/happening.js';
 import type { LogState } from '../core/log-figures.js';
 import type { Peer } from '../core/peer.js';
 import { BEAT_MS } from '../core/peer-link.js';
@@ -73,6 +74,8 @@ export interface WorkerOptions {
   /** The log is open, and was asked with success. */
   onWell: () => void;
   onUnsaved: (unsaved: Unsaved) => void;
+  /** For whoever looks at the node. */
+  happened?: Happened;
   /** A bug: the thread must end. */
   onBug: (error: unknown) => void;
 }
@@ -117,7 +120,7 @@ export class Worker implements LogSink<PublishUnderWay> {
     const log = options.openLog(this);
     this.#log = log;
     const records = new FoldedReads((keys: readonly TopicKey[]) => log.findTopics(keys));
-    this.#figures = new Figures(clock);
+    this.#figures = new Figures(clock, options.happened);
     this.#topics = new Topics({
       find: (key) => records.read(key),
       epochOf: (topicId) => log.epochOf(topicId),

@@ -10,7 +10,7 @@ import { makeApiKey } from '../../src/core/api-key.js';
 import { ROUTES } from '../support/described-routes.js';
 import { framesOf } from '../support/protocol-document.js';
 import { request } from '../support/publisher.js';
-import { BODIES, nameOf, targetOf } from '../support/route-requests.js';
+import { BODIES, isStream, nameOf, targetOf } from '../support/route-requests.js';
 
 type Need = 'anyone' | 'publish' | 'subscribe' | 'manage' | 'operate';
 /** `topic`: it names one; `tenant`: it is of the whole tenant; `none`: of neither. */
@@ -68,6 +68,7 @@ const ROUTE_ROWS: Readonly<Record<string, Row>> = {
   'GET /api/sessions': [['manage', 'operate'], 'tenant'],
   'DELETE /api/sessions/:id': [['manage', 'operate'], 'tenant'],
   'GET /api/stats': [['subscribe', 'operate'], 'tenant'],
+  'GET /api/stream': [['subscribe', 'operate'], 'tenant'],
   'GET /api/nodes': [['operate'], 'none'],
   'GET /metrics': [['operate'], 'none'],
   'POST /api/nodes/:id/drain': [['operate'], 'none'],
@@ -233,7 +234,7 @@ for (const [name, caller] of Object.entries(callers)) {
       if (caller.scopes === null || name === 'other' || expected !== 'served') {
         t.notMatch(answer.text, CANARY, route);
       }
-      if (method !== 'GET' || path.endsWith('/events')) continue;
+      if (method !== 'GET' || isStream(path)) continue;
       const head = await served(`HEAD ${targetOf(path)}`, caller.key, undefined);
       t.equal(head.status, answer.status, `HEAD ${path}`);
     }

@@ -287,7 +287,12 @@ t.test('every answer is as clients know it', (t) => {
 t.test('every answer has the shape, or is one of the errors, that its route says', async (t) => {
   t.same(surprises, []);
   // A stream of events has no end, a WebSocket is no answer, a file is no JSON, and nodes ask themselves.
-  const others = ['GET /api/topics/:name/events', 'GET /ws', 'GET /assets/:file'].concat(
+  const others = [
+    'GET /api/topics/:name/events',
+    'GET /api/stream',
+    'GET /ws',
+    'GET /assets/:file',
+  ].concat(
     ...['POST /internal/forward', 'POST /api/nodes/:id/drain'],
     // api-documents.test.ts asks for them.
     ...['GET /api/openapi.json', 'GET /api/asyncapi.json', 'GET /api/docs'],

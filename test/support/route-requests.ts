@@ -30,6 +30,11 @@ export function nameOf({ method, path }: Pick<Route, 'method' | 'path'>): string
   return `${method} ${path}`;
 }
 
+/** Its answer is a stream of events, which has no end. */
+export function isStream(path: string): boolean {
+  return path.endsWith('/events') || path === '/api/stream';
+}
+
 /** The path with its parameters filled in. */
 export function targetOf(path: string): string {
   return path

@@ -18,6 +18,8 @@ export const OF_SESSION = 'twin.session';
 export const SUBSCRIPTION = `/api/subscriptions/${ONE}/s`;
 const LETTERS = '/api/dead-letters';
 const HOUR_MS = 3_600_000;
+type Figures = Record<string, unknown>;
+
 const WAIT_MS = 600_000;
 const STATUS_CHARS = '200 '.length;
 
@@ -249,6 +251,26 @@ async function tellStream(story: TenantStory): Promise<void> {
   story.routes.add('GET /api/topics/:name/events');
   await eventually(() => stream.of('message').length >= 6);
   for (const { data } of stream.of('message')) story.keep(route, data);
+  stream.close();
+  await tellWatch(story);
+}
+
+/** What a page that looks at the node is told. */
+async function tellWatch(story: TenantStory): Promise<void> {
+  const stream = await EventStream.open(`${story.node.url}/api/stream`, '', story.key);
+  story.routes.add('GET /api/stream');
+  await eventually(() => stream.of('figures').length >= 2);
+  const made = stream.of('happened').filter(({ data }) => data['kind'] === 'topic.created');
+  for (const { data } of made) story.keep('happened', { ...data, at: '' });
+  for (const { event, data } of stream.events) {
+    story.heard.push(JSON.stringify(data));
+    if (event === 'history') story.keep(event, Object.keys(data));
+    if (event === 'figures') {
+      const { active_topics: topics, total_messages: total } = data['stats'] as Figures;
+      story.keep(event, { topics, total, sessions: 'sessions' in (data['stats'] as Figures) });
+      break;
+    }
+  }
   stream.close();
 }
 

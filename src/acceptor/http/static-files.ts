@@ -41,12 +41,16 @@ export class StaticFiles {
   /** Null: the dashboard was not built. */
   readonly #page: StaticFile | null;
   readonly #pageHeaders: readonly Uint8Array[];
+  /** What its page loads first; null: there is none. */
+  readonly entry: string | null;
   /** By name. */
   readonly #assets = new Map<string, StaticFile>();
 
   constructor(folder: string) {
     const page = path.join(folder, 'index.html');
     this.#page = existsSync(page) ? readFile(page) : null;
+    const text = this.#page === null ? '' : Buffer.from(this.#page.plain).toString('utf8');
+    this.entry = /<script [^>]*src="([^"]+)"/.exec(text)?.[1] ?? null;
     this.#pageHeaders = pageHeaders(this.#page === null ? [] : scriptHashes(this.#page.plain));
     if (this.#page === null) return;
     const assets = path.join(folder, 'assets');

@@ -1,6 +1,7 @@
 /** /api/stats, /api/health, /api/nodes, /readyz: what operators and load balancers ask. */
 import type { Clock } from '../../core/clock.js';
 import { RequestError } from '../../core/errors.js';
+import type { LogTotals } from '../../core/log-figures.js';
 import type {
   LeaseFigures,
   NodeFigures,
@@ -83,10 +84,19 @@ export class SystemRoutes {
 
   /** What the node has of all tenants together is for the operator, where there are several. */
   async stats(principal: Principal): Promise<NodeStats> {
+    return this.statsWith(principal, await this.totals(principal));
+  }
+
+  /** What the log has of its tenant. */
+  totals(principal: Principal): Promise<LogTotals[]> {
+    return this.#options.control.browsing.all('log.totals', { tenant: principal.whole() });
+  }
+
+  /** The same with totals that were asked for before. */
+  async statsWith(principal: Principal, logs: readonly LogTotals[]): Promise<NodeStats> {
     const { control, startedAtMs, counts } = this.#options;
     const tenant = principal.whole();
     const workers = await control.askAll('stats', { tenant });
-    const logs = await control.browsing.all('log.totals', { tenant });
     const healths = await control.askAll('health', {});
     const snapshot = oldestSnapshot(healths);
     const backplane = backplaneView(healths);

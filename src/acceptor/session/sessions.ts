@@ -7,6 +7,7 @@ import type { TemplatedApp, WebSocket } from 'uWebSockets.js';
 import type { Config } from '../../config/config.js';
 import type { Clock } from '../../core/clock.js';
 import { CLOSE, type CloseReason, type ErrorCode, RequestError } from '../../core/errors.js';
+import type { Happened } from '../../core/happening.js';
 import { WS_MESSAGE_TIMES_MAX } from '../../core/limits.js';
 import type { Principal } from '../../core/principal.js';
 import type { SharedCount } from '../../core/shared-count.js';
@@ -50,6 +51,8 @@ export interface SessionsOptions {
   count: SharedCount;
   onMessage: (session: Session, message: ArrayBuffer, type: MessageType) => void;
   onEnded: (session: Session, end: ReceiverEnd) => void;
+  /** For whoever looks at the node. */
+  happened: Happened;
 }
 
 /** Who is told what sockets take. */
@@ -127,6 +130,7 @@ export class Sessions implements SessionKeeper {
     this.#options.parts.traffic.opened++;
     this.#options.count.add(1);
     this.#options.quotas.of(receiver.principal.tenant)?.opened('sessions');
+    this.#happened('session.opened', receiver);
   }
 
   remove(receiver: Receiver, end: SocketEnd): void {
@@ -136,6 +140,11 @@ export class Sessions implements SessionKeeper {
     this.#ends.forget(receiver);
     this.#options.count.giveBack();
     this.#options.quotas.of(receiver.principal.tenant)?.closed('sessions');
+    this.#happened('session.closed', receiver);
+  }
+
+  #happened(kind: 'session.opened' | 'session.closed', { principal, client }: Receiver): void {
+    this.#options.happened({ kind, tenant: principal.tenant, name: client?.name ?? null });
   }
 
   /** It goes on with another token. */

@@ -78,16 +78,15 @@ export class Stream implements EventReceiver {
     this.#options = options;
   }
 
-  /** False: nobody is there to stream to. */
-  start(subscription: ReceiverSubscription): boolean {
+  /** `first`: lines that are no event. False: nobody is there to stream to. */
+  start(first: string): boolean {
     const { guard } = this.#options;
     const writable = (): void => guard.run('drain', this, () => this.#writable());
     const isStarted = this.#exchange.startStream('text/event-stream', HEADERS, writable);
     if (!isStarted) return false;
     this.state = 'open';
     this.connectedAtMs = this.#options.clock.now();
-    // An id without data is no event, but from now on EventSource knows where to go on.
-    this.#write(`: connected\nid: ${position(subscription)}\nretry: ${RETRY_MS}\n\n`);
+    this.#write(`: connected\n${first}retry: ${RETRY_MS}\n\n`);
     return true;
   }
 
@@ -114,6 +113,11 @@ export class Stream implements EventReceiver {
     if (this.#socket === 'full') return 0;
     this.#write(events);
     return TAKEN;
+  }
+
+  /** Events as text; to be asked for `hasRoom` before. */
+  say(events: string): void {
+    if (this.state === 'open') this.#write(events);
   }
 
   get subscription(): ReceiverSubscription | undefined {
@@ -261,6 +265,6 @@ function eventText(frame: ServerFrame, before: string): string {
 }
 
 /** All up to here was given, or never will be. */
-function position({ epoch, lastSequence }: ReceiverSubscription): string {
+export function position({ epoch, lastSequence }: ReceiverSubscription): string {
   return `${epoch}:${lastSequence}`;
 }

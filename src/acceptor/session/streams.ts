@@ -18,7 +18,7 @@ import type { Guard } from '../http/guard.js';
 import type { Proxies } from '../http/proxies.js';
 import { Rounds } from './rounds.js';
 import type { Sessions } from './sessions.js';
-import { Stream, turnAway } from './stream.js';
+import { position, Stream, turnAway } from './stream.js';
 import { type StreamStart, streamStart } from './stream-start.js';
 import type { Subscriptions } from './subscriptions.js';
 
@@ -55,6 +55,13 @@ export interface StreamAsk {
   client: ClientName | null;
 }
 
+/** A stream that its owner writes to. */
+export interface PlainStream {
+  /** What the client calls itself; null: it has not said. */
+  client: ClientName | null;
+  onEnd: (stream: Stream) => void;
+}
+
 /** One stream that is being opened. */
 interface Opening {
   exchange: Exchange;
@@ -80,18 +87,9 @@ export class Streams {
 
   /** The route. */
   open(exchange: Exchange, req: HttpRequest, { topic, parts, client }: StreamAsk): void {
-    const { sessions, proxies, deliveries, clock, guard } = this.#options;
+    const { sessions } = this.#options;
     const asked = streamStart(parts, req.getHeader('last-event-id'));
-    const stream: Stream = new Stream({
-      exchange,
-      number: sessions.nextNumber(),
-      address: proxies.clientOf(exchange.res, req),
-      client,
-      deliveries,
-      clock,
-      guard,
-      onUnopened: () => this.#ended(stream),
-    });
+    const stream = this.#made(exchange, req, client);
     const opening = { exchange, stream, topic, asked };
     try {
       if (this.#state === 'draining') throw new RequestError('draining', 'this node shuts down');
@@ -107,6 +105,22 @@ export class Streams {
     exchange.onGone = () => this.#ended(stream);
   }
 
+  /**
+   * One without a subscription, for its owner to write to; it is pinged, and ends, as all of them. Null: it
+   * was refused, or nobody is there. Throws RequestError.
+   */
+  openPlain(exchange: Exchange, req: HttpRequest, { client, onEnd }: PlainStream): Stream | null {
+    const stream = this.#made(exchange, req, client);
+    if (this.#state === 'draining') throw new RequestError('draining', 'this node shuts down');
+    this.#options.sessions.checkRoom(exchange.principal);
+    this.#options.sessions.add(stream);
+    exchange.onGone = () => {
+      this.#ended(stream);
+      onEnd(stream);
+    };
+    return this.#start(stream, '') ? stream : null;
+  }
+
   /** Ends all streams; clients come back by themselves, elsewhere. */
   drain(): void {
     this.#state = 'draining';
@@ -115,6 +129,28 @@ export class Streams {
 
   close(): void {
     clearInterval(this.#sweeper);
+  }
+
+  #made(exchange: Exchange, req: HttpRequest, client: ClientName | null): Stream {
+    const { sessions, proxies, deliveries, clock, guard } = this.#options;
+    const stream: Stream = new Stream({
+      exchange,
+      number: sessions.nextNumber(),
+      address: proxies.clientOf(exchange.res, req),
+      client,
+      deliveries,
+      clock,
+      guard,
+      onUnopened: () => this.#ended(stream),
+    });
+    return stream;
+  }
+
+  #start(stream: Stream, first: string): boolean {
+    if (!stream.start(first)) return false;
+    this.#open.add(stream);
+    this.#options.count.add(1);
+    return true;
   }
 
   #subscribe(opening: Opening, start: SubscribeOptions['start']): void {
@@ -154,9 +190,8 @@ export class Streams {
     subscription: ReceiverSubscription,
     op: SubscribedOp,
   ): void {
-    if (!stream.start(subscription)) return;
-    this.#open.add(stream);
-    this.#options.count.add(1);
+    // An id without data is no event, but from now on EventSource knows where to go on.
+    if (!this.#start(stream, `id: ${position(subscription)}\n`)) return;
     const head = subscription.lastSequence;
     const { start, kind } = asked;
     if (op.gap !== null) stream.gap(topic, op.gap);

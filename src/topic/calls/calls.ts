@@ -6,6 +6,7 @@
 import type { BackplaneFigures } from '../../core/backplane-figures.js';
 import type { Clock } from '../../core/clock.js';
 import { RequestError } from '../../core/errors.js';
+import { ofTopic } from '../../core/happening.js';
 import type { SubscriptionFill } from '../../core/session-record.js';
 import type { Tenant, TopicKey } from '../../core/topic-key.js';
 import type { OwnedTopic, TopicRecord } from '../../core/topic-record.js';
@@ -112,7 +113,9 @@ export class Calls {
 
   async #create({ key, retention }: CallArgs<'topic.create'>): Promise<CallResult<'topic.create'>> {
     const { topic, created } = await this.#log.createTopic(key, retention);
-    this.#options.topics.met(topic);
+    const { topics } = this.#options;
+    topics.met(topic);
+    if (created) topics.happened(ofTopic('topic.created', key));
     return { ...this.#owned(topic), created };
   }
 
@@ -126,6 +129,7 @@ export class Calls {
     if (record === null) return { deleted: false };
     const topic = this.#options.topics.byId(record.id);
     if (topic !== undefined) this.#options.onTopicGone(topic);
+    this.#options.topics.happened(ofTopic('topic.deleted', key));
     return { deleted: true };
   }
 

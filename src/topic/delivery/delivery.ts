@@ -4,6 +4,7 @@
  */
 import type { Clock } from '../../core/clock.js';
 import type { DeadLetterRecord } from '../../core/dead-letter-record.js';
+import { ofTopic } from '../../core/happening.js';
 import type { Limits } from '../../core/limits.js';
 import type { LogRow } from '../../core/message.js';
 import { rangesOf } from '../../core/sequence-ranges.js';
@@ -106,6 +107,8 @@ export class Delivery {
     const saves = new Saves({
       ...{ store, clock, onLost },
       onMissing: (tracker, sequences) => this.#missing(tracker, sequences),
+      onGivenUp: ({ topic, name }, count) =>
+        topics.happened({ ...ofTopic('dead_letter', topic.key), name, count }),
       onStored: (tracker) => durables.giveUp(tracker),
       onFailed: (error) => onTrouble('saving cursors', error),
     });

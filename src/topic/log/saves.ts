@@ -55,6 +55,8 @@ export interface SavesOptions {
   onLost: (tracker: Tracker) => void;
   /** Messages that were given up are nowhere any more: nobody will find a dead letter of them. */
   onMissing: (tracker: Tracker, sequences: readonly number[]) => void;
+  /** So many messages of it were given up. */
+  onGivenUp?: (tracker: Tracker, count: number) => void;
   /** A durable one was stored. */
   onStored: (tracker: Tracker) => void;
   /** A save failed; it is repeated, or its subscription is given up. */
@@ -301,7 +303,9 @@ export class Saves {
       this.#end(part);
       const isLost = durable !== null && lost.has(durable.id);
       const given = (durable ?? ephemeral)?.deadLetters.length ?? 0;
-      if (!isLost) tracker.topic.counts.deadLettered += given - missing.length;
+      const gone = isLost ? 0 : given - missing.length;
+      tracker.topic.counts.deadLettered += gone;
+      if (gone > 0) this.#options.onGivenUp?.(tracker, gone);
       if (isLost) refuseAnswers(part, TAKEN);
       else answerAll(part);
       if (missing.length > 0 && !isLost) this.#options.onMissing(tracker, missing);

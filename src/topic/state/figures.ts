@@ -4,6 +4,7 @@
  */
 import type { Clock } from '../../core/clock.js';
 import { eachMember } from '../../core/each-member.js';
+import type { Happened } from '../../core/happening.js';
 import type { Tenant } from '../../core/topic-key.js';
 import { DELIVERY_COUNTERS, type DeliveryCounts } from '../../core/worker-figures.js';
 import { Rate } from './rate.js';
@@ -17,11 +18,14 @@ export interface TenantFigures {
 const NONE: DeliveryCounts = eachMember(DELIVERY_COUNTERS, () => 0);
 
 export class Figures {
+  /** For whoever looks at the node. */
+  readonly happened: Happened;
   readonly #clock: Clock;
   readonly #byTenant = new Map<Tenant, TenantFigures>();
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, happened: Happened = () => undefined) {
     this.#clock = clock;
+    this.happened = happened;
   }
 
   /** Of all tenants together. */

@@ -3,6 +3,7 @@
  * not remembered, not even for those who ask meanwhile: another node may have made it since.
  */
 import type { Clock } from '../../core/clock.js';
+import type { Happened } from '../../core/happening.js';
 import type { TopicKey } from '../../core/topic-key.js';
 import type { TopicRecord } from '../../core/topic-record.js';
 import { AheadBudget } from './ahead-rows.js';
@@ -42,6 +43,11 @@ export class Topics {
   /** The topic when it was met before. */
   known(key: TopicKey): Topic | undefined {
     return this.#byKey.get(key);
+  }
+
+  /** Tells whoever looks at the node. */
+  get happened(): Happened {
+    return this.#options.figures.happened;
   }
 
   get size(): number {

@@ -4,6 +4,7 @@
  */
 import type { Clock } from '../../core/clock.js';
 import { RequestError } from '../../core/errors.js';
+import { ofTopic } from '../../core/happening.js';
 import { KeyedRates } from '../../core/keyed-rates.js';
 import type { Limits } from '../../core/limits.js';
 import type { TopicRecord } from '../../core/topic-record.js';
@@ -315,7 +316,9 @@ export class Openings {
     if (!this.#made.take(entry.key)) throw tooManyMade(limits.topicsMadePerMinuteMax);
     return turns.run(entry.key, async () => {
       checkOpen(entry, null);
-      return topics.met((await log.createTopic(op.topic, null)).topic);
+      const { topic, created } = await log.createTopic(op.topic, null);
+      if (created) topics.happened(ofTopic('topic.created', op.topic));
+      return topics.met(topic);
     });
   }
 

@@ -1,20 +1,25 @@
 /** The routes of the node itself: figures, health, probes. */
+import { clientName } from '../../../core/client-name.js';
 import { RequestError } from '../../../core/errors.js';
+import { members } from '../../../wire/schemas/kinds.js';
+import { CLIENT_MEMBERS } from '../../../wire/schemas/sessions.js';
 import * as schemas from '../../../wire/schemas/system.js';
 import { LIVE_VIEW, nodeView } from '../../../wire/views/health-view.js';
 import { nodeListView } from '../../../wire/views/node-list-view.js';
 import { statsView } from '../../../wire/views/stats-view.js';
 import { type Route, rawRoutesOf, routesOf } from '../../http/route.js';
 import type { StaticFiles } from '../../http/static-files.js';
+import type { Watches } from '../../watch/watches.js';
 import type { SystemRoutes } from '../system-routes.js';
 
 export interface SystemTableParts {
   nodeId: string;
   system: SystemRoutes;
   files: StaticFiles;
+  watches: Pick<Watches, 'open'>;
 }
 
-export function systemTable({ nodeId, system, files }: SystemTableParts): Route[] {
+export function systemTable({ nodeId, system, files, watches }: SystemTableParts): Route[] {
   const shown = routesOf({ scope: 'subscribe or operate' });
   const operated = routesOf({ scope: 'operate' });
   const drained = routesOf({
@@ -27,6 +32,7 @@ export function systemTable({ nodeId, system, files }: SystemTableParts): Route[
       answer: { 200: schemas.STATS },
       handle: async ({ principal }) => statsView(await system.stats(principal)),
     }),
+    watchRoute(watches),
     operated('GET /api/nodes', 'Lists the nodes of the cluster, by id.', {
       answer: { 200: schemas.NODE_LIST },
       handle: async () => nodeListView(await system.nodes(), nodeId),
@@ -61,6 +67,22 @@ export function systemTable({ nodeId, system, files }: SystemTableParts): Route[
       },
     }),
   ];
+}
+
+function watchRoute(watches: SystemTableParts['watches']): Route {
+  return rawRoutesOf({ scope: 'subscribe or operate' })(
+    'GET /api/stream',
+    'Streams the figures of the node each second, and what happens on it.',
+    {
+      query: members(CLIENT_MEMBERS),
+      askedBy: 'page',
+      answer: { 200: null },
+      also: { 'text/event-stream': null },
+      errors: ['session_limit', 'quota_exceeded'],
+      serve: (exchange, req, { query: { client, version } }) =>
+        watches.open(exchange, req, client === null ? null : clientName(client, version)),
+    },
+  );
 }
 
 function probeTable(system: SystemRoutes): Route[] {

@@ -19,7 +19,7 @@ import { type PublishTableParts, publishTable } from './publishes.js';
 import { type PullTableParts, pullTable } from './pulls.js';
 import { type SessionTableParts, sessionTable } from './sessions.js';
 import { subscriptionTable } from './subscriptions.js';
-import { systemTable } from './system.js';
+import { type SystemTableParts, systemTable } from './system.js';
 import { tenantTable } from './tenants.js';
 import { type TokenTableParts, tokenTable } from './tokens.js';
 import { type TopicTableParts, topicTable } from './topics.js';
@@ -36,6 +36,7 @@ export interface TableParts {
   pulls: PullTableParts['pulls'];
   sessions: SessionTableParts['sessions'];
   system: SystemRoutes;
+  watches: SystemTableParts['watches'];
   forwards: InternalTableParts['forwards'];
   streams: TopicTableParts['streams'];
   files: DashboardTableParts['files'];

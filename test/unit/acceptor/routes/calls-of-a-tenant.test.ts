@@ -174,6 +174,7 @@ function tableOf(parts: { limits: Limits; control: Control; directory: Directory
     version: '0',
     sessions: { list: unasked, close: unasked, ids: new SessionIds(ID) },
     files: new StaticFiles('/nowhere'),
+    watches: { open: unasked },
     forwards: { take: unasked },
   });
 }

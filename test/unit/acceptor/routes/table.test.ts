@@ -29,6 +29,7 @@ const NOT_AUDITED = [
 /** What they answer is no JSON. */
 const WITHOUT_ANSWER = [
   'GET /assets/:file',
+  'GET /api/stream',
   'GET /api/topics/:name/events',
   'GET /ws',
   'GET /metrics',

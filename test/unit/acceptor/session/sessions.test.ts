@@ -57,6 +57,7 @@ async function rig(act: Act, env: Record<string, string> = {}, clock: Clock = sy
     guard,
     onMessage: (session, message) => act(session, Buffer.from(message).toString()),
     onEnded: (session, end) => ended.push({ session, end }),
+    happened: () => undefined,
   });
   const app = uWS.App();
   sessions.mount(app);

@@ -55,7 +55,8 @@ async function rig(env: Record<string, string> = {}) {
   };
   const workers = new Workers(1, limits, guard);
   const onMessage = (): void => undefined;
-  const sessions = new Sessions({ ...common, onMessage, onEnded: () => undefined });
+  const happened = (): void => undefined;
+  const sessions = new Sessions({ ...common, onMessage, onEnded: () => undefined, happened });
   const subscriptions: Subscriptions = new Subscriptions({
     ...{ ...common, workers, deliveries: () => deliveries, receivers: () => sessions.receivers() },
   });

@@ -1,0 +1,49 @@
+/** What whoever looks at a node is sent, as text of server-sent events. */
+import { CHARTED, type ChartedFigure, type FigurePoint } from '../../core/figure-history.js';
+import type { Happening } from '../../core/happening.js';
+import { isoTime } from '../../core/time.js';
+import type { View } from '../schemas/kinds.js';
+import type {
+  WATCH_FAILED,
+  WATCH_FIGURES,
+  WATCH_HAPPENED,
+  WATCH_HELLO,
+  WATCH_HISTORY,
+} from '../schemas/watch.js';
+import { snakeMembers } from '../snake-case.js';
+import type { StatsView } from './stats-view.js';
+
+export function helloEvent(hello: View<typeof WATCH_HELLO>): string {
+  return event('hello', hello);
+}
+
+/** `points`: the oldest first. */
+export function historyEvent(points: readonly FigurePoint[]): string {
+  const names = ['atMs', ...Object.keys(CHARTED)] as (ChartedFigure | 'atMs')[];
+  const columns = names.map((name) => [name, points.map((point) => point[name])]);
+  const history = snakeMembers(Object.fromEntries(columns));
+  return event('history', history as View<typeof WATCH_HISTORY>);
+}
+
+export function figuresEvent(point: FigurePoint, stats: StatsView): string {
+  const figures: View<typeof WATCH_FIGURES> = { point: snakeMembers(point), stats };
+  return event('figures', figures);
+}
+
+export function failedEvent(failed: View<typeof WATCH_FAILED>): string {
+  return event('failed', failed);
+}
+
+export function happenedEvent({ kind, atMs, topic, name, count }: Happening): string {
+  const happened: View<typeof WATCH_HAPPENED> = {
+    ...{ kind, at: isoTime(atMs) },
+    ...(topic === null ? {} : { topic }),
+    ...(name === null ? {} : { name }),
+    count,
+  };
+  return event('happened', happened);
+}
+
+function event(name: string, data: object): string {
+  return `event: ${name}\ndata: ${JSON.stringify(data)}\n\n`;
+}

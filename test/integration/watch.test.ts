@@ -1,0 +1,116 @@
+// Goal: who looks at a node sees its figures each second, its last hour at once, and what happens as it
+// happens; by the scopes of the key, bounded however much happens, found out once for all who look.
+import t from 'tap';
+import { eventually } from '../../native-bench/rig/eventually.js';
+import { startNode } from '../../native-bench/rig/node.js';
+import { EventStream } from '../support/event-stream.js';
+import { ADMIN_KEY, startKeyedNode, TENANT_KEY } from '../support/keyed-node.js';
+import { request } from '../support/publisher.js';
+import { Subscriber } from '../support/subscriber.js';
+
+type Told = Record<string, unknown>;
+const JSON_TYPE = { 'content-type': 'application/json' };
+
+function happenings(stream: EventStream, kind: string): Told[] {
+  return stream.of('happened').flatMap(({ data }) => (data['kind'] === kind ? [data] : []));
+}
+
+function pointOf(stream: EventStream): Told {
+  return (stream.of('figures').at(-1)?.data['point'] ?? {}) as Told;
+}
+
+t.test('a page sees figures, history and what happens', async (t) => {
+  const node = await startNode({ WORKERS: '2', ACCEPTORS: '2' });
+  t.teardown(() => node.kill9());
+  const ask = (method: string, target: string, body?: object) =>
+    request(`${node.url}${target}`, {
+      ...(body === undefined ? {} : { headers: JSON_TYPE, body: JSON.stringify(body) }),
+      method,
+    });
+  const stream = await EventStream.open(`${node.url}/api/stream?client=page&version=2`);
+  t.teardown(() => stream.close());
+  t.equal(stream.response.headers['content-type'], 'text/event-stream');
+  await eventually(() => stream.of('figures').length > 0);
+  t.match(stream.events[0], {
+    event: 'hello',
+    data: { version: /^\d/, page: /^\/assets\/.+\.js$/ },
+  });
+  t.equal(stream.events[1]?.event, 'history');
+
+  await ask('POST', '/api/topics', { name: 'seen' });
+  const session = await Subscriber.open(node.wsUrl, 'json');
+  await session.subscribe('seen', { subscription: 's', ack_wait_ms: 60_000, max_in_flight: 20 });
+  for (let n = 0; n < 20; n++) await ask('POST', '/api/publish', { topic: 'seen', payload: n });
+  await eventually(() => session.messages.length === 20);
+  session.send({ type: 'reject', topic: 'seen', sequence: 1, reason: 'no' });
+  for (let n = 2; n <= 20; n++) session.send({ type: 'ack', topic: 'seen', sequence: n });
+  await eventually(() => happenings(stream, 'dead_letter').length > 0);
+  t.match(happenings(stream, 'topic.created'), [{ topic: 'seen', count: 1 }]);
+  t.match(happenings(stream, 'dead_letter'), [{ topic: 'seen', name: 's', count: 1 }]);
+  await eventually(() => Number(pointOf(stream)['published_per_s']) > 0);
+  await eventually(() => pointOf(stream)['sessions'] === 2);
+  const stats = stream.of('figures').at(-1)?.data['stats'] as Told;
+  t.match(stats, { active_topics: 1, sessions: 2, streams: 1 });
+  t.match((await ask('GET', '/api/sessions')).body, { sessions: [{ client: 'page' }, {}] });
+  session.close();
+  await eventually(() => happenings(stream, 'session.closed').length > 0);
+  await ask('DELETE', '/api/topics/seen');
+  await eventually(() => happenings(stream, 'topic.deleted').length === 1);
+
+  const again = await EventStream.open(`${node.url}/api/stream`);
+  t.teardown(() => again.close());
+  await eventually(() => again.of('figures').length > 0);
+  const history = again.of('history')[0]?.data as Record<string, number[]>;
+  t.ok(
+    (history['published_per_s'] ?? []).some((rate) => rate > 0),
+    'the past is there at once',
+  );
+  t.equal(history['at_ms']?.length, history['sessions']?.length);
+  t.match(happenings(again, 'topic.deleted'), [{ topic: 'seen' }], 'and what happened');
+
+  const many = Array.from({ length: 60 }, (_, n) => ({ name: `many.${n}` }));
+  await Promise.all(many.map((one) => ask('POST', '/api/topics', one)));
+  const made = (): number =>
+    happenings(stream, 'topic.created').reduce((sum, { count }) => sum + Number(count), 0);
+  await eventually(() => made() === 61);
+});
+
+t.test('each sees what its key is for', async (t) => {
+  const node = await startKeyedNode();
+  t.teardown(() => node.kill9());
+  const other = await node.makeTenantKey('other');
+  const some = await node.makeKey({ scopes: ['subscribe'], topics: ['own.*'] });
+  const reader = await node.makeKey({ scopes: ['subscribe'] });
+  const open = (key: string): Promise<EventStream> =>
+    EventStream.open(`${node.url}/api/stream`, '', key);
+  for (const [key, status] of [
+    ['', 401],
+    [some.key, 403],
+  ] as const) {
+    t.equal((await open(key)).status, status);
+  }
+  const keys = [ADMIN_KEY, TENANT_KEY, reader.key, other.key];
+  const streams = await Promise.all(keys.map(open));
+  type Four = [EventStream, EventStream, EventStream, EventStream];
+  const [operator, tenant, read, beside] = streams as Four;
+  for (const stream of streams) t.teardown(() => stream.close());
+  await node.ask('POST /api/topics', TENANT_KEY, { name: 'theirs' });
+  await node.ask('POST /api/topics', other.key, { name: 'hidden' });
+  await eventually(() => happenings(beside, 'topic.created').length === 1);
+  await eventually(() => happenings(tenant, 'topic.created').length === 1);
+  t.match(happenings(beside, 'topic.created'), [{ topic: 'hidden' }]);
+  t.match(happenings(read, 'topic.created'), [{ topic: 'theirs' }]);
+  t.same(happenings(operator, 'topic.created'), [], 'an operator without subscribe reads no names');
+  t.same(happenings(read, 'session.opened'), [], 'who is connected is for who manages');
+  await eventually(() => happenings(operator, 'session.opened').length >= 3);
+  t.notMatch(JSON.stringify(happenings(tenant, 'topic.created')), 'hidden');
+  for (const stream of streams) await eventually(() => stream.of('figures').length > 0);
+  const ofOperator = operator.of('figures')[0]?.data['stats'] as Told;
+  const ofTenant = tenant.of('figures')[0]?.data['stats'] as Told;
+  t.ok('sessions' in ofOperator);
+  t.notOk('sessions' in ofTenant, 'what is of all tenants is for the operator');
+
+  await node.ask(`DELETE /api/keys/${reader.id}`, ADMIN_KEY);
+  await eventually(() => read.ended === 'whole');
+  t.equal(read.events.at(-1)?.event, 'disconnect');
+});
