@@ -66,6 +66,7 @@ const ROOMS: Readonly<Record<string, readonly (readonly string[])[]>> = {
   acceptor: [
     ['.'],
     ['routes/table'],
+    ['watch'],
     ['routes'],
     ['session'],
     ['delivery'],
@@ -134,7 +135,7 @@ const STATE_WORDS = ['read_only', 'taken_over'];
 const FOREIGN_WORDS = ['cert_file_name', 'key_file_name'];
 
 /** Words in -ing that are things. */
-const NOUNS = /(^|-)(hash-ring|encoding|ordering)\.ts$/;
+const NOUNS = /(^|-)(hash-ring|encoding|ordering|happening)\.ts$/;
 const PARAMETERS_MAX = 3;
 
 /** They ask and answer across threads. */

@@ -108,8 +108,7 @@ export class Acceptor {
     });
     const frames = this.#makeFrames(config, { guard, audit });
     this.#sessions = new Sessions({
-      ...{ config, clock, guard, gate, proxies, quotas, parts },
-      count: counts.sessions,
+      ...{ config, clock, guard, gate, proxies, quotas, parts, count: counts.sessions },
       onMessage: (session, message, type) => frames.receive(session, message, type),
       onEnded: (session, end) => frames.ended(session, end),
       happened: this.#happenings.add,
@@ -134,18 +133,16 @@ export class Acceptor {
     this.#system = systemRoutes(start, { control, counts, clock, metrics }, tell);
     const publishes = new PublishRoutes({ publishing: this.#publishing, limits, bodies });
     const pulls = new PullRoutes({ pulls: this.#pulls, bodies, proxies, limits });
-    const [system, streams, forwards] = [this.#system, this.#streams, this.#forwards];
     const logins = new LoginRoutes({ clock, limits, acceptors, directory, cookies, proxies });
     const files = new StaticFiles(DASHBOARD_FOLDER);
     this.#watches = this.#makeWatches(start, { clock, guard, page: files.entry });
-    const watches = this.#watches;
-    const served = { publishes, pulls, sessions, system, streams, files, forwards, watches };
-    const asked = { control, directory, mint, logins, ...served };
-    const routes = routeTable({ limits, nodeId, version: start.version, ...asked });
+    const [system, streams, forwards] = [this.#system, this.#streams, this.#forwards];
+    const asks = { control, directory, mint, logins, watches: this.#watches };
+    const served = { publishes, pulls, sessions, system, streams, files, forwards };
+    const routes = routeTable({ limits, nodeId, version: start.version, ...asks, ...served });
     const count = counts.refusedConnections;
     const accepts = new AcceptLimit({ limits, acceptors, clock, guard, proxies, count });
-    const means = { bodies, limits, onFault };
-    const by = { guard, gate, parts, page: files.page, means };
+    const by = { guard, gate, parts, page: files.page, means: { bodies, limits, onFault } };
     this.#apps.mount((app) => {
       accepts.mount(app);
       this.#sessions.mount(app);

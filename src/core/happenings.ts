@@ -1,6 +1,7 @@
 /**
  * Gathers what happens in one thread, for a quarter of a second: the first of each tenant one by one, those
- * that follow folded by their kind. So one that is busy takes no other's place. Bounded whatever happens; what found no room is counted and told.
+ * that follow folded by their kind. So one that is busy takes no other's place. Bounded whatever happens;
+ * what found no room is counted and told.
  */
 import type { Clock } from './clock.js';
 import type { Happening, HappeningOf } from './happening.js';

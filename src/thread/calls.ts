@@ -96,9 +96,17 @@ export const CALLS = {
   'topics.counts': worker<{ keys: TopicKey[] }, { counts: number[] }>(),
   'topic.get': browsing<OfTopic, { record: TopicRecord | null }>(),
   'topic.position': browsing<OfTopic, { position: TopicPosition | null }>(),
-  /** `fromSequence` null: from the end that `order` begins with. Rejects `topic_not_found`. */
+  /**
+   * `from` null: from the end that `order` begins with. `filter` null: all of them; it was read with success.
+   * Rejects `topic_not_found`.
+   */
   'topic.messages': browsing<
-    OfTopic & { fromSequence: number | null; limit: number; order: 'asc' | 'desc' },
+    OfTopic & {
+      from: { sequence: number } | { timeMs: number } | null;
+      limit: number;
+      order: 'asc' | 'desc';
+      filter: string | null;
+    },
     CallText
   >(),
   'topics.list': browsing<OfTenant & NamePage & { prefix: string }, { records: TopicRecord[] }>(),

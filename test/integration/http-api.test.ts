@@ -155,6 +155,46 @@ check(
   },
 );
 
+check('messages are sought by time and filtered, step by step', async (t, { send }) => {
+  await send('POST', '/api/topics', { name: 'sought' });
+  const messages = Array.from({ length: 1_000 }, (_, n) => ({
+    ...{ topic: 'sought', payload: { n, big: n % 100 === 0 }, key: n % 2 === 0 ? 'even' : 'odd' },
+    ...(n === 7 ? { headers: { trace: 'x' } } : {}),
+  }));
+  await send('POST', '/api/publish/batch', { messages });
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  const last = await send('POST', '/api/publish', { topic: 'sought', payload: 'last' });
+  const read = async (query: string) => {
+    const target = `/api/topics/sought/messages?${query}`;
+    const { body, status } = await send('GET', target);
+    const found = (body.messages ?? []) as { sequence: number }[];
+    const { scanned, matched, next, detail } = body;
+    const sequences = found.map(({ sequence }) => sequence);
+    return { status, sequences, scanned, matched, next, detail };
+  };
+  const filter = (text: string): string => `filter=${encodeURIComponent(text)}`;
+  const at = String(last.body.published_at);
+  t.same((await read(`from_time=${at}`)).sequences, [1_001]);
+  t.same((await read(`from_time=${at}&order=desc&limit=2`)).sequences, [1_001, 1_000]);
+  t.same((await read('from_time=2099-01-01T00:00:00Z')).sequences, []);
+  t.equal((await read('from_time=2001-01-01T00:00:00Z&limit=1')).next, 2);
+  t.same((await read('from_time=2001-01-01T00:00:00Z&order=desc')).sequences, []);
+  t.match(await read(`${filter('payload.big && key == "even"')}`), {
+    ...{ scanned: 1_001, matched: 10, next: undefined },
+    sequences: Array.from({ length: 10 }, (_, n) => n * 100 + 1),
+  });
+  const first = await read(`${filter('payload.big')}&limit=3&order=desc`);
+  t.match(first, { sequences: [901, 801, 701], scanned: 301, matched: 3, next: 700 });
+  const more = await read(`${filter('payload.big')}&limit=3&order=desc&from_sequence=700`);
+  t.match(more, { sequences: [601, 501, 401], scanned: 300 });
+  t.match(await read(filter('headers.trace == "x"')), { sequences: [8], next: undefined });
+  t.match(await read(filter('payload == "last"')), { sequences: [1_001], scanned: 1_001 });
+  t.match(await read(`${filter('payload.n > 990')}&from_time=${at}&order=desc`), {
+    ...{ matched: 9, scanned: 1_001 },
+  });
+  t.match(await read(filter('payload.n >')), { status: 400, detail: /at character 12/ });
+});
+
 check('browsing pages both ways', async (t, { send }) => {
   await send('POST', '/api/topics', { name: 'browse' });
   for (let n = 1; n <= 7; n++) await send('POST', '/api/publish', { topic: 'browse', payload: n });

@@ -312,6 +312,11 @@ t.test('a query that is not one names the parameter', async (t) => {
     ['from_sequence=0', 'from_sequence'],
     ['from_sequence=9007199254740992', 'from_sequence'],
     ['nonsense=1', 'nonsense'],
+    ['from_time=yesterday', 'from_time'],
+    ['from_time=2026-01-01T00:00:00Z&from_sequence=1', 'from_time'],
+    ['filter=', 'filter'],
+    ['filter=payload.a%20%3D%201', 'filter'],
+    [`filter=${'x'.repeat(2_000)}`, 'filter'],
   ];
   for (const [query, field] of bad) {
     const answer = await request(`${node.url}/api/topics/good/messages?${query}`, {});

@@ -7,6 +7,8 @@ import type { OwnedTopic, TopicRecord } from '../../core/topic-record.js';
 import type { messagePage, newTopic, topicPage, topicPatch } from '../../wire/schemas/topics.js';
 import type { Control } from './control.js';
 
+type MessagePage = z.output<ReturnType<typeof messagePage>>;
+
 /** Who asks about which topic. */
 export interface TopicAsked {
   principal: Principal;
@@ -63,12 +65,9 @@ export class TopicRoutes {
     return { epoch, sequence, firstSequence };
   }
 
-  async messages(
-    asked: TopicAsked,
-    page: z.output<ReturnType<typeof messagePage>>,
-  ): Promise<Uint8Array> {
-    const { from_sequence: fromSequence, limit, order } = page;
-    const args = { key: keyOf(asked), fromSequence, limit, order };
+  async messages(asked: TopicAsked, page: MessagePage): Promise<Uint8Array> {
+    const { limit, order, filter } = page;
+    const args = { key: keyOf(asked), from: beginOf(page), limit, order, filter };
     return (await this.#control.browsing.of('topic.messages', args)).body;
   }
 
@@ -90,6 +89,14 @@ export class TopicRoutes {
       return { record, subscribers };
     });
   }
+}
+
+/** At most one of them. */
+function beginOf(page: Pick<MessagePage, 'from_sequence' | 'from_time'>) {
+  const { from_sequence: sequence, from_time: timeMs } = page;
+  if (timeMs === null) return sequence === null ? null : { sequence };
+  if (sequence === null) return { timeMs };
+  throw new RequestError('invalid_query', 'does not go with from_sequence', 'from_time');
 }
 
 function keyOf({ principal, params }: TopicAsked): TopicKey {

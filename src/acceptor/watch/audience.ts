@@ -10,7 +10,10 @@ import { type StatsView, statsView } from '../../wire/views/stats-view.js';
 import type { SystemRoutes } from '../routes/system-routes.js';
 import type { Stream } from '../session/stream.js';
 
-/** Totals of the log are asked of the database, which may have many topics: no more than a twentieth of the time. */
+/**
+ * Totals of the log are asked of the database, which may have many topics: no more than a twentieth of the
+ * time.
+ */
 const TOTALS_MS = 1_000;
 const TOTALS_TIMES = 20;
 

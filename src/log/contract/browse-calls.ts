@@ -30,7 +30,8 @@ import {
 import { deadLetterLine, deadLetterView } from '../../wire/views/dead-letter-view.js';
 import { messagePageView } from '../../wire/views/message-view.js';
 import { traceView } from '../../wire/views/trace-view.js';
-import type { MessageLog, PendingAppend } from './message-log.js';
+import { readFiltered } from './filtered-read.js';
+import type { LogPage, MessageLog, PendingAppend, ReadRange } from './message-log.js';
 import type { SubscriptionStore } from './subscription-store.js';
 
 /** A page stops after this many payload bytes. */
@@ -42,7 +43,7 @@ const PURGE_MS = 2_000;
 export interface BrowsedLog
   extends Pick<
     MessageLog<PendingAppend>,
-    'findTopic' | 'listTopics' | 'heads' | 'read' | 'listDeferred' | 'totals'
+    'findTopic' | 'listTopics' | 'heads' | 'read' | 'sequenceAt' | 'listDeferred' | 'totals'
   > {
   epochOf(topicId: number): string | Promise<string>;
   readonly subscriptions: Pick<
@@ -107,10 +108,19 @@ export class BrowseCalls {
   async #messages(args: CallArgs<'topic.messages'>): Promise<CallResult<'topic.messages'>> {
     const record = await this.#topic(args.key);
     const ascending = args.order === 'asc';
+    const from = await this.#placeOf(record.id, args);
+    const topic = topicNameOf(args.key);
+    if (args.filter !== null) {
+      const ask = { ...args, filter: args.filter, from, bytesMax: PAGE_BYTES_MAX };
+      const read = (range: Omit<ReadRange, 'topicId'>): Promise<LogPage> =>
+        this.#log.read({ ...range, topicId: record.id });
+      const { rows, scanned, next } = await readFiltered(read, ask);
+      return { body: messagePageView({ topic, rows, next, scanned }) };
+    }
     const page = await this.#log.read({
       topicId: record.id,
-      fromSequence: ascending ? (args.fromSequence ?? 1) : 1,
-      toSequence: ascending ? Infinity : (args.fromSequence ?? Infinity),
+      fromSequence: ascending ? from : 1,
+      toSequence: ascending ? Infinity : from,
       rowsMax: args.limit,
       bytesMax: PAGE_BYTES_MAX,
       order: args.order,
@@ -120,7 +130,18 @@ export class BrowseCalls {
       ? last !== undefined && last < page.lastSequence
       : last !== undefined && last > page.firstSequence;
     const next = last === undefined || !more ? null : last + (ascending ? 1 : -1);
-    return { body: messagePageView({ topic: topicNameOf(args.key), rows: page.rows, next }) };
+    return { body: messagePageView({ topic, rows: page.rows, next }) };
+  }
+
+  /** Where a page begins; by time, with what was committed then or later, or, backwards, then or before. */
+  async #placeOf(
+    topicId: number,
+    { from, order }: Pick<CallArgs<'topic.messages'>, 'from' | 'order'>,
+  ): Promise<number> {
+    if (from === null) return order === 'asc' ? 1 : Infinity;
+    if ('sequence' in from) return from.sequence;
+    if (order === 'asc') return this.#log.sequenceAt(topicId, from.timeMs);
+    return (await this.#log.sequenceAt(topicId, from.timeMs + 1)) - 1;
   }
 
   async #subscription({

@@ -32,6 +32,7 @@ export class BrowseReader {
       listTopics: (tenant, page) => topics.list(tenant, page),
       heads: (ids) => topics.heads(ids),
       read: (range) => messages.read(range),
+      sequenceAt: (topicId, timeMs) => messages.sequenceAt(topicId, timeMs),
       listDeferred: (within, page) => outbox.list(within, page),
       totals: (tenant) => messages.totals(tenant),
       epochOf: async (topicId) => formatEpoch(topicId, await readIncarnation(pool)),

@@ -1,6 +1,9 @@
 /** What /api/topics takes and answers. */
 import { z } from 'zod';
+import { RequestError } from '../../core/errors.js';
 import type { Limits } from '../../core/limits.js';
+import { messageFilter } from '../../core/message-filter.js';
+import { parseRfc3339 } from '../../core/time.js';
 import type { IntegerRange } from '../fields.js';
 import {
   count,
@@ -11,6 +14,7 @@ import {
   text,
   time,
   uuid,
+  via,
   withDefault,
 } from './kinds.js';
 import { topicName } from './names.js';
@@ -52,9 +56,25 @@ export function topicPage(limits: Limits) {
   });
 }
 
+/** As it was sent; throws for one that cannot be read. */
+function filterText(text: string): string {
+  messageFilter(text);
+  return text;
+}
+
+function timeMsOf(text: string): number {
+  const timeMs = parseRfc3339(text);
+  if (timeMs !== null) return timeMs;
+  throw new RequestError('invalid_query', 'must be an RFC 3339 time', 'from_time');
+}
+
 export function messagePage(limits: Limits) {
+  const time = text('Those of this time or later; with desc of this time or before. RFC 3339.');
+  const filter = text('Those for which it is so: payload.amount > 50 && key == "eu".');
   return members({
     from_sequence: optional(integer(UNBOUNDED, 'The first one: `next` of the page before.')),
+    from_time: optional(time.transform(via(timeMsOf))),
+    filter: optional(filter.transform(via(filterText))),
     limit: pageLimit(limits),
     order: withDefault(oneOf(['asc', 'desc'], 'By sequence; asc without it.'), 'asc'),
   });
@@ -107,5 +127,7 @@ export const MESSAGE_MEMBERS = {
 
 export const MESSAGE_PAGE = members({
   messages: z.array(members(MESSAGE_MEMBERS)),
+  scanned: count('Messages that the filter was asked about, for this page.').optional(),
+  matched: count('Those that it let pass.').optional(),
   next: count('What to go on at; absent: that was all.').optional(),
 });

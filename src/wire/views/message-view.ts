@@ -17,13 +17,15 @@ export interface MessagePage {
   rows: readonly LogRow[];
   /** What to go on from; null: that was all. */
   next: number | null;
+  /** Of a filter: how many messages were looked at for them; absent: none was asked for. */
+  scanned?: number;
 }
 
 /**
- * JSON text of {messages, next?}: messages of {message_id, topic, payload, published_at, sequence, key?,
- * headers?}.
+ * JSON text of {messages, scanned?, matched?, next?}: messages of {message_id, topic, payload,
+ * published_at, sequence, key?, headers?}.
  */
-export function messagePageView({ topic, rows, next }: MessagePage): Uint8Array {
+export function messagePageView({ topic, rows, next, scanned }: MessagePage): Uint8Array {
   const writer = new ByteWriter();
   // Grown step by step, a page of 4 MiB would leave four times its size behind.
   writer.reserve(rows.reduce((sum, row) => sum + row.payload.length + ROW_BYTES, 0));
@@ -32,7 +34,8 @@ export function messagePageView({ topic, rows, next }: MessagePage): Uint8Array 
     if (i > 0) writer.byte(0x2c);
     writeMessage(writer, topic, row, null);
   });
-  writer.utf8(next === null ? ']}' : `],"next":${next}}`);
+  const counts = scanned === undefined ? '' : `,"scanned":${scanned},"matched":${rows.length}`;
+  writer.utf8(next === null ? `]${counts}}` : `]${counts},"next":${next}}`);
   return writer.view();
 }
 

@@ -1,5 +1,5 @@
-// Goal: an hour of figures is kept in bounded memory and read in order; what happens is told one by one up to a
-// rate, then counted, and one tenant takes no place of another.
+// Goal: an hour of figures is kept in bounded memory and read in order; what happens is told one by one up
+// to a rate, then counted, and one tenant takes no place of another.
 import t from 'tap';
 import { eventually } from '../../../native-bench/rig/eventually.js';
 import { FigureHistory, type FigurePoint, POINTS_MAX } from '../../../src/core/figure-history.js';

@@ -79,7 +79,7 @@ t.test('what does not fit its row does not compile', (t) => {
 });
 
 t.test('arguments and answers come out as they went in', (t) => {
-  const args = { key, fromSequence: null, limit: 7, order: 'desc' } as const;
+  const args = { key, from: { timeMs: 5 }, limit: 7, order: 'desc', filter: 'key' } as const;
   t.same(readArgs<'topic.messages'>(writeArgs<'topic.messages'>(args)), args);
   const counts = { counts: [0, 3] };
   t.same(readAnswer<'topics.counts'>(writeAnswer(counts)), counts);

@@ -236,7 +236,7 @@ const CHECKS: Readonly<Record<string, Check>> = {
     const lastOf = async (key: typeof ours.topic) =>
       (await worker.call('topic.position', { key })).position?.lastSequence;
     t.same([await lastOf(ours.topic), await lastOf(theirs.topic)], [1, 0]);
-    const page = { fromSequence: null, limit: 10, order: 'asc' } as const;
+    const page = { from: null, limit: 10, order: 'asc', filter: null } as const;
     const { body } = await worker.call('topic.messages', { key: theirs.topic, ...page });
     t.notMatch(Buffer.from(body).toString(), /ours/);
     t.same(await worker.call('topic.delete', { key: theirs.topic }), { deleted: true });
@@ -253,7 +253,7 @@ const CHECKS: Readonly<Record<string, Check>> = {
     const [ours, theirs] = await subscribed(worker, 'trace');
     await worker.publish(theirs.topic, 'theirs');
     const { body } = await worker.call('topic.messages', {
-      ...{ key: theirs.topic, fromSequence: null, limit: 1, order: 'asc' },
+      ...{ key: theirs.topic, from: null, limit: 1, order: 'asc', filter: null },
     });
     const { messages } = JSON.parse(Buffer.from(body).toString()) as {
       messages: { message_id: string }[];
