@@ -20,6 +20,8 @@ export class ChaosRecorder {
   /** Outages of now: sessions that there were during each. */
   readonly #outages = new Set<Set<number>>();
   onEvent: ((event: UntimedEvent) => void) | null = null;
+  /** The first of each text, as it comes. */
+  onProblem: ((text: string) => void) | null = null;
   readonly #startedAt = performance.now();
   #connections = 0;
 
@@ -65,6 +67,7 @@ export class ChaosRecorder {
   }
 
   problem(text: string): void {
+    if (!this.problems.has(text)) this.onProblem?.(text);
     this.problems.set(text, (this.problems.get(text) ?? 0) + 1);
   }
 

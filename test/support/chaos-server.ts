@@ -75,9 +75,10 @@ export class ChaosServer {
     return this.#env['NODE_ID'] ?? '';
   }
 
-  /** Of its process, MiB. */
+  /** Of its process, MiB; 0: it has ended. */
   get residentMib(): number {
-    const status = readFileSync(`/proc/${this.#node.pid}/status`, 'utf8');
+    const file = `/proc/${this.#node.pid}/status`;
+    const status = existsSync(file) ? readFileSync(file, 'utf8') : '';
     return Math.round(Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0) / 1_024);
   }
 

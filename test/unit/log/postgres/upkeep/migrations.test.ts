@@ -6,13 +6,19 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import t from 'tap';
+import { eventually } from '../../../../../native-bench/rig/eventually.js';
+import { startNode } from '../../../../../native-bench/rig/node.js';
 import { startPostgres } from '../../../../../native-bench/rig/postgres.js';
 import { LogConfigurationError } from '../../../../../src/log/contract/log-configuration-error.js';
 import { readMigrations } from '../../../../../src/log/postgres/upkeep/migration-files.js';
 import { migrate } from '../../../../../src/log/postgres/upkeep/migrations.js';
 import { checkSchema, SCHEMA_TABLES } from '../../../../../src/log/postgres/upkeep/schema-check.js';
+import { Subscriber } from '../../../../support/subscriber.js';
 
 const SQL_FOLDER = fileURLToPath(new URL('../../../../../../sql/', import.meta.url));
+
+/** Migrations of the version before nodes had links to each other (sql/0024_quotas.sql is its last). */
+const OLDER = 24;
 
 const server = await startPostgres();
 const folder = await mkdtemp(path.join(tmpdir(), 'conduit-sql-'));
@@ -76,6 +82,47 @@ t.test('a migration takes its time, whatever the database bounds transactions by
   const url = new URL(server.url);
   url.pathname = '/bounded';
   t.same(await migrate(url.href, { folder }), [...names, next]);
+});
+
+t.test('a node takes over what an older schema has, while somebody works by it', async (t) => {
+  const before = await mkdtemp(path.join(tmpdir(), 'conduit-sql-'));
+  t.teardown(() => rm(before, { recursive: true, force: true }));
+  for (const name of names.slice(0, OLDER)) {
+    await cp(path.join(SQL_FOLDER, name), path.join(before, name));
+  }
+  const client = new pg.Client({ connectionString: server.url });
+  await client.connect();
+  await client.query('CREATE DATABASE older');
+  await client.end();
+  const url = new URL(server.url);
+  url.pathname = '/older';
+  t.same(await migrate(url.href, { folder: before }), names.slice(0, OLDER));
+  const older = new pg.Client({ connectionString: url.href });
+  await older.connect();
+  t.teardown(() => older.end());
+  const publishSql = 'SELECT conduit.publish($1, $2)';
+  const insert = `WITH t AS (
+      INSERT INTO conduit.topics (tenant_id, name) VALUES (1, 'kept') RETURNING id),
+    s AS (
+      INSERT INTO conduit.subscriptions (topic_id, name, ack_wait_ms, max_deliver, ordering)
+      SELECT id, 'worker', 30000, 5, 'none' FROM t RETURNING id)
+    INSERT INTO conduit.cursors (subscription_id, ack_floor, settled, delivered)
+    SELECT id, 0, '{}', 0 FROM s`;
+  await older.query(insert);
+  await older.query(publishSql, ['kept', '1']);
+  const node = await startNode({ DATABASE_URL: url.href });
+  t.teardown(() => node.kill9());
+  // A session that was open before goes on.
+  await older.query(publishSql, ['kept', '2']);
+  const session = await Subscriber.open(node.wsUrl, 'json');
+  await session.subscribe('kept', { subscription: 'worker' });
+  await eventually(() => session.messages.length === 2);
+  t.same(
+    session.messages.map(({ payload }) => payload),
+    [1, 2],
+  );
+  session.close();
+  t.equal(await node.stop(), 0);
 });
 
 t.test('a newer database is refused by an older version', async (t) => {
