@@ -96,7 +96,7 @@ t.test(
     const [tenant, operator] = stories as [TenantStory, TenantStory];
     await tellAll(tenant);
     for (const { method, path: place } of ROUTES) {
-      if (isStream(place)) continue;
+      if (method === 'GET' && isStream(place)) continue;
       const name = nameOf({ method, path: place });
       await operator.ask(`${method} ${targetOf(place)}`, BODIES[name]);
       const wrong = BODIES[name] === undefined ? undefined : { no_such: 1 };

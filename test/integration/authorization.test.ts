@@ -31,6 +31,7 @@ const ROUTE_ROWS: Readonly<Record<string, Row>> = {
   'GET /api/topics/:name/messages': [['subscribe'], 'topic'],
   'GET /api/topics/:name/position': [['subscribe'], 'topic'],
   'GET /api/topics/:name/events': [['subscribe'], 'topic'],
+  'POST /api/topics/:name/events': [['publish'], 'topic'],
   'GET /api/subscriptions': [['subscribe'], 'tenant'],
   [`GET ${SUBSCRIPTION}`]: [['subscribe'], 'topic'],
   [`PATCH ${SUBSCRIPTION}`]: [['manage'], 'topic'],

@@ -59,9 +59,14 @@ class Story {
     accept = 'application/json',
   ): Promise<{ status: number; text: string }> {
     const [method = '', target = ''] = request.split(' ');
+    const isEvent = method === 'POST' && target.endsWith('/events');
+    const sent = isEvent ? 'application/cloudevents+json' : 'application/json';
     const answer = await fetch(`${this.#node.url}${target}`, {
       method,
-      headers: { accept, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+      headers: {
+        accept,
+        ...(body === undefined ? {} : { 'content-type': sent }),
+      },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     const seen = {
@@ -120,6 +125,8 @@ async function tellDeferred(story: Story): Promise<void> {
   await story.asks(`DELETE /api/deferred/${id}`);
 }
 
+const CLOUD_EVENT = { id: '1', source: '/s', type: 't', specversion: '1.0', data: { n: 1 } };
+
 /** Ids of six messages. */
 async function tellMessages(story: Story): Promise<string[]> {
   const more = { key: 'k"1', headers: { a: 'b', c: 'ü' } };
@@ -130,6 +137,8 @@ async function tellMessages(story: Story): Promise<string[]> {
   await story.asks(`GET /api/topics/${TOPIC}/messages?limit=2`);
   await story.asks(`GET /api/topics/${TOPIC}/messages?order=desc&from_sequence=5&limit=4`);
   await story.asks(`GET /api/topics/${TOPIC}/position`);
+  await story.asks('POST /api/topics/answers.b/events', CLOUD_EVENT);
+  await story.asks('POST /api/topics/answers.b/events', { ...CLOUD_EVENT, specversion: '2.0' });
   const idOf = ({ message_id: id }: { message_id: string }): string => id;
   const { results } = JSON.parse(batch) as { results: { message_id: string }[] };
   return [idOf(JSON.parse(one) as { message_id: string }), ...results.map(idOf)];

@@ -44,6 +44,12 @@ const ASKS: Readonly<Record<string, (x: Left) => Ask[]>> = {
   'DELETE /api/topics/:name': ({ topic }) => [[`DELETE /api/topics/${topic}`]],
   'GET /api/topics/:name/messages': ({ topic }) => [[`GET /api/topics/${topic}/messages`]],
   'GET /api/topics/:name/position': ({ topic }) => [[`GET /api/topics/${topic}/position`]],
+  'POST /api/topics/:name/events': ({ topic }) => [
+    [
+      `POST /api/topics/${topic}/events`,
+      { ...{ id: '1', source: '/s', type: 't', specversion: '1.0' }, data: 1 },
+    ],
+  ],
   'GET /api/subscriptions': ({ topic }) => [[`GET /api/subscriptions?topic=${topic}`]],
   ...ofSubscription('GET', ''),
   ...ofSubscription('PATCH', '', { max_deliver: 2 }),

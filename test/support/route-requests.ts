@@ -5,6 +5,10 @@ import type { Route } from '../../src/acceptor/http/route.js';
 export const BODIES: Readonly<Record<string, Record<string, unknown>>> = {
   'POST /api/publish': { topic: 'fuzz', payload: 1 },
   'POST /api/publish/batch': { messages: [{ topic: 'fuzz', payload: 1 }] },
+  'POST /api/topics/:name/events': {
+    ...{ id: '1', source: '/s', type: 't', specversion: '1.0' },
+    data: 1,
+  },
   'POST /api/topics': { name: 'fuzz.other' },
   'PATCH /api/topics/:name': { retention: {} },
   'PATCH /api/subscriptions/:topic/:name': {},

@@ -105,7 +105,9 @@ export class TenantStory {
     const [method = '', target = ''] = line.split(' ');
     const route = routeOf(method, target.split('?')[0] ?? '');
     if (route !== undefined) this.routes.add(`${route.method} ${route.path}`);
-    const json = body === undefined ? {} : { 'content-type': 'application/json' };
+    const isEvent = method === 'POST' && target.endsWith('/events');
+    const sent = isEvent ? 'application/cloudevents+json' : 'application/json';
+    const json = body === undefined ? {} : { 'content-type': sent };
     const answer = await request(`${this.node.url}${target}`, {
       ...{ method, headers: { accept, 'x-api-key': this.key, ...json } },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
@@ -245,7 +247,11 @@ async function tellSubscriptions(story: TenantStory, ids: readonly string[]): Pr
   await story.asks(`POST ${SUBSCRIPTION}/seek`, { from: 'latest' });
 }
 
+/** Of the event that each tenant has. */
+const EVENT = { id: '1', source: '/twins', type: 'told', specversion: '1.0' };
+
 async function tellStream(story: TenantStory): Promise<void> {
+  await story.asks(`POST /api/topics/${TWO}/events`, { ...EVENT, data: story.word });
   const route = `/api/topics/${ONE}/events`;
   const stream = await EventStream.open(`${story.node.url}${route}?from=earliest`, '', story.key);
   story.routes.add('GET /api/topics/:name/events');

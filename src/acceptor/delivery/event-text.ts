@@ -1,14 +1,25 @@
 /** Messages as server-sent events: `id:` is where to go on from, `data:` the frame as WebSockets get it. */
+import { eventOfMessage, type FrameForm } from '../../wire/event-of-message.js';
 import { sequenceOf, splitFrames } from './publish-log.js';
 
+/** How events of one stream are written. */
+export interface EventForm {
+  epoch: string;
+  form: FrameForm;
+}
+
 /** Joined JSON frames of one topic, an event for each. */
-export function eventsOf(frames: Uint8Array, epoch: string): Uint8Array {
+export function eventsOf(frames: Uint8Array, { epoch, form }: EventForm): Uint8Array {
   let text = '';
   for (const frame of splitFrames(frames)) {
-    const data = Buffer.from(frame.buffer, frame.byteOffset, frame.length).toString('utf8');
+    const data = form === 'event' ? eventOfMessage(frame) : textOf(frame);
     text += `id: ${epoch}:${sequenceOf(frame)}\nevent: message\n${dataLines(data)}\n`;
   }
   return Buffer.from(text);
+}
+
+function textOf({ buffer, byteOffset, length }: Uint8Array): string {
+  return Buffer.from(buffer, byteOffset, length).toString('utf8');
 }
 
 /** One `data:` line for each line of the text, as the format asks. */

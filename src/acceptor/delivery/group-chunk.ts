@@ -1,7 +1,7 @@
 /** One DELIVER_GROUP on its way to the groups of its topic; its bytes are credited when all have it. */
 import type { AcceptorLinkEnd } from '../../thread/link.js';
 import type { DeliverGroupOp } from '../../thread/ops/deliver.js';
-import { eventsOf } from './event-text.js';
+import { type EventForm, eventsOf } from './event-text.js';
 import { sequenceOf, splitFrames } from './publish-log.js';
 
 /** One of its messages, for those who get each in a frame of its own. */
@@ -16,7 +16,7 @@ export class GroupChunk {
   /** Who still has to publish it, and who hands it out. */
   #holders = 1;
   #singles: SingleFrame[] | null = null;
-  #events: { epoch: string; bytes: Uint8Array } | null = null;
+  #events: (EventForm & { bytes: Uint8Array }) | null = null;
 
   constructor(link: AcceptorLinkEnd, op: DeliverGroupOp) {
     this.link = link;
@@ -32,10 +32,10 @@ export class GroupChunk {
     return this.#singles;
   }
 
-  /** Of a chunk in JSON, as text for streams; made once for all of the same epoch. */
-  events(epoch: string): Uint8Array {
-    if (this.#events?.epoch !== epoch) {
-      this.#events = { epoch, bytes: eventsOf(this.op.frames, epoch) };
+  /** Of a chunk in JSON, as text for streams; made once for all of the same epoch and form that follow. */
+  events({ epoch, form }: EventForm): Uint8Array {
+    if (this.#events?.epoch !== epoch || this.#events.form !== form) {
+      this.#events = { epoch, form, bytes: eventsOf(this.op.frames, { epoch, form }) };
     }
     return this.#events.bytes;
   }

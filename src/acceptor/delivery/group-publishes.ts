@@ -129,7 +129,9 @@ export class GroupPublishes {
       try {
         const { subscription } = receiver;
         if (subscription === undefined) continue;
-        if (receiver.sendEvents(chunk.events(subscription.epoch)) === TAKEN) continue;
+        const { epoch } = subscription;
+        const events = chunk.events({ epoch, form: receiver.form });
+        if (receiver.sendEvents(events) === TAKEN) continue;
         leaveGroup(subscription);
         sendLeft(subscription, chunk.op.firstSequence - 1);
         receiver.lagging();

@@ -8,6 +8,7 @@ import type { CloseReason, ErrorCode } from '../../core/errors.js';
 import type { Principal } from '../../core/principal.js';
 import type { AcceptorLinkEnd } from '../../thread/link.js';
 import type { SubscribeOptions } from '../../thread/ops/subscribe.js';
+import type { FrameForm } from '../../wire/event-of-message.js';
 import type { Ref } from '../../wire/frame-types.js';
 import type { ServerFrame } from '../../wire/server-frame-types.js';
 import type { Subject } from '../http/guard.js';
@@ -173,6 +174,7 @@ export interface Receiver extends Subject {
 
 /** A stream of server-sent events: one subscription, and what is sent to many is made once for all. */
 export interface EventReceiver extends Receiver {
+  readonly form: FrameForm;
   readonly subscription: ReceiverSubscription | undefined;
   /** As sendPage, of frames that are text already. */
   sendEvents(events: Uint8Array): number;

@@ -24,6 +24,8 @@ const CONTENT_TYPES: Readonly<Record<BodyType, string>> = {
   json: 'application/json',
   msgpack: 'application/msgpack',
   ndjson: 'application/x-ndjson',
+  event: 'application/cloudevents+json',
+  events: 'application/cloudevents-batch+json',
 };
 const STATUS_TEXTS: Readonly<Record<number, string>> = {
   200: 'It is done.',

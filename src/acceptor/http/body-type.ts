@@ -3,31 +3,40 @@ import type { HttpRequest } from 'uWebSockets.js';
 import { RequestError } from '../../core/errors.js';
 import { CONTENT_ENCODING, CONTENT_TYPE } from './header-bytes.js';
 
-export type BodyType = 'json' | 'msgpack' | 'ndjson';
+export type BodyType = 'json' | 'msgpack' | 'ndjson' | 'event' | 'events';
 
 /** Of a publish, and of many. */
-export const PUBLISH_TYPES: readonly BodyType[] = ['json', 'msgpack'];
-export const BATCH_TYPES: readonly BodyType[] = [...PUBLISH_TYPES, 'ndjson'];
+export const PUBLISH_TYPES = ['json', 'msgpack'] as const;
+export const BATCH_TYPES = [...PUBLISH_TYPES, 'ndjson'] as const;
+
+/** Of CloudEvents, in their own formats. */
+export const EVENT_TYPES = ['event', 'events'] as const;
 
 const TYPES: Readonly<Record<string, BodyType>> = {
   'application/json': 'json',
   'application/msgpack': 'msgpack',
   'application/x-ndjson': 'ndjson',
+  'application/cloudevents+json': 'event',
+  'application/cloudevents-batch+json': 'events',
 };
 
 /** The content type of the request; throws 415. A request that names none sends JSON. */
-export function bodyType(req: HttpRequest, allowed: readonly BodyType[]): BodyType {
-  const encoding = req.getHeader(CONTENT_ENCODING);
-  if (encoding !== '' && encoding !== 'identity') {
-    const detail = 'the body must be sent without Content-Encoding';
-    throw new RequestError('unsupported_encoding', detail, 'Content-Encoding');
-  }
+export function bodyType<T extends BodyType>(req: HttpRequest, allowed: readonly T[]): T {
+  refuseEncoded(req);
   const header = req.getHeader(CONTENT_TYPE);
   const type = header === '' || header === 'application/json' ? 'json' : parseType(header);
-  if (type !== null && allowed.includes(type)) return type;
+  const taken = allowed.find((one) => one === type);
+  if (taken !== undefined) return taken;
   const names = Object.keys(TYPES).filter((name) => allowed.some((one) => one === TYPES[name]));
   const detail = `Content-Type must be ${names.join(' or ')}, in UTF-8`;
   throw new RequestError('unsupported_media_type', detail, 'Content-Type');
+}
+
+export function refuseEncoded(req: HttpRequest): void {
+  const encoding = req.getHeader(CONTENT_ENCODING);
+  if (encoding === '' || encoding === 'identity') return;
+  const detail = 'the body must be sent without Content-Encoding';
+  throw new RequestError('unsupported_encoding', detail, 'Content-Encoding');
 }
 
 /**

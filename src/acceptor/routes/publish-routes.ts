@@ -5,6 +5,12 @@ import type { Limits } from '../../core/limits.js';
 import type { AcceptorLinkEnd } from '../../thread/link.js';
 import type { FailedOp } from '../../thread/ops/failed.js';
 import type { DeferredOp, PublishedOp } from '../../thread/ops/publish.js';
+import {
+  decodeBinaryEvent,
+  type HeaderPair,
+  readAttributes,
+} from '../../wire/cloud-event-headers.js';
+import { decodeEvent, decodeEvents } from '../../wire/cloud-event-json.js';
 import { errorItem } from '../../wire/problem.js';
 import type { BatchItem, PublishRequest } from '../../wire/publish.js';
 import {
@@ -19,9 +25,16 @@ import { publishedJson, publishedMsgpack } from '../../wire/result.js';
 import { batchItemView, batchView } from '../../wire/views/batch-view.js';
 import { deferredPublishView } from '../../wire/views/deferred-view.js';
 import type { Bodies } from '../http/bodies.js';
-import { BATCH_TYPES, bodyType, PUBLISH_TYPES, refuseRepeated } from '../http/body-type.js';
+import {
+  BATCH_TYPES,
+  bodyType,
+  EVENT_TYPES,
+  PUBLISH_TYPES,
+  refuseEncoded,
+  refuseRepeated,
+} from '../http/body-type.js';
 import { type AnswerHead, type Exchange, faultOfOurs } from '../http/exchange.js';
-import { IDEMPOTENCY_KEY, MSGPACK_TYPE } from '../http/header-bytes.js';
+import { CONTENT_TYPE, IDEMPOTENCY_KEY, MSGPACK_TYPE } from '../http/header-bytes.js';
 import { PendingRequest } from '../workers/pending-requests.js';
 import type { PublishGate } from '../workers/publish-gate.js';
 
@@ -74,6 +87,45 @@ export class PublishRoutes {
       this.#sendBatch(exchange, decode[type](body, limits), idempotencyKey);
     };
     bodies.read(exchange, bound, use);
+  }
+
+  /** CloudEvents: one in headers and body, one in JSON, or a list. */
+  events(exchange: Exchange, req: HttpRequest, topic: string): void {
+    const { limits, bodies } = this.#options;
+    refuseRepeated(req);
+    // Before anything is said of what it brings.
+    exchange.principal.keyOf(topic);
+    const contentType = req.getHeader(CONTENT_TYPE);
+    const batch = { bytesMax: limits.batchBodyBytesMax, name: 'BATCH_BODY_BYTES_MAX' };
+    const single = { bytesMax: limits.publishBodyBytesMax, name: 'PUBLISH_BODY_BYTES_MAX' };
+    if (!contentType.toLowerCase().startsWith('application/cloudevents')) {
+      refuseEncoded(req);
+      const headers: HeaderPair[] = [];
+      req.forEach((name, value) => {
+        headers.push([name, value]);
+      });
+      const attributes = readAttributes(headers, contentType);
+      bodies.read(exchange, single, (body) => {
+        this.#send(exchange, decodeBinaryEvent(body, { topic, attributes }, limits));
+      });
+    } else if (bodyType(req, EVENT_TYPES) === 'events') {
+      bodies.read(exchange, batch, (body) => {
+        this.#sendBatch(exchange, decodeEvents(body, topic, limits), null);
+      });
+    } else {
+      bodies.read(exchange, single, (body) => {
+        this.#send(exchange, decodeEvent(body, topic, limits));
+      });
+    }
+  }
+
+  #send(exchange: Exchange, publish: PublishRequest): void {
+    this.#options.publishing.send(
+      exchange.principal,
+      publish,
+      (link, bytes) => new HttpPublish(link, bytes, exchange, publish.topic, 'json'),
+    );
+    exchange.kind = 'writes';
   }
 
   #sendBatch(exchange: Exchange, items: BatchItem[], idempotencyKey: string | null): void {

@@ -246,7 +246,7 @@ export class SessionFrames implements FrameSink {
       number: number ?? subscriptions.nextNumber(),
       counts: number === undefined ? 'one more' : 'no more',
       topic,
-      options: this.#subscribeOptions(session.principal, frame),
+      options: this.#subscribeOptions(session, frame),
       onOpen: (_subscription, op) => {
         session.subscribeAnswered(key);
         session.load.subscribeAnswered(limits);
@@ -271,7 +271,7 @@ export class SessionFrames implements FrameSink {
   }
 
   /** A session has a window once it named one of three fields, or sent an ack. */
-  #subscribeOptions(principal: Principal, frame: SubscribeFrame): SubscribeOptions {
+  #subscribeOptions({ principal, form }: Session, frame: SubscribeFrame): SubscribeOptions {
     const { limits } = this.#options;
     const isWindowed = frame.ack === 'explicit' || frame.subscription !== null;
     return {
@@ -284,6 +284,8 @@ export class SessionFrames implements FrameSink {
       exclusive: frame.exclusive,
       start: frame.start ?? LATEST,
       create: this.#createsTopics(principal),
+      // What is sent to a group is the same for all of it.
+      ...(form === 'event' ? { alone: true } : {}),
     };
   }
 

@@ -9,16 +9,11 @@ import { CLOSE, type CloseReason, ERRORS, type ErrorCode } from '../../core/erro
 import { addressOfBytes } from '../../core/network-address.js';
 import type { Principal } from '../../core/principal.js';
 import type { AcceptorLinkEnd } from '../../thread/link.js';
+import type { FrameForm } from '../../wire/event-of-message.js';
 import type { Ref } from '../../wire/frame-types.js';
 import { disconnectFrame, errorFrame } from '../../wire/problem.js';
-import { type PublishedPlace, type PublishMark, publishedFrame } from '../../wire/result.js';
-import {
-  encodeFrame,
-  FRAME_SEPARATOR,
-  WIRE_JSON,
-  WIRE_MSGPACK,
-  type WireFormat,
-} from '../../wire/server-frame.js';
+import type { PublishedPlace, PublishMark } from '../../wire/result.js';
+import { FRAME_SEPARATOR } from '../../wire/server-frame.js';
 import type { ServerFrame } from '../../wire/server-frame-types.js';
 import { sequenceOf, splitFrames } from '../delivery/publish-log.js';
 import {
@@ -32,11 +27,13 @@ import { KIND_MSGPACK, KIND_SINGLE, type ReceiverKind } from '../delivery/receiv
 import type { SocketEnd } from '../http/traffic.js';
 import { behind, type Inbox, type Sender } from './inboxes.js';
 import { SessionLoad } from './session-load.js';
+import { frameText, messageText, publishedText } from './session-text.js';
 
 /** uWS gives every socket a user data object: here it only points to the session. */
 export interface SocketData {
   session: Session | null;
   kind: ReceiverKind;
+  form: FrameForm;
   principal: Principal;
   client: ClientName | null;
   /** Of a client behind a trusted proxy; null: it is that of its socket. */
@@ -86,6 +83,7 @@ const SEPARATOR = String.fromCharCode(FRAME_SEPARATOR);
 export class Session implements Receiver, Sender {
   readonly number: number;
   readonly kind: ReceiverKind;
+  readonly form: FrameForm;
   /** Another one once it goes on with another token. */
   principal: Principal;
   /** Another one once it says hello. */
@@ -120,6 +118,7 @@ export class Session implements Receiver, Sender {
   constructor({ number, data, connectedAtMs, ws, keeper }: SessionOptions) {
     this.number = number;
     this.kind = data.kind;
+    this.form = data.form;
     this.principal = data.principal;
     this.client = data.client;
     this.#forwardedFor = data.forwardedFor;
@@ -217,7 +216,7 @@ export class Session implements Receiver, Sender {
     if (this.#isFull) return 0;
     if (this.kind === KIND_SINGLE) {
       const split = splitFrames(frames);
-      const refused = split[this.#sendOneByOne(split)];
+      const refused = split[this.#sendMessages(split)];
       return refused === undefined ? TAKEN : sequenceOf(refused) - 1;
     }
     return this.#ws.send(frames, this.kind === KIND_MSGPACK) === SEND_DROPPED ? 0 : TAKEN;
@@ -227,7 +226,7 @@ export class Session implements Receiver, Sender {
     this.flush();
     if (this.isGone) return Number.POSITIVE_INFINITY;
     if (this.#isFull) return 0;
-    if (this.kind === KIND_SINGLE) return this.#sendOneByOne(splitFrames(frames));
+    if (this.kind === KIND_SINGLE) return this.#sendMessages(splitFrames(frames));
     const sent = this.#ws.send(frames, this.kind === KIND_MSGPACK) !== SEND_DROPPED;
     return sent ? Number.POSITIVE_INFINITY : 0;
   }
@@ -238,6 +237,10 @@ export class Session implements Receiver, Sender {
 
   get #isFull(): boolean {
     return this.#ws.getBufferedAmount() > this.#keeper.sendBufferBytesMax;
+  }
+
+  #sendMessages(frames: readonly Uint8Array[]): number {
+    return this.#sendOneByOne(frames.map((frame) => messageText(this, frame)));
   }
 
   /** Index of the first that was refused; past the last: none. */
@@ -251,13 +254,12 @@ export class Session implements Receiver, Sender {
   }
 
   sendFrame(frame: ServerFrame): void {
-    if (this.state === 'open') this.#enqueue(encodeFrame(formatOf(this.kind), frame));
+    if (this.state === 'open') this.#enqueue(frameText(this, frame));
   }
 
   /** The frame `published`, which is written by hand. */
   sendPublished(publish: PublishMark, published: PublishedPlace): void {
-    if (this.state !== 'open') return;
-    this.#enqueue(publishedFrame(formatOf(this.kind), publish, published));
+    if (this.state === 'open') this.#enqueue(publishedText(this, publish, published));
   }
 
   /** It goes out at the end of the turn. */
@@ -338,7 +340,7 @@ export class Session implements Receiver, Sender {
     // Answers that the socket does not take now are given up: this frame says so.
     if (this.#isFull) this.#pending = [];
     const last = disconnectFrame(reason, retryAfterMs);
-    this.#pending.push(encodeFrame(formatOf(this.kind), last));
+    this.#pending.push(frameText(this, last));
     this.leave();
   }
 
@@ -393,8 +395,4 @@ export class Session implements Receiver, Sender {
     const joined = isBinary ? Buffer.concat(frames as Uint8Array[]) : frames.join(SEPARATOR);
     return this.#ws.send(joined, isBinary) === SEND_DROPPED ? 0 : frames.length;
   }
-}
-
-function formatOf(kind: ReceiverKind): WireFormat {
-  return kind === KIND_MSGPACK ? WIRE_MSGPACK : WIRE_JSON;
 }

@@ -8,6 +8,7 @@ import type { Clock } from '../../core/clock.js';
 import { CLOSE, type CloseReason, type ErrorCode, RequestError } from '../../core/errors.js';
 import type { Principal } from '../../core/principal.js';
 import type { AcceptorLinkEnd } from '../../thread/link.js';
+import type { FrameForm } from '../../wire/event-of-message.js';
 import type { Ref } from '../../wire/frame-types.js';
 import { disconnectFrame, errorFrame } from '../../wire/problem.js';
 import type { GapView, ServerFrame } from '../../wire/server-frame-types.js';
@@ -42,6 +43,7 @@ export interface StreamOptions {
   deliveries: () => Deliveries;
   guard: Guard;
   clock: Clock;
+  form: FrameForm;
   /** What the client calls itself; null: it has not said. */
   client: ClientName | null;
   /** Of the client. */
@@ -56,6 +58,7 @@ export class Stream implements EventReceiver {
   readonly principal: Principal;
   readonly client: ClientName | null;
   readonly address: string;
+  readonly form: FrameForm;
   /** uWS does not tell. */
   readonly bufferBytes = null;
   connectedAtMs = 0;
@@ -74,6 +77,7 @@ export class Stream implements EventReceiver {
     this.principal = options.exchange.principal;
     this.client = options.client;
     this.address = options.address;
+    this.form = options.form;
     this.#exchange = options.exchange;
     this.#options = options;
   }
@@ -105,7 +109,7 @@ export class Stream implements EventReceiver {
   sendPage(frames: Uint8Array, subscription: ReceiverSubscription): number {
     if (this.state !== 'open') return TAKEN;
     if (this.#socket === 'full') return 0;
-    return this.sendEvents(eventsOf(frames, subscription.epoch));
+    return this.sendEvents(eventsOf(frames, { epoch: subscription.epoch, form: this.form }));
   }
 
   sendEvents(events: Uint8Array): number {

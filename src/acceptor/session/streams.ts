@@ -10,6 +10,7 @@ import { ERRORS, type ErrorCode, RequestError } from '../../core/errors.js';
 import type { Limits } from '../../core/limits.js';
 import type { SharedCount } from '../../core/shared-count.js';
 import type { SubscribedOp, SubscribeOptions } from '../../thread/ops/subscribe.js';
+import type { FrameForm } from '../../wire/event-of-message.js';
 import type { StartParts } from '../../wire/start.js';
 import type { Deliveries } from '../delivery/deliveries.js';
 import type { ReceiverSubscription } from '../delivery/receiver.js';
@@ -53,6 +54,7 @@ export interface StreamAsk {
   topic: string;
   parts: StartParts;
   client: ClientName | null;
+  form: FrameForm;
 }
 
 /** A stream that its owner writes to. */
@@ -86,10 +88,10 @@ export class Streams {
   }
 
   /** The route. */
-  open(exchange: Exchange, req: HttpRequest, { topic, parts, client }: StreamAsk): void {
+  open(exchange: Exchange, req: HttpRequest, { topic, parts, client, form }: StreamAsk): void {
     const { sessions } = this.#options;
     const asked = streamStart(parts, req.getHeader('last-event-id'));
-    const stream = this.#made(exchange, req, client);
+    const stream = this.#made(exchange, req, { client, form });
     const opening = { exchange, stream, topic, asked };
     try {
       if (this.#state === 'draining') throw new RequestError('draining', 'this node shuts down');
@@ -110,7 +112,7 @@ export class Streams {
    * was refused, or nobody is there. Throws RequestError.
    */
   openPlain(exchange: Exchange, req: HttpRequest, { client, onEnd }: PlainStream): Stream | null {
-    const stream = this.#made(exchange, req, client);
+    const stream = this.#made(exchange, req, { client, form: 'message' });
     if (this.#state === 'draining') throw new RequestError('draining', 'this node shuts down');
     this.#options.sessions.checkRoom(exchange.principal);
     this.#options.sessions.add(stream);
@@ -131,13 +133,18 @@ export class Streams {
     clearInterval(this.#sweeper);
   }
 
-  #made(exchange: Exchange, req: HttpRequest, client: ClientName | null): Stream {
+  #made(
+    exchange: Exchange,
+    req: HttpRequest,
+    { client, form }: Pick<StreamAsk, 'client' | 'form'>,
+  ): Stream {
     const { sessions, proxies, deliveries, clock, guard } = this.#options;
     const stream: Stream = new Stream({
       exchange,
       number: sessions.nextNumber(),
       address: proxies.clientOf(exchange.res, req),
       client,
+      form,
       deliveries,
       clock,
       guard,

@@ -1,4 +1,5 @@
 /** The subprotocols of WebSockets: which is taken of those that are offered, and what it says of frames. */
+import type { FrameForm } from '../../wire/event-of-message.js';
 import {
   KIND_JSON,
   KIND_MSGPACK,
@@ -7,14 +8,23 @@ import {
 } from '../delivery/receiver-kind.js';
 import { TOKEN_PROTOCOL } from '../http/gate.js';
 
+/** One CloudEvent a message; what the client sends are frames, one a message. */
+const EVENT_PROTOCOL = 'cloudevents.json';
+
 const KINDS: Readonly<Record<string, ReceiverKind>> = {
   'conduit.json.v1': KIND_JSON,
   'conduit.msgpack.v1': KIND_MSGPACK,
+  [EVENT_PROTOCOL]: KIND_SINGLE,
 };
 const HEADER_BYTES_MAX = 4_096;
 
 /** For whoever offered others. */
 export const TAKEN_PROTOCOLS = `subprotocols: ${Object.keys(KINDS).join(', ')}, or none`;
+
+/** `protocol`: one that was chosen. */
+export function formOf(protocol: string): FrameForm {
+  return protocol === EVENT_PROTOCOL ? 'event' : 'message';
+}
 
 /**
  * '' for one frame a message; null when only unknown subprotocols were offered. A token that is offered is

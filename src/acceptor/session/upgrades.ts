@@ -8,7 +8,7 @@ import { Exchange, type ExchangeParts } from '../http/exchange.js';
 import type { Gate } from '../http/gate.js';
 import type { Proxies } from '../http/proxies.js';
 import type { SocketData } from './session.js';
-import { chooseProtocol, kindOf, TAKEN_PROTOCOLS } from './subprotocol.js';
+import { chooseProtocol, formOf, kindOf, TAKEN_PROTOCOLS } from './subprotocol.js';
 
 const UPGRADE = { parameters: 0, body: 'none', without: 'refused' } as const;
 const ASKED = { audit: null, method: 'GET', path: '/ws' } as const;
@@ -62,8 +62,8 @@ export class Upgrades {
     }
     const { principal, res } = exchange;
     const forwardedFor = this.#options.proxies.forwardedFor(res, req);
-    const kind = kindOf(protocol);
-    const data: SocketData = { session: null, kind, principal, client, forwardedFor };
+    const [kind, form] = [kindOf(protocol), formOf(protocol)];
+    const data: SocketData = { session: null, kind, form, principal, client, forwardedFor };
     // Not corked: a cork takes the socket for HTTP still where it kept its place, and may close it.
     res.upgrade(data, req.getHeader('sec-websocket-key'), protocol, '', context);
   }

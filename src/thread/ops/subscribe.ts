@@ -54,6 +54,8 @@ export interface SubscribeOptions {
    * room for. Absent: as they come, by groups and pages.
    */
   wanted?: number | 'all';
+  /** It is fed by pages alone, never with a group. */
+  alone?: true;
   /** Of a worker of another node, whose session this is. */
   attached?: AttachedSession;
 }

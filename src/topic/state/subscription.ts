@@ -77,6 +77,8 @@ export interface SubscriptionOptions {
   tracker: Tracker | null;
   /** What the names of this worker's sessions begin with. */
   origin: string;
+  /** alone: it is in no group. */
+  company?: 'any' | 'alone';
   /** See SubscribeOptions. */
   wanted?: number | 'all' | undefined;
   /** Of a durable one: how it was asked for. */
@@ -123,7 +125,7 @@ export class Subscription implements Participant {
   /** A PROBE is under way. */
   probing = false;
   /** The only one of its session to this topic: the others' frames say which they are of. */
-  isAlone = true;
+  isAlone: boolean;
   readonly #origin: string;
   readonly asked: SubscribeOp | null;
   readonly #inFlightMax: number;
@@ -152,6 +154,7 @@ export class Subscription implements Participant {
     this.ack = ack;
     this.tracker = tracker;
     this.#delivered = options.delivered;
+    this.isAlone = options.company !== 'alone';
     this.wanted = typeof options.wanted === 'number' ? options.wanted : Number.POSITIVE_INFINITY;
     this.#inFlightMax = options.maxInFlight ?? options.inFlightMaxDefault;
     this.#isWindowed = tracker !== null && ack === 'explicit' && options.maxInFlight !== null;

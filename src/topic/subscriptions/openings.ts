@@ -229,6 +229,7 @@ export class Openings {
       origin,
       ...(op.options.name === null ? {} : { asked: op }),
       wanted: one?.wanted ?? op.options.wanted,
+      company: op.options.alone === true ? 'alone' : 'any',
       delivered: tracker?.cursor.delivered ?? answer.cursor,
     });
     const head = Math.max(topic.head, record.lastSequence);

@@ -131,3 +131,33 @@ export const BATCH_RESULTS = z.strictObject({
     .array(z.union([z.strictObject({ ...PLACE, duplicate: DUPLICATE }), ACCEPTED, FAILED_ITEM]))
     .describe('One for each message, in its place.'),
 });
+
+const CLOUD_EVENT = z
+  .looseObject({
+    id: text('Beside `source` it makes the dedupe_key.'),
+    source: text('A URI reference.'),
+    type: text('What happened.'),
+    specversion: z.literal('1.0'),
+    datacontenttype: optional(text('Of the data; JSON without it.')),
+    subject: optional(text('Of the source.')),
+    time: optional(text('RFC 3339.')),
+    partitionkey: optional(text('The key of the message.')),
+    data: z.unknown().optional().describe('The payload.'),
+    data_base64: optional(text('In place of data.')),
+  })
+  .describe('A CloudEvent 1.0 in JSON; other members are extension attributes.');
+
+/** For the description: what is sent is read by wire/cloud-event-json.ts. */
+export const CLOUD_EVENTS = z.union([CLOUD_EVENT, z.array(CLOUD_EVENT)]);
+
+export const EVENT_HEADERS = members({
+  'ce-id': text('In binary mode; with `ce-source` it makes the dedupe_key.').optional(),
+  'ce-source': text('In binary mode: a URI reference.').optional(),
+  'ce-type': text('In binary mode.').optional(),
+  'ce-specversion': text(
+    'In binary mode: 1.0. Other headers `ce-NAME` are attributes, too.',
+  ).optional(),
+});
+
+/** Of one event, or of a list. */
+export const EVENT_RESULTS = z.union([PUBLISHED, BATCH_RESULTS]);

@@ -102,7 +102,12 @@ export const TOPIC_PAGE = members({
   next: z.string().optional().describe('What to go on after; absent: that was all.'),
 });
 
+export const STREAM_MEMBERS = {
+  format: optional(oneOf(['message', 'cloudevents'], 'What the data of a message is.')),
+};
+
 export const STREAM_HEADERS = members({
+  Accept: text('With `application/cloudevents+json` as `format=cloudevents`.').optional(),
   'Last-Event-ID': text(
     'EPOCH:SEQUENCE of the last event that came: it goes on behind it.',
   ).optional(),

@@ -3,8 +3,9 @@ import type { ErrorCode } from '../../../core/errors.js';
 import type { Limits } from '../../../core/limits.js';
 import { DEFERRED_PAGE, DEFERRED_PATH, deferredPage } from '../../../wire/schemas/deferred.js';
 import * as schemas from '../../../wire/schemas/publishes.js';
+import { topicPath } from '../../../wire/schemas/topics.js';
 import { deferredPageView } from '../../../wire/views/deferred-view.js';
-import { BATCH_TYPES, PUBLISH_TYPES } from '../../http/body-type.js';
+import { BATCH_TYPES, EVENT_TYPES, PUBLISH_TYPES } from '../../http/body-type.js';
 import { type Route, rawRoutesOf, routesOf } from '../../http/route.js';
 import type { Control } from '../control.js';
 import { cancelDeferred, listDeferred } from '../deferred-routes.js';
@@ -27,7 +28,7 @@ const PUBLISH_ERRORS: readonly ErrorCode[] = [
 export interface PublishTableParts {
   limits: Limits;
   control: Control;
-  publishes: Pick<PublishRoutes, 'publish' | 'batch'>;
+  publishes: Pick<PublishRoutes, 'publish' | 'batch' | 'events'>;
 }
 
 export function publishTable({ limits, control, publishes }: PublishTableParts): Route[] {
@@ -51,7 +52,24 @@ export function publishTable({ limits, control, publishes }: PublishTableParts):
       errors: ['batch_too_large'],
       serve: (exchange, req) => publishes.batch(exchange, req),
     }),
+    ...eventTable(limits, publishes),
     ...deferredTable(limits, control),
+  ];
+}
+
+function eventTable(limits: Limits, publishes: PublishTableParts['publishes']): Route[] {
+  const params = topicPath(limits);
+  const published = rawRoutesOf({ scope: 'publish', params, errors: PUBLISH_ERRORS });
+  return [
+    published('POST /api/topics/:name/events', 'Publishes CloudEvents, in any mode of HTTP.', {
+      body: schemas.CLOUD_EVENTS,
+      takes: EVENT_TYPES,
+      headers: schemas.EVENT_HEADERS,
+      bodyLimit: 'batchBodyBytesMax',
+      answer: { 200: schemas.EVENT_RESULTS },
+      errors: ['batch_too_large', 'duplicate_key', 'invalid_utf8'],
+      serve: (exchange, req, { params: { name } }) => publishes.events(exchange, req, name),
+    }),
   ];
 }
 

@@ -92,20 +92,25 @@ function contentTable(limits: Limits, topics: TopicRoutes): Route[] {
   ];
 }
 
+/** In Accept: each message of the stream is to be one. */
+const EVENT_TYPE = 'application/cloudevents+json';
+
 function eventTable(limits: Limits, streams: TopicTableParts['streams']): Route[] {
   const streamed = rawRoutesOf({ ...ofOne(limits), scope: 'subscribe' });
   return [
     streamed('GET /api/topics/:name/events', 'Streams messages as server-sent events.', {
-      query: members({ ...START_MEMBERS, ...CLIENT_MEMBERS }),
+      query: members({ ...START_MEMBERS, ...CLIENT_MEMBERS, ...schemas.STREAM_MEMBERS }),
       askedBy: 'page',
       answer: { 200: null },
       also: { 'text/event-stream': null },
       headers: schemas.STREAM_HEADERS,
       errors: ['bad_cursor', 'session_limit', 'subscription_limit', 'quota_exceeded'],
       serve: (exchange, req, { params, query }) => {
-        const { client: name, version, ...parts } = query;
+        const { client: name, version, format, ...parts } = query;
         const client = name === null ? null : clientName(name, version);
-        streams.open(exchange, req, { topic: params.name, parts, client });
+        const isEvent = format === 'cloudevents' || req.getHeader('accept').includes(EVENT_TYPE);
+        const form = isEvent ? 'event' : 'message';
+        streams.open(exchange, req, { topic: params.name, parts, client, form });
       },
     }),
   ];

@@ -14,12 +14,12 @@ const fields = { topicNo: 1, encoding: ENCODING_JSON, firstSequence: 5, lastSequ
 
 t.test('text for all streams of an epoch', async (t) => {
   const chunk = new GroupChunk(link, { ...fields, frames });
-  const events = chunk.events('e');
+  const events = chunk.events({ epoch: 'e', form: 'message' });
   t.equal(
     String(events),
     'id: e:5\nevent: message\ndata: {"payload":"a\\n","sequence":5}\n\n' +
       'id: e:6\nevent: message\ndata: {"payload":[1,\ndata: 2],"sequence":6}\n\n',
   );
-  t.equal(chunk.events('e'), events, 'the same bytes');
-  t.match(String(chunk.events('f')), /^id: f:5\n/);
+  t.equal(chunk.events({ epoch: 'e', form: 'message' }), events, 'the same bytes');
+  t.match(String(chunk.events({ epoch: 'f', form: 'message' })), /^id: f:5\n/);
 });

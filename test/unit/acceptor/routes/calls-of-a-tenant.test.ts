@@ -168,7 +168,8 @@ function tableOf(parts: { limits: Limits; control: Control; directory: Directory
   return routeTable({
     ...{ ...parts, nodeId: 'n', system },
     mint: null,
-    ...{ publishes: { publish: unasked, batch: unasked }, streams: { open: unasked } },
+    publishes: { publish: unasked, batch: unasked, events: unasked },
+    streams: { open: unasked },
     pulls: { pull: unasked },
     logins: { checkTry: unasked, begin: unasked, end: unasked },
     version: '0',

@@ -20,6 +20,7 @@ const WITHOUT_BODY = [
 const NOT_AUDITED = [
   'POST /api/publish',
   'POST /api/publish/batch',
+  'POST /api/topics/:name/events',
   'DELETE /api/deferred/:id',
   ...['pull', 'ack', 'nack', 'extend', 'reject'].map(
     (what) => `POST /api/subscriptions/:topic/:name/${what}`,

@@ -18,7 +18,7 @@ const newSession = (): Session => {
     refused: () => undefined,
   };
   const who = { principal: ANYONE, client: null, forwardedFor: null };
-  const data: SocketData = { session: null, kind: KIND_JSON, ...who };
+  const data: SocketData = { session: null, kind: KIND_JSON, form: 'message', ...who };
   const ws: Partial<WebSocket<SocketData>> = { getBufferedAmount: () => 0 };
   const socket = ws as WebSocket<SocketData>;
   return new Session({ number: 1, data, connectedAtMs: 1, ws: socket, keeper });

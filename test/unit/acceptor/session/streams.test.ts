@@ -86,7 +86,12 @@ async function rig(env: Record<string, string> = {}) {
     '/:topic',
     guard.http('stream', (res, req) => {
       const start = { from: null, sequence: null, epoch: null, time: null };
-      const asked = { topic: req.getParameter(0) ?? '', parts: start, client: null };
+      const asked = {
+        topic: req.getParameter(0) ?? '',
+        parts: start,
+        client: null,
+        form: 'message' as const,
+      };
       const exchange = new Exchange(res, req, parts);
       exchange.principal = ANYONE;
       streams.open(exchange, req, asked);
