@@ -21,7 +21,7 @@ import {
   CertificateReload,
   type CertificateReloadOptions,
 } from './supervisor/certificate-reload.js';
-import { prepareDatabase } from './supervisor/database.js';
+import { prepareDatabases } from './supervisor/databases.js';
 import { startEmbeddedPostgres } from './supervisor/embedded-postgres.js';
 import { letHeapsGrow } from './supervisor/heap-growth.js';
 import { sampleMain } from './supervisor/main-metrics.js';
@@ -29,13 +29,14 @@ import { type NodeDirectory, startDirectory } from './supervisor/node-directory.
 import { NodeDoor, type NodeDoorOptions } from './supervisor/node-door.js';
 import { NodeLife } from './supervisor/node-life.js';
 import { claimNodeName } from './supervisor/node-name.js';
-import { enterNodes, nodePresence } from './supervisor/node-presence.js';
+import { type NodePresenceOptions, NodePresences } from './supervisor/node-presence.js';
 import { NodeThreads } from './supervisor/node-threads.js';
 import { Patience } from './supervisor/patience.js';
 import { claimPort } from './supervisor/port-claim.js';
 import { StartRefused } from './supervisor/start-refused.js';
 import type { BrowseCall, CallAsk } from './thread/calls.js';
 import { nodeMemory } from './thread/node-memory.js';
+import type { PoolResult } from './thread/pool-port.js';
 
 export interface NodeOptions {
   config: Config;
@@ -65,31 +66,31 @@ export async function runNode(options: NodeOptions): Promise<number> {
     await claimPorts(config, life);
     const { id: nodeId } = life.owns(await claimNodeName(config));
     refuse(await nativeModuleTrouble());
-    const { databaseUrl, logPlace } = await reachLog(options, { life, logger, patience });
-    const effective = Object.freeze({ ...config, nodeId, databaseUrl });
-    const node = { config: effective, version, bootId: randomUUID(), memory: nodeMemory(config) };
+    const { urls, logPlace } = await reachLog(options, { life, logger, patience });
+    const [databaseUrl = null, ...moreDatabaseUrls] = urls;
+    const effective = Object.freeze({ ...config, nodeId, databaseUrl, moreDatabaseUrls });
+    const memory = nodeMemory(effective);
+    const node = { config: effective, version, bootId: randomUUID(), memory };
     let threads: NodeThreads | null = null;
     const door = await openDoor({ ...node, logger }, () => threads);
     if (door !== null) life.owns(door);
-    let living: readonly Peer[] = [];
+    const living: (readonly Peer[])[] = urls.map(() => []);
     let pools: Pools | null = null;
     if (databaseUrl !== null) {
-      const presence = life.owns(
-        nodePresence({
-          ...{ ...node, databaseUrl, logger },
-          onLiving: (peers) => {
-            living = peers;
-            door?.place(peers);
-            threads?.place(peers);
-          },
-          onDrain: life.drain,
-          onTaken: (line) => life.end({ line, exitCode: EXIT_CONFIG }),
-          onTrouble: (trouble) => threads?.trouble(trouble),
-          onWell: (kinds) => threads?.well(kinds),
-        }),
-      );
-      await life.untilEnd(enterNodes(presence, patience));
-      pools = life.owns(openPools(effective, databaseUrl, logger));
+      const options: NodePresenceOptions = {
+        ...{ ...node, logger },
+        onLiving: (peers, place) => {
+          living[place] = peers;
+          if (place === 0) door?.place(peers);
+          threads?.place(peers, place);
+        },
+        onDrain: life.drain,
+        onTaken: (line) => life.end({ line, exitCode: EXIT_CONFIG }),
+        onTrouble: (trouble) => threads?.trouble(trouble),
+        onWell: (kinds) => threads?.well(kinds),
+      };
+      await life.untilEnd(life.owns(new NodePresences(urls, options)).enter(patience));
+      pools = life.owns(openPools(effective, urls, logger));
     }
     letHeapsGrow();
     let directory: NodeDirectory | null = null;
@@ -104,7 +105,7 @@ export async function runNode(options: NodeOptions): Promise<number> {
     }
     threads = new NodeThreads({
       ...{ ...node, logger, door, onDrain: life.drain },
-      openPool: pools?.openPort ?? null,
+      openPools: pools?.openPorts ?? null,
       openDirectory: directory?.openPort ?? null,
       tokenSecret: directory?.tokenSecret ?? null,
       quotas: directory?.quotas ?? (() => []),
@@ -112,7 +113,7 @@ export async function runNode(options: NodeOptions): Promise<number> {
       onFatal: (line, exitCode) => life.end({ line, exitCode }),
     });
     life.owns(sampleMain(node.memory, life.owns(threads)));
-    threads.place(living);
+    for (const [place, peers] of living.entries()) threads.place(peers, place);
     if (shown !== null) reloadAtHangUp(life, { config, shown, logger }, threads);
     await life.untilEnd(threads.start());
     warnOfOpenness(config, logger);
@@ -126,28 +127,35 @@ interface StartMeans {
   patience: Patience;
 }
 
-/** The database with this version's schema, and where it is, in words; null, both: messages are in memory. */
+/** The databases with this version's schema, and where they are, in words; none: messages are in memory. */
 async function reachLog(
   { config, embeddedIn }: NodeOptions,
   { life, logger, patience }: StartMeans,
-): Promise<{ databaseUrl: string | null; logPlace: string | null }> {
-  let { databaseUrl } = config;
-  let logPlace = databaseUrl === null ? null : `PostgreSQL at ${describeDatabase(databaseUrl)}`;
+): Promise<{ urls: readonly string[]; logPlace: string | null }> {
+  let urls = config.databaseUrl === null ? [] : [config.databaseUrl, ...config.moreDatabaseUrls];
+  let logPlace =
+    urls.length === 0 ? null : `PostgreSQL at ${urls.map(describeDatabase).join(', ')}`;
   if (embeddedIn !== null) {
     const request = {
       ...{ packageFolder: embeddedIn, dataDir: config.dataDir },
       workingFolder: process.cwd(),
     };
     const postgres = life.owns(await startEmbeddedPostgres(request, config.port));
-    databaseUrl = postgres.url;
+    urls = [postgres.url];
     logPlace = describeEmbedded(postgres);
     if (postgres.note !== null) logger.warn(postgres.note);
   }
-  if (databaseUrl === null) return { databaseUrl, logPlace };
-  const prepared = await life.untilEnd(prepareDatabase(databaseUrl, patience));
-  for (const name of prepared.applied) logger.info({ name }, 'migrated');
-  await warnOfConnections(prepared.databaseUrl, config, logger);
-  return { databaseUrl: prepared.databaseUrl, logPlace };
+  if (urls.length === 0) return { urls, logPlace };
+  const preparing = prepareDatabases(
+    {
+      ...{ urls, patience, onAway: (line) => logger.warn(line) },
+      onDone: (line, of) => logger.info(of, line),
+    },
+    'late',
+  );
+  const prepared = life.owns(await life.untilEnd(preparing));
+  for (const url of prepared.urls) await warnOfConnections(url, config, logger);
+  return { urls: prepared.urls, logPlace };
 }
 
 function reloadAtHangUp(
@@ -190,19 +198,20 @@ async function warnOfConnections(url: string, config: Config, logger: Logger): P
 }
 
 interface Pools {
-  /** The end of a port for a thread of that kind: workers catch up, acceptors browse. */
-  openPort: (kind: 'worker' | 'acceptor') => MessagePort;
+  /** The ends of ports for a thread of that kind: one for each database to catch up, one to browse. */
+  openPorts: (kind: 'worker' | 'acceptor') => MessagePort[];
   stop: () => Promise<void>;
 }
 
-function openPools({ nodeId }: Config, databaseUrl: string, logger: Logger): Pools {
+function openPools({ nodeId }: Config, urls: readonly string[], logger: Logger): Pools {
+  const [databaseUrl = '', ...moreDatabaseUrls] = urls;
   const applicationName = `conduit/${nodeId}`;
-  const cold = new ColdPool<ReadRange>({
-    ...{ task: 'read-page', databaseUrl },
-    applicationName: `${applicationName}/cold`,
+  const colds = urls.map((url) => {
+    const of = { task: 'read-page', databaseUrl: url } as const;
+    return new ColdPool<ReadRange>({ ...of, applicationName: `${applicationName}/cold` });
   });
   const browse = new ColdPool<CallAsk<BrowseCall>>({
-    ...{ task: 'browse', databaseUrl },
+    ...{ task: 'browse', databaseUrl, moreDatabaseUrls },
     applicationName: `${applicationName}/browse`,
   });
   let state: 'open' | 'closed' = 'open';
@@ -210,15 +219,24 @@ function openPools({ nodeId }: Config, databaseUrl: string, logger: Logger): Poo
     if (state === 'open') logger.error({ err }, 'a read of the log failed in its thread');
   };
   return {
-    openPort: (kind) => {
-      const { port1, port2 } = new MessageChannel();
-      if (kind === 'worker') serveCold(port1, (range: ReadRange) => cold.run(range), onFault);
-      else serveCold(port1, (ask: CallAsk<BrowseCall>) => browse.run(ask), onFault);
-      return port2;
+    openPorts: (kind) => {
+      if (kind === 'acceptor') {
+        return [portTo((ask: CallAsk<BrowseCall>) => browse.run(ask), onFault)];
+      }
+      return colds.map((cold) => portTo((range: ReadRange) => cold.run(range), onFault));
     },
     stop: async () => {
       state = 'closed';
-      await Promise.all([cold.close(), browse.close()]);
+      await Promise.all([...colds, browse].map((pool) => pool.close()));
     },
   };
+}
+
+function portTo<Q>(
+  run: (ask: Q) => Promise<PoolResult>,
+  onFault: (error: unknown) => void,
+): MessagePort {
+  const { port1, port2 } = new MessageChannel();
+  serveCold(port1, run, onFault);
+  return port2;
 }

@@ -61,6 +61,7 @@ const ROOMS: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['postgres/store'],
     ['postgres/upkeep'],
     ['memory', 'postgres/session'],
+    ['several'],
     ['contract'],
   ],
   acceptor: [

@@ -30,10 +30,10 @@ export class ColdPool<Q> {
   readonly #pool: Piscina<Q, PoolResult>;
 
   constructor(options: ColdPoolOptions) {
-    const { task, threads, databaseUrl, applicationName } = options;
+    const { task, threads, databaseUrl, moreDatabaseUrls = [], applicationName } = options;
     this.#pool = new Piscina<Q, PoolResult>({
       filename: fileURLToPath(new URL(`./${task}.js`, import.meta.url)),
-      workerData: { databaseUrl, applicationName } satisfies ReaderOptions,
+      workerData: { databaseUrl, moreDatabaseUrls, applicationName } satisfies ReaderOptions,
       minThreads: 0,
       maxThreads: threads ?? THREADS_DEFAULT,
       concurrentTasksPerWorker: ASKS_PER_THREAD,

@@ -10,8 +10,10 @@ export interface Config {
   readonly host: string;
   /** TCP port, 1 to 65535. */
   readonly port: number;
-  /** null: the in-memory log. */
+  /** The first database; null: the in-memory log. */
   readonly databaseUrl: string | null;
+  /** The others, in the order in which they were added. */
+  readonly moreDatabaseUrls: readonly string[];
   /** Folder of the embedded PostgreSQL; null: as data-folder.ts says. */
   readonly dataDir: string | null;
   /** null: nodes find what others publish by looking. */

@@ -15,7 +15,9 @@ export interface EffectiveRow {
 /** A row for each variable, as `serve` has it. */
 export function effectiveRows(config: Config, env: Environment): EffectiveRow[] {
   return [
-    ...entries(OPTIONS).map(([key, option]) => row(option, config[key], env)),
+    ...entries(OPTIONS)
+      .map(([key, option]) => row(option, config[key], env))
+      .map((one) => counted(one, config)),
     ...entries(LIMIT_OPTIONS).map(([name, option]) => row(option, config.limits[name], env)),
   ];
 }
@@ -31,6 +33,12 @@ export function effectiveTable(config: Config, env: Environment): string {
   return rows
     .map((cells) => cells.map((cell, n) => cell.padEnd(widths[n] ?? 0)).join('  '))
     .join('\n');
+}
+
+/** Of several databases it is said how many there are. */
+function counted(row: EffectiveRow, { moreDatabaseUrls }: Config): EffectiveRow {
+  if (row.variable !== OPTIONS.databaseUrl.env || moreDatabaseUrls.length === 0) return row;
+  return { ...row, value: `(set: ${1 + moreDatabaseUrls.length} databases)` };
 }
 
 function row(option: Option<unknown>, value: unknown, env: Environment): EffectiveRow {

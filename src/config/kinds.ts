@@ -3,7 +3,7 @@
  * Numbers are strictly decimal: no sign, exponent, unit, hexadecimal or space.
  */
 import { API_KEY_CHARS_MAX } from '../core/api-key.js';
-import { databaseUrlTrouble } from '../core/database-url.js';
+import { databaseUrlsTrouble } from '../core/database-url.js';
 import { isLoopback } from '../core/host-name.js';
 import { isAddressBlock } from '../core/network-address.js';
 import { redisUrlTrouble } from '../core/redis-url.js';
@@ -62,10 +62,12 @@ export const apiKey: OptionKind<string> = {
     value.length <= API_KEY_CHARS_MAX && /^[\x21-\x7e]+$/.test(value) ? value : undefined,
 };
 
+/** One URL, or several with white space between. */
 export const databaseUrl: OptionKind<string> = {
-  takes: 'a PostgreSQL URL (postgres://user:password@host:port/database)',
+  takes:
+    'a PostgreSQL URL (postgres://user:password@host:port/database), or several separated by spaces',
   parse: (value) => value,
-  trouble: databaseUrlTrouble,
+  trouble: databaseUrlsTrouble,
 };
 
 const REDIS = /^rediss?(\+cluster|\+sentinel)?:\/\//;

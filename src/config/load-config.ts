@@ -4,6 +4,7 @@
  * An empty variable is wrong too, whatever it takes: what it would mean is anybody's guess.
  */
 import { hostname } from 'node:os';
+import { databaseUrls } from '../core/database-url.js';
 import type { LimitName, Limits } from '../core/limits.js';
 import type { Config } from './config.js';
 import type { Environment } from './environment.js';
@@ -24,10 +25,13 @@ const SHOWN_CHARS_MAX = 60;
 /** Throws ConfigError. */
 export function loadConfig(env: Environment): LoadedConfig {
   const port = required(OPTIONS.port, env);
+  const urls = optional(OPTIONS.databaseUrl, env);
+  const [databaseUrl = null, ...moreDatabaseUrls] = urls === null ? [] : databaseUrls(urls);
   const config: Config = Object.freeze({
     port,
     host: required(OPTIONS.host, env),
-    databaseUrl: optional(OPTIONS.databaseUrl, env),
+    databaseUrl,
+    moreDatabaseUrls: Object.freeze(moreDatabaseUrls),
     dataDir: optional(OPTIONS.dataDir, env),
     redisUrl: optional(OPTIONS.redisUrl, env),
     clusterName: required(OPTIONS.clusterName, env),

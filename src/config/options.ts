@@ -36,7 +36,7 @@ export interface Option<T> extends OptionKind<T> {
 /** null where Config knows a null, or load-config.ts works the default out. */
 type OptionOf<K extends keyof Config> = Option<NonNullable<Config[K]>>;
 
-type OptionKey = Exclude<keyof Config, 'limits' | 'nodeIdFrom'>;
+type OptionKey = Exclude<keyof Config, 'limits' | 'nodeIdFrom' | 'moreDatabaseUrls'>;
 
 const LEVELS: readonly LogLevel[] = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'];
 const SECRET_BYTES_MIN = 32;

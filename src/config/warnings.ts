@@ -12,8 +12,9 @@ const KEY_CHARS_MIN = 16;
 
 /** One line each, for a configuration that was made from `env`. */
 export function warningsFor(config: Config, env: Environment): string[] {
-  const ofDatabase = config.databaseUrl === null ? [] : databaseWarnings(config.databaseUrl);
-  return [...withoutEffect(config), ...ofDatabase, ...nearMisses(env)];
+  const urls = [config.databaseUrl ?? [], config.moreDatabaseUrls].flat();
+  const ofDatabases = new Set(urls.flatMap(databaseWarnings));
+  return [...withoutEffect(config), ...ofDatabases, ...nearMisses(env)];
 }
 
 /** For a node that serves: where no API keys are asked for, who reaches the port may do everything. */

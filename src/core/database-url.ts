@@ -55,6 +55,24 @@ export function databaseUrlTrouble(text: string): string | null {
   }
 }
 
+/** One URL, or several with white space between them: where one of them begins another ends. */
+export function databaseUrls(text: string): string[] {
+  const urls = text.split(/\s+(?=postgres(?:ql)?:\/\/)/);
+  return urls.length === 1 ? urls : urls.map((url) => url.trim());
+}
+
+/** As `databaseUrlTrouble`, of each; which of them, where there are several. */
+export function databaseUrlsTrouble(text: string): string | null {
+  const urls = databaseUrls(text);
+  for (const [n, url] of urls.entries()) {
+    const trouble = databaseUrlTrouble(url);
+    if (trouble !== null)
+      return urls.length === 1 ? trouble : `URL ${n + 1} of ${urls.length} ${trouble}`;
+  }
+  const twice = urls.findIndex((url, n) => urls.indexOf(url) !== n);
+  return twice < 0 ? null : `URL ${twice + 1} of ${urls.length} stands there twice`;
+}
+
 /** The same URL, in words that leave nothing to the server. */
 export function withSslMode(databaseUrl: string, mode: 'disable' | 'require'): string {
   const bare = databaseUrl.replace(/([?&])sslmode=[^&]*(&|$)/, (_, before, after) =>
@@ -78,9 +96,6 @@ export function isSocketFolder(host: string): boolean {
 
 function refuseForeign(text: string): void {
   if (/^["'].*["']$/s.test(text)) throw new UrlTrouble('stands in quotes; write it without them');
-  if (/\S\s+postgres(ql)?:\/\//.test(text)) {
-    throw new UrlTrouble('names several databases; this version takes one URL');
-  }
   if (/^\s|\s$/.test(text)) throw new UrlTrouble('begins or ends with white space; remove it');
   if (!/^postgres(ql)?:\/\//.test(text)) {
     throw new UrlTrouble('takes a URL that starts with postgres:// or postgresql://');

@@ -15,6 +15,13 @@ export type LogState =
   | 'lost'
   | 'closed';
 
+/** One database of the log. */
+export interface DatabaseState {
+  state: LogState;
+  /** Null: nothing has to move by itself. */
+  vitals: LogVitals | null;
+}
+
 /** Since when what has to move by itself does not. Ages are in ms, by the monotonic clock. */
 export interface LogVitals {
   /** Since what is due was last looked for. */

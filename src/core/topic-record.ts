@@ -22,6 +22,11 @@ export interface TopicRecord {
   /** Unix ms of the last message; 0: none yet. */
   lastPublishedAtMs: number;
   retention: Retention;
+  /**
+   * Of the database that has it, among several (log/contract/placed-topics.ts); absent: the one that was
+   * asked.
+   */
+  place?: number;
 }
 
 /** With what only its owner knows. */

@@ -29,6 +29,8 @@ export interface WorkerHealth {
   headsMs: number | null;
   /** null: nothing has to move by itself. */
   vitals: LogVitals | null;
+  /** Of several databases each, by its place; absent: there are no several. */
+  databases?: readonly LogState[];
   /** null: without REDIS_URL there is none. */
   backplane: BackplaneFigures | null;
 }

@@ -21,4 +21,9 @@ export class Histogram {
     cells[place] = (cells[place] ?? 0) + times;
     cells[bounds.length + 1] = (cells[bounds.length + 1] ?? 0) + value * times;
   }
+
+  /** What another of the same bounds has counted. */
+  add({ cells }: Histogram): void {
+    for (const [n, value] of cells.entries()) this.cells[n] = (this.cells[n] ?? 0) + value;
+  }
 }

@@ -25,7 +25,7 @@ export interface PreparedDatabase {
 /** Rejects StartRefused or LogConfigurationError. */
 export async function prepareDatabase(
   databaseUrl: string,
-  patience: Patience,
+  patience: Pick<Patience, 'pause'>,
 ): Promise<PreparedDatabase> {
   for (;;) {
     const reached = await reachDatabase(databaseUrl, patience);
@@ -55,7 +55,10 @@ export async function pendingSql(databaseUrl: string | null, patience: Patience)
 }
 
 /** Resolves with the URL that led to it. Rejects StartRefused. */
-async function reachDatabase(databaseUrl: string, patience: Patience): Promise<string> {
+async function reachDatabase(
+  databaseUrl: string,
+  patience: Pick<Patience, 'pause'>,
+): Promise<string> {
   for (;;) {
     const check = await checkDatabase(databaseUrl);
     if (check.state === 'reached') return check.databaseUrl;

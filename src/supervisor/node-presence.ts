@@ -3,14 +3,20 @@
  * told; and how its start waits to be let in.
  */
 import type { Config } from '../config/config.js';
+import type { Peer } from '../core/peer.js';
 import { LogConfigurationError } from '../log/contract/log-configuration-error.js';
 import { messageOf } from '../log/contract/log-errors.js';
-import { LOG_TROUBLES, troubleOf, troubleOfState } from '../log/contract/trouble.js';
+import {
+  kindIn,
+  LOG_TROUBLES,
+  troubleIn,
+  troubleOf,
+  troubleOfState,
+} from '../log/contract/trouble.js';
 import { isTransient } from '../log/postgres/session/transient.js';
 import type { Logger } from '../observe/logger.js';
 import type { Trouble } from '../observe/outages.js';
-import { Lease } from '../thread/lease.js';
-import { type NodeMemory, nodeFigures } from '../thread/node-memory.js';
+import { leaseOf, type NodeMemory, nodeFigures } from '../thread/node-memory.js';
 import { type ForwardUrlConfig, forwardUrlOf } from './forward-url.js';
 import type { Patience } from './patience.js';
 import { Presence, type PresenceOptions } from './presence.js';
@@ -18,9 +24,9 @@ import { StartRefused } from './start-refused.js';
 
 const RENEWAL = 'the lease of this node cannot be renewed';
 
-export interface NodePresenceOptions
-  extends Pick<PresenceOptions, 'onLiving' | 'onDrain' | 'onTaken'> {
-  databaseUrl: string;
+export interface NodePresenceOptions extends Pick<PresenceOptions, 'onDrain' | 'onTaken'> {
+  /** Those who live, as the database of that place has it. */
+  onLiving: (living: readonly Peer[], place: number) => void;
   config: ForwardUrlConfig & Pick<Config, 'nodeId'>;
   version: string;
   bootId: string;
@@ -31,9 +37,34 @@ export interface NodePresenceOptions
   onWell: (kinds: readonly string[]) => void;
 }
 
-export function nodePresence(options: NodePresenceOptions): Presence {
-  const { databaseUrl, config, version, bootId, memory, onDrain, onTaken } = options;
-  const kinds = [...LOG_TROUBLES, RENEWAL];
+/** In each database, since what is fenced by the lease is in the same one. The first is that of all nodes. */
+export class NodePresences {
+  readonly #first: Presence;
+  readonly #more: readonly Presence[];
+
+  constructor(databaseUrls: readonly string[], options: NodePresenceOptions) {
+    const [first = '', ...more] = databaseUrls;
+    this.#first = presenceIn({ databaseUrl: first, place: 0 }, options);
+    this.#more = more.map((databaseUrl, n) => presenceIn({ databaseUrl, place: n + 1 }, options));
+  }
+
+  /** Waits for the first; in the others it enters its name once they are there. Rejects as `enterNodes`. */
+  async enter(patience: Patience): Promise<void> {
+    await enterNodes(this.#first, patience);
+    await Promise.all(this.#more.map((presence) => presence.enterSoon()));
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([this.#first, ...this.#more].map((presence) => presence.stop()));
+  }
+}
+
+function presenceIn(
+  { databaseUrl, place }: { databaseUrl: string; place: number },
+  options: NodePresenceOptions,
+): Presence {
+  const { config, version, bootId, memory, onDrain, onTaken } = options;
+  const kinds = [...LOG_TROUBLES, RENEWAL].map((kind) => kindIn(kind, place));
   let known: readonly string[] = [];
   return new Presence({
     databaseUrl,
@@ -41,19 +72,19 @@ export function nodePresence(options: NodePresenceOptions): Presence {
       ...{ id: config.nodeId, bootId, addr: config.nodeAddr, version },
       forwardUrl: forwardUrlOf(config),
     },
-    lease: new Lease(memory.lease),
+    lease: leaseOf(memory, place),
     figures: () => nodeFigures(memory),
     onLiving: (living) => {
       const ids = living.map(({ id }) => id);
-      if (known.length > 0) tellChange(options.logger, known, ids);
+      if (known.length > 0 && place === 0) tellChange(options.logger, known, ids);
       known = ids;
-      options.onLiving(living);
+      options.onLiving(living, place);
     },
     ...{ onDrain, onTaken },
-    onTrouble: (error) => options.onTrouble(troubleOf(RENEWAL, error)),
+    onTrouble: (error) => options.onTrouble(troubleIn(troubleOf(RENEWAL, error), place)),
     onAway: (detail) => {
       const trouble = troubleOfState('lost', detail);
-      if (trouble !== null) options.onTrouble(trouble);
+      if (trouble !== null) options.onTrouble(troubleIn(trouble, place));
     },
     onWell: () => options.onWell(kinds),
   });
@@ -66,7 +97,7 @@ function tellChange(logger: Logger, before: readonly string[], living: readonly 
 }
 
 /** Resolves once the node is among the others. Rejects StartRefused or LogConfigurationError. */
-export async function enterNodes(presence: Presence, patience: Patience): Promise<void> {
+async function enterNodes(presence: Presence, patience: Patience): Promise<void> {
   for (;;) {
     try {
       await presence.enter();

@@ -52,8 +52,8 @@ export interface NodeThreadsOptions {
   bootId: string;
   memory: NodeMemory;
   logger: Logger;
-  /** A thread's end of a port to the pool that its kind uses; null in memory. */
-  openPool: ((kind: SeatKind) => MessagePort) | null;
+  /** A thread's ends of ports to the pools that its kind uses; null in memory. */
+  openPools: ((kind: SeatKind) => MessagePort[]) | null;
   /** Where what other nodes forward comes in; null: nothing does. */
   door: NodeDoor | null;
   /** An acceptor's end of a port to the directory of keys; null: none are asked for. */
@@ -72,7 +72,7 @@ export interface NodeThreadsOptions {
 
 /** A thread's ends of ports; null: it has none of that kind. */
 interface Ports {
-  pool: MessagePort | null;
+  pools: MessagePort[];
   directory: MessagePort | null;
   /** Null: it is a worker. */
   roster: MessagePort | null;
@@ -94,8 +94,8 @@ export class NodeThreads {
   readonly #startedAtMs = processMs();
   readonly #outages: Outages;
   readonly #topicCount: SharedArrayBuffer | null;
-  /** The nodes that live. */
-  #living: readonly Peer[] = [];
+  /** The nodes that live, as each database has it. */
+  readonly #living: (readonly Peer[])[];
   /** Null: the database counts. */
   readonly #topicQuotas: TopicQuotas | null;
   readonly #left: LeftOver[] = [];
@@ -110,6 +110,7 @@ export class NodeThreads {
   constructor(options: NodeThreadsOptions) {
     this.#options = options;
     const { workers, databaseUrl } = options.config;
+    this.#living = [[], ...options.config.moreDatabaseUrls.map(() => [])];
     this.#topicCount = databaseUrl === null ? SharedCount.memory(workers) : null;
     this.#topicQuotas = databaseUrl === null ? new TopicQuotas(workers) : null;
     this.#topicQuotas?.changed(options.quotas());
@@ -139,10 +140,10 @@ export class NodeThreads {
   }
 
   /** The nodes that live, when others do than before, or this one does again. */
-  place(living: readonly Peer[]): void {
-    tellMoves(this.#happenings.add, this.#living, living);
-    this.#living = living;
-    for (const seat of this.#workers) post(seat, { type: 'nodes', living });
+  place(living: readonly Peer[], place: number): void {
+    if (place === 0) tellMoves(this.#happenings.add, this.#living[0] ?? [], living);
+    this.#living[place] = living;
+    for (const seat of this.#workers) post(seat, { type: 'nodes', living, place });
   }
 
   /** Another node forwarded it, with something for that worker. */
@@ -215,8 +216,8 @@ export class NodeThreads {
   #fill(seat: Seat): void {
     seat.generation++;
     seat.state = 'starting';
-    const { openPool, openDirectory, door } = this.#options;
-    const pool = openPool?.(seat.kind) ?? null;
+    const { openPools, openDirectory, door } = this.#options;
+    const pools = openPools?.(seat.kind) ?? [];
     const isAcceptor = seat.kind === 'acceptor';
     const directory = isAcceptor ? (openDirectory?.() ?? null) : null;
     const roster = isAcceptor ? this.#roster.openPort() : null;
@@ -224,8 +225,8 @@ export class NodeThreads {
     const thread = new Worker(ENTRIES[seat.kind], {
       name: nameOf(seat),
       ...(seat.kind === 'worker' ? { resourceLimits: WORKER_HEAP } : {}),
-      workerData: this.#startData(seat, { pool, directory, roster, entry }),
-      transferList: [pool, directory, roster, entry].filter((port) => port !== null),
+      workerData: this.#startData(seat, { pools, directory, roster, entry }),
+      transferList: [...pools, directory, roster, entry].filter((port) => port !== null),
     });
     seat.thread = thread;
     let cause = 'it ended';
@@ -237,18 +238,18 @@ export class NodeThreads {
     if (isAcceptor) this.#filled(seat);
   }
 
-  #startData(seat: Seat, { pool, directory, roster, entry }: Ports): WorkerStart | AcceptorStart {
+  #startData(seat: Seat, { pools, directory, roster, entry }: Ports): WorkerStart | AcceptorStart {
     const { config, version, bootId, memory, tokenSecret } = this.#options;
     const { index, generation } = seat;
     if (roster === null) {
       const of = { config, bootId, memory, topicCount: this.#topicCount, living: this.#living };
       const forwardTls = this.#options.door?.tls ?? null;
-      const own = { links: [], cold: pool, forwardTls };
+      const own = { links: [], colds: pools, forwardTls };
       return { ...of, ...own, kind: 'worker', index, generation };
     }
     const of = { config, memory, version, bootId, startedAtMs: this.#startedAtMs };
     const quotas = this.#options.quotas();
-    const own = { browse: pool, door: entry, directory, roster, tokenSecret, quotas };
+    const own = { browse: pools[0] ?? null, door: entry, directory, roster, tokenSecret, quotas };
     return { ...of, ...own, kind: 'acceptor', index, generation, links: [] };
   }
 

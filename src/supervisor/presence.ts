@@ -107,6 +107,19 @@ export class Presence {
     this.#arm();
   }
 
+  /** For a database that the node can do without: tries once, and from then on as long as it lives. */
+  async enterSoon(): Promise<void> {
+    try {
+      await this.enter();
+    } catch (error) {
+      if (error instanceof StartRefused) throw error;
+      this.#options.onTrouble(error);
+      if (this.#state === 'new') this.#state = 'kept';
+      this.#connection.begin();
+      this.#arm();
+    }
+  }
+
   /** The row goes: others do not wait for the end of the lease. */
   async stop(): Promise<void> {
     this.#state = 'stopped';

@@ -22,15 +22,15 @@ export interface WorkerStart {
   generation: number;
   /** One end of the link to each acceptor, by the acceptor's index; its id in `transferList`. */
   links: AcceptorLink[];
-  /** Port of the cold pool (see cold/cold-port.ts); null in memory. */
-  cold: MessagePort | null;
+  /** Port of the cold pool (see cold/cold-port.ts) of each database; none in memory. */
+  colds: readonly MessagePort[];
   /** Of a SharedCount: the topics of ANYONE's tenant, of all workers; null: the database counts. */
   topicCount: SharedArrayBuffer | null;
   memory: NodeMemory;
   /** Of this life of the node. */
   bootId: string;
-  /** The nodes that live; none in memory. */
-  living: readonly Peer[];
+  /** The nodes that live, as each database has it; none in memory. */
+  living: readonly (readonly Peer[])[];
   /** What is shown to other nodes, and asked of them, when something is forwarded; null: nothing. */
   forwardTls: PemFiles | null;
 }
@@ -102,8 +102,8 @@ export type ToThread =
   | { type: 'keys-changed'; ids: readonly string[] | null }
   /** To an acceptor, about its own sessions. Answered by `sessions` of the same number. */
   | { type: 'sessions'; request: number; ask: SessionAsk }
-  /** To a worker: the nodes that live, when others do than before, or this one does again. */
-  | { type: 'nodes'; living: readonly Peer[] }
+  /** To a worker: the nodes that live by a database, when others do than before, or this one does again. */
+  | { type: 'nodes'; living: readonly Peer[]; place: number }
   /** To a worker: another node forwarded it, a request with something for this one. */
   | { type: 'forwarded'; body: Uint8Array }
   /** To an acceptor: the tenants that have quotas from now on. */

@@ -13,10 +13,12 @@ export interface NodeMemory {
   readonly counts: AcceptorCountsMemory;
   /** Of WorkerMarks. */
   readonly marks: SharedArrayBuffer;
-  /** Of the Lease; in memory nobody renews it. */
+  /** Of the Lease in the first database; in memory nobody renews it. */
   readonly lease: SharedArrayBuffer;
   /** Of a FigureHistory, of all tenants together; the main thread writes it. */
   readonly history: SharedArrayBuffer;
+  /** Of those in the others, in their order. */
+  readonly moreLeases: readonly SharedArrayBuffer[];
   /** Of MetricCells, by kind of thread. */
   readonly metrics: Readonly<Record<'worker' | 'acceptor' | 'main', SharedArrayBuffer>>;
 }
@@ -24,9 +26,11 @@ export interface NodeMemory {
 export function nodeMemory({
   acceptors,
   workers,
+  moreDatabaseUrls = [],
 }: {
   acceptors: number;
   workers: number;
+  moreDatabaseUrls?: readonly string[];
 }): NodeMemory {
   // The main thread counts, too.
   const counts = acceptorCountsMemory(acceptors + 1);
@@ -35,9 +39,15 @@ export function nodeMemory({
     acceptor: MetricCells.memory(ACCEPTOR_METRICS, acceptors),
     main: MetricCells.memory(MAIN_METRICS, 1),
   };
-  const [marks, lease] = [WorkerMarks.memory(workers), Lease.memory()];
+  const marks = WorkerMarks.memory(workers);
+  const leases = { lease: Lease.memory(), moreLeases: moreDatabaseUrls.map(() => Lease.memory()) };
   const history = FigureHistory.memory(SharedArrayBuffer);
-  return { counts, marks, lease, metrics, history };
+  return { counts, marks, ...leases, metrics, history };
+}
+
+/** In the database of that place. */
+export function leaseOf({ lease, moreLeases }: NodeMemory, place: number): Lease {
+  return new Lease(moreLeases[place - 1] ?? lease);
 }
 
 /** What the node says of itself to others. */

@@ -32,10 +32,12 @@ import { SteadyClock } from '../core/steady-clock.js';
 import type { TopicKey } from '../core/topic-key.js';
 import { ColdReader } from '../log/contract/cold-reader.js';
 import { LogConfigurationError } from '../log/contract/log-configuration-error.js';
-import type { LogSink, MessageLog } from '../log/contract/message-log.js';
+import type { LogPage, LogSink, MessageLog, ReadRange } from '../log/contract/message-log.js';
 import {
+  kindIn,
   LOG_TROUBLES,
   SNAPSHOT_HELD,
+  troubleIn,
   troubleOf,
   troubleOfSnapshot,
   troubleOfState,
@@ -43,12 +45,13 @@ import {
 import { MemoryLog } from '../log/memory/memory-log.js';
 import { PostgresLog } from '../log/postgres/postgres-log.js';
 import { isTransient } from '../log/postgres/session/transient.js';
+import { SeveralLogs } from '../log/several/several-logs.js';
 import { createLogger } from '../observe/logger.js';
 import { MetricCells } from '../observe/metric-cells.js';
 import { WORKER_METRICS } from '../observe/metrics.js';
 import { TroubleReport } from '../observe/trouble-report.js';
 import type { FromThread, ToThread, WorkerStart } from '../thread/control.js';
-import { Lease } from '../thread/lease.js';
+import { leaseOf } from '../thread/node-memory.js';
 import { TopicPlacement } from '../thread/placement.js';
 import { processMs } from '../thread/process-clock.js';
 import { threadFigures } from '../thread/thread-figures.js';
@@ -73,13 +76,18 @@ const report = new TroubleReport({
 });
 const placement = new TopicPlacement(config.workers);
 const { memory } = start;
-const lease = new Lease(memory.lease);
-const work = new WorkPlacement({
-  ...{ node: config.nodeId, lease },
-  living: idsOf(start.living),
-});
+/** By database. */
+const leases = start.living.map((_, place) => leaseOf(memory, place));
+const works = start.living.map(
+  (living, place) =>
+    new WorkPlacement({
+      node: config.nodeId,
+      lease: leaseOf(memory, place),
+      living: idsOf(living),
+    }),
+);
 
-const coldReader = start.cold === null ? null : new ColdReader(start.cold);
+const coldReaders = start.colds.map((port) => new ColdReader(port));
 
 /** What the log stores and compares: its node's own clock has no say where there is a database. */
 const databaseClock = new DatabaseClock(systemClock);
@@ -93,6 +101,8 @@ const isLinked = hasPeerLink(config);
 const origin = `${config.nodeId}/${nonce()}/${start.index}`;
 /** Null: there are none. */
 let ways: Ways | null = null;
+/** Null: it is in memory. */
+let openedLog: MessageLog<PublishUnderWay> | null = null;
 /** Null: there is a database. */
 let memoryLog: MemoryLog<PublishUnderWay> | null = null;
 
@@ -102,12 +112,12 @@ const worker = new Worker({
   origin,
   owns,
   openLog,
-  coldRead: coldReader === null ? null : (range) => coldReader.read(range),
+  coldRead: coldReaders.length === 0 ? null : coldRead,
   backplane: backplaneParts(),
   peers: peerParts(),
-  onLogState: (state, detail) => {
+  onLogState: (state, detail, place) => {
     const trouble = troubleOfState(state, detail);
-    if (trouble !== null) report.trouble(trouble);
+    if (trouble !== null) report.trouble(troubleIn(trouble, place));
     tell({ type: 'log-state', state, detail });
   },
   onTrouble,
@@ -116,7 +126,7 @@ const worker = new Worker({
     if (unsaved.cursors === 0) return;
     tell({ type: 'left-over', left: { publishes: 0, requests: 0, unread: 0, ...unsaved } });
   },
-  onWell: () => report.over(LOG_TROUBLES),
+  onWell: (place) => report.over(LOG_TROUBLES.map((kind) => kindIn(kind, place))),
   onBug: (error) => {
     // Out of any promise, so that the thread dies of it.
     setImmediate(() => {
@@ -130,7 +140,8 @@ for (const link of start.links) worker.connect(link.acceptor, link.port);
 port.on('message', (message: ToThread) => {
   if (message.type === 'acceptor') worker.connect(message.link.acceptor, message.link.port);
   else if (message.type === 'nodes') {
-    work.place(idsOf(message.living));
+    works[message.place]?.place(idsOf(message.living));
+    if (message.place > 0) return;
     ways?.place(message.living);
     worker.place(message.living);
   } else if (message.type === 'forwarded') forwarded(message.body);
@@ -191,23 +202,55 @@ function openLog(sink: LogSink<PublishUnderWay>): MessageLog<PublishUnderWay> {
     });
     return memoryLog;
   }
-  const log = new PostgresLog<PublishUnderWay>({
-    databaseUrl: config.databaseUrl,
-    applicationName: `conduit/${config.nodeId}/w${start.index}`,
-    limits,
-    clock: databaseClock,
+  const { databaseUrl, moreDatabaseUrls } = config;
+  if (moreDatabaseUrls.length === 0) {
+    openedLog = postgresLog({ databaseUrl, place: null }, { sink, clock: databaseClock });
+    return openedLog;
+  }
+  const urls = [databaseUrl, ...moreDatabaseUrls];
+  openedLog = new SeveralLogs<PublishUnderWay>({
+    databases: urls.length,
+    make: (place, own) => {
+      // What is stored and compared in a database is by the clock of that one.
+      const clock = place === 0 ? databaseClock : new DatabaseClock(systemClock);
+      return postgresLog({ databaseUrl: urls[place] ?? '', place }, { sink: own, clock });
+    },
     sink,
-    coordinator: { node: config.nodeId, bootId: isLinked ? start.bootId : null },
-    onTrouble,
-    notify: config.outboxNotify,
-    owns,
-    isHere: (key) => work.isHere(`outbox/${key}`),
-    // One of a node does what is placed on the node, and looks.
-    keepsUp: (task) => start.index === 0 && work.isHere(`upkeep/${task}`),
-    ...(start.index === 0 ? { onSnapshot } : {}),
+    onTrouble: (place, error) => report.trouble(troubleIn(troubleOf('opening it', error), place)),
   });
-  work.onMoved = () => log.workMoved();
+  return openedLog;
+}
+
+/** `place`: of one of several databases; null: it is the only one. */
+function postgresLog(
+  { databaseUrl, place }: { databaseUrl: string; place: number | null },
+  { sink, clock }: { sink: LogSink<PublishUnderWay>; clock: DatabaseClock },
+): PostgresLog<PublishUnderWay> {
+  const at = place ?? 0;
+  const work = works[at];
+  const log = new PostgresLog<PublishUnderWay>({
+    ...{ databaseUrl, sink, clock, owns },
+    ...(place === null ? {} : { place }),
+    applicationName: `conduit/${config.nodeId}/w${start.index}`,
+    limits: config.limits,
+    coordinator: { node: config.nodeId, bootId: isLinked ? start.bootId : null },
+    onTrouble: (what, error) => report.trouble(troubleIn(troubleOf(what, error), at)),
+    notify: config.outboxNotify,
+    isHere: (key) => work?.isHere(`outbox/${key}`) === true,
+    // One of a node does what is placed on the node, and looks.
+    keepsUp: (task) => start.index === 0 && work?.isHere(`upkeep/${task}`) === true,
+    ...(start.index === 0
+      ? { onSnapshot: (oldest: HeldSnapshot | null) => onSnapshot(oldest, at) }
+      : {}),
+  });
+  if (work !== undefined) work.onMoved = () => log.workMoved();
   return log;
+}
+
+function coldRead(range: ReadRange): Promise<LogPage> {
+  const reader = coldReaders[openedLog?.placeOf(range.topicId) ?? 0];
+  if (reader === undefined) throw new Error('there is a reader for each database');
+  return reader.read(range);
 }
 
 /** Null where this worker has no link to those of other nodes. */
@@ -225,9 +268,9 @@ function peerParts(): WorkerOptions['peers'] {
     now: () => processMs() * 1_000,
     onDropped: (fault) => report.trouble(troubleOfEnvelope(fault)),
   });
-  links.place(start.living);
+  links.place(start.living[0] ?? []);
   mailbox.onMail = (bytes) => links.came(bytes);
-  return { links, lease };
+  return { links, leases };
 }
 
 /** Null without REDIS_URL and INTERNAL_SECRET: nodes find out what others did. */
@@ -263,7 +306,7 @@ function openWays(handlers: BackplaneHandlers): Ways {
     onListening: handlers.onListening,
     onAway: handlers.onAway,
   });
-  opened.place(start.living);
+  opened.place(start.living[0] ?? []);
   mailbox.open(opened);
   ways = opened;
   return opened;
@@ -289,9 +332,9 @@ function forwarded(body: Uint8Array): void {
   for (const { channel, message } of forward.messages) ways?.came(channel, message);
 }
 
-function onSnapshot(oldest: HeldSnapshot | null): void {
-  if (oldest === null) report.over([SNAPSHOT_HELD]);
-  else report.trouble(troubleOfSnapshot(oldest));
+function onSnapshot(oldest: HeldSnapshot | null, place: number): void {
+  if (oldest === null) report.over([kindIn(SNAPSHOT_HELD, place)]);
+  else report.trouble(troubleIn(troubleOfSnapshot(oldest), place));
 }
 
 function onTrouble(what: string, error: unknown): void {
@@ -301,7 +344,7 @@ function onTrouble(what: string, error: unknown): void {
 function stop(): void {
   happenings.close();
   report.close();
-  coldReader?.close();
+  for (const reader of coldReaders) reader.close();
   worker.stop().then(
     () => port.close(),
     (error: unknown) => {

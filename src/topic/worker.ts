@@ -27,7 +27,6 @@ import type {
   TopicRelease,
 } from '../log/contract/message-log.js';
 import type { Lease } from '../thread/lease.js';
-import { LeaseWatch } from '../thread/lease-watch.js';
 import { Calls } from './calls/calls.js';
 import { DeadLetterCalls } from './calls/dead-letter-calls.js';
 import { SubscriptionCalls, type SubscriptionHandlers } from './calls/subscription-calls.js';
@@ -36,10 +35,10 @@ import { Delivery } from './delivery/delivery.js';
 import { LocalOutlet } from './delivery/local-outlet.js';
 import { Announcements, type AnnouncementsOptions } from './log/announcements.js';
 import { FoldedReads } from './log/folded-reads.js';
-import { HeadCheck } from './log/head-check.js';
+import { FollowedDatabase, type FollowedOptions } from './log/followed-database.js';
+import { readsOf, type TopicReads } from './log/placed-reads.js';
 import type { PublishUnderWay } from './log/publishes.js';
 import { Publishes } from './log/publishes.js';
-import { Resync } from './log/resync.js';
 import type { Unsaved } from './log/saves.js';
 import { Operations } from './operations.js';
 import { Peers } from './peers/peers.js';
@@ -66,13 +65,13 @@ export interface WorkerOptions {
     AnnouncementsOptions,
     'open' | 'envelopes' | 'cluster' | 'onDropped' | 'onTrouble' | 'onWell'
   > | null;
-  /** Workers of other nodes, and this node's lease among them; null: there is no link to them. */
-  peers: { links: PeerLinks; lease: Lease } | null;
-  onLogState: (state: LogState, detail: string) => void;
+  /** Workers of other nodes, and this node's lease among them by database; null: there is no link to them. */
+  peers: { links: PeerLinks; leases: readonly Lease[] } | null;
+  onLogState: (state: LogState, detail: string, place: number) => void;
   /** Something failed that is tried again. */
   onTrouble: (what: string, error: unknown) => void;
-  /** The log is open, and was asked with success. */
-  onWell: () => void;
+  /** The database of that place is open, and was asked with success. */
+  onWell: (place: number) => void;
   onUnsaved: (unsaved: Unsaved) => void;
   /** For whoever looks at the node. */
   happened?: Happened;
@@ -91,20 +90,19 @@ export class Worker implements LogSink<PublishUnderWay> {
   readonly #options: WorkerOptions;
   readonly #log: MessageLog<PublishUnderWay>;
   readonly #topics: Topics;
-  readonly #heads: FoldedReads<number, TopicRecord>;
+  readonly #heads: TopicReads<TopicRecord>;
   readonly #others: Announcements | null;
   readonly #delivery: Delivery;
   readonly #publishes: Publishes;
   readonly #subscribing: SubscriptionRequests;
   readonly #operations: Operations;
-  readonly #headCheck: HeadCheck;
   readonly #figures: Figures;
-  readonly #resync: Resync;
+  /** By place. */
+  readonly #databases: readonly FollowedDatabase[];
   readonly #letterCalls: DeadLetterCalls;
   /** For GET /metrics. */
   readonly metrics: WorkerMetrics;
   readonly #peers: Peers | null;
-  readonly #watch: LeaseWatch | null;
   #doubts: NodeJS.Timeout | null = null;
   /** By the number of the acceptor. */
   readonly #outlets = new Map<number, LocalOutlet>();
@@ -129,10 +127,11 @@ export class Worker implements LogSink<PublishUnderWay> {
       figures: this.#figures,
       onReplaced: (topic) => this.#subscribing.topicGone(topic),
     });
-    this.#heads = new FoldedReads((ids: readonly number[]) => log.heads(ids));
+    const databases = log.databases.length;
+    const placeOf = databases === 1 ? null : (topicId: number) => log.placeOf(topicId);
+    this.#heads = readsOf((ids) => log.heads(ids), placeOf);
     this.#others = this.#makeAnnouncements((error) => onTrouble('heads of topics', error));
-    this.#watch = this.#makeWatch();
-    this.#delivery = this.#makeDelivery(onTrouble);
+    this.#delivery = this.#makeDelivery(onTrouble, placeOf);
     this.#subscribing = new SubscriptionRequests({
       log,
       topics: this.#topics,
@@ -168,8 +167,7 @@ export class Worker implements LogSink<PublishUnderWay> {
       onBug,
     });
     this.#peers = this.#makePeers();
-    this.#resync = this.#makeResync();
-    this.#headCheck = this.#makeHeadCheck((error) => onTrouble('head check', error));
+    this.#databases = this.#follow(databases, onTrouble);
     this.metrics = this.#makeMetrics();
   }
 
@@ -177,15 +175,17 @@ export class Worker implements LogSink<PublishUnderWay> {
     return new WorkerMetrics({
       ...{ log: this.#log, topics: this.#topics, figures: this.#figures },
       ...{ published: this.#publishes.figures, delivery: this.#delivery },
-      headsMs: () => this.#headCheck.sinceMs,
+      headsMs: () => this.#headsMs,
       backplane: () => this.#others?.figures ?? null,
     });
   }
 
-  #makeDelivery(onTrouble: (what: string, error: unknown) => void): Delivery {
-    const { config, clock, coldRead, onBug } = this.#options;
+  #makeDelivery(
+    onTrouble: (what: string, error: unknown) => void,
+    placeOf: ((topicId: number) => number) | null,
+  ): Delivery {
+    const { config, clock, coldRead, onBug, peers } = this.#options;
     const log = this.#log;
-    const watch = this.#watch;
     return new Delivery({
       clock,
       limits: config.limits,
@@ -197,15 +197,21 @@ export class Worker implements LogSink<PublishUnderWay> {
       onLost: (tracker) => {
         this.#subscribing.termLost(tracker).catch(onBug);
       },
-      ...(watch === null ? {} : { mayDispatch: () => watch.mayDispatch }),
+      ...(peers === null ? {} : { mayDispatch: (topic) => this.#mayDispatch(topic.id) }),
+      ...(placeOf === null ? {} : { placeOf }),
       onGuestsOnly: (tracker) => this.#subscribing.letGo(tracker),
       onTrouble,
     });
   }
 
-  #makeWatch(): LeaseWatch | null {
-    const { peers } = this.#options;
-    return peers === null ? null : new LeaseWatch(peers.lease, () => this.#delivery.goOn());
+  #mayDispatch(topicId: number): boolean {
+    return this.#databases[this.#log.placeOf(topicId)]?.watch?.mayDispatch ?? true;
+  }
+
+  /** Since the heads of any of the databases were looked at; null: of none yet. */
+  get #headsMs(): number | null {
+    const all = this.#databases.flatMap(({ heads }) => heads.sinceMs ?? []);
+    return all.length === 0 ? null : Math.min(...all);
   }
 
   #makePeers(): Peers | null {
@@ -228,39 +234,37 @@ export class Worker implements LogSink<PublishUnderWay> {
       onTold: (topic, rows) => this.#delivery.told(topic, rows),
       onHead: (topic, lastSequence) => this.#delivery.headSeen(topic, lastSequence),
       onSuspicion: (how) => {
-        if (how === 'soon') this.#headCheck.soon();
-        else this.#headCheck.now();
+        for (const { heads } of this.#databases) {
+          if (how === 'soon') heads.soon();
+          else heads.now();
+        }
       },
     });
   }
 
-  #makeResync(): Resync {
-    return new Resync({
-      log: this.#log,
-      topics: this.#topics,
+  #follow(
+    databases: number,
+    onTrouble: (what: string, error: unknown) => void,
+  ): FollowedDatabase[] {
+    const { clock, onWell, peers } = this.#options;
+    const options: FollowedOptions<PublishUnderWay> = {
+      ...{ clock, onWell, log: this.#log, topics: this.#topics },
+      periodMs: () => (this.#others?.tell() === false ? HEADS_ALONE_MS : HEADS_MS),
+      held: () => this.#delivery.allHeld(),
+      onLost: (tracker, why) => this.#subscribing.lost(tracker, why),
+      onHeld: () => this.#delivery.goOn(),
+      redriven: (place) => this.#delivery.checkRedriven(place),
+      onHead: (topic, record) => this.#delivery.headSeen(topic, record.lastSequence),
+      onGone: (topic) => this.#subscribing.topicGone(topic),
       onBrought: (topics) => {
         this.#subscribing.broughtOver(topics);
         this.#others?.moved(topics.map(({ topic }) => topic));
       },
-      onFailed: (error) => this.#options.onTrouble('heads after a failover', error),
-    });
-  }
-
-  #makeHeadCheck(onFailed: (error: unknown) => void): HeadCheck {
-    const { clock, onWell } = this.#options;
-    return new HeadCheck({
-      clock,
-      onWell,
-      periodMs: () => (this.#others?.tell() === false ? HEADS_ALONE_MS : HEADS_MS),
-      log: this.#log,
-      topics: this.#topics,
-      held: () => this.#delivery.allHeld(),
-      onLost: (tracker, why) => this.#subscribing.lost(tracker, why),
-      watch: this.#watch,
-      redriven: () => this.#delivery.checkRedriven(),
-      onHead: (topic, record) => this.#delivery.headSeen(topic, record.lastSequence),
-      onGone: (topic) => this.#subscribing.topicGone(topic),
-      onFailed,
+      onFailed: onTrouble,
+    };
+    return Array.from({ length: databases }, (_, place) => {
+      const lease = peers?.leases[place] ?? null;
+      return new FollowedDatabase({ place, of: databases }, lease, options);
     });
   }
 
@@ -298,7 +302,7 @@ export class Worker implements LogSink<PublishUnderWay> {
       figures: this.#figures,
       browse: log.mode === 'memory' ? new BrowseCalls(log) : null,
       onTopicGone: (topic) => this.#subscribing.topicGone(topic),
-      headsMs: () => this.#headCheck.sinceMs,
+      headsMs: () => this.#headsMs,
       backplane: () => this.#others?.figures ?? null,
       others: { ...this.#subscriptionHandlers(), ...this.#letterCalls.handlers },
     });
@@ -312,12 +316,12 @@ export class Worker implements LogSink<PublishUnderWay> {
   /** Connects the log; rejects when it cannot be used. */
   async start(): Promise<void> {
     await this.#log.open();
-    if (this.#log.mode === 'postgres') this.#headCheck.start();
+    if (this.#log.mode === 'postgres') for (const { heads } of this.#databases) heads.start();
     this.#others?.start();
     this.#peers?.start();
-    if (this.#watch === null) return;
+    if (this.#options.peers === null) return;
     this.#doubts = setInterval(() => {
-      if (this.#watch?.isInDoubt === true) this.#headCheck.now();
+      for (const { watch, heads } of this.#databases) if (watch?.isInDoubt === true) heads.now();
     }, BEAT_MS);
   }
 
@@ -327,9 +331,8 @@ export class Worker implements LogSink<PublishUnderWay> {
   }
 
   async stop(): Promise<void> {
-    this.#headCheck.stop();
     if (this.#doubts !== null) clearInterval(this.#doubts);
-    this.#resync.stop();
+    for (const database of this.#databases) database.stop();
     this.#letterCalls.stop();
     const { config, onUnsaved } = this.#options;
     onUnsaved(await this.#delivery.stop(config.limits.shutdownTimeoutMs));
@@ -373,16 +376,16 @@ export class Worker implements LogSink<PublishUnderWay> {
     if (topic?.epoch === epoch) this.#delivery.accept(topic, rows);
   }
 
-  headsMoved(): void {
-    this.#headCheck.now();
+  headsMoved(_topicIds: readonly number[] | null, place = 0): void {
+    this.#databases[place]?.heads.now();
   }
 
-  stateChanged(state: LogState, detail: string): void {
-    this.#options.onLogState(state, detail);
-    if (state === 'open') this.#headCheck.now();
+  stateChanged(state: LogState, detail: string, place = 0): void {
+    this.#options.onLogState(state, detail, place);
+    if (state === 'open') this.#databases[place]?.heads.now();
   }
 
-  epochChanged(): void {
-    this.#resync.now();
+  epochChanged(place = 0): void {
+    this.#databases[place]?.resync.now();
   }
 }

@@ -40,8 +40,20 @@ export function checksOf(workers: readonly WorkerHealth[]): Checks {
     workers.map(trouble).find((words) => words !== null) ?? 'ok';
   return {
     publish: { log: first(logTrouble), topics: first(topicsTrouble) },
-    later: { outbox: first(outboxTrouble), upkeep: first(upkeepTrouble) },
+    later: { outbox: first(outboxTrouble), upkeep: first(upkeepTrouble), ...databases(workers) },
   };
+}
+
+/** An entry for each of several: while one is away what the others have goes on, and this node is ready. */
+function databases(workers: readonly WorkerHealth[]): HealthChecks {
+  const count = workers[0]?.databases?.length ?? 0;
+  return Object.fromEntries(
+    Array.from({ length: count }, (_, place) => {
+      const states = workers.map((worker) => worker.databases?.[place] ?? 'open');
+      const worst = states.find((state) => state !== 'open') ?? 'open';
+      return [`database_${place + 1}`, worst === 'open' ? 'ok' : LOG_TROUBLE[worst]];
+    }),
+  );
 }
 
 /** 'ok', or what is wrong with the node's place among the others, which have taken over its work. */

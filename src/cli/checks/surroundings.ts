@@ -43,6 +43,15 @@ export async function checkDatabase(config: Config): Promise<Check[]> {
       skipped('database', 'DATABASE_URL is unset: conduit serve would keep messages in memory'),
     ];
   }
+  const urls = [databaseUrl, ...config.moreDatabaseUrls];
+  const checks = await Promise.all(urls.map((url) => checkOne(url, config)));
+  if (urls.length === 1) return checks.flat();
+  return checks.flatMap((some, n) =>
+    some.map((check) => ({ ...check, check: `${n + 1}: ${check.check}` })),
+  );
+}
+
+async function checkOne(databaseUrl: string, config: Config): Promise<Check[]> {
   const { checkDatabase: reach } = await import('../../log/postgres/session/database-check.js');
   const reached = await reach(databaseUrl);
   if (reached.state !== 'reached') {

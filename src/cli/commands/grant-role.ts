@@ -19,10 +19,10 @@ export const GRANT_ROLE = command({
     const [role = '', tenant = null] = args;
     const { namesTenants, remove } = options;
     if ((tenant === null) !== remove) throw wrongLine('takes a TENANT, or --remove');
-    const { databaseUrl } = loadConfig(shell.env).config;
+    const { databaseUrl, moreDatabaseUrls } = loadConfig(shell.env).config;
     if (databaseUrl === null) throw new ConfigError('DATABASE_URL: is unset; grant-role needs it');
     const { grantRole } = await import('../../supervisor/role-grant.js');
-    await grantRole(databaseUrl, { role, tenant, namesTenants });
+    await grantRole([databaseUrl, ...moreDatabaseUrls], { role, tenant, namesTenants });
     showDone(shell, tenant === null ? { removed: role } : { granted: role, tenant });
     return EXIT_DONE;
   },

@@ -19,4 +19,15 @@ export class AppendFigures {
   get queued(): number {
     return this.#queued();
   }
+
+  /** Of several databases, as they are now. */
+  static sum(all: readonly AppendFigures[]): AppendFigures {
+    const sum = new AppendFigures(() => all.reduce((n, { queued }) => n + queued, 0));
+    for (const { seconds, rows, errors } of all) {
+      sum.seconds.add(seconds);
+      sum.rows.add(rows);
+      sum.errors += errors;
+    }
+    return sum;
+  }
 }

@@ -5,7 +5,7 @@
  */
 import type { DeferredRecord } from '../../core/deferred-record.js';
 import { type ErrorCode, RequestError } from '../../core/errors.js';
-import type { LogState, LogTotals, LogVitals } from '../../core/log-figures.js';
+import type { DatabaseState, LogState, LogTotals, LogVitals } from '../../core/log-figures.js';
 import type { LogRow, Publication } from '../../core/message.js';
 import type { Tenant, TopicKey, Within } from '../../core/topic-key.js';
 import type { Retention, TopicRecord } from '../../core/topic-record.js';
@@ -65,11 +65,14 @@ export interface LogSink<A extends PendingAppend> {
   failed(append: A, code: ErrorCode, detail: string): void;
   /** By this worker. */
   released(release: TopicRelease): void;
-  /** Somebody else may have appended to, or deleted, one of these topics (null: to any). Check the heads. */
-  headsMoved(topicIds: readonly number[] | null): void;
-  stateChanged(state: LogState, detail: string): void;
+  /**
+   * Somebody else may have appended to, or deleted, one of these topics (null: to any). Check the heads.
+   * `place`, here and below: of the database; absent: there is one.
+   */
+  headsMoved(topicIds: readonly number[] | null, place?: number): void;
+  stateChanged(state: LogState, detail: string, place?: number): void;
   /** Another incarnation of the database answers: drop heads and caches. */
-  epochChanged(): void;
+  epochChanged(place?: number): void;
 }
 
 export interface ReadRange {
@@ -107,6 +110,9 @@ export type DeferOutcome =
   | { record: DeferredRecord; first: null }
   | { record: null; first: FirstResult };
 
+/** Those of the keys that there are; of one whose database could not be asked, why. */
+export type FoundTopics = Map<TopicKey, TopicRecord | RequestError>;
+
 export function topicLimit(max: number): RequestError {
   return new RequestError('topic_limit', `the tenant has ${max} topics (TOPICS_PER_TENANT_MAX)`);
 }
@@ -119,7 +125,15 @@ export function topicQuota(max: number): RequestError {
 /** Methods that return a promise reject with RequestError (`log_unavailable`, ...) or with a bug. */
 export interface MessageLog<A extends PendingAppend> {
   readonly mode: 'memory' | 'postgres';
+  /** Of several databases: whether any takes appends; of one that does not, how it is. */
   readonly state: LogState;
+  /** Each by itself, by its place in DATABASE_URL. One where there are no several. */
+  readonly databases: readonly DatabaseState[];
+  /**
+   * Place of the database that has the topic, 0 for one that is not known. What is asked of topics of several
+   * places at once fails where one of them does.
+   */
+  placeOf(topicId: number): number;
   /** Null: nothing has to move by itself. */
   readonly vitals: LogVitals | null;
   /** Null: it appends at once, without transactions. */
@@ -142,8 +156,8 @@ export interface MessageLog<A extends PendingAppend> {
   commonUpTo(positions: readonly { topicId: number; epoch: string }[]): Promise<(number | null)[]>;
 
   findTopic(key: TopicKey): Promise<TopicRecord | null>;
-  /** Those of the keys that there are; of any tenants. */
-  findTopics(keys: readonly TopicKey[]): Promise<Map<TopicKey, TopicRecord>>;
+  /** Of any tenants. */
+  findTopics(keys: readonly TopicKey[]): Promise<FoundTopics>;
   /** The topic as it is now; `created` false when it was there. Rejects `topic_limit`, `quota_exceeded`. */
   createTopic(
     key: TopicKey,

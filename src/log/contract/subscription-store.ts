@@ -203,9 +203,10 @@ export interface SubscriptionStore {
   redrive(tenant: Tenant, ids: readonly number[]): Promise<DeadLetterRecord[]>;
   /**
    * Those that were given back after these places, one of each subscription, and are not settled; of each at
-   * most REDRIVEN_PAGE, in their order. A place need not be that of a delivery.
+   * most REDRIVEN_PAGE, in their order. A place need not be that of a delivery. `database`: place of the one
+   * that has all of their topics; absent: there is one.
    */
-  redriven(after: readonly RedrivenDelivery[]): Promise<RedrivenDelivery[]>;
+  redriven(after: readonly RedrivenDelivery[], database?: number): Promise<RedrivenDelivery[]>;
   /** The copies of redriven messages, for those that the log no longer has. Ascending. */
   redrivenRows(
     of: { topicId: number } & ({ subscriptionId: number } | { session: string }),

@@ -48,6 +48,16 @@ export function troubleOfState(state: LogState, detail: string): Trouble | null 
   return kind === undefined ? null : { kind, line: kind, cause: detail, stack: null };
 }
 
+/** The same of one of several databases, by its place: 0 for the first, or the only one. */
+export function kindIn(kind: string, place: number): string {
+  return place === 0 ? kind : `${kind} (database ${place + 1})`;
+}
+
+export function troubleIn(trouble: Trouble, place: number): Trouble {
+  const { kind, line } = trouble;
+  return { ...trouble, kind: kindIn(kind, place), line: kindIn(line, place) };
+}
+
 /** For the operator: whose it is, for how long, what it is in the way of. */
 export function troubleOfSnapshot(held: HeldSnapshot): Trouble {
   const { kind, pid, name, ageMs, deadRows, leaves } = held;

@@ -10,7 +10,7 @@ import type { DeferredRecord } from '../../core/deferred-record.js';
 import { formatEpoch } from '../../core/epoch.js';
 import { RequestError } from '../../core/errors.js';
 import type { Limits } from '../../core/limits.js';
-import type { LogState, LogTotals } from '../../core/log-figures.js';
+import type { DatabaseState, LogState, LogTotals } from '../../core/log-figures.js';
 import { rowBytes } from '../../core/message.js';
 import type { SharedCount } from '../../core/shared-count.js';
 import type { Tenant, TopicKey, Within } from '../../core/topic-key.js';
@@ -18,6 +18,7 @@ import type { Retention, TopicRecord } from '../../core/topic-record.js';
 import type {
   DeferOutcome,
   DeferRequest,
+  FoundTopics,
   LogPage,
   LogSink,
   MessageLog,
@@ -91,6 +92,14 @@ export class MemoryLog<A extends PendingAppend> implements MessageLog<A> {
     return this.#state;
   }
 
+  get databases(): DatabaseState[] {
+    return [{ state: this.#state, vitals: null }];
+  }
+
+  placeOf(): number {
+    return 0;
+  }
+
   /** So many topics a tenant may have from now on, counted with those of the other workers. */
   quotaOfTopics(tenant: Tenant, max: number | null, count: () => SharedCount): void {
     this.#topics.quotaOf(tenant, max, count);
@@ -126,7 +135,7 @@ export class MemoryLog<A extends PendingAppend> implements MessageLog<A> {
     return this.#topics.find(key)?.record() ?? null;
   }
 
-  async findTopics(keys: readonly TopicKey[]): Promise<Map<TopicKey, TopicRecord>> {
+  async findTopics(keys: readonly TopicKey[]): Promise<FoundTopics> {
     const found = keys.flatMap((key) => this.#topics.find(key)?.record() ?? []);
     return new Map(found.map((record) => [record.key, record]));
   }

@@ -4,38 +4,36 @@
  * appends, one to listen, a small pool for everything else; release and upkeep open their own.
  */
 
-import type { DatabaseClock } from '../../core/database-clock.js';
 import { describeDatabase } from '../../core/database-url.js';
 import type { DeferredRecord } from '../../core/deferred-record.js';
 import { RequestError } from '../../core/errors.js';
-import type { Limits } from '../../core/limits.js';
-import type { HeldSnapshot, LogState, LogTotals, LogVitals } from '../../core/log-figures.js';
+import type { DatabaseState, LogState, LogTotals, LogVitals } from '../../core/log-figures.js';
 import { type Tenant, type TopicKey, tenantOf, type Within } from '../../core/topic-key.js';
 import type { Retention, TopicRecord } from '../../core/topic-record.js';
 import type { AppendFigures } from '../contract/append-figures.js';
 import { LogConfigurationError } from '../contract/log-configuration-error.js';
 import { faultOf, messageOf } from '../contract/log-errors.js';
-import { LOG_REFUSALS, refusalError } from '../contract/log-refusal.js';
+import { LOG_REFUSALS, LOG_UNREACHABLE, refusalError } from '../contract/log-refusal.js';
 import type {
   DeferOutcome,
   DeferRequest,
+  FoundTopics,
   LogPage,
-  LogSink,
   MessageLog,
   PendingAppend,
   ReadRange,
 } from '../contract/message-log.js';
-import {
-  type Coordinator,
-  OtherLog,
-  type SubscriptionStore,
-} from '../contract/subscription-store.js';
+import type { PlacedTopics } from '../contract/placed-topics.js';
+import { OtherLog, type SubscriptionStore } from '../contract/subscription-store.js';
 import type { AppendParts } from './append/append-parts.js';
 import { buildAppends } from './append/append-parts.js';
 import type { AppendSession } from './append/append-session.js';
 import { openAppendSession } from './append/append-session.js';
+import { askedPlaced } from './asked-placed.js';
 import { AskedSubscriptions } from './asked-subscriptions.js';
+import type { PostgresLogOptions } from './postgres-log-options.js';
 import { WORKER_CONNECTIONS } from './session/connection-budget.js';
+import { assertPlace } from './session/database-place.js';
 import { standingOn } from './session/incarnation-check.js';
 import type { KeptSession } from './session/kept-connection.js';
 import type { KeptPool } from './session/kept-pool.js';
@@ -53,33 +51,14 @@ import { LogCondition } from './upkeep/log-condition.js';
 
 import { UPKEEP_ANSWER_MS, Upkeep } from './upkeep/upkeep.js';
 
-export interface PostgresLogOptions<A extends PendingAppend> {
-  databaseUrl: string;
-  /** `conduit/<node>/w<index>`; each session adds its purpose. */
-  applicationName: string;
-  limits: Limits;
-  /** The log keeps it: it is told the database's time. */
-  clock: DatabaseClock;
-  sink: LogSink<A>;
-  /** LISTEN for publishes from SQL; else they are found by polling. */
-  notify: boolean;
-  /** Whether this worker, of those of its node, has the topic. */
-  owns: (key: TopicKey) => boolean;
-  /** Whether this node, of all that live, releases what is deferred of it now. */
-  isHere: (key: TopicKey) => boolean;
-  /** Whether it does the task of upkeep (upkeep.ts) now. */
-  keepsUp: (task: string) => boolean;
-  /** Who takes durable subscriptions; absent: nobody who coordinates any. */
-  coordinator?: Coordinator;
-  /** Something failed that is tried again, or was dropped. */
-  onTrouble: (what: string, error: unknown) => void;
-  /** Every few seconds: who has held a snapshot for too long, if anybody. Without it nobody looks. */
-  onSnapshot?: (oldest: HeldSnapshot | null) => void;
-}
+/** For a session that was lost while the log was opened. */
+const OPEN_MS = 5_000;
 
 export class PostgresLog<A extends PendingAppend> implements MessageLog<A> {
   readonly mode = 'postgres';
   readonly subscriptions: SubscriptionStore;
+  /** Of several databases. */
+  readonly placed: PlacedTopics;
   readonly #options: PostgresLogOptions<A>;
   readonly #pool: KeptPool;
   readonly #topics: TopicStore;
@@ -98,7 +77,9 @@ export class PostgresLog<A extends PendingAppend> implements MessageLog<A> {
     const { limits, clock, sink } = options;
     const onTrouble = this.#onTrouble;
     this.#pool = openPool(this.#session('query'), WORKER_CONNECTIONS.query);
-    this.#topics = new TopicStore({ db: this.#pool, limits });
+    const elsewhere = options.place === undefined ? 'refused' : 'told';
+    this.#topics = new TopicStore({ db: this.#pool, limits, elsewhere });
+    this.placed = askedPlaced(this.#pool, this.#topics, (query) => this.#ask(query));
     this.#messages = new MessageStore(this.#pool);
     this.#outbox = new OutboxStore(this.#pool);
     const onRefused: OnRefused = (rows, error) =>
@@ -202,6 +183,14 @@ export class PostgresLog<A extends PendingAppend> implements MessageLog<A> {
     return this.#condition.state;
   }
 
+  get databases(): DatabaseState[] {
+    return [{ state: this.state, vitals: this.vitals }];
+  }
+
+  placeOf(): number {
+    return this.#options.place ?? 0;
+  }
+
   get appends(): AppendFigures {
     return this.#appends.figures;
   }
@@ -254,7 +243,7 @@ export class PostgresLog<A extends PendingAppend> implements MessageLog<A> {
     return this.#ask(() => this.#topics.find(key));
   }
 
-  findTopics(keys: readonly TopicKey[]): Promise<Map<TopicKey, TopicRecord>> {
+  findTopics(keys: readonly TopicKey[]): Promise<FoundTopics> {
     return this.#ask(() => this.#topics.findAll(keys));
   }
 
@@ -331,8 +320,11 @@ export class PostgresLog<A extends PendingAppend> implements MessageLog<A> {
 
   /** The first connection, with a cause that reads as one line. */
   async #connect(): Promise<void> {
+    const { connection } = this.#appends;
     try {
-      await this.#appends.connection.start();
+      if (connection.state === 'idle') await connection.start();
+      else if ((await connection.ready(OPEN_MS)) === null) throw new Error('it was lost again');
+      await assertPlace(this.#pool, this.#options.place ?? null);
     } catch (error) {
       if (error instanceof LogConfigurationError) throw error;
       const place = describeDatabase(this.#options.databaseUrl);
@@ -382,6 +374,9 @@ export class PostgresLog<A extends PendingAppend> implements MessageLog<A> {
 
   /** Runs a store's query; what PostgreSQL says against it is logged, and the caller told the kind. */
   async #ask<T>(query: () => Promise<T>): Promise<T> {
+    // Of several the others go on meanwhile: nobody waits for this one.
+    const isAway = this.state === 'lost' || this.state === 'connecting';
+    if (this.#options.place !== undefined && isAway) throw refusalError(LOG_UNREACHABLE, null);
     try {
       return await query();
     } catch (error) {

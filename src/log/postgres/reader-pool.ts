@@ -10,6 +10,8 @@ import { openPool } from './session/log-connection.js';
 
 export interface ReaderOptions {
   databaseUrl: string;
+  /** Of several databases the others, for who reads of all. */
+  moreDatabaseUrls?: readonly string[];
   applicationName: string;
 }
 

@@ -7,11 +7,12 @@ import type { BackplaneFigures } from '../../core/backplane-figures.js';
 import type { Clock } from '../../core/clock.js';
 import { RequestError } from '../../core/errors.js';
 import { ofTopic } from '../../core/happening.js';
+import type { DatabaseState } from '../../core/log-figures.js';
 import type { SubscriptionFill } from '../../core/session-record.js';
 import type { Tenant, TopicKey } from '../../core/topic-key.js';
 import type { OwnedTopic, TopicRecord } from '../../core/topic-record.js';
 import type { Turns } from '../../core/turns.js';
-import type { WorkerStats } from '../../core/worker-figures.js';
+import type { WorkerHealth, WorkerStats } from '../../core/worker-figures.js';
 import type { BrowseCalls } from '../../log/contract/browse-calls.js';
 import type { MessageLog } from '../../log/contract/message-log.js';
 import { type AnswerText, readArgs, writeAnswer } from '../../thread/call-text.js';
@@ -76,6 +77,7 @@ export class Calls {
       log: { mode: this.#log.mode, state: this.#log.state },
       headsMs: this.#options.headsMs(),
       vitals: this.#log.vitals,
+      ...statesOf(this.#log.databases),
       backplane: this.#options.backplane(),
     }),
   };
@@ -161,4 +163,9 @@ export class Calls {
   #owned(record: TopicRecord): OwnedTopic {
     return { record, subscribers: this.#subscribers(record.key) };
   }
+}
+
+/** Nothing where there are no several. */
+function statesOf(databases: readonly DatabaseState[]): Pick<WorkerHealth, 'databases'> {
+  return databases.length === 1 ? {} : { databases: databases.map(({ state }) => state) };
 }

@@ -6,7 +6,7 @@ import type { Clock } from '../../core/clock.js';
 import { newEntry } from '../../core/cursor-entry.js';
 import type { Gap } from '../../thread/ops/gap.js';
 import type { AttachedSession } from '../../thread/ops/subscribe.js';
-import type { Saves } from '../log/saves.js';
+import type { TrackerSaves } from '../log/placed-saves.js';
 import type { Durables } from '../state/durables.js';
 import type { Subscription, Topic, Tracker } from '../state/subscription.js';
 import type { SessionEntry } from '../state/worker-sessions.js';
@@ -19,7 +19,7 @@ export interface AttachmentsOptions {
   feeder: Feeder;
   giver: Giver;
   deadlines: Deadlines;
-  saves: Saves;
+  saves: TrackerSaves;
   durables: Durables;
   clock: Clock;
   /** The last session of this node has left one that others are attached to. */

@@ -18,8 +18,9 @@ import type { GivenOp, ProbedOp } from '../../thread/ops/give.js';
 import type { AttachedSession } from '../../thread/ops/subscribe.js';
 import type { WantOp } from '../../thread/ops/want.js';
 import { PageReads } from '../log/page-reads.js';
+import { savesOf, type TrackerSaves } from '../log/placed-saves.js';
 import { RedrivenCheck } from '../log/redriven-check.js';
-import { Saves, type Unsaved } from '../log/saves.js';
+import type { SavesOptions, Unsaved } from '../log/saves.js';
 import { addRedriven, Durables, type InitialSubscription } from '../state/durables.js';
 import type { Outlet } from '../state/outlet.js';
 import type { Subscription, Topic, Tracker } from '../state/subscription.js';
@@ -51,8 +52,10 @@ export interface DeliveryOptions {
   others: ListenedNodes | null;
   /** Another node or worker has taken a durable subscription over, or it was deleted. */
   onLost: (tracker: Tracker) => void;
-  /** Whether what this node coordinates may be handed out now; absent: always. */
-  mayDispatch?: () => boolean;
+  /** Whether what this node coordinates of the topic may be handed out now; absent: always. */
+  mayDispatch?: (topic: Topic) => boolean;
+  /** The place of a topic's database, where there are several. */
+  placeOf?: (topicId: number) => number;
   /** Sessions of other nodes alone have it open: it is to be let go. Absent: there are none. */
   onGuestsOnly?: (tracker: Tracker) => void;
   /** Something failed that is tried again. */
@@ -71,7 +74,7 @@ export class Delivery {
   readonly #giver: Giver;
   readonly #deadlines: Deadlines;
   readonly #durables: Durables;
-  readonly #saves: Saves;
+  readonly #saves: TrackerSaves;
   readonly #attachments: Attachments;
   readonly #verdicts: Verdicts;
   readonly #redrivenCheck: RedrivenCheck;
@@ -104,14 +107,16 @@ export class Delivery {
     });
     const onUnreleased = (error: unknown): void => onTrouble('letting go of subscriptions', error);
     const durables = new Durables({ store, clock, limits, mayDispatch, onUnreleased });
-    const saves = new Saves({
+    const { placeOf = null } = options;
+    const ofSaves: SavesOptions = {
       ...{ store, clock, onLost },
       onMissing: (tracker, sequences) => this.#missing(tracker, sequences),
       onGivenUp: ({ topic, name }, count) =>
         topics.happened({ ...ofTopic('dead_letter', topic.key), name, count }),
       onStored: (tracker) => durables.giveUp(tracker),
       onFailed: (error) => onTrouble('saving cursors', error),
-    });
+    };
+    const saves = savesOf(ofSaves, placeOf);
     this.#topics = topics;
     this.#others = others;
     this.#reads = [reads, repairs];
@@ -130,8 +135,11 @@ export class Delivery {
     this.#verdicts = new Verdicts({ topics, feeder, giver, deadlines, saves, clock });
     this.#redrivenCheck = new RedrivenCheck({
       clock,
-      held: () => durables.all(),
-      read: (ids) => store.redriven(ids),
+      held: (place) => {
+        if (placeOf === null || place === undefined) return durables.all();
+        return [...durables.all()].filter(({ topic }) => placeOf(topic.id) === place);
+      },
+      read: (after, place) => store.redriven(after, place),
       onAdded: (tracker) => giver.give(tracker),
     });
   }
@@ -347,8 +355,8 @@ export class Delivery {
   }
 
   /** Takes in what other nodes gave back to those that are held here. */
-  checkRedriven(): Promise<void> {
-    return this.#redrivenCheck.check();
+  checkRedriven(place?: number): Promise<void> {
+    return this.#redrivenCheck.check(place);
   }
 
   #find(outlet: Outlet, op: { subscription: number; topicNo: number }): Subscription | undefined {

@@ -24,7 +24,7 @@ export interface FeederOptions {
   reads: PageReads;
   clock: Clock;
   /** Whether sessions of durable subscriptions may be given messages now. */
-  mayDispatch: () => boolean;
+  mayDispatch: (topic: Topic) => boolean;
   /** A read failed; it is tried again. */
   onReadFailed: (topic: Topic, error: unknown) => void;
   /** The head moved, or credit came back, for one whose messages are given one by one. */
@@ -64,7 +64,7 @@ export class Feeder {
 
   /** The topic's head moved: feeds its groups and whoever waits at the head. */
   headMoved(topic: Topic): void {
-    if (!this.#options.mayDispatch()) takeOut(topic);
+    if (!this.#options.mayDispatch(topic)) takeOut(topic);
     for (const group of topic.groups) this.#groups.pump(topic, group);
     for (const tracker of topic.shared) this.#options.onShared(tracker);
     if (topic.atHead.size === 0) return;

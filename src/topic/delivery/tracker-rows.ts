@@ -118,8 +118,8 @@ export class TrackerRows {
 }
 
 /** Its sessions are given messages, and there are some. */
-export function isFed({ state, subscriptions, mayDispatch }: Tracker): boolean {
-  return state === 'fed' && subscriptions.size > 0 && mayDispatch();
+export function isFed({ state, subscriptions, topic, mayDispatch }: Tracker): boolean {
+  return state === 'fed' && subscriptions.size > 0 && mayDispatch(topic);
 }
 
 /** Rows that follow what was delivered; null: they must be read. */

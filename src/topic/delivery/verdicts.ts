@@ -12,7 +12,7 @@ import {
   VERDICT_NACK,
   VERDICT_RETURN,
 } from '../../thread/ops/acknowledge.js';
-import type { Saves } from '../log/saves.js';
+import type { TrackerSaves } from '../log/placed-saves.js';
 import type { Outlet } from '../state/outlet.js';
 import type { Judge, Tracker } from '../state/subscription.js';
 import type { Topics } from '../state/topics.js';
@@ -25,7 +25,7 @@ export interface VerdictsOptions {
   feeder: Feeder;
   giver: Giver;
   deadlines: Deadlines;
-  saves: Saves;
+  saves: TrackerSaves;
   clock: Clock;
 }
 

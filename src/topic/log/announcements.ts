@@ -19,7 +19,7 @@ import type { TopicRecord } from '../../core/topic-record.js';
 import { AHEAD_ROWS_MAX } from '../state/ahead-rows.js';
 import type { Topic } from '../state/subscription.js';
 import type { Topics } from '../state/topics.js';
-import type { FoldedReads } from './folded-reads.js';
+import type { TopicReads } from './placed-reads.js';
 
 /** A session that comes back soon finds its topic still listened to. */
 const IGNORE_AFTER_MS = 10_000;
@@ -34,7 +34,7 @@ export interface AnnouncementsOptions {
   cluster: string;
   topics: Topics;
   /** Of the log, as it is after the call. */
-  heads: FoldedReads<number, TopicRecord>;
+  heads: TopicReads<TopicRecord>;
   clock: Pick<Clock, 'monotonic'>;
   /** Consecutive rows of another node; not all below the head. */
   onTold: (topic: Topic, rows: readonly LogRow[]) => void;

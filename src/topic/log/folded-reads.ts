@@ -4,6 +4,8 @@
  * after he asked: what another node made a moment ago is found, and nothing need be remembered.
  */
 
+import { RequestError } from '../../core/errors.js';
+
 /** Keys in one query. */
 const BATCH_MAX = 1_000;
 
@@ -16,13 +18,14 @@ export interface Asker<K, V> {
 }
 
 export class FoldedReads<K, V> {
-  readonly #read: (keys: readonly K[]) => Promise<ReadonlyMap<K, V>>;
+  readonly #read: (keys: readonly K[]) => Promise<ReadonlyMap<K, V | RequestError>>;
   #keys: K[] = [];
   /** Of the key at the same place. */
   #askers: Asker<K, V>[] = [];
   #state: 'idle' | 'reading' = 'idle';
 
-  constructor(read: (keys: readonly K[]) => Promise<ReadonlyMap<K, V>>) {
+  /** `read`: an error in the place of a value is of that key alone. */
+  constructor(read: (keys: readonly K[]) => Promise<ReadonlyMap<K, V | RequestError>>) {
     this.#read = read;
   }
 
@@ -54,7 +57,11 @@ export class FoldedReads<K, V> {
     }
     this.#read([...new Set(keys)]).then(
       (values) => {
-        for (const [at, key] of keys.entries()) askers[at]?.found(key, values.get(key) ?? null);
+        for (const [at, key] of keys.entries()) {
+          const value = values.get(key) ?? null;
+          if (value instanceof RequestError) askers[at]?.failed(key, value);
+          else askers[at]?.found(key, value);
+        }
         this.#next();
       },
       (error: unknown) => {

@@ -10,7 +10,6 @@ import type { TopicRecord } from '../../core/topic-record.js';
 import type { LostTerm, SubscriptionStore } from '../../log/contract/subscription-store.js';
 import type { LeaseWatch } from '../../thread/lease-watch.js';
 import type { Topic, Tracker } from '../state/subscription.js';
-import type { Topics } from '../state/topics.js';
 
 /** Within so long, however often somebody asks. */
 const SOON_MS = 50;
@@ -28,7 +27,7 @@ export interface HeadLog {
 export interface HeadCheckOptions {
   clock: Clock;
   log: HeadLog;
-  topics: Topics;
+  topics: { values(): Iterable<Topic> };
   /** To the next check, ms. */
   periodMs: () => number;
   /** The durable subscriptions that are held here. */

@@ -25,10 +25,10 @@ const LOOKS_MAX = 60;
 export interface RedrivenCheckOptions {
   /** The database's time. */
   clock: Clock;
-  /** The durable subscriptions that are held here. */
-  held: () => Iterable<Tracker>;
+  /** The durable subscriptions that are held here, of the database of that place; absent: of all. */
+  held: (place?: number) => Iterable<Tracker>;
   /** See SubscriptionStore.redriven. */
-  read: (after: readonly RedrivenDelivery[]) => Promise<RedrivenDelivery[]>;
+  read: (after: readonly RedrivenDelivery[], place?: number) => Promise<RedrivenDelivery[]>;
   /** It has more to be given. */
   onAdded: (tracker: Tracker) => void;
 }
@@ -58,14 +58,14 @@ export class RedrivenCheck {
     this.#options = options;
   }
 
-  async check(): Promise<void> {
+  async check(place?: number): Promise<void> {
     const asked: Asked[] = [];
-    for (const tracker of this.#options.held()) {
+    for (const tracker of this.#options.held(place)) {
       const { durable } = tracker;
       if (durable !== null && isStored(tracker)) asked.push(this.#ask(tracker, durable.id));
     }
     for (let from = 0; from < asked.length; from += HELD_MAX) {
-      await this.#readAll(asked.slice(from, from + HELD_MAX));
+      await this.#readAll(asked.slice(from, from + HELD_MAX), place);
     }
   }
 
@@ -80,9 +80,12 @@ export class RedrivenCheck {
   }
 
   /** A page of each at a time. */
-  async #readAll(all: readonly Asked[]): Promise<void> {
+  async #readAll(all: readonly Asked[], database?: number): Promise<void> {
     for (let left = all; left.length > 0; ) {
-      const rows = await this.#options.read(left.map(({ place }) => place));
+      const rows = await this.#options.read(
+        left.map(({ place }) => place),
+        database,
+      );
       const byId = byIdOf(rows);
       left = left.filter((one) => this.#take(one, byId.get(one.place.id) ?? []));
     }

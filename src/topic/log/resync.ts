@@ -5,7 +5,6 @@
 import type { TopicRecord } from '../../core/topic-record.js';
 import type { MessageLog } from '../../log/contract/message-log.js';
 import type { Topic } from '../state/subscription.js';
-import type { Topics } from '../state/topics.js';
 
 const RETRY_MS = 250;
 /** Of topics in one query. */
@@ -22,7 +21,7 @@ export interface BroughtTopic {
 
 export interface ResyncOptions {
   log: Pick<MessageLog<never>, 'commonUpTo' | 'headsHere' | 'epochOf'>;
-  topics: Topics;
+  topics: { values(): Iterable<Topic> };
   /** All of a round at once. */
   onBrought: (topics: readonly BroughtTopic[]) => void;
   onFailed: (error: unknown) => void;

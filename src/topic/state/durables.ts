@@ -20,7 +20,7 @@ export interface DurablesOptions {
   clock: Clock;
   limits: Pick<Limits, 'parkedMax'>;
   /** Whether what is held here may be given to its sessions, now. */
-  mayDispatch: () => boolean;
+  mayDispatch: (topic: Topic) => boolean;
   /** One was not let go: the end of this node's lease will. */
   onUnreleased: (error: unknown) => void;
 }

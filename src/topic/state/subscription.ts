@@ -229,7 +229,7 @@ export class Subscription implements Participant {
   get isHeldBack(): boolean {
     const { tracker } = this;
     if (tracker === null) return false;
-    if (tracker.state !== 'fed' || !tracker.mayDispatch()) return true;
+    if (tracker.state !== 'fed' || !tracker.mayDispatch(this.topic)) return true;
     return tracker.sole !== this || tracker.cursor.hasReturning;
   }
 

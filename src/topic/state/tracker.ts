@@ -47,7 +47,7 @@ export interface TrackerOptions<S extends Participant> {
   settled?: readonly SequenceRange[];
   delivered?: number;
   /** Whether its sessions may be given messages now; absent: always. */
-  mayDispatch?: () => boolean;
+  mayDispatch?: (topic: TopicOf<S, TrackerOf<S>>) => boolean;
 }
 
 /** S are the subscriptions that take part; see Tracker in subscription.ts. */
@@ -56,7 +56,7 @@ export class TrackerOf<S extends Participant> {
   readonly cursor: Cursor;
   readonly durable: DurableIdentity | null;
   readonly parkedMax: number;
-  readonly mayDispatch: () => boolean;
+  readonly mayDispatch: (topic: TopicOf<S, TrackerOf<S>>) => boolean;
   readonly subscriptions = new Set<S>();
   /** Those that are to be told when there is nothing for them; see thread/ops/want.ts. */
   readonly askers = new Set<S>();

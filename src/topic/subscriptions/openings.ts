@@ -13,7 +13,7 @@ import type { MessageLog } from '../../log/contract/message-log.js';
 import { OwnedElsewhere } from '../../log/contract/subscription-store.js';
 import type { SubscribeOp, SubscribeOptions } from '../../thread/ops/subscribe.js';
 import type { Delivery } from '../delivery/delivery.js';
-import type { FoldedReads } from '../log/folded-reads.js';
+import type { TopicReads } from '../log/placed-reads.js';
 import type { PublishUnderWay } from '../log/publishes.js';
 import type { Abroad } from '../peers/abroad.js';
 import type { AbroadSubscription } from '../peers/abroad-subscription.js';
@@ -32,7 +32,7 @@ const MAKERS_MAX = 16_384;
 export interface OpeningsOptions {
   log: MessageLog<PublishUnderWay>;
   topics: Topics;
-  heads: FoldedReads<number, TopicRecord>;
+  heads: TopicReads<TopicRecord>;
   /** For what is asked of the log for one session alone; its lane is the session. */
   turns: Turns;
   delivery: Delivery;

@@ -248,3 +248,15 @@ t.test('a token for a port that there is not, and a port that is taken, are refu
   const { config } = loadConfig({ METRICS_PORT: '9091', METRICS_TOKEN });
   t.match(config, { metricsPort: 9_091, metricsToken: METRICS_TOKEN });
 });
+
+t.test('several databases: the first, and the others in their order', async (t) => {
+  const [a, b, c] = ['a', 'b', 'c'].map((host) => `postgres://u:${SECRET}@${host}/d`);
+  const env = { DATABASE_URL: `${a}\n${b} ${c}` };
+  const { config } = loadConfig(env);
+  t.equal(config.databaseUrl, a);
+  t.same(config.moreDatabaseUrls, [b, c]);
+  const table = effectiveTable(config, env);
+  t.match(table, /^DATABASE_URL +\(set: 3 databases\) +environment /m);
+  t.notMatch(table, SECRET);
+  t.same(loadConfig({}).config.moreDatabaseUrls, []);
+});

@@ -2,6 +2,8 @@
 // says what to do, and never has a piece of a password in it.
 import t from 'tap';
 import {
+  databaseUrls,
+  databaseUrlsTrouble,
   databaseUrlTrouble,
   describeDatabase,
   parseDatabaseUrl,
@@ -53,8 +55,6 @@ const WRONG: [url: string, line: RegExp][] = [
   [' postgres://u:S@h/d', /white space/],
   ['postgres://u:S@h/d\n', /white space/],
   ['postgres://u:S S@h/d', /a space as %20/],
-  ['postgres://u:S@a/d postgres://u:S@b/d', /several databases/],
-  ['postgres://u:S@a/d\tpostgresql://u:S@b/d', /several databases/],
   ['postgres://u:S#S@h/d', /has # .* write it as %23/],
   ['postgres://u:S@S@h/d', /has @ .* write it as %40/],
   ['postgres://u:S/S@h/d', /has \/ .* write it as %2F/],
@@ -123,4 +123,24 @@ t.test('what the server decided takes the place of what the URL left to it', asy
     t.equal(withSslMode(url, 'require'), decided);
     t.equal(databaseUrlTrouble(decided), null);
   }
+});
+
+t.test('several URLs stand with white space between them', async (t) => {
+  const [a, b] = ['postgres://u:p@a/d', 'postgresql://u:p@b/d'];
+  for (const between of [' ', '\n', ' \t\n  ']) t.same(databaseUrls(`${a}${between}${b}`), [a, b]);
+  t.same(databaseUrls(a), [a]);
+  t.same(databaseUrls(`${a} ${b}\n`), [a, b], 'as a file ends');
+  const cases: [text: string, line: RegExp][] = [
+    [`${a} ${a}`, /^URL 2 of 2 stands there twice$/],
+    [`${a} postgres://u:${SECRET} more@b/d`, /^URL 2 of 2 has white space/],
+    [`${a} ${b}?what=1 postgres://c/d`, /^URL 2 of 3 has the parameter what/],
+    [`${a} mysql://b/d`, /^has white space/],
+    [`${a}\n`, /^begins or ends with white space/],
+  ];
+  for (const [text, line] of cases) {
+    const said = databaseUrlsTrouble(text) ?? 'nothing';
+    t.match(said, line, text);
+    t.notOk(said.includes('horse'), said);
+  }
+  t.equal(databaseUrlsTrouble(`${a} ${b}`), null);
 });

@@ -15,11 +15,13 @@ import {
 } from '../../../core/topic-key.js';
 import { isName } from '../../../core/topic-name.js';
 import type { Retention, TopicRecord } from '../../../core/topic-record.js';
-import { topicLimit, topicQuota } from '../../contract/message-log.js';
+import { type FoundTopics, topicLimit, topicQuota } from '../../contract/message-log.js';
+import type { ElsewhereTopic, PlacedTopic } from '../../contract/placed-topics.js';
 import type { SessionPool } from '../session/lent-session.js';
 import type { Queryable } from '../session/queryable.js';
 import { inTransaction } from '../session/transaction.js';
 import { IN_TURN_BELOW, TOPICS_TURN_SQL } from './creation-turn.js';
+import { readPlaced } from './placed-rows.js';
 
 /** NOTIFY channel: the payload is the id of a topic that was deleted. */
 export const TOPICS_CHANNEL = 'conduit_topics';
@@ -33,7 +35,7 @@ const CREATE_TURNS = 5;
 const COLUMNS = `t.id, t.tenant, t.name, coalesce(h.sequence, 0) AS last_sequence, t.first_sequence,
   coalesce(h.bytes, 0) AS bytes, floor(extract(epoch FROM t.created_at) * 1000) AS created_ms,
   floor(extract(epoch FROM h.published_at) * 1000) AS last_published_ms,
-  t.retention_hours, t.retention_messages, t.retention_bytes`;
+  t.retention_hours, t.retention_messages, t.retention_bytes, t.place`;
 
 /** `topics`: a statement that gives rows of conduit.topics and the names of their tenants. */
 function withHeads(topics: string): string {
@@ -62,8 +64,8 @@ const LIVING_OF_TENANT = `SELECT count(*) FROM conduit.topics x
   WHERE x.tenant_id = n.id AND x.deleted_at IS NULL`;
 
 const INSERT_SQL = withHeads(`INSERT INTO conduit.topics AS t
-    (tenant_id, name, retention_hours, retention_messages, retention_bytes)
-  SELECT n.id, $2, $3, $4, $5 FROM conduit.tenants n
+    (tenant_id, name, retention_hours, retention_messages, retention_bytes, place)
+  SELECT n.id, $2, $3, $4, $5, $8 FROM conduit.tenants n
   WHERE n.name = $1
     AND (${LIVING_OF_TENANT}) < least($6, coalesce((n.quotas ->> 'topics')::bigint, $6)) - $7
   ON CONFLICT (tenant_id, name) WHERE deleted_at IS NULL DO NOTHING
@@ -91,6 +93,8 @@ const HEADS_SQL = withHeads(`${LIVING_SQL} AND t.id = ANY($1::bigint[])`);
 interface NewTopic {
   key: TopicKey;
   retention: Retention | null;
+  /** Absent: here. */
+  place?: number;
 }
 
 /** What `withHeads` selects; bigints and numerics come as text. */
@@ -106,35 +110,52 @@ interface TopicRow {
   retention_hours: number | null;
   retention_messages: string | null;
   retention_bytes: string | null;
+  /** 0: here. */
+  place: number;
 }
 
 export interface TopicStoreOptions {
   db: SessionPool;
+  /** Topics that are in other databases: by default whoever asks for one is refused. */
+  elsewhere?: 'refused' | 'told';
   limits: Pick<Limits, 'topicsPerTenantMax' | 'topicNameBytesMax'>;
 }
 
 export class TopicStore {
   readonly #db: SessionPool;
   readonly #limits: TopicStoreOptions['limits'];
+  readonly #elsewhere: 'refused' | 'told';
 
   constructor(options: TopicStoreOptions) {
     this.#db = options.db;
     this.#limits = options.limits;
+    this.#elsewhere = options.elsewhere ?? 'refused';
   }
 
   async find(key: TopicKey): Promise<TopicRecord | null> {
     if (!this.#isPossible(key)) return null;
-    return oneRecord((await this.#db.query<TopicRow>(FIND_SQL, valuesOf(key))).rows);
+    const found = oneRecord((await this.#db.query<TopicRow>(FIND_SQL, valuesOf(key))).rows);
+    const refusal = found === null ? null : this.#refusal(found);
+    if (refusal !== null) throw refusal;
+    return found;
   }
 
-  async findAll(keys: readonly TopicKey[]): Promise<Map<TopicKey, TopicRecord>> {
+  async findAll(keys: readonly TopicKey[]): Promise<FoundTopics> {
     const possible = keys.filter((key) => this.#isPossible(key));
     if (possible.length === 0) return new Map();
     const { rows } = await this.#db.query<TopicRow>(FIND_ALL_SQL, [
       possible.map(tenantOf),
       possible.map(topicNameOf),
     ]);
-    return new Map(rows.map(recordOf).map((record) => [record.key, record]));
+    const records = rows.map(recordOf);
+    return new Map(records.map((record) => [record.key, this.#refusal(record) ?? record]));
+  }
+
+  /** Null: it is here, or whoever asks looks for it where it is. */
+  #refusal({ place = 0 }: TopicRecord): RequestError | null {
+    if (place === 0 || this.#elsewhere === 'told') return null;
+    const where = `database ${place + 1} of DATABASE_URL, which this node does not name`;
+    return new RequestError('log_unavailable', `the topic is in ${where}`);
   }
 
   /** PostgreSQL refuses some texts; none of them is a name. */
@@ -191,6 +212,32 @@ export class TopicStore {
     return readHeads(this.#db, topicIds);
   }
 
+  /**
+   * The same for a topic that is to be in another database: `adopt` makes it there before anybody can see it
+   * here, and where it rejects there is none.
+   */
+  async createElsewhere(
+    topic: ElsewhereTopic,
+    adopt: (placed: PlacedTopic) => Promise<void>,
+  ): Promise<{ topic: TopicRecord; created: boolean }> {
+    const max = this.#limits.topicsPerTenantMax;
+    for (let turn = 0; turn < CREATE_TURNS; turn++) {
+      const found = await this.find(topic.key);
+      if (found !== null) return { topic: found, created: false };
+      const made = await inTransaction(this.#db, async (session) => {
+        const record = await insertInTurn(session, topic, max);
+        if (record !== null) await adopt(await readPlaced(session, record.id));
+        return record;
+      });
+      if (made !== null) return { topic: made, created: true };
+      await this.#checkRoom(tenantOf(topic.key));
+    }
+    throw new RequestError(
+      'topic_busy',
+      `${topicNameOf(topic.key)} is made and deleted all the time`,
+    );
+  }
+
   /** Null: the name is taken, or there is no room or no such tenant. */
   async #insert(topic: NewTopic): Promise<TopicRecord | null> {
     const max = this.#limits.topicsPerTenantMax;
@@ -220,12 +267,24 @@ export class TopicStore {
 /** With so many topics so far that more than `left` of `max`, or of the tenant's quota, are left. */
 async function insertBelow(
   db: Queryable,
-  { key, retention }: NewTopic,
+  { key, retention, place = 0 }: NewTopic,
   { max, left }: { max: number; left: number },
 ): Promise<TopicRecord | null> {
   const { hours = null, messages = null, bytes = null } = retention ?? {};
-  const values = [...valuesOf(key), hours, messages, bytes, max, left];
+  const values = [...valuesOf(key), hours, messages, bytes, max, left, place];
   return oneRecord((await db.query<TopicRow>(INSERT_SQL, values)).rows);
+}
+
+/** Far below the limit without waiting for others that make one. */
+async function insertInTurn(
+  db: Queryable,
+  topic: NewTopic,
+  max: number,
+): Promise<TopicRecord | null> {
+  const early = await insertBelow(db, topic, { max, left: IN_TURN_BELOW });
+  if (early !== null) return early;
+  await db.query(TOPICS_TURN_SQL, [tenantOf(topic.key)]);
+  return insertBelow(db, topic, { max, left: 0 });
 }
 
 function valuesOf(key: TopicKey): [tenant: string, name: string] {
@@ -251,6 +310,7 @@ function recordOf(row: TopicRow): TopicRecord {
       messages: row.retention_messages === null ? null : Number(row.retention_messages),
       bytes: row.retention_bytes === null ? null : Number(row.retention_bytes),
     },
+    ...(row.place === 0 ? {} : { place: row.place }),
   };
 }
 

@@ -1,0 +1,40 @@
+/**
+ * Topics of several databases, as each of them has them: the first has a row of every topic, with the place
+ * of the database that keeps its messages, and gives the ids; that one has a row of the same id. A topic is
+ * there only if it lives in both. Places are those of DATABASE_URL, counted from 0.
+ */
+import type { TopicKey } from '../../core/topic-key.js';
+import type { Retention, TopicRecord } from '../../core/topic-record.js';
+
+/** A topic that is to be made elsewhere than in the first database. */
+export interface ElsewhereTopic {
+  key: TopicKey;
+  retention: Retention | null;
+  /** Above 0. */
+  place: number;
+}
+
+/** As the first database has it, for the one that is to keep it. */
+export interface PlacedTopic {
+  id: number;
+  name: string;
+  /** In every database the same. */
+  tenantId: number;
+  tenant: string;
+  retention: Retention;
+}
+
+/** Methods reject with RequestError, or with a bug. */
+export interface PlacedTopics {
+  /** Asked of the first. `created` false: it was there, wherever it is. As `createTopic` otherwise. */
+  createElsewhere(
+    topic: ElsewhereTopic,
+    adopt: (placed: PlacedTopic) => Promise<void>,
+  ): Promise<{ topic: TopicRecord; created: boolean }>;
+  /** Asked of the one that is to keep it. Others that it has under that name go: they are of before. */
+  adopt(placed: PlacedTopic): Promise<void>;
+  /** Asked of the first: the place of a living topic; null: there is none of that id. */
+  placeOf(topicId: number): Promise<number | null>;
+  /** By its id, whatever there is under its name by now. */
+  remove(topicId: number): Promise<void>;
+}
