@@ -1,11 +1,13 @@
 // Goal: the dashboard in a real browser: what somebody does with it, from the first run on, works, live and
 // without a reload; each page can be read in both themes, narrow and wide; and nothing that is shown is run.
 import t from 'tap';
+import { eventually } from '../../native-bench/rig/eventually.js';
 import { startNode } from '../../native-bench/rig/node.js';
 import { HashRing } from '../../src/core/hash-ring.js';
 import { openPage, startChromium } from '../support/chromium.js';
 import { auditPage } from '../support/page-audit.js';
 import { request } from '../support/publisher.js';
+import { Subscriber } from '../support/subscriber.js';
 
 /** What was written to be run somewhere; here it is text. */
 const HOSTILE = [
@@ -49,6 +51,10 @@ t.test('from the first run to the first message', async (t) => {
   await page.getByText('published, the last one as sequence 1').waitFor();
   await page.getByText('"order_id": "abc-123"').last().waitFor();
   await second.page.getByRole('heading', { name: 'It works' }).waitFor();
+  const happened = second.page.getByRole('list', { name: 'What happens on this node' });
+  await happened.getByRole('listitem').filter({ hasText: 'topic created demo' }).waitFor();
+  await second.page.reload();
+  await happened.getByRole('listitem').filter({ hasText: 'topic created demo' }).waitFor();
   await page.getByRole('tab', { name: /Frames/ }).click();
   await page.getByRole('button', { name: /"type":"subscribed"/ }).click();
   await page.getByText(/7b 22 74 79 70 65 22/).waitFor();
@@ -57,13 +63,52 @@ t.test('from the first run to the first message', async (t) => {
 
 t.test('a message that is not acknowledged comes again', async (t) => {
   const { page, errors } = await openPage(browser);
-  await page.goto(`${node.url}/playground?topic=demo&ack=by-hand`);
+  await page.goto(`${node.url}/playground?topic=demo&ack=by-hand&format=msgpack`);
+  await page.getByLabel('Key', { exact: true }).fill('of nobody else');
   await page.getByRole('button', { name: 'Subscribe', exact: true }).click();
   await page.getByText('open', { exact: true }).waitFor();
   await page.getByRole('button', { name: 'Publish', exact: true }).click();
   await page.getByText('attempt 2').waitFor();
+  const address = new URL(page.url());
+  t.notMatch(address.search, /nobody/, 'what is typed is sent to no node');
+  t.match(decodeURIComponent(address.hash), /of\+nobody\+else/, 'and is shared with the address');
+  await page.getByRole('tab', { name: /Frames/ }).click();
+  await page
+    .getByRole('button', { name: /"type":"message"/ })
+    .first()
+    .click();
+  await page
+    .getByText(/a4 74 79 70 65 a7/)
+    .first()
+    .waitFor();
+  await page.getByRole('tab', { name: /Messages/ }).click();
   await page.getByRole('button', { name: 'Ack', exact: true }).first().click();
   t.same(errors, []);
+});
+
+t.test('a log is looked through, from a time on, for what fits', async (t) => {
+  await post('/api/topics', { name: 'log' });
+  const messages = Array.from({ length: 300 }, (_, n) => ({
+    ...{ topic: 'log', payload: { n, amount: n * 2 }, key: n % 2 === 0 ? 'eu' : 'us' },
+  }));
+  await post('/api/publish/batch', { messages });
+  const { page, errors } = await openPage(browser);
+  await page.goto(`${node.url}/messages?topic=log`);
+  const filter = page.getByLabel('Only those for which');
+  await filter.fill('payload.amount > 50 && payload.amount < 60 && key == "eu"');
+  await filter.press('Enter');
+  await page.getByText('scanned 300, matched 2').waitFor();
+  await page.getByText('{"n":28,"amount":56}').waitFor();
+  await filter.fill('payload.amount > 5000');
+  await filter.press('Enter');
+  await page.getByText('300 messages were looked at, which is all of them.').waitFor();
+  t.same(errors, []);
+  await filter.fill('payload.amount >');
+  await filter.press('Enter');
+  await page.getByText('at character 17').waitFor();
+  t.equal(await filter.inputValue(), 'payload.amount >', 'to be put right');
+  await page.goto(`${node.url}/messages?topic=log&mode=oldest&time=2099-01-01T00:00:00.000Z`);
+  await page.getByText('none of them from then').waitFor();
 });
 
 t.test('a topic is followed live, and ended', async (t) => {
@@ -86,6 +131,20 @@ t.test('a topic is followed live, and ended', async (t) => {
   t.same(errors, []);
 });
 
+/** Somebody who calls himself so gives messages up for these reasons. */
+async function reject(texts: readonly string[]): Promise<Subscriber> {
+  const session = await Subscriber.open(node.wsUrl, 'json');
+  t.teardown(() => session.close());
+  session.send({ type: 'hello', client: texts[0] });
+  await session.subscribe('demo', { subscription: 'hostile', max_in_flight: 100 });
+  for (const text of texts) await post('/api/publish', { topic: 'demo', payload: text });
+  await eventually(() => session.messages.length >= texts.length);
+  for (const [n, { message_id }] of session.messages.entries()) {
+    session.send({ type: 'reject', message_id, reason: texts[n] });
+  }
+  return session;
+}
+
 t.test('what is shown is never run', async (t) => {
   const { page, errors } = await openPage(browser);
   for (const text of HOSTILE) {
@@ -105,6 +164,13 @@ t.test('what is shown is never run', async (t) => {
   }
   await page.goto(`${node.url}/messages?topic=demo`);
   await page.getByText('\\u202egnp.exe').first().waitFor();
+  const session = await reject(HOSTILE);
+  for (const target of ['/dead-letters', '/sessions', '/']) {
+    // What happens is told with his name when he goes.
+    if (target === '/') session.close();
+    await page.goto(`${node.url}${target}`);
+    await page.getByText('<script>window.hurt=1</script>').first().waitFor();
+  }
   t.equal(await page.evaluate('window.hurt'), undefined);
   t.same(errors, [], 'nor was it tried: the policy of the page would have said so');
 });

@@ -1,5 +1,5 @@
 // Goal: who has a key sees what it is for, and no more; the key is kept nowhere in the browser; a node that
-// goes away and comes back takes nothing of what was typed.
+// goes away and comes back takes nothing of what was typed, and one that was upgraded asks for a reload.
 import t from 'tap';
 import { startNode } from '../../native-bench/rig/node.js';
 import { openPage, startChromium } from '../support/chromium.js';
@@ -49,11 +49,18 @@ t.test('a node that goes away and comes back', async (t) => {
   await page.goto(`${node.url}/playground?topic=demo`);
   await page.getByLabel('Key', { exact: true }).fill('typed before');
   await page.getByText('Live', { exact: true }).waitFor();
+  // As if it had begun with another script than that which the node has when it is back.
+  const began = `document.querySelector('script[src]').setAttribute('src', '/assets/index-before.js')`;
+  await page.evaluate(began);
   await node.kill9();
   await page.getByText('Reconnecting').waitFor();
   t.equal(await page.getByLabel('Key', { exact: true }).inputValue(), 'typed before');
   const again = await startNode({ PORT: String(node.port) });
   t.teardown(() => again.kill9());
   await page.getByText('Live', { exact: true }).waitFor();
+  await page.getByText('The node was upgraded while this page was open.').waitFor();
+  t.equal(await page.getByLabel('Key', { exact: true }).inputValue(), 'typed before');
+  await page.getByRole('button', { name: 'Reload the page' }).click();
+  await page.getByText('The node was upgraded').waitFor({ state: 'detached' });
   t.equal(await page.getByLabel('Key', { exact: true }).inputValue(), 'typed before');
 });

@@ -171,6 +171,11 @@ t.test('a key is made, shown once, used and revoked', async (t) => {
   t.equal(await page.getByText(key).count(), 0, 'it is gone');
   const asked = () => fetch(`${node.url}/api/topics/bills`, { headers: { 'x-api-key': key } });
   t.not((await asked()).status, 401);
+  const other = await openPage(browser);
+  await other.page.goto(`${node.url}/topics`);
+  await other.page.getByLabel('API key').fill(key);
+  await other.page.getByRole('button', { name: 'Log in' }).click();
+  await other.page.getByRole('heading', { name: 'Topics', level: 1 }).waitFor();
   const id = key.split('_')[1] ?? '';
   await page.getByRole('button', { name: `Revoke ${id}` }).click();
   await page
@@ -181,6 +186,7 @@ t.test('a key is made, shown once, used and revoked', async (t) => {
     async () => (await page.getByRole('button', { name: `Revoke ${id}` }).count()) === 0,
   );
   await eventually(async () => (await asked()).status === 401);
+  await other.page.getByRole('heading', { name: 'Log in to Conduit' }).waitFor();
   await page.goto(`${node.url}/audit`);
   await page.getByText('key.delete').first().waitFor();
   t.same(errors, []);

@@ -18,17 +18,18 @@ export interface Source {
   imports: SourceImport[];
 }
 
-/** All TypeScript files under `folder` of the package, sorted by path. */
+/** All TypeScript files, with JSX or without, under `folder` of the package, sorted by path. */
 export function readSources(packageFolder: string, folder: string): Source[] {
   return readdirSync(path.join(packageFolder, folder), { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.endsWith('.ts'))
+    .filter((name) => /\.tsx?$/.test(name))
     .sort()
     .map((name) => readSource(packageFolder, path.posix.join(folder, name)));
 }
 
 function readSource(packageFolder: string, file: string): Source {
   const text = readFileSync(path.join(packageFolder, file), 'utf8');
-  const tree = ts.createSourceFile(file, text, ts.ScriptTarget.ES2023, true);
+  const kind = file.endsWith('x') ? ts.ScriptKind.TSX : ts.ScriptKind.TS;
+  const tree = ts.createSourceFile(file, text, ts.ScriptTarget.ES2023, true, kind);
   const lines = text.replace(/\n$/, '').split('\n');
   return { path: file, lines, tree, imports: importsOf(tree, file) };
 }

@@ -1,6 +1,7 @@
 /**
- * JSON whose numbers are shown as they were sent: 12345678901234567890 and 1e999 are no numbers of a page, and
- * would be shown as something else. Browsers that cannot tell a number's text show what they make of it.
+ * JSON whose numbers are shown as they were sent: 12345678901234567890 and 1e999 are no numbers of a page,
+ * and would be shown as something else. Browsers that cannot tell a number's text show what they make of
+ * it.
  */
 
 /** A number that a page cannot hold. */

@@ -4,13 +4,20 @@ import type * as audit from '../../../src/wire/schemas/audit.js';
 import type * as letters from '../../../src/wire/schemas/dead-letters.js';
 import type * as keys from '../../../src/wire/schemas/keys.js';
 import type * as logins from '../../../src/wire/schemas/logins.js';
+import type * as publishes from '../../../src/wire/schemas/publishes.js';
 import type * as sessions from '../../../src/wire/schemas/sessions.js';
 import type * as subscriptions from '../../../src/wire/schemas/subscriptions.js';
 import type * as system from '../../../src/wire/schemas/system.js';
 import type * as topics from '../../../src/wire/schemas/topics.js';
+import type * as watch from '../../../src/wire/schemas/watch.js';
 
 type Answered<S extends z.ZodType> = z.output<S>;
 
+export type WatchHello = Answered<typeof watch.WATCH_HELLO>;
+export type WatchHistory = Answered<typeof watch.WATCH_HISTORY>;
+export type WatchFigures = Answered<typeof watch.WATCH_FIGURES>;
+export type WatchFailed = Answered<typeof watch.WATCH_FAILED>;
+export type Happened = Answered<typeof watch.WATCH_HAPPENED>;
 export type Stats = Answered<typeof system.STATS>;
 export type Health = Answered<typeof system.WHOLE_HEALTH>;
 export type NodeList = Answered<typeof system.NODE_LIST>;
@@ -36,12 +43,4 @@ export type Tenant = Answered<typeof keys.TENANT>;
 export type TenantList = Answered<typeof keys.TENANT_LIST>;
 export type AuditPage = Answered<typeof audit.AUDIT_PAGE>;
 export type AuditEntry = Answered<typeof audit.AUDIT_ENTRY>;
-
-export interface Published {
-  message_id: string;
-  topic: string;
-  sequence: number;
-  published_at: string;
-  subscribers: number;
-  duplicate?: boolean;
-}
+export type Published = Answered<typeof publishes.PUBLISHED>;

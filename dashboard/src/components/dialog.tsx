@@ -1,6 +1,6 @@
 /**
- * Dialogs and drawers are the browser's own: it holds the focus inside, gives it back, and closes them by Escape.
- * Radix's modal ones put a <style> into the page, which the policy of this page does not let in.
+ * Dialogs and drawers are the browser's own: it holds the focus inside, gives it back, and closes them by
+ * Escape. Radix's modal ones put a <style> into the page, which the policy of this page does not let in.
  */
 import { type ReactNode, useEffect, useRef } from 'react';
 import { Button } from './button.js';

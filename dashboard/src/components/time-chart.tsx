@@ -1,4 +1,6 @@
-/** Figures over time on a canvas. Whoever does not see it is read the last values; loaded when it is shown. */
+/**
+ * Figures over time on a canvas. Whoever does not see it is read the last values; loaded when it is shown.
+ */
 import { useEffect, useRef } from 'react';
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
@@ -85,7 +87,7 @@ export default function TimeChart(props: TimeChartProps) {
   latest.current = props;
   const theme = useShownTheme();
   const names = lines.map((line) => line.label).join();
-  // biome-ignore lint/correctness/useExhaustiveDependencies: it is drawn anew in other colours, and for other lines
+  // biome-ignore lint/correctness/useExhaustiveDependencies: drawn anew for other colours and lines
   useEffect(() => {
     const into = frame.current;
     if (into === null) return;

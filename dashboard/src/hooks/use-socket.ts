@@ -1,40 +1,42 @@
 /**
- * A WebSocket session of this page, in frames as JSON text. It comes back by itself, later each time, and says
+ * A WebSocket session of this page. It comes back by itself, later each time, and says
  * in which state it is; what was subscribed to is for `onOpen` to ask for again.
  */
 import { useCallback, useEffect, useRef, useState } from 'react';
+import { codecOf, type FrameCodec, type FrameFormat, type WireFrame } from './frame-format.js';
 
 export type SocketState = 'idle' | 'connecting' | 'open' | 'waiting' | 'ended';
-
-export interface SocketFrame {
-  type: string;
-  [member: string]: unknown;
-}
 
 export interface SocketOptions {
   /** Null: none is opened. Another value: another session. */
   wanted: string | null;
   onOpen: (send: (frame: object) => void) => void;
-  /** All frames of one WebSocket message, each with the text that it came as. */
-  onFrames: (frames: readonly { frame: SocketFrame; text: string }[]) => void;
+  /** All frames of one WebSocket message, each as it came. */
+  onFrames: (frames: readonly WireFrame[]) => void;
+  /** As they went out. */
+  onSent?: (frame: WireFrame) => void;
+  /** JSON without it. */
+  format?: FrameFormat;
 }
 
-const SEPARATOR = '\u001e';
 const FIRST_WAIT_MS = 500;
 const WAIT_MS_MAX = 10_000;
 /** From there on the node asks not to come back. */
 const ENDING_CODE = 4_500;
 
-export function useSocket({ wanted, onOpen, onFrames }: SocketOptions) {
+export function useSocket({ wanted, format = 'json', ...given }: SocketOptions) {
   const [state, setState] = useState<SocketState>('idle');
   const [reason, setReason] = useState('');
   const socket = useRef<WebSocket | null>(null);
-  const handlers = useRef({ onOpen, onFrames });
-  handlers.current = { onOpen, onFrames };
+  const codec = useRef<FrameCodec | null>(null);
+  const handlers = useRef(given);
+  handlers.current = given;
 
   const send = useCallback((frame: object): boolean => {
-    if (socket.current?.readyState !== WebSocket.OPEN) return false;
-    socket.current.send(JSON.stringify(frame));
+    if (socket.current?.readyState !== WebSocket.OPEN || codec.current === null) return false;
+    const { data, seen } = codec.current.encode(frame);
+    socket.current.send(data);
+    handlers.current.onSent?.(seen);
     return true;
   }, []);
 
@@ -45,22 +47,24 @@ export function useSocket({ wanted, onOpen, onFrames }: SocketOptions) {
     }
     let timer: ReturnType<typeof setTimeout> | null = null;
     let waitMs = FIRST_WAIT_MS;
-    const open = (): void => {
+    let isOver = false;
+    const open = async (): Promise<void> => {
       setState('connecting');
+      const by = await codecOf(format);
+      if (isOver) return;
+      codec.current = by;
       const url = new URL('/ws', location.href.replace(/^http/, 'ws'));
-      const ws = new WebSocket(url, ['conduit.json.v1']);
+      const ws = new WebSocket(url, [by.subprotocol]);
+      ws.binaryType = 'arraybuffer';
       socket.current = ws;
       ws.onopen = () => {
         waitMs = FIRST_WAIT_MS;
         setState('open');
         setReason('');
-        handlers.current.onOpen((frame) => ws.send(JSON.stringify(frame)));
+        handlers.current.onOpen(send);
       };
       ws.onmessage = ({ data }) => {
-        const texts = String(data).split(SEPARATOR);
-        handlers.current.onFrames(
-          texts.map((text) => ({ frame: JSON.parse(text) as SocketFrame, text })),
-        );
+        handlers.current.onFrames(by.decode(data as string | ArrayBuffer));
       };
       ws.onclose = ({ code, reason: why }) => {
         setReason(`${code}${why === '' ? '' : ` ${why}`}`);
@@ -69,12 +73,13 @@ export function useSocket({ wanted, onOpen, onFrames }: SocketOptions) {
           return;
         }
         setState('waiting');
-        timer = setTimeout(open, waitMs * (0.5 + Math.random()));
+        timer = setTimeout(() => void open(), waitMs * (0.5 + Math.random()));
         waitMs = Math.min(waitMs * 2, WAIT_MS_MAX);
       };
     };
-    open();
+    void open();
     return () => {
+      isOver = true;
       if (timer !== null) clearTimeout(timer);
       const ws = socket.current;
       socket.current = null;
@@ -83,7 +88,7 @@ export function useSocket({ wanted, onOpen, onFrames }: SocketOptions) {
       ws.onmessage = null;
       ws.close(1000);
     };
-  }, [wanted]);
+  }, [wanted, format, send]);
 
   return { state, reason, send };
 }

@@ -1,41 +1,27 @@
 /**
  * The figures of the node over time, as charts draw them: one column for the time, one for each figure, the
- * oldest first. Bounded to an hour.
+ * oldest first. Bounded to what the node keeps, an hour.
  */
-import type { Stats } from '../api/views.js';
+import type { WatchFigures, WatchHistory } from '../api/views.js';
 
-export interface Sample {
-  /** Unix ms. */
-  at: number;
-  publishedPerS: number;
-  redeliveredPerS: number;
-  subscribers: number;
-  deadLettersPerS: number;
-  sessions: number;
-}
+export type Sample = WatchFigures['point'];
+export type Figure = Exclude<keyof Sample, 'at_ms'>;
 
 export const SAMPLES_MAX = 3_600;
 
-export type Figure = Exclude<keyof Sample, 'at'>;
+/** Points of columns. */
+export function samplesOf(history: WatchHistory): Sample[] {
+  const names = Object.keys(history) as (keyof Sample)[];
+  return history.at_ms.map((_, n) => {
+    const values = names.map((name) => [name, history[name][n] ?? 0]);
+    return Object.fromEntries(values) as Sample;
+  });
+}
 
-export function sampleOf(
-  stats: Stats,
-  before: { stats: Stats; at: number } | null,
-  at: number,
-): Sample {
-  const seconds = before === null ? 0 : (at - before.at) / 1_000;
-  const perS = (of: 'redelivered' | 'dead_lettered'): number => {
-    const gained = before === null ? 0 : stats[of] - before.stats[of];
-    return seconds <= 0 || gained < 0 ? 0 : gained / seconds;
-  };
-  return {
-    at,
-    publishedPerS: stats.messages_per_sec,
-    redeliveredPerS: perS('redelivered'),
-    subscribers: stats.active_subscribers,
-    deadLettersPerS: perS('dead_lettered'),
-    sessions: stats.sessions ?? 0,
-  };
+/** What comes twice, since a chart was asked for in the middle of a second, is kept once. */
+export function withSample(samples: readonly Sample[], sample: Sample): readonly Sample[] {
+  const last = samples.at(-1)?.at_ms ?? 0;
+  return sample.at_ms <= last ? samples : [...samples.slice(1 - SAMPLES_MAX), sample];
 }
 
 export function columnOf(samples: readonly Sample[], figure: keyof Sample): number[] {

@@ -1,4 +1,6 @@
-/** A key for a cookie. The key is sent once, in a header, and kept nowhere: scripts cannot read the cookie. */
+/**
+ * A key for a cookie. The key is sent once, in a header, and kept nowhere: scripts cannot read the cookie.
+ */
 import { useQueryClient } from '@tanstack/react-query';
 import { type FormEvent, useState } from 'react';
 import { ApiError, ask } from '../api/ask.js';

@@ -20,6 +20,7 @@ export function Connection() {
         {state === 'live' ? <Status tone="good">Live</Status> : null}
         {state === 'waiting' ? <Status tone="idle">Connecting</Status> : null}
         {state === 'stale' ? <Status tone="bad">Reconnecting</Status> : null}
+        {state === 'refused' ? <Status tone="idle">Topics only</Status> : null}
       </span>
       {state === 'stale' && updatedAt > 0 ? (
         <span className="hidden text-xs text-soft sm:inline">

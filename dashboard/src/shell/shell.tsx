@@ -3,6 +3,7 @@ import { type ReactNode, useEffect, useMemo, useState } from 'react';
 import { useLocation } from 'wouter';
 import { Button } from '../components/button.js';
 import { useShortcuts } from '../hooks/use-shortcuts.js';
+import { useLive } from '../live/use-live.js';
 import { isAt, PLACES } from '../places.js';
 import { Connection } from './connection.js';
 import { KeyHelp } from './key-help.js';
@@ -15,6 +16,7 @@ type Open = 'none' | 'palette' | 'keys' | 'navigation';
 export function Shell({ children }: { children: ReactNode }) {
   const [path, go] = useLocation();
   const [open, setOpen] = useState<Open>('none');
+  const { isOutdated } = useLive();
   const keys = useMemo(() => {
     const goes = PLACES.map(({ key, path: to }) => [`g ${key}`, () => go(to)] as const);
     return {
@@ -68,6 +70,7 @@ export function Shell({ children }: { children: ReactNode }) {
           <ThemeMenu />
           <Account />
         </header>
+        {isOutdated ? <Outdated /> : null}
         <main
           id="content"
           tabIndex={-1}
@@ -80,5 +83,18 @@ export function Shell({ children }: { children: ReactNode }) {
       {open === 'keys' ? <KeyHelp onClose={close} /> : null}
       {open === 'navigation' ? <Navigation inDialog={close} /> : null}
     </div>
+  );
+}
+
+/** Not by itself: something may be typed in. */
+function Outdated() {
+  return (
+    <p
+      role="alert"
+      className="flex flex-wrap items-center gap-3 border-b border-line bg-warn-wash px-3 py-2 text-sm text-warn sm:px-6"
+    >
+      The node was upgraded while this page was open.
+      <Button onClick={() => location.reload()}>Reload the page</Button>
+    </p>
   );
 }

@@ -1,6 +1,6 @@
 /**
- * Why messages of a topic do not arrive: what is looked at, in the order in which a message goes, up to the first
- * that stands in its way. Each says what it found, and what to do.
+ * Why messages of a topic do not arrive: what is looked at, in the order in which a message goes, up to the
+ * first that stands in its way. Each says what it found, and what to do.
  */
 import { ApiError, ask, withQuery } from '../../api/ask.js';
 import { countText, durationText } from '../../api/texts.js';

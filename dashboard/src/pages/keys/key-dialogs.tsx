@@ -6,6 +6,7 @@ import { Button } from '../../components/button.js';
 import { CodeBlock } from '../../components/copy-button.js';
 import { Dialog } from '../../components/dialog.js';
 import { CheckField, SelectField, TextField } from '../../components/field.js';
+import { FormEnd } from '../../components/form-end.js';
 import { Failure } from '../../components/notice.js';
 import { useChange } from '../../hooks/use-answer.js';
 import { useCaller } from '../../hooks/use-caller.js';
@@ -81,13 +82,11 @@ export function NewKey({ onClose, onMade, tenant: of }: MadeProps & { tenant: st
           value={days}
           onChange={(event) => setDays(event.target.value)}
         />
-        {make.error === null ? null : <Failure error={make.error} />}
-        <div className="flex justify-end gap-2">
-          <Button onClick={onClose}>Cancel</Button>
+        <FormEnd error={make.error} onClose={onClose}>
           <Button type="submit" look="main" disabled={make.isPending || scopes.length === 0}>
             Make it
           </Button>
-        </div>
+        </FormEnd>
       </form>
     </Dialog>
   );

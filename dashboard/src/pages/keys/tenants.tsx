@@ -7,6 +7,7 @@ import { Button } from '../../components/button.js';
 import { Card } from '../../components/card.js';
 import { Dialog } from '../../components/dialog.js';
 import { TextField } from '../../components/field.js';
+import { FormEnd } from '../../components/form-end.js';
 import { Empty, Failure, Loading } from '../../components/notice.js';
 import { Pager } from '../../components/pager.js';
 import { type Column, Table } from '../../components/table.js';
@@ -117,13 +118,11 @@ function NewTenant({ onClose }: { onClose: () => void }) {
           value={name}
           onChange={(event) => setName(event.target.value)}
         />
-        {make.error === null ? null : <Failure error={make.error} />}
-        <div className="flex justify-end gap-2">
-          <Button onClick={onClose}>Cancel</Button>
+        <FormEnd error={make.error} onClose={onClose}>
           <Button type="submit" look="main" disabled={make.isPending || name === ''}>
             Create
           </Button>
-        </div>
+        </FormEnd>
       </form>
     </Dialog>
   );

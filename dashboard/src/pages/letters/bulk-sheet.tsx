@@ -7,6 +7,7 @@ import type { Job, JobStarted } from '../../api/views.js';
 import { Button } from '../../components/button.js';
 import { Dialog } from '../../components/dialog.js';
 import { TextField } from '../../components/field.js';
+import { FormEnd } from '../../components/form-end.js';
 import { Failure, Loading } from '../../components/notice.js';
 import { useAnswer, useChange } from '../../hooks/use-answer.js';
 
@@ -91,9 +92,7 @@ function Plan({ what, names, matched, onClose, onJob }: PlanProps) {
           onChange={(event) => setRate(event.target.value)}
         />
       )}
-      {run.error === null ? null : <Failure error={run.error} />}
-      <div className="flex justify-end gap-2">
-        <Button onClick={onClose}>Cancel</Button>
+      <FormEnd error={run.error} onClose={onClose}>
         <Button
           type="submit"
           look={isPurge ? 'danger' : 'main'}
@@ -101,7 +100,7 @@ function Plan({ what, names, matched, onClose, onJob }: PlanProps) {
         >
           {WORDS[what].verb} {ofMany(matched, 'dead letter')}
         </Button>
-      </div>
+      </FormEnd>
     </form>
   );
 }

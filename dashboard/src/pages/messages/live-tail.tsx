@@ -1,6 +1,6 @@
 /**
- * Messages as they come: the last thousand, gathered by frames of the screen. Above 200 a second it shows one of
- * n, and says so. Whoever scrolls down, or presses Pause, reads undisturbed.
+ * Messages as they come: the last thousand, gathered by frames of the screen. Above 200 a second it shows
+ * one of n, and says so. Whoever scrolls down, or presses Pause, reads undisturbed.
  */
 import { useVirtualizer } from '@tanstack/react-virtual';
 import { useEffect, useRef, useState } from 'react';

@@ -22,11 +22,12 @@ interface LogPagesProps {
 export function LogPages({ topic, get, set }: LogPagesProps) {
   const order = get('mode') === 'oldest' ? 'asc' : 'desc';
   const from = get('from');
-  const query = { order, limit: PAGE, from_sequence: from };
+  const [time, filter] = [from === '' ? get('time') : '', get('filter')];
+  const query = { order, limit: PAGE, from_sequence: from, from_time: time, filter };
   const target = withQuery(`/api/topics/${topic.name}/messages`, query);
   // A page from a sequence on does not change; the newest do.
   const { data, error, refetch } = useAnswer<MessagePage>(target, {
-    everyMs: from === '' ? 2_000 : 0,
+    everyMs: from === '' && time === '' && filter === '' ? 2_000 : 0,
   });
   const messages = data?.messages ?? [];
   const opened = get('message');
@@ -34,17 +35,23 @@ export function LogPages({ topic, get, set }: LogPagesProps) {
   return (
     <Card
       title={data === undefined ? 'Messages' : titleOf(messages)}
-      aside={`${countText(topic.message_count)} in the log, ${countText(topic.first_sequence)} to ${countText(topic.sequence)}`}
+      aside={asideOf(topic, data)}
       bleed="bleed"
     >
       {data === undefined && error === null ? <Loading rows={8} /> : null}
       {error === null ? null : <Failure error={error} retry={() => void refetch()} />}
-      {data !== undefined && messages.length === 0 ? (
+      {data !== undefined && messages.length === 0 && filter !== '' ? (
+        <Empty icon="search" title="Nothing fits">
+          {countText(data.scanned ?? 0)} messages were looked at
+          {data.next === undefined ? ', which is all of them.' : '; there are more to look at.'}
+        </Empty>
+      ) : null}
+      {data !== undefined && messages.length === 0 && filter === '' ? (
         <Empty icon="messages" title="No messages here">
           The log of {topic.name} has {countText(topic.message_count)}
           {topic.message_count === 0
             ? '.'
-            : `, none of them ${order === 'asc' ? 'from' : 'up to'} ${from}.`}
+            : `, none of them ${order === 'asc' ? 'from' : 'up to'} ${from || 'then'}.`}
         </Empty>
       ) : null}
       {messages.length === 0 ? null : (
@@ -62,19 +69,36 @@ export function LogPages({ topic, get, set }: LogPagesProps) {
           aria-label="Pages"
           className="flex justify-between gap-2 border-t border-line px-4 py-2"
         >
-          <Button icon="left" disabled={from === ''} onClick={() => set({ from: null })}>
+          <Button
+            icon="left"
+            disabled={from === '' && time === ''}
+            onClick={() => set({ from: null, time: null })}
+          >
             {order === 'asc' ? 'To the oldest' : 'To the newest'}
           </Button>
           <Button
             disabled={data.next === undefined}
             onClick={() => set({ from: String(data.next ?? '') })}
           >
-            {order === 'asc' ? 'Newer' : 'Older'}
+            {filter !== '' && messages.length < PAGE
+              ? 'Look further'
+              : order === 'asc'
+                ? 'Newer'
+                : 'Older'}
           </Button>
         </nav>
       )}
     </Card>
   );
+}
+
+/** What a filter looked at, else what there is. */
+function asideOf(topic: Topic, page: MessagePage | undefined): string {
+  if (page?.scanned !== undefined) {
+    return `scanned ${countText(page.scanned)}, matched ${countText(page.matched ?? 0)}`;
+  }
+  const [first, last] = [countText(topic.first_sequence), countText(topic.sequence)];
+  return `${countText(topic.message_count)} in the log, ${first} to ${last}`;
 }
 
 function titleOf(messages: readonly Message[]): string {

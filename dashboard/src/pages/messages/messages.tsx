@@ -1,8 +1,9 @@
 /** The log of a topic: from its end, from a sequence, or live; one message at a time beside it. */
-import { useId } from 'react';
+import { type FormEvent, useId, useState } from 'react';
 import { Link } from 'wouter';
 import { withQuery } from '../../api/ask.js';
 import type { Topic, TopicPage } from '../../api/views.js';
+import { Button } from '../../components/button.js';
 import { PageHead } from '../../components/card.js';
 import { SelectField, TextField } from '../../components/field.js';
 import { Empty, Failure, Loading } from '../../components/notice.js';
@@ -61,7 +62,7 @@ function Toolbar({ get, set }: PartProps) {
   const isAsked = topic === '' || /^[\w:.-]+$/.test(topic);
   const { data } = useAnswer<TopicPage>(withQuery('/api/topics', query), { everyMs: 0, isAsked });
   return (
-    <div className="mb-3 grid gap-3 sm:grid-cols-[minmax(12rem,22rem)_10rem_10rem]">
+    <div className="mb-3 grid gap-3 sm:grid-cols-2 lg:grid-cols-[minmax(12rem,22rem)_10rem_10rem_13rem]">
       <TextField
         label="Topic"
         type="search"
@@ -79,7 +80,7 @@ function Toolbar({ get, set }: PartProps) {
       <SelectField
         label="Show"
         value={mode}
-        onChange={(event) => set({ mode: event.target.value, from: null })}
+        onChange={(event) => set({ mode: event.target.value, from: null, time: null })}
       >
         <option value="newest">the newest first</option>
         <option value="oldest">the oldest first</option>
@@ -90,11 +91,63 @@ function Toolbar({ get, set }: PartProps) {
           label={mode === 'oldest' ? 'From sequence' : 'Up to sequence'}
           inputMode="numeric"
           value={get('from')}
-          onChange={(event) => set({ from: event.target.value.replace(/\D/g, '') })}
+          onChange={(event) => set({ from: event.target.value.replace(/\D/g, ''), time: null })}
         />
+      )}
+      {mode === 'live' ? null : (
+        <>
+          <TextField
+            label={mode === 'oldest' ? 'From' : 'Up to'}
+            type="datetime-local"
+            step="1"
+            value={localTime(get('time'))}
+            onChange={(event) => set({ time: isoTime(event.target.value), from: null })}
+          />
+          <Filter key={get('filter')} filter={get('filter')} set={set} />
+        </>
       )}
     </div>
   );
+}
+
+/** It is asked for when it is whole: a page of the log is looked through for it. */
+function Filter({ filter, set }: { filter: string; set: SetUrlState }) {
+  const [draft, setDraft] = useState(filter);
+  const submit = (event: FormEvent): void => {
+    event.preventDefault();
+    set({ filter: draft.trim(), from: null, message: null });
+  };
+  return (
+    <form className="flex items-end gap-2 sm:col-span-2 lg:col-span-4" onSubmit={submit}>
+      <div className="min-w-0 flex-1">
+        <TextField
+          label="Only those for which"
+          mono="mono"
+          placeholder={'payload.amount > 50 && key == "eu"'}
+          maxLength={1_024}
+          value={draft}
+          onChange={(event) => setDraft(event.target.value)}
+        />
+      </div>
+      <Button type="submit" icon="search">
+        Filter
+      </Button>
+    </form>
+  );
+}
+
+const MINUTE_MS = 60_000;
+
+/** As the browser's field has it: the time of this place, without its zone. '' for what is no time. */
+function localTime(iso: string): string {
+  const at = new Date(iso);
+  if (Number.isNaN(at.getTime())) return '';
+  return new Date(at.getTime() - at.getTimezoneOffset() * MINUTE_MS).toISOString().slice(0, 19);
+}
+
+function isoTime(local: string): string | null {
+  const at = new Date(local);
+  return Number.isNaN(at.getTime()) ? null : at.toISOString();
 }
 
 function Choose() {

@@ -76,6 +76,8 @@ function take(into: Gathered, text: string): void {
   }
   into.seen += 1;
   into.count += 1;
+  // A burst is thinned out in its own second, too.
+  if (into.count > SHOWN_PER_S * into.oneOf) into.oneOf *= 2;
   if (into.seen % into.oneOf !== 0) return;
   into.rows.push(parseJson(text) as Message);
   if (into.rows.length > ROWS_MAX) into.rows.shift();

@@ -1,6 +1,6 @@
 /**
- * What became of a message in each subscription, along one line of time: attempts that failed, the waits between
- * them, the next one with its countdown, and how it ended.
+ * What became of a message in each subscription, along one line of time: attempts that failed, the waits
+ * between them, the next one with its countdown, and how it ended.
  */
 import { clockText, distanceText, durationText } from '../../api/texts.js';
 import type { Trace } from '../../api/views.js';

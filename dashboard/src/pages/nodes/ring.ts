@@ -1,6 +1,6 @@
 /**
- * The ring that places topics on workers, and periodic work on nodes, as src/core/hash-ring.ts has it: 150 points a
- * member, by CRC32. Here it is drawn, and asked what would move.
+ * The ring that places topics on workers, and periodic work on nodes, as src/core/hash-ring.ts has it: 150
+ * points a member, by CRC32. Here it is drawn, and asked what would move.
  */
 const VIRTUAL_NODES = 150;
 const ENCODER = new TextEncoder();

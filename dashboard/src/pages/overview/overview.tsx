@@ -1,6 +1,6 @@
 /** What the system does now, over the last minutes, and what of it needs somebody. */
 import type { ReactNode } from 'react';
-import { countText, durationText, rateText } from '../../api/texts.js';
+import { countText, durationText, ofMany, rateText } from '../../api/texts.js';
 import { Card, PageHead } from '../../components/card.js';
 import { Chart } from '../../components/chart.js';
 import { Failure } from '../../components/notice.js';
@@ -9,6 +9,7 @@ import { columnOf, type Figure, type Sample } from '../../live/samples.js';
 import { useLive } from '../../live/use-live.js';
 import { Attention } from './attention.js';
 import { FirstRun } from './first-run.js';
+import { Happenings } from './happenings.js';
 import { NodeStrip } from './node-strip.js';
 
 interface TileProps {
@@ -59,12 +60,12 @@ export function Overview() {
           name="Published per second"
           value={rateText(stats?.messages_per_sec ?? 0)}
           text="over ten seconds, this node"
-          {...{ samples, figure: 'publishedPerS' }}
+          {...{ samples, figure: 'published_per_s' }}
         />
         <Tile
           name="Messages"
           value={countText(stats?.total_messages ?? 0)}
-          text={`in ${countText(stats?.active_topics ?? 0)} topics, ever`}
+          text={`in ${ofMany(stats?.active_topics ?? 0, 'topic')}, ever`}
         />
         <Tile
           name="Subscriptions open"
@@ -84,27 +85,31 @@ export function Overview() {
         />
         <Tile
           name="Redelivered per second"
-          value={rateText(last?.redeliveredPerS ?? 0)}
+          value={rateText(last?.redelivered_per_s ?? 0)}
           text={`${countText(stats?.redelivered ?? 0)} since the start`}
-          {...{ samples, figure: 'redeliveredPerS' }}
+          {...{ samples, figure: 'redelivered_per_s' }}
         />
         <Tile
           name="Given up per second"
-          value={rateText(last?.deadLettersPerS ?? 0)}
+          value={rateText(last?.dead_lettered_per_s ?? 0)}
           text={`${countText(stats?.dead_lettered ?? 0)} since the start`}
-          {...{ samples, figure: 'deadLettersPerS' }}
+          {...{ samples, figure: 'dead_lettered_per_s' }}
         />
       </div>
       <div className="mt-3 grid grid-cols-1 gap-3 xl:grid-cols-[2fr_1fr]">
         <Card title="Traffic of this node" aside="per second">
           <Chart
             label="Messages per second"
-            times={columnOf(samples, 'at')}
+            times={columnOf(samples, 'at_ms')}
             lines={[
-              { label: 'published', values: columnOf(samples, 'publishedPerS'), colour: 'accent' },
+              {
+                label: 'published',
+                values: columnOf(samples, 'published_per_s'),
+                colour: 'accent',
+              },
               {
                 label: 'redelivered',
-                values: columnOf(samples, 'redeliveredPerS'),
+                values: columnOf(samples, 'redelivered_per_s'),
                 colour: 'warn',
                 dash: [6, 4],
               },
@@ -114,6 +119,7 @@ export function Overview() {
         <Attention />
       </div>
       <NodeStrip />
+      <Happenings />
     </>
   );
 }

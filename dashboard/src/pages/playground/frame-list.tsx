@@ -10,6 +10,8 @@ export interface SeenFrame {
   number: number;
   way: 'in' | 'out';
   text: string;
+  /** As they went over the wire, joined with those of the same message; null: those of the text. */
+  bytes: Uint8Array | null;
   /** Unix ms. */
   at: number;
 }
@@ -21,7 +23,7 @@ export function FrameList({ frames }: { frames: readonly SeenFrame[] }) {
   if (frames.length === 0) return <Empty icon="subscriptions" title="No frames yet" />;
   return (
     <ol className="max-h-120 space-y-1 overflow-y-auto">
-      {frames.map(({ number, way, text, at }) => (
+      {frames.map(({ number, way, text, bytes, at }) => (
         <li key={number} className="rounded-md border border-line bg-page">
           <button
             type="button"
@@ -40,7 +42,7 @@ export function FrameList({ frames }: { frames: readonly SeenFrame[] }) {
           {open === number ? (
             <div className="space-y-2 p-3 pt-0">
               <CodeBlock label="Text" text={shownText(text.slice(0, CHARS_MAX))} />
-              <CodeBlock label="Bytes" text={hexText(new TextEncoder().encode(text))} />
+              <CodeBlock label="Bytes" text={hexText(bytes ?? new TextEncoder().encode(text))} />
             </div>
           ) : null}
         </li>

@@ -3,7 +3,7 @@ import { useCallback, useRef, useState } from 'react';
 import { PageHead } from '../../components/card.js';
 import { CopyButton } from '../../components/copy-button.js';
 import { useCaller } from '../../hooks/use-caller.js';
-import { useUrlState } from '../../hooks/use-url-state.js';
+import { useFragmentState } from '../../hooks/use-fragment-state.js';
 import { type Latencies, LatencyMeter, NO_LATENCIES, withLatency } from './latency.js';
 import { PublishPane } from './publish-pane.js';
 import { SubscribePane } from './subscribe-pane.js';
@@ -12,7 +12,7 @@ import { SubscribePane } from './subscribe-pane.js';
 const KEPT = 500;
 
 export default function Playground() {
-  const [get, set] = useUrlState();
+  const [get, set] = useFragmentState();
   const { may } = useCaller();
   const [latencies, setLatencies] = useState<Latencies>(NO_LATENCIES);
   const sent = useRef(new Map<string, number>());
@@ -46,7 +46,7 @@ export default function Playground() {
     <>
       <PageHead
         title="Playground"
-        text="Publish and subscribe side by side. The address of this page holds what is set up."
+        text="Publish and subscribe side by side. The address of this page holds what is set up, behind its #: no node and no log sees that."
         actions={<CopyButton text={location.href} label="Copy the address" />}
       />
       <LatencyMeter latencies={latencies} />

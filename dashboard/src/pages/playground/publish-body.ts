@@ -1,4 +1,5 @@
 /** The body of a publish, of what was typed: the payload goes into it as it stands, digit by digit. */
+import type { Shown } from './code-texts.js';
 
 export interface Typed {
   topic: string;
@@ -33,19 +34,24 @@ function headersOf(text: string): Record<string, string> | null {
   );
 }
 
-/** `text` null: something of it is not as it must be. */
-export function publishBody({ topic, payload, key, headers }: Typed): {
+export interface PublishBody {
+  /** Null: something of it is not as it must be. */
   text: string | null;
   wrong: string | null;
-} {
+  /** As it is written elsewhere. */
+  shown: Shown;
+}
+
+export function publishBody({ topic, payload, key, headers }: Typed): PublishBody {
   const pairs = headersOf(headers);
-  if (pairs === null) return { text: null, wrong: 'takes name=value, with commas between' };
-  if (parsePayload(payload) !== null) return { text: null, wrong: null };
+  const shown = { topic, payload: payload.trim(), key, headers: pairs ?? {} };
+  if (pairs === null) return { text: null, wrong: 'takes name=value, with commas between', shown };
+  if (parsePayload(payload) !== null) return { text: null, wrong: null, shown };
   const members = [
     `"topic":${JSON.stringify(topic)}`,
     `"payload":${payload.trim()}`,
     ...(key === '' ? [] : [`"key":${JSON.stringify(key)}`]),
     ...(Object.keys(pairs).length === 0 ? [] : [`"headers":${JSON.stringify(pairs)}`]),
   ];
-  return { text: `{${members.join(',')}}`, wrong: null };
+  return { text: `{${members.join(',')}}`, wrong: null, shown };
 }

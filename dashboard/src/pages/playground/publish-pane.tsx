@@ -9,7 +9,7 @@ import { CopyButton } from '../../components/copy-button.js';
 import { AreaField, TextField } from '../../components/field.js';
 import { Failure } from '../../components/notice.js';
 import type { SetUrlState } from '../../hooks/use-url-state.js';
-import { curlOf, scriptOf } from './code-texts.js';
+import { clientOf, commandOf, curlOf } from './code-texts.js';
 import { parsePayload, publishBody } from './publish-body.js';
 
 export const SAMPLE_TOPIC = 'orders.created';
@@ -102,7 +102,8 @@ export function PublishPane({ get, set, onSent }: PublishPaneProps) {
             </Button>
           )}
           <CopyButton label="As curl" text={curlOf(location.origin, body.text ?? '')} />
-          <CopyButton label="As JavaScript" text={scriptOf(location.origin, body.text ?? '')} />
+          <CopyButton label="As TypeScript" text={clientOf(location.origin, body.shown)} />
+          <CopyButton label="As command" text={commandOf(location.origin, body.shown)} />
         </div>
         <p role="status" className="min-h-5 text-sm text-soft">
           {run.last === null

@@ -9,7 +9,8 @@ import { CheckField, SelectField, TextField } from '../../components/field.js';
 import { Empty } from '../../components/notice.js';
 import { Status } from '../../components/status.js';
 import { Tabs } from '../../components/tabs.js';
-import { type SocketFrame, type SocketState, useSocket } from '../../hooks/use-socket.js';
+import type { Frame, WireFrame } from '../../hooks/frame-format.js';
+import { type SocketState, useSocket } from '../../hooks/use-socket.js';
 import type { SetUrlState } from '../../hooks/use-url-state.js';
 import { shownText } from '../messages/message-columns.js';
 import { FrameList, type SeenFrame } from './frame-list.js';
@@ -33,25 +34,24 @@ export function SubscribePane({ get, set, onCome }: SubscribePaneProps) {
   const [refusal, setRefusal] = useState('');
   const number = useRef(0);
   const isAcking = get('ack') !== 'by-hand';
-  const see = (way: SeenFrame['way'], text: string): void => {
+  const see = (way: SeenFrame['way'], { text, bytes }: WireFrame): void => {
     number.current += 1;
-    const frame = { number: number.current, way, text, at: Date.now() };
+    const frame = { number: number.current, way, text, bytes, at: Date.now() };
     setFrames((all) => [frame, ...all].slice(0, KEPT));
   };
   const socket = useSocket({
     wanted,
-    onOpen: (send) => {
-      const frame = JSON.parse(wanted ?? '{}') as object;
-      see('out', JSON.stringify(frame));
-      send(frame);
-    },
+    format: get('format') === 'msgpack' ? 'msgpack' : 'json',
+    onSent: (sent) => see('out', sent),
+    onOpen: (send) => send(JSON.parse(wanted ?? '{}') as object),
     onFrames: (come) => {
       const at = performance.now();
-      for (const { frame, text } of come) {
-        see('in', text);
+      for (const one of come) {
+        const { frame, text, bytes } = one;
+        see('in', one);
         if (frame.type === 'error') setRefusal(String(frame['message']));
         if (frame.type !== 'message') continue;
-        const message = parseJson(text) as Delivered;
+        const message = (bytes === null ? parseJson(text) : frame) as Delivered;
         onCome(message.message_id, at);
         setMessages((all) => [message, ...all].slice(0, KEPT));
         if (isAcking) settle('ack', message);
@@ -59,9 +59,7 @@ export function SubscribePane({ get, set, onCome }: SubscribePaneProps) {
     },
   });
   const settle = (type: 'ack' | 'nack' | 'reject', message: Delivered): void => {
-    const frame = { type, message_id: message.message_id };
-    see('out', JSON.stringify(frame));
-    socket.send(frame);
+    socket.send({ type, message_id: message.message_id });
   };
   const submit = (event: FormEvent): void => {
     event.preventDefault();
@@ -112,7 +110,7 @@ export function SubscribePane({ get, set, onCome }: SubscribePaneProps) {
   );
 }
 
-function subscribeFrame(get: (name: string) => string): SocketFrame {
+function subscribeFrame(get: (name: string) => string): Frame {
   const from = get('from');
   const name = get('subscription');
   return {
@@ -167,6 +165,15 @@ function SubscribeFields({ get, set, isOpen }: FieldsProps) {
       >
         <option value="">with what comes now</option>
         <option value="earliest">with the oldest message</option>
+      </SelectField>
+      <SelectField
+        label="Frames"
+        disabled={isOpen}
+        value={get('format')}
+        onChange={(event) => set({ format: event.target.value })}
+      >
+        <option value="">JSON</option>
+        <option value="msgpack">msgpack</option>
       </SelectField>
     </div>
   );

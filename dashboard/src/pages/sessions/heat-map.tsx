@@ -1,6 +1,6 @@
 /**
- * How full the windows of sessions were, over the last minutes: a row for each, the newest on the right. Who is
- * slow is the hot line. A square says by its height, too, how full it was.
+ * How full the windows of sessions were, over the last minutes: a row for each, the newest on the right.
+ * Who is slow is the hot line. A square says by its height, too, how full it was.
  */
 import { useEffect, useState } from 'react';
 import { clockText } from '../../api/texts.js';

@@ -31,7 +31,10 @@ export default function Sessions() {
   const canEnd = may('operate') || may('manage');
   return (
     <>
-      <PageHead title="Sessions" text="WebSockets and streams that are open, on all nodes." />
+      <PageHead
+        title="Sessions"
+        text="WebSockets and streams that are open, and the node that each is at."
+      />
       <div className="mb-3 max-w-sm">
         <TextField
           label="With a subscription to the topic"
@@ -112,7 +115,7 @@ function columnsOf(onEnd: ((session: Session) => void) | null): readonly Column<
       wide: 'md',
       cell: ({ buffer_bytes: bytes }) => (bytes === null ? '–' : bytesText(bytes)),
     },
-    { name: 'Node', wide: 'lg', cell: ({ node }) => node },
+    { name: 'Node', wide: 'md', cell: ({ node }) => node },
     { name: 'Address', wide: 'lg', cell: ({ address }) => address },
     { name: 'Tenant', wide: 'xl', cell: ({ tenant }) => tenant },
     {

@@ -7,7 +7,7 @@ import type { Topic } from '../../api/views.js';
 import { Button } from '../../components/button.js';
 import { Dialog } from '../../components/dialog.js';
 import { TextField } from '../../components/field.js';
-import { Failure } from '../../components/notice.js';
+import { FormEnd } from '../../components/form-end.js';
 import { useChange } from '../../hooks/use-answer.js';
 
 function numberOf(text: string): number | null {
@@ -62,13 +62,11 @@ export function NewTopic({ onClose }: { onClose: () => void }) {
             onChange={(event) => setMessages(event.target.value)}
           />
         </div>
-        {create.error === null ? null : <Failure error={create.error} />}
-        <div className="flex justify-end gap-2">
-          <Button onClick={onClose}>Cancel</Button>
+        <FormEnd error={create.error} onClose={onClose}>
           <Button type="submit" look="main" disabled={create.isPending || name === ''}>
             Create
           </Button>
-        </div>
+        </FormEnd>
       </form>
     </Dialog>
   );
@@ -105,13 +103,11 @@ export function TopicEnd({ topic, onClose }: { topic: Topic; onClose: () => void
           value={typed}
           onChange={(event) => setTyped(event.target.value)}
         />
-        {end.error === null ? null : <Failure error={end.error} />}
-        <div className="flex justify-end gap-2">
-          <Button onClick={onClose}>Cancel</Button>
+        <FormEnd error={end.error} onClose={onClose}>
           <Button type="submit" look="danger" disabled={end.isPending || typed !== topic.name}>
             Delete {countText(topic.message_count)} messages
           </Button>
-        </div>
+        </FormEnd>
       </form>
     </Dialog>
   );
