@@ -1,5 +1,6 @@
-/** How the frames of a page's session are written: JSON as text, or msgpack by the codec of the client. */
-import { ExactNumber } from '../api/json.js';
+/** How the frames of a page's session are written: JSON as text, or msgpack. */
+import { jsonText } from '../api/json.js';
+import { readMsgpack, writeMsgpack } from '../api/msgpack.js';
 
 export type FrameFormat = 'json' | 'msgpack';
 
@@ -37,36 +38,20 @@ const json: FrameCodec = {
       .map((text) => ({ frame: JSON.parse(text) as Frame, text, bytes: null })),
 };
 
-/** msgpack is loaded when it is asked for. */
-export async function codecOf(format: FrameFormat): Promise<FrameCodec> {
-  if (format === 'json') return json;
-  const { msgpack } = await import('../../../src/client/msgpack.js');
-  return {
-    subprotocol: msgpack.subprotocol,
-    encode: (frame) => {
-      const data = msgpack.encode(frame) as Uint8Array<ArrayBuffer>;
-      const seen = { frame: frame as Frame, text: JSON.stringify(frame), bytes: data };
-      return { data, seen };
-    },
-    decode: (message) => {
-      const bytes = typeof message === 'string' ? null : new Uint8Array(message);
-      const frames = msgpack.decode(message).map(shown) as Frame[];
-      return frames.map((frame) => ({ frame, text: textOf(frame), bytes }));
-    },
-  };
-}
+const msgpack: FrameCodec = {
+  subprotocol: 'conduit.msgpack.v1',
+  encode: (frame) => {
+    const data = writeMsgpack(frame);
+    const seen = { frame: frame as Frame, text: JSON.stringify(frame), bytes: data };
+    return { data, seen };
+  },
+  decode: (message) => {
+    const bytes = new Uint8Array(message as ArrayBuffer);
+    const frames = readMsgpack(bytes) as Frame[];
+    return frames.map((frame) => ({ frame, text: jsonText(frame, 'line'), bytes }));
+  },
+};
 
-/** What JSON has no number or text for, as text. */
-function shown(value: unknown): unknown {
-  if (typeof value === 'bigint') return new ExactNumber(String(value));
-  if (typeof value !== 'object' || value === null) return value;
-  if (value instanceof Uint8Array) return `${value.length} bytes`;
-  if (Array.isArray(value)) return value.map(shown);
-  return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, shown(one)]));
-}
-
-function textOf(frame: Frame): string {
-  return JSON.stringify(frame, (_name, value: unknown) =>
-    value instanceof ExactNumber ? value.text : value,
-  );
+export function codecOf(format: FrameFormat): FrameCodec {
+  return format === 'json' ? json : msgpack;
 }

@@ -47,12 +47,10 @@ export function useSocket({ wanted, format = 'json', ...given }: SocketOptions) 
     }
     let timer: ReturnType<typeof setTimeout> | null = null;
     let waitMs = FIRST_WAIT_MS;
-    let isOver = false;
-    const open = async (): Promise<void> => {
+    const by = codecOf(format);
+    codec.current = by;
+    const open = (): void => {
       setState('connecting');
-      const by = await codecOf(format);
-      if (isOver) return;
-      codec.current = by;
       const url = new URL('/ws', location.href.replace(/^http/, 'ws'));
       const ws = new WebSocket(url, [by.subprotocol]);
       ws.binaryType = 'arraybuffer';
@@ -73,13 +71,12 @@ export function useSocket({ wanted, format = 'json', ...given }: SocketOptions) 
           return;
         }
         setState('waiting');
-        timer = setTimeout(() => void open(), waitMs * (0.5 + Math.random()));
+        timer = setTimeout(open, waitMs * (0.5 + Math.random()));
         waitMs = Math.min(waitMs * 2, WAIT_MS_MAX);
       };
     };
-    void open();
+    open();
     return () => {
-      isOver = true;
       if (timer !== null) clearTimeout(timer);
       const ws = socket.current;
       socket.current = null;
