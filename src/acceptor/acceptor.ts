@@ -96,13 +96,13 @@ export class Acceptor {
     this.#keys = this.#makeKeys(start, cookies, { clock, guard });
     const { gate, directory, mint, audit, quotas } = this.#keys;
     const [answers, traffic] = [this.#answers, this.#traffic];
-    const parts = { callers, answers, audit, quotas, traffic };
-    const bodies = new Bodies({ clock, onFault });
+    const parts = { callers, proxies, answers, audit, quotas, traffic };
+    const bodies = new Bodies({ clock, gate, onFault });
     this.#bodies = bodies;
     this.#workers = new Workers(config.workers, limits, guard);
     this.#publishing = new PublishGate(this.#workers, quotas);
     this.#subscriptions = new Subscriptions({
-      ...{ workers: this.#workers, guard, clock, quotas },
+      ...{ workers: this.#workers, guard, clock, quotas, audit },
       deliveries: () => this.#deliveries,
       receivers: () => this.#sessions.receivers(),
     });
@@ -126,7 +126,7 @@ export class Acceptor {
     const browsing = new LogReads(this.#workers, start.browse, limits);
     this.#browsing = browsing;
     this.#drain = new Drain({ requests: this.#workers.requests, browsing, frames, limits });
-    const control = new Control({ workers: this.#workers, limits, inMemory, browsing });
+    const control = new Control({ workers: this.#workers, limits, inMemory, browsing, gate });
     this.#forwards = forwardRoutes(start, { bodies, refused: counts.refusedForwards, tell });
     this.#metrics = this.#makeMetrics(start, counts);
     const metrics = this.#metrics.page;

@@ -141,6 +141,7 @@ export class Worker implements LogSink<PublishUnderWay> {
       delivery: this.#delivery,
       clock,
       limits: config.limits,
+      workers: config.workers,
       origin: options.origin,
       abroad: () => this.#peers?.abroad ?? null,
       onBug,

@@ -7,6 +7,7 @@ import { eventually } from '../../native-bench/rig/eventually.js';
 import { startPostgres } from '../../native-bench/rig/postgres.js';
 import { apiKeyId, checkOf, makeApiKey } from '../../src/core/api-key.js';
 import { ADMIN_KEY, type KeyedNode, startKeyedNode, TENANT_KEY } from '../support/keyed-node.js';
+import { request } from '../support/publisher.js';
 import { Subscriber } from '../support/subscriber.js';
 
 interface Entry {
@@ -172,6 +173,59 @@ t.test('what was refused is told, and often is told as often', async (t) => {
   t.match(told('request', 'GET /api/topics'), { ...refused, outcome: 'unauthorized' });
   t.equal(sum(entries, 'request'), 2, 'and a key that nobody has is nobody to tell of');
 });
+
+t.test('behind a proxy the address is the one that asked the proxy', async (t) => {
+  const node = await startKeyedNode({ TRUSTED_PROXIES: '127.0.0.1' });
+  t.teardown(() => node.kill9());
+  const { id, key } = await node.makeKey({ scopes: ['subscribe'] });
+  const body = `cdt_${id}_${makeApiKey().text.slice(21, 53)}`;
+  const guess = `${body}${checkOf(body)}`;
+  const from = { 'x-forwarded-for': '192.0.2.1, 198.51.100.7', 'content-type': 'application/json' };
+  const asked: [line: string, shown: string, status: number][] = [
+    ['DELETE /api/topics/done', TENANT_KEY, 404],
+    ['DELETE /api/topics/refused', key, 403],
+    ['POST /api/publish', key, 403],
+    ['POST /api/publish', guess, 401],
+  ];
+  for (const [line, shown, status] of asked) {
+    const [method = '', path = ''] = line.split(' ');
+    const sent = method === 'POST' ? { body: '{"topic":"a","payload":1}' } : {};
+    const headers = { ...from, 'x-api-key': shown };
+    const answer = await request(`${node.url}${path}`, { method, headers, ...sent });
+    t.equal(answer.status, status, line);
+    t.match(await entryOf(node, answer.headers['x-request-id']), { address: '198.51.100.7' }, line);
+  }
+  const unsaid = await node.ask('DELETE /api/topics/done', TENANT_KEY);
+  t.match(await entryOf(node, unsaid.headers['x-request-id']), { address: '127.0.0.1' });
+});
+
+t.test(
+  'a topic that a subscribe makes is told of, once, whatever comes of the subscribe',
+  async (t) => {
+    const node = await startKeyedNode(env);
+    t.teardown(() => node.kill9());
+    const { id, key } = await node.makeKey({ scopes: ['subscribe'] });
+    const session = await Subscriber.open(node.wsUrl, 'json', key);
+    t.match(await session.subscribe('by.the.way'), { type: 'subscribed' });
+    t.match(await session.subscribe('by.the.way', { subscription: 's' }), { type: 'subscribed' });
+    const start = { from: 'sequence', sequence: 99 };
+    t.match(await session.subscribe('by.a.bad.one', { start }), {
+      type: 'error',
+      code: 'bad_cursor',
+    });
+    session.close();
+    let told: Entry[] = [];
+    await eventually(async () => {
+      told = (await entriesOf(node, TENANT_KEY)).filter(({ actor }) => actor === id);
+      return told.length >= 2;
+    });
+    t.match(told, [
+      { action: 'topic.create', object: 'by.the.way', outcome: 'ok', address: '127.0.0.1' },
+      { action: 'topic.create', object: 'by.a.bad.one', outcome: 'ok', tenant: 'default' },
+    ]);
+    t.match(told[0]?.request_id, UUID);
+  },
+);
 
 t.test('a tenant reads its own, the operator all; keys for some topics none', async (t) => {
   const node = await startKeyedNode();

@@ -33,6 +33,21 @@ t.test('a session that makes too many topics is told when it may go on', async (
   for (const one of [session, other]) one.close();
 });
 
+t.test('of several workers each gives a part, which are no more together', async (t) => {
+  const node = await startNode({ WORKERS: '2', TOPICS_MADE_PER_MINUTE_MAX: '6' });
+  t.teardown(() => node.kill9());
+  const session = await Subscriber.open(node.wsUrl, 'json');
+  let made = 0;
+  for (let n = 0; n < 40; n++) {
+    const answer = await session.subscribe(`a.${n}`);
+    if (answer['type'] === 'subscribed') made++;
+    else t.match(answer, { type: 'error', code: 'topic_rate' });
+  }
+  // A minute gives six more, and this takes less.
+  t.ok(made >= 6 && made <= 8, `${made} were made`);
+  session.close();
+});
+
 t.test('what subscribes make counts against the topics of the tenant', async (t) => {
   const node = await startNode({ WORKERS: '2', TOPICS_PER_TENANT_MAX: '2' });
   t.teardown(() => node.kill9());

@@ -8,6 +8,7 @@ import { Callers } from '../../src/acceptor/http/callers.js';
 import { openGate } from '../../src/acceptor/http/gate.js';
 import { Guard } from '../../src/acceptor/http/guard.js';
 import { PacedAnswers } from '../../src/acceptor/http/paced-answers.js';
+import { Proxies } from '../../src/acceptor/http/proxies.js';
 import type { Route } from '../../src/acceptor/http/route.js';
 import { mountRoutes } from '../../src/acceptor/http/router.js';
 import { Traffic } from '../../src/acceptor/http/traffic.js';
@@ -55,6 +56,7 @@ export async function controlRig(
   const count = new SharedCount(SharedCount.memory(1), 0);
   const answers = new PacedAnswers({ limits, guard, clock: systemClock, count });
   const callers = new Callers(config);
+  const proxies = new Proxies(config);
   const workers = new Workers(2, limits, guard);
   const asked = [0, 1].map((worker): AskedWorker => {
     const { port1, port2 } = new MessageChannel();
@@ -66,15 +68,23 @@ export async function controlRig(
     });
     return { worker, link };
   });
-  const bodies = new Bodies({ clock: systemClock, onFault });
+  const gate = openGate(principal);
+  const bodies = new Bodies({ clock: systemClock, gate, onFault });
   const browsing = new LogReads(workers, null, limits);
-  const control = new Control({ workers, limits, browsing, inMemory: true });
+  const control = new Control({ workers, limits, browsing, gate, inMemory: true });
   const app = uWS.App();
   const means = { bodies, limits, onFault };
   mountRoutes(app, table({ limits, control, directory: new Directory(null) }), {
     ...{ guard, means },
-    parts: { callers, answers, audit: NO_AUDIT, quotas: NO_QUOTAS, traffic: new Traffic() },
-    gate: openGate(principal),
+    parts: {
+      callers,
+      proxies,
+      answers,
+      audit: NO_AUDIT,
+      quotas: NO_QUOTAS,
+      traffic: new Traffic(),
+    },
+    gate,
     page: () => false,
   });
   const port = await freePort();

@@ -5,6 +5,7 @@
 import type { AuditAction, AuditEvent, AuditOutcome } from '../../core/audit-record.js';
 import type { Principal } from '../../core/principal.js';
 import type { Tenant } from '../../core/topic-key.js';
+import { formatUuid, makeUuidV7 } from '../../core/uuid.js';
 
 /** What the audit log calls what a route does. */
 export interface AuditedAs {
@@ -45,6 +46,16 @@ export function refusalOf(
 ): Omit<AuditEvent, 'outcome'> {
   const { tenant, keyId } = principal;
   const what = { action: audit ?? 'request', object: `${method} ${path}` } as const;
+  return { tenant, actor: keyId ?? '', address, ...what, requestId };
+}
+
+/** Of a frame: it has an id of its own, which nobody is told. */
+export function frameEvent(
+  { principal, address }: Pick<Refused, 'principal' | 'address'>,
+  what: Pick<AuditEvent, 'action' | 'object' | 'outcome'>,
+): AuditEvent {
+  const { tenant, keyId } = principal;
+  const requestId = formatUuid(makeUuidV7(Date.now(), 0));
   return { tenant, actor: keyId ?? '', address, ...what, requestId };
 }
 

@@ -2,11 +2,13 @@
  * The bodies of requests, read within a bound of bytes and of time. Refused, and the connection closed: a
  * Content-Length over the bound (at once), more bytes than the bound (while they come), a body that does
  * not end. The last is found by a look over those that are late: a body that comes with its head, as
- * nearly all do, is in no list and costs no timer.
+ * nearly all do, is in no list and costs no timer. Whoever asked may have lost the right to meanwhile: what
+ * he asked for is done only where he still has it.
  */
 import type { Clock } from '../../core/clock.js';
 import { RequestError } from '../../core/errors.js';
 import type { Exchange } from './exchange.js';
+import type { Gate } from './gate.js';
 
 /**
  * uWS closes a connection without a word when a body brings less than 16 KiB/s over 10 s, which by its
@@ -24,6 +26,7 @@ export interface BodyBound {
 
 export interface BodiesOptions {
   clock: Clock;
+  gate: Pick<Gate, 'stillKnows' | 'confirm'>;
   /** For what is not the client's fault. */
   onFault: (error: unknown) => void;
 }
@@ -106,6 +109,12 @@ export class Bodies {
   }
 
   #use(exchange: Exchange, body: Uint8Array, use: Use): void {
+    const { gate } = this.#options;
+    if (gate.stillKnows(exchange)) this.#useNow(exchange, body, use);
+    else gate.confirm(exchange, body, (kept) => this.#useNow(exchange, kept, use));
+  }
+
+  #useNow(exchange: Exchange, body: Uint8Array, use: Use): void {
     try {
       use(body);
     } catch (error) {

@@ -23,8 +23,9 @@ import {
   RATE_LIMIT_POLICY,
   VARY,
 } from './header-bytes.js';
-import { HeldBody, type HeldBytes, type OnData } from './held-body.js';
+import { HeldBody, type HeldBytes, type OnData, tooManyBodies } from './held-body.js';
 import { LONG_ANSWER_BYTES, type PacedAnswers } from './paced-answers.js';
+import { type Proxies, socketAddress } from './proxies.js';
 import { SECURITY_HEADERS } from './security-headers.js';
 import { StreamPieces } from './stream-pieces.js';
 import type { Traffic } from './traffic.js';
@@ -53,7 +54,6 @@ const STATUS: Readonly<Record<number, string>> = {
 const CHALLENGE: HeaderList = ['WWW-Authenticate', 'Bearer realm="conduit"'];
 const CLOSE = 'close';
 const PROBLEM_TYPE = 'application/problem+json';
-
 const EXPOSED = 'X-Request-Id, Retry-After, RateLimit, RateLimit-Policy';
 
 /** Extra headers of an answer, name then value, in turn. */
@@ -62,6 +62,7 @@ export type HeaderList = readonly (string | Uint8Array)[];
 /** Of the acceptor, for all of its exchanges. */
 export interface ExchangeParts {
   callers: Callers;
+  proxies: Pick<Proxies, 'forwardedFor'>;
   answers: PacedAnswers;
   audit: AuditSink;
   quotas: Pick<QuotaLedger, 'of'>;
@@ -84,6 +85,8 @@ export class Exchange {
   readonly origin: string;
   /** Who asks, once that is known. */
   principal: Principal = NOBODY;
+  /** The key, token or login that says so; '': it showed none. */
+  shown = '';
   /** Whether something has been stored by the time of its answer. */
   kind: 'reads' | 'writes' = 'reads';
   /** Withheld: the request is a HEAD. */
@@ -95,6 +98,8 @@ export class Exchange {
   /** What the audit log will be told of it; null: nothing, or only that it was refused. */
   note: AuditNote | null = null;
   readonly #parts: ExchangeParts;
+  /** Whose request it is where that is not the socket's; null: it is. */
+  readonly #forwardedFor: string | null;
   /** The client asked for it: what stands behind this request is none. */
   readonly #closes: boolean;
   #state: 'open' | 'streaming' | 'answered' | 'aborted' = 'open';
@@ -112,6 +117,7 @@ export class Exchange {
     this.contentLength = req.getHeader(CONTENT_LENGTH);
     this.origin = req.getHeader(ORIGIN);
     this.#parts = parts;
+    this.#forwardedFor = parts.proxies.forwardedFor(res, req);
     const connection = req.getHeader(CONNECTION);
     this.#closes = connection.length === CLOSE.length && connection.toLowerCase() === CLOSE;
     res.onAborted(() => {
@@ -131,9 +137,9 @@ export class Exchange {
     return this.#requestId;
   }
 
-  /** Of the client's end of the socket; '': it is gone. */
+  /** Of the client; '': it is gone. */
   get address(): string {
-    return this.isOpen ? Buffer.from(this.res.getRemoteAddressAsText()).toString('latin1') : '';
+    return this.#forwardedFor ?? (this.isOpen ? socketAddress(this.res) : '');
   }
 
   /** The audit log is to be told what comes of it. `object`: the names in its path. */
@@ -158,10 +164,7 @@ export class Exchange {
 
   /** What comes of its body waits for `onData`. */
   holdBody(held: HeldBytes): void {
-    this.#held = new HeldBody(this.res, held, () => {
-      const detail = 'too many bodies of requests whose key is being looked up';
-      this.failAndClose(new RequestError('busy', detail));
-    });
+    this.#held = new HeldBody(this.res, held, () => this.failAndClose(tooManyBodies()));
   }
 
   /** Its body, as uWebSockets gives it. */
@@ -256,11 +259,10 @@ export class Exchange {
     const { status, temporary } = ERRORS[error.code];
     const { requestId } = this;
     this.#failed(error.code);
-    const body = problemBody(error, requestId);
     const retry = temporary ? ['Retry-After', String(retryAfterSeconds(error.code))] : [];
     const challenge = status === 401 ? CHALLENGE : [];
     const told = ['X-Request-Id', requestId, ...retry, ...challenge, ...headers];
-    this.reply(status, body, { type: PROBLEM_TYPE, headers: told });
+    this.reply(status, problemBody(error, requestId), { type: PROBLEM_TYPE, headers: told });
   }
 
   /**

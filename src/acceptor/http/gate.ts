@@ -12,9 +12,9 @@ import { isToken, TOKEN_CHARS_MAX } from '../../core/token.js';
 import type { Credentials } from '../../tenant/credentials.js';
 import { refused, WrongSecret } from '../../tenant/key-cache.js';
 import { type Exchange, faultOfOurs } from './exchange.js';
-import type { Guard } from './guard.js';
+import type { Guard, Subject } from './guard.js';
 import { AUTHORIZATION, SEC_WEBSOCKET_PROTOCOL, X_API_KEY } from './header-bytes.js';
-import { HeldBytes } from './held-body.js';
+import { HeldBytes, tooManyBodies } from './held-body.js';
 import { KeptRequest } from './kept-request.js';
 import type { LoginCookies } from './login-cookie.js';
 
@@ -35,9 +35,15 @@ export interface Asking {
 
 export interface Gate {
   /** Null: `admit` finds out. Makes no object and no promise. */
-  known(req: HttpRequest): Principal | null;
+  known(exchange: Exchange, req: HttpRequest): Principal | null;
   /** Sets whose the exchange is and serves it, at once or later; or refuses it. */
   admit(exchange: Exchange, req: HttpRequest, asking: Asking): void;
+  /** Whether it is known that whoever asked still may: his body may have taken its time. Makes nothing. */
+  stillKnows(exchange: Exchange): boolean;
+  /** Finds that out, and keeps the body meanwhile: calls `then` with it, or refuses the exchange. */
+  confirm(exchange: Exchange, body: Uint8Array, then: (body: Uint8Array) => void): void;
+  /** The same for an answer that takes its time; what cannot be found out ends none. */
+  stillMay(exchange: Exchange): Promise<boolean>;
 }
 
 /** Every request is of this one. */
@@ -48,6 +54,9 @@ export function openGate(principal: Principal): Gate {
       exchange.principal = principal;
       serve(req);
     },
+    stillKnows: () => true,
+    confirm: (_exchange, body, then) => then(body),
+    stillMay: async () => true,
   };
 }
 
@@ -69,8 +78,9 @@ export class KeyGate implements Gate {
     this.#cookies = cookies;
   }
 
-  known(req: HttpRequest): Principal | null {
+  known(exchange: Exchange, req: HttpRequest): Principal | null {
     const text = shownKey(req);
+    exchange.shown = text;
     return text === '' ? null : this.#shown.known(text);
   }
 
@@ -80,6 +90,7 @@ export class KeyGate implements Gate {
       settle(exchange, req, { asking, outcome: keyInUrl(req) ?? refused() });
       return;
     }
+    exchange.shown = text;
     const wait: { outcome: Principal | RequestError | null; req: HttpRequest | null } = {
       outcome: null,
       req: null,
@@ -96,13 +107,58 @@ export class KeyGate implements Gate {
     if (asking.body === 'held') exchange.holdBody(this.#held);
   }
 
+  stillKnows({ principal, shown }: Exchange): boolean {
+    return principal === NOBODY || this.#shown.known(shown) === principal;
+  }
+
+  confirm(exchange: Exchange, body: Uint8Array, then: (body: Uint8Array) => void): void {
+    const { length } = body;
+    if (!this.#held.take(length, 0)) {
+      exchange.failAndClose(tooManyBodies());
+      return;
+    }
+    const kept = Uint8Array.from(body);
+    this.#shown.admit(exchange.shown, (outcome) => {
+      this.#held.giveBack(length);
+      this.#guard.run('confirmation', subjectOf(exchange), () => {
+        if (!exchange.isOpen) return;
+        const refusal = refusalOf(outcome, exchange.principal);
+        if (refusal === null) then(kept);
+        else {
+          // Nobody is told how a tenant stands that is not his any more.
+          exchange.principal = NOBODY;
+          exchange.fail(refusal);
+        }
+      });
+    });
+  }
+
+  async stillMay(exchange: Exchange): Promise<boolean> {
+    if (this.stillKnows(exchange)) return true;
+    const outcome = await new Promise<Principal | RequestError>((resolve) =>
+      this.#shown.admit(exchange.shown, resolve),
+    );
+    return refusalOf(outcome, exchange.principal)?.code !== 'unauthorized';
+  }
+
   #later(exchange: Exchange, req: HttpRequest, settled: Settled): void {
-    const subject = { broken: () => exchange.fail(faultOfOurs()) };
-    this.#guard.run('admission', subject, () => {
+    this.#guard.run('admission', subjectOf(exchange), () => {
       if (exchange.isOpen) settle(exchange, req, settled);
     });
     exchange.dropHeld();
   }
+}
+
+function subjectOf(exchange: Exchange): Subject {
+  return { broken: () => exchange.fail(faultOfOurs()) };
+}
+
+/** Null: he may all that he might when his request began. */
+function refusalOf(now: Principal | RequestError, before: Principal): RequestError | null {
+  if (now === before) return null;
+  if (now instanceof RequestError) return now;
+  const { tenant, scopes, topics } = before;
+  return now.holds({ tenant, scopes: [...scopes], topics }) ? null : refused();
 }
 
 interface Settled {

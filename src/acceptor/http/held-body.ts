@@ -3,6 +3,7 @@
  * All that is kept so on an acceptor is bounded; one body may always be kept.
  */
 import type { HttpResponse } from 'uWebSockets.js';
+import { RequestError } from '../../core/errors.js';
 import { LIMITS } from '../../core/limits.js';
 
 const HELD_BYTES_MAX = 16 * 1024 * 1024;
@@ -27,6 +28,12 @@ export class HeldBytes {
   giveBack(bytes: number): void {
     this.#bytes -= bytes;
   }
+}
+
+/** What is said at the bound. */
+export function tooManyBodies(): RequestError {
+  const detail = 'too many bodies of requests whose key is being looked up';
+  return new RequestError('busy', detail);
 }
 
 export class HeldBody {

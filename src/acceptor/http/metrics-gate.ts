@@ -16,10 +16,13 @@ export function metricsGate(token: string | null): Gate {
     return BEARER.test(header) && isSameSecret(header.replace(BEARER, ''), token ?? '');
   };
   return {
-    known: (req) => (token === null || isShown(req) ? READER : null),
+    known: (_exchange, req) => (token === null || isShown(req) ? READER : null),
     admit: (exchange) => {
       const detail = 'show METRICS_TOKEN as Authorization: Bearer';
       exchange.fail(new RequestError('unauthorized', detail));
     },
+    stillKnows: () => true,
+    confirm: (_exchange, body, then) => then(body),
+    stillMay: async () => true,
   };
 }

@@ -99,7 +99,7 @@ function handlerOf(route: Route, { guard, gate, parts, means }: RouterParts): Ha
     if (method === 'GET') withholdFromHead(exchange, req);
     if (isRefused(exchange, req, { callers, asked })) return;
     if (before !== null && !isPassed(exchange, onFault, () => before(exchange, req))) return;
-    const principal = gate.known(req) ?? (asksKey ? null : NOBODY);
+    const principal = gate.known(exchange, req) ?? (asksKey ? null : NOBODY);
     if (principal === null) {
       gate.admit(exchange, req, { ...asking, serve: (kept) => serve(exchange, kept) });
       return;

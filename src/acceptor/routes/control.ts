@@ -1,6 +1,7 @@
 /** What all control routes share: asking workers. Nothing of it is on the path of a message. */
 import type { Limits } from '../../core/limits.js';
 import type { CallArgs, CallResult, OwnersCall, WorkerCall } from '../../thread/calls.js';
+import type { Gate } from '../http/gate.js';
 import type { Workers } from '../workers/workers.js';
 import type { LogReads } from './log-reads.js';
 
@@ -10,6 +11,7 @@ export interface ControlOptions {
   /** Each worker has topics of its own: lists are merged from all. */
   inMemory: boolean;
   browsing: LogReads;
+  gate: Pick<Gate, 'stillMay'>;
 }
 
 export class Control {
@@ -17,12 +19,14 @@ export class Control {
   readonly limits: Limits;
   readonly inMemory: boolean;
   readonly browsing: LogReads;
+  readonly gate: Pick<Gate, 'stillMay'>;
 
   constructor(options: ControlOptions) {
     this.workers = options.workers;
     this.limits = options.limits;
     this.inMemory = options.inMemory;
     this.browsing = options.browsing;
+    this.gate = options.gate;
   }
 
   /** Asks the owner of the topic that `args` name. Rejects with RequestError. */

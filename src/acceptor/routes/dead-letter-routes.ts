@@ -179,7 +179,7 @@ export class DeadLetterRoutes {
     filter: DeadLetterFilter,
     { after, limit }: { after: number; limit: number | null },
   ): Promise<void> {
-    const { browsing } = this.#control;
+    const { browsing, gate } = this.#control;
     const lines = true;
     let left = limit ?? SEQUENCE_MAX;
     let page = await readLetters(browsing, filter, {
@@ -193,6 +193,11 @@ export class DeadLetterRoutes {
       left -= page.texts.length;
       const isOpen = await writing.write(Buffer.concat(page.texts));
       if (!isOpen || page.next === null || left <= 0) break;
+      // It may take as long as its client likes, and its key may be revoked meanwhile.
+      if (!(await gate.stillMay(exchange))) {
+        exchange.breakOff();
+        return;
+      }
       const range = { after: page.next, limit: Math.min(left, LETTERS_MAX), lines };
       page = await readLetters(browsing, filter, range);
     }

@@ -4,7 +4,6 @@ import { CLOSE, type ErrorCode, RequestError } from '../../core/errors.js';
 import type { Limits } from '../../core/limits.js';
 import type { Principal } from '../../core/principal.js';
 import type { NeededScope } from '../../core/scope.js';
-import { formatUuid, makeUuidV7 } from '../../core/uuid.js';
 import type { AcceptorLinkEnd } from '../../thread/link.js';
 import type { FailedOp } from '../../thread/ops/failed.js';
 import type { DeferredOp, PublishedOp } from '../../thread/ops/publish.js';
@@ -24,7 +23,7 @@ import { errorFrame } from '../../wire/problem.js';
 import { deferredPublishView } from '../../wire/views/deferred-view.js';
 import { type Receiver, type ReceiverEnd, subscriptionKey } from '../delivery/receiver.js';
 import { KIND_MSGPACK, KIND_SINGLE } from '../delivery/receiver-kind.js';
-import type { AuditSink } from '../http/audit-note.js';
+import { type AuditSink, frameEvent } from '../http/audit-note.js';
 import type { Guard } from '../http/guard.js';
 import { PendingRequest } from '../workers/pending-requests.js';
 import type { PublishGate } from '../workers/publish-gate.js';
@@ -167,11 +166,9 @@ export class SessionFrames implements FrameSink {
     }
   }
 
-  #tellRefused({ principal, address }: Session, object: ClientFrame['type']): void {
-    const { tenant, keyId } = principal;
-    const requestId = formatUuid(makeUuidV7(Date.now(), 0));
+  #tellRefused(session: Session, object: ClientFrame['type']): void {
     const what = { action: 'frame', object, outcome: 'forbidden' } as const;
-    this.#options.audit.add({ tenant, actor: keyId ?? '', address, ...what, requestId });
+    this.#options.audit.add(frameEvent(session, what));
   }
 
   bad(error: RequestError, ref: Ref): void {

@@ -30,6 +30,7 @@ import {
   subscriptionKey,
 } from '../delivery/receiver.js';
 import { encodingOf } from '../delivery/receiver-kind.js';
+import { type AuditSink, frameEvent } from '../http/audit-note.js';
 import type { Guard } from '../http/guard.js';
 import { PendingRequest } from '../workers/pending-requests.js';
 import type { Workers } from '../workers/workers.js';
@@ -72,6 +73,7 @@ export class Subscriptions {
   readonly #receivers: () => Iterable<Receiver>;
   readonly #clock: Clock;
   readonly #quotas: Pick<QuotaLedger, 'of'>;
+  readonly #audit: AuditSink;
   /** What stands still, by the index of its worker. */
   readonly #resuming = new Map<number, ResumeQueue<ReceiverSubscription>>();
   #lastNumber = 0;
@@ -83,6 +85,7 @@ export class Subscriptions {
     receivers: () => Iterable<Receiver>;
     clock: Clock;
     quotas: Pick<QuotaLedger, 'of'>;
+    audit: AuditSink;
   }) {
     this.#workers = options.workers;
     this.#guard = options.guard;
@@ -90,6 +93,7 @@ export class Subscriptions {
     this.#receivers = options.receivers;
     this.#clock = options.clock;
     this.#quotas = options.quotas;
+    this.#audit = options.audit;
   }
 
   /** Numbers are not used again while the thread runs, save after 2^32 of them. */
@@ -195,6 +199,11 @@ export class Subscriptions {
   /** From SUBSCRIBED, which is always asked for. */
   subscribedTold(op: SubscribedOp): void {
     this.#workers.answer(op.request, op, tellSubscribed);
+  }
+
+  /** By a subscribe, on the way: who made it is told as of one that was asked for. */
+  topicMade({ receiver, topic }: SubscribeRequest): void {
+    this.#audit.add(frameEvent(receiver, { action: 'topic.create', object: topic, outcome: 'ok' }));
   }
 
   /** From UNSUBSCRIBED: it was asked for, or the subscription has ended by what others did. */
@@ -340,6 +349,10 @@ class SubscribeWaiting extends PendingRequest {
 
   override subscribed(op: SubscribedOp): void {
     this.#owner.opened(this.link, this.#request, op);
+  }
+
+  override topicMade(): void {
+    this.#owner.topicMade(this.#request);
   }
 
   override broken(): void {

@@ -33,7 +33,7 @@ export class Upgrades {
     const exchange = new Exchange(res, req, parts);
     exchange.asks = ASKED;
     if (isRefused(exchange, req, { callers: parts.callers, asked: 'page' })) return;
-    const principal = gate.known(req);
+    const principal = gate.known(exchange, req);
     if (principal === null) {
       const serve = (kept: HttpRequest): void => this.#accept(exchange, kept, context);
       gate.admit(exchange, req, { ...UPGRADE, serve });

@@ -41,6 +41,11 @@ export abstract class PendingRequest implements Subject {
     this.#unexpected('REPLY');
   }
 
+  /** Its answer is still to come. */
+  topicMade(): void {
+    this.#unexpected('TOPIC_MADE');
+  }
+
   subscribed(_op: SubscribedOp): void {
     this.#unexpected('SUBSCRIBED');
   }
@@ -81,6 +86,11 @@ export class Requests {
     if (request === undefined) return this.#slots.push(waiting) - 1;
     this.#slots[request] = waiting;
     return request;
+  }
+
+  /** Whoever waits under this number goes on waiting. */
+  waitingFor(request: number): PendingRequest | undefined {
+    return this.#slots[request];
   }
 
   /** Takes it out, with its publish credit; undefined for a number that nobody waits under. */

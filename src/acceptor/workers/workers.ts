@@ -23,9 +23,11 @@ import {
   OP_PUBLISHED,
   OP_REPLY,
   OP_SLICE_READ,
+  OP_TOPIC_MADE,
 } from '../../thread/ops/opcodes.js';
 import type { DeferredOp, PublishedOp } from '../../thread/ops/publish.js';
 import { readDeferred, readPublished } from '../../thread/ops/publish.js';
+import { readTopicMade } from '../../thread/ops/subscribe.js';
 import type { PackReader } from '../../thread/packing/pack-reader.js';
 import { TopicPlacement } from '../../thread/placement.js';
 import type { Guard } from '../http/guard.js';
@@ -211,6 +213,9 @@ export class Workers {
       case OP_ACKED:
         this.answer(readAcked(reader), null, tellAcked);
         return;
+      case OP_TOPIC_MADE:
+        this.#topicMade(readTopicMade(reader));
+        return;
       case OP_ACK_CREDIT:
         link.returnAckCredit(readAckCredit(reader));
         return;
@@ -223,6 +228,11 @@ export class Workers {
           throw new Error(`operation ${op} is not one a worker sends`);
         }
     }
+  }
+
+  #topicMade(request: number): void {
+    const waiting = this.requests.waitingFor(request);
+    if (waiting !== undefined) this.#guard.run('topic made', waiting, () => waiting.topicMade());
   }
 
   /** An ACK without a ref failed: whose it was stands in `session`. */

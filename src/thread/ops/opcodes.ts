@@ -3,8 +3,8 @@
  * protocol of the link, one file a conversation; nothing else is posted on its port.
  *
  *   publish.ts      PUBLISH, answered by PUBLISHED, DEFERRED or FAILED
- *   subscribe.ts    SUBSCRIBE, answered by SUBSCRIBED or FAILED; UNSUBSCRIBE, by UNSUBSCRIBED or
- *                   FAILED; SESSION_ENDED, not answered
+ *   subscribe.ts    SUBSCRIBE, answered by SUBSCRIBED or FAILED, before which TOPIC_MADE may come;
+ *                   UNSUBSCRIBE, by UNSUBSCRIBED or FAILED; SESSION_ENDED, not answered
  *   deliver.ts      DELIVER, answered by DRAINED or LEFT; DELIVER_GROUP, JOIN, LEAVE, CREDIT, not answered
  *   sought.ts       SOUGHT, not answered
  *   give.ts         GIVE, answered by GIVEN; PROBE, by PROBED; HOLDS, not answered
@@ -74,3 +74,4 @@ export const OP_SLICE_READ = 48;
 export const OP_SOUGHT = 49;
 export const OP_HOLDS = 50;
 export const OP_DRY = 51;
+export const OP_TOPIC_MADE = 52;

@@ -13,6 +13,7 @@ import {
   OP_SESSION_ENDED,
   OP_SUBSCRIBE,
   OP_SUBSCRIBED,
+  OP_TOPIC_MADE,
   OP_UNSUBSCRIBE,
   OP_UNSUBSCRIBED,
 } from './opcodes.js';
@@ -195,6 +196,16 @@ export function readSubscribed(from: PackReader): SubscribedOp {
     recovered: recovered === 2 ? null : recovered === 1,
     gap: readMissing(from),
   };
+}
+
+// ---- TOPIC_MADE: a SUBSCRIBE has made its topic, whatever comes of it: its answer follows ----
+export function packTopicMade(to: PackWriter, request: number): void {
+  to.begin(OP_TOPIC_MADE, 0);
+  to.u32(request);
+}
+
+export function readTopicMade(from: PackReader): number {
+  return from.u32();
 }
 
 // ---- UNSUBSCRIBED: the end of one subscription, asked for (`request` not 0) or not ----

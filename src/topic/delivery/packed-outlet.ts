@@ -35,6 +35,7 @@ import {
   type CaughtUpOp,
   packCaughtUp,
   packSubscribed,
+  packTopicMade,
   packUnsubscribed,
   type SubscribedOp,
   type UnsubscribedOp,
@@ -129,6 +130,11 @@ export abstract class PackedOutlet implements Outlet {
 
   failed(op: FailedOp): void {
     packFailed(this.writer, op);
+    this.flushSoon();
+  }
+
+  topicMade(request: number): void {
+    packTopicMade(this.writer, request);
     this.flushSoon();
   }
 

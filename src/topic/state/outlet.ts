@@ -45,6 +45,8 @@ export interface Outlet {
   /** The answer to any request that did not succeed; see failureOf. */
   failed(op: FailedOp): void;
 
+  /** The subscribe of that request has made its topic. */
+  topicMade(request: number): void;
   subscribed(op: SubscribedOp): void;
   unsubscribed(op: UnsubscribedOp): void;
   caughtUp(op: CaughtUpOp): void;

@@ -5,7 +5,7 @@
 import type { Clock } from '../../core/clock.js';
 import { RequestError } from '../../core/errors.js';
 import { ofTopic } from '../../core/happening.js';
-import { KeyedRates } from '../../core/keyed-rates.js';
+import { KeyedRates, shareOf } from '../../core/keyed-rates.js';
 import type { Limits } from '../../core/limits.js';
 import type { TopicRecord } from '../../core/topic-record.js';
 import type { Turns } from '../../core/turns.js';
@@ -38,6 +38,8 @@ export interface OpeningsOptions {
   delivery: Delivery;
   clock: Clock;
   limits: Limits;
+  /** Of this node, with this one: a session's topics are at all of them. */
+  workers: number;
   /** Of this node and worker: the names of sessions in traces begin with it. */
   origin: string;
   onTopicGone: (topic: Topic) => void;
@@ -73,14 +75,15 @@ export class Openings {
 
   constructor(options: OpeningsOptions) {
     this.#options = options;
-    const { limits, clock } = options;
+    const { limits, clock, workers } = options;
     const burst = limits.topicsMadePerMinuteMax;
-    this.#made = new KeyedRates({ perS: burst / 60, burst, keysMax: MAKERS_MAX }, clock);
+    const share = shareOf({ perS: burst / 60, burst }, workers);
+    this.#made = new KeyedRates({ ...share, keysMax: MAKERS_MAX }, clock);
   }
 
   /** Opens it and tells the session; rejects with RequestError, or with a bug. */
   async open(entry: SessionEntry, { outlet, op, one = null }: Request): Promise<void> {
-    const topic = await this.#findOrCreate(op, entry);
+    const topic = await this.#findOrCreate(entry, { outlet, op });
     checkOpen(entry, one);
     const { epoch } = topic;
     const record = await this.#options.heads.read(topic.id);
@@ -308,17 +311,21 @@ export class Openings {
     return common;
   }
 
-  async #findOrCreate(op: SubscribeOp, entry: SessionEntry): Promise<Topic> {
+  /** Of a session of another node the worker there has made it, or nobody does. */
+  async #findOrCreate(entry: SessionEntry, { outlet, op }: Request): Promise<Topic> {
     const found = await this.#options.topics.find(op.topic);
     if (found !== null) return found;
     checkOpen(entry, null);
-    if (!op.options.create) throw topicNotFound();
+    if (!op.options.create || outlet.kind === 'peer') throw topicNotFound();
     const { log, topics, turns, limits } = this.#options;
     if (!this.#made.take(entry.key)) throw tooManyMade(limits.topicsMadePerMinuteMax);
     return turns.run(entry.key, async () => {
       checkOpen(entry, null);
       const { topic, created } = await log.createTopic(op.topic, null);
-      if (created) topics.happened(ofTopic('topic.created', op.topic));
+      if (created) {
+        outlet.topicMade(op.request);
+        topics.happened(ofTopic('topic.created', op.topic));
+      }
       return topics.met(topic);
     });
   }

@@ -43,13 +43,14 @@ async function rig(act: Act, env: Record<string, string> = {}, clock: Clock = sy
   const count = new SharedCount(SharedCount.memory(1), 0);
   const held = new SharedCount(SharedCount.memory(1), 0);
   const answers = new PacedAnswers({ limits: config.limits, guard, clock, count: held });
+  const proxies = new Proxies(config);
   const sessions = new Sessions({
     config,
     gate: openGate(ANYONE),
-    proxies: new Proxies(config),
+    proxies,
     quotas: NO_QUOTAS,
     parts: {
-      ...{ callers: new Callers(config), answers, audit: NO_AUDIT, quotas: NO_QUOTAS },
+      ...{ callers: new Callers(config), proxies, answers, audit: NO_AUDIT, quotas: NO_QUOTAS },
       traffic: new Traffic(),
     },
     count,

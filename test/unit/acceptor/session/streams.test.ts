@@ -41,7 +41,8 @@ async function rig(env: Record<string, string> = {}) {
     ...{ limits, guard, clock: systemClock, count: counts.unreadAnswerBytes },
   });
   const traffic = new Traffic();
-  const parts = { callers, answers, audit: NO_AUDIT, quotas: NO_QUOTAS, traffic };
+  const proxies = new Proxies(config);
+  const parts = { callers, proxies, answers, audit: NO_AUDIT, quotas: NO_QUOTAS, traffic };
   const common = {
     guard,
     clock: systemClock,
@@ -49,8 +50,9 @@ async function rig(env: Record<string, string> = {}) {
     config,
     parts,
     quotas: NO_QUOTAS,
+    audit: NO_AUDIT,
     gate: openGate(ANYONE),
-    proxies: new Proxies(config),
+    proxies,
     count: counts.sessions,
   };
   const workers = new Workers(1, limits, guard);

@@ -214,6 +214,7 @@ const OPS: Readonly<Record<string, Entry>> = {
       ...{ epoch: text, recovered: fc.option(flag), gap: fc.option(lack) },
     }),
   ),
+  OP_TOPIC_MADE: entry(subscribe.packTopicMade, subscribe.readTopicMade, u32),
   OP_UNSUBSCRIBED: entry(
     subscribe.packUnsubscribed,
     subscribe.readUnsubscribed,

@@ -26,7 +26,15 @@ function openingsOf(rig: DeliveryRig, turns: Turns, whileReading: () => void): O
     throw new Error('nothing ends here');
   };
   return new Openings({
-    ...{ topics, delivery, turns, clock: systemClock, limits: DEFAULT_LIMITS, origin: 's' },
+    ...{
+      topics,
+      delivery,
+      turns,
+      clock: systemClock,
+      limits: DEFAULT_LIMITS,
+      origin: 's',
+      workers: 1,
+    },
     log: rig.log as unknown as MessageLog<PublishUnderWay>,
     heads: new FoldedReads(async (ids: readonly number[]) => {
       const records = await rig.log.heads(ids);
