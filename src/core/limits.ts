@@ -197,6 +197,12 @@ export const LIMITS = {
     max: 3_600,
     text: 'Between two looks at the keys of JWT_ISSUER for one that is not among them.',
   },
+  jwtRecheckS: {
+    default: 300,
+    min: 1,
+    max: 3_600,
+    text: 'How often keys of JWT_ISSUER are read again, and its tokens that are in use checked again.',
+  },
   loginsPerMinuteMax: {
     default: 5,
     min: 1,

@@ -29,8 +29,8 @@ export interface TokenUse {
   readonly subject: string | null;
   /** Of the API key that it comes of; null: of somebody else's issuer. */
   readonly issuer: Principal | null;
-  /** When it runs out, monotonic ms of this thread. */
-  readonly endMs: number;
+  /** When it runs out, monotonic ms of this thread; it is over earlier when its issuer gave its key up. */
+  endMs: number;
 }
 
 const UNBOUND: PrincipalOptions = { topics: null, keyId: null, expiresAtMs: null };

@@ -13,6 +13,7 @@ import { isTransient } from '../log/postgres/session/transient.js';
 import type { Logger } from '../observe/logger.js';
 import type { AuditStore } from '../tenant/audit-store.js';
 import { ConfiguredKeys, TENANT_SCOPES } from '../tenant/configured-keys.js';
+import { KeyChanges } from '../tenant/key-changes.js';
 import { KeyDirectory } from '../tenant/key-directory.js';
 import type { KeyStore } from '../tenant/key-store.js';
 import type { LeaseStore } from '../tenant/lease-store.js';
@@ -55,7 +56,8 @@ export interface NodeDirectory {
 export async function startDirectory(options: NodeDirectoryOptions): Promise<NodeDirectory> {
   const { config, logger } = options;
   const issuer = await openIssuer(config, logger);
-  const store = openStore(options, () => quotas.changed());
+  const changes = new KeyChanges(options.onChanged);
+  const store = openStore(options, changes, () => quotas.changed());
   const quotas: QuotaList = new QuotaList({
     read: () => store.quotas(),
     onChanged: options.onQuotas,
@@ -71,6 +73,8 @@ export async function startDirectory(options: NodeDirectoryOptions): Promise<Nod
   });
   const stop = (): Promise<void> => {
     quotas.close();
+    changes.close();
+    issuer?.close();
     return directory.stop();
   };
   try {
@@ -93,10 +97,12 @@ export async function startDirectory(options: NodeDirectoryOptions): Promise<Nod
 
 /** `onQuotas`: those of some tenant, or which tenants there are, may be other than before. */
 function openStore(
-  { config, logger, onChanged }: NodeDirectoryOptions,
+  { config, logger }: NodeDirectoryOptions,
+  changes: KeyChanges,
   onQuotas: () => void,
 ): KeyStore {
   const { databaseUrl, limits, nodeId } = config;
+  const onChanged = (ids: readonly string[] | null): void => changes.changed(ids);
   const common = { clock: systemClock, limits, onChanged, onQuotas };
   if (databaseUrl === null) return new MemoryKeys({ ...common, tenant: ANYONE.tenant });
   return new PostgresKeys({

@@ -25,10 +25,15 @@ async function openKeys(config: Config, logger: Logger): Promise<IssuerKeys | nu
   const { jwtJwksFile: file, jwtJwksUrl: url, limits } = config;
   const variable = file === null ? 'JWT_JWKS_URL' : 'JWT_JWKS_FILE';
   const onTrouble = (why: string): void => logger.warn({ about: 'tokens' }, `${variable}: ${why}`);
-  const common = { clock: systemClock, refetchMs: limits.jwksRefetchS * 1_000, onTrouble };
+  const freshMs = limits.jwtRecheckS * 1_000;
+  const common = {
+    ...{ clock: systemClock, onTrouble },
+    ...{ refetchMs: Math.min(limits.jwksRefetchS * 1_000, freshMs), freshMs },
+  };
   if (file !== null) {
     const keys = new IssuerKeys({ ...common, load: () => readSet(file) });
     await keys.first().catch((error: unknown) => {
+      keys.close();
       throw new StartRefused(`${variable}=${file}: ${messageOf(error)}`);
     });
     return keys;

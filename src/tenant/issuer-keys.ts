@@ -1,14 +1,12 @@
 /**
  * The public keys of the operator's issuer, as its set (JWKS, RFC 7517) last had them, on the main thread.
- * Each is bound to one algorithm when it is read. The set is read again when it is old, and for a key that
- * it does not have, once in so long, whoever makes key ids up.
+ * Each is bound to one algorithm when it is read. The set is read again by the clock, and for a key that it
+ * does not have, once in so long, whoever makes key ids up.
  */
 import { importJWK, type JWK } from 'jose';
 import type { Clock } from '../core/clock.js';
 import { RequestError } from '../core/errors.js';
 
-/** Read again in the background after this long. */
-const FRESH_MS = 300_000;
 /** While it cannot be read, what it last had is good for this long. */
 const STALE_MS = 3_600_000;
 /** Trouble that lasts is told this often. */
@@ -26,6 +24,8 @@ export interface IssuerKeysOptions {
   clock: Clock;
   /** Between two tries to read the set for a key that it does not have. */
   refetchMs: number;
+  /** It is read again in the background after this long. */
+  freshMs: number;
   /** For the operator. */
   onTrouble: (why: string) => void;
 }
@@ -44,9 +44,16 @@ export class IssuerKeys {
   #triedAtMs = Number.NEGATIVE_INFINITY;
   #toldAtMs = Number.NEGATIVE_INFINITY;
   #loading: Promise<void> | null = null;
+  readonly #reading: NodeJS.Timeout;
 
   constructor(options: IssuerKeysOptions) {
     this.#options = options;
+    // It keeps nobody alive: there may be no node around it.
+    this.#reading = setInterval(() => void this.#load(), options.freshMs).unref();
+  }
+
+  close(): void {
+    clearInterval(this.#reading);
   }
 
   /** Rejects with what is wrong with the set. */
@@ -62,7 +69,7 @@ export class IssuerKeys {
    */
   async find(alg: string, kid: string | undefined): Promise<IssuerKey | null> {
     const ageMs = this.#options.clock.monotonic() - this.#loadedAtMs;
-    const due = ageMs > FRESH_MS ? this.#load() : null;
+    const due = ageMs > this.#options.freshMs ? this.#load() : null;
     if (ageMs > STALE_MS) await due;
     let found = this.#match(alg, kid);
     if (found === null) {

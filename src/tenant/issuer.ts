@@ -51,6 +51,10 @@ export class Issuer {
     this.#claims = issuerClaims(config.limits);
   }
 
+  close(): void {
+    this.#options.keys?.close();
+  }
+
   /** Null: it is not good. Rejects with RequestError, or with a bug. */
   async check(token: string): Promise<TokenRecord | null> {
     const { config, clock, onRefused } = this.#options;

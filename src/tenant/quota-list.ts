@@ -1,9 +1,11 @@
 /**
  * Which tenants have quotas, on the main thread: read whole at the start and whenever somebody says that one
- * changed. Of what is said while it is being read one more reading comes.
+ * changed. Of what is said while it is being read, and for a moment after it, one more reading comes.
  */
 import type { TenantQuotas } from '../core/quotas.js';
 
+/** Between two readings: each is told to all threads. */
+const TOGETHER_MS = 50;
 /** After a reading that failed. */
 const AGAIN_MS = 500;
 
@@ -18,7 +20,7 @@ export interface QuotaListOptions {
 export class QuotaList {
   readonly #options: QuotaListOptions;
   #all: readonly TenantQuotas[] = [];
-  /** `told`: under way, and one more is due. */
+  /** `reading`: or it was read a moment ago; `told`: the same, and one more is due. */
   #state: 'idle' | 'reading' | 'told' | 'closed' = 'idle';
   #timer: NodeJS.Timeout | null = null;
 
@@ -53,7 +55,7 @@ export class QuotaList {
   #wasRead(): void {
     if (this.#state === 'closed') return;
     this.#options.onChanged(this.#all);
-    this.#next();
+    this.#timer = setTimeout(() => this.#next(), TOGETHER_MS);
   }
 
   #failed(error: unknown): void {

@@ -1,8 +1,8 @@
 /**
  * The tokens that one acceptor thread knows, each with the principal made of it. One that nodes made is
  * checked here, once its API key is known, and is good as long as that key is believed; one of the
- * operator's issuer is checked by the directory, once in five minutes for all who come with it. Whoever
- * comes again costs one look into a map.
+ * operator's issuer is checked by the directory, once in JWT_RECHECK_S for all who come with it, and for what
+ * they have open. Whoever comes again costs one look into a map.
  */
 import { digestOf } from '../core/api-key.js';
 import type { Clock } from '../core/clock.js';
@@ -17,12 +17,14 @@ import type { KnownKey } from './known-key.js';
 
 /** Tokens that have run out are forgotten this often. */
 const SWEEP_MS = 5_000;
-/** One of the issuer is checked again after so long: a key that it gave up is gone from its set by then. */
-const BELIEVED_MS = 300_000;
+/** Of all tokens, each time looking for one that nobody's session has. */
+const EVICTIONS_MAX = 64;
+/** Tokens of sessions that are checked again at one time: whoever comes now shall not wait behind them. */
+const RECHECKS_MAX = 4;
 
 export interface TokenCacheOptions {
   clock: Clock;
-  limits: Pick<Limits, 'keysCachedMax' | 'keyLookupsMax'>;
+  limits: Pick<Limits, 'keysCachedMax' | 'keyLookupsMax' | 'jwtRecheckS'>;
   keys: KeyCache;
   /** What tokens that nodes make are sealed with. */
   secret: Uint8Array;
@@ -47,6 +49,9 @@ export class TokenCache {
   /** SHA-256 of those that are not good, which the directory need not be asked about again. */
   readonly #bad = new AbsentKeys();
   readonly #checking = new Map<string, Admitted[]>();
+  /** Of the issuer, and to be checked again, since something that came with them is open. */
+  readonly #due = new Set<string>();
+  #rechecks = 0;
   #waiting = 0;
   readonly #sweeping: NodeJS.Timeout;
 
@@ -72,13 +77,17 @@ export class TokenCache {
     else this.#admitForeign(text, admitted);
   }
 
-  /** What has run out is forgotten. */
+  /** What has run out is forgotten; what is to be checked again and has something open is checked. */
   sweep(): void {
     const nowMs = this.#options.clock.monotonic();
-    for (const [text, { untilMs }] of this.#known) {
-      if (untilMs <= nowMs) this.#known.delete(text);
+    for (const [text, token] of this.#known) {
+      if (token.untilMs > nowMs) continue;
+      const { endMs = 0 } = token.principal.token ?? {};
+      if (isOpen(token) && endMs > nowMs) this.#due.add(text);
+      else this.#known.delete(text);
     }
     this.#bad.sweep(nowMs);
+    this.#recheck();
   }
 
   close(): void {
@@ -130,28 +139,52 @@ export class TokenCache {
         return;
       }
       this.#checking.set(text, [admitted]);
-      check(text).then(
-        (record) => this.#checked(text, record),
-        (error: unknown) => this.#tell(text, this.#errorOf(error)),
-      );
+      void this.#check(text, check);
+    }
+  }
+
+  /** Rejects never. */
+  #check(text: string, check: (text: string) => Promise<TokenRecord | null>): Promise<void> {
+    return check(text).then(
+      (record) => this.#checked(text, record),
+      (error: unknown) => this.#tell(text, this.#errorOf(error)),
+    );
+  }
+
+  /** What cannot be checked now stays open, and is due again with the next sweep. */
+  #recheck(): void {
+    const { check } = this.#options;
+    for (const text of this.#due) {
+      if (check === null || this.#rechecks >= RECHECKS_MAX) return;
+      this.#due.delete(text);
+      // Somebody came with it meanwhile: what he is told counts for what is open, too.
+      if (this.#checking.has(text)) continue;
+      this.#rechecks++;
+      this.#checking.set(text, []);
+      void this.#check(text, check).then(() => {
+        this.#rechecks--;
+        this.#recheck();
+      });
     }
   }
 
   #checked(text: string, record: TokenRecord | null): void {
-    const { clock } = this.#options;
+    const { clock, limits } = this.#options;
     const nowMs = clock.monotonic();
+    const before = this.#known.get(text);
     if (record === null) {
       this.#bad.add(nameOf(text), nowMs);
+      this.#known.delete(text);
+      if (before?.principal.token != null) before.principal.token.endMs = nowMs;
       this.#tell(text, refused());
       return;
     }
     const endMs = nowMs + record.expiresAtMs - clock.now();
     const use = { subject: record.subject, issuer: null, endMs };
-    const principal = principalOf(record, null, use);
-    this.#remember(text, {
-      ...{ principal, key: null },
-      untilMs: Math.min(endMs, nowMs + BELIEVED_MS),
-    });
+    // The same for all who come with it: what they have open is found by it.
+    const principal = before?.principal ?? principalOf(record, null, use);
+    const untilMs = Math.min(endMs, nowMs + limits.jwtRecheckS * 1_000);
+    this.#remember(text, { principal, key: null, untilMs });
     this.#tell(text, principal);
   }
 
@@ -168,16 +201,26 @@ export class TokenCache {
     for (const admitted of waiters) admitted(outcome);
   }
 
-  /** At the bound the oldest is forgotten, and checked again when somebody comes with it. */
+  /**
+   * At the bound the oldest is forgotten, and checked again when somebody comes with it. Some are kept for
+   * what is open of them, which is bounded itself.
+   */
   #remember(text: string, token: KnownToken): void {
     this.#known.delete(text);
     this.#known.set(text, token);
-    if (this.#known.size <= this.#options.limits.keysCachedMax) return;
-    for (const oldest of this.#known.keys()) {
+    let looks = EVICTIONS_MAX;
+    for (const [oldest, other] of this.#known) {
+      if (this.#known.size <= this.#options.limits.keysCachedMax || looks === 0) return;
+      looks--;
       this.#known.delete(oldest);
-      return;
+      if (isOpen(other) || other === token) this.#known.set(oldest, other);
     }
   }
+}
+
+/** Whether a session or a stream has it that ends only when it is found out that the token is not good. */
+function isOpen({ key, principal }: KnownToken): boolean {
+  return key === null && principal.receivers > 0;
 }
 
 function principalOf(record: TokenRecord, keyId: string | null, token: TokenUse): Principal {

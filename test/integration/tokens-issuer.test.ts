@@ -7,6 +7,7 @@ import path from 'node:path';
 import t from 'tap';
 import { eventually } from '../../native-bench/rig/eventually.js';
 import { runCommand } from '../support/command.js';
+import { EventStream } from '../support/event-stream.js';
 import {
   AUDIENCE,
   ISSUER,
@@ -99,6 +100,39 @@ t.test('a key that the issuer changes to is found; one that it gives up is over'
   await afterRefetch();
   t.equal(await statusOf(first), 200);
 });
+
+t.test(
+  'what is open of a key that was given up ends; what cannot be checked goes on',
+  async (t) => {
+    const [kept, over] = [
+      await makeSigningKey('EdDSA', 'kept'),
+      await makeSigningKey('RS256', 'over'),
+    ];
+    const set = await startKeySet(kept, over);
+    t.teardown(() => set.close());
+    const often = { ...ISSUED, JWT_JWKS_URL: set.url, JWT_RECHECK_S: '1', WORKERS: '1' };
+    const node = await startKeyedNode(often);
+    t.teardown(() => node.kill9());
+    await node.ask('POST /api/topics', TENANT_KEY, { name: 'orders.a' });
+    const open = async (key: SigningKey) => {
+      const token = await signToken(key);
+      const session = await Subscriber.open(node.wsUrl, 'json', token);
+      await session.subscribe('orders.a');
+      const stream = await EventStream.open(`${node.url}/api/topics/orders.a/events`, '', token);
+      return { session, stream };
+    };
+    const [goesOn, ends] = [await open(kept), await open(over)];
+    set.answer((_request, response) => response.writeHead(500).end('{}'));
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    t.equal(ends.session.closed, null);
+    set.publish(kept);
+    await eventually(() => ends.session.closed !== null && ends.stream.ended !== 'no', 30_000);
+    t.equal(ends.session.closed?.code, 4510);
+    t.equal(goesOn.session.closed, null, 'of a key that is there still');
+    t.equal(goesOn.stream.ended, 'no');
+    goesOn.session.close();
+  },
+);
 
 t.test('made-up ids of keys do not have the set fetched more often', async (t) => {
   const [stranger, asked] = [await makeSigningKey('EdDSA', 'stranger'), server.asked()];

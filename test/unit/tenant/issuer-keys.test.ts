@@ -19,10 +19,11 @@ class Rig {
   readonly troubles: string[] = [];
   readonly keys: IssuerKeys;
 
-  constructor() {
+  constructor(freshMs = 5 * MINUTE_MS) {
     this.keys = new IssuerKeys({
       clock: { now: () => 0, monotonic: () => this.nowMs, random: () => 0 },
       refetchMs: REFETCH_MS,
+      freshMs,
       load: async () => {
         this.loads++;
         if (this.isAway) throw new Error('answered 500');
@@ -42,10 +43,19 @@ class Rig {
 }
 
 async function opened(t: Test, rig = new Rig()): Promise<Rig> {
+  t.teardown(() => rig.keys.close());
   await rig.keys.first();
   t.equal(rig.loads, 1);
   return rig;
 }
+
+t.test('the set is read again by the clock, though nobody asks', async (t) => {
+  const rig = new Rig(20);
+  t.teardown(() => rig.keys.close());
+  await rig.keys.first();
+  rig.nowMs += REFETCH_MS;
+  await eventually(() => rig.loads > 1);
+});
 
 t.test('a key is found by its id and its algorithm, or where it is the only one', async (t) => {
   const rig = await opened(t);

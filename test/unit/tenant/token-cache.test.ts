@@ -18,7 +18,10 @@ import { TokenMint } from '../../../src/tenant/token-mint.js';
 
 const ACME = asTenant('acme');
 const TTL_MS = 60_000;
-const LIMITS = { keysCachedMax: 16, keyLookupsMax: 4, keyTtlS: TTL_MS / 1_000 };
+const LIMITS = {
+  ...{ keysCachedMax: 16, keyLookupsMax: 4, keyTtlS: TTL_MS / 1_000 },
+  jwtRecheckS: 300,
+};
 const SECRET = Buffer.alloc(32, 7);
 /** Looks like a JWT, and is no other. */
 const jwt = (n: number): string => `eyJ${n}.e30.c2ln`;
@@ -271,6 +274,60 @@ t.test('one of the issuer is checked again after five minutes, whenever it ends'
   rig.asked[2]?.answer(null);
   await settled();
   t.same(outcomes, ['acme', 'unauthorized'], 'its issuer has given up the key');
+});
+
+t.test('one of the issuer that has something open is checked again, and ends it', async (t) => {
+  const rig = new Rig(t);
+  const long = { ...RECORD, expiresAtMs: 10_000_000 };
+  const first = rig.show(jwt(1));
+  rig.asked[0]?.answer(long);
+  const outcome = await first;
+  if (outcome === null || outcome instanceof RequestError) throw new Error(codeOf(outcome));
+  const ends = (): number => (outcome.token?.endMs ?? 0) - rig.nowMs;
+  outcome.gained();
+  rig.pass(300_000);
+  t.equal(rig.asked.length, 2, 'nobody came with it');
+  rig.pass(5_000);
+  t.equal(rig.asked.length, 2, 'once at a time');
+  rig.asked[1]?.answer(long);
+  await settled();
+  t.equal(rig.shown.known(jwt(1)), outcome, 'it is the same for all who come with it');
+  rig.pass(300_000);
+  rig.asked[2]?.refuse(new RequestError('busy', 'the keys of the issuer cannot be had'));
+  await settled();
+  t.ok(ends() > 0, 'what cannot be checked goes on');
+  rig.pass(5_000);
+  t.equal(rig.asked.length, 4, 'and is checked again');
+  rig.asked[3]?.answer(null);
+  await settled();
+  t.ok(ends() <= 0, 'its issuer has given up the key');
+  t.equal(codeOf(await rig.show(jwt(1))), 'unauthorized');
+});
+
+t.test('tokens of what is open are kept at the bound, and checked a few at a time', async (t) => {
+  const rig = new Rig(t);
+  const long = { ...RECORD, expiresAtMs: 10_000_000 };
+  for (let n = 0; n < 40; n++) {
+    const shown = rig.show(jwt(n));
+    rig.asked.at(-1)?.answer(long);
+    const outcome = await shown;
+    if (outcome === null || outcome instanceof RequestError) throw new Error(codeOf(outcome));
+    if (n < 10) outcome.gained();
+  }
+  t.equal(rig.tokens.sizes.known, LIMITS.keysCachedMax);
+  for (let n = 0; n < 10; n++) t.not(rig.shown.known(jwt(n)), null, `${n}`);
+  rig.pass(300_000);
+  const texts = (): string[] => rig.asked.slice(40).map(({ text }) => text);
+  t.equal(texts().length, 4);
+  for (let n = 40; n < 50; n++) {
+    rig.asked[n]?.answer(long);
+    await settled();
+  }
+  t.same(
+    texts().sort(),
+    Array.from({ length: 10 }, (_, n) => jwt(n)),
+    'each once',
+  );
 });
 
 t.test('a bad one is remembered for a while; what could not be found out is not', async (t) => {
