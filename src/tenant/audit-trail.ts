@@ -1,12 +1,14 @@
 /**
  * What an acceptor has to tell the audit log: in its memory for a tenth of a second, then sent where it is
  * kept, one batch at a time, until that took it. Nobody waits for it. Attempts that fail alike are counted in
- * one entry; what finds no room is counted too, and told once there is.
+ * one entry; what finds no room is counted too, and told once there is. Tenants share the room: none takes
+ * that of another, however much it has refused.
  */
 import { type AuditEntry, type AuditEvent, auditText } from '../core/audit-record.js';
 import type { Clock } from '../core/clock.js';
 import type { Tenant } from '../core/topic-key.js';
 import { formatUuid, makeUuidV7 } from '../core/uuid.js';
+import { TenantShares } from './tenant-shares.js';
 
 const FLUSH_MS = 100;
 const RETRY_MS = 1_000;
@@ -37,8 +39,12 @@ export class AuditTrail {
   readonly #options: AuditTrailOptions;
   /** The oldest first. */
   readonly #waiting: Kept[] = [];
+  readonly #waitingShares = new TenantShares(WAITING_MAX);
+  /** Of them, the first so many: they are not given up. */
+  #underWay = 0;
   /** What more failed like one that was told: `times` may be 0. */
   readonly #alike = new Map<string, Kept>();
+  readonly #alikeShares = new TenantShares(ALIKE_MAX);
   /** How many found no room. */
   readonly #lost = new Map<Tenant, number>();
   #flush: NodeJS.Timeout | null = null;
@@ -96,13 +102,27 @@ export class AuditTrail {
       else known.times++;
       return;
     }
-    if (this.#alike.size >= ALIKE_MAX) {
+    if (this.#alikeShares.isFull && !this.#giveUpKind(tenant)) {
       this.#lose(tenant);
       return;
     }
     this.#alike.set(kind, { ...kept, times: 0 });
+    this.#alikeShares.add(tenant);
     this.#window ??= setTimeout(() => this.#endWindow(), ALIKE_MS);
     this.#keep(kept);
+  }
+
+  /** False: nobody has more kinds than this tenant would have. What was counted of one is told as lost. */
+  #giveUpKind(tenant: Tenant): boolean {
+    const giver = this.#alikeShares.giverTo(tenant);
+    if (giver === null) return false;
+    const kinds = [...this.#alike].filter(([, kept]) => kept.tenant === giver);
+    const [kind, kept] = kinds.at(-1) ?? [];
+    if (kind === undefined || kept === undefined) return false;
+    this.#alike.delete(kind);
+    this.#alikeShares.remove(giver);
+    if (kept.times > 0) this.#lose(giver, kept.times);
+    return true;
   }
 
   #endWindow(): void {
@@ -110,6 +130,7 @@ export class AuditTrail {
     this.#window = null;
     const counted = [...this.#alike.values()].filter(({ times }) => times > 0);
     this.#alike.clear();
+    this.#alikeShares.clear();
     for (const kept of counted) this.#keep(kept);
     this.#tellLost();
     if (this.#waiting.length > 0) this.#later(FLUSH_MS);
@@ -117,12 +138,31 @@ export class AuditTrail {
 
   #keep(kept: Kept): void {
     if (this.#state === 'closed') return;
-    if (this.#waiting.length >= WAITING_MAX) {
+    if (this.#waitingShares.isFull && !this.#giveUpEntry(kept.tenant)) {
       this.#lose(kept.tenant, kept.times);
       return;
     }
-    this.#waiting.push(kept);
+    this.#push(kept);
     this.#later(FLUSH_MS);
+  }
+
+  #push(kept: Kept): void {
+    this.#waiting.push(kept);
+    this.#waitingShares.add(kept.tenant);
+  }
+
+  /** The newest of whoever has most, and rather what failed; false: nobody has more. */
+  #giveUpEntry(tenant: Tenant): boolean {
+    const giver = this.#waitingShares.giverTo(tenant);
+    if (giver === null) return false;
+    const isIts = (one: Kept, at: number): boolean => one.tenant === giver && at >= this.#underWay;
+    const failed = this.#waiting.findLastIndex((one, at) => isIts(one, at) && one.outcome !== 'ok');
+    const at = failed >= 0 ? failed : this.#waiting.findLastIndex(isIts);
+    const [given] = at < 0 ? [] : this.#waiting.splice(at, 1);
+    if (given === undefined) return false;
+    this.#waitingShares.remove(giver);
+    this.#lose(giver, given.times);
+    return true;
   }
 
   #lose(tenant: Tenant, times = 1): void {
@@ -150,13 +190,18 @@ export class AuditTrail {
     const batch = this.#waiting.slice(0, BATCH_MAX);
     if (batch.length === 0) return FLUSH_MS;
     const nowMs = this.#options.clock.monotonic();
+    this.#underWay = batch.length;
     try {
       await this.#options.send(batch.map((kept) => entryOf(kept, nowMs)));
     } catch {
       // Whoever keeps it has said why: it is the database's trouble, which is told of there.
       return RETRY_MS;
+    } finally {
+      this.#underWay = 0;
     }
-    this.#waiting.splice(0, batch.length);
+    for (const { tenant } of this.#waiting.splice(0, batch.length)) {
+      this.#waitingShares.remove(tenant);
+    }
     this.#tellLost();
     return this.#waiting.length === 0 ? FLUSH_MS : 0;
   }
@@ -165,13 +210,13 @@ export class AuditTrail {
   #tellLost(): void {
     const { clock } = this.#options;
     for (const [tenant, times] of this.#lost) {
-      if (this.#waiting.length >= WAITING_MAX) return;
+      if (this.#waitingShares.isFull) return;
       this.#lost.delete(tenant);
       const requestId = formatUuid(makeUuidV7(clock.now(), 0));
       const nobody = { actor: '', address: '', object: '' };
       const what = { action: 'audit.lost', outcome: 'busy' } as const;
       const sinceMs = clock.monotonic();
-      this.#waiting.push({ tenant, ...nobody, ...what, requestId, times, sinceMs });
+      this.#push({ tenant, ...nobody, ...what, requestId, times, sinceMs });
     }
   }
 }

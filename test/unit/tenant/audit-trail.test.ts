@@ -6,7 +6,7 @@ import { eventually } from '../../../native-bench/rig/eventually.js';
 import type { AuditEntry, AuditEvent } from '../../../src/core/audit-record.js';
 import { systemClock } from '../../../src/core/clock.js';
 import { ANYONE } from '../../../src/core/principal.js';
-import { asTenant } from '../../../src/core/topic-key.js';
+import { asTenant, type Tenant } from '../../../src/core/topic-key.js';
 import { formatUuid, makeUuidV7 } from '../../../src/core/uuid.js';
 import { AuditTrail } from '../../../src/tenant/audit-trail.js';
 
@@ -98,17 +98,53 @@ t.test('while nobody takes it, it waits; what finds no room is counted by tenant
   await trail.flushed();
   t.equal(trail.sizes.waiting, 1_024, 'who ends does not wait for ever');
   kept.state = 'takes';
-  await eventually(() => kept.entries.length === 1_026, 20_000);
+  await eventually(() => kept.entries.length === 1_025, 20_000);
   t.same(
-    kept.entries.slice(0, 1_024).map(({ object }) => object),
-    Array.from({ length: 1_024 }, (_, n) => String(n)),
+    kept.entries.slice(0, 1_017).map(({ object }) => object),
+    Array.from({ length: 1_017 }, (_, n) => String(n)),
     'the first ones, each once',
   );
-  const lost = kept.entries.filter(({ action }) => action === 'audit.lost');
-  t.match(lost.map(({ tenant, times }) => [tenant, times]).sort(), [
-    [ACME, 476],
-    [ANYONE.tenant, 7],
-  ]);
+  const of = (tenant: Tenant, action: string): AuditEntry[] =>
+    kept.entries.filter((one) => one.tenant === tenant && one.action === action);
+  t.equal(of(ANYONE.tenant, 'topic.delete').length, 7, 'another tenant has room still');
+  t.match(of(ACME, 'audit.lost'), [{ times: 483 }]);
+  t.same(of(ANYONE.tenant, 'audit.lost'), []);
+});
+
+t.test('what a tenant has done waits longer than what it has refused', async (t) => {
+  const { trail, kept } = open(t);
+  kept.state = 'refuses';
+  trail.add(event({ object: 'done' }));
+  await eventually(() => kept.refusals > 0);
+  for (let n = 0; n < 255; n++) trail.add(event({ outcome: 'forbidden', object: String(n) }));
+  for (let n = 0; n < 768; n++) trail.add(event({ object: `done ${n}` }));
+  for (let n = 0; n < 100; n++) trail.add(event({ tenant: ANYONE.tenant }));
+  kept.state = 'takes';
+  await trail.flushed();
+  await eventually(() => kept.entries.length >= 1_024, 20_000);
+  const done = kept.entries.filter(({ tenant, outcome }) => tenant === ACME && outcome === 'ok');
+  t.equal(done.length, 769);
+  t.equal(kept.entries.filter(({ tenant }) => tenant === ANYONE.tenant).length, 100);
+});
+
+t.test('kinds of failures of one tenant do not push out those of another', async (t) => {
+  const { trail, kept } = open(t);
+  const other = { tenant: ANYONE.tenant, outcome: 'forbidden' } as const;
+  for (let n = 0; n < 5_000; n++) trail.add(event({ outcome: 'forbidden', object: String(n) }));
+  for (let n = 0; n < 20; n++) trail.add(event({ ...other, object: String(n % 2) }));
+  for (let n = 0; n < 5_000; n++) trail.add(event({ outcome: 'forbidden', object: `${n}` }));
+  await trail.flushed();
+  await eventually(() => kept.entries.some(({ action }) => action === 'audit.lost'));
+  const told = kept.entries.filter(({ tenant }) => tenant === other.tenant);
+  t.match(
+    told.map(({ action, object, times }) => [action, object, times]),
+    [
+      ['topic.delete', '0', 1],
+      ['topic.delete', '1', 1],
+      ['topic.delete', '0', 9],
+      ['topic.delete', '1', 9],
+    ],
+  );
 });
 
 t.test('kinds of failures are bounded', async (t) => {
