@@ -15,14 +15,8 @@ import { KEY_CONNECTIONS } from '../log/postgres/session/connection-budget.js';
 import type { KeptPool } from '../log/postgres/session/kept-pool.js';
 import { openPool } from '../log/postgres/session/log-connection.js';
 import { inTransaction } from '../log/postgres/session/transaction.js';
-import {
-  GRANT_SQL,
-  HOLD_SQL,
-  HOLDERS_TURN_SQL,
-  type LeaseRow,
-  PURGE_BUDGETS_SQL,
-  PURGE_HOLDINGS_SQL,
-} from './lease-rows.js';
+import { GRANT_SQL, type LeaseRow } from '../log/postgres/store/quota-tokens.js';
+import { HOLD_SQL, HOLDERS_TURN_SQL, PURGE_BUDGETS_SQL, PURGE_HOLDINGS_SQL } from './lease-rows.js';
 import type { LeaseStore } from './lease-store.js';
 
 const PURGE_MS = 60_000;

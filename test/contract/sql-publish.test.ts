@@ -16,13 +16,14 @@ import { TopicStore } from '../../src/log/postgres/store/topic-store.js';
 import { migrate } from '../../src/log/postgres/upkeep/migrations.js';
 import { OutboxRelease } from '../../src/log/postgres/upkeep/outbox-release.js';
 import { dropBatch } from '../../src/log/postgres/upkeep/release-batch.js';
-import { keyOf, TENANT } from '../support/tenants.js';
+import { addOther, keyOf, OTHER, TENANT } from '../support/tenants.js';
 import { rangeOf } from './message-log.js';
 
 const LATENCY_ROUNDS = 60;
 
 const server = await startPostgres();
 await migrate(server.url);
+await addOther(server.url);
 const pool = new pg.Pool({ connectionString: server.url, max: 8 });
 // The server's end may overtake that of idle connections.
 pool.on('error', () => undefined);
@@ -219,6 +220,49 @@ t.test('a notified publish is released within tens of milliseconds', async (t) =
   t.equal(times.length, LATENCY_ROUNDS);
   t.same(trouble, []);
 });
+
+t.test(
+  'a tenant has as much released as its quota says, in order, and keeps nobody waiting',
+  async (t) => {
+    const paced = [await newTopic('paced.a'), await newTopic('paced.b')];
+    const other = (await topics.create(OTHER.keyOf('unpaced'), null)).topic.id;
+    const setQuotas = 'UPDATE conduit.tenants SET quotas = $2 WHERE name = $1';
+    await app.query(`INSERT INTO conduit.role_tenants (role, tenant, names_tenants)
+    VALUES (session_user, 'default', true)`);
+    await app.query(setQuotas, [TENANT, { messages_per_s: 100, bytes_per_s: 1_000 }]);
+    await app.query('BEGIN');
+    for (let n = 0; n < 100; n++) {
+      await publish(app, 'paced.a', `${n}`);
+      await publish(app, 'paced.b', `${n}`);
+    }
+    await app.query(`SELECT conduit.publish('unpaced', '1', tenant => $1)`, [OTHER.tenant]);
+    const count = async (): Promise<number> => (await Promise.all(paced.map(bodies))).flat().length;
+    const since = performance.now();
+    await app.query('COMMIT');
+    await eventually(async () => (await bodies(other)).length === 1);
+    t.ok((await count()) < 200, 'another tenant does not wait for it');
+    await eventually(async () => (await count()) === 200);
+    // Half a second of it was there at the beginning.
+    t.ok(performance.now() - since > 1_300, 'its messages take as long as the quota says');
+    for (const id of paced) {
+      t.same(
+        await bodies(id),
+        Array.from({ length: 100 }, (_, n) => `${n}`),
+      );
+    }
+    const long = JSON.stringify('x'.repeat(498));
+    const from = performance.now();
+    for (let n = 0; n < 5; n++) await publish(app, 'paced.a', long);
+    await eventually(async () => (await count()) === 205);
+    t.ok(performance.now() - from > 1_300, 'and so do its bytes');
+    await app.query(setQuotas, [TENANT, {}]);
+    await app.query('BEGIN');
+    for (let n = 0; n < 500; n++) await publish(app, 'paced.b', '1');
+    await app.query('COMMIT');
+    await eventually(async () => (await count()) === 705);
+    t.same(trouble, []);
+  },
+);
 
 t.test('a log that the worker does not stand on is not appended to, nor cleaned up', async (t) => {
   const [topicId, before] = [await newTopic('restored'), drops];

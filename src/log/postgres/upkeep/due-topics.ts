@@ -23,7 +23,8 @@ const QUERY_CANCELED = '57014';
 const NAMED = `LEFT JOIN conduit.topics t ON t.id = d.topic_id AND t.deleted_at IS NULL
   LEFT JOIN conduit.tenants n ON n.id = t.tenant_id`;
 
-const COLUMNS = `d.topic_id, n.name AS tenant, t.name, extract(epoch FROM d.due_at) * 1000 AS due_ms,
+const COLUMNS = `d.topic_id, n.name AS tenant, t.name, n.quotas->>'messages_per_s' AS messages_per_s,
+  n.quotas->>'bytes_per_s' AS bytes_per_s, extract(epoch FROM d.due_at) * 1000 AS due_ms,
   extract(epoch FROM clock_timestamp() - d.due_at) * 1000 AS late_ms`;
 
 /**
@@ -50,6 +51,9 @@ interface DueRow {
   /** Null, both: the topic is gone. */
   tenant: string | null;
   name: string | null;
+  /** Null: its tenant may have any number released. */
+  messages_per_s: string | null;
+  bytes_per_s: string | null;
   due_ms: string;
   late_ms: string;
 }
@@ -60,6 +64,14 @@ export interface DueTopic {
   key: TopicKey | null;
   /** Of the first row that may be there, Unix ms; rounded down. */
   dueMs: number;
+  /** Rates of its tenant, as they were seen last. */
+  pace: ReleasePace;
+}
+
+/** Null: there is none. */
+export interface ReleasePace {
+  readonly messagesPerS: number | null;
+  readonly bytesPerS: number | null;
 }
 
 export interface DueTopicsOptions {
@@ -147,8 +159,19 @@ export class DueTopics {
       const dueMs = Math.floor(Number(row.due_ms));
       this.#offsetMs = dueMs + lateMs - this.#options.clock.monotonic();
       const known = this.#topics.get(topicId);
-      if (known === undefined) this.#topics.set(topicId, { topicId, key, dueMs });
-      else known.dueMs = Math.min(known.dueMs, dueMs);
+      const pace = {
+        messagesPerS: numberOf(row.messages_per_s),
+        bytesPerS: numberOf(row.bytes_per_s),
+      };
+      if (known === undefined) this.#topics.set(topicId, { topicId, key, dueMs, pace });
+      else {
+        known.dueMs = Math.min(known.dueMs, dueMs);
+        known.pace = pace;
+      }
     }
   }
+}
+
+function numberOf(text: string | null): number | null {
+  return text === null ? null : Number(text);
 }

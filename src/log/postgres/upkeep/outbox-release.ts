@@ -14,6 +14,7 @@ import type { Queryable } from '../session/queryable.js';
 import { type DueTopic, DueTopics } from './due-topics.js';
 import type { ReleaseOutcome } from './release-batch.js';
 import { BATCH_ROWS_MAX, dropBatch, releaseBatch } from './release-batch.js';
+import { ReleaseQuota } from './release-quota.js';
 
 const POLL_MS = 1_000;
 /** While rows come. */
@@ -47,6 +48,9 @@ export class OutboxRelease {
   readonly #options: OutboxReleaseOptions;
   readonly #watch: ReleaseWatch;
   readonly #due: DueTopics;
+  readonly #quota = new ReleaseQuota();
+  /** Topics of tenants that have to wait for their quota, as of the last turn. */
+  readonly #held = new Set<number>();
   /** 'woken': working, and to be done again at once. */
   #state: State = 'stopped';
   /** `moved`: of topics that are placed here by now what fell due before was passed over. */
@@ -105,7 +109,7 @@ export class OutboxRelease {
     const woken = this.#wasWoken();
     this.#state = 'waiting';
     if (moved >= BATCH_ROWS_MAX) this.#arm(0);
-    else this.#arm(woken || moved > 0 ? BUSY_MS : POLL_MS);
+    else this.#arm(woken || moved > 0 || this.#held.size > 0 ? BUSY_MS : POLL_MS);
   }
 
   async #tryRelease(): Promise<number> {
@@ -117,6 +121,7 @@ export class OutboxRelease {
     } catch (error) {
       drop(client, error);
       this.#due.forget();
+      this.#quota.forget();
       // The log became another beneath it: the session that is opened next says which.
       if (!(error instanceof OtherLog)) onTrouble(error);
       return 0;
@@ -128,7 +133,9 @@ export class OutboxRelease {
     if (this.#knowledge === 'moved') this.#due.forget();
     this.#knowledge = 'good';
     const topics = await this.#due.look(client);
-    const [oldest] = topics;
+    // Who has to wait for his quota is nobody's trouble.
+    const oldest = topics.find(({ topicId }) => !this.#held.has(topicId));
+    this.#held.clear();
     this.#watch.looked(oldest ? { dueAtMs: oldest.dueMs, lateMs: this.#due.lateMs(oldest) } : null);
     let moved = 0;
     for (const topic of topics) {
@@ -146,9 +153,20 @@ export class OutboxRelease {
     const { onReleased, onOutcomeUnknown, onDropped, dedupeWindowMs } = this.#options;
     const { topicId, dueMs } = topic;
     const incarnation = this.#options.incarnation();
+    const room = await this.#quota.roomFor(client, topic);
+    if (room === null) {
+      this.#held.add(topicId);
+      return 0;
+    }
     let outcome: ReleaseOutcome;
     try {
-      outcome = await releaseBatch(client, { topicId, dueMs, incarnation, dedupeWindowMs });
+      outcome = await releaseBatch(client, {
+        topicId,
+        dueMs,
+        incarnation,
+        dedupeWindowMs,
+        room,
+      });
     } catch (error) {
       // The rows are either still in the outbox or in the log; in neither case is a retry wrong.
       onOutcomeUnknown(topicId);
@@ -157,6 +175,8 @@ export class OutboxRelease {
     this.#due.released(topic, outcome.fromMs);
     if (outcome.duplicates > 0) onDropped(topic, outcome.duplicates, 'duplicate');
     const { rows, duplicates } = outcome;
+    const bytes = rows.reduce((sum, { payload }) => sum + payload.length, 0);
+    this.#quota.spent(topic, { rows: rows.length, bytes });
     if (rows.length > 0) onReleased({ topicId, epoch: formatEpoch(topicId, incarnation), rows });
     return duplicates + rows.length;
   }

@@ -11,6 +11,15 @@ import type { Queryable } from '../session/queryable.js';
 
 export const BATCH_ROWS_MAX = 500;
 const BATCH_BYTES_MAX = 4 * 1024 * 1024;
+/** What one batch may have: so many rows, and another one as long as it has less than so many bytes. */
+export interface ReleaseRoom {
+  readonly rows: number;
+  readonly bytes: number;
+}
+
+/** Of a tenant without quotas. */
+export const WHOLE_BATCH: ReleaseRoom = { rows: BATCH_ROWS_MAX, bytes: BATCH_BYTES_MAX };
+
 /**
  * The topic's row is held by an append for milliseconds; by something stuck it is tried again
  * later.
@@ -44,11 +53,11 @@ const TAKE_SQL = `SELECT o.*, floor(extract(epoch FROM sized.due_at) * 1000) AS 
       SELECT id, due_at, payload FROM conduit.outbox
       WHERE topic_id = $1 AND due_at >= to_timestamp($2::float8 / 1000)
         AND due_at <= (SELECT clock_timestamp())
-      ORDER BY due_at, id LIMIT ${BATCH_ROWS_MAX}) due) sized
+      ORDER BY due_at, id LIMIT $3) due) sized
   CROSS JOIN LATERAL (
     SELECT id, payload, content_type, key, headers, dedupe_key, ttl_ms FROM conduit.outbox
     WHERE id = sized.id FOR UPDATE SKIP LOCKED) o
-  WHERE sized.before < ${BATCH_BYTES_MAX} ORDER BY sized.due_at, sized.id`;
+  WHERE sized.before < $4 ORDER BY sized.due_at, sized.id`;
 
 /** By then the log cannot be replaced any more: which one it is, is asked here. */
 const LOCK_TOPIC_SQL = `SELECT conduit.incarnation() AS incarnation FROM (
@@ -129,6 +138,8 @@ export interface ReleaseOptions {
   /** Of the log that the worker stands on: no other is appended to. */
   incarnation: string;
   dedupeWindowMs: number;
+  /** No more than WHOLE_BATCH, which it is when absent. */
+  room?: ReleaseRoom;
 }
 
 export interface ReleaseOutcome {
@@ -170,11 +181,12 @@ function nothing(fromMs: number | null): ReleaseOutcome {
 
 /** Without rows and duplicates nothing was changed. */
 async function moveBatch(client: Queryable, options: ReleaseOptions): Promise<ReleaseOutcome> {
-  const { topicId, dueMs, incarnation, dedupeWindowMs } = options;
+  const { topicId, dueMs, incarnation, dedupeWindowMs, room = WHOLE_BATCH } = options;
   const lock = await client.query<{ locked: boolean }>(LOCK_RELEASE_SQL, [topicId]);
   if (lock.rows[0]?.locked !== true) return nothing(dueMs);
   // The payloads are read before the topic is locked: others wait for the topic.
-  const taken = (await client.query<OutboxRow>(TAKE_SQL, [topicId, dueMs])).rows;
+  const taken = (await client.query<OutboxRow>(TAKE_SQL, [topicId, dueMs, room.rows, room.bytes]))
+    .rows;
   if (taken.length === 0) return nothing(null);
   const { rows: locked } = await client.query<{ incarnation: string }>(LOCK_TOPIC_SQL, [topicId]);
   // The look at everything finds it without a name.
@@ -196,15 +208,15 @@ async function moveBatch(client: Queryable, options: ReleaseOptions): Promise<Re
     dedupeWindowMs,
     bytesTo(rows, Number(head?.bytes_to)),
   ]);
-  return { rows, duplicates: taken.length - survivors.length, fromMs: leftFrom(taken) };
+  return { rows, duplicates: taken.length - survivors.length, fromMs: leftFrom(taken, room) };
 }
 
 /** Where the next batch begins, when this one is full. */
-function leftFrom(taken: readonly OutboxRow[]): number | null {
+function leftFrom(taken: readonly OutboxRow[], room: ReleaseRoom): number | null {
   const bytes = taken.reduce((sum, row) => sum + row.payload.length, 0);
   const last = taken.at(-1);
   if (last === undefined) return null;
-  const isFull = last.due_rows >= BATCH_ROWS_MAX || bytes >= BATCH_BYTES_MAX;
+  const isFull = last.due_rows >= room.rows || bytes >= room.bytes;
   return isFull ? Number(last.due_ms) : null;
 }
 
