@@ -14,8 +14,8 @@ import type { Tenant } from '../core/topic-key.js';
 import { KEY_CONNECTIONS } from '../log/postgres/session/connection-budget.js';
 import type { KeptPool } from '../log/postgres/session/kept-pool.js';
 import { openPool } from '../log/postgres/session/log-connection.js';
+import { GRANT_SQL, type LeaseRow } from '../log/postgres/session/quota-tokens.js';
 import { inTransaction } from '../log/postgres/session/transaction.js';
-import { GRANT_SQL, type LeaseRow } from '../log/postgres/store/quota-tokens.js';
 import { HOLD_SQL, HOLDERS_TURN_SQL, PURGE_BUDGETS_SQL, PURGE_HOLDINGS_SQL } from './lease-rows.js';
 import type { LeaseStore } from './lease-store.js';
 

@@ -1,12 +1,12 @@
 /**
- * How fast a tenant that has rates may have its outbox released: no faster than messages_per_s and bytes_per_s,
- * on all nodes together, from buckets that nothing else spends of. So what passes no acceptor is held to the
- * quota, too, and what waits here keeps nobody's request out. Nothing is lost: it is released later.
+ * How fast a tenant that has rates may have its outbox released: no faster than messages_per_s and
+ * bytes_per_s, on all nodes together, from buckets that nothing else spends of. So what passes no acceptor is
+ * held to the quota, too, and what waits here keeps nobody's request out. Nothing is lost: it comes later.
  */
 import { burstOf } from '../../../core/token-bucket.js';
 import { tenantOf } from '../../../core/topic-key.js';
 import type { Queryable } from '../session/queryable.js';
-import { GRANT_SQL, type LeaseRow } from '../store/quota-tokens.js';
+import { GRANT_SQL, type LeaseRow } from '../session/quota-tokens.js';
 import type { DueTopic } from './due-topics.js';
 import { BATCH_ROWS_MAX, type ReleaseRoom, WHOLE_BATCH } from './release-batch.js';
 

@@ -1,6 +1,6 @@
 // Goal: the cookie of a login counts for pages of this node, and of origins that CORS_ORIGIN has by name,
-// scheme and port included; for no other page, whatever is let in without a cookie. The browser is told to show
-// it to no script, and to no other site.
+// scheme and port included; for no other page, whatever is let in without a cookie. The browser is told to
+// show it to no script, and to no other site.
 import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
 import t from 'tap';
 import { Callers } from '../../../../src/acceptor/http/callers.js';

@@ -1,4 +1,4 @@
-/** Rows of conduit.quota_budgets: a bucket of tokens of each tenant and rate, for whoever is to spend some. */
+/** Rows of conduit.quota_budgets: buckets of tokens, one for each tenant and rate, to be spent by nodes. */
 import { BURST_S } from '../../../core/token-bucket.js';
 
 const burst = (perS: string): string => `greatest(1, ${perS} * ${BURST_S})`;
