@@ -14,14 +14,21 @@ import { describeDatabase } from './core/database-url.js';
 import type { Peer } from './core/peer.js';
 import type { ReadRange } from './log/contract/message-log.js';
 import { connectionTrouble } from './log/postgres/session/connection-budget.js';
-import { createLogger, type Logger } from './observe/logger.js';
-import { banner, describeEmbedded } from './supervisor/banner.js';
+import { Logger } from './observe/logger.js';
+import {
+  authOf,
+  type BannerFacts,
+  banner,
+  describeEmbedded,
+  logOf,
+  urlOf,
+} from './supervisor/banner.js';
 import { readCertificate } from './supervisor/certificate.js';
 import {
   CertificateReload,
   type CertificateReloadOptions,
 } from './supervisor/certificate-reload.js';
-import { prepareDatabases } from './supervisor/databases.js';
+import { type DatabasesOptions, prepareDatabases } from './supervisor/databases.js';
 import { startEmbeddedPostgres } from './supervisor/embedded-postgres.js';
 import { letHeapsGrow } from './supervisor/heap-growth.js';
 import { sampleMain } from './supervisor/main-metrics.js';
@@ -54,17 +61,19 @@ export interface NodeOptions {
 }
 
 export async function runNode(options: NodeOptions): Promise<number> {
-  const { config, version, print, complain } = options;
-  const logger = createLogger(config.logLevel, { thread: 'main' });
-  for (const warning of options.warnings) logger.warn(warning);
+  const { config, version, complain } = options;
+  const logger = openLogger(options);
+  for (const warning of options.warnings) logger.tell('config.warning', {}, warning);
   const { shutdownTimeoutMs, startWaitMs } = config.limits;
   const life = new NodeLife({ logger, shutdownTimeoutMs, complain });
   return life.run(async () => {
-    const patience = new Patience({ waitMs: startWaitMs, report: (line) => logger.warn(line) });
+    const report = (line: string): void => logger.tell('node.waits', {}, line);
+    const patience = new Patience({ waitMs: startWaitMs, report });
     const shown = await readCertificate(config);
-    for (const warning of shown?.warnings ?? []) logger.warn(warning);
+    for (const warning of shown?.warnings ?? []) logger.tell('certificate.warning', {}, warning);
     await claimPorts(config, life);
     const { id: nodeId } = life.owns(await claimNodeName(config));
+    logger.node = nodeId;
     refuse(await nativeModuleTrouble());
     const { urls, logPlace } = await reachLog(options, { life, logger, patience });
     const [databaseUrl = null, ...moreDatabaseUrls] = urls;
@@ -97,7 +106,7 @@ export async function runNode(options: NodeOptions): Promise<number> {
     if (config.enableAuth) {
       directory = life.owns(
         await startDirectory({
-          ...{ config: effective, logger, output: options.output },
+          ...{ config: effective, logger, output: screenOf(options, logger) },
           onChanged: (ids) => threads?.keysChanged(ids),
           onQuotas: (quotas) => threads?.quotasChanged(quotas),
         }),
@@ -117,8 +126,39 @@ export async function runNode(options: NodeOptions): Promise<number> {
     if (shown !== null) reloadAtHangUp(life, { config, shown, logger }, threads);
     await life.untilEnd(threads.start());
     warnOfOpenness(config, logger);
-    print(banner({ config, version, logPlace, firstKey: directory?.firstKey ?? null }));
+    sayReady(options, logger, { logPlace, firstKey: directory?.firstKey ?? null });
   });
+}
+
+function openLogger({ config, output }: NodeOptions): Logger {
+  const { databaseUrl, moreDatabaseUrls, redisUrl, defaultApiKey, adminApiKey } = config;
+  const { internalSecret, jwtHs256Secret, metricsToken } = config;
+  const own = [databaseUrl, ...moreDatabaseUrls, redisUrl, defaultApiKey, adminApiKey];
+  return new Logger({
+    level: config.logLevel,
+    format: config.logFormat ?? (output === 'terminal' ? 'pretty' : 'json'),
+    secrets: [...own, internalSecret, jwtHs256Secret, metricsToken],
+  });
+}
+
+/** Where a first API key may be shown: not in a log. */
+function screenOf({ output }: NodeOptions, { format }: Logger): NodeOptions['output'] {
+  return format === 'json' ? 'file' : output;
+}
+
+/** On a screen for people; the same in a line, where lines are for programs. */
+function sayReady(
+  { config, version, print }: NodeOptions,
+  logger: Logger,
+  { logPlace, firstKey }: Pick<BannerFacts, 'logPlace' | 'firstKey'>,
+): void {
+  if (logger.format === 'pretty') {
+    print(banner({ config, version, logPlace, firstKey }));
+    return;
+  }
+  const [url, log, auth] = [urlOf(config), logOf(logPlace), authOf(config, logPlace)];
+  const threads = `${config.acceptors} acceptor(s), ${config.workers} topic worker(s)`;
+  logger.tell('node.started', { version, url, log, threads, auth });
 }
 
 interface StartMeans {
@@ -143,19 +183,37 @@ async function reachLog(
     const postgres = life.owns(await startEmbeddedPostgres(request, config.port));
     urls = [postgres.url];
     logPlace = describeEmbedded(postgres);
-    if (postgres.note !== null) logger.warn(postgres.note);
+    if (postgres.note !== null) logger.tell('database.warning', {}, postgres.note);
   }
   if (urls.length === 0) return { urls, logPlace };
   const preparing = prepareDatabases(
     {
-      ...{ urls, patience, onAway: (line) => logger.warn(line) },
-      onDone: (line, of) => logger.info(of, line),
+      ...{ urls, patience, onAway: (line) => logger.tell('database.warning', {}, line) },
+      onDone: tellDone(logger),
     },
     'late',
   );
   const prepared = life.owns(await life.untilEnd(preparing));
   for (const url of prepared.urls) await warnOfConnections(url, config, logger);
   return { urls: prepared.urls, logPlace };
+}
+
+/** Migrations that ran together are one line. */
+function tellDone(logger: Logger): DatabasesOptions['onDone'] {
+  let names: string[] = [];
+  return (line, { name, database = null }) => {
+    if (name === undefined) {
+      logger.tell('database.changed', { database }, line);
+      return;
+    }
+    if (names.length === 0) {
+      queueMicrotask(() => {
+        logger.tell('schema.migrated', { names, database });
+        names = [];
+      });
+    }
+    names.push(name);
+  };
 }
 
 function reloadAtHangUp(
@@ -168,8 +226,8 @@ function reloadAtHangUp(
 }
 
 function warnOfOpenness(config: Config, logger: Logger): void {
-  for (const warning of openToAll(config)) logger.warn(warning);
-  for (const warning of heldMemoryWarnings(config, machineBytes())) logger.warn(warning);
+  const warnings = [...openToAll(config), ...heldMemoryWarnings(config, machineBytes())];
+  for (const warning of warnings) logger.tell('config.warning', {}, warning);
 }
 
 async function claimPorts({ host, port, metricsPort }: Config, life: NodeLife): Promise<void> {
@@ -194,7 +252,7 @@ function refuse(trouble: string | null): void {
 
 async function warnOfConnections(url: string, config: Config, logger: Logger): Promise<void> {
   const trouble = await connectionTrouble(url, config);
-  if (trouble !== null) logger.warn(trouble);
+  if (trouble !== null) logger.tell('database.warning', {}, trouble);
 }
 
 interface Pools {
@@ -216,7 +274,7 @@ function openPools({ nodeId }: Config, urls: readonly string[], logger: Logger):
   });
   let state: 'open' | 'closed' = 'open';
   const onFault = (err: unknown): void => {
-    if (state === 'open') logger.error({ err }, 'a read of the log failed in its thread');
+    if (state === 'open') logger.tell('log.read_failed', { err });
   };
   return {
     openPorts: (kind) => {

@@ -71,7 +71,8 @@ port.on('message', (message: ToThread) => {
 });
 
 process.on('uncaughtException', (error) => {
-  tell({ type: 'handler-fault', where: 'acceptor', stack: error.stack ?? error.message });
+  const stack = error.stack ?? error.message;
+  tell({ type: 'handler-fault', where: 'acceptor', stack, requestId: null });
   acceptor.stop();
   setImmediate(() => process.exit(EXIT_FAULT));
 });

@@ -23,7 +23,7 @@ import { threadLoad } from './delivery/thread-load.js';
 import { Drain, pause } from './drain.js';
 import { Bodies } from './http/bodies.js';
 import { Callers } from './http/callers.js';
-import { Guard } from './http/guard.js';
+import { Guard, type OnFault } from './http/guard.js';
 import { LoginCookies } from './http/login-cookie.js';
 import { metricsGate } from './http/metrics-gate.js';
 import { PacedAnswers } from './http/paced-answers.js';
@@ -87,8 +87,8 @@ export class Acceptor {
     this.#apps = new AcceptorApps(config);
     this.#happenings = new Happenings(clock, (all) => tell({ type: 'happened', all }));
     const inMemory = config.databaseUrl === null;
-    const guard = new Guard((where, stack) => tell({ type: 'handler-fault', where, stack }));
-    const onFault = (error: unknown): void => guard.caught('request', error);
+    const guard = guardOf(tell);
+    const onFault: OnFault = (error, requestId) => guard.caught('request', error, requestId);
     const counts = acceptorCounts(start.memory.counts, start.index);
     this.#answers = new PacedAnswers({ limits, clock, guard, count: counts.unreadAnswerBytes });
     const [callers, proxies] = [new Callers(config), new Proxies(config)];
@@ -359,5 +359,11 @@ function forwardRoutes(
   return new ForwardRoutes({
     ...{ ...parts, door, secret: config.internalSecret },
     onTrouble: (trouble, times) => tell({ type: 'trouble', trouble, times }),
+  });
+}
+
+function guardOf(tell: (message: FromThread) => void): Guard {
+  return new Guard((where, stack, requestId) => {
+    tell({ type: 'handler-fault', where, stack, requestId });
   });
 }

@@ -3,7 +3,7 @@
  * or the node ends it. What it holds is bounded by its window, whatever its reader does.
  */
 import type { GapView, MessageFrame, SubscribedFrame } from '../wire/server-frame-types.js';
-import { type SubscribingFrame, startMember } from './client-frames.js';
+import { type SubscribingFrame, startMember, type VerdictFrame } from './client-frames.js';
 import { ConduitError, wordsOf } from './conduit-error.js';
 import type { AckOptions, ConduitMessage, NackOptions } from './conduit-message.js';
 import { DeliveryWindow } from './delivery-window.js';
@@ -50,6 +50,7 @@ export class ConduitSubscription<T = unknown> implements AsyncIterable<ConduitMe
   /** Of an ephemeral one, where it goes on; 0: at `start`. */
   #resumeAt = 0;
   #leaving: 'no' | 'drain' | 'leave' = 'no';
+  #storing: 'no' | 'asked' = 'no';
   #received = 0;
   #gaps = 0;
 
@@ -231,7 +232,11 @@ export class ConduitSubscription<T = unknown> implements AsyncIterable<ConduitMe
 
   /** @internal */
   flushAcks(): void {
-    for (const frame of this.#window.acks()) this.#host.send(frame);
+    for (const frame of this.#window.acks()) {
+      const isCumulative = frame.type === 'ack' && frame.cumulative === true;
+      if (isCumulative && this.#storing === 'no') this.#confirm(frame);
+      else this.#host.send(frame);
+    }
   }
 
   /** @internal */
@@ -261,6 +266,16 @@ export class ConduitSubscription<T = unknown> implements AsyncIterable<ConduitMe
     if (!this.#window.fail(message, 'reject')) return;
     const why = { reason: reason?.slice(0, REASON_CHARS) };
     this.#host.send({ type: 'reject', ...this.#named(message), ...why });
+  }
+
+  /** One at a time: how far acknowledgements are stored, by which a replay is known for one. */
+  #confirm(frame: VerdictFrame): void {
+    const epoch = this.#epoch;
+    this.#storing = 'asked';
+    this.#host.ask(frame, (answer) => {
+      this.#storing = 'no';
+      if (answer?.type === 'acked' && epoch === this.#epoch) this.#window.stored(frame.sequence);
+    });
   }
 
   #named({ sequence }: ConduitMessage<T>): object {

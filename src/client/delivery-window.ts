@@ -51,6 +51,8 @@ export class DeliveryWindow<T> {
   #top = 0;
   /** As `#top` was when this connection began, until that is reached; 0: it was. */
   #resumingTo = 0;
+  /** The node has said that it stored what was settled up to here: none of that comes again by itself. */
+  #storedTo = 0;
   #log = 0;
   #connection = 0;
   /** Unread by its reader. */
@@ -101,6 +103,7 @@ export class DeliveryWindow<T> {
     this.#isBegun = false;
     this.#top = 0;
     this.#resumingTo = 0;
+    this.#storedTo = 0;
     this.#settled.clear();
     this.#nacked.clear();
     this.#stale = [];
@@ -119,12 +122,15 @@ export class DeliveryWindow<T> {
     }
     this.#nacked.delete(sequence);
     if (this.#settled.has(sequence)) {
+      // Somebody sought back while this client was away: what follows was asked for, too.
+      if (attempt === 1 && sequence <= this.#storedTo) this.#resumingTo = 0;
       if (attempt > 1 || sequence <= this.#resumingTo) {
         this.#push(frame, atMs).standing = 'acked';
         return false;
       }
       // Somebody sought back.
       this.#settled.delete(sequence);
+      this.#storedTo = Math.min(this.#storedTo, sequence - 1);
     }
     const held = this.#heldAs(sequence);
     if (held === undefined) return this.#isUnread(frame, atMs);
@@ -142,6 +148,11 @@ export class DeliveryWindow<T> {
     this.#stale.splice(this.#stale.indexOf(held), 1);
     this.#given.push(held);
     return false;
+  }
+
+  /** What was acknowledged up to there is stored. */
+  stored(sequence: number): void {
+    this.#storedTo = Math.max(this.#storedTo, sequence);
   }
 
   /** All that was there is given. */

@@ -1,5 +1,5 @@
 /** What a session and its subscriptions need of one another, whatever their payloads are. */
-import type { MessageFrame, SubscribedFrame } from '../wire/server-frame-types.js';
+import type { MessageFrame, ServerFrame, SubscribedFrame } from '../wire/server-frame-types.js';
 import type { SubscribingFrame } from './client-frames.js';
 import type { ConduitError } from './conduit-error.js';
 
@@ -30,6 +30,8 @@ export interface HostedSubscription {
 export interface SubscriptionHost {
   /** Sends a frame with this turn's, if there is a connection. */
   send(frame: object): void;
+  /** The same, and what the node answers to it; null: the connection ended before. */
+  ask(frame: object, answered: (answer: ServerFrame | null) => void): void;
   /** Calls `flushAcks` at the end of the turn. */
   acksWait(subscription: HostedSubscription): void;
   /** Ends it at the node; resolves when that is confirmed, or there is no connection. */

@@ -2,7 +2,7 @@
  * The subscriptions of a session: opened on each of its connections, found by what frames name. There is one
  * of a topic: a message of several that were fanned out together does not say which subscription it is of.
  */
-import type { ErrorFrame, MessageFrame } from '../wire/server-frame-types.js';
+import type { ErrorFrame, MessageFrame, ServerFrame } from '../wire/server-frame-types.js';
 import type { Answers } from './answers.js';
 import { ConduitError } from './conduit-error.js';
 import type { Connection } from './connection.js';
@@ -103,6 +103,11 @@ export class SessionSubscriptions implements SubscriptionHost {
 
   send(frame: object): void {
     this.#options.connection()?.send(frame);
+  }
+
+  ask(frame: object, answered: (answer: ServerFrame | null) => void): void {
+    if (this.#options.connection() === null) answered(null);
+    else this.send({ ...frame, ref: this.#options.answers.expect(answered) });
   }
 
   acksWait(subscription: HostedSubscription): void {

@@ -6,6 +6,8 @@ import type { Limits } from '../core/limits.js';
 
 export type LogLevel = 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent';
 
+export type LogFormat = 'pretty' | 'json';
+
 export interface Config {
   readonly host: string;
   /** TCP port, 1 to 65535. */
@@ -63,6 +65,8 @@ export interface Config {
   /** Asked for there; null: nobody is asked. */
   readonly metricsToken: string | null;
   readonly logLevel: LogLevel;
+  /** Null: for people where stdout is a terminal, else JSON. */
+  readonly logFormat: LogFormat | null;
   readonly autoCreateTopics: boolean;
   /** Whether conduit.publish wakes the release by NOTIFY (it serialises the callers' commits). */
   readonly outboxNotify: boolean;

@@ -62,6 +62,7 @@ export function loadConfig(env: Environment): LoadedConfig {
     metricsPort: optional(OPTIONS.metricsPort, env),
     metricsToken: optional(OPTIONS.metricsToken, env),
     logLevel: required(OPTIONS.logLevel, env),
+    logFormat: optional(OPTIONS.logFormat, env),
     autoCreateTopics: required(OPTIONS.autoCreateTopics, env),
     outboxNotify: required(OPTIONS.outboxNotify, env),
     limits: loadLimits(env),

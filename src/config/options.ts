@@ -5,7 +5,7 @@
 import { availableParallelism, hostname } from 'node:os';
 import type { LimitName } from '../core/limits.js';
 import { LIMITS, variableOf } from '../core/limits.js';
-import type { Config, LogLevel } from './config.js';
+import type { Config, LogFormat, LogLevel } from './config.js';
 import {
   address,
   addressBlocks,
@@ -39,6 +39,7 @@ type OptionOf<K extends keyof Config> = Option<NonNullable<Config[K]>>;
 type OptionKey = Exclude<keyof Config, 'limits' | 'nodeIdFrom' | 'moreDatabaseUrls'>;
 
 const LEVELS: readonly LogLevel[] = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'];
+const FORMATS: readonly LogFormat[] = ['pretty', 'json'];
 const SECRET_BYTES_MIN = 32;
 const THREADS_MAX = 64;
 
@@ -166,6 +167,12 @@ export const OPTIONS: { readonly [K in OptionKey]: OptionOf<K> } = {
     text(16, 1_024),
   ),
   logLevel: option('LOG_LEVEL', 'info', 'How much is logged.', oneOf(LEVELS)),
+  logFormat: option(
+    'LOG_FORMAT',
+    null,
+    'Lines of the log for people, or JSON; by default for people on a terminal only.',
+    oneOf(FORMATS),
+  ),
   autoCreateTopics: option('AUTO_CREATE_TOPICS', true, 'A subscribe may make its topic.', boolean),
   outboxNotify: option('OUTBOX_NOTIFY', true, 'LISTEN for publishes from SQL.', boolean),
 };

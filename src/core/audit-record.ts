@@ -37,12 +37,14 @@ export interface AuditEvent {
   /** Names with slashes between; '': none was named. */
   object: string;
   outcome: AuditOutcome;
-  /** UUID of the request, as its answer says it. */
+  /** Of the request, as its answer says it; a client may have made it up. */
   requestId: string;
 }
 
 /** As it travels to where it is kept. */
 export interface AuditEntry extends AuditEvent {
+  /** UUID: what is sent again is kept once. */
+  entryId: string;
   /** More than one: attempts that failed alike within seconds. */
   times: number;
   /** How long ago it was, ms. */

@@ -3,6 +3,7 @@
  * Per kind and node: whichever threads meet it, and however often. Owned by the main thread.
  */
 import type { Clock } from '../core/clock.js';
+import type { Logger } from './logger.js';
 
 const LOOK_MS = 1_000;
 /** Trouble that comes back sooner is the same outage. */
@@ -29,7 +30,7 @@ export interface Trouble {
 
 export interface OutagesOptions {
   clock: Pick<Clock, 'monotonic'>;
-  tell: (fields: Record<string, unknown>, line: string) => void;
+  logger: Pick<Logger, 'tell'>;
 }
 
 interface Outage {
@@ -107,7 +108,7 @@ export class Outages {
     const outage = { kind, ...times, count: 0, cause, sources: new Set<string>() };
     this.#outages.set(kind, outage);
     this.#timer ??= setInterval(() => this.look(), LOOK_MS).unref();
-    this.#options.tell({ about: source, cause, ...(stack === null ? {} : { stack }) }, line);
+    this.#options.logger.tell('trouble.began', { about: source, kind, cause, stack }, line);
     return outage;
   }
 
@@ -115,7 +116,8 @@ export class Outages {
     const { kind, count, cause, sinceMs } = outage;
     outage.toldMs = now;
     const forS = seconds(now - sinceMs);
-    this.#options.tell({ count, cause, for_s: forS }, `${kind}: for ${forS} s now, ${count} times`);
+    const line = `${kind}: for ${forS} s now, ${count} times`;
+    this.#options.logger.tell('trouble.lasts', { kind, cause, count, for_s: forS }, line);
   }
 
   #end({ kind, count, sinceMs }: Outage, endedMs: number): void {
@@ -124,7 +126,8 @@ export class Outages {
     // What came once and was not said to be over was no outage.
     if (count === 1 && endedMs === sinceMs) return;
     const forS = seconds(endedMs - sinceMs);
-    this.#options.tell({ count, for_s: forS }, `${kind}: over after ${forS} s, ${count} times`);
+    const line = `${kind}: over after ${forS} s, ${count} times`;
+    this.#options.logger.tell('trouble.over', { kind, count, for_s: forS }, line);
   }
 }
 

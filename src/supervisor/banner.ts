@@ -12,35 +12,49 @@ export interface BannerFacts {
 
 export function banner({ config, version, logPlace, firstKey }: BannerFacts): string {
   const key = config.enableAuth ? ' -H "X-API-Key: $CONDUIT_KEY"' : '';
-  const base = `${shownHost(config.host)}:${config.port}`;
-  const s = config.tlsCertFile === null ? '' : 's';
-  const durability =
-    logPlace === null
-      ? 'IN MEMORY: nothing survives a restart (set DATABASE_URL, or run npm start)'
-      : `durable: ${logPlace}`;
+  const url = urlOf(config);
+  const wsUrl = url.replace('http', 'ws');
   return [
-    `Conduit ${version} listens on http${s}://${base}`,
-    `  dashboard   http${s}://${base}/`,
-    `  log         ${durability}`,
+    `Conduit ${version} listens on ${url}`,
+    `  dashboard   ${url}/`,
+    `  log         ${logOf(logPlace)}`,
     `  threads     ${config.acceptors} acceptor(s), ${config.workers} topic worker(s)`,
     ...keyLines({ config, version, logPlace, firstKey }),
     '',
     'Try:',
-    `  curl -X POST http${s}://${base}/api/topics${key} -H "Content-Type: application/json" -d '{"name":"demo"}'`,
-    `  websocat${key.replace('-H ', '-H=')} ws${s}://${base}/ws            then send: {"type":"subscribe","topic":"demo"}`,
-    `  curl -N${key} http${s}://${base}/api/topics/demo/events`,
-    `  curl -X POST http${s}://${base}/api/publish${key} -H "Content-Type: application/json" \\`,
+    `  curl -X POST ${url}/api/topics${key} -H "Content-Type: application/json" -d '{"name":"demo"}'`,
+    `  websocat${key.replace('-H ', '-H=')} ${wsUrl}/ws            then send: {"type":"subscribe","topic":"demo"}`,
+    `  curl -N${key} ${url}/api/topics/demo/events`,
+    `  curl -X POST ${url}/api/publish${key} -H "Content-Type: application/json" \\`,
     `    -d '{"topic":"demo","payload":{"hello":"world"}}'`,
     '',
   ].join('\n');
 }
 
-/** Who gets in, and how long keys last; nothing where nobody is asked for one. */
-function keyLines({ config, logPlace, firstKey }: BannerFacts): string[] {
-  if (!config.enableAuth) return [];
+/** Where it is found. */
+export function urlOf({ host, port, tlsCertFile }: Config): string {
+  return `http${tlsCertFile === null ? '' : 's'}://${shownHost(host)}:${port}`;
+}
+
+/** What its 200 is worth. */
+export function logOf(place: string | null): string {
+  return place === null
+    ? 'IN MEMORY: nothing survives a restart (set DATABASE_URL, or run npm start)'
+    : `durable: ${place}`;
+}
+
+/** Who is asked for a key; null: nobody. */
+export function authOf(config: Config, logPlace: string | null): string | null {
+  if (!config.enableAuth) return null;
   const place = logPlace === null ? ['kept IN MEMORY'] : [];
   const operator = config.adminApiKey === null ? ['no operator: ADMIN_API_KEY is unset'] : [];
-  const facts = ['asked of everybody', ...place, ...operator].join('; ');
+  return ['asked of everybody', ...place, ...operator].join('; ');
+}
+
+/** Who gets in, and how long keys last; nothing where nobody is asked for one. */
+function keyLines({ config, logPlace, firstKey }: BannerFacts): string[] {
+  const facts = authOf(config, logPlace);
+  if (facts === null) return [];
   const shown = `  CONDUIT_KEY=${firstKey}   (of the default tenant; shown this once)`;
   return [`  API keys    ${facts}`, ...(firstKey === null ? [] : ['', shown])];
 }

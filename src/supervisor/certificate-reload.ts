@@ -34,16 +34,16 @@ export class CertificateReload {
     try {
       const found = await readCertificate(config);
       if (found === null || found.digest === this.#digest) {
-        logger.info('SIGHUP: the certificate is the one that is shown');
+        logger.tell('certificate.same', {});
         return;
       }
       this.#digest = found.digest;
-      for (const warning of found.warnings) logger.warn(warning);
-      logger.info({ validTo: found.validTo }, 'SIGHUP: another certificate');
+      for (const warning of found.warnings) logger.tell('certificate.warning', {}, warning);
+      logger.tell('certificate.changed', { valid_to: found.validTo });
       reload();
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
-      logger.error({ why }, 'SIGHUP: the certificate is not replaced, the one before is shown');
+      const cause = error instanceof Error ? error.message : String(error);
+      logger.tell('certificate.refused', { about: null, cause });
     }
   }
 }

@@ -61,7 +61,7 @@ export async function startDirectory(options: NodeDirectoryOptions): Promise<Nod
   const quotas: QuotaList = new QuotaList({
     read: () => store.quotas(),
     onChanged: options.onQuotas,
-    onFault: (err) => logger.warn({ about: 'keys', err }, 'quotas could not be read: tried again'),
+    onFault: (err) => logger.tell('quotas.not_read', { err }),
   });
   const directory = new KeyDirectory(store, {
     operators: config.adminApiKey === null ? 'none' : 'some',
@@ -81,7 +81,7 @@ export async function startDirectory(options: NodeDirectoryOptions): Promise<Nod
     const tokenSecret = await directory.tokenSecret();
     await quotas.read();
     const firstKey = await firstKeyOf(directory, options);
-    const onFault = (err: unknown): void => logger.error({ err }, 'a question about keys failed');
+    const onFault = (err: unknown): void => logger.tell('keys.failed', { err });
     const openPort = (): MessagePort => {
       const { port1, port2 } = new MessageChannel();
       serveCold(port1, (ask: DirectoryAsk) => directory.answer(ask), onFault);
@@ -107,10 +107,7 @@ function openStore(
   if (databaseUrl === null) return new MemoryKeys({ ...common, tenant: ANYONE.tenant });
   return new PostgresKeys({
     ...{ ...common, databaseUrl, applicationName: `conduit/${nodeId}/keys` },
-    onDeaf: (detail) => {
-      const line = 'not told of revoked keys: they are looked up again within KEY_TTL_S';
-      logger.warn({ about: 'keys', detail }, line);
-    },
+    onDeaf: (detail) => logger.tell('keys.not_told', { detail }),
   });
 }
 

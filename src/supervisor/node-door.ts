@@ -107,7 +107,7 @@ export class NodeDoor {
       const error = forwardError(taken);
       return poolFailure(error, taken);
     };
-    serveCold(port1, answer, (err) => logger.error({ err }, 'what was forwarded was not taken'));
+    serveCold(port1, answer, (err) => logger.tell('forward.failed', { err }));
     return port2;
   }
 }

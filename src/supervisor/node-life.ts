@@ -62,7 +62,10 @@ export class NodeLife {
       if (this.#state === 'living') this.end(causeOf(error));
     }
     const { exitCode } = await this.#ended;
-    return this.#stop(exitCode);
+    const ended = await this.#stop(exitCode);
+    this.#options.logger.flush();
+    this.#options.logger.tell('node.ended', { exit_code: ended });
+    return ended;
   }
 
   /**
@@ -86,16 +89,23 @@ export class NodeLife {
   end(cause: EndCause): void {
     if (this.#state === 'ending') return;
     this.#state = 'ending';
-    if (cause.line !== null) this.#options.complain(cause.line);
+    const { line, exitCode } = cause;
+    if (line !== null) {
+      this.#options.logger.tell('node.refused', { exit_code: exitCode, cause: line });
+      this.#options.complain(line);
+    }
     this.#resolveEnded(cause);
   }
 
   /** As at SIGTERM, by its API. */
   readonly drain = (): void => {
-    if (this.#state === 'living')
-      this.#options.logger.info('draining: by POST /api/nodes/:id/drain');
+    if (this.#state === 'living') this.#tellDrain('POST /api/nodes/:id/drain');
     this.end({ line: null, exitCode: 0 });
   };
+
+  #tellDrain(by: string): void {
+    this.#options.logger.tell('node.draining', { by });
+  }
 
   async #stop(exitCode: number): Promise<number> {
     const { complain, shutdownTimeoutMs } = this.#options;
@@ -143,19 +153,21 @@ export class NodeLife {
     const { logger, complain } = this.#options;
     onSignals({
       onFirst: (signal) => {
-        logger.info({ signal }, 'draining');
+        this.#tellDrain(signal);
         this.end({ exitCode: 0, line: null });
       },
       onSecond: (exitCode) => this.#exitNow(exitCode),
       onHangUp: () => {
-        if (this.onHangUp === null) logger.info('SIGHUP is ignored');
+        if (this.onHangUp === null) logger.tell('signal.ignored', { signal: 'SIGHUP' });
         else this.onHangUp();
       },
     });
     // Node.js would print them, in several lines, between the lines of the log.
-    process.removeAllListeners('warning').on('warning', (warning) => logger.warn(warning.message));
+    process
+      .removeAllListeners('warning')
+      .on('warning', (warning) => logger.tell('process.warning', {}, warning.message));
     process.on('uncaughtException', (error) => {
-      logger.fatal({ err: error }, 'a fault of the main thread');
+      logger.tell('main.fault', { err: error });
       complain(`a fault of the main thread: ${messageOf(error)}`);
       this.#exitNow(EXIT_FAULT);
     });

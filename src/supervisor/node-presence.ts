@@ -93,7 +93,7 @@ function presenceIn(
 function tellChange(logger: Logger, before: readonly string[], living: readonly string[]): void {
   const came = living.filter((id) => !before.includes(id));
   const gone = before.filter((id) => !living.includes(id));
-  if (came.length + gone.length > 0) logger.info({ came, gone, living }, 'other nodes live now');
+  if (came.length + gone.length > 0) logger.tell('cluster.changed', { came, gone, living });
 }
 
 /** Resolves once the node is among the others. Rejects StartRefused or LogConfigurationError. */

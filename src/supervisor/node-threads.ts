@@ -116,12 +116,11 @@ export class NodeThreads {
     this.#topicQuotas?.changed(options.quotas());
     this.#workers = makeSeats('worker', workers);
     this.#acceptors = makeSeats('acceptor', options.config.acceptors);
-    const onFault = (err: unknown): void =>
-      options.logger.error({ err }, 'a question about sessions failed');
+    const onFault = (err: unknown): void => options.logger.tell('sessions.failed', { err });
     this.#roster = new SessionRoster(this.#acceptors, onFault);
     this.#outages = new Outages({
       clock: systemClock,
-      tell: (fields, line) => options.logger.warn(fields, line),
+      logger: options.logger,
     });
   }
 
@@ -258,9 +257,11 @@ export class NodeThreads {
     const thread = nameOf(seat);
     if (message.type === 'ready' && seat.kind === 'worker') this.#filled(seat);
     else if (message.type === 'handler-fault') {
-      logger.error({ about: thread, where: message.where, stack: message.stack }, 'it threw');
+      const { where, stack, requestId } = message;
+      logger.tell('handler.threw', { about: thread, where, request_id: requestId, stack });
     } else if (message.type === 'log-state') {
-      logger.debug({ about: thread, state: message.state, detail: message.detail }, 'the log');
+      const { state, detail } = message;
+      logger.tell('log.state', { about: thread, state, detail });
     } else if (message.type === 'trouble') {
       this.#outages.trouble(thread, message.trouble, message.times);
     } else if (message.type === 'happened') {
@@ -276,8 +277,7 @@ export class NodeThreads {
     } else if (message.type === 'left-over') {
       this.#left.push(message.left);
     } else if (message.type === 'certificate' && message.trouble !== null) {
-      const { trouble: why } = message;
-      logger.error({ about: thread, why }, 'the certificate before is shown');
+      logger.tell('certificate.refused', { about: thread, cause: message.trouble });
     } else if (message.type === 'fault') {
       this.#faulted(seat, message.detail, message.exitCode);
     }
@@ -292,7 +292,7 @@ export class NodeThreads {
     const { logger, onFatal } = this.#options;
     if (this.#state === 'starting' && exitCode === EXIT_LATER) this.#putOff.set(seat, detail);
     else if (this.#state === 'starting') onFatal(detail, exitCode);
-    else logger.error({ about: nameOf(seat), detail }, 'the thread cannot start');
+    else logger.tell('thread.refused', { about: nameOf(seat), cause: detail });
     if (seat.state !== 'stopping') seat.state = 'faulted';
     // An acceptor closes its App first: to terminate it would abort the process.
     if (seat.kind === 'acceptor') post(seat, { type: 'stop' });
@@ -332,7 +332,7 @@ export class NodeThreads {
     if (seat.kind === 'worker') this.#options.door?.gone(index);
     this.#settle('drained', seat);
     if (this.#state === 'stopping' || this.#openLater(seat)) return;
-    logger.error({ about: nameOf(seat), cause }, 'a thread died');
+    logger.tell('thread.died', { about: nameOf(seat), cause });
     if (seat.kind === 'worker') {
       for (const acceptor of this.#acceptors) {
         post(acceptor, { type: 'worker-gone', worker: index, generation });

@@ -17,14 +17,15 @@ const SET_BYTES_MAX = 262_144;
 export async function openIssuer(config: Config, logger: Logger): Promise<Issuer | null> {
   if (config.jwtIssuer === null) return null;
   const keys = await openKeys(config, logger);
-  const onRefused = (why: string): void => logger.debug({ about: 'tokens', why }, 'refused');
+  const onRefused = (why: string): void => logger.tell('tokens.refused', { cause: why });
   return new Issuer({ config, clock: systemClock, keys, onRefused });
 }
 
 async function openKeys(config: Config, logger: Logger): Promise<IssuerKeys | null> {
   const { jwtJwksFile: file, jwtJwksUrl: url, limits } = config;
   const variable = file === null ? 'JWT_JWKS_URL' : 'JWT_JWKS_FILE';
-  const onTrouble = (why: string): void => logger.warn({ about: 'tokens' }, `${variable}: ${why}`);
+  const onTrouble = (why: string): void =>
+    logger.tell('tokens.not_read', { cause: `${variable}: ${why}` });
   const freshMs = limits.jwtRecheckS * 1_000;
   const common = {
     ...{ clock: systemClock, onTrouble },

@@ -14,7 +14,7 @@ export interface AuditPage {
 
 /** Each rejects with what PostgreSQL or the driver said, or with a bug. */
 export interface AuditStore {
-  /** What is there by its requestId is not added again. */
+  /** What is there by its entryId is not added again. */
   add(entries: readonly AuditEntry[]): Promise<void>;
   /** `tenant` null: of all. Nothing past AUDIT_DAYS in memory; in PostgreSQL upkeep deletes it. */
   list(tenant: Tenant | null, page: AuditPage): Promise<AuditRecord[]>;

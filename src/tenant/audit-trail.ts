@@ -23,6 +23,7 @@ const BATCH_MAX = 256;
 const END_MS = 1_000;
 
 interface Kept extends AuditEvent {
+  entryId: string;
   times: number;
   sinceMs: number;
 }
@@ -63,7 +64,12 @@ export class AuditTrail {
       address: auditText(event.address),
       object: auditText(event.object),
     };
-    const kept = { ...fit, times: 1, sinceMs: this.#options.clock.monotonic() };
+    const kept = {
+      ...fit,
+      entryId: this.#newId(),
+      times: 1,
+      sinceMs: this.#options.clock.monotonic(),
+    };
     if (event.outcome === 'ok') this.#keep(kept);
     else this.#addFailed(kept);
   }
@@ -206,17 +212,22 @@ export class AuditTrail {
     return this.#waiting.length === 0 ? FLUSH_MS : 0;
   }
 
+  #newId(): string {
+    return formatUuid(makeUuidV7(this.#options.clock.now(), 0));
+  }
+
   /** As many as there is room for. */
   #tellLost(): void {
     const { clock } = this.#options;
     for (const [tenant, times] of this.#lost) {
       if (this.#waitingShares.isFull) return;
       this.#lost.delete(tenant);
-      const requestId = formatUuid(makeUuidV7(clock.now(), 0));
+      const entryId = this.#newId();
       const nobody = { actor: '', address: '', object: '' };
       const what = { action: 'audit.lost', outcome: 'busy' } as const;
       const sinceMs = clock.monotonic();
-      this.#push({ tenant, ...nobody, ...what, requestId, times, sinceMs });
+      const ids = { entryId, requestId: entryId };
+      this.#push({ tenant, ...nobody, ...what, ...ids, times, sinceMs });
     }
   }
 }

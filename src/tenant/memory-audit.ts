@@ -17,7 +17,7 @@ export interface MemoryAuditOptions {
 
 export class MemoryAudit implements AuditStore {
   readonly #options: MemoryAuditOptions;
-  /** By request, the oldest first. */
+  /** By their entryId, the oldest first. */
   readonly #records = new Map<string, AuditRecord>();
   #lastId = 0;
 
@@ -28,10 +28,10 @@ export class MemoryAudit implements AuditStore {
   async add(entries: readonly AuditEntry[]): Promise<void> {
     const { clock, limits } = this.#options;
     const nowMs = clock.now();
-    for (const { ageMs, ...event } of entries) {
-      if (this.#records.has(event.requestId)) continue;
+    for (const { ageMs, entryId, ...event } of entries) {
+      if (this.#records.has(entryId)) continue;
       this.#lastId++;
-      this.#records.set(event.requestId, { ...event, id: this.#lastId, atMs: nowMs - ageMs });
+      this.#records.set(entryId, { ...event, id: this.#lastId, atMs: nowMs - ageMs });
       if (this.#records.size > limits.memoryAuditRowsMax) this.#dropOldest();
     }
   }
@@ -55,8 +55,8 @@ export class MemoryAudit implements AuditStore {
   }
 
   #dropOldest(): void {
-    for (const requestId of this.#records.keys()) {
-      this.#records.delete(requestId);
+    for (const entryId of this.#records.keys()) {
+      this.#records.delete(entryId);
       return;
     }
   }

@@ -9,18 +9,20 @@ import type { AuditPage, AuditStore } from './audit-store.js';
 /** Whoever writes takes turns: so ids are in the order of the commits, and who reads on misses none. */
 const LOCK_KEY = '27611853513';
 
-const COLUMNS = 'tenant, actor, address, action, object, outcome, times, request_id';
+const COLUMNS = 'tenant, actor, address, action, object, outcome, times';
 
 /** $1: entries as JSON. Times are the database's, less their age. */
 export const ADD_SQL = `WITH turn AS MATERIALIZED (SELECT pg_advisory_xact_lock(${LOCK_KEY}))
-  INSERT INTO conduit.audit (at, ${COLUMNS})
+  INSERT INTO conduit.audit (at, ${COLUMNS}, request_id, request)
   SELECT clock_timestamp() - e.age_ms * interval '1 ms', e.tenant, e.actor, e.address, e.action,
-    e.object, e.outcome, e.times, e.request_id
+    e.object, e.outcome, e.times, e.entry_id, e.request_id
   FROM turn, json_to_recordset($1::json) AS e (age_ms float8, tenant text, actor text, address text,
-    action text, object text, outcome text, times int, request_id uuid)
+    action text, object text, outcome text, times int, entry_id uuid,
+    request_id text)
   ON CONFLICT (request_id) DO NOTHING`;
 
-const LIST = `SELECT id, floor(extract(epoch FROM at) * 1000) AS at_ms, ${COLUMNS} FROM conduit.audit
+const LIST = `SELECT id, floor(extract(epoch FROM at) * 1000) AS at_ms, ${COLUMNS},
+    coalesce(request, request_id::text) AS request_id FROM conduit.audit
   WHERE ($1::text IS NULL OR tenant = $1)
     AND ($4::float8 IS NULL OR at >= to_timestamp($4::float8 / 1000))`;
 /** $1: tenant, or NULL for all; $2: behind this id, or NULL; $3: limit; $4: since, ms, or NULL. */
@@ -56,8 +58,8 @@ export class PostgresAudit implements AuditStore {
   }
 
   async add(entries: readonly AuditEntry[]): Promise<void> {
-    const rows = entries.map(({ requestId, ageMs, ...event }) => {
-      return { ...event, request_id: requestId, age_ms: ageMs };
+    const rows = entries.map(({ entryId, requestId, ageMs, ...event }) => {
+      return { ...event, entry_id: entryId, request_id: requestId, age_ms: ageMs };
     });
     await this.#pool.query(ADD_SQL, [JSON.stringify(rows)]);
   }

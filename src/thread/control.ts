@@ -151,7 +151,7 @@ export type FromThread =
   /** For whoever looks at the node. */
   | { type: 'happened'; all: readonly Happening[] }
   /** A wrapped handler threw; the thread goes on. Counted and logged. */
-  | { type: 'handler-fault'; where: string; stack: string }
+  | { type: 'handler-fault'; where: string; stack: string; requestId: string | null }
   /** Of a worker: channels that it listens to from now on, and no longer. */
   | { type: 'channels'; more: readonly string[]; less: readonly string[] }
   /** Something failed that is tried again: how often since it was last said. */

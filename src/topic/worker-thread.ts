@@ -3,7 +3,7 @@
  * configuration asks for, and obeys the supervisor. An exception that reaches the top ends the
  * thread; the supervisor replaces it.
  */
-import { parentPort, threadId, workerData } from 'node:worker_threads';
+import { parentPort, workerData } from 'node:worker_threads';
 import {
   PEER_AWAY,
   REDIS_AWAY,
@@ -46,7 +46,6 @@ import { MemoryLog } from '../log/memory/memory-log.js';
 import { PostgresLog } from '../log/postgres/postgres-log.js';
 import { isTransient } from '../log/postgres/session/transient.js';
 import { SeveralLogs } from '../log/several/several-logs.js';
-import { createLogger } from '../observe/logger.js';
 import { MetricCells } from '../observe/metric-cells.js';
 import { WORKER_METRICS } from '../observe/metrics.js';
 import { TroubleReport } from '../observe/trouble-report.js';
@@ -69,7 +68,6 @@ const port = controlPort();
 const tell = (message: FromThread): void => port.postMessage(message);
 
 const { config } = start;
-const logger = createLogger(config.logLevel, { thread: `worker-${start.index}`, threadId });
 const report = new TroubleReport({
   trouble: (trouble, times) => tell({ type: 'trouble', trouble, times }),
   over: (kind) => tell({ type: 'over', kind }),
@@ -348,7 +346,8 @@ function stop(): void {
   worker.stop().then(
     () => port.close(),
     (error: unknown) => {
-      logger.error({ err: error }, 'the worker did not stop cleanly');
+      const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
+      tell({ type: 'handler-fault', where: 'stop', stack, requestId: null });
       port.close();
     },
   );

@@ -160,7 +160,7 @@ t.test(
     t.same(onB.disorder, []);
     t.same(seen, [], 'nobody is followed elsewhere');
     t.ok((await backplaneOf(a)).unforwarded > 0);
-    const lines = a.output().match(/another node takes nothing by POST/g) ?? [];
+    const lines = a.output().match(/"msg":"another node takes nothing by POST/g) ?? [];
     t.ok(lines.length >= 1 && lines.length < 8, `${lines.length} lines`);
     await sql.end();
     onB.close();

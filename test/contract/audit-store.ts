@@ -17,7 +17,8 @@ export function entry(more: Partial<AuditEntry> = {}): AuditEntry {
   return {
     ...{ tenant: ACME, actor: '0123456789abcdef', address: '127.0.0.1', object: 'orders' },
     ...{ action: 'topic.delete', outcome: 'ok', times: 1, ageMs: 0 },
-    requestId: formatUuid(makeUuidV7(Date.now(), 0)),
+    entryId: formatUuid(makeUuidV7(Date.now(), 0)),
+    requestId: 'of-a-client',
     ...more,
   };
 }
@@ -30,9 +31,19 @@ const CASES: Readonly<Record<string, (t: Test, open: Open) => Promise<void>>> = 
     const added = entry({ outcome: 'forbidden', times: 7, ageMs: 60_000 });
     await store.add([added]);
     const [record] = await store.list(ACME, PAGE);
-    const { ageMs, ...told } = added;
+    const { ageMs, entryId: _, ...told } = added;
     t.match(record, told);
     t.ok(Math.abs((record?.atMs ?? 0) - (Date.now() - ageMs)) < 30_000);
+  },
+  'what a client calls its requests by keeps no entry out': async (t, open) => {
+    const store = await open(t);
+    await store.add([entry({ object: '1' }), entry({ object: '2' })]);
+    await store.add([entry({ object: '3' })]);
+    const told = await store.list(ACME, PAGE);
+    t.same(
+      told.map(({ object, requestId }) => [object, requestId]),
+      ['1', '2', '3'].map((object) => [object, 'of-a-client']),
+    );
   },
   'what a stranger wrote is one line, and comes back as it was made fit': async (t, open) => {
     const store = await open(t);

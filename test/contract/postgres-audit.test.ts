@@ -32,8 +32,8 @@ auditStoreContract(t, open);
 
 t.test('who reads on behind an id misses none that somebody was still writing', async (t) => {
   const store = await open(t);
-  const { requestId, ageMs, ...early } = entry({ object: 'early' });
-  const row = { ...early, request_id: requestId, age_ms: ageMs };
+  const { entryId, requestId, ageMs, ...early } = entry({ object: 'early' });
+  const row = { ...early, entry_id: entryId, request_id: requestId, age_ms: ageMs };
   await admin.query('BEGIN');
   await admin.query(ADD_SQL, [JSON.stringify([row])]);
   const late = store.add([entry({ object: 'late' })]);

@@ -23,7 +23,8 @@ t.test('npm start survives SIGKILL under load with every acknowledged message', 
   const { folder, program, remove } = await makeClone();
   t.teardown(remove);
   const options = { command: 'start' as const, program, cwd: folder };
-  let node = await startNode({}, options);
+  const env = { LOG_FORMAT: 'pretty' };
+  let node = await startNode(env, options);
   t.teardown(() => node.stop());
   // The node answers before all that it has printed is read.
   await eventually(() => node.output().includes('durable'));
@@ -39,7 +40,7 @@ t.test('npm start survives SIGKILL under load with every acknowledged message', 
   await node.kill9();
   killed = true;
   await load;
-  node = await startNode({}, options);
+  node = await startNode(env, options);
   // It adopts the PostgreSQL that was left.
   await eventually(() => node.output().includes('found running'));
   const marks = await marksInLog(node.url, 'start');
@@ -53,7 +54,7 @@ t.test('npm start survives SIGKILL under load with every acknowledged message', 
     Array.from({ length: marks.size }, (_, i) => i + 1),
   );
   t.equal(await node.stop(), 0);
-  node = await startNode({}, options);
+  node = await startNode(env, options);
   t.equal((await marksInLog(node.url, 'start')).size, marks.size, 'and after a clean stop');
   t.equal(await node.stop(), 0);
   publisher.close();

@@ -386,7 +386,11 @@ t.test('a restart keeps keys; without ADMIN_API_KEY there is no operator', async
   const operator = await makeKey({ scopes: ['operate'] });
   t.equal((await node.ask('GET /api/tenants', operator.key)).status, 200);
   t.equal(await node.stop(), 0);
-  const again: KeyedNode = await startKeyedNode({ ...env, ADMIN_API_KEY: undefined });
+  const again: KeyedNode = await startKeyedNode({
+    ...env,
+    ADMIN_API_KEY: undefined,
+    LOG_FORMAT: 'pretty',
+  });
   t.teardown(() => again.kill9());
   t.equal((await again.ask('GET /api/topics', kept.key)).status, 200);
   t.match(await again.ask('GET /api/tenants', operator.key), { status: 403 });
@@ -396,7 +400,7 @@ t.test('a restart keeps keys; without ADMIN_API_KEY there is no operator', async
 });
 
 t.test('in memory keys are of the process, and the start says so', async (t) => {
-  const memory = await startKeyedNode({ ACCEPTORS: '2' });
+  const memory = await startKeyedNode({ ACCEPTORS: '2', LOG_FORMAT: 'pretty' });
   await eventually(() => memory.output().includes('Try:'));
   t.teardown(() => memory.kill9());
   t.match(memory.output(), /API keys +asked of everybody; kept IN MEMORY\n/);

@@ -33,7 +33,7 @@ function install(): void {
 
 t.test('an installed package keeps its log outside of node_modules', async (t) => {
   install();
-  const first = await startNode({}, { command: 'start', program, cwd: app });
+  const first = await startNode({ LOG_FORMAT: 'pretty' }, { command: 'start', program, cwd: app });
   t.teardown(() => first.kill9());
   await eventually(() => first.output().includes('listens on'));
   t.match(first.output(), `data in ${app}/.conduit/data`);

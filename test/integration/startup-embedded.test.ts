@@ -18,8 +18,11 @@ import { type Clone, makeClone } from '../support/clone.js';
 import { runCommand } from '../support/command.js';
 import { Publisher, request } from '../support/publisher.js';
 
+/** The screen of a start is for people. */
+const PRETTY = { LOG_FORMAT: 'pretty' };
+
 async function start(t: Test, clone: Clone): Promise<TestNode> {
-  const starting = startNode({}, { command: 'start', program: clone.program, cwd: '/' });
+  const starting = startNode(PRETTY, { command: 'start', program: clone.program, cwd: '/' });
   t.teardown(async () => (await starting).kill9());
   const node = await starting;
   // It is ready a moment before it says so.

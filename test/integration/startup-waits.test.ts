@@ -104,7 +104,7 @@ t.test('no connection free, for the start itself and for a worker', async (t) =>
   await admin.query('ALTER ROLE scarce CONNECTION LIMIT 1');
   const starved = await runCommand(['serve'], { ...env, START_WAIT_MS: '1500' });
   t.equal(starved.code, 75, 'the workers need more');
-  t.match(starved.stderr, /waiting, .* too many connections for role/);
+  t.match(starved.stdout, /waiting, .* too many connections for role/);
   const starting = startNode(env);
   starting.catch(() => undefined);
   await admin.query('ALTER ROLE scarce CONNECTION LIMIT -1');

@@ -244,10 +244,10 @@ function both(
 }
 
 function headersOf(codes: readonly ErrorCode[]): NonNullable<Answer['headers']> {
-  const requestId = { type: 'string', format: 'uuid' };
+  const requestId = { type: 'string' };
   const headers: NonNullable<Answer['headers']> = {
     'X-Request-Id': {
-      description: 'Of this request, as the log of the node has it.',
+      description: 'That of the request, else a UUID; the log of the node has it, too.',
       schema: requestId,
     },
   };

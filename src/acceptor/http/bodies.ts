@@ -9,6 +9,7 @@ import type { Clock } from '../../core/clock.js';
 import { RequestError } from '../../core/errors.js';
 import type { Exchange } from './exchange.js';
 import type { Gate } from './gate.js';
+import type { OnFault } from './guard.js';
 
 /**
  * uWS closes a connection without a word when a body brings less than 16 KiB/s over 10 s, which by its
@@ -28,7 +29,7 @@ export interface BodiesOptions {
   clock: Clock;
   gate: Pick<Gate, 'stillKnows' | 'confirm'>;
   /** For what is not the client's fault. */
-  onFault: (error: unknown) => void;
+  onFault: OnFault;
 }
 
 /** Gets the whole body, once; the bytes are valid during that call only. */

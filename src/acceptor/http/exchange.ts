@@ -7,11 +7,13 @@ import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
 import type { AuditAction } from '../../core/audit-record.js';
 import { ERRORS, type ErrorCode, RequestError } from '../../core/errors.js';
 import { NOBODY, type Principal } from '../../core/principal.js';
+import { isRequestId } from '../../core/request-id.js';
 import { formatUuid, makeUuidV7 } from '../../core/uuid.js';
 import type { QuotaLedger } from '../../tenant/quota-ledger.js';
 import { type ProblemCause, problemBody, retryAfterSeconds } from '../../wire/problem.js';
 import { type AuditedAs, AuditNote, type AuditSink, refusalOf } from './audit-note.js';
 import type { Callers } from './callers.js';
+import type { OnFault } from './guard.js';
 import {
   CONNECTION,
   CONTENT_LENGTH,
@@ -21,6 +23,7 @@ import {
   ORIGIN_OUT,
   RATE_LIMIT,
   RATE_LIMIT_POLICY,
+  REQUEST_ID,
   VARY,
 } from './header-bytes.js';
 import { HeldBody, type HeldBytes, type OnData, tooManyBodies } from './held-body.js';
@@ -108,7 +111,7 @@ export class Exchange {
   #held: HeldBody | null = null;
   /** Of a stream. */
   #pieces: StreamPieces | null = null;
-  #requestId: string | null = null;
+  #requestId: string;
   /** Monotonic ms. */
   readonly #startedMs: number = performance.now();
 
@@ -116,10 +119,10 @@ export class Exchange {
     this.res = res;
     this.contentLength = req.getHeader(CONTENT_LENGTH);
     this.origin = req.getHeader(ORIGIN);
+    this.#requestId = req.getHeader(REQUEST_ID);
     this.#parts = parts;
     this.#forwardedFor = parts.proxies.forwardedFor(res, req);
-    const connection = req.getHeader(CONNECTION);
-    this.#closes = connection.length === CLOSE.length && connection.toLowerCase() === CLOSE;
+    this.#closes = req.getHeader(CONNECTION).toLowerCase() === CLOSE;
     res.onAborted(() => {
       this.#state = 'aborted';
       this.#onGone?.();
@@ -131,9 +134,9 @@ export class Exchange {
     return this.#state === 'open' || this.#state === 'streaming';
   }
 
-  /** What an error, and the audit log, call this request by. */
+  /** What an error, the log and the audit log call this request by: what the client says, or a UUID. */
   get requestId(): string {
-    this.#requestId ??= formatUuid(makeUuidV7(Date.now(), 0));
+    if (!isRequestId(this.#requestId)) this.#requestId = formatUuid(makeUuidV7(Date.now(), 0));
     return this.#requestId;
   }
 
@@ -248,21 +251,19 @@ export class Exchange {
   }
 
   /** Whatever was thrown: what is no RequestError is told to `onFault`, and not to the client. */
-  failAs(error: unknown, onFault: (error: unknown) => void): void {
-    const isOurs = !(error instanceof RequestError);
-    if (isOurs) onFault(error);
-    this.fail(isOurs ? faultOfOurs() : error);
+  failAs(error: unknown, onFault: OnFault): void {
+    if (!(error instanceof RequestError)) onFault(error, this.requestId);
+    this.fail(error instanceof RequestError ? error : faultOfOurs());
   }
 
   /** What failed as it comes over the link. */
   failWith(error: ProblemCause, headers: HeaderList = []): void {
     const { status, temporary } = ERRORS[error.code];
-    const { requestId } = this;
     this.#failed(error.code);
     const retry = temporary ? ['Retry-After', String(retryAfterSeconds(error.code))] : [];
     const challenge = status === 401 ? CHALLENGE : [];
-    const told = ['X-Request-Id', requestId, ...retry, ...challenge, ...headers];
-    this.reply(status, problemBody(error, requestId), { type: PROBLEM_TYPE, headers: told });
+    const told = ['X-Request-Id', this.requestId, ...retry, ...challenge, ...headers];
+    this.reply(status, problemBody(error, this.requestId), { type: PROBLEM_TYPE, headers: told });
   }
 
   /**
@@ -286,10 +287,9 @@ export class Exchange {
   }
 
   #lastAnswer(error: RequestError): void {
-    const { requestId } = this;
-    const body = problemBody(causeOf(error), requestId);
+    const body = problemBody(causeOf(error), this.requestId);
     this.res.cork(() => {
-      const headers = ['X-Request-Id', requestId];
+      const headers = ['X-Request-Id', this.requestId];
       this.#head(ERRORS[error.code].status, { type: PROBLEM_TYPE, headers });
       // Without a body: uWS for Node 20 does not close after endWithoutBody.
       this.res.end(this.body === 'sent' ? body : '', true);

@@ -12,10 +12,15 @@ export interface Subject {
   broken(): void;
 }
 
-export class Guard {
-  readonly #tell: (where: string, stack: string) => void;
+/** What threw, and what the request that it was for is called; null: it was for none, or nobody knows. */
+export type OnFault = (error: unknown, requestId: string | null) => void;
 
-  constructor(tell: (where: string, stack: string) => void) {
+type TellFault = (where: string, stack: string, requestId: string | null) => void;
+
+export class Guard {
+  readonly #tell: TellFault;
+
+  constructor(tell: TellFault) {
     this.#tell = tell;
   }
 
@@ -72,7 +77,8 @@ export class Guard {
     }
   }
 
-  caught(where: string, error: unknown): void {
-    this.#tell(where, error instanceof Error ? (error.stack ?? error.message) : String(error));
+  caught(where: string, error: unknown, requestId: string | null = null): void {
+    const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    this.#tell(where, stack, requestId);
   }
 }

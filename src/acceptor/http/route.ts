@@ -17,6 +17,7 @@ import type { Bodies } from './bodies.js';
 import { type BodyType, bodyType, refuseRepeated } from './body-type.js';
 import type { AskedBy } from './callers.js';
 import type { Exchange } from './exchange.js';
+import type { OnFault } from './guard.js';
 import { readPath, readQuery, readValue } from './request-parts.js';
 
 export type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';
@@ -99,7 +100,7 @@ export interface RouteMeans {
   readonly bodies: Bodies;
   readonly limits: Limits;
   /** For what is not the client's fault. */
-  readonly onFault: (error: unknown) => void;
+  readonly onFault: OnFault;
 }
 
 interface Described {

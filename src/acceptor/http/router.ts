@@ -8,7 +8,7 @@ import { NOBODY } from '../../core/principal.js';
 import { isRefused } from './admission.js';
 import { Exchange, type ExchangeParts } from './exchange.js';
 import type { Gate } from './gate.js';
-import type { Guard } from './guard.js';
+import type { Guard, OnFault } from './guard.js';
 import { pathNames } from './request-parts.js';
 import type { Method, Route, RouteMeans } from './route.js';
 
@@ -76,7 +76,7 @@ export function mountRoutes(app: TemplatedApp, routes: readonly Route[], by: Rou
 function handlerOf(route: Route, { guard, gate, parts, means }: RouterParts): Handler {
   const { path, method, scope, audit, askedBy: asked, before } = route;
   const { callers } = parts;
-  const onFault = (error: unknown): void => guard.caught(path, error);
+  const onFault: OnFault = (error, requestId) => guard.caught(path, error, requestId);
   const parameters = Object.keys(route.params?.shape ?? {}).length;
   const serve = (exchange: Exchange, req: HttpRequest): void => {
     if (audit !== null) exchange.audited(audit, pathNames(req, parameters));
@@ -110,11 +110,7 @@ function handlerOf(route: Route, { guard, gate, parts, means }: RouterParts): Ha
 }
 
 /** False: it threw, which is answered. */
-function isPassed(
-  exchange: Exchange,
-  onFault: (error: unknown) => void,
-  check: () => void,
-): boolean {
+function isPassed(exchange: Exchange, onFault: OnFault, check: () => void): boolean {
   try {
     check();
     return true;
@@ -160,7 +156,7 @@ function preflight(allow: string): string[] {
     ...['Allow', allow, 'Access-Control-Allow-Methods', allow],
     ...[
       'Access-Control-Allow-Headers',
-      'Content-Type, Authorization, X-API-Key, Idempotency-Key, Last-Event-ID',
+      'Content-Type, Authorization, X-API-Key, Idempotency-Key, Last-Event-ID, X-Request-Id',
     ],
     ...['Access-Control-Max-Age', PREFLIGHT_MAX_AGE_S],
   ];

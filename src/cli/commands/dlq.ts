@@ -5,6 +5,7 @@ import type { ApiAnswer, NodeApi } from '../node/node-api.js';
 import { apiOf, LIMIT_OPTION, segment, showDone, showList, showOne } from '../node/shown.js';
 import { consent, YES_OPTION } from '../terminal/consent.js';
 import { CommandFailure, EXIT_DONE, wrongLine } from '../terminal/failure.js';
+import { printableLines } from '../terminal/printable.js';
 import { ProgressBar } from '../terminal/progress-bar.js';
 import { columnsOf } from '../terminal/table.js';
 
@@ -58,7 +59,7 @@ function letterPath(id: string): string {
 const dump = command({
   name: 'dlq export',
   takes: [],
-  text: 'Writes dead letters to stdout, one JSON object a line, as the node sends them.',
+  text: 'Writes dead letters to stdout, one JSON object a line, as the node sends them; on a terminal with escapes.',
   example: 'conduit dlq export --topic orders > dead-letters.ndjson',
   talksTo: 'node',
   options: { ...FILTER_OPTIONS, limit: LIMIT_OPTION },
@@ -69,8 +70,12 @@ const dump = command({
       headers: { accept: 'application/x-ndjson' },
       signal: asked.shell.end(),
     });
+    // On a terminal what a stranger published must not move a cursor; elsewhere bytes stay as they came.
+    const decoder = asked.shell.output === 'terminal' ? new TextDecoder() : null;
     for await (const piece of body) {
-      if (!process.stdout.write(piece))
+      const shown =
+        decoder === null ? piece : printableLines(decoder.decode(piece, { stream: true }));
+      if (!process.stdout.write(shown))
         await new Promise((done) => process.stdout.once('drain', done));
     }
     return EXIT_DONE;

@@ -5,6 +5,7 @@ import type { NodeApi } from '../node/node-api.js';
 import { apiOf } from '../node/shown.js';
 import { GrowthRates, rowsOf, sorted, TOP_VIEWS, type TopView } from '../node/top-views.js';
 import { CommandFailure, EXIT_DONE } from '../terminal/failure.js';
+import { cellOf, printable } from '../terminal/printable.js';
 import { Screen } from '../terminal/screen.js';
 import { type Row, Table } from '../terminal/table.js';
 
@@ -133,16 +134,17 @@ class Top {
   }
 
   #lines(stats: Row, rows: readonly Row[]): string[] {
-    const figure = (name: string): string => String(stats[name] ?? '-');
+    // All of it is what a server said: one that is no node may say anything.
+    const figure = (name: string): string => cellOf(stats[name]);
     const head =
-      `${this.#api.url}  published ${Math.round(Number(stats['messages_per_sec']))}/s  ` +
+      `${this.#api.url}  published ${wholeOf(stats['messages_per_sec'])}/s  ` +
       `messages ${figure('total_messages')}  topics ${figure('active_topics')}  ` +
-      `subscribers ${figure('active_subscribers')}  up ${Math.round(Number(stats['uptime_seconds']))} s`;
+      `subscribers ${figure('active_subscribers')}  up ${wholeOf(stats['uptime_seconds'])} s`;
     const column = this.#view.columns[this.#sortAt]?.title ?? '';
     const keys =
       this.#trouble === ''
         ? `${this.#view.name} by ${column}${this.#order === 'reversed' ? ', reversed' : ''}   [t s c n] [< > r] [q]`
-        : this.#trouble;
+        : printable(this.#trouble);
     const rest = this.#screen === null ? rows : rows.slice(0, this.#screen.size.rows);
     return [head, keys, ...new Table(this.#view.columns).lines(rest)];
   }
@@ -167,6 +169,10 @@ class Top {
     this.#order = 'greatest first';
     if (this.#look !== null) this.#look = { ...this.#look, rows: [] };
   }
+}
+
+function wholeOf(figure: unknown): string {
+  return typeof figure === 'number' ? String(Math.round(figure)) : '-';
 }
 
 function firstSort({ columns, sortedBy }: TopView): number {

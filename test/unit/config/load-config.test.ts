@@ -129,6 +129,7 @@ const WRONG: [name: string, values: string[]][] = [
     ],
   ],
   ['LOG_LEVEL', ['', 'verbose', 'INFO']],
+  ['LOG_FORMAT', ['', 'text', 'JSON']],
   ['HOST', ['', 'x'.repeat(256)]],
 ];
 

@@ -1,7 +1,7 @@
 // Goal: an outage is a line when it begins, one a minute, one when it is over, whichever threads met it and
 // however often.
 import t from 'tap';
-import { Outages, type Trouble } from '../../../src/observe/outages.js';
+import { Outages, type OutagesOptions, type Trouble } from '../../../src/observe/outages.js';
 
 const AWAY: Trouble = { kind: 'away', line: 'away', cause: 'refused', stack: null };
 
@@ -9,7 +9,10 @@ function rig(): { outages: Outages; lines: string[]; pass: (ms: number) => void 
   let now = 0;
   const lines: string[] = [];
   const clock = { monotonic: () => now };
-  const outages = new Outages({ clock, tell: (_fields, line) => lines.push(line) });
+  const logger: OutagesOptions['logger'] = {
+    tell: (_event, _fields, line) => lines.push(line ?? ''),
+  };
+  const outages = new Outages({ clock, logger });
   t.teardown(() => outages.close());
   const pass = (ms: number): void => {
     for (const until = now + ms; now < until; now += 1_000) outages.look();

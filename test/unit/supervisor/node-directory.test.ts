@@ -6,12 +6,12 @@ import { loadConfig } from '../../../src/config/load-config.js';
 import { apiKeyId, digestOf } from '../../../src/core/api-key.js';
 import type { FoundKey } from '../../../src/core/key-record.js';
 import { migrate } from '../../../src/log/postgres/upkeep/migrations.js';
-import { createLogger } from '../../../src/observe/logger.js';
+import { Logger } from '../../../src/observe/logger.js';
 import { banner } from '../../../src/supervisor/banner.js';
 import { type NodeDirectory, startDirectory } from '../../../src/supervisor/node-directory.js';
 import { DirectoryPort } from '../../../src/thread/directory-port.js';
 
-const logger = createLogger('silent', { thread: 'main' });
+const logger = new Logger({ level: 'silent', format: 'json', secrets: [] });
 
 function start(
   env: Record<string, string>,
