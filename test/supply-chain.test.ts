@@ -120,8 +120,14 @@ t.test('workflows run actions of one commit each, with the right to read', async
     t.same(more, permissions ?? [], `${name}: no job may more`);
     const named = [...text.matchAll(/secrets\.(\w+)/g)].map(([, secret]) => secret);
     t.same(named, secrets ?? [], `${name}: no other secret`);
+    const tested = text
+      .split(/^ {2}(?=[a-z0-9-]+:$)/m)
+      .filter((job) => /id-token: write/.test(job));
+    for (const job of tested)
+      t.notMatch(job, /\.ci\/run|npm (ci|test|run)|checkout@/, `${name}: only publishes`);
     const checkouts = used.filter((action) => action.startsWith('actions/checkout@'));
-    t.equal(text.match(/persist-credentials: false/g)?.length, checkouts.length, name);
+    const careful = text.match(/persist-credentials: false/g) ?? [];
+    t.equal(careful.length, checkouts.length, name);
     t.notMatch(text, /pull_request_target/, name);
   }
 });
@@ -134,6 +140,11 @@ t.test(
     for (const command of ['.ci/run', 'npm audit --omit=dev', 'npm run --silent sbom']) {
       t.match(checks, `- run: ${command}`);
     }
+    t.match(checks, 'node: [20, 22, 24]');
+    for (const command of ['node24.sh', 'npm run prometheus']) {
+      t.match(checks, new RegExp(`^ {10}- .*${command}$`, 'm'), command);
+    }
+    t.match(checks, '- run: docker compose up --wait');
     const script = readFileSync(path.join(PACKAGE_FOLDER, '.ci/run'), 'utf8');
     for (const command of ['npm ci', 'npm run check', 'npm test']) t.match(script, command);
   },

@@ -1,11 +1,13 @@
 #!/bin/sh
-# make-secrets.sh FOLDER MONITORING: what the services of compose.yaml share and nobody else knows, made at
-# the first start. A secret that is there stays. What Prometheus and Grafana need has a folder of its own.
+# make-secrets.sh NODES DATABASE MONITORING: what the services of compose.yaml share and nobody else knows, made
+# at the first start. A secret that is there stays. Nodes, PostgreSQL, and Prometheus with Grafana have a folder
+# each, with what they need.
 set -eu
 
 nodes=$1
-monitoring=$2
-mkdir -p "$nodes" "$monitoring"
+database=$2
+monitoring=$3
+mkdir -p "$nodes" "$database" "$monitoring"
 # The services that mount a folder have users of their own; nobody else sees it.
 umask 022
 
@@ -20,8 +22,8 @@ keep() {
   mv "$1.new" "$1"
 }
 
-keep "$nodes/postgres_password" "$(random)"
-password=$(cat "$nodes/postgres_password")
+keep "$database/postgres_password" "$(random)"
+password=$(cat "$database/postgres_password")
 keep "$nodes/database_url" "postgres://conduit:$password@${DATABASE_HOST:-postgres:5432}/conduit"
 keep "$nodes/internal_secret" "$(random)"
 keep "$nodes/default_api_key" "$(random)"

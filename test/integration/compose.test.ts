@@ -2,21 +2,28 @@
 // open to this host only; and the same order, health checks and environment, as local processes, are two
 // nodes of which one gives what the other was published.
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
+import WebSocket from 'ws';
 import { parse } from 'yaml';
 import { eventually } from '../../native-bench/rig/eventually.js';
 import { freePort } from '../../native-bench/rig/free-port.js';
 import { startPostgres } from '../../native-bench/rig/postgres.js';
+import { AddressBlocks } from '../../src/core/network-address.js';
+import { BALANCER_ADDRESS, startHaProxy } from '../support/haproxy.js';
 import { DOCKER, type LocalService, startService } from '../support/local-service.js';
 import { request } from '../support/publisher.js';
 import { startRedis } from '../support/redis-server.js';
 import { Subscriber } from '../support/subscriber.js';
 
 const PACKAGE_FOLDER = fileURLToPath(new URL('../../../', import.meta.url));
+
+/** Generous: of a machine that has much else to do. */
+const START_MS_MAX = 240_000;
 
 interface Service {
   image: string;
@@ -25,15 +32,21 @@ interface Service {
   depends_on?: Record<string, { condition: string }> | string[];
   ports?: string[];
   volumes?: string[];
+  networks?: string[] | Record<string, { ipv4_address?: string }>;
   healthcheck?: { test?: string[]; disable?: boolean };
   read_only?: boolean;
   cap_drop?: string[];
   user?: string;
 }
 
-const { services } = parse(readFileSync(path.join(PACKAGE_FOLDER, 'compose.yaml'), 'utf8'), {
-  merge: true,
-}) as { services: Record<string, Service> };
+interface Network {
+  ipam?: { config: { subnet: string; gateway: string; ip_range: string }[] };
+}
+
+const { services, networks } = parse(
+  readFileSync(path.join(PACKAGE_FOLDER, 'compose.yaml'), 'utf8'),
+  { merge: true },
+) as { services: Record<string, Service>; networks: Record<string, Network> };
 const all = Object.entries(services);
 
 t.test('services are pinned, closed to the outside, and know no secret', async (t) => {
@@ -42,7 +55,8 @@ t.test('services are pinned, closed to the outside, and know no secret', async (
     for (const port of service.ports ?? []) t.match(port, /^127\.0\.0\.1:/, name);
     for (const [variable, value] of Object.entries(service.environment ?? {})) {
       const isSecret = /SECRET|PASSWORD|KEY|TOKEN|DATABASE_URL/.test(variable);
-      if (isSecret) t.match(`${variable}=${value}`, /_FILE=\/run\/(conduit|monitoring)\//, name);
+      if (isSecret)
+        t.match(`${variable}=${value}`, /_FILE=\/run\/(conduit|database|monitoring)\//, name);
     }
     for (const volume of service.volumes ?? []) {
       const [from = ''] = volume.split(':');
@@ -54,6 +68,34 @@ t.test('services are pinned, closed to the outside, and know no secret', async (
     t.match(services[name], { read_only: true, cap_drop: ['ALL'] });
     t.equal(services[name]?.user, undefined, 'the image’s own user');
   }
+});
+
+t.test('who reads secrets reads those that it needs', async (t) => {
+  const folders = new Map(
+    all.map(([name, { volumes = [] }]) => [
+      name,
+      volumes.flatMap((volume) => /:(\/run\/\w+:ro)$/.exec(volume)?.[1] ?? []),
+    ]),
+  );
+  t.same(folders.get('postgres'), ['/run/database:ro']);
+  for (const name of ['server-1', 'server-2']) t.same(folders.get(name), ['/run/conduit:ro']);
+  for (const name of ['prometheus', 'grafana'])
+    t.same(folders.get(name), ['/run/monitoring:ro'], name);
+  for (const name of ['redis', 'proxy']) t.same(folders.get(name), [], name);
+});
+
+t.test('nodes trust the balancer, whose address nobody else can have', async (t) => {
+  const attached = services['proxy']?.networks as Record<string, { ipv4_address?: string }>;
+  const address = attached?.['front']?.ipv4_address ?? '';
+  for (const name of ['server-1', 'server-2']) {
+    t.equal(services[name]?.environment?.['TRUSTED_PROXIES'], address);
+  }
+  const config = networks['front']?.ipam?.config[0];
+  t.ok(config);
+  t.not(config?.gateway, address, 'ports of the host come from there');
+  const holds = (block = ''): boolean => new AddressBlocks([block]).has(address);
+  t.ok(holds(config?.subnet));
+  t.notOk(holds(config?.ip_range), 'and no other service is given it');
 });
 
 t.test('who is waited for says when it is ready', async (t) => {
@@ -75,8 +117,10 @@ t.test('secrets are made once, and are hard to guess', async (t) => {
   const folder = mkdtempSync(path.join(tmpdir(), 'secrets-'));
   t.teardown(() => rmSync(folder, { recursive: true }));
   const read = (): Record<string, string> => {
-    execFileSync(path.join(DOCKER, 'make-secrets.sh'), [`${folder}/nodes`, `${folder}/monitoring`]);
-    const files = ['nodes', 'monitoring'].flatMap((part) =>
+    const parts = ['nodes', 'database', 'monitoring'];
+    const folders = parts.map((part) => path.join(folder, part));
+    execFileSync(path.join(DOCKER, 'make-secrets.sh'), folders);
+    const files = parts.flatMap((part) =>
       readdirSync(path.join(folder, part)).map((name) => `${part}/${name}`),
     );
     return Object.fromEntries(
@@ -88,15 +132,14 @@ t.test('secrets are made once, and are hard to guess', async (t) => {
   for (const [name, text] of Object.entries(first)) {
     if (name !== 'nodes/database_url') t.match(text, /^[\w-]{43}$/, name);
   }
-  const url = `postgres://conduit:${first['nodes/postgres_password']}@postgres:5432/conduit`;
+  const url = `postgres://conduit:${first['database/postgres_password']}@postgres:5432/conduit`;
   t.equal(first['nodes/database_url'], url);
   t.equal(first['monitoring/metrics_token'], first['nodes/metrics_token']);
   const named = all.flatMap(([, { environment = {} }]) =>
     Object.values(environment).filter((value) => value.startsWith('/run/')),
   );
   for (const file of named) {
-    const made = file.replace('/run/conduit', 'nodes').replace('/run/monitoring', 'monitoring');
-    t.ok(made.slice(made.startsWith('/') ? 1 : 0) in first, `${file} is made`);
+    t.ok(file.replace('/run/conduit', 'nodes').replace('/run/', '') in first, `${file} is made`);
   }
 });
 
@@ -106,7 +149,8 @@ t.test(
     const folder = mkdtempSync(path.join(tmpdir(), 'compose-'));
     t.teardown(() => rmSync(folder, { recursive: true }));
     const startedAt = performance.now();
-    execFileSync(path.join(DOCKER, 'make-secrets.sh'), [folder, `${folder}/monitoring`]);
+    const others = [`${folder}/database`, `${folder}/monitoring`];
+    execFileSync(path.join(DOCKER, 'make-secrets.sh'), [folder, ...others]);
     const [postgres, redis] = await Promise.all([startPostgres(), startRedis()]);
     t.teardown(() => postgres.stop());
     t.teardown(() => redis.stop());
@@ -118,16 +162,21 @@ t.test(
         ...{ '/run/conduit': folder, 'redis://redis:6379': redis.url },
         ...{ '9464': String(await freePort()) },
         [`${name}:8080`]: `127.0.0.1:${port}`,
+        [services['server-1']?.environment?.['TRUSTED_PROXIES'] ?? '']: BALANCER_ADDRESS,
       };
       const service = startService({ ...services[name]?.environment }, { port, local });
       t.teardown(() => service.kill('SIGKILL'));
       return service;
     };
     const [first, second] = await Promise.all([start('server-1'), start('server-2')]);
-    for (const node of [first, second]) await eventually(() => node.isHealthy(), 60_000);
+    for (const node of [first, second]) await eventually(() => node.isHealthy(), START_MS_MAX);
     t.comment(`healthy after ${Math.round(performance.now() - startedAt)} ms`);
 
+    const balancer = await startHaProxy([first.port, second.port]);
+    t.teardown(() => balancer.stop());
+
     const key = readFileSync(path.join(folder, 'default_api_key'), 'utf8');
+    const admin = readFileSync(path.join(folder, 'admin_api_key'), 'utf8');
     const headers = { 'content-type': 'application/json', 'x-api-key': key };
     const post = (port: number, to: string, body: unknown) =>
       request(`http://127.0.0.1:${port}${to}`, {
@@ -142,6 +191,47 @@ t.test(
     );
     await eventually(() => reader.messages.length === 1);
     reader.close();
+    await t.test('by way of the balancer, for WebSocket and event streams, too', async (t) => {
+      const forged = { 'x-forwarded-for': '203.0.113.7', 'x-api-key': key };
+      const sockets: WebSocket[] = [];
+      const stream = new AbortController();
+      t.teardown(() => {
+        for (const socket of sockets) socket.terminate();
+        stream.abort();
+      });
+      // A balancer whose first look took too long has no server until the next one.
+      for (const port of [balancer.port, first.port]) {
+        await eventually(async () => {
+          const url = `ws://127.0.0.1:${port}/ws?client=${port}`;
+          const socket = new WebSocket(url, { headers: forged });
+          sockets.push(socket);
+          return once(socket, 'open').then(
+            () => true,
+            () => false,
+          );
+        });
+      }
+      const events = await fetch(`http://127.0.0.1:${balancer.port}/api/topics/demo/events`, {
+        ...{ headers: { 'x-api-key': key }, signal: stream.signal },
+      });
+      t.equal(events.headers.get('content-type'), 'text/event-stream');
+      const sessions = await Promise.all(
+        [first.port, second.port].map(async (port) => {
+          const headers = { 'x-api-key': admin };
+          const { body } = await request(`http://127.0.0.1:${port}/api/sessions`, { headers });
+          return (body as { sessions: { client: string; address: string }[] }).sessions;
+        }),
+      );
+      const address = (port: number) =>
+        sessions.flat().find(({ client }) => client === String(port))?.address;
+      t.equal(address(balancer.port), '127.0.0.1', 'the balancer says who asked, not the client');
+      t.equal(address(first.port), '127.0.0.1', 'and nobody else is believed');
+      for (const place of ['/internal/forward', '/metrics']) {
+        const answer = await fetch(`http://127.0.0.1:${balancer.port}${place}`);
+        t.equal(answer.status, 404, place);
+        t.equal(answer.headers.get('content-type'), 'text/html', 'by the balancer');
+      }
+    });
     t.equal((await request(`http://127.0.0.1:${first.port}/api/topics`, {})).status, 401);
     t.same(
       await scrapes(first, readFileSync(path.join(folder, 'metrics_token'), 'utf8')),
