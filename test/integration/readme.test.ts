@@ -1,18 +1,20 @@
-// Goal: what the README shows works as it stands. Its shell blocks are run, its frames are sent, and
-// what comes back is compared, field by field, with what it says comes back.
+// Goal: what the README shows, and the pages that go on from it, works as it stands. Its shell blocks are
+// run, its frames are sent, and what comes back is compared, field by field, with what it says comes back.
 import { execFile } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import pg from 'pg';
 import t, { type Test } from 'tap';
-import ts from 'typescript';
 import WebSocket from 'ws';
 import { eventually } from '../../native-bench/rig/eventually.js';
 import { COMMAND, PACKAGE_FOLDER, startNode } from '../../native-bench/rig/node.js';
 import { startPostgres } from '../../native-bench/rig/postgres.js';
+import { sectionOf } from '../support/guide.js';
+import { runClientScript, takeQuickStart } from '../support/quick-start.js';
 import { Subscriber } from '../support/subscriber.js';
 
 const run = promisify(execFile);
@@ -45,54 +47,27 @@ t.test('the quick start', async (t) => {
   t.teardown(() => postgres.stop());
   const node = await startNode({ DATABASE_URL: postgres.url });
   t.teardown(() => node.kill9());
-  const blocks = blocksOf('Quick start');
-  t.equal(blocks.length, 10);
-  const [create, created, websocat, subscribe, subscribed, publish, published, message] = blocks;
-  const [lines, shown] = blocks.slice(8);
-  const shell = async (block: Block | undefined): Promise<Record<string, unknown>> => {
-    const command = (block?.body ?? '').replaceAll('http://localhost:8080', node.url);
-    const { stdout } = await run('sh', ['-c', command.replace('curl', 'curl -sS')]);
-    return JSON.parse(stdout) as Record<string, unknown>;
-  };
-  sameFields(t, created?.body ?? '', await shell(create));
-  t.match(websocat?.body, 'websocat ws://localhost:8080/ws');
-  const session = await Subscriber.open(node.wsUrl, 'seed');
-  session.socket.send(subscribe?.body ?? '');
-  const confirmed = await session.waitFor((frame) => frame.type === 'subscribed');
-  sameFields(t, subscribed?.body ?? '', confirmed);
-  const answer = await shell(publish);
-  sameFields(t, published?.body ?? '', answer);
-  t.equal(answer['subscribers'], 1);
-  await eventually(() => session.messages.length === 1);
-  sameFields(t, message?.body ?? '', session.messages[0] ?? {});
-  t.match(session.messages[0], { topic: 'demo', payload: { hello: 'world' }, sequence: 1 });
-  session.close();
   const program = `${process.execPath} ${COMMAND}`;
-  const env = { ...process.env, CONDUIT_URL: node.url };
-  const script = (lines?.body ?? '').replaceAll('npx conduit', program);
-  const { stdout } = await run('sh', ['-ec', script], { env });
-  t.ok(stdout.endsWith(`\n${shown?.body}\n`), stdout);
+  const steps = await takeQuickStart(node.url, program);
+  t.equal(steps.length, 7);
+  for (const { what, shown, came } of steps) t.same(came, shown, what);
+  t.match(blocksOf('Quick start')[2]?.body, 'websocat ws://localhost:8080/ws');
 });
 
 t.test('from TypeScript', async (t) => {
   const node = await startNode({});
   t.teardown(() => node.kill9());
-  const [block] = blocksOf('From TypeScript');
-  t.equal(block?.language, 'ts');
-  const compilerOptions = { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ES2022 };
-  const { outputText } = ts.transpileModule(block?.body ?? '', { compilerOptions });
+  const folder = mkdtempSync(path.join(tmpdir(), 'conduit-script-'));
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
   const client = new URL('../../src/client/client.js', import.meta.url).href;
-  const script = outputText
-    .replace('http://localhost:8080', node.url)
-    .replace('conduit-broker-client', client);
-  const { stdout } = await run(process.execPath, ['--input-type=module', '-e', script]);
-  t.match(stdout, /sequence: 1,[\s\S]*duplicate: false\n}\n1 42\n$/);
+  const printed = await runClientScript(node.url, { folder, client });
+  t.match(printed, /sequence: 1,[\s\S]*duplicate: false\n}\n1 42\n$/);
 });
 
 t.test('durable subscriptions', async (t) => {
   const node = await startNode({});
   t.teardown(() => node.kill9());
-  const [subscribe, ack] = blocksOf('Durable subscriptions');
+  const [subscribe, ack] = sectionOf('docs/subscriptions.md', 'Durable subscriptions');
   const session = await Subscriber.open(node.wsUrl, 'seed');
   session.socket.send(subscribe?.body ?? '');
   t.match(await session.waitFor((frame) => frame['ref'] === 1), { subscription: 'billing' });
@@ -208,7 +183,7 @@ t.test('publishing from SQL', async (t) => {
   const client = new pg.Client({ connectionString: postgres.url });
   await client.connect();
   await client.query('CREATE TABLE orders (id int)');
-  const [sql] = blocksOf('Publish from SQL');
+  const [sql] = sectionOf('docs/publishing.md', 'Publish from SQL');
   await client.query((sql?.body ?? '').replace('COMMIT', 'ROLLBACK'));
   await client.query(sql?.body ?? '');
   await client.end();
@@ -216,16 +191,4 @@ t.test('publishing from SQL', async (t) => {
   t.match(session.messages[0], { payload: { order_id: 42 }, sequence: 1 });
   t.equal(session.messages.length, 1, 'what was rolled back is never seen');
   session.close();
-});
-
-t.test('the variables that it lists are those of the configuration', async (t) => {
-  const command = path.join(PACKAGE_FOLDER, 'dist/src/cli/conduit.js');
-  const { stdout } = await run(process.execPath, [command, 'config'], { env: {} });
-  const section = text.slice(
-    text.indexOf('\n## Configuration'),
-    text.indexOf('\n## Publish from SQL'),
-  );
-  const names = [...section.matchAll(/`([A-Z][A-Z_]+)`/g)].map(([, name = '']) => name);
-  t.ok(names.length > 8);
-  for (const name of names) t.match(stdout, new RegExp(`^${name} `, 'm'), name);
 });
