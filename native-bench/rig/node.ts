@@ -85,11 +85,18 @@ export async function startNode(
       await exited;
     },
   };
-  await eventually(async () => {
+  const ready = eventually(async () => {
     if (child.exitCode !== null)
       throw new Error(`the node ended with ${child.exitCode}: ${output}`);
     return isReady(url);
   }, 60_000);
+  try {
+    await ready;
+  } catch (error) {
+    // One that is only slow would have the port when the next one is started there.
+    child.kill('SIGKILL');
+    throw error;
+  }
   return node;
 }
 

@@ -7,8 +7,10 @@ import type { Lease } from './lease.js';
 
 export class LeaseWatch {
   readonly #lease: Lease;
-  /** Of the lease, when the terms were last known to be good. */
+  /** Of the lease and of doubts, when the terms were last known to be good. */
   #lapses: number;
+  /** How often something was taken by a lease that had not held all the while. */
+  #doubts = 0;
   readonly onHeld: () => void;
 
   /** `onHeld`: what was held back may go on. */
@@ -19,17 +21,29 @@ export class LeaseWatch {
   }
 
   get mayDispatch(): boolean {
-    return this.#lease.holds && this.#lease.lapses === this.#lapses;
+    return this.#lease.holds && this.lapses === this.#lapses;
   }
 
   /** The lease holds, and somebody may have taken what was held before: the terms are to be looked at. */
   get isInDoubt(): boolean {
-    return this.#lease.holds && this.#lease.lapses !== this.#lapses;
+    return this.#lease.holds && this.lapses !== this.#lapses;
   }
 
   /** To be taken before the terms are looked at. */
   get lapses(): number {
-    return this.#lease.lapses;
+    return this.#lease.lapses + this.#doubts;
+  }
+
+  /**
+   * A subscription is about to be taken: call what this returns with the answer. Where the lease has not held
+   * all the while somebody else may have taken it since, and a look at the terms may have come between.
+   */
+  taking(): () => void {
+    const before = this.#lease.lapses;
+    const { holds } = this.#lease;
+    return () => {
+      if (!holds || !this.#lease.holds || this.#lease.lapses !== before) this.#doubts++;
+    };
   }
 
   /** The terms that were lost by then are given up. */

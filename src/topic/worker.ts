@@ -2,6 +2,7 @@
  * The topic worker: one per thread. Puts the pieces of this folder together, connects the links, and is
  * the sink of the log.
  */
+
 import type { MessagePort } from 'node:worker_threads';
 import type { PeerLinks } from '../backplane/peer-links.js';
 import type { Config } from '../config/config.js';
@@ -27,6 +28,7 @@ import type {
   TopicRelease,
 } from '../log/contract/message-log.js';
 import type { Lease } from '../thread/lease.js';
+import type { LeaseWatch } from '../thread/lease-watch.js';
 import { Calls } from './calls/calls.js';
 import { DeadLetterCalls } from './calls/dead-letter-calls.js';
 import { SubscriptionCalls, type SubscriptionHandlers } from './calls/subscription-calls.js';
@@ -198,15 +200,20 @@ export class Worker implements LogSink<PublishUnderWay> {
       onLost: (tracker) => {
         this.#subscribing.termLost(tracker).catch(onBug);
       },
-      ...(peers === null ? {} : { mayDispatch: (topic) => this.#mayDispatch(topic.id) }),
+      ...(peers === null
+        ? {}
+        : {
+            mayDispatch: ({ id }) => this.#watchOf(id)?.mayDispatch ?? true,
+            taking: ({ id }) => this.#watchOf(id)?.taking() ?? (() => undefined),
+          }),
       ...(placeOf === null ? {} : { placeOf }),
       onGuestsOnly: (tracker) => this.#subscribing.letGo(tracker),
       onTrouble,
     });
   }
 
-  #mayDispatch(topicId: number): boolean {
-    return this.#databases[this.#log.placeOf(topicId)]?.watch?.mayDispatch ?? true;
+  #watchOf(topicId: number): LeaseWatch | null {
+    return this.#databases[this.#log.placeOf(topicId)]?.watch ?? null;
   }
 
   /** Since the heads of any of the databases were looked at; null: of none yet. */

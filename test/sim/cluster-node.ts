@@ -38,6 +38,7 @@ export interface Breaks {
   heads?: 'unread';
   lease?: 'not asked' | 'from the answer on';
   terms?: 'not asked';
+  taken?: 'believed';
   mac?: 'not compared';
   ring?: 'of all that ever were';
 }
@@ -92,6 +93,7 @@ export class SimNode {
   /** Names of durable subscriptions that have a session here. */
   readonly #durables: readonly string[];
   readonly #coordinated = new Map<string, Coordinated>();
+  readonly #taking = new Set<string>();
   #known: readonly string[] = [];
   readonly #met = new Set<string>();
 
@@ -329,18 +331,30 @@ export class SimNode {
   #take(): void {
     const { database } = this.#world;
     for (const name of this.#durables) {
-      if (this.#coordinated.has(name)) continue;
+      // Once at a time, as durables.ts has it.
+      if (this.#coordinated.has(name) || this.#taking.has(name)) continue;
+      this.#taking.add(name);
+      const isTaken = this.#watch.taking();
       this.#world.ask(
         this,
         () => database.take(name, this.id, this.bootId),
         (taken) => {
-          if (taken === null || this.#coordinated.has(name)) return;
+          this.#taking.delete(name);
+          if (taken === null) return;
+          if (this.#world.breaks.taken === undefined) isTaken();
           const { term, floor } = taken;
           this.#coordinated.set(name, { name, term, floor, sent: floor, isSaving: false });
         },
-        () => undefined,
+        () => this.#taking.delete(name),
       );
     }
+  }
+
+  /** For whoever looks for what is wrong. */
+  get held(): string {
+    const { mayDispatch, isInDoubt } = this.#watch;
+    const held = [...this.#coordinated.values()].map((one) => JSON.stringify(one));
+    return `${this.id} ${this.#lease.holds ? 'lives' : 'is lost'}, ${mayDispatch}/${isInDoubt}: ${held.join()}`;
   }
 
   #dispatch(): void {
@@ -369,12 +383,10 @@ export class SimNode {
         if (!isSaved && this.#coordinated.get(held.name) === held)
           this.#coordinated.delete(held.name);
       };
-      this.#world.ask(
-        this,
-        () => database.save(held, floor),
-        saved,
-        () => undefined,
-      );
+      const failed = (): void => {
+        held.isSaving = false;
+      };
+      this.#world.ask(this, () => database.save(held, floor), saved, failed);
     }
   }
 }

@@ -25,6 +25,8 @@ export interface ClusterSimOptions {
   nodes: number;
   /** Of virtual time with bad weather. */
   weatherMs: number;
+  /** How often each node is frozen, killed and cut off in a minute; default: 1. */
+  perMinute?: number;
   breaks?: Breaks;
 }
 
@@ -51,6 +53,8 @@ const LOSS_MS = 5_000;
 /** Take-over: the lease, the next look of a node that has a session, and answers that are late. */
 const CALM_MS = 12_000;
 const ANSWER_MS = 1_500;
+/** Of statements and answers, at one fault a minute. */
+const LATE = 0.01;
 
 interface Life {
   node: SimNode;
@@ -77,6 +81,7 @@ class ClusterSim implements NodeWorld {
   readonly #faults: string[] = [];
   readonly #rings = new Map<string, HashRing>();
   readonly #forger = new Envelopes({ cluster: CLUSTER, origin: 'forger', secret: FORGER });
+  readonly #perMinute: number;
   #isCalm = false;
   #boots = 0;
   #counts = { published: 0, envelopes: 0, frozen: 0, killed: 0, given: 0 };
@@ -84,6 +89,7 @@ class ClusterSim implements NodeWorld {
   constructor(options: ClusterSimOptions) {
     this.#options = options;
     this.breaks = options.breaks ?? {};
+    this.#perMinute = options.perMinute ?? 1;
     this.#random = new SeededRandom(options.seed);
     this.database = new ClusterDatabase(() => this.#time.nowMs);
     for (let n = 0; n < TASKS; n++) this.database.begin(`task ${n}`, 'nobody', 0);
@@ -197,7 +203,7 @@ class ClusterSim implements NodeWorld {
   }
 
   #latencyMs(): number {
-    const isLate = !this.#isCalm && this.random() < 0.01;
+    const isLate = !this.#isCalm && this.random() < LATE * this.#perMinute;
     return isLate ? this.#random.between(100, 1_200) : this.#random.between(0.3, 4);
   }
 
@@ -235,13 +241,15 @@ class ClusterSim implements NodeWorld {
       this.#counts.published += count;
       node.publish(`topic.${1 + Math.floor(random.next() * TOPICS)}`, count);
     });
-    const perNode = 60_000 / this.#options.nodes;
+    const perNode = 60_000 / this.#options.nodes / this.#perMinute;
     again(perNode, () => this.#freeze(some(), random.between(50, 8_000)));
     again(perNode, () => this.#kill(some(), random.between(0, 4_000)));
     again(perNode, () => {
       some().cutUntilMs = this.now() + random.between(100, 5_000);
     });
     again(50, () => this.#forge(some().node));
+    // One does not come back; each durable subscription has sessions at others.
+    this.#time.after(random.between(0, 1_000), () => this.#kill(some(), Number.POSITIVE_INFINITY));
   }
 
   #freeze(life: Life, ms: number): void {
@@ -268,7 +276,9 @@ class ClusterSim implements NodeWorld {
     this.#time.after(this.#random.between(0, 50), () =>
       this.database.sessionEnded(life.node.bootId),
     );
-    this.#time.after(awayMs, () => this.#boot(life.node.id));
+    if (awayMs < Number.POSITIVE_INFINITY) {
+      this.#time.after(awayMs, () => this.#boot(life.node.id));
+    }
   }
 
   /** By somebody who may publish there: the next messages of a topic, of his own making. */
@@ -289,10 +299,17 @@ class ClusterSim implements NodeWorld {
     }
   }
 
+  #holders(name: string): string {
+    const row = this.database.subscriptions.get(name);
+    const nodes = [...this.#lives.values()].filter(({ node }) => node.held.includes(`"${name}"`));
+    return `${JSON.stringify(row)}; ${nodes.map(({ node, state }) => `${state} ${node.held}`).join('; ')}`;
+  }
+
   /** What has to have come by now. `before`: where subscriptions stood a second ago. */
   #judge(before: ReadonlyMap<string, number>): void {
     const { heads, subscriptions, tasks } = this.database;
-    for (const { node } of this.#lives.values()) {
+    for (const { node, state } of this.#lives.values()) {
+      if (state === 'dead') continue;
       this.#counts.given += givenTo(node);
       for (const [name, { given }] of node.listened) {
         const head = heads.get(name) ?? 0;
@@ -300,7 +317,8 @@ class ClusterSim implements NodeWorld {
       }
     }
     for (const [name, { floor }] of subscriptions) {
-      if (floor <= (before.get(name) ?? 0)) this.fault(`${name}: nobody coordinates it`);
+      if (floor <= (before.get(name) ?? 0))
+        this.fault(`${name}: nobody coordinates it; ${this.#holders(name)}`);
     }
     for (const [name, { doneAtMs }] of tasks) {
       const sinceMs = this.now() - doneAtMs;

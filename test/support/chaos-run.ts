@@ -99,7 +99,10 @@ async function run(
 ): Promise<ChaosResult> {
   const random = new SeededRandom(options.seed);
   const recorder = new ChaosRecorder();
-  recorder.onProblem = (text) => options.say(`${seconds1(recorder.now())}  unexplained: ${text}`);
+  recorder.onProblem = (text) => {
+    const since = recorder.blows.at(-1)?.what ?? 'the start';
+    options.say(`${seconds1(recorder.now())}  unexplained: ${text} (${since})`);
+  };
   const cluster = await startCluster(options.nodes, recorder, onEnd);
   const { servers } = cluster;
   const place = (chance: SeededRandom) => (): TestNode => {

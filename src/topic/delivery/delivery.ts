@@ -54,6 +54,8 @@ export interface DeliveryOptions {
   onLost: (tracker: Tracker) => void;
   /** Whether what this node coordinates of the topic may be handed out now; absent: always. */
   mayDispatch?: (topic: Topic) => boolean;
+  /** Called before a durable subscription of the topic is taken; what it returns once it is held. */
+  taking?: (topic: Topic) => () => void;
   /** The place of a topic's database, where there are several. */
   placeOf?: (topicId: number) => number;
   /** Sessions of other nodes alone have it open: it is to be let go. Absent: there are none. */
@@ -82,6 +84,7 @@ export class Delivery {
   constructor(options: DeliveryOptions) {
     const { clock, limits, topics, store, others, onLost, onTrouble } = options;
     const { mayDispatch = () => true, onGuestsOnly = () => undefined } = options;
+    const { taking = () => () => undefined } = options;
     const reads = new PageReads({ read: options.read, clock });
     const repairs = new PageReads({ read: options.readNewest, clock });
     const feeder = new Feeder({
@@ -106,7 +109,7 @@ export class Delivery {
       },
     });
     const onUnreleased = (error: unknown): void => onTrouble('letting go of subscriptions', error);
-    const durables = new Durables({ store, clock, limits, mayDispatch, onUnreleased });
+    const durables = new Durables({ store, clock, limits, mayDispatch, taking, onUnreleased });
     const { placeOf = null } = options;
     const ofSaves: SavesOptions = {
       ...{ store, clock, onLost },

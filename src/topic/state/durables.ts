@@ -21,6 +21,8 @@ export interface DurablesOptions {
   limits: Pick<Limits, 'parkedMax'>;
   /** Whether what is held here may be given to its sessions, now. */
   mayDispatch: (topic: Topic) => boolean;
+  /** Called before one of the topic is taken; what it returns once it is held. */
+  taking: (topic: Topic) => () => void;
   /** One was not let go: the end of this node's lease will. */
   onUnreleased: (error: unknown) => void;
 }
@@ -82,11 +84,13 @@ export class Durables {
     if (held !== undefined) return Promise.resolve(held);
     const taking = this.#taking.get(key);
     if (taking !== undefined) return taking;
+    const isTaken = this.#options.taking(topic);
     const taken = this.#options.store
       .take(topic.id, name, initial)
       .then(({ record, deliveries }) => {
         const tracker = this.#makeTracker(topic, record, deliveries);
         this.#hold(tracker, name);
+        isTaken();
         return tracker;
       })
       .finally(() => this.#taking.delete(key));

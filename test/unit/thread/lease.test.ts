@@ -3,6 +3,7 @@
 import { Worker } from 'node:worker_threads';
 import t from 'tap';
 import { LEASE_MS, Lease } from '../../../src/thread/lease.js';
+import { LeaseWatch } from '../../../src/thread/lease-watch.js';
 
 t.test('a lease that was over when it was renewed has lapsed, as every thread sees', async (t) => {
   let now = 100;
@@ -62,4 +63,33 @@ t.test('another thread sees it by the same clock, however late that was started'
   );
   t.match(seen, { before: false, after: true });
   t.ok(seen.ageMs >= 0 && seen.ageMs <= seen.at - sentAtMs, `${seen.ageMs} ms`);
+});
+
+t.test('what was taken by a lease that did not hold all the while is in doubt', async (t) => {
+  let now = 1_000;
+  const lease = new Lease(Lease.memory(), () => now);
+  lease.renewed(now);
+  let held = 0;
+  const watch = new LeaseWatch(lease, () => held++);
+  const whole = watch.taking();
+  whole();
+  t.ok(watch.mayDispatch, 'it held');
+  const lapsed = watch.taking();
+  now += LEASE_MS;
+  lease.renewed(now);
+  // A look at the terms that began before the answer does not speak of what came with it.
+  const { lapses } = watch;
+  lapsed();
+  watch.checked(lapses);
+  t.notOk(watch.mayDispatch);
+  t.ok(watch.isInDoubt);
+  watch.checked(watch.lapses);
+  t.ok(watch.mayDispatch);
+  now += LEASE_MS;
+  const without = watch.taking();
+  lease.renewed(now);
+  watch.checked(watch.lapses);
+  without();
+  t.ok(watch.isInDoubt, 'nor when it was asked for without one');
+  t.ok(held > 0);
 });
