@@ -64,7 +64,10 @@ export const SERVER_FRAMES = {
     type: z.literal('message'),
     ...message,
     attempt: count('From 1: how often it was given to this subscription.'),
-    subscription: SUBSCRIPTION,
+    subscription: z
+      .string()
+      .optional()
+      .describe('Name of the durable subscription, where it is needed to tell which it is.'),
     key,
     headers,
   }),
