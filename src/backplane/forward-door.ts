@@ -15,6 +15,7 @@ export const FORWARD_FAULTS = {
   oversized: 'it is larger than any node sends',
   cluster: 'it is of another CLUSTER_NAME',
   peer: 'it is of a node that does not live, by the table of nodes',
+  busy: 'a worker it is for has not read what came before',
 } as const;
 export type ForwardFault = keyof typeof FORWARD_FAULTS;
 
@@ -31,6 +32,8 @@ export interface ForwardDoorOptions {
   bootId: string;
   /** To a worker: a request with something for it. The bytes are its own. */
   deliver: (worker: number, body: Uint8Array) => void;
+  /** Of what one worker has not read. */
+  unreadBytesMax: number;
 }
 
 export class ForwardDoor {
@@ -39,6 +42,8 @@ export class ForwardDoor {
   #living: ReadonlySet<string> = new Set();
   /** Workers, by the channels they listen to. */
   readonly #listeners = new Map<string, Set<number>>();
+  /** Bytes that a worker was handed and has not read. */
+  readonly #unread = new Map<number, number>();
 
   constructor(options: ForwardDoorOptions) {
     this.#options = options;
@@ -65,9 +70,18 @@ export class ForwardDoor {
   /** Its thread has ended: the next one says anew where it listens. */
   gone(worker: number): void {
     this.listens(worker, [], [...this.#listeners.keys()]);
+    this.#unread.delete(worker);
   }
 
-  /** Of somebody who has shown the secret. */
+  /** That worker has read so many of its bytes. */
+  read(worker: number, bytes: number): void {
+    const left = (this.#unread.get(worker) ?? 0) - bytes;
+    // Of a thread before, whose bytes are gone with it.
+    if (left > 0) this.#unread.set(worker, left);
+    else this.#unread.delete(worker);
+  }
+
+  /** Of somebody who has shown the secret. `busy`: workers that have room have it all the same. */
   take(body: Uint8Array): ForwardAnswer | ForwardFault {
     if (body.length > FORWARD_BYTES_MAX) return 'oversized';
     const forward = readForward(body);
@@ -82,8 +96,19 @@ export class ForwardDoor {
       if (listeners === undefined) unheard.push(n);
       else for (const worker of listeners) workers.add(worker);
     });
-    for (const worker of workers) this.#options.deliver(worker, body);
-    return { accepted: messages.length, unheard };
+    let isBusy = false;
+    for (const worker of workers) {
+      if (this.#hasRoom(worker, body.length)) this.#options.deliver(worker, body);
+      else isBusy = true;
+    }
+    return isBusy ? 'busy' : { accepted: messages.length, unheard };
+  }
+
+  #hasRoom(worker: number, bytes: number): boolean {
+    const unread = this.#unread.get(worker) ?? 0;
+    if (unread > 0 && unread + bytes > this.#options.unreadBytesMax) return false;
+    this.#unread.set(worker, unread + bytes);
+    return true;
   }
 }
 

@@ -5,8 +5,9 @@
  *
  * Each end has an incarnation, another number at each beginning, higher than those before. Both are up once
  * each has heard the other name its own; from then on envelopes are numbered from 1 in each direction, those
- * without operations too, which say twice a beat that this end is there. What is of an incarnation before is
- * stale. A number that is not the next, a higher incarnation of the other, or silence is a reset.
+ * without operations too, which say twice a beat that this end is there. What is of an incarnation before, or
+ * was read already, is stale: it says nothing, whoever sends it again. A number beyond the next, a higher
+ * incarnation of the other, or silence is a reset.
  */
 
 /** What stands in each envelope beside the addresses. */
@@ -26,7 +27,7 @@ export interface LinkHeader {
 }
 
 /** Why a link begins anew; `left`: the other end did. */
-export const RESET_CAUSES = ['gap', 'double', 'left', 'silence', 'overrun', 'unread'] as const;
+export const RESET_CAUSES = ['gap', 'left', 'silence', 'overrun', 'unread'] as const;
 export type ResetCause = (typeof RESET_CAUSES)[number];
 
 export interface PeerLinkOptions {
@@ -110,6 +111,8 @@ export class PeerLink {
   read(header: LinkHeader, part: Uint8Array): void {
     if (header.mine < this.#yours) return;
     if (this.#state === 'up' && header.mine > this.#yours) this.reset('left');
+    // Once more: it would make this end believe that the other is there.
+    if (this.#state === 'up' && header.number <= this.#heard) return;
     if (this.#state === 'idle') this.#mine = this.#options.incarnation();
     if (this.#state !== 'up') this.#meet(header);
     if (this.#state !== 'up' || header.yours !== this.#mine) return;
@@ -186,7 +189,7 @@ export class PeerLink {
 
   #take({ number, isPart }: LinkHeader, part: Uint8Array): void {
     if (number !== this.#heard + 1) {
-      this.reset(number > this.#heard ? 'gap' : 'double');
+      this.reset('gap');
       return;
     }
     this.#heard = number;

@@ -48,7 +48,8 @@ export class NodeDoor {
     const { config, bootId, memory, deliver } = options;
     this.#options = options;
     this.tls = tls;
-    this.#door = new ForwardDoor({ cluster: config.clusterName, bootId, deliver });
+    const unreadBytesMax = config.limits.backplaneQueueBytesMax;
+    this.#door = new ForwardDoor({ cluster: config.clusterName, bootId, deliver, unreadBytesMax });
     this.#refused = new SharedCount(memory.counts.refusedForwards, config.acceptors);
     this.openPort = config.internalPort === null ? () => this.#openPort() : null;
   }
@@ -80,6 +81,11 @@ export class NodeDoor {
 
   listens(worker: number, more: readonly string[], less: readonly string[]): void {
     this.#door.listens(worker, more, less);
+  }
+
+  /** That worker has read so many bytes of what it was handed. */
+  read(worker: number, bytes: number): void {
+    this.#door.read(worker, bytes);
   }
 
   /** A worker's thread has ended. */

@@ -268,6 +268,8 @@ export class NodeThreads {
       this.#tellHappened(message.all);
     } else if (message.type === 'channels') {
       this.#options.door?.listens(seat.index, message.more, message.less);
+    } else if (message.type === 'forward-read') {
+      this.#options.door?.read(seat.index, message.bytes);
     } else if (message.type === 'over') {
       this.#outages.over(thread, message.kind);
     } else if (message.type === 'to-drain') {

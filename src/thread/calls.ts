@@ -17,7 +17,7 @@ import type { Tenant, TopicKey, Within } from '../core/topic-key.js';
 import type { OwnedTopic, Retention, TopicPosition, TopicRecord } from '../core/topic-record.js';
 import type { DeliveryStanding } from '../core/trace-record.js';
 import type { WorkerHealth, WorkerStats } from '../core/worker-figures.js';
-import type { SubscribeOptions } from './ops/subscribe.js';
+import type { SubscribeOptions } from './ops/subscribe-options.js';
 
 /**
  * `worker`: at once. `log`: a worker too, which asks the pool of the log for it, a few at a time. `browsing`:
@@ -244,12 +244,6 @@ export function isBrowseCall(method: CallName): method is BrowseCall {
 export function callNamed(method: string): CallName {
   if (Object.hasOwn(CALLS, method)) return method as CallName;
   throw new Error(`no such call: ${method}`);
-}
-
-/** Whether a worker of another node may ask it: it is about a subscription that is coordinated here. */
-export function isPeersCall(method: string): boolean {
-  const isOne = Object.hasOwn(CALLS, method) && method.startsWith('subscription.');
-  return isOne && !isBrowseCall(method as CallName);
 }
 
 export function answerCall<M extends CallName>(

@@ -154,6 +154,8 @@ export type FromThread =
   | { type: 'handler-fault'; where: string; stack: string; requestId: string | null }
   /** Of a worker: channels that it listens to from now on, and no longer. */
   | { type: 'channels'; more: readonly string[]; less: readonly string[] }
+  /** Of a worker: what was forwarded, so many bytes of it. */
+  | { type: 'forward-read'; bytes: number }
   /** Something failed that is tried again: how often since it was last said. */
   | { type: 'trouble'; trouble: Trouble; times: number }
   /** At its drain or its stop, when there is something. */

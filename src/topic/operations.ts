@@ -4,7 +4,6 @@
  */
 import { RequestError } from '../core/errors.js';
 import type { MessageLog } from '../log/contract/message-log.js';
-import { isPeersCall } from '../thread/calls.js';
 import { type AckOp, readAck, readVerdict, type VerdictOp } from '../thread/ops/acknowledge.js';
 import { type CallOp, readCall } from '../thread/ops/call.js';
 import { readCredit, readDrained, readLeft } from '../thread/ops/deliver.js';
@@ -30,6 +29,7 @@ import { readPublish } from '../thread/ops/publish.js';
 import { readSessionEnded, readSubscribe, readUnsubscribe } from '../thread/ops/subscribe.js';
 import { readWant } from '../thread/ops/want.js';
 import type { PackReader } from '../thread/packing/pack-reader.js';
+import { isPeersCall } from '../thread/peer-calls.js';
 import type { Calls } from './calls/calls.js';
 import type { Delivery } from './delivery/delivery.js';
 import type { Publishes, PublishUnderWay } from './log/publishes.js';
@@ -159,7 +159,7 @@ export class Operations {
   }
 
   #call(outlet: Outlet, op: CallOp): void {
-    if (outlet.kind === 'peer' && !isReadable(op)) {
+    if (outlet.kind === 'peer' && !isPeersCall(op)) {
       const refused = new RequestError('bad_request', 'nothing that another node may ask');
       outlet.failed(failureOf({ request: op.request, session: 0 }, refused));
       return;
@@ -176,15 +176,5 @@ export class Operations {
         outlet.failed(failureOf({ request: op.request, session: 0 }, error));
       },
     );
-  }
-}
-
-/** Whether a worker of another node, which may be of another version, asks what it may, in JSON. */
-function isReadable({ method, args }: CallOp): boolean {
-  if (!isPeersCall(method)) return false;
-  try {
-    return JSON.parse(args) !== null;
-  } catch {
-    return false;
   }
 }

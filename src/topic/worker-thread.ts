@@ -325,6 +325,7 @@ function forwardWay(queueBytesMax: number): ForwardWay | null {
 
 /** Checked by the main thread. */
 function forwarded(body: Uint8Array): void {
+  tell({ type: 'forward-read', bytes: body.length });
   const forward = readForward(body);
   if (typeof forward === 'string') return;
   for (const { channel, message } of forward.messages) ways?.came(channel, message);

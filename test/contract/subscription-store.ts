@@ -177,6 +177,11 @@ const CURSORS: StoreParts = {
     const second = await store.take(topic.id, 'sub', { settings: other, cursor: 3 });
     t.same(second.record, { ...first.record, term: second.record.term });
     t.ok(second.record.term > first.record.term);
+    await t.rejects(store.take(topic.id, 'none', null), { code: 'subscription_not_found' });
+    t.equal(await store.find(topic.id, 'none'), null);
+    const third = await store.take(topic.id, 'sub', null);
+    t.equal(third.record.term, second.record.term + 1);
+    await t.rejects(store.take(topic.id + 1_000_000, 'sub', null), { code: 'topic_not_found' });
     await t.rejects(store.take(topic.id + 1_000_000, 'sub', { settings: SETTINGS, cursor: 0 }), {
       code: 'topic_not_found',
     });

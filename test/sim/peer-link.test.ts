@@ -112,14 +112,6 @@ t.test('each of what resets a link does, at both ends, and it is up again', asyn
       },
     ],
     [
-      'double',
-      () => {
-        network.weather = { ...CALM, doubled: 1 };
-        a.end.link.write(Buffer.from('doubled'));
-        network.weather = CALM;
-      },
-    ],
-    [
       'silence',
       () => {
         a.end.isAwake = false;
@@ -137,6 +129,28 @@ t.test('each of what resets a link does, at both ends, and it is up again', asyn
     t.ok(a.end.resets.length > (before[0] ?? 0), `${cause}: the other end knows`);
     t.ok(a.end.link.isUp && b.end.link.isUp, `${cause}: up again`);
   }
+});
+
+t.test('what comes again is read once, and is no sign of life', async (t) => {
+  const network = new PeerNetwork(new SeededRandom(1));
+  const [a, b] = [openSide(network), openSide(network)];
+  a.end.link.want();
+  network.pass(10);
+  network.weather = { ...CALM, doubled: 1 };
+  for (const text of ['one', 'two', 'three']) a.end.link.write(Buffer.from(text));
+  network.pass(2 * BEAT_MS);
+  t.same(b.read, ['one', 'two', 'three']);
+  t.same([...a.end.resets, ...b.end.resets], []);
+  network.weather = CALM;
+  a.end.isAwake = false;
+  const recorded = network.carried.filter(({ to }) => to === b.end);
+  t.ok(recorded.length > 4, 'greetings among them');
+  for (let n = 0; n < 40; n++) {
+    for (const { header, part } of recorded) b.end.link.read(header, part);
+    network.pass(BEAT_MS / 5);
+  }
+  t.same(b.end.resets, ['silence']);
+  t.same(b.readEver, ['one', 'two', 'three']);
 });
 
 t.test('what is not read has no end of credit', async (t) => {

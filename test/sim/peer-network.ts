@@ -53,6 +53,8 @@ export class PeerNetwork {
   nowMs = 0;
   readonly #random: SeededRandom;
   #flights: Flight[] = [];
+  /** All that was ever sent, as somebody on the way may have noted it. */
+  readonly carried: Pick<Flight, 'to' | 'header' | 'part'>[] = [];
   #ends: NetworkEnd[] = [];
   #incarnations = 0;
   #nextBeatMs = BEAT_MS;
@@ -74,6 +76,7 @@ export class PeerNetwork {
   carry(from: NetworkEnd, header: LinkHeader, part: Uint8Array): void {
     const to = this.#ends.find((end) => end !== from);
     if (to === undefined) return;
+    this.carried.push({ to, header: { ...header }, part: part.slice() });
     const { lost, doubled, delayed } = this.weather;
     const fate = this.#random.next();
     if (fate < lost) return;

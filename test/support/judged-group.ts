@@ -54,6 +54,14 @@ export class JudgedGroup {
     return (await ask(node, `/api/subscriptions/${this.topic}/${this.name}`)).body;
   }
 
+  /** No publishes any more; nothing is judged. */
+  async leave(): Promise<void> {
+    this.#isOver = true;
+    await Promise.all(this.#loads);
+    for (const one of this.#publishers) one.close();
+    this.close();
+  }
+
   /** No publishes any more; all of them are settled, as that node tells. What was wrong until then. */
   async end(node: TestNode): Promise<Fault[]> {
     this.#isOver = true;

@@ -28,6 +28,7 @@ import * as opcodes from '../../src/thread/ops/opcodes.js';
 import * as publish from '../../src/thread/ops/publish.js';
 import { readSought } from '../../src/thread/ops/sought.js';
 import * as subscribe from '../../src/thread/ops/subscribe.js';
+import type { SubscribeOptions } from '../../src/thread/ops/subscribe-options.js';
 import type { PackReader } from '../../src/thread/packing/pack-reader.js';
 import type { PublishUnderWay } from '../../src/topic/log/publishes.js';
 import { Worker } from '../../src/topic/worker.js';
@@ -117,7 +118,7 @@ export class WorkerClient {
     const number = this.#subscriptions.length + 1;
     const subscription = new TestSubscription(number, key);
     this.#subscriptions.push(subscription);
-    const options: subscribe.SubscribeOptions = {
+    const options: SubscribeOptions = {
       ...{ name, ack: 'explicit', maxInFlight: 100, ackWaitMs: null, maxDeliver: null },
       ...{ ordering: 'none', exclusive: false, start: { from: 'earliest' }, create: true },
     };

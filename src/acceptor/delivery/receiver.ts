@@ -7,7 +7,7 @@ import type { ClientName } from '../../core/client-name.js';
 import type { CloseReason, ErrorCode } from '../../core/errors.js';
 import type { Principal } from '../../core/principal.js';
 import type { AcceptorLinkEnd } from '../../thread/link.js';
-import type { SubscribeOptions } from '../../thread/ops/subscribe.js';
+import type { SubscribeOptions } from '../../thread/ops/subscribe-options.js';
 import type { FrameForm } from '../../wire/event-of-message.js';
 import type { Ref } from '../../wire/frame-types.js';
 import type { ServerFrame } from '../../wire/server-frame-types.js';

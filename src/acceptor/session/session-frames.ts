@@ -7,7 +7,7 @@ import type { NeededScope } from '../../core/scope.js';
 import type { AcceptorLinkEnd } from '../../thread/link.js';
 import type { FailedOp } from '../../thread/ops/failed.js';
 import type { DeferredOp, PublishedOp } from '../../thread/ops/publish.js';
-import type { SubscribeOptions } from '../../thread/ops/subscribe.js';
+import type { SubscribeOptions } from '../../thread/ops/subscribe-options.js';
 import {
   type ClientFrame,
   type ClientMessage,

@@ -8,7 +8,7 @@ import type { QuotaLedger } from '../../tenant/quota-ledger.js';
 import type { AcceptorLinkEnd } from '../../thread/link.js';
 import type { FailedOp } from '../../thread/ops/failed.js';
 import { type GapOp, isFallBack } from '../../thread/ops/gap.js';
-import type { SubscribedOp, SubscribeOptions, UnsubscribedOp } from '../../thread/ops/subscribe.js';
+import type { SubscribedOp, UnsubscribedOp } from '../../thread/ops/subscribe.js';
 import {
   packSessionEnded,
   packSubscribe,
@@ -17,6 +17,7 @@ import {
   UNSUBSCRIBED_TAKEN_OVER,
   UNSUBSCRIBED_TOPIC_DELETED,
 } from '../../thread/ops/subscribe.js';
+import type { SubscribeOptions } from '../../thread/ops/subscribe-options.js';
 import type {
   EchoedRef,
   SubscribedFrame,

@@ -20,6 +20,12 @@ import type {
 import type { Tenant, TopicKey, Within } from '../../core/topic-key.js';
 import type { FailureRecord, TraceRecord } from '../../core/trace-record.js';
 
+/** What a durable subscription is made with when it is not there. */
+export interface InitialSubscription {
+  settings: SubscriptionSettings;
+  cursor: number;
+}
+
 /** A message given up: stored with a copy of what the log has. */
 export interface DeadLetterDraft {
   sequence: number;
@@ -118,6 +124,11 @@ export interface TracePage {
 
 export const FIRST_TRACE_PAGE: TracePage = { after: '', limit: 1_000 };
 
+export function noSubscription(): RequestError {
+  const detail = 'there is no durable subscription of this name';
+  return new RequestError('subscription_not_found', detail, 'subscription');
+}
+
 export function durableLimit(max: number): RequestError {
   const detail = `the topic has ${max} durable subscriptions (DURABLES_PER_TOPIC_MAX)`;
   return new RequestError('subscription_limit', detail, 'subscription');
@@ -152,14 +163,15 @@ export interface LostTerm {
 export interface SubscriptionStore {
   /**
    * The durable subscription of that name, made with `initial` when it is not there, under a new term:
-   * saves of earlier terms are refused from now on. Its delivery rows come in sequence order. Rejects
-   * `topic_not_found`, `subscription_limit` where the topic has durablesPerTopicMax others, and
-   * OwnedElsewhere where this node has a link to the one that coordinates it, whose lease is not over.
+   * saves of earlier terms are refused from now on. Its delivery rows come in sequence order. `initial` null:
+   * it is not made, which rejects `subscription_not_found`. Rejects `topic_not_found`, `subscription_limit`
+   * where the topic has durablesPerTopicMax others, and OwnedElsewhere where this node has a link to the one
+   * that coordinates it, whose lease is not over.
    */
   take(
     topicId: number,
     name: string,
-    initial: { settings: SubscriptionSettings; cursor: number },
+    initial: InitialSubscription | null,
   ): Promise<{ record: SubscriptionRecord; deliveries: DeliveryRecord[] }>;
   /** Nobody coordinates it any more, if it is still held under that term; all of it is saved. */
   release(held: HeldTerm): Promise<void>;

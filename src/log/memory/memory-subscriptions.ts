@@ -8,11 +8,7 @@ import { RequestError } from '../../core/errors.js';
 import { idTag, idTagOf } from '../../core/id-tag.js';
 import type { Limits } from '../../core/limits.js';
 import type { LogRow } from '../../core/message.js';
-import type {
-  DeliveryRecord,
-  SubscriptionRecord,
-  SubscriptionSettings,
-} from '../../core/subscription-record.js';
+import type { DeliveryRecord, SubscriptionRecord } from '../../core/subscription-record.js';
 import {
   type Tenant,
   type TopicKey,
@@ -25,13 +21,19 @@ import type {
   EphemeralSave,
   FoundMessage,
   HeldTerm,
+  InitialSubscription,
   LostTerm,
   MissingMessage,
   RedrivenDelivery,
   SubscriptionSave,
   SubscriptionStore,
 } from '../contract/subscription-store.js';
-import { durableLimit, FIRST_TRACE_PAGE, REDRIVEN_PAGE } from '../contract/subscription-store.js';
+import {
+  durableLimit,
+  FIRST_TRACE_PAGE,
+  noSubscription,
+  REDRIVEN_PAGE,
+} from '../contract/subscription-store.js';
 import type { HotRows } from './hot-rows.js';
 import type { DeadLetterOwner } from './memory-dead-letters.js';
 import { MemoryDeadLetters, type MemoryDeadLettersOptions } from './memory-dead-letters.js';
@@ -88,7 +90,7 @@ export class MemorySubscriptions implements SubscriptionStore {
   async take(
     topicId: number,
     name: string,
-    initial: { settings: SubscriptionSettings; cursor: number },
+    initial: InitialSubscription | null,
   ): Promise<{ record: SubscriptionRecord; deliveries: DeliveryRecord[] }> {
     const found = this.#find(topicId, name);
     const kept = found ?? this.#create(topicId, name, initial);
@@ -271,13 +273,11 @@ export class MemorySubscriptions implements SubscriptionStore {
     return this.#byTopic.get(topicId)?.get(name);
   }
 
-  #create(
-    topicId: number,
-    name: string,
-    { settings, cursor }: { settings: SubscriptionSettings; cursor: number },
-  ): Kept {
+  #create(topicId: number, name: string, initial: InitialSubscription | null): Kept {
     const topic = this.#options.topics.byId(topicId);
     if (topic === undefined) throw new RequestError('topic_not_found', 'topic not found');
+    if (initial === null) throw noSubscription();
+    const { settings, cursor } = initial;
     const max = this.#options.limits.durablesPerTopicMax;
     if ((this.#byTopic.get(topicId)?.size ?? 0) >= max) throw durableLimit(max);
     const record: SubscriptionRecord = {

@@ -2,7 +2,6 @@
  * The life of a subscription on the link: SUBSCRIBE and UNSUBSCRIBE with their answers, what a worker tells
  * of it unasked, and the end of a session.
  */
-import type { HeldDelivery } from '../../core/held-deliveries.js';
 import type { TopicKey } from '../../core/topic-key.js';
 import type { PackReader } from '../packing/pack-reader.js';
 import type { PackWriter } from '../packing/pack-writer.js';
@@ -17,6 +16,7 @@ import {
   OP_UNSUBSCRIBE,
   OP_UNSUBSCRIBED,
 } from './opcodes.js';
+import { isOptions, type SubscribeOptions } from './subscribe-options.js';
 
 // ---- SUBSCRIBE: answered by SUBSCRIBED or FAILED; a repeated one is answered again ----
 export interface SubscribeOp {
@@ -28,51 +28,6 @@ export interface SubscribeOp {
   topic: TopicKey;
   encoding: Encoding;
   options: SubscribeOptions;
-}
-
-/** Travels as JSON: a subscribe is rare beside what follows it. */
-export interface SubscribeOptions {
-  /** Durable under this name; null: ephemeral. */
-  name: string | null;
-  ack: 'explicit' | 'none';
-  /** null: not named, so an ephemeral one has no window until the session acks. */
-  maxInFlight: number | null;
-  /** ms; null: the default. Of a durable one it counts when it is made. The next two also. */
-  ackWaitMs: number | null;
-  maxDeliver: number | null;
-  ordering: 'none' | 'key' | 'topic';
-  /** Takes a durable one over from the sessions that have it, and shares it with none. */
-  exclusive: boolean;
-  start:
-    | { from: 'latest' }
-    | { from: 'earliest' }
-    | { from: 'sequence'; sequence: number; epoch: string | null }
-    | { from: 'time'; timeMs: number };
-  /** The topic may be made when it does not exist. */
-  create: boolean;
-  /**
-   * It is given messages one by one, so many until it wants more (want.ts); `all`: as many as its window has
-   * room for. Absent: as they come, by groups and pages.
-   */
-  wanted?: number | 'all';
-  /** It is fed by pages alone, never with a group. */
-  alone?: true;
-  /** Of a worker of another node, whose session this is. */
-  attached?: AttachedSession;
-}
-
-/** A session as the worker of its own node knows it, told to the one that coordinates its subscription. */
-export interface AttachedSession {
-  /** What traces call it. */
-  name: string;
-  /** Of the log that the rest is of. */
-  epoch: string;
-  /** What it has and has not settled, at most HELD_MAX. */
-  held: readonly HeldDelivery[];
-  /** Sequences of a GIVE that its socket has not answered, in their order; null: none is under way. */
-  giving: readonly number[] | null;
-  /** It was told before that it has caught up. */
-  isCaughtUp: boolean;
 }
 
 export function packSubscribe(to: PackWriter, op: SubscribeOp): void {
@@ -98,13 +53,16 @@ export function readSubscribe(from: PackReader): SubscribeOp {
   };
 }
 
-/** Throws RangeError, as for whatever else is not packed so. */
+/** Throws RangeError, as for whatever else is not packed so: a worker of another node may say anything. */
 function readOptions(text: string): SubscribeOptions {
+  let options: unknown;
   try {
-    return JSON.parse(text) as SubscribeOptions;
+    options = JSON.parse(text);
   } catch (cause) {
     throw new RangeError('the options of a subscribe are not JSON', { cause });
   }
+  if (isOptions(options)) return options;
+  throw new RangeError('the options of a subscribe are not what they should be');
 }
 
 // ---- UNSUBSCRIBE: answered by UNSUBSCRIBED or FAILED `not_subscribed` ----

@@ -124,9 +124,7 @@ export class SubscriptionCalls {
     const topic = await this.#topic(key);
     const record = await log.subscriptions.find(topic.id, subscription);
     if (record === null) return { subscription: null };
-    const { settings, delivered } = record;
-    const initial = { settings, cursor: delivered };
-    return delivery.use({ topic, name: subscription }, initial, async (tracker) => {
+    return delivery.use({ topic, name: subscription }, null, async (tracker) => {
       await change(tracker);
       mustBeHeld(tracker);
       tracker.cursor.changes.moved = true;

@@ -5,7 +5,7 @@
 import type { Clock } from '../../core/clock.js';
 import { newEntry } from '../../core/cursor-entry.js';
 import type { Gap } from '../../thread/ops/gap.js';
-import type { AttachedSession } from '../../thread/ops/subscribe.js';
+import type { AttachedSession } from '../../thread/ops/subscribe-options.js';
 import type { TrackerSaves } from '../log/placed-saves.js';
 import type { Durables } from '../state/durables.js';
 import type { Subscription, Topic, Tracker } from '../state/subscription.js';

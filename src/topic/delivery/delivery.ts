@@ -9,19 +9,22 @@ import type { Limits } from '../../core/limits.js';
 import type { LogRow } from '../../core/message.js';
 import { rangesOf } from '../../core/sequence-ranges.js';
 import type { LogPage, ReadRange } from '../../log/contract/message-log.js';
-import type { SubscriptionStore } from '../../log/contract/subscription-store.js';
+import type {
+  InitialSubscription,
+  SubscriptionStore,
+} from '../../log/contract/subscription-store.js';
 import type { Histogram } from '../../observe/histogram.js';
 import type { AckOp, VerdictOp } from '../../thread/ops/acknowledge.js';
 import type { DrainedOp, LeftOp } from '../../thread/ops/deliver.js';
 import type { Gap } from '../../thread/ops/gap.js';
 import type { GivenOp, ProbedOp } from '../../thread/ops/give.js';
-import type { AttachedSession } from '../../thread/ops/subscribe.js';
+import type { AttachedSession } from '../../thread/ops/subscribe-options.js';
 import type { WantOp } from '../../thread/ops/want.js';
 import { PageReads } from '../log/page-reads.js';
 import { savesOf, type TrackerSaves } from '../log/placed-saves.js';
 import { RedrivenCheck } from '../log/redriven-check.js';
 import type { SavesOptions, Unsaved } from '../log/saves.js';
-import { addRedriven, Durables, type InitialSubscription } from '../state/durables.js';
+import { addRedriven, Durables } from '../state/durables.js';
 import type { Outlet } from '../state/outlet.js';
 import type { Subscription, Topic, Tracker } from '../state/subscription.js';
 import type { Topics } from '../state/topics.js';
@@ -310,7 +313,7 @@ export class Delivery {
   /** See Durables.with. */
   use<T>(
     which: { topic: Topic; name: string },
-    initial: InitialSubscription,
+    initial: InitialSubscription | null,
     use: (tracker: Tracker) => Promise<T>,
   ): Promise<T> {
     return this.#durables.with(which, initial, use);

@@ -6,19 +6,29 @@
  *   attached  it is given messages
  *   ended     gone, or of this node: what still comes for it is ignored
  */
+import type { ErrorCode } from '../../core/errors.js';
 import { HeldDeliveries } from '../../core/held-deliveries.js';
 import type { AckOp, VerdictOp } from '../../thread/ops/acknowledge.js';
 import type { GivenMessage, GivenOp } from '../../thread/ops/give.js';
-import type {
-  AttachedSession,
-  SubscribedOp,
-  SubscribeOp,
-  SubscribeOptions,
+import {
+  type SubscribedOp,
+  type SubscribeOp,
+  UNSUBSCRIBED_DELETED,
+  UNSUBSCRIBED_TAKEN_OVER,
+  UNSUBSCRIBED_TOPIC_DELETED,
 } from '../../thread/ops/subscribe.js';
+import type { AttachedSession, SubscribeOptions } from '../../thread/ops/subscribe-options.js';
 import type { DeliveryIds } from '../state/delivery-ids.js';
 import type { Outlet } from '../state/outlet.js';
 import type { Topic } from '../state/subscription.js';
+import type { DurableIdentity } from '../state/tracker.js';
 import type { RemoteWorker } from './remote-worker.js';
+
+/** Why one that was open ends, by what is said when it is sought. */
+export function endOf(code: ErrorCode): number {
+  if (code === 'topic_not_found') return UNSUBSCRIBED_TOPIC_DELETED;
+  return code === 'subscription_not_found' ? UNSUBSCRIBED_DELETED : UNSUBSCRIBED_TAKEN_OVER;
+}
 
 export type AbroadState = 'seeking' | 'waiting' | 'asked' | 'attached' | 'ended';
 
@@ -31,11 +41,15 @@ export interface AbroadSubscriptionOptions {
   outlet: Outlet;
   op: SubscribeOp;
   topic: Topic;
+  /** Null: it was not found, and is being made by another node. */
+  identity?: DurableIdentity | null;
   /** What traces call its session. */
   sessionName: string;
   /** Called once its SUBSCRIBE is answered; null: it was. */
   onAnswered: (() => void) | null;
 }
+
+export type AbroadAsk = Pick<AbroadSubscriptionOptions, 'outlet' | 'op' | 'topic' | 'identity'>;
 
 export class AbroadSubscription {
   readonly number: number;
@@ -43,6 +57,8 @@ export class AbroadSubscription {
   readonly op: SubscribeOp;
   readonly topic: Topic;
   readonly sessionName: string;
+  /** Which of all that have had this name; null: not known yet. */
+  identity: DurableIdentity | null;
   state: AbroadState = 'seeking';
   worker: RemoteWorker | null = null;
   /** See thread/ops/deliver.ts. */
@@ -59,7 +75,7 @@ export class AbroadSubscription {
   givingCount = 0;
   /** How many messages more its session wants, as whoever coordinates counts. */
   wanted: SubscribeOptions['wanted'];
-  /** The highest under which it was given something. */
+  /** The highest under which it was given something, since it was last attached. */
   term = 0;
   /** What the GIVE holds that comes next. */
   holds: readonly GivenMessage[] | null = null;
@@ -77,6 +93,7 @@ export class AbroadSubscription {
     this.outlet = options.outlet;
     this.op = options.op;
     this.topic = options.topic;
+    this.identity = options.identity ?? null;
     this.sessionName = options.sessionName;
     this.wanted = options.op.options.wanted;
     this.#onAnswered = options.onAnswered;
@@ -113,7 +130,8 @@ export class AbroadSubscription {
   }
 
   /** 0: it is not known to have been given such a message. */
-  sequenceOf(messageId: Uint8Array): number {
+  sequenceOf(messageId: Uint8Array | null): number {
+    if (messageId === null) return 0;
     const known = this.held.sequenceOf(messageId) || (this.ids?.find(messageId) ?? 0);
     return known || this.topic.ids.find(messageId);
   }

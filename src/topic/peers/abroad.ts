@@ -24,15 +24,17 @@ import {
   type SessionEndedOp,
   type SubscribeOp,
   UNSUBSCRIBED_ASKED,
-  UNSUBSCRIBED_TAKEN_OVER,
-  UNSUBSCRIBED_TOPIC_DELETED,
   type UnsubscribeOp,
 } from '../../thread/ops/subscribe.js';
 import type { WantOp } from '../../thread/ops/want.js';
 import type { Outlet } from '../state/outlet.js';
-import type { Topic } from '../state/subscription.js';
 import { numberKey } from '../state/topic.js';
-import { AbroadSubscription, type LateVerdict } from './abroad-subscription.js';
+import {
+  type AbroadAsk,
+  AbroadSubscription,
+  endOf,
+  type LateVerdict,
+} from './abroad-subscription.js';
 import { LINK_RESET, type RemoteRequests } from './remote-requests.js';
 import type { RemoteWorker } from './remote-worker.js';
 
@@ -88,7 +90,7 @@ export class Abroad {
   }
 
   /** A subscribe for what another node coordinates; resolves once it is answered. */
-  begin(ask: { outlet: Outlet; op: SubscribeOp; topic: Topic }, bootId: string): Promise<void> {
+  begin(ask: AbroadAsk, bootId: string): Promise<void> {
     return new Promise((resolve) => {
       const one = this.#make(ask, resolve);
       this.attach(one, bootId);
@@ -97,19 +99,21 @@ export class Abroad {
   }
 
   /** One that was coordinated here, and that another node has now: to be sought. */
-  follow(ask: { outlet: Outlet; op: SubscribeOp; topic: Topic }): AbroadSubscription {
+  follow(ask: AbroadAsk): AbroadSubscription {
     return this.#make(ask, null);
   }
 
   #make(
-    { outlet, op, topic }: { outlet: Outlet; op: SubscribeOp; topic: Topic },
+    { outlet, op, topic, identity = null }: AbroadAsk,
     onAnswered: (() => void) | null,
   ): AbroadSubscription {
     do this.#lastNumber = (this.#lastNumber + 1) >>> 0;
     while (this.#byNumber.has(this.#lastNumber));
     const sessionName = this.#options.nameOf(outlet, op.session);
     const number = this.#lastNumber;
-    const one = new AbroadSubscription({ number, outlet, op, topic, sessionName, onAnswered });
+    const one = new AbroadSubscription({
+      ...{ number, outlet, op, topic, identity, sessionName, onAnswered },
+    });
     this.#byNumber.set(number, one);
     this.#byPlace.set(numberKey(outlet, op.subscription), one);
     const session = numberKey(outlet, op.session);
@@ -162,8 +166,6 @@ export class Abroad {
     if (request !== 0) outlet.failed({ ...LINK_RESET, request, session: op.session });
   }
 
-  // ---- what becomes of links ----
-
   linkUp(worker: RemoteWorker): void {
     for (const one of this.#of(worker)) if (one.state === 'waiting') this.#ask(one, worker);
   }
@@ -188,7 +190,7 @@ export class Abroad {
       this.#late(one, { ack: op, verdict: null });
       return;
     }
-    const found = op.kind === ACK_BY_ID && op.messageId !== null ? sequenceIn(one, op) : 0;
+    const found = op.kind === ACK_BY_ID ? one.sequenceOf(op.messageId) : 0;
     const kind = found === 0 ? op.kind : ACK_BY_SEQUENCE;
     const sequence = found === 0 ? op.sequence : found;
     if (kind === ACK_CUMULATIVE) one.held.settledUpTo(sequence);
@@ -203,7 +205,7 @@ export class Abroad {
       this.#late(one, { ack: null, verdict: op });
       return;
     }
-    const sequence = op.messageId === null ? op.sequence : sequenceIn(one, op);
+    const sequence = op.messageId === null ? op.sequence : one.sequenceOf(op.messageId);
     const messageId = sequence > 0 ? null : op.messageId;
     if (op.verdict !== VERDICT_EXTEND) one.held.settled(sequence);
     const request = this.#answerable(one, worker, op.request);
@@ -301,8 +303,7 @@ export class Abroad {
     const { request, session, subscription } = op;
     if (one.isUnanswered) outlet.failed({ ...failure, request, session });
     else {
-      const isGone = failure.code === 'topic_not_found';
-      const reason = isGone ? UNSUBSCRIBED_TOPIC_DELETED : UNSUBSCRIBED_TAKEN_OVER;
+      const reason = endOf(failure.code);
       outlet.unsubscribed({ request: 0, subscription, topicNo: topic.no, reason });
     }
     this.forget(one);
@@ -333,6 +334,8 @@ export class Abroad {
         if (one.worker !== worker || one.state !== 'asked') return;
         one.state = 'attached';
         one.attempts = 0;
+        // Of whoever coordinates it now: made anew it begins with a low term.
+        one.term = 0;
         const { topic, outlet } = one;
         const local = { subscription: op.subscription, topicNo: topic.no };
         if (one.isUnanswered) outlet.subscribed({ ...told, ...local, request: op.request });
@@ -392,9 +395,5 @@ export class Abroad {
   }
 }
 
-/** Nobody waits for that request: see `failureOf`. */
+/** See `failureOf`. */
 const NOBODY = { request: 0, session: 0 };
-
-function sequenceIn(one: AbroadSubscription, { messageId }: Pick<AckOp, 'messageId'>): number {
-  return messageId === null ? 0 : one.sequenceOf(messageId);
-}

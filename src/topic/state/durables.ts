@@ -5,13 +5,14 @@
 import type { Clock } from '../../core/clock.js';
 import { newEntry } from '../../core/cursor-entry.js';
 import type { DeadLetterRecord } from '../../core/dead-letter-record.js';
+import { RequestError } from '../../core/errors.js';
 import type { Limits } from '../../core/limits.js';
+import type { DeliveryRecord, SubscriptionRecord } from '../../core/subscription-record.js';
 import type {
-  DeliveryRecord,
-  SubscriptionRecord,
-  SubscriptionSettings,
-} from '../../core/subscription-record.js';
-import type { HeldTerm, SubscriptionStore } from '../../log/contract/subscription-store.js';
+  HeldTerm,
+  InitialSubscription,
+  SubscriptionStore,
+} from '../../log/contract/subscription-store.js';
 import type { Topic, Tracker } from './subscription.js';
 import { TrackerOf } from './tracker.js';
 
@@ -25,12 +26,6 @@ export interface DurablesOptions {
   taking: (topic: Topic) => () => void;
   /** One was not let go: the end of this node's lease will. */
   onUnreleased: (error: unknown) => void;
-}
-
-/** What a durable subscription is made with when it is not there. */
-export interface InitialSubscription {
-  settings: SubscriptionSettings;
-  cursor: number;
 }
 
 export class Durables {
@@ -60,12 +55,13 @@ export class Durables {
   }
 
   /**
-   * Uses it: held, or taken from the store under a new term; made with `initial` when it is not there.
+   * Uses it: held, or taken from the store under a new term; made with `initial` when it is not there, or
+   * rejects `subscription_not_found`.
    * It is kept at least until `use` has ended, which may find it ended by somebody else.
    */
   async with<T>(
     { topic, name }: { topic: Topic; name: string },
-    initial: InitialSubscription,
+    initial: InitialSubscription | null,
     use: (tracker: Tracker) => Promise<T>,
   ): Promise<T> {
     const tracker = await this.#take(topic, name, initial);
@@ -78,12 +74,13 @@ export class Durables {
     }
   }
 
-  #take(topic: Topic, name: string, initial: InitialSubscription): Promise<Tracker> {
+  #take(topic: Topic, name: string, initial: InitialSubscription | null): Promise<Tracker> {
     const key = keyOf(topic.id, name);
     const held = this.held(topic.id, name);
+    const make = (): Promise<Tracker> => this.#take(topic, name, initial);
     if (held !== undefined) return Promise.resolve(held);
     const taking = this.#taking.get(key);
-    if (taking !== undefined) return taking;
+    if (taking !== undefined) return initial === null ? taking : this.#afterOther(taking, make);
     const isTaken = this.#options.taking(topic);
     const taken = this.#options.store
       .take(topic.id, name, initial)
@@ -96,6 +93,14 @@ export class Durables {
       .finally(() => this.#taking.delete(key));
     this.#taking.set(key, taken);
     return taken;
+  }
+
+  /** Who takes it now may not want it made. */
+  #afterOther(taking: Promise<Tracker>, make: () => Promise<Tracker>): Promise<Tracker> {
+    return taking.catch((error: unknown) => {
+      if (error instanceof RequestError && error.code === 'subscription_not_found') return make();
+      throw error;
+    });
   }
 
   /** Lets it go if nobody has it open and nothing of it is to be saved: the store has it all. */

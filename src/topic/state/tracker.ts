@@ -21,6 +21,11 @@ export interface DurableIdentity {
   createdAtMs: number;
 }
 
+/** Whatever their terms: not two that have had one name. */
+export function isSameDurable(one: DurableIdentity, other: DurableIdentity): boolean {
+  return one.id === other.id && one.createdAtMs === other.createdAtMs;
+}
+
 /** What a tracker knows of a session that takes part. */
 export interface Participant extends TopicSubscription {
   /** Its part in the cursor; null: it has none. */

@@ -10,8 +10,9 @@ import type { Limits } from '../../core/limits.js';
 import type { TopicRecord } from '../../core/topic-record.js';
 import type { Turns } from '../../core/turns.js';
 import type { MessageLog } from '../../log/contract/message-log.js';
-import { OwnedElsewhere } from '../../log/contract/subscription-store.js';
-import type { SubscribeOp, SubscribeOptions } from '../../thread/ops/subscribe.js';
+import { noSubscription, OwnedElsewhere } from '../../log/contract/subscription-store.js';
+import type { SubscribeOp } from '../../thread/ops/subscribe.js';
+import type { SubscribeOptions } from '../../thread/ops/subscribe-options.js';
 import type { Delivery } from '../delivery/delivery.js';
 import type { TopicReads } from '../log/placed-reads.js';
 import type { PublishUnderWay } from '../log/publishes.js';
@@ -20,7 +21,7 @@ import type { AbroadSubscription } from '../peers/abroad-subscription.js';
 import type { Outlet } from '../state/outlet.js';
 import { Subscription, type Topic, type Tracker } from '../state/subscription.js';
 import type { Topics } from '../state/topics.js';
-import { TrackerOf } from '../state/tracker.js';
+import { type DurableIdentity, isSameDurable, TrackerOf } from '../state/tracker.js';
 import type { SessionEntry } from '../state/worker-sessions.js';
 import type { StartAnswer } from './start-position.js';
 import { startPosition } from './start-position.js';
@@ -66,6 +67,8 @@ interface Opening {
   op: SubscribeOp;
   entry: SessionEntry;
   one: AbroadSubscription | null;
+  /** A durable one, as it was found; null: it was not there. */
+  found?: DurableIdentity | null;
 }
 
 export class Openings {
@@ -112,8 +115,11 @@ export class Openings {
       if (abroad === null || !(error instanceof OwnedElsewhere)) throw error;
       const { one, op, topic, entry } = opening;
       checkOpen(entry, one);
-      if (one !== null) abroad.attach(one, error.bootId);
-      else await abroad.begin({ outlet, op, topic }, error.bootId);
+      const { found = null } = opening;
+      if (one !== null) {
+        one.identity ??= found;
+        abroad.attach(one, error.bootId);
+      } else await abroad.begin({ outlet, op, topic, identity: found }, error.bootId);
     }
   }
 
@@ -181,18 +187,22 @@ export class Openings {
   /** `start` and the settings count when it is made; later it goes on from its cursor. */
   async #openDurable(outlet: Outlet, name: string, opening: Opening): Promise<void> {
     const { log, delivery } = this.#options;
-    const { topic, op, record } = opening;
+    const { topic, op, record, one } = opening;
     const { exclusive } = op.options;
-    const isThere =
-      delivery.held(topic.id, name) !== undefined ||
-      (await log.subscriptions.find(topic.id, name)) !== null;
+    const held = delivery.held(topic.id, name)?.durable;
+    const found = held ?? (await log.subscriptions.find(topic.id, name));
+    opening.found = found;
     this.#checkWanted(opening);
-    const initial = isThere ? null : await this.#start(opening);
+    const isFollowed = one !== null && !one.isUnanswered;
+    if (isFollowed) mustBeOf(one, found);
+    const answer = found === null ? await this.#start(opening) : null;
     this.#checkWanted(opening);
     const settings = { ...this.#settings(op), ordering: op.options.ordering };
-    const cursor = initial?.cursor ?? Math.max(topic.head, record.lastSequence);
-    await delivery.use({ topic, name }, { settings, cursor }, async (tracker) => {
+    const cursor = answer?.cursor ?? Math.max(topic.head, record.lastSequence);
+    const initial = isFollowed ? null : { settings, cursor };
+    await delivery.use({ topic, name }, initial, async (tracker) => {
       this.#checkWanted(opening);
+      if (isFollowed) mustBeOf(one, tracker.durable);
       if (tracker.state === 'ended') {
         throw new RequestError('busy', 'the subscription is being taken over', 'subscription');
       }
@@ -204,7 +214,7 @@ export class Openings {
         const detail = 'a session has this subscription to itself; "exclusive" takes it over';
         throw new RequestError('subscription_in_use', detail, 'subscription');
       }
-      this.#attach(outlet, opening, tracker, initial ?? goOn(tracker, opening));
+      this.#attach(outlet, opening, tracker, answer ?? goOn(tracker, opening));
     });
   }
 
@@ -342,6 +352,11 @@ export class Openings {
 
 function checkOpen(entry: SessionEntry, one: AbroadSubscription | null): void {
   if (entry.state === 'ended' || one?.state === 'ended') throw sessionGone();
+}
+
+/** What a session goes on with is what it had: another of that name, made since, is not its own. */
+function mustBeOf({ identity }: AbroadSubscription, found: DurableIdentity | null): void {
+  if (found === null || !isSameDurable(found, identity ?? found)) throw noSubscription();
 }
 
 function hasLocals({ subscriptions, hasGuestsOnly }: Tracker): boolean {

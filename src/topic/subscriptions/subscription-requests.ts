@@ -134,7 +134,9 @@ export class SubscriptionRequests {
     tracker.sync(this.#options.clock.monotonic());
     const held = member === null ? [] : tracker.cursor.heldOf(member);
     this.#forget(subscription, 'clean');
-    const one = abroad.follow({ outlet, op: { ...asked, request: 0 }, topic });
+    const one = abroad.follow({
+      ...{ outlet, op: { ...asked, request: 0 }, topic, identity: tracker.durable },
+    });
     for (const delivery of held) {
       one.held.given(delivery, subscription.idBefore(delivery.sequence));
     }

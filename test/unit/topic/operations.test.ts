@@ -7,9 +7,26 @@ import { PackReader } from '../../../src/thread/packing/pack-reader.js';
 import { PackWriter } from '../../../src/thread/packing/pack-writer.js';
 import { Operations, type OperationsOptions } from '../../../src/topic/operations.js';
 import type { Outlet } from '../../../src/topic/state/outlet.js';
+import { keyOf } from '../../support/tenants.js';
+
+const ONE = { key: keyOf('t'), subscription: 's' };
+const asked = (more: object): string => JSON.stringify({ ...ONE, ...more });
 
 const CASES: [method: string, args: string, answer: string][] = [
-  ['subscription.pause', '{}', 'done'],
+  ['subscription.pause', asked({}), 'done'],
+  ['subscription.resume', asked({}), 'done'],
+  ['subscription.seek', asked({ start: { from: 'earliest' } }), 'done'],
+  ['subscription.patch', asked({ ackWaitMs: 1, maxDeliver: null }), 'done'],
+  ['subscription.live', '{"of":[{"topicId":1,"name":"s"}]}', 'done'],
+  ['subscription.pause', '{}', 'bad_request'],
+  ['subscription.pause', 'null', 'bad_request'],
+  ['subscription.pause', '{"key":"no topic of a tenant","subscription":"s"}', 'bad_request'],
+  ['subscription.seek', asked({ start: null }), 'bad_request'],
+  ['subscription.seek', asked({ start: { from: 'sequence', sequence: -1 } }), 'bad_request'],
+  ['subscription.patch', asked({ ackWaitMs: '1', maxDeliver: null }), 'bad_request'],
+  ['subscription.live', '{"of":[null]}', 'bad_request'],
+  ['subscription.live', '{"of":{}}', 'bad_request'],
+  ['subscription.delete', asked({}), 'bad_request'],
   ['subscription.pause', '{', 'bad_request'],
   ['subscription.list', '{}', 'bad_request'],
   ['subscription.unheard-of', '{}', 'bad_request'],

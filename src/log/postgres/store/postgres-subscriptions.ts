@@ -7,24 +7,25 @@ import type { DeadLetterFilter, DeadLetterRecord } from '../../../core/dead-lett
 import { RequestError } from '../../../core/errors.js';
 import { DEFAULT_LIMITS, type Limits } from '../../../core/limits.js';
 import type { LogRow } from '../../../core/message.js';
-import type {
-  DeliveryRecord,
-  SubscriptionRecord,
-  SubscriptionSettings,
-} from '../../../core/subscription-record.js';
+import type { DeliveryRecord, SubscriptionRecord } from '../../../core/subscription-record.js';
 import { type Tenant, tenantOf, topicNameWithin, type Within } from '../../../core/topic-key.js';
 import type {
   Coordinator,
   EphemeralSave,
   FoundMessage,
   HeldTerm,
+  InitialSubscription,
   LostTerm,
   MissingMessage,
   RedrivenDelivery,
   SubscriptionSave,
   SubscriptionStore,
 } from '../../contract/subscription-store.js';
-import { durableLimit, FIRST_TRACE_PAGE } from '../../contract/subscription-store.js';
+import {
+  durableLimit,
+  FIRST_TRACE_PAGE,
+  noSubscription,
+} from '../../contract/subscription-store.js';
 import type { SessionPool } from '../session/lent-session.js';
 import type { Queryable } from '../session/queryable.js';
 import { inTransaction } from '../session/transaction.js';
@@ -50,6 +51,7 @@ import {
   CURSOR_JOIN,
   cursorSql,
   DELIVERY_COLUMNS,
+  deleteRows,
   deliveryOf,
   SETTING_COLUMNS,
   SUBSCRIPTION_COLUMNS,
@@ -57,10 +59,14 @@ import {
   subscriptionOf,
 } from './subscription-rows.js';
 
-/** What a delete takes along itself; the rest goes with upkeep. */
-const DELETE_ROWS_MAX = 10_000;
 /** So often one may be deleted, or change hands, while it is taken. */
 const TAKES_MAX = 10;
+
+/** Of what is not to be made: they fill their places. */
+const NOT_MADE: InitialSubscription = {
+  settings: { ackWaitMs: 0, maxDeliver: 0, ordering: 'none' },
+  cursor: 0,
+};
 
 const TAKE_SQL = `WITH t AS (
     SELECT id, name FROM conduit.topics WHERE id = $1 AND deleted_at IS NULL),
@@ -109,15 +115,6 @@ const LIST_SQL = `WITH page AS MATERIALIZED (
   ${CURSOR_JOIN}
   ORDER BY p.topic, p.name`;
 
-const DELETE_SQL = `DELETE FROM conduit.subscriptions s USING conduit.topics t
-  WHERE s.topic_id = $1 AND s.name = $2 AND t.id = s.topic_id AND t.deleted_at IS NULL
-  RETURNING s.id`;
-
-function deleteOwnedSql(table: string): string {
-  return `DELETE FROM conduit.${table} WHERE ctid = ANY (ARRAY(
-    SELECT ctid FROM conduit.${table} WHERE subscription_id = $1 LIMIT ${DELETE_ROWS_MAX}))`;
-}
-
 /** Rows of a save were stored without their texts, or left out, as PostgreSQL refuses them. */
 export type OnRefused = (rows: number, error: unknown) => void;
 
@@ -152,14 +149,19 @@ export class PostgresSubscriptions implements SubscriptionStore {
   async take(
     topicId: number,
     name: string,
-    initial: { settings: SubscriptionSettings; cursor: number },
+    initial: InitialSubscription | null,
   ): Promise<{ record: SubscriptionRecord; deliveries: DeliveryRecord[] }> {
-    const { settings, cursor } = initial;
+    const { settings, cursor } = initial ?? NOT_MADE;
     const { ackWaitMs, maxDeliver, ordering } = settings;
     const values = [topicId, name, ackWaitMs, maxDeliver, ordering, cursor];
     for (let turn = 1; turn <= TAKES_MAX; turn++) {
-      const row = await this.#takeRow(topicId, values);
+      const row = await this.#takeRow(topicId, values, initial === null ? 'there' : 'made');
       if (row === null) continue;
+      // Deleted between the look for it and the insert of the same statement.
+      if (initial === null && Number(row.term) === 1) {
+        await this.delete(topicId, name);
+        throw noSubscription();
+      }
       if (Number(row.term) === 1) {
         const place = { ack_floor: String(cursor), settled: [], delivered: String(cursor) };
         return { record: subscriptionOf({ ...row, ...place }), deliveries: [] };
@@ -179,8 +181,12 @@ export class PostgresSubscriptions implements SubscriptionStore {
   }
 
   /** Near the limit one after another, each with a snapshot of its own: so the limit is exact. */
-  async #takeRow(topicId: number, values: readonly unknown[]): Promise<SettingRow | null> {
-    const max = this.#limits.durablesPerTopicMax;
+  async #takeRow(
+    topicId: number,
+    values: readonly unknown[],
+    wanted: 'there' | 'made',
+  ): Promise<SettingRow | null> {
+    const max = wanted === 'there' ? 0 : this.#limits.durablesPerTopicMax;
     const { own } = this.#owners;
     const take = async (db: Queryable, below: number): Promise<SettingRow | undefined> =>
       (await db.query<SettingRow>(TAKE_SQL, [...values, below, ...own])).rows[0];
@@ -196,7 +202,7 @@ export class PostgresSubscriptions implements SubscriptionStore {
     if (await this.#owners.isFree(topicId, values[1])) return null;
     const { rowCount } = await this.#pool.query(LIVING_SQL, [topicId]);
     if (rowCount === 0) throw new RequestError('topic_not_found', 'topic not found');
-    throw durableLimit(max);
+    throw wanted === 'there' ? noSubscription() : durableLimit(max);
   }
 
   release(held: HeldTerm): Promise<void> {
@@ -227,16 +233,8 @@ export class PostgresSubscriptions implements SubscriptionStore {
     return rows.map(subscriptionOf);
   }
 
-  async delete(topicId: number, name: string): Promise<boolean> {
-    return inTransaction(this.#pool, async (session) => {
-      const { rows } = await session.query<{ id: string }>(DELETE_SQL, [topicId, storable(name)]);
-      const id = rows[0]?.id;
-      if (id === undefined) return false;
-      await session.query(deleteOwnedSql('cursors'), [id]);
-      await session.query(deleteOwnedSql('deliveries'), [id]);
-      await session.query(deleteOwnedSql('dead_letters'), [id]);
-      return true;
-    });
+  delete(topicId: number, name: string): Promise<boolean> {
+    return inTransaction(this.#pool, (session) => deleteRows(session, topicId, name));
   }
 
   /** One statement when only cursors changed. */

@@ -1,10 +1,12 @@
 /**
  * Durable subscriptions and their deliveries as PostgreSQL has them: select lists, what pg makes of
- * them, and the records of the contract. Pure.
+ * them, the records of the contract, and how one is deleted. Keeps no state.
  */
+
 import type { SequenceRange } from '../../../core/ack-floor.js';
 import type { Ordering } from '../../../core/cursor-ledger.js';
 import type { DeliveryRecord, SubscriptionRecord } from '../../../core/subscription-record.js';
+import type { Queryable } from '../session/queryable.js';
 
 const CREATED_MS = 'floor(extract(epoch FROM s.created_at) * 1000)';
 
@@ -126,4 +128,27 @@ function rangesOf(flat: readonly string[]): SequenceRange[] {
 function orderingOf(text: string): Ordering {
   if (text === 'none' || text === 'key' || text === 'topic') return text;
   throw new Error(`not an ordering in the log: ${text}`);
+}
+
+/** What a delete takes along itself; the rest goes with upkeep. */
+const DELETE_ROWS_MAX = 10_000;
+
+const DELETE_SQL = `DELETE FROM conduit.subscriptions s USING conduit.topics t
+  WHERE s.topic_id = $1 AND s.name = $2 AND t.id = s.topic_id AND t.deleted_at IS NULL
+  RETURNING s.id`;
+
+function deleteOwnedSql(table: string): string {
+  return `DELETE FROM conduit.${table} WHERE ctid = ANY (ARRAY(
+    SELECT ctid FROM conduit.${table} WHERE subscription_id = $1 LIMIT ${DELETE_ROWS_MAX}))`;
+}
+
+/** Of the subscription, in a transaction; false: there is none. */
+export async function deleteRows(db: Queryable, topicId: number, name: string): Promise<boolean> {
+  const { rows } = await db.query<{ id: string }>(DELETE_SQL, [topicId, storable(name)]);
+  const id = rows[0]?.id;
+  if (id === undefined) return false;
+  await db.query(deleteOwnedSql('cursors'), [id]);
+  await db.query(deleteOwnedSql('deliveries'), [id]);
+  await db.query(deleteOwnedSql('dead_letters'), [id]);
+  return true;
 }

@@ -21,6 +21,7 @@ import * as publish from '../../../../src/thread/ops/publish.js';
 import * as slice from '../../../../src/thread/ops/slice.js';
 import * as sought from '../../../../src/thread/ops/sought.js';
 import * as subscribe from '../../../../src/thread/ops/subscribe.js';
+import type { SubscribeOptions } from '../../../../src/thread/ops/subscribe-options.js';
 import * as want from '../../../../src/thread/ops/want.js';
 import { PackReader } from '../../../../src/thread/packing/pack-reader.js';
 import { PackWriter } from '../../../../src/thread/packing/pack-writer.js';
@@ -86,7 +87,7 @@ const full = record({
   ...{ ttlMs: place, delayMs: place, deliverAtMs: place },
 });
 
-const options: fc.Arbitrary<subscribe.SubscribeOptions> = record({
+const options: fc.Arbitrary<SubscribeOptions> = record({
   name: textOrNull,
   ack: fc.constantFrom('explicit' as const, 'none' as const),
   maxInFlight: fc.option(fc.nat()),
@@ -320,7 +321,7 @@ t.test('a writer whose buffer was taken starts an empty one', async (t) => {
 t.test('a subscribe tells all that a session may hold', async (t) => {
   const held = Array.from({ length: HELD_MAX }, (_, n) => ({ sequence: 100_000 + n, attempt: 1 }));
   const attached = { name: 's', epoch: 'e', held, giving: null, isCaughtUp: true };
-  const options: subscribe.SubscribeOptions = {
+  const options: SubscribeOptions = {
     ...{ name: 'one', ack: 'explicit', maxInFlight: null, ackWaitMs: null, maxDeliver: null },
     ...{ ordering: 'none', exclusive: false, start: { from: 'latest' }, create: false, attached },
   };

@@ -7,6 +7,7 @@ import { systemClock } from '../../../../src/core/clock.js';
 import { ENCODING_JSON } from '../../../../src/thread/ops/encoding.js';
 import { OP_SUBSCRIBE } from '../../../../src/thread/ops/opcodes.js';
 import { readSubscribe } from '../../../../src/thread/ops/subscribe.js';
+import { PackReader } from '../../../../src/thread/packing/pack-reader.js';
 import { PackWriter } from '../../../../src/thread/packing/pack-writer.js';
 import { Peers } from '../../../../src/topic/peers/peers.js';
 import { packedBytes } from '../../../../src/topic/peers/remote-worker.js';
@@ -39,6 +40,39 @@ const CASES: { [what: string]: Uint8Array } = {
   'a name that was never said': subscribe(known, '{}'),
   'options that are not JSON': subscribe(new PackWriter(), '{'),
 };
+const OPTIONS = {
+  ...{ name: 'one', ack: 'explicit', maxInFlight: null, ackWaitMs: null, maxDeliver: null },
+  ...{ ordering: 'none', exclusive: false, start: { from: 'latest' }, create: false },
+};
+const ATTACHED = { name: 's', epoch: 'e', held: [], giving: null, isCaughtUp: true };
+const WRONG: unknown[] = [
+  ...[null, [], {}, 1, { ...OPTIONS, name: 1 }, { ...OPTIONS, ack: undefined }],
+  ...[
+    { ...OPTIONS, start: null },
+    { ...OPTIONS, start: { from: 'sequence' } },
+  ],
+  ...[
+    { ...OPTIONS, maxInFlight: '1' },
+    { ...OPTIONS, ordering: 'any' },
+  ],
+  { ...OPTIONS, attached: null },
+  { ...OPTIONS, attached: { ...ATTACHED, held: [null] } },
+  { ...OPTIONS, attached: { ...ATTACHED, giving: ['1'] } },
+];
+for (const wrong of WRONG) {
+  const text = JSON.stringify(wrong);
+  CASES[`options that are ${text}`] = subscribe(new PackWriter(), text);
+}
+
+t.test('options that are well are read', async (t) => {
+  for (const options of [OPTIONS, { ...OPTIONS, attached: ATTACHED }]) {
+    const writer = new PackWriter();
+    const packed = subscribe(writer, JSON.stringify(options)).slice().buffer;
+    const reader = new PackReader(packed);
+    reader.u8();
+    t.same(readSubscribe(reader).options, options);
+  }
+});
 
 for (const [what, bytes] of Object.entries(CASES)) {
   t.test(`${what} is a reset`, async (t) => {

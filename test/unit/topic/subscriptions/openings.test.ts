@@ -6,10 +6,12 @@ import { DEFAULT_LIMITS } from '../../../../src/core/limits.js';
 import { Turns } from '../../../../src/core/turns.js';
 import type { MessageLog } from '../../../../src/log/contract/message-log.js';
 import { ENCODING_JSON } from '../../../../src/thread/ops/encoding.js';
-import type { SubscribeOp, SubscribeOptions } from '../../../../src/thread/ops/subscribe.js';
+import type { SubscribeOp } from '../../../../src/thread/ops/subscribe.js';
+import type { SubscribeOptions } from '../../../../src/thread/ops/subscribe-options.js';
 import { FoldedReads } from '../../../../src/topic/log/folded-reads.js';
 import type { PublishUnderWay } from '../../../../src/topic/log/publishes.js';
 import { AbroadSubscription } from '../../../../src/topic/peers/abroad-subscription.js';
+import type { DurableIdentity } from '../../../../src/topic/state/tracker.js';
 import type { SessionEntry } from '../../../../src/topic/state/worker-sessions.js';
 import { Openings } from '../../../../src/topic/subscriptions/openings.js';
 import { DeliveryRig } from '../../../support/delivery-rig.js';
@@ -105,6 +107,8 @@ t.test('what another node gave a session is known by its id once it is opened he
   const options = { ...OPTIONS, name: 'one' };
   const op: SubscribeOp = { ...of, encoding: ENCODING_JSON, options };
   const abroad = { number: 1, outlet, op, topic, sessionName: 's', onAnswered: null };
+  const settings = { ackWaitMs: 30_000, maxDeliver: 5, ordering: 'none' } as const;
+  await rig.log.subscriptions.take(topic.id, 'one', { settings, cursor: 0 });
   const one = new AbroadSubscription(abroad);
   const id = new Uint8Array(16).fill(200);
   one.held.given({ sequence: 3, attempt: 1 }, id);
@@ -113,4 +117,28 @@ t.test('what another node gave a session is known by its id once it is opened he
   const [subscription] = entry.subscriptions;
   t.equal(subscription?.sequenceOf(id), 3);
   t.same(subscription?.idBefore(3), id, 'and again, when it goes on elsewhere');
+});
+
+t.test('a session that follows makes nothing, and takes no other of that name', async (t) => {
+  const rig = await DeliveryRig.start(t, 6);
+  const { outlet, topic } = rig;
+  const openings = openingsOf(rig, new Turns({ atOnce: 1, waitingMax: 10 }), () => undefined);
+  const of = { request: 0, session: 1, subscription: 1, topic: topic.key };
+  const op: SubscribeOp = { ...of, encoding: ENCODING_JSON, options: { ...OPTIONS, name: 'one' } };
+  const { subscriptions } = rig.log;
+  const follow = async (identity: DurableIdentity | null): Promise<void> => {
+    const known = { number: 1, outlet, op, topic, identity, sessionName: 's', onAnswered: null };
+    const one = new AbroadSubscription(known);
+    const entry: SessionEntry = { key: 1, state: 'open', subscriptions: new Set(), asks: null };
+    await openings.open(entry, { outlet, op, one });
+  };
+  const gone = { code: 'subscription_not_found' };
+  await t.rejects(follow(null), gone);
+  t.equal(await subscriptions.find(topic.id, 'one'), null, 'nor made for a moment');
+  await t.rejects(subscriptions.take(topic.id, 'one', null), gone);
+  const settings = { ackWaitMs: 30_000, maxDeliver: 5, ordering: 'none' } as const;
+  const { record } = await subscriptions.take(topic.id, 'one', { settings, cursor: 0 });
+  await t.rejects(follow({ ...record, id: record.id + 1 }), gone);
+  await t.rejects(follow({ ...record, createdAtMs: record.createdAtMs - 1 }), gone);
+  await follow(record);
 });
