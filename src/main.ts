@@ -236,12 +236,13 @@ async function claimPorts({ host, port, metricsPort }: Config, life: NodeLife): 
 }
 
 function openDoor(
-  of: Omit<NodeDoorOptions, 'deliver' | 'onTrouble'>,
+  of: Omit<NodeDoorOptions, 'deliver' | 'answer' | 'onTrouble'>,
   threads: () => NodeThreads | null,
 ): Promise<NodeDoor | null> {
   return NodeDoor.open({
     ...of,
     deliver: (worker, body) => threads()?.forwarded(worker, body),
+    answer: async (question) => threads()?.answer(question) ?? null,
     onTrouble: (trouble) => threads()?.trouble(trouble),
   });
 }

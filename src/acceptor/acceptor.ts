@@ -122,7 +122,7 @@ export class Acceptor {
     const ofThread = { sessions: this.#sessions, workers: this.#workers, seat: start };
     this.#sessionList = new SessionList(ofThread);
     this.#roster = new RosterPort(start.roster);
-    const sessions = new SessionRoutes({ roster: this.#roster, bootId: start.bootId });
+    const sessions = new SessionRoutes(this.#roster);
     const browsing = new LogReads(this.#workers, start.browse, limits);
     this.#browsing = browsing;
     this.#drain = new Drain({ requests: this.#workers.requests, browsing, frames, limits });
@@ -130,7 +130,8 @@ export class Acceptor {
     this.#forwards = forwardRoutes(start, { bodies, refused: counts.refusedForwards, tell });
     this.#metrics = this.#makeMetrics(start, counts);
     const metrics = this.#metrics.page;
-    this.#system = systemRoutes(start, { control, counts, clock, metrics }, tell);
+    const roster = this.#roster;
+    this.#system = systemRoutes(start, { control, counts, clock, metrics, roster }, tell);
     const publishes = new PublishRoutes({ publishing: this.#publishing, limits, bodies });
     const pulls = new PullRoutes({ pulls: this.#pulls, bodies, proxies, limits });
     const logins = new LoginRoutes({ clock, limits, acceptors, directory, cookies, proxies });
@@ -333,7 +334,7 @@ export class Acceptor {
 
 function systemRoutes(
   { config, version, bootId, startedAtMs, memory }: AcceptorStart,
-  parts: Pick<SystemRoutesOptions, 'control' | 'counts' | 'clock' | 'metrics'>,
+  parts: Pick<SystemRoutesOptions, 'control' | 'counts' | 'clock' | 'metrics' | 'roster'>,
   tell: (message: FromThread) => void,
 ): SystemRoutes {
   const { nodeId: id, nodeAddr: addr, databaseUrl } = config;

@@ -5,7 +5,12 @@
 import { digestOf, isSameDigest } from '../core/api-key.js';
 import type { Peer } from '../core/peer.js';
 import type { Trouble } from '../observe/outages.js';
-import { FORWARD_BYTES_MAX, readForward } from './forward-body.js';
+import {
+  FORWARD_BYTES_MAX,
+  type ForwardSender,
+  readForward,
+  readQuestion,
+} from './forward-body.js';
 
 /** By what is said to the operator of each. */
 export const FORWARD_FAULTS = {
@@ -86,9 +91,9 @@ export class ForwardDoor {
     if (body.length > FORWARD_BYTES_MAX) return 'oversized';
     const forward = readForward(body);
     if (typeof forward === 'string') return forward;
-    const { cluster, bootId, messages } = forward;
-    if (cluster !== this.#options.cluster) return 'cluster';
-    if (bootId === this.#options.bootId || !this.#living.has(bootId)) return 'peer';
+    const fault = this.#faultOf(forward);
+    if (fault !== null) return fault;
+    const { messages } = forward;
     const unheard: number[] = [];
     const workers = new Set<number>();
     messages.forEach(({ channel }, n) => {
@@ -102,6 +107,18 @@ export class ForwardDoor {
       else isBusy = true;
     }
     return isBusy ? 'busy' : { accepted: messages.length, unheard };
+  }
+
+  /** What somebody asks who has shown the secret. */
+  asked(body: Uint8Array): { question: unknown } | ForwardFault {
+    const asked = readQuestion(body);
+    if (typeof asked === 'string') return asked;
+    return this.#faultOf(asked) ?? { question: asked.question };
+  }
+
+  #faultOf({ cluster, bootId }: ForwardSender): ForwardFault | null {
+    if (cluster !== this.#options.cluster) return 'cluster';
+    return bootId === this.#options.bootId || !this.#living.has(bootId) ? 'peer' : null;
   }
 
   #hasRoom(worker: number, bytes: number): boolean {

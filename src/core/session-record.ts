@@ -49,29 +49,44 @@ export interface SessionRecord {
   readonly bufferBytes: number | null;
 }
 
+/** One of a node of the cluster. */
+export interface NodeSession {
+  /** NODE_ID. */
+  readonly node: string;
+  /** Of the life of the node. */
+  readonly bootId: string;
+  readonly record: SessionRecord;
+}
+
+/** A place in the order of all sessions of the cluster. */
+export interface ClusterPlace {
+  /** See `bootTextOf`. */
+  readonly boot: string;
+  readonly place: SessionPlace;
+}
+
 const BOOT_CHARS = 12;
 const ID = /^([0-9a-f]{12})-(\d{1,4})-(\d{1,9})-(\d{1,10})$/;
 
-/** Of the sessions of one life of a node, in the order of their places. `bootId`: a UUID. */
-export class SessionIds {
-  readonly #boot: string;
+/** What stands for the life of a node in the ids of its sessions. `bootId`: a UUID. */
+export function bootTextOf(bootId: string): string {
+  return bootId.slice(-BOOT_CHARS);
+}
 
-  constructor(bootId: string) {
-    this.#boot = bootId.slice(-BOOT_CHARS);
-  }
+/** In the order of places, for those of one node. */
+export function sessionIdOf({ bootId, record }: Pick<NodeSession, 'bootId' | 'record'>): string {
+  const { acceptor, generation, number } = record.place;
+  return `${bootTextOf(bootId)}-${acceptor}-${generation}-${number}`;
+}
 
-  textOf({ acceptor, generation, number }: SessionPlace): string {
-    return `${this.#boot}-${acceptor}-${generation}-${number}`;
-  }
-
-  /** Null: no session of this life of the node is called so. */
-  placeOf(id: string): SessionPlace | null {
-    const [, boot, acceptor, generation, number] = ID.exec(id) ?? [];
-    if (boot !== this.#boot) return null;
-    return {
-      acceptor: Number(acceptor),
-      generation: Number(generation),
-      number: Number(number),
-    };
-  }
+/** Null: no session is called so. */
+export function placeOfSession(id: string): ClusterPlace | null {
+  const [, boot = '', acceptor, generation, number] = ID.exec(id) ?? [];
+  if (boot === '') return null;
+  const place = {
+    acceptor: Number(acceptor),
+    generation: Number(generation),
+    number: Number(number),
+  };
+  return { boot, place };
 }

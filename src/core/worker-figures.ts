@@ -1,5 +1,6 @@
 /** What a topic worker says of a tenant, for GET /api/stats, and of itself, for GET /api/health. */
 import type { BackplaneFigures } from './backplane-figures.js';
+import { eachMember } from './each-member.js';
 import type { LogState, LogVitals } from './log-figures.js';
 
 /**
@@ -22,6 +23,11 @@ export interface WorkerStats extends DeliveryCounts {
   activeSubscribers: number;
   hotCacheBytes: number;
 }
+
+export const NO_STATS: WorkerStats = {
+  ...{ messagesPerSec: 0, activeSubscribers: 0, hotCacheBytes: 0 },
+  ...eachMember(DELIVERY_COUNTERS, () => 0),
+};
 
 export interface WorkerHealth {
   log: { mode: 'memory' | 'postgres'; state: LogState };

@@ -6,7 +6,7 @@
 import http, { type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
 import https from 'node:https';
 import { FORWARD_BYTES_MAX, FORWARD_PATH, SECRET_HEADER } from '../backplane/forward-body.js';
-import { type ForwardAnswer, type ForwardFault, secretCheck } from '../backplane/forward-door.js';
+import { type ForwardFault, secretCheck } from '../backplane/forward-door.js';
 import { ERRORS, RequestError } from '../core/errors.js';
 import type { PemFiles } from '../thread/control.js';
 import { forwardError } from './forward-error.js';
@@ -23,7 +23,8 @@ export interface InternalListenerOptions {
   port: number;
   tls: PemFiles | null;
   secret: string;
-  take: (body: Uint8Array) => ForwardAnswer | ForwardFault;
+  /** What is answered. Rejects nothing. */
+  take: (body: Uint8Array) => Promise<object | ForwardFault>;
   /** Before its body was read. */
   onRefused: (fault: ForwardFault) => void;
 }
@@ -100,9 +101,10 @@ export class InternalListener {
     });
     request.once('end', () => {
       if (response.headersSent) return;
-      const taken = this.#options.take(Buffer.concat(parts));
-      if (typeof taken === 'string') fail(response, forwardError(taken));
-      else reply(response, 200, JSON.stringify(taken));
+      void this.#options.take(Buffer.concat(parts)).then((taken) => {
+        if (typeof taken === 'string') fail(response, forwardError(taken));
+        else reply(response, 200, JSON.stringify(taken));
+      });
     });
   }
 

@@ -4,12 +4,8 @@
  * INTERNAL_SECRET.
  */
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
-import {
-  type ForwardAnswer,
-  ForwardDoor,
-  type ForwardFault,
-  troubleOfForward,
-} from '../backplane/forward-door.js';
+import { isQuestion } from '../backplane/forward-body.js';
+import { ForwardDoor, type ForwardFault, troubleOfForward } from '../backplane/forward-door.js';
 import { serveCold } from '../cold/cold-port.js';
 import type { Config } from '../config/config.js';
 import type { Peer } from '../core/peer.js';
@@ -30,6 +26,8 @@ export interface NodeDoorOptions {
   logger: Logger;
   /** To a worker: what came. */
   deliver: (worker: number, body: Uint8Array) => void;
+  /** What another node asks, as JSON; null: nothing that it may. */
+  answer: (question: unknown) => Promise<object | null>;
   /** Something was refused. */
   onTrouble: (trouble: Trouble) => void;
 }
@@ -93,10 +91,16 @@ export class NodeDoor {
     this.#door.gone(worker);
   }
 
-  #take(body: Uint8Array): ForwardAnswer | ForwardFault {
-    const taken = this.#door.take(body);
+  async #take(body: Uint8Array): Promise<object | ForwardFault> {
+    const taken = isQuestion(body) ? await this.#answer(body) : this.#door.take(body);
     if (typeof taken === 'string') this.#refuse(taken);
     return taken;
+  }
+
+  async #answer(body: Uint8Array): Promise<object | ForwardFault> {
+    const asked = this.#door.asked(body);
+    if (typeof asked === 'string') return asked;
+    return (await this.#options.answer(asked.question)) ?? 'garbage';
   }
 
   #refuse(fault: ForwardFault): void {
@@ -108,7 +112,7 @@ export class NodeDoor {
     const { port1, port2 } = new MessageChannel();
     const { logger } = this.#options;
     const answer = async (body: Uint8Array) => {
-      const taken = this.#take(body);
+      const taken = await this.#take(body);
       if (typeof taken !== 'string') return textBytes(JSON.stringify(taken));
       const error = forwardError(taken);
       return poolFailure(error, taken);

@@ -17,6 +17,7 @@ import { Outages, type Trouble } from '../observe/outages.js';
 import type { AcceptorStart, FromThread, LeftOver, WorkerStart } from '../thread/control.js';
 import type { NodeMemory } from '../thread/node-memory.js';
 import { processMs } from '../thread/process-clock.js';
+import { Cluster } from './cluster.js';
 import { WORKER_HEAP } from './heap-growth.js';
 import { leftOverLine, sumOf } from './left-over.js';
 import type { NodeDoor } from './node-door.js';
@@ -29,11 +30,13 @@ import {
   mayRestart,
   nameOf,
   post,
+  postTo,
   type Seat,
   type SeatKind,
   stopSeat,
 } from './seat.js';
 import { SessionRoster } from './session-roster.js';
+import { type Ports, startData } from './start-data.js';
 import { startExitCode } from './start-refused.js';
 import { TopicQuotas } from './topic-quotas.js';
 
@@ -70,16 +73,6 @@ export interface NodeThreadsOptions {
   onFatal: (line: string, exitCode: number) => void;
 }
 
-/** A thread's ends of ports; null: it has none of that kind. */
-interface Ports {
-  pools: MessagePort[];
-  directory: MessagePort | null;
-  /** Null: it is a worker. */
-  roster: MessagePort | null;
-  /** To the door for what other nodes forward. */
-  entry: MessagePort | null;
-}
-
 interface Wait {
   type: FromThread['type'];
   seats: Set<Seat>;
@@ -91,6 +84,7 @@ export class NodeThreads {
   readonly #workers: Seat[];
   readonly #acceptors: Seat[];
   readonly #roster: SessionRoster;
+  readonly #cluster: Cluster;
   readonly #startedAtMs = processMs();
   readonly #outages: Outages;
   readonly #topicCount: SharedArrayBuffer | null;
@@ -116,8 +110,13 @@ export class NodeThreads {
     this.#topicQuotas?.changed(options.quotas());
     this.#workers = makeSeats('worker', workers);
     this.#acceptors = makeSeats('acceptor', options.config.acceptors);
-    const onFault = (err: unknown): void => options.logger.tell('sessions.failed', { err });
-    this.#roster = new SessionRoster(this.#acceptors, onFault);
+    this.#roster = new SessionRoster(this.#acceptors);
+    const { config, bootId, memory, logger } = options;
+    this.#cluster = new Cluster({
+      ...{ config, bootId, memory, logger, tls: options.door?.tls ?? null },
+      ownSessions: (ask) => this.#roster.answer(ask),
+      onElsewhere: (worker, counts) => postTo(this.#workers, worker, { type: 'elsewhere', counts }),
+    });
     this.#outages = new Outages({
       clock: systemClock,
       logger: options.logger,
@@ -136,19 +135,25 @@ export class NodeThreads {
     for (const seat of this.#acceptors) this.#fill(seat);
     await listening;
     if (this.#state === 'starting') this.#state = 'running';
+    this.#cluster.start();
+  }
+
+  /** Another node asks, in JSON; null: nothing that it may. */
+  answer(question: unknown): Promise<object | null> {
+    return this.#cluster.answer(question);
   }
 
   /** The nodes that live, when others do than before, or this one does again. */
   place(living: readonly Peer[], place: number): void {
     if (place === 0) tellMoves(this.#happenings.add, this.#living[0] ?? [], living);
     this.#living[place] = living;
+    if (place === 0) this.#cluster.place(living);
     for (const seat of this.#workers) post(seat, { type: 'nodes', living, place });
   }
 
   /** Another node forwarded it, with something for that worker. */
   forwarded(worker: number, body: Uint8Array): void {
-    const seat = this.#workers[worker];
-    if (seat !== undefined) post(seat, { type: 'forwarded', body });
+    postTo(this.#workers, worker, { type: 'forwarded', body });
   }
 
   /** Of the main thread itself. */
@@ -179,6 +184,7 @@ export class NodeThreads {
    */
   async stop(): Promise<void> {
     this.#state = 'stopping';
+    this.#cluster.stop();
     const drained = this.#all('drained', this.#acceptors);
     for (const seat of this.#acceptors) post(seat, { type: 'drain' });
     await drained;
@@ -219,7 +225,7 @@ export class NodeThreads {
     const pools = openPools?.(seat.kind) ?? [];
     const isAcceptor = seat.kind === 'acceptor';
     const directory = isAcceptor ? (openDirectory?.() ?? null) : null;
-    const roster = isAcceptor ? this.#roster.openPort() : null;
+    const roster = isAcceptor ? this.#cluster.openPort() : null;
     const entry = isAcceptor ? (door?.openPort?.() ?? null) : null;
     const thread = new Worker(ENTRIES[seat.kind], {
       name: nameOf(seat),
@@ -237,19 +243,12 @@ export class NodeThreads {
     if (isAcceptor) this.#filled(seat);
   }
 
-  #startData(seat: Seat, { pools, directory, roster, entry }: Ports): WorkerStart | AcceptorStart {
-    const { config, version, bootId, memory, tokenSecret } = this.#options;
-    const { index, generation } = seat;
-    if (roster === null) {
-      const of = { config, bootId, memory, topicCount: this.#topicCount, living: this.#living };
-      const forwardTls = this.#options.door?.tls ?? null;
-      const own = { links: [], colds: pools, forwardTls };
-      return { ...of, ...own, kind: 'worker', index, generation };
-    }
-    const of = { config, memory, version, bootId, startedAtMs: this.#startedAtMs };
-    const quotas = this.#options.quotas();
-    const own = { browse: pools[0] ?? null, door: entry, directory, roster, tokenSecret, quotas };
-    return { ...of, ...own, kind: 'acceptor', index, generation, links: [] };
+  #startData(seat: Seat, ports: Ports): WorkerStart | AcceptorStart {
+    const { door, quotas, ...of } = this.#options;
+    return startData(seat, ports, {
+      ...{ ...of, topicCount: this.#topicCount, living: this.#living },
+      ...{ startedAtMs: this.#startedAtMs, forwardTls: door?.tls ?? null, quotas: quotas() },
+    });
   }
 
   #heard(seat: Seat, message: FromThread): void {
@@ -268,6 +267,8 @@ export class NodeThreads {
       this.#tellHappened(message.all);
     } else if (message.type === 'channels') {
       this.#options.door?.listens(seat.index, message.more, message.less);
+    } else if (message.type === 'topic-news') {
+      this.#cluster.figures?.heard(seat.index, message.news);
     } else if (message.type === 'forward-read') {
       this.#options.door?.read(seat.index, message.bytes);
     } else if (message.type === 'over') {
@@ -305,7 +306,10 @@ export class NodeThreads {
   #filled(seat: Seat): void {
     if (seat.state !== 'starting') return;
     seat.state = 'ready';
-    if (seat.kind === 'worker') this.#tellTopicQuotas(seat);
+    if (seat.kind === 'worker') {
+      this.#tellTopicQuotas(seat);
+      post(seat, { type: 'elsewhere', counts: this.#cluster.countsOf(seat.index) });
+    }
     const others = seat.kind === 'worker' ? this.#acceptors : this.#workers;
     for (const other of others) {
       if (other.state !== 'ready') continue;
@@ -331,7 +335,10 @@ export class NodeThreads {
     seat.thread = null;
     this.#outages.gone(nameOf(seat));
     this.#roster.gone(seat);
-    if (seat.kind === 'worker') this.#options.door?.gone(index);
+    if (seat.kind === 'worker') {
+      this.#options.door?.gone(index);
+      this.#cluster.figures?.gone(index);
+    }
     this.#settle('drained', seat);
     if (this.#state === 'stopping' || this.#openLater(seat)) return;
     logger.tell('thread.died', { about: nameOf(seat), cause });

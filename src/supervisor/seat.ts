@@ -61,6 +61,12 @@ export function post(seat: Seat, message: ToThread): void {
   seat.thread?.postMessage(message);
 }
 
+/** To the one of that index. */
+export function postTo(seats: readonly Seat[], index: number, message: ToThread): void {
+  const seat = seats[index];
+  if (seat !== undefined) post(seat, message);
+}
+
 /** Tells the thread to end; resolves when it has. */
 export function stopSeat(seat: Seat): Promise<void> {
   seat.state = 'stopping';

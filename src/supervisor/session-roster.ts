@@ -1,15 +1,11 @@
 /**
- * Asks the acceptors of the node about their sessions for one of them, in the order of their indexes until a
- * page is full. Owned by the main thread. One that is being replaced has none; where one does not answer
+ * Asks the acceptors of the node about their sessions, in the order of their indexes until a page is full.
+ * Owned by the main thread. One that is being replaced has none; where one does not answer
  * whoever asks is told so, rather than shown what is not all.
  */
-import { MessageChannel, type MessagePort } from 'node:worker_threads';
-import { serveCold } from '../cold/cold-port.js';
 import { RequestError } from '../core/errors.js';
 import type { SessionRecord } from '../core/session-record.js';
 import type { FromThread } from '../thread/control.js';
-import { type PoolResult, poolFailure } from '../thread/pool-port.js';
-import { packSessionsTold } from '../thread/roster-port.js';
 import {
   NO_SESSIONS,
   type SessionAsk,
@@ -29,20 +25,11 @@ interface Asked {
 
 export class SessionRoster {
   readonly #acceptors: readonly Seat[];
-  readonly #onFault: (error: unknown) => void;
   readonly #asked = new Map<number, Asked>();
   #lastRequest = 0;
 
-  constructor(acceptors: readonly Seat[], onFault: (error: unknown) => void) {
+  constructor(acceptors: readonly Seat[]) {
     this.#acceptors = acceptors;
-    this.#onFault = onFault;
-  }
-
-  /** An acceptor's end of a port to it. */
-  openPort(): MessagePort {
-    const { port1, port2 } = new MessageChannel();
-    serveCold(port1, (ask: SessionAsk) => this.#answer(ask), this.#onFault);
-    return port2;
   }
 
   told({ request, told }: Extract<FromThread, { type: 'sessions' }>): void {
@@ -56,14 +43,9 @@ export class SessionRoster {
     }
   }
 
-  async #answer(ask: SessionAsk): Promise<PoolResult> {
-    try {
-      const told = ask.what === 'list' ? await this.#list(ask) : await this.#close(ask);
-      return packSessionsTold(told);
-    } catch (error) {
-      if (!(error instanceof RequestError)) throw error;
-      return poolFailure(error, '');
-    }
+  /** Rejects RequestError where an acceptor does not answer. */
+  answer(ask: SessionAsk): Promise<SessionsTold> {
+    return ask.what === 'list' ? this.#list(ask) : this.#close(ask);
   }
 
   async #list(ask: SessionListAsk): Promise<SessionsTold> {

@@ -19,6 +19,11 @@ export function acceptorCounts(memory: AcceptorCountsMemory, index: number): Acc
   return eachMember(ACCEPTOR_FIGURES, (name) => new SharedCount(memory[name], index));
 }
 
+/** The same, for whoever counts nothing itself. */
+export function figuresIn(memory: AcceptorCountsMemory): AcceptorFigures {
+  return eachMember(ACCEPTOR_FIGURES, (name) => SharedCount.totalOf(memory[name]));
+}
+
 /** Of the whole node. */
 export function acceptorFigures(counts: AcceptorCounts): AcceptorFigures {
   return eachMember(ACCEPTOR_FIGURES, (name) => counts[name].total);

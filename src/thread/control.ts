@@ -7,7 +7,8 @@ import type { Config } from '../config/config.js';
 import type { Happening } from '../core/happening.js';
 import type { Peer } from '../core/peer.js';
 import type { TenantQuotas } from '../core/quotas.js';
-import type { Tenant } from '../core/topic-key.js';
+import type { Tenant, TopicKey } from '../core/topic-key.js';
+import type { WorkerStats } from '../core/worker-figures.js';
 import type { Trouble } from '../observe/outages.js';
 import type { NodeMemory } from './node-memory.js';
 import type { SessionAsk, SessionsTold } from './session-calls.js';
@@ -70,7 +71,7 @@ export interface AcceptorStart {
   door: MessagePort | null;
   /** Port to the directory of tenants and API keys; null: none are asked for. */
   directory: MessagePort | null;
-  /** Port to whoever asks all acceptors about sessions. */
+  /** Port to whoever asks all acceptors, and all nodes. */
   roster: MessagePort;
   /** What tokens are sealed with; null: no keys are asked for. */
   tokenSecret: Uint8Array | null;
@@ -90,6 +91,13 @@ export interface WorkerLink {
   port: MessagePort;
 }
 
+/** What is new of a worker's topics, for other nodes. */
+export interface TopicNews {
+  /** How many subscriptions each has; 0: none any more. */
+  topics: (readonly [key: TopicKey, count: number])[];
+  tenants: (readonly [tenant: Tenant, stats: WorkerStats])[];
+}
+
 /** Supervisor to thread. */
 export type ToThread =
   /** To a worker: a new acceptor thread took this index; the old one's sessions have ended. */
@@ -106,6 +114,8 @@ export type ToThread =
   | { type: 'nodes'; living: readonly Peer[]; place: number }
   /** To a worker: another node forwarded it, a request with something for this one. */
   | { type: 'forwarded'; body: Uint8Array }
+  /** To a worker: how many subscriptions other nodes have to topics that it owns, where that has changed. */
+  | { type: 'elsewhere'; counts: (readonly [key: TopicKey, count: number])[] }
   /** To an acceptor: the tenants that have quotas from now on. */
   | { type: 'quotas-changed'; quotas: readonly TenantQuotas[] }
   /** To a worker, in memory: those of tenants that had a quota of topics, now or before. */
@@ -154,6 +164,8 @@ export type FromThread =
   | { type: 'handler-fault'; where: string; stack: string; requestId: string | null }
   /** Of a worker: channels that it listens to from now on, and no longer. */
   | { type: 'channels'; more: readonly string[]; less: readonly string[] }
+  /** Of a worker: what is new of its topics. */
+  | { type: 'topic-news'; news: TopicNews }
   /** Of a worker: what was forwarded, so many bytes of it. */
   | { type: 'forward-read'; bytes: number }
   /** Something failed that is tried again: how often since it was last said. */

@@ -62,6 +62,8 @@ import { Worker, type WorkerOptions } from './worker.js';
 const EXIT_FAULT = 1;
 /** How often it is said how things stand here. */
 const MARK_MS = 1_000;
+/** And how many are subscribed, for other nodes. */
+const NEWS_MS = 500;
 
 const start = workerData as WorkerStart;
 const port = controlPort();
@@ -143,6 +145,7 @@ port.on('message', (message: ToThread) => {
     ways?.place(message.living);
     worker.place(message.living);
   } else if (message.type === 'forwarded') forwarded(message.body);
+  else if (message.type === 'elsewhere') worker.elsewhere(message.counts);
   else if (message.type === 'topic-quotas') {
     for (const { tenant, max, count } of message.quotas) {
       memoryLog?.quotaOfTopics(tenant, max, () => new SharedCount(count, start.index));
@@ -157,6 +160,14 @@ setInterval(() => {
   marks.set(start.index, worker.marks);
   write({ ...worker.metrics.read(), ...ofThread() });
 }, MARK_MS).unref();
+
+// Where nobody asks for it nothing is gathered.
+if (isLinked) {
+  setInterval(() => {
+    const news = worker.news.changes();
+    if (news !== null) tell({ type: 'topic-news', news });
+  }, NEWS_MS).unref();
+}
 
 worker.start().then(
   () => tell({ type: 'ready' }),

@@ -32,6 +32,7 @@ import type { LeaseWatch } from '../thread/lease-watch.js';
 import { Calls } from './calls/calls.js';
 import { DeadLetterCalls } from './calls/dead-letter-calls.js';
 import { SubscriptionCalls, type SubscriptionHandlers } from './calls/subscription-calls.js';
+import { TopicNewsReport } from './calls/topic-news.js';
 import { TokenCalls } from './calls/token-calls.js';
 import { Delivery } from './delivery/delivery.js';
 import { LocalOutlet } from './delivery/local-outlet.js';
@@ -99,6 +100,8 @@ export class Worker implements LogSink<PublishUnderWay> {
   readonly #subscribing: SubscriptionRequests;
   readonly #operations: Operations;
   readonly #figures: Figures;
+  /** What is new here, for other nodes. */
+  readonly news: TopicNewsReport;
   /** By place. */
   readonly #databases: readonly FollowedDatabase[];
   readonly #letterCalls: DeadLetterCalls;
@@ -129,6 +132,7 @@ export class Worker implements LogSink<PublishUnderWay> {
       figures: this.#figures,
       onReplaced: (topic) => this.#subscribing.topicGone(topic),
     });
+    this.news = new TopicNewsReport(this.#topics, this.#figures);
     const databases = log.databases.length;
     const placeOf = databases === 1 ? null : (topicId: number) => log.placeOf(topicId);
     this.#heads = readsOf((ids) => log.heads(ids), placeOf);
@@ -314,6 +318,11 @@ export class Worker implements LogSink<PublishUnderWay> {
       backplane: () => this.#others?.figures ?? null,
       others: { ...this.#subscriptionHandlers(), ...this.#letterCalls.handlers },
     });
+  }
+
+  /** Other nodes have so many subscriptions to these topics now. */
+  elsewhere(counts: readonly (readonly [key: TopicKey, count: number])[]): void {
+    for (const [key, count] of counts) this.#topics.counted(key, count);
   }
 
   /** For other nodes; null: there is nothing between them and this one. */

@@ -13,6 +13,7 @@ import type { WorkerHealth } from '../../core/worker-figures.js';
 import { METRICS_TYPE } from '../../observe/metrics-text.js';
 import { type AcceptorCounts, acceptorFigures } from '../../thread/acceptor-counts.js';
 import { processMs } from '../../thread/process-clock.js';
+import type { RosterPort } from '../../thread/roster-port.js';
 import { backplaneView } from '../../wire/views/backplane-view.js';
 import {
   type HealthChecks,
@@ -39,6 +40,8 @@ export interface SystemRoutesOptions {
   figures: () => NodeFigures;
   /** Has this node end in order. */
   drainItself: () => void;
+  /** To whoever knows what other nodes do. */
+  roster: Pick<RosterPort, 'ask'>;
   /** Null in memory. */
   lease: LeaseFigures | null;
   durables: NodeHealth['durables'];
@@ -82,7 +85,10 @@ export class SystemRoutes {
     exchange.reply(200, text, { type: METRICS_TYPE, headers: null });
   }
 
-  /** What the node has of all tenants together is for the operator, where there are several. */
+  /**
+   * Of all nodes that have said something of late. What they have of all tenants together is for the
+   * operator, where there are several.
+   */
   async stats(principal: Principal): Promise<NodeStats> {
     return this.statsWith(principal, await this.totals(principal));
   }
@@ -101,8 +107,13 @@ export class SystemRoutes {
     const snapshot = oldestSnapshot(healths);
     const backplane = backplaneView(healths);
     const uptimeMs = processMs() - startedAtMs;
-    const acceptors = principal.may('operate') ? acceptorFigures(counts) : null;
-    return { workers, logs, acceptors, snapshot, backplane, uptimeMs };
+    const elsewhere = await this.#options.roster.ask({ what: 'elsewhere', tenant });
+    const acceptors = principal.may('operate') ? [acceptorFigures(counts)] : null;
+    if (elsewhere !== null) {
+      workers.push(elsewhere.workers);
+      acceptors?.push(elsewhere.acceptors);
+    }
+    return { workers, logs, acceptors, snapshot, backplane, uptimeMs, elsewhere };
   }
 
   /** Those of the database, by id; this one also where its row is not there, as in memory. */

@@ -43,6 +43,8 @@ export interface PageOptions {
   pageSize?: number;
   /** What `next` is sent as. */
   nextAs?: string;
+  /** What else an answer has. */
+  onPage?: (body: Readonly<Record<string, unknown>>) => void;
 }
 
 export interface ListedItem {
@@ -94,6 +96,7 @@ export class NodeApi {
       const part: Query = { ...query, limit: Math.min(left, pageSize) };
       const asked: Query = next === null ? part : { ...part, [nextAs]: next };
       const { text, body } = await this.ask(path, { query: asked });
+      options.onPage?.(body);
       const items = itemTexts(text, member).map((each) => ({ text: each, row: objectOf(each) }));
       yield items;
       left -= items.length;

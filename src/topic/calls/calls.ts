@@ -157,7 +157,8 @@ export class Calls {
   }
 
   #subscribers(key: TopicKey): number {
-    return this.#options.topics.known(key)?.subscriptions.size ?? 0;
+    const { topics } = this.#options;
+    return (topics.known(key)?.subscriptions.size ?? 0) + topics.elsewhere(key);
   }
 
   #owned(record: TopicRecord): OwnedTopic {

@@ -112,7 +112,8 @@ export class Publishes {
     const [first] = appends;
     if (first === undefined) return;
     const { topic } = first;
-    const subscribers = topic.subscriptions.size;
+    const here = topic.subscriptions.size;
+    const subscribers = here + topic.elsewhere;
     const { figures } = this;
     figures.committing();
     for (let i = 0; i < appends.length; i++) {
@@ -131,7 +132,7 @@ export class Publishes {
     }
     topic.published.add(appends.length);
     const { onCommitted, onAnnounced } = this.#options;
-    const rows = subscribers > 0 ? rowsOf(commit) : null;
+    const rows = here > 0 ? rowsOf(commit) : null;
     if (rows !== null) onCommitted(topic, rows);
     else topic.head = Math.max(topic.head, firstSequence + appends.length - 1);
     onAnnounced(first.epoch, () => rows ?? rowsOf(commit));
@@ -237,7 +238,7 @@ export class Publishes {
     const { sequence, publishedAtMs, messageId } = first;
     outlet.published({
       ...{ request, duplicate: true, sequence, publishedAtMs, messageId },
-      subscribers: topic.subscriptions.size,
+      subscribers: topic.subscriptions.size + topic.elsewhere,
       epoch: topic.epoch,
     });
   }

@@ -28,6 +28,10 @@ export class Figures {
     this.happened = happened;
   }
 
+  all(): IterableIterator<[Tenant, TenantFigures]> {
+    return this.#byTenant.entries();
+  }
+
   /** Of all tenants together. */
   total(name: keyof DeliveryCounts): number {
     let total = 0;

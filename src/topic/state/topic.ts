@@ -60,6 +60,8 @@ export class TopicOf<S extends TopicSubscription, T> {
   readonly cache: HotCache;
   readonly ids = new DeliveryIds(IDS_MAX);
   readonly subscriptions = new Map<number, S>();
+  /** How many subscriptions other nodes have to it, as they said of late. */
+  elsewhere = 0;
   readonly groups: Group<S>[] = [];
   /** Subscriptions at the head that are not in their group yet. */
   readonly atHead = new Set<S>();

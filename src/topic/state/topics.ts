@@ -35,6 +35,8 @@ export class Topics {
   readonly #byKey = new Map<TopicKey, Topic>();
   readonly #byNo: (Topic | undefined)[] = [];
   readonly #byId = new Map<number, Topic>();
+  /** Subscriptions that other nodes have, where they have some; also to topics that were not met here. */
+  readonly #elsewhere = new Map<TopicKey, number>();
 
   constructor(options: TopicsOptions) {
     this.#options = options;
@@ -71,6 +73,19 @@ export class Topics {
     return this.#byKey.values();
   }
 
+  /** How many subscriptions other nodes have to it, as they said of late. */
+  elsewhere(key: TopicKey): number {
+    return this.#elsewhere.get(key) ?? 0;
+  }
+
+  /** They have so many now. */
+  counted(key: TopicKey, elsewhere: number): void {
+    if (elsewhere === 0) this.#elsewhere.delete(key);
+    else this.#elsewhere.set(key, elsewhere);
+    const topic = this.known(key);
+    if (topic !== undefined) topic.elsewhere = elsewhere;
+  }
+
   /** As the log has it after this call, unless it was met before. Rejects as the log does. */
   async find(key: TopicKey): Promise<Topic | null> {
     const known = this.known(key);
@@ -89,6 +104,7 @@ export class Topics {
       ...this.#options,
       aheadBudget: this.#aheadBudget,
     });
+    topic.elsewhere = this.elsewhere(record.key);
     this.#byNo[no] = topic;
     this.#byKey.set(record.key, topic);
     this.#byId.set(record.id, topic);

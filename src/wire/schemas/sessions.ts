@@ -69,4 +69,8 @@ export const SESSION = members({
 export const SESSION_PAGE = members({
   sessions: z.array(SESSION),
   next: z.string().optional().describe('What to go on after; absent: that was all.'),
+  unanswered: z
+    .array(members({ node: z.string(), detail: z.string().describe('Why, in words.') }))
+    .optional()
+    .describe('Nodes that did not answer in time: their sessions are missing. Absent: none.'),
 });

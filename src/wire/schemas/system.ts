@@ -30,11 +30,11 @@ const BACKPLANE_HEALTH = members({
 });
 
 export const STATS = members({
-  messages_per_sec: z.number().describe('Published on this node, over the last ten seconds.'),
+  messages_per_sec: z.number().describe('Published, over the last ten seconds.'),
   total_messages: count('That were ever published to the topics there are.'),
-  active_subscribers: count('Subscriptions that are open on this node.'),
+  active_subscribers: count('Subscriptions that are open.'),
   active_topics: count('Topics there are.'),
-  uptime_seconds: z.number(),
+  uptime_seconds: z.number().describe('Of this node.'),
   deferred_messages: count('That wait for their time.'),
   // Of all tenants together: left out where keys are asked for and whoever asks is no operator.
   ...members(counts(ACCEPTOR_FIGURES)).partial().shape,
@@ -44,7 +44,12 @@ export const STATS = members({
   oldest_snapshot_seconds: z.number().describe('0: none is older than SNAPSHOT_WARN_S.').optional(),
   snapshot_dead_rows: count('That cannot be removed while it lasts.').optional(),
   snapshot_leaves: count('Days past retention that it is in the way of.').optional(),
-  backplane: BACKPLANE.optional(),
+  backplane: BACKPLANE.optional().describe('Of this node.'),
+  nodes: count('Whose figures these are.'),
+  uncounted_nodes: z
+    .array(z.string())
+    .optional()
+    .describe('NODE_ID of those that live and have not told theirs of late. Absent: none.'),
 });
 
 export const WORKER = members({

@@ -1,5 +1,9 @@
 /** Sessions as whoever operates them sees them. */
-import type { SessionIds, SessionRecord, SessionSubscription } from '../../core/session-record.js';
+import {
+  type NodeSession,
+  type SessionSubscription,
+  sessionIdOf,
+} from '../../core/session-record.js';
 import { isoTime } from '../../core/time.js';
 import type { View } from '../schemas/kinds.js';
 import type * as schemas from '../schemas/sessions.js';
@@ -7,26 +11,23 @@ import type * as schemas from '../schemas/sessions.js';
 export type SessionView = View<typeof schemas.SESSION>;
 export type SessionPageView = View<typeof schemas.SESSION_PAGE>;
 
-interface Naming {
-  /** NODE_ID. */
-  node: string;
-  ids: SessionIds;
-}
-
 interface SessionPart {
-  records: readonly SessionRecord[];
+  sessions: readonly NodeSession[];
   more: boolean;
+  silent: readonly { node: string; detail: string }[];
 }
 
-export function sessionPageView({ records, more }: SessionPart, naming: Naming): SessionPageView {
-  const sessions = records.map((record) => sessionView(record, naming));
-  return { sessions, next: more ? sessions.at(-1)?.id : undefined };
+export function sessionPageView({ sessions: all, more, silent }: SessionPart): SessionPageView {
+  const sessions = all.map(sessionView);
+  const next = more ? sessions.at(-1)?.id : undefined;
+  return { sessions, next, ...(silent.length === 0 ? {} : { unanswered: [...silent] }) };
 }
 
-function sessionView(record: SessionRecord, { node, ids }: Naming): SessionView {
+function sessionView(session: NodeSession): SessionView {
+  const { node, record } = session;
   const { tenant, format, address, client, subscriptions } = record;
   return {
-    id: ids.textOf(record.place),
+    id: sessionIdOf(session),
     tenant,
     key_id: record.keyId,
     node,

@@ -1,6 +1,7 @@
-/** The figures of a node as clients see them. */
-import type { AcceptorFigures } from '../../core/acceptor-figures.js';
+/** The figures of the nodes as clients see them. */
+import { ACCEPTOR_FIGURES, type AcceptorFigures } from '../../core/acceptor-figures.js';
 import { eachMember } from '../../core/each-member.js';
+import type { ElsewhereStats } from '../../core/elsewhere-stats.js';
 import type { HeldSnapshot, LogTotals } from '../../core/log-figures.js';
 import { DELIVERY_COUNTERS, type WorkerStats } from '../../core/worker-figures.js';
 import type { View } from '../schemas/kinds.js';
@@ -8,24 +9,29 @@ import type { STATS } from '../schemas/system.js';
 import { snakeMembers } from '../snake-case.js';
 import type { BackplaneView } from './backplane-view.js';
 
-/** What the workers of a node, its log and its acceptors have. */
+/** What workers, the log and acceptors have. */
 export interface NodeStats {
+  /** Of this node, and of the others together. */
   workers: readonly WorkerStats[];
   /** One of the database, or in memory one of each worker. */
   logs: readonly LogTotals[];
-  /** Of all tenants; null: not for whoever asks, and no more is what is of the whole database. */
-  acceptors: AcceptorFigures | null;
+  /**
+   * Of all tenants, as `workers`; null: not for whoever asks, and no more is what is of the whole database.
+   */
+  acceptors: readonly AcceptorFigures[] | null;
   uptimeMs: number;
   /** Null: none is older than SNAPSHOT_WARN_S. */
   snapshot: HeldSnapshot | null;
-  /** Null: there is none. */
+  /** Of this node; null: there is none. */
   backplane: BackplaneView | null;
+  /** Null: nodes do not tell each other. */
+  elsewhere: Pick<ElsewhereStats, 'nodes' | 'silent'> | null;
 }
 
 export type StatsView = View<typeof STATS>;
 
 export function statsView(stats: NodeStats): StatsView {
-  const { snapshot, backplane } = stats;
+  const { snapshot, backplane, elsewhere } = stats;
   const workers = (of: keyof WorkerStats): number => sum(stats.workers.map((one) => one[of]));
   const logs = (of: keyof LogTotals): number => sum(stats.logs.map((one) => one[of]));
   return {
@@ -35,13 +41,21 @@ export function statsView(stats: NodeStats): StatsView {
     active_topics: logs('topics'),
     uptime_seconds: Math.round(stats.uptimeMs / 100) / 10,
     deferred_messages: logs('deferred'),
-    ...(stats.acceptors === null ? {} : snakeMembers(stats.acceptors)),
+    ...(stats.acceptors === null ? {} : snakeMembers(summed(stats.acceptors))),
     hot_cache_bytes: workers('hotCacheBytes'),
     ...snakeMembers(eachMember(DELIVERY_COUNTERS, workers)),
     dead_letters_evicted: logs('deadLettersEvicted'),
     ...(stats.acceptors === null ? {} : snapshotFigures(snapshot)),
     ...(stats.acceptors === null || backplane === null ? {} : { backplane }),
+    nodes: 1 + (elsewhere?.nodes ?? 0),
+    ...(elsewhere === null || elsewhere.silent.length === 0
+      ? {}
+      : { uncounted_nodes: [...elsewhere.silent] }),
   };
+}
+
+function summed(all: readonly AcceptorFigures[]): AcceptorFigures {
+  return eachMember(ACCEPTOR_FIGURES, (name) => sum(all.map((one) => one[name])));
 }
 
 function snapshotFigures(snapshot: HeldSnapshot | null) {

@@ -59,7 +59,7 @@ export function Overview() {
         <Tile
           name="Published per second"
           value={rateText(stats?.messages_per_sec ?? 0)}
-          text="over ten seconds, this node"
+          text="over ten seconds"
           {...{ samples, figure: 'published_per_s' }}
         />
         <Tile
@@ -70,7 +70,7 @@ export function Overview() {
         <Tile
           name="Subscriptions open"
           value={countText(stats?.active_subscribers ?? 0)}
-          text="on this node"
+          text={`on ${ofMany(stats?.nodes ?? 1, 'node')}`}
           {...{ samples, figure: 'subscribers' }}
         />
         <Tile
@@ -97,7 +97,7 @@ export function Overview() {
         />
       </div>
       <div className="mt-3 grid grid-cols-1 gap-3 xl:grid-cols-[2fr_1fr]">
-        <Card title="Traffic of this node" aside="per second">
+        <Card title="Traffic" aside="per second">
           <Chart
             label="Messages per second"
             times={columnOf(samples, 'at_ms')}

@@ -49,6 +49,11 @@ export default function Sessions() {
       {rows.length === 0 ? null : <HeatMap sessions={rows} at={dataUpdatedAt} />}
       <Card title={`${countText(rows.length)} on this page`} bleed="bleed">
         {error === null ? null : <Failure error={error} retry={() => void refetch()} />}
+        {(data?.unanswered ?? []).map(({ node, detail }) => (
+          <p key={node} role="status" className="px-4 py-2 text-warn">
+            The sessions of {node} are missing: {detail}.
+          </p>
+        ))}
         {data === undefined && error === null ? <Loading /> : null}
         {data !== undefined && error === null && rows.length === 0 ? (
           <Empty icon="sessions" title="Nobody is connected">

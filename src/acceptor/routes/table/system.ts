@@ -28,7 +28,7 @@ export function systemTable({ nodeId, system, files, watches }: SystemTableParts
   });
   const open = routesOf({ scope: 'anyone' });
   return [
-    shown('GET /api/stats', 'Counts what the node does.', {
+    shown('GET /api/stats', 'Counts what the nodes do.', {
       answer: { 200: schemas.STATS },
       handle: async ({ principal }) => statsView(await system.stats(principal)),
     }),

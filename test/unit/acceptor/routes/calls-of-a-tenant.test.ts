@@ -9,7 +9,6 @@ import { routeTable } from '../../../../src/acceptor/routes/table/table.js';
 import { systemClock } from '../../../../src/core/clock.js';
 import { eachMember } from '../../../../src/core/each-member.js';
 import type { Limits } from '../../../../src/core/limits.js';
-import { SessionIds } from '../../../../src/core/session-record.js';
 import { type TopicKey, tenantOf, type Within } from '../../../../src/core/topic-key.js';
 import { DELIVERY_COUNTERS } from '../../../../src/core/worker-figures.js';
 import { acceptorCounts, acceptorCountsMemory } from '../../../../src/thread/acceptor-counts.js';
@@ -18,6 +17,7 @@ import { CALLS, type CallName, type CallResult, callNamed } from '../../../../sr
 import type { CallOp } from '../../../../src/thread/ops/call.js';
 import { packReply } from '../../../../src/thread/ops/call.js';
 import { packFailed } from '../../../../src/thread/ops/failed.js';
+import type { ClusterAsk } from '../../../../src/thread/session-calls.js';
 import { type AskedWorker, controlRig } from '../../../support/control-rig.js';
 import { request } from '../../../support/publisher.js';
 import { OTHER } from '../../../support/tenants.js';
@@ -157,10 +157,15 @@ function answer({ link }: AskedWorker, { request: number, method, args }: CallOp
 
 function tableOf(parts: { limits: Limits; control: Control; directory: Directory }) {
   const unasked = (): never => t.fail('this is no control route') as never;
+  const ask = async (asked: ClusterAsk): Promise<never> => {
+    if (asked.what === 'elsewhere') t.equal(asked.tenant, OTHER.tenant);
+    return null as never;
+  };
   const node = { id: 'n', bootId: ID, addr: 'h:1', forwardUrl: null, version: '0' };
   const system = new SystemRoutes({
     ...{ control: parts.control, node, drainItself: unasked },
     ...{ counts: acceptorCounts(acceptorCountsMemory(1), 0), startedAtMs: 0, lease: null },
+    roster: { ask },
     durables: 'last asked' as const,
     ...{ figures: () => ({ sessions: 0, topics: [], backplane: 'none' }), clock: systemClock },
     metrics: { text: unasked },
@@ -173,7 +178,7 @@ function tableOf(parts: { limits: Limits; control: Control; directory: Directory
     pulls: { pull: unasked },
     logins: { checkTry: unasked, begin: unasked, end: unasked },
     version: '0',
-    sessions: { list: unasked, close: unasked, ids: new SessionIds(ID) },
+    sessions: { list: unasked, close: unasked },
     files: new StaticFiles('/nowhere'),
     watches: { open: unasked },
     forwards: { take: unasked },

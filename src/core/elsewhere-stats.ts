@@ -1,0 +1,14 @@
+/** What the other nodes that live have said of themselves, for GET /api/stats, from a copy that is kept here. */
+import type { AcceptorFigures } from './acceptor-figures.js';
+import type { WorkerStats } from './worker-figures.js';
+
+export interface ElsewhereStats {
+  /** Of the tenant that was asked for; all of them together. */
+  workers: WorkerStats;
+  /** Of all tenants. */
+  acceptors: AcceptorFigures;
+  /** How many nodes that is of. */
+  nodes: number;
+  /** NODE_ID of those that live and have not said anything of late: nothing of theirs is counted. */
+  silent: readonly string[];
+}
