@@ -72,7 +72,7 @@ export function systemTable({ nodeId, system, files, watches }: SystemTableParts
 function watchRoute(watches: SystemTableParts['watches']): Route {
   return rawRoutesOf({ scope: 'subscribe or operate' })(
     'GET /api/stream',
-    'Streams the figures of the node each second, and what happens on it.',
+    'Streams the figures of the nodes each second, and what happens on this one.',
     {
       query: members(CLIENT_MEMBERS),
       askedBy: 'page',
