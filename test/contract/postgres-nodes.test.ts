@@ -6,6 +6,7 @@ import { eventually } from '../../native-bench/rig/eventually.js';
 import { startPostgres } from '../../native-bench/rig/postgres.js';
 import type { NodeFigures, NodeIdentity } from '../../src/core/node-record.js';
 import {
+  askToDrain,
   holdLease,
   type ListedNode,
   listNodes,
@@ -72,6 +73,22 @@ t.test('a lease from before the clock was set back is none', async (t) => {
   await ahead(LONG_MS + 3_600_000);
   t.equal(await holdLease(pool, second, LONG_MS), null, 'it is renewed');
   t.equal((await byId('ahead'))?.record.state, 'live', 'to a lease of the length of all');
+});
+
+t.test('who is asked to drain is one life of a node, and not the next', async (t) => {
+  const [first, second] = [life('drained', 1), life('drained', 2)];
+  await holdLease(pool, first, LONG_MS);
+  t.equal((await byId('drained'))?.isToDrain, false);
+  t.equal(await askToDrain(pool, 'drained'), true);
+  t.equal((await byId('drained'))?.isToDrain, true);
+  // As of one that was killed: its row stays, with the mark.
+  await holdLease(pool, first, 1);
+  t.equal((await byId('drained'))?.isToDrain, true, 'a renewal keeps it');
+  await eventually(async () => (await holdLease(pool, second, LONG_MS)) === null);
+  t.equal((await byId('drained'))?.isToDrain, false);
+  t.equal(await askToDrain(pool, 'drained'), true);
+  t.equal((await byId('drained'))?.isToDrain, true);
+  t.equal(await askToDrain(pool, 'nobody'), false);
 });
 
 t.test('of lives that want it at the same moment one gets it', async (t) => {

@@ -150,7 +150,7 @@ t.test('sessions of all threads are paged, each once', async (t) => {
   } while (after !== '');
   t.equal(found.length, sessions.length);
   t.equal(new Set(found).size, sessions.length);
-  const wrong = await node.ask('GET /api/sessions?after=000000000000-0-1-1', ADMIN_KEY);
+  const wrong = await node.ask('GET /api/sessions?after=0-1-1', ADMIN_KEY);
   t.match(wrong, { status: 400, body: { code: 'invalid_query', field: 'after' } });
 });
 
