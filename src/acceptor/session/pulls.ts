@@ -8,7 +8,7 @@ import { RequestError } from '../../core/errors.js';
 import type { Limits } from '../../core/limits.js';
 import type { Principal } from '../../core/principal.js';
 import type { Tenant } from '../../core/topic-key.js';
-import type { SubscribeOptions } from '../../thread/ops/subscribe.js';
+import type { SubscribeOptions } from '../../thread/ops/subscribe-options.js';
 import type { PullAsk } from '../../wire/schemas/pulls.js';
 import type { Exchange } from '../http/exchange.js';
 import type { Guard } from '../http/guard.js';
