@@ -100,7 +100,6 @@ export class Worker implements LogSink<PublishUnderWay> {
   readonly #subscribing: SubscriptionRequests;
   readonly #operations: Operations;
   readonly #figures: Figures;
-  /** What is new here, for other nodes. */
   readonly news: TopicNewsReport;
   /** By place. */
   readonly #databases: readonly FollowedDatabase[];

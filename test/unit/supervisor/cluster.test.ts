@@ -12,7 +12,7 @@ import { loadConfig } from '../../../src/config/load-config.js';
 import type { Peer } from '../../../src/core/peer.js';
 import type { SessionRecord } from '../../../src/core/session-record.js';
 import { NO_STATS } from '../../../src/core/worker-figures.js';
-import { createLogger } from '../../../src/observe/logger.js';
+import { Logger } from '../../../src/observe/logger.js';
 import { Cluster } from '../../../src/supervisor/cluster.js';
 import { NodeDoor } from '../../../src/supervisor/node-door.js';
 import { acceptorCounts } from '../../../src/thread/acceptor-counts.js';
@@ -56,7 +56,7 @@ async function startPart(n: number, numbers: readonly number[]): Promise<Part> {
     ...{ INTERNAL_SECRET: SECRET, INTERNAL_PORT: `${internalPort}`, HOST: '127.0.0.1' },
   });
   const memory = nodeMemory(config);
-  const logger = createLogger('silent', {});
+  const logger = new Logger({ level: 'silent', format: 'json', secrets: [] });
   const elsewhere = new Map<string, number>();
   const ownSessions = async (ask: SessionAsk): Promise<SessionsTold> => {
     if (part.speed === 'never') await delay(60_000, null, { ref: false });
