@@ -129,8 +129,7 @@ export class Acceptor {
     const control = new Control({ workers: this.#workers, limits, inMemory, browsing, gate });
     this.#forwards = forwardRoutes(start, { bodies, refused: counts.refusedForwards, tell });
     this.#metrics = this.#makeMetrics(start, counts);
-    const metrics = this.#metrics.page;
-    const roster = this.#roster;
+    const [metrics, roster] = [this.#metrics.page, this.#roster];
     this.#system = systemRoutes(start, { control, counts, clock, metrics, roster }, tell);
     const publishes = new PublishRoutes({ publishing: this.#publishing, limits, bodies });
     const pulls = new PullRoutes({ pulls: this.#pulls, bodies, proxies, limits });

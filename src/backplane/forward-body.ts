@@ -10,7 +10,7 @@ import { ENVELOPE_BYTES_MAX } from './envelopes.js';
 import type { Outgoing } from './redis-session.js';
 
 export const FORWARD_VERSION = 1;
-/** In the place of FORWARD_VERSION: it is a question. A node of the version before refuses it for its version. */
+/** In the place of FORWARD_VERSION: a question. A node of the version before refuses it. */
 export const QUESTION_VERSION = 2;
 export const FORWARD_PATH = '/internal/forward';
 /** As Node.js has the names of headers. */

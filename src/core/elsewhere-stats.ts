@@ -1,4 +1,4 @@
-/** What the other nodes that live have said of themselves, for GET /api/stats, from a copy that is kept here. */
+/** What the other nodes that live have said of themselves, for GET /api/stats: a copy. */
 import type { AcceptorFigures } from './acceptor-figures.js';
 import type { WorkerStats } from './worker-figures.js';
 

@@ -1,7 +1,7 @@
 /**
  * Values by name that one node tells others who ask, each what has changed since it asked last; and what
- * one of those who ask knows of them. A value that is gone is told, too, as long as few are: then whoever asks
- * begins anew. Pure.
+ * one of those who ask knows of them. A value that is gone is told, too, as long as few are; then whoever
+ * asks begins anew. Pure.
  */
 
 /** Up to where somebody knows the values of a node: of which beginning, and which change. */

@@ -128,7 +128,7 @@ export class ClusterFigures {
 
   /** For a thread that begins. */
   counts(isOf: (key: TopicKey) => boolean): ElsewhereCounts {
-    return [...this.#elsewhere].filter(([key]) => isOf(key as TopicKey)) as ElsewhereCounts;
+    return ([...this.#elsewhere] as ElsewhereCounts).filter(([key]) => isOf(key));
   }
 
   /** To another node that asks. */

@@ -1,7 +1,7 @@
 /**
- * The sessions of all nodes that live, asked for by an acceptor of this one: of one node after another, in the
- * order of their lives, until a page is full. Owned by the main thread, keeps no state. A node that does not
- * answer in time is named, and holds up nobody for longer.
+ * The sessions of all nodes that live, asked for by an acceptor of this one: of one node after another, in
+ * the order of their lives, until a page is full. Owned by the main thread, keeps no state. A node that does
+ * not answer in time is named, and holds up nobody for longer.
  */
 import type { NodeQuestions } from '../backplane/node-questions.js';
 import { Unanswered } from '../backplane/node-questions.js';

@@ -1,5 +1,5 @@
-// Goal: what is counted and listed is of all nodes that live, whichever is asked: subscriptions, what nodes do,
-// who is connected; a node that does not answer is named, and holds up nobody for long.
+// Goal: what is counted and listed is of all nodes that live, whichever is asked: subscriptions, what nodes
+// do, who is connected; a node that does not answer is named, and holds up nobody for long.
 import http from 'node:http';
 import t from 'tap';
 import { eventually } from '../../native-bench/rig/eventually.js';

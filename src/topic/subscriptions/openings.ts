@@ -24,7 +24,7 @@ import type { Topics } from '../state/topics.js';
 import { type DurableIdentity, isSameDurable, TrackerOf } from '../state/tracker.js';
 import type { SessionEntry } from '../state/worker-sessions.js';
 import type { StartAnswer } from './start-position.js';
-import { startPosition } from './start-position.js';
+import { goOn, startPosition } from './start-position.js';
 import { tellGoneOn, tellSubscribed } from './subscribed-answer.js';
 
 /** Sessions whose rate of making topics is remembered; numbers of sessions are not used again. */
@@ -214,7 +214,7 @@ export class Openings {
         const detail = 'a session has this subscription to itself; "exclusive" takes it over';
         throw new RequestError('subscription_in_use', detail, 'subscription');
       }
-      this.#attach(outlet, opening, tracker, answer ?? goOn(tracker, opening));
+      this.#attach(outlet, opening, tracker, answer ?? goOn(tracker, topic, record));
     });
   }
 
@@ -381,26 +381,4 @@ function topicNotFound(): RequestError {
 function tooManyMade(max: number): RequestError {
   const detail = `a session makes at most ${max} topics a minute (TOPICS_MADE_PER_MINUTE_MAX)`;
   return new RequestError('topic_rate', detail, 'topic');
-}
-
-/** Where a durable subscription goes on: what retention or a failover took from it is told. */
-function goOn(tracker: Tracker, { topic, record }: Opening): StartAnswer {
-  const { cursor } = tracker;
-  const head = Math.max(topic.head, record.lastSequence);
-  if (cursor.delivered > head) {
-    const gap = { from: head + 1, to: cursor.delivered, reason: 'failover' as const };
-    tracker.seek(Math.min(cursor.floor, head));
-    return { cursor: cursor.delivered, recovered: false, gap };
-  }
-  const oldest = Math.min(record.firstSequence - 1, head);
-  const from = cursor.floor + 1;
-  // With sessions there, all are told what is missing when its turn comes: some of it they may hold.
-  const isTold = from > oldest || tracker.subscriptions.size > 0;
-  if (isTold) return { cursor: cursor.delivered, recovered: true, gap: null };
-  cursor.passOver(oldest);
-  return {
-    cursor: cursor.delivered,
-    recovered: false,
-    gap: { from, to: oldest, reason: 'retention' },
-  };
 }

@@ -1,7 +1,9 @@
-/** Where a new subscription starts, and what of the asked position could not be given. Pure. */
+/** Where a subscription starts or goes on, and what of that could not be given. */
 import { isEpochOf } from '../../core/epoch.js';
 import { RequestError } from '../../core/errors.js';
+import type { TopicRecord } from '../../core/topic-record.js';
 import type { Gap } from '../../thread/ops/gap.js';
+import type { Topic, Tracker } from '../state/subscription.js';
 
 export interface StartQuestion {
   start:
@@ -62,5 +64,27 @@ export function startPosition(question: StartQuestion): StartAnswer {
     cursor: oldest,
     recovered: false,
     gap: { from: cursor + 1, to: oldest, reason: 'retention' },
+  };
+}
+
+/** Where a durable subscription goes on: what retention or a failover took from it is told. */
+export function goOn(tracker: Tracker, topic: Topic, record: TopicRecord): StartAnswer {
+  const { cursor } = tracker;
+  const head = Math.max(topic.head, record.lastSequence);
+  if (cursor.delivered > head) {
+    const gap = { from: head + 1, to: cursor.delivered, reason: 'failover' as const };
+    tracker.seek(Math.min(cursor.floor, head));
+    return { cursor: cursor.delivered, recovered: false, gap };
+  }
+  const oldest = Math.min(record.firstSequence - 1, head);
+  const from = cursor.floor + 1;
+  // With sessions there, all are told what is missing when its turn comes: some of it they may hold.
+  const isTold = from > oldest || tracker.subscriptions.size > 0;
+  if (isTold) return { cursor: cursor.delivered, recovered: true, gap: null };
+  cursor.passOver(oldest);
+  return {
+    cursor: cursor.delivered,
+    recovered: false,
+    gap: { from, to: oldest, reason: 'retention' },
   };
 }

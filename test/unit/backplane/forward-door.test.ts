@@ -1,4 +1,5 @@
-// Goal: what a worker has not read is bounded: who forwards more is told that it is busy, and others have theirs.
+// Goal: what a worker has not read is bounded: who forwards more is told that it is busy, and others have
+// theirs.
 import t from 'tap';
 import { packForward } from '../../../src/backplane/forward-body.js';
 import { ForwardDoor } from '../../../src/backplane/forward-door.js';
