@@ -145,7 +145,7 @@ port.on('message', (message: ToThread) => {
     ways?.place(message.living);
     worker.place(message.living);
   } else if (message.type === 'forwarded') forwarded(message.body);
-  else if (message.type === 'elsewhere') worker.elsewhere(message.counts);
+  else if (message.type === 'elsewhere') worker.news.elsewhere(message.counts);
   else if (message.type === 'topic-quotas') {
     for (const { tenant, max, count } of message.quotas) {
       memoryLog?.quotaOfTopics(tenant, max, () => new SharedCount(count, start.index));

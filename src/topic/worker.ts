@@ -306,22 +306,15 @@ export class Worker implements LogSink<PublishUnderWay> {
   #makeCalls(): Calls {
     const log = this.#log;
     return new Calls({
-      log,
-      topics: this.#topics,
+      ...{ log, topics: this.#topics, figures: this.#figures },
       turns: new Turns(CALL_TURNS),
       clock: this.#options.clock,
-      figures: this.#figures,
       browse: log.mode === 'memory' ? new BrowseCalls(log) : null,
       onTopicGone: (topic) => this.#subscribing.topicGone(topic),
       headsMs: () => this.#headsMs,
       backplane: () => this.#others?.figures ?? null,
       others: { ...this.#subscriptionHandlers(), ...this.#letterCalls.handlers },
     });
-  }
-
-  /** Other nodes have so many subscriptions to these topics now. */
-  elsewhere(counts: readonly (readonly [key: TopicKey, count: number])[]): void {
-    for (const [key, count] of counts) this.#topics.counted(key, count);
   }
 
   /** For other nodes; null: there is nothing between them and this one. */

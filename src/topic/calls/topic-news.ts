@@ -1,8 +1,9 @@
 /**
  * What is new of the topics here since it was last told: how many subscriptions each has, and what those of
- * each tenant do; for other nodes, which count them with theirs. What has not changed costs a comparison.
+ * each tenant do; for other nodes, which count them with theirs; and what is new there. What has not changed
+ * costs a comparison.
  */
-import type { Tenant } from '../../core/topic-key.js';
+import type { Tenant, TopicKey } from '../../core/topic-key.js';
 import type { WorkerStats } from '../../core/worker-figures.js';
 import type { TopicNews } from '../../thread/control.js';
 import type { Figures } from '../state/figures.js';
@@ -19,6 +20,11 @@ export class TopicNewsReport {
   constructor(topics: Topics, figures: Figures) {
     this.#topics = topics;
     this.#figures = figures;
+  }
+
+  /** Other nodes have so many subscriptions to these topics now. */
+  elsewhere(counts: readonly (readonly [key: TopicKey, count: number])[]): void {
+    for (const [key, count] of counts) this.#topics.counted(key, count);
   }
 
   /** Null: nothing. */
