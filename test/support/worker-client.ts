@@ -217,7 +217,8 @@ export class WorkerClient {
     else if (op === opcodes.OP_UNSUBSCRIBED) {
       const { subscription, reason } = subscribe.readUnsubscribed(reader);
       this.#of(subscription).ended = reason;
-    } else throw new Error(`operation ${op} is not one a worker sends`);
+    } else if (op === opcodes.OP_TOPIC_MADE) subscribe.readTopicMade(reader);
+    else throw new Error(`operation ${op} is not one a worker sends`);
   }
 
   #subscribed(op: subscribe.SubscribedOp): void {

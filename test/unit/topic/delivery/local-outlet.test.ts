@@ -23,6 +23,7 @@ import { readSought } from '../../../../src/thread/ops/sought.js';
 import {
   readCaughtUp,
   readSubscribed,
+  readTopicMade,
   readUnsubscribed,
 } from '../../../../src/thread/ops/subscribe.js';
 import { readDry } from '../../../../src/thread/ops/want.js';
@@ -88,6 +89,7 @@ const VERBS: Readonly<Record<string, Verb>> = {
   reply: [opcodes.OP_REPLY, readReply, (to) => to.reply(ops.reply)],
   failed: [opcodes.OP_FAILED, readFailed, (to) => to.failed(ops.failed)],
   subscribed: [opcodes.OP_SUBSCRIBED, readSubscribed, (to) => to.subscribed(ops.subscribed)],
+  topicMade: [opcodes.OP_TOPIC_MADE, readTopicMade, (to) => to.topicMade(13)],
   unsubscribed: [
     opcodes.OP_UNSUBSCRIBED,
     readUnsubscribed,
@@ -96,7 +98,12 @@ const VERBS: Readonly<Record<string, Verb>> = {
   caughtUp: [opcodes.OP_CAUGHT_UP, readCaughtUp, (to) => to.caughtUp(ops.caughtUp)],
   gap: [opcodes.OP_GAP, readGap, (to) => to.gap(ops.gap)],
 };
-const GIVEN: Readonly<Record<string, unknown>> = { ...ops, acked: 11, acksHandled: 12 };
+const GIVEN: Readonly<Record<string, unknown>> = {
+  ...ops,
+  acked: 11,
+  acksHandled: 12,
+  topicMade: 13,
+};
 /** Those that bring messages. */
 const USE_CREDIT = ['deliver', 'deliverGroup', 'give'];
 
