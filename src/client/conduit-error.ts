@@ -60,6 +60,7 @@ export const TEMPORARY: readonly string[] = [
   'draining',
   'rate_limited',
   'quota_exceeded',
+  'pull_limit',
   'disconnected',
   'credentials_failed',
   'timeout',

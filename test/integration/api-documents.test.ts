@@ -124,13 +124,14 @@ t.test(
     }
     t.equal(described.misfit('DELETE', '/api/session', await loggedOut()), null);
     t.equal(described.misfit('POST', DRAIN, await ended()), null);
-    const { body: missing } = await node.ask('GET /api/topics/none/events', TENANT_KEY);
-    const refused = {
-      status: 404,
-      type: 'application/problem+json',
-      text: JSON.stringify(missing),
-    };
-    t.equal(described.misfit('GET', '/api/topics/none/events', refused), null);
+    for (const [target, status] of [
+      ['/api/topics/none/events', 404],
+      ['/api/stream?what=1', 400],
+    ] as const) {
+      const { body } = await node.ask(`GET ${target}`, TENANT_KEY);
+      const refused = { status, type: 'application/problem+json', text: JSON.stringify(body) };
+      t.equal(described.misfit('GET', target, refused), null);
+    }
     await node.ask('POST /api/topics', TENANT_KEY, { name: 'fuzz' });
     for (const target of ['/api/topics/fuzz/events', '/api/stream']) {
       const stream = await EventStream.open(`${node.url}${target}`, '', TENANT_KEY);
