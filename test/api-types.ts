@@ -7,7 +7,7 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import { PACKAGE_FOLDER } from '../native-bench/rig/node.js';
 import { openApiOf } from '../src/acceptor/description/openapi.js';
-import { ROUTES } from './support/described-routes.js';
+import { ROUTES } from './support/documents/described-routes.js';
 
 type ToTypes = (document: object) => Promise<Parameters<ToText>[0]>;
 type ToText = typeof import('openapi-typescript').astToString;

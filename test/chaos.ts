@@ -12,7 +12,7 @@ import {
   RECOVERED_WITHIN_MS,
   runChaos,
   seconds1,
-} from './support/chaos-run.js';
+} from './support/chaos/chaos-run.js';
 
 const SHOWN = 10;
 const NODES_MAX = 9;

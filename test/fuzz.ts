@@ -5,8 +5,8 @@
  * memory grew.
  */
 import { parseArgs } from 'node:util';
-import { PARSERS } from './support/fuzz-parsers.js';
-import { FuzzInputs, type FuzzResult, fuzz, GROWN_BYTES_MAX } from './support/fuzz-run.js';
+import { PARSERS } from './support/fuzz/fuzz-parsers.js';
+import { FuzzInputs, type FuzzResult, fuzz, GROWN_BYTES_MAX } from './support/fuzz/fuzz-run.js';
 
 const { values } = parseArgs({
   options: {

@@ -5,7 +5,7 @@ import path from 'node:path';
 import t from 'tap';
 import { PACKAGE_FOLDER } from '../native-bench/rig/node.js';
 import { LOG_BINDINGS, LOG_EVENTS, LOG_FIELDS, type LogEvent } from '../src/observe/log-events.js';
-import { readSources } from './support/source-tree.js';
+import { readSources } from './support/documents/source-tree.js';
 
 const FILE = path.join(PACKAGE_FOLDER, 'docs/logs.md');
 const WRITE = 'node dist/test/logs-document.test.js --write';

@@ -3,7 +3,7 @@
 // again.
 import { readFileSync, writeFileSync } from 'node:fs';
 import t from 'tap';
-import { dashboardText } from './support/dashboard.js';
+import { dashboardText } from './support/browser/dashboard.js';
 import {
   ALERT_CASES_FILE,
   ALL_METRICS,
@@ -11,14 +11,14 @@ import {
   METRICS_FILE,
   renderMetrics,
   seriesNames,
-} from './support/metrics-document.js';
+} from './support/documents/metrics-document.js';
 import {
   alertExpressions,
   declaredSeries,
   panelExpressions,
   unknownSeries,
-} from './support/ops-files.js';
-import { promqlErrors, seriesIn } from './support/promql.js';
+} from './support/documents/ops-files.js';
+import { promqlErrors, seriesIn } from './support/documents/promql.js';
 
 if (process.argv.includes('--write')) {
   writeFileSync(METRICS_FILE, renderMetrics(readFileSync(METRICS_FILE, 'utf8')));

@@ -10,9 +10,9 @@ import path from 'node:path';
 import { eventually } from '../native-bench/rig/eventually.js';
 import { freePort } from '../native-bench/rig/free-port.js';
 import { PACKAGE_FOLDER, startNode, type TestNode } from '../native-bench/rig/node.js';
-import { alertExpressions, panelExpressions } from './support/ops-files.js';
-import { request } from './support/publisher.js';
-import { Subscriber } from './support/subscriber.js';
+import { request } from './support/clients/publisher.js';
+import { Subscriber } from './support/clients/subscriber.js';
+import { alertExpressions, panelExpressions } from './support/documents/ops-files.js';
 
 const OPS = path.join(PACKAGE_FOLDER, 'ops');
 const JSON_TYPE = { 'content-type': 'application/json' };

@@ -7,7 +7,7 @@ import { GAP_REASONS, STREAM_GAP_REASONS } from '../src/core/gap-reason.js';
 import type { ClientFrame } from '../src/wire/client-frame.js';
 import type { clientFrames } from '../src/wire/schemas/frames.js';
 import { SERVER_FRAMES } from '../src/wire/schemas/server-frames.js';
-import { framesOf, PROTOCOL_FILE, renderProtocol } from './support/protocol-document.js';
+import { framesOf, PROTOCOL_FILE, renderProtocol } from './support/documents/protocol-document.js';
 
 if (process.argv.includes('--write')) {
   writeFileSync(PROTOCOL_FILE, renderProtocol(readFileSync(PROTOCOL_FILE, 'utf8')));

@@ -7,7 +7,7 @@
 import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type FileOutcome, runTestFile, stopTestFiles } from './support/test-file.js';
+import { type FileOutcome, runTestFile, stopTestFiles } from './support/documents/test-file.js';
 
 const PACKAGE_FOLDER = fileURLToPath(new URL('../../', import.meta.url));
 /** Each keeps a core busy for most of its time: one at a time. */

@@ -5,9 +5,9 @@
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { PACKAGE_FOLDER, startNode, type TestNode } from '../native-bench/rig/node.js';
-import { openPage, startChromium } from './support/chromium.js';
-import { request } from './support/publisher.js';
-import { Subscriber } from './support/subscriber.js';
+import { openPage, startChromium } from './support/browser/chromium.js';
+import { request } from './support/clients/publisher.js';
+import { Subscriber } from './support/clients/subscriber.js';
 
 const FOLDER = path.join(PACKAGE_FOLDER, 'docs/images');
 const VIEWPORT = { width: 1280, height: 800 };

@@ -5,9 +5,15 @@
  * Expressions choose by the line that is printed.
  */
 
-import { inLanes, killerOf, lineOf, reasonOf, recordMutants } from './support/tenant-mutants.js';
-import { TENANT_PREDICATES, UNKNOWN_PREDICATES } from './support/tenant-predicates.js';
-import { stopTestFiles } from './support/test-file.js';
+import { stopTestFiles } from './support/documents/test-file.js';
+import {
+  inLanes,
+  killerOf,
+  lineOf,
+  reasonOf,
+  recordMutants,
+} from './support/tenants/tenant-mutants.js';
+import { TENANT_PREDICATES, UNKNOWN_PREDICATES } from './support/tenants/tenant-predicates.js';
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.once(signal, () => {

@@ -8,8 +8,14 @@ import t from 'tap';
 import ts from 'typescript';
 import { LIMITS } from '../src/core/limits.js';
 import { readMigrations } from '../src/log/postgres/upkeep/migration-files.js';
-import { countOf, isBoolean, signaturesOf, typeNamesOf } from './support/signatures.js';
-import { lengthOf, lineOf, readSources, type Source, visit } from './support/source-tree.js';
+import { countOf, isBoolean, signaturesOf, typeNamesOf } from './support/clients/signatures.js';
+import {
+  lengthOf,
+  lineOf,
+  readSources,
+  type Source,
+  visit,
+} from './support/documents/source-tree.js';
 
 const PACKAGE_FOLDER = fileURLToPath(new URL('../../', import.meta.url));
 const sources = readSources(PACKAGE_FOLDER, 'src');

@@ -5,13 +5,13 @@
  * found too.
  */
 import { parseArgs } from 'node:util';
+import { SeededRandom } from './support/fuzz/seeded-random.js';
 import {
   COMPARISONS,
   leakyComparison,
   type SecretComparison,
-} from './support/secret-comparisons.js';
-import { SeededRandom } from './support/seeded-random.js';
-import { compareTimes, T_MAX } from './support/welch.js';
+} from './support/tenants/secret-comparisons.js';
+import { compareTimes, T_MAX } from './support/tenants/welch.js';
 
 const ROUNDS = 3;
 const { values } = parseArgs({

@@ -8,9 +8,9 @@ import { eventually } from '../native-bench/rig/eventually.js';
 import { freePort } from '../native-bench/rig/free-port.js';
 import { startNode, type TestNode } from '../native-bench/rig/node.js';
 import { startPostgres } from '../native-bench/rig/postgres.js';
-import { ask, postJson, SECRET } from './support/node-pair.js';
-import { startRedis } from './support/redis-server.js';
-import { RollingLoad } from './support/rolling-load.js';
+import { RollingLoad } from './support/chaos/rolling-load.js';
+import { ask, postJson, SECRET } from './support/nodes/node-pair.js';
+import { startRedis } from './support/servers/redis-server.js';
 
 const BETWEEN = 200;
 const TOPIC = 'upgraded';

@@ -15,9 +15,9 @@ import {
 import type { PeerName } from '../../native-bench/peers/peers.js';
 import { PEERS } from '../../native-bench/peers/peers.js';
 import { startNode, type TestNode } from '../../native-bench/rig/node.js';
-import { type CentrifugoLies, startLyingCentrifugo } from '../support/lying-centrifugo.js';
-import { type Lies, startLyingServer } from '../support/lying-server.js';
-import { request } from '../support/publisher.js';
+import { request } from '../support/clients/publisher.js';
+import { type CentrifugoLies, startLyingCentrifugo } from '../support/servers/lying-centrifugo.js';
+import { type Lies, startLyingServer } from '../support/servers/lying-server.js';
 
 const SHORT: LoadOptions = { warmup: 0.1, duration: 0.5 };
 let node: TestNode;

@@ -16,7 +16,7 @@ import { startServer } from '../../native-bench/peers/server-process.js';
 import { eventually } from '../../native-bench/rig/eventually.js';
 import { cleanEnvironment } from '../../native-bench/rig/node.js';
 import { startPostgres, type TestPostgres } from '../../native-bench/rig/postgres.js';
-import { request } from '../support/publisher.js';
+import { request } from '../support/clients/publisher.js';
 
 const NEEDS_POSTGRES = /^(baseline|pgbench|copy|skip-locked-queue|centrifugo-postgres)/;
 

@@ -4,10 +4,10 @@ import t from 'tap';
 import { eventually } from '../../native-bench/rig/eventually.js';
 import { startNode } from '../../native-bench/rig/node.js';
 import { HashRing } from '../../src/core/hash-ring.js';
-import { openPage, startChromium } from '../support/chromium.js';
-import { auditPage } from '../support/page-audit.js';
-import { request } from '../support/publisher.js';
-import { Subscriber } from '../support/subscriber.js';
+import { openPage, startChromium } from '../support/browser/chromium.js';
+import { auditPage } from '../support/browser/page-audit.js';
+import { request } from '../support/clients/publisher.js';
+import { Subscriber } from '../support/clients/subscriber.js';
 
 /** What was written to be run somewhere; here it is text. */
 const HOSTILE = [

@@ -2,8 +2,8 @@
 // goes away and comes back takes nothing of what was typed, and one that was upgraded asks for a reload.
 import t from 'tap';
 import { startNode } from '../../native-bench/rig/node.js';
-import { openPage, startChromium } from '../support/chromium.js';
-import { auditPage } from '../support/page-audit.js';
+import { openPage, startChromium } from '../support/browser/chromium.js';
+import { auditPage } from '../support/browser/page-audit.js';
 
 const ADMIN_KEY = 'the-operators-own-key';
 const TENANT_KEY = 'the-default-tenants-own-key';

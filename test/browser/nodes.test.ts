@@ -2,7 +2,7 @@
 import t from 'tap';
 import { startNode } from '../../native-bench/rig/node.js';
 import { startPostgres } from '../../native-bench/rig/postgres.js';
-import { openPage, startChromium } from '../support/chromium.js';
+import { openPage, startChromium } from '../support/browser/chromium.js';
 
 const browser = await startChromium();
 t.teardown(() => browser.close());

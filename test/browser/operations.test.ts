@@ -3,10 +3,10 @@
 import t from 'tap';
 import { eventually } from '../../native-bench/rig/eventually.js';
 import { startNode } from '../../native-bench/rig/node.js';
-import { openPage, startChromium } from '../support/chromium.js';
-import { auditPage } from '../support/page-audit.js';
-import { request } from '../support/publisher.js';
-import { Subscriber } from '../support/subscriber.js';
+import { openPage, startChromium } from '../support/browser/chromium.js';
+import { auditPage } from '../support/browser/page-audit.js';
+import { request } from '../support/clients/publisher.js';
+import { Subscriber } from '../support/clients/subscriber.js';
 
 const KEY = 'the-default-tenants-own-key';
 const ADMIN_KEY = 'the-operators-own-key';

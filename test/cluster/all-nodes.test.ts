@@ -5,9 +5,9 @@ import t from 'tap';
 import { eventually } from '../../native-bench/rig/eventually.js';
 import type { TestNode } from '../../native-bench/rig/node.js';
 import { startPostgres } from '../../native-bench/rig/postgres.js';
-import { ask, publish, SECRET, startReachable } from '../support/node-pair.js';
-import { request } from '../support/publisher.js';
-import { Subscriber } from '../support/subscriber.js';
+import { request } from '../support/clients/publisher.js';
+import { Subscriber } from '../support/clients/subscriber.js';
+import { ask, publish, SECRET, startReachable } from '../support/nodes/node-pair.js';
 
 const postgres = await startPostgres();
 t.teardown(() => postgres.stop());

@@ -5,7 +5,9 @@ import t from 'tap';
 import { eventually } from '../../native-bench/rig/eventually.js';
 import { startNode } from '../../native-bench/rig/node.js';
 import { startPostgres } from '../../native-bench/rig/postgres.js';
-import { judgeLog } from '../support/log-checker.js';
+import { Publisher } from '../support/clients/publisher.js';
+import { Subscriber } from '../support/clients/subscriber.js';
+import { judgeLog } from '../support/log/log-checker.js';
 import {
   ask,
   backplaneOf,
@@ -14,9 +16,7 @@ import {
   publish,
   SECRET,
   startPair,
-} from '../support/node-pair.js';
-import { Publisher } from '../support/publisher.js';
-import { Subscriber } from '../support/subscriber.js';
+} from '../support/nodes/node-pair.js';
 
 const { postgres, redis, a, b } = await startPair(t);
 

@@ -3,9 +3,9 @@
 import t from 'tap';
 import { eventually } from '../../native-bench/rig/eventually.js';
 import { ENVELOPE_BYTES_MAX, Envelopes } from '../../src/backplane/envelopes.js';
-import { logRow } from '../support/log-rows.js';
-import { backplaneOf, publish, SECRET, startPair } from '../support/node-pair.js';
-import { Subscriber } from '../support/subscriber.js';
+import { Subscriber } from '../support/clients/subscriber.js';
+import { logRow } from '../support/log/log-rows.js';
+import { backplaneOf, publish, SECRET, startPair } from '../support/nodes/node-pair.js';
 
 const { redis, a, b } = await startPair(t);
 const onB = await Subscriber.open(b.wsUrl, 'json');

@@ -2,7 +2,7 @@
 // whatever dies, freezes or is cut off, nothing is lost, made up or out of order, and all is whole again soon
 // after. `npm run chaos` is the same for longer, with faults that take longer.
 import t from 'tap';
-import { faultsOf, RECOVERED_WITHIN_MS, runChaos } from '../support/chaos-run.js';
+import { faultsOf, RECOVERED_WITHIN_MS, runChaos } from '../support/chaos/chaos-run.js';
 
 const CHAOS_S = 25;
 const SEED = Number(process.env.CONDUIT_CHAOS_SEED ?? Math.floor(Math.random() * 2 ** 32));

@@ -3,9 +3,9 @@
 import t from 'tap';
 import { eventually } from '../../native-bench/rig/eventually.js';
 import type { TestNode } from '../../native-bench/rig/node.js';
-import { postJson, publish, startPair } from '../support/node-pair.js';
-import { openWithin } from '../support/open-within.js';
-import { Subscriber } from '../support/subscriber.js';
+import { openWithin } from '../support/clients/open-within.js';
+import { Subscriber } from '../support/clients/subscriber.js';
+import { postJson, publish, startPair } from '../support/nodes/node-pair.js';
 
 t.setTimeout(400_000);
 const SESSIONS = 5_000;

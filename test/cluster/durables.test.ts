@@ -4,9 +4,9 @@
 import t from 'tap';
 import { eventually } from '../../native-bench/rig/eventually.js';
 import type { TestNode } from '../../native-bench/rig/node.js';
-import { JudgedGroup } from '../support/judged-group.js';
-import { ask, postJson, publish, startPair } from '../support/node-pair.js';
-import { Publisher } from '../support/publisher.js';
+import { Publisher } from '../support/clients/publisher.js';
+import { JudgedGroup } from '../support/delivery/judged-group.js';
+import { ask, postJson, publish, startPair } from '../support/nodes/node-pair.js';
 
 t.setTimeout(600_000);
 const pair = await startPair(t);

@@ -14,11 +14,11 @@ import type { TestNode } from '../../native-bench/rig/node.js';
 import { startPostgres } from '../../native-bench/rig/postgres.js';
 import { Envelopes } from '../../src/backplane/envelopes.js';
 import { FORWARD_BYTES_MAX, packForward } from '../../src/backplane/forward-body.js';
-import { writeCertificate } from '../support/certificate-files.js';
-import { logRow } from '../support/log-rows.js';
-import { ask, backplaneOf, publish, SECRET, startReachable } from '../support/node-pair.js';
-import { type Answer, request } from '../support/publisher.js';
-import { Subscriber } from '../support/subscriber.js';
+import { type Answer, request } from '../support/clients/publisher.js';
+import { Subscriber } from '../support/clients/subscriber.js';
+import { logRow } from '../support/log/log-rows.js';
+import { ask, backplaneOf, publish, SECRET, startReachable } from '../support/nodes/node-pair.js';
+import { writeCertificate } from '../support/servers/certificate-files.js';
 
 const postgres = await startPostgres();
 t.teardown(() => postgres.stop());

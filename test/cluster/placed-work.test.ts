@@ -7,7 +7,7 @@ import { eventually } from '../../native-bench/rig/eventually.js';
 import { startNode, type TestNode } from '../../native-bench/rig/node.js';
 import { startPostgres } from '../../native-bench/rig/postgres.js';
 import { HashRing } from '../../src/core/hash-ring.js';
-import { keyOf } from '../support/tenants.js';
+import { keyOf } from '../support/tenants/tenants.js';
 
 const NAMES = ['a', 'b', 'c'];
 const TASKS = ['expiry', 'orphans', 'partitions', 'retention'];

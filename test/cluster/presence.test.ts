@@ -7,11 +7,11 @@ import { eventually } from '../../native-bench/rig/eventually.js';
 import { freePort } from '../../native-bench/rig/free-port.js';
 import { startNode, type TestNode } from '../../native-bench/rig/node.js';
 import { startPostgres } from '../../native-bench/rig/postgres.js';
-import { runCommand } from '../support/command.js';
-import { ADMIN_KEY, startKeyedNode, TENANT_KEY } from '../support/keyed-node.js';
-import { judgeLog } from '../support/log-checker.js';
-import { Publisher, request } from '../support/publisher.js';
-import { Subscriber } from '../support/subscriber.js';
+import { Publisher, request } from '../support/clients/publisher.js';
+import { Subscriber } from '../support/clients/subscriber.js';
+import { judgeLog } from '../support/log/log-checker.js';
+import { runCommand } from '../support/nodes/command.js';
+import { ADMIN_KEY, startKeyedNode, TENANT_KEY } from '../support/nodes/keyed-node.js';
 
 const LEASE_MS = 2_000;
 /** Of this machine, whose cores others have, too: a look that is late by so much. */

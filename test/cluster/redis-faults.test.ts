@@ -3,10 +3,10 @@
 import t from 'tap';
 import { eventually } from '../../native-bench/rig/eventually.js';
 import type { TestNode } from '../../native-bench/rig/node.js';
-import { judgeLog } from '../support/log-checker.js';
-import { ask, backplaneOf, isUp, publish, startPair } from '../support/node-pair.js';
-import { Publisher } from '../support/publisher.js';
-import { Subscriber } from '../support/subscriber.js';
+import { Publisher } from '../support/clients/publisher.js';
+import { Subscriber } from '../support/clients/subscriber.js';
+import { judgeLog } from '../support/log/log-checker.js';
+import { ask, backplaneOf, isUp, publish, startPair } from '../support/nodes/node-pair.js';
 
 const TOPICS = ['fault.1', 'fault.2', 'fault.3'];
 const pair = await startPair(t);

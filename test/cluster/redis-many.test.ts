@@ -5,12 +5,12 @@ import { eventually } from '../../native-bench/rig/eventually.js';
 import type { TestNode } from '../../native-bench/rig/node.js';
 import { startPostgres } from '../../native-bench/rig/postgres.js';
 import { redisEchoMs } from '../../src/backplane/redis-echo.js';
-import { judgeLog } from '../support/log-checker.js';
-import { backplaneOf, isUp, publish, SECRET, startReachable } from '../support/node-pair.js';
-import { Publisher } from '../support/publisher.js';
-import { startRedisCluster } from '../support/redis-cluster.js';
-import { startSentinel } from '../support/redis-sentinel.js';
-import { Subscriber } from '../support/subscriber.js';
+import { Publisher } from '../support/clients/publisher.js';
+import { Subscriber } from '../support/clients/subscriber.js';
+import { judgeLog } from '../support/log/log-checker.js';
+import { backplaneOf, isUp, publish, SECRET, startReachable } from '../support/nodes/node-pair.js';
+import { startRedisCluster } from '../support/servers/redis-cluster.js';
+import { startSentinel } from '../support/servers/redis-sentinel.js';
 
 t.setTimeout(300_000);
 /** Some are on each of three servers. */

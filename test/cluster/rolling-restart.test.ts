@@ -5,8 +5,8 @@ import t from 'tap';
 import { eventually } from '../../native-bench/rig/eventually.js';
 import { startNode, type TestNode } from '../../native-bench/rig/node.js';
 import { startPostgres } from '../../native-bench/rig/postgres.js';
-import { ask, postJson, SECRET, startReachable } from '../support/node-pair.js';
-import { RollingLoad } from '../support/rolling-load.js';
+import { RollingLoad } from '../support/chaos/rolling-load.js';
+import { ask, postJson, SECRET, startReachable } from '../support/nodes/node-pair.js';
 
 const TOPIC = 'rolled';
 

@@ -4,8 +4,8 @@
 // Method: real nodes, PostgreSQL and Redis, publishes all the while, and the history checker.
 import t from 'tap';
 import { eventually } from '../../native-bench/rig/eventually.js';
-import { JudgedGroup } from '../support/judged-group.js';
-import { isUp, startPair } from '../support/node-pair.js';
+import { JudgedGroup } from '../support/delivery/judged-group.js';
+import { isUp, startPair } from '../support/nodes/node-pair.js';
 
 t.setTimeout(600_000);
 const SETTINGS = { ack_wait_ms: 20_000 };

@@ -8,8 +8,8 @@ import { startPostgres } from '../../native-bench/rig/postgres.js';
 import { openConnection, openPool } from '../../src/log/postgres/session/log-connection.js';
 import { backendLives, endBackend } from '../../src/log/postgres/session/own-backends.js';
 import { migrate } from '../../src/log/postgres/upkeep/migrations.js';
-import { openPostgresLog } from '../support/postgres-log.js';
-import { addOther, keyOf } from '../support/tenants.js';
+import { openPostgresLog } from '../support/log/postgres-log.js';
+import { addOther, keyOf } from '../support/tenants/tenants.js';
 import { suite } from './message-log.js';
 import { storeSuite } from './subscription-store.js';
 

@@ -1,7 +1,7 @@
 // Goal: the subscription store in memory keeps the contract, and its bounds.
 import t from 'tap';
-import { openMemoryStore as open } from '../support/memory-log.js';
-import { OTHER, TENANT } from '../support/tenants.js';
+import { openMemoryStore as open } from '../support/log/memory-log.js';
+import { OTHER, TENANT } from '../support/tenants/tenants.js';
 import { rangeOf } from './message-log.js';
 import {
   filterOf,

@@ -5,7 +5,7 @@ import type { DeferredRecord } from '../../src/core/deferred-record.js';
 import type { Publication } from '../../src/core/message.js';
 import { topicNameOf } from '../../src/core/topic-key.js';
 import type { DeferOutcome } from '../../src/log/contract/message-log.js';
-import { NOBODY, TENANT } from '../support/tenants.js';
+import { NOBODY, TENANT } from '../support/tenants/tenants.js';
 import type { OpenLog, Parts } from './message-log.js';
 import { newTopic, put, rangeOf, text } from './message-log.js';
 import { TestAppend } from './recording-sink.js';

@@ -3,7 +3,7 @@
 import { eventually } from '../../native-bench/rig/eventually.js';
 import { ANYONE } from '../../src/core/principal.js';
 import { type TopicKey, topicNameOf } from '../../src/core/topic-key.js';
-import { NOBODY, OTHER, TENANT } from '../support/tenants.js';
+import { NOBODY, OTHER, TENANT } from '../support/tenants/tenants.js';
 import { newTopic, type OpenLog, type Parts, put, rangeOf, text } from './message-log.js';
 import { type Outcome, TestAppend } from './recording-sink.js';
 

@@ -2,7 +2,7 @@
 
 import { RequestError } from '../../src/core/errors.js';
 import { topicNameOf } from '../../src/core/topic-key.js';
-import { keyOf, NOBODY, TENANT } from '../support/tenants.js';
+import { keyOf, NOBODY, TENANT } from '../support/tenants/tenants.js';
 import type { Parts } from './message-log.js';
 import { newTopic, put, rangeOf, text } from './message-log.js';
 import { TestAppend } from './recording-sink.js';

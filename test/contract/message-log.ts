@@ -9,7 +9,7 @@ import { eventually } from '../../native-bench/rig/eventually.js';
 import type { Limits } from '../../src/core/limits.js';
 import type { TopicRecord } from '../../src/core/topic-record.js';
 import type { MessageLog, ReadRange } from '../../src/log/contract/message-log.js';
-import { keyOf } from '../support/tenants.js';
+import { keyOf } from '../support/tenants/tenants.js';
 import { DEFERRED } from './message-log-deferred.js';
 import { TENANTS } from './message-log-tenants.js';
 import { TOPICS } from './message-log-topics.js';

@@ -16,8 +16,8 @@ import { PostgresSubscriptions } from '../../src/log/postgres/store/postgres-sub
 import { TopicStore } from '../../src/log/postgres/store/topic-store.js';
 import { SQL_FOLDER } from '../../src/log/postgres/upkeep/migration-files.js';
 import { migrate } from '../../src/log/postgres/upkeep/migrations.js';
-import { MeasuredPool } from '../support/measured-pool.js';
-import { keyOf } from '../support/tenants.js';
+import { MeasuredPool } from '../support/log/measured-pool.js';
+import { keyOf } from '../support/tenants/tenants.js';
 import { failed, SETTINGS, saveOf } from './subscription-store.js';
 
 // Thousands of saves: what is on disk is not what is asked here.

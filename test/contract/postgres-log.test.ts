@@ -9,7 +9,7 @@ import { DEFAULT_LIMITS } from '../../src/core/limits.js';
 import { messageOf } from '../../src/log/contract/log-errors.js';
 import { PostgresLog } from '../../src/log/postgres/postgres-log.js';
 import { migrate } from '../../src/log/postgres/upkeep/migrations.js';
-import { addOther, OTHER } from '../support/tenants.js';
+import { addOther, OTHER } from '../support/tenants/tenants.js';
 import { type Factory, put, suite, text } from './message-log.js';
 import { RecordingSink, TestAppend } from './recording-sink.js';
 

@@ -5,7 +5,7 @@ import { startPostgres } from '../../native-bench/rig/postgres.js';
 import { makeApiKey } from '../../src/core/api-key.js';
 import { migrate } from '../../src/log/postgres/upkeep/migrations.js';
 import { FIND_LOGINS_SQL } from '../../src/tenant/login-rows.js';
-import { addOther, OTHER, TENANT } from '../support/tenants.js';
+import { addOther, OTHER, TENANT } from '../support/tenants/tenants.js';
 
 const server = await startPostgres();
 await migrate(server.url);

@@ -14,7 +14,7 @@ import {
 } from '../../src/log/postgres/store/node-rows.js';
 import { purgeLostNodes } from '../../src/log/postgres/upkeep/lost-nodes.js';
 import { migrate } from '../../src/log/postgres/upkeep/migrations.js';
-import { MeasuredPool } from '../support/measured-pool.js';
+import { MeasuredPool } from '../support/log/measured-pool.js';
 
 // Thousands of renewals: what is on disk is not what is asked here.
 const server = await startPostgres({ synchronous_commit: 'off', autovacuum: 'off' });

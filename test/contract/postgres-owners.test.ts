@@ -15,7 +15,7 @@ import { PostgresSubscriptions } from '../../src/log/postgres/store/postgres-sub
 import { TopicStore } from '../../src/log/postgres/store/topic-store.js';
 import { migrate } from '../../src/log/postgres/upkeep/migrations.js';
 import { LEASE_MS } from '../../src/thread/lease.js';
-import { keyOf } from '../support/tenants.js';
+import { keyOf } from '../support/tenants/tenants.js';
 import { SETTINGS, saveOf } from './subscription-store.js';
 
 const server = await startPostgres();

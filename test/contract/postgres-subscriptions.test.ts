@@ -15,8 +15,8 @@ import {
   returnGiven,
   TOMBSTONE_HOURS,
 } from '../../src/log/postgres/upkeep/subscription-purge.js';
-import { openPostgresLog } from '../support/postgres-log.js';
-import { addOther, OTHER, TENANT } from '../support/tenants.js';
+import { openPostgresLog } from '../support/log/postgres-log.js';
+import { addOther, OTHER, TENANT } from '../support/tenants/tenants.js';
 import { put, text } from './message-log.js';
 import { TestAppend } from './recording-sink.js';
 import type { OpenStore } from './subscription-store.js';

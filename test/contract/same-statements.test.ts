@@ -17,8 +17,8 @@ import { PostgresSubscriptions } from '../../src/log/postgres/store/postgres-sub
 import { TopicStore } from '../../src/log/postgres/store/topic-store.js';
 import { migrate } from '../../src/log/postgres/upkeep/migrations.js';
 import { GET_SQL } from '../../src/tenant/key-rows.js';
-import { openPostgresLog } from '../support/postgres-log.js';
-import { addOther, OTHER, TENANT } from '../support/tenants.js';
+import { openPostgresLog } from '../support/log/postgres-log.js';
+import { addOther, OTHER, TENANT } from '../support/tenants/tenants.js';
 import { put, text } from './message-log.js';
 import { TestAppend } from './recording-sink.js';
 import { givenUp, SETTINGS, saveOf } from './subscription-store.js';

@@ -6,8 +6,13 @@ import { HashRing } from '../../src/core/hash-ring.js';
 import type { Limits } from '../../src/core/limits.js';
 import type { TopicKey } from '../../src/core/topic-key.js';
 import { grantRole } from '../../src/supervisor/role-grant.js';
-import { addOther, keyOf, OTHER, TENANT } from '../support/tenants.js';
-import { joinAll, namesAt, openSeveralLogs, startTwoDatabases } from '../support/two-databases.js';
+import {
+  joinAll,
+  namesAt,
+  openSeveralLogs,
+  startTwoDatabases,
+} from '../support/servers/two-databases.js';
+import { addOther, keyOf, OTHER, TENANT } from '../support/tenants/tenants.js';
 import { put, suite, text } from './message-log.js';
 import { TestAppend } from './recording-sink.js';
 import {

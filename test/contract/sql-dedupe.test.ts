@@ -12,8 +12,8 @@ import { startPostgres } from '../../native-bench/rig/postgres.js';
 import { topicNameOf } from '../../src/core/topic-key.js';
 import { fingerprint } from '../../src/log/contract/fingerprint.js';
 import { migrate } from '../../src/log/postgres/upkeep/migrations.js';
-import { openPostgresLog } from '../support/postgres-log.js';
-import { TENANT } from '../support/tenants.js';
+import { openPostgresLog } from '../support/log/postgres-log.js';
+import { TENANT } from '../support/tenants/tenants.js';
 import { newTopic, put, rangeOf, text } from './message-log.js';
 import { TestAppend } from './recording-sink.js';
 

@@ -16,7 +16,7 @@ import { TopicStore } from '../../src/log/postgres/store/topic-store.js';
 import { migrate } from '../../src/log/postgres/upkeep/migrations.js';
 import { OutboxRelease } from '../../src/log/postgres/upkeep/outbox-release.js';
 import { dropBatch } from '../../src/log/postgres/upkeep/release-batch.js';
-import { addOther, keyOf, OTHER, TENANT } from '../support/tenants.js';
+import { addOther, keyOf, OTHER, TENANT } from '../support/tenants/tenants.js';
 import { rangeOf } from './message-log.js';
 
 const LATENCY_ROUNDS = 60;

@@ -1,7 +1,7 @@
 /** The subscription store's suite, its part on dead letters. */
 
 import { topicNameOf } from '../../src/core/topic-key.js';
-import { NOBODY, TENANT } from '../support/tenants.js';
+import { NOBODY, TENANT } from '../support/tenants/tenants.js';
 import { newTopic, put, text } from './message-log.js';
 import { TestAppend } from './recording-sink.js';
 import type { StoreParts } from './subscription-store.js';

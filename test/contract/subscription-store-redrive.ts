@@ -3,7 +3,7 @@
 import type { SubscriptionRecord } from '../../src/core/subscription-record.js';
 import type { TopicRecord } from '../../src/core/topic-record.js';
 import { REDRIVEN_PAGE, type RedrivenDelivery } from '../../src/log/contract/subscription-store.js';
-import { TENANT } from '../support/tenants.js';
+import { TENANT } from '../support/tenants/tenants.js';
 import type { OpenStore, StoreParts } from './subscription-store.js';
 import {
   deliveriesOf,

@@ -4,7 +4,7 @@ import type { DeadLetterFilter } from '../../src/core/dead-letter-record.js';
 import type { SubscriptionRecord } from '../../src/core/subscription-record.js';
 import { type Tenant, topicNameOf } from '../../src/core/topic-key.js';
 import type { TopicRecord } from '../../src/core/topic-record.js';
-import { OTHER, TENANT } from '../support/tenants.js';
+import { OTHER, TENANT } from '../support/tenants/tenants.js';
 import { put, text } from './message-log.js';
 import { TestAppend } from './recording-sink.js';
 import type { OpenStore, StoreParts } from './subscription-store.js';

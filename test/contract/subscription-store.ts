@@ -20,7 +20,7 @@ import type {
   SubscriptionSave,
   SubscriptionStore,
 } from '../../src/log/contract/subscription-store.js';
-import { NOBODY, TENANT } from '../support/tenants.js';
+import { NOBODY, TENANT } from '../support/tenants/tenants.js';
 import type { OpenLog } from './message-log.js';
 import { newTopic, put, text } from './message-log.js';
 import { TestAppend } from './recording-sink.js';

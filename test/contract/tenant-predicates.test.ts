@@ -1,8 +1,8 @@
 // Goal: no statement keeps tenants apart that a test does not hold to it. Here some of them lose their
 // predicate, and all are known; `npm run mutate-tenants` does it with each.
 import t from 'tap';
-import { killerOf, lineOf, reasonOf, recordMutants } from '../support/tenant-mutants.js';
-import { TENANT_PREDICATES, UNKNOWN_PREDICATES } from '../support/tenant-predicates.js';
+import { killerOf, lineOf, reasonOf, recordMutants } from '../support/tenants/tenant-mutants.js';
+import { TENANT_PREDICATES, UNKNOWN_PREDICATES } from '../support/tenants/tenant-predicates.js';
 
 /** Of all mutants; each runs a suite, with a PostgreSQL of its own. */
 const RUN = 4;

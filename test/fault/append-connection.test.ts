@@ -6,8 +6,8 @@ import { eventually } from '../../native-bench/rig/eventually.js';
 import { startPostgres } from '../../native-bench/rig/postgres.js';
 import { migrate } from '../../src/log/postgres/upkeep/migrations.js';
 import { TestAppend } from '../contract/recording-sink.js';
-import { disorderOf, faultsOf, judgeAppends, loadAppends } from '../support/append-load.js';
-import { makeTopics, openPostgresLog } from '../support/postgres-log.js';
+import { disorderOf, faultsOf, judgeAppends, loadAppends } from '../support/log/append-load.js';
+import { makeTopics, openPostgresLog } from '../support/log/postgres-log.js';
 
 const server = await startPostgres();
 await migrate(server.url);

@@ -4,8 +4,8 @@ import pg from 'pg';
 import t from 'tap';
 import { startPostgres } from '../../native-bench/rig/postgres.js';
 import { migrate } from '../../src/log/postgres/upkeep/migrations.js';
-import { disorderOf, faultsOf, judgeAppends, loadAppends } from '../support/append-load.js';
-import { makeTopics, openPostgresLog } from '../support/postgres-log.js';
+import { disorderOf, faultsOf, judgeAppends, loadAppends } from '../support/log/append-load.js';
+import { makeTopics, openPostgresLog } from '../support/log/postgres-log.js';
 
 const RUN_MS = 12_000;
 

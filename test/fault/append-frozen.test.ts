@@ -7,8 +7,8 @@ import { eventually } from '../../native-bench/rig/eventually.js';
 import { startPostgres } from '../../native-bench/rig/postgres.js';
 import { migrate } from '../../src/log/postgres/upkeep/migrations.js';
 import { TestAppend } from '../contract/recording-sink.js';
-import { faultsOf, judgeAppends, loadAppends } from '../support/append-load.js';
-import { makeTopics, openPostgresLog } from '../support/postgres-log.js';
+import { faultsOf, judgeAppends, loadAppends } from '../support/log/append-load.js';
+import { makeTopics, openPostgresLog } from '../support/log/postgres-log.js';
 
 const LOCK_SQL = 'SELECT 1 FROM conduit.topics WHERE id = ANY($1::bigint[]) FOR UPDATE';
 

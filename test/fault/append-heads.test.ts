@@ -18,8 +18,8 @@ import { applyRetention } from '../../src/log/postgres/upkeep/retention.js';
 import { settlePastDays } from '../../src/log/postgres/upkeep/settled-heads.js';
 import { rangeOf } from '../contract/message-log.js';
 import { TestAppend } from '../contract/recording-sink.js';
-import { makeTopics, openPostgresLog } from '../support/postgres-log.js';
-import { TENANT } from '../support/tenants.js';
+import { makeTopics, openPostgresLog } from '../support/log/postgres-log.js';
+import { TENANT } from '../support/tenants/tenants.js';
 
 const BODY = Buffer.from('{"a":"ü"}');
 const WEEK_HOURS = 168;

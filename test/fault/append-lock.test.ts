@@ -6,9 +6,9 @@ import pg from 'pg';
 import t from 'tap';
 import { startPostgres } from '../../native-bench/rig/postgres.js';
 import { migrate } from '../../src/log/postgres/upkeep/migrations.js';
-import type { Told } from '../support/append-load.js';
-import { faultsOf, judgeAppends, loadAppends } from '../support/append-load.js';
-import { makeTopics, openPostgresLog } from '../support/postgres-log.js';
+import type { Told } from '../support/log/append-load.js';
+import { faultsOf, judgeAppends, loadAppends } from '../support/log/append-load.js';
+import { makeTopics, openPostgresLog } from '../support/log/postgres-log.js';
 
 const LOCK_SQL = 'SELECT 1 FROM conduit.topics WHERE id = ANY($1::bigint[]) FOR UPDATE';
 const HELD_MS = 4_000;

@@ -8,8 +8,8 @@ import { freePort } from '../../native-bench/rig/free-port.js';
 import { startPostgres } from '../../native-bench/rig/postgres.js';
 import { openConnection } from '../../src/log/postgres/session/log-connection.js';
 import { migrate } from '../../src/log/postgres/upkeep/migrations.js';
-import { makeTopics, openPostgresLog } from '../support/postgres-log.js';
-import { TENANT } from '../support/tenants.js';
+import { makeTopics, openPostgresLog } from '../support/log/postgres-log.js';
+import { TENANT } from '../support/tenants/tenants.js';
 
 const server = await startPostgres();
 await migrate(server.url);

@@ -6,9 +6,9 @@ import { eventually } from '../../native-bench/rig/eventually.js';
 import { startPostgres } from '../../native-bench/rig/postgres.js';
 import { migrate } from '../../src/log/postgres/upkeep/migrations.js';
 import { TestAppend } from '../contract/recording-sink.js';
-import { faultsOf, judgeAppends } from '../support/append-load.js';
-import type { TestLog } from '../support/postgres-log.js';
-import { makeTopics, openPostgresLog } from '../support/postgres-log.js';
+import { faultsOf, judgeAppends } from '../support/log/append-load.js';
+import type { TestLog } from '../support/log/postgres-log.js';
+import { makeTopics, openPostgresLog } from '../support/log/postgres-log.js';
 
 const server = await startPostgres();
 await migrate(server.url);

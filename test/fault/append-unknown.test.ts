@@ -5,10 +5,10 @@ import { eventually } from '../../native-bench/rig/eventually.js';
 import { startPostgres } from '../../native-bench/rig/postgres.js';
 import { migrate } from '../../src/log/postgres/upkeep/migrations.js';
 import { TestAppend } from '../contract/recording-sink.js';
-import { faultsOf, judgeAppends } from '../support/append-load.js';
-import { startCutProxy } from '../support/cut-proxy.js';
-import type { TestLog } from '../support/postgres-log.js';
-import { makeTopics, openPostgresLog } from '../support/postgres-log.js';
+import { faultsOf, judgeAppends } from '../support/log/append-load.js';
+import type { TestLog } from '../support/log/postgres-log.js';
+import { makeTopics, openPostgresLog } from '../support/log/postgres-log.js';
+import { startCutProxy } from '../support/servers/cut-proxy.js';
 
 const COMMITTED = Buffer.from('COMMIT\0');
 const ROWS = Buffer.from('PGCOPY\n');

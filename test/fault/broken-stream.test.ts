@@ -6,8 +6,8 @@ import t from 'tap';
 import { eventually } from '../../native-bench/rig/eventually.js';
 import { startNode } from '../../native-bench/rig/node.js';
 import { startPostgres } from '../../native-bench/rig/postgres.js';
-import { startCutProxy } from '../support/cut-proxy.js';
-import { request } from '../support/publisher.js';
+import { request } from '../support/clients/publisher.js';
+import { startCutProxy } from '../support/servers/cut-proxy.js';
 
 /** More than the sockets' buffers hold: the export has to wait for its reader. */
 const LETTERS = 48;

@@ -12,14 +12,14 @@ import { freePort } from '../../native-bench/rig/free-port.js';
 import { startPostgres } from '../../native-bench/rig/postgres.js';
 import { secretsIn } from '../../native-bench/rig/secrets.js';
 import { makeApiKey } from '../../src/core/api-key.js';
-import { runCommand } from '../support/command.js';
-import { ROUTES } from '../support/described-routes.js';
-import { PARSERS } from '../support/fuzz-parsers.js';
-import { FuzzInputs } from '../support/fuzz-run.js';
-import { type KeyedNode, startKeyedNode } from '../support/keyed-node.js';
-import { request } from '../support/publisher.js';
-import { BODIES, nameOf, targetOf } from '../support/route-requests.js';
-import { Subscriber } from '../support/subscriber.js';
+import { request } from '../support/clients/publisher.js';
+import { Subscriber } from '../support/clients/subscriber.js';
+import { ROUTES } from '../support/documents/described-routes.js';
+import { BODIES, nameOf, targetOf } from '../support/documents/route-requests.js';
+import { PARSERS } from '../support/fuzz/fuzz-parsers.js';
+import { FuzzInputs } from '../support/fuzz/fuzz-run.js';
+import { runCommand } from '../support/nodes/command.js';
+import { type KeyedNode, startKeyedNode } from '../support/nodes/keyed-node.js';
 
 const PASSWORD = 'canary+of/the@database';
 const GIVEN = {

@@ -5,9 +5,9 @@ import t, { type Test } from 'tap';
 import { eventually } from '../../native-bench/rig/eventually.js';
 import { startNode, type TestNode } from '../../native-bench/rig/node.js';
 import { startPostgres } from '../../native-bench/rig/postgres.js';
-import { fakeTime, OffClock } from '../support/off-clock.js';
-import { type Answer, request } from '../support/publisher.js';
-import { Subscriber } from '../support/subscriber.js';
+import { type Answer, request } from '../support/clients/publisher.js';
+import { Subscriber } from '../support/clients/subscriber.js';
+import { fakeTime, OffClock } from '../support/nodes/off-clock.js';
 
 const DELAY_MS_MAX = 120_000;
 const LONG_MS = 100_000;

@@ -2,7 +2,7 @@
 // of a durable subscription ends acknowledged or dead-lettered, once (I3, I4, I7, I8), and the server is
 // whole again soon after. `npm run chaos` is the same for longer.
 import t, { type Test } from 'tap';
-import { type ChaosResult, RECOVERED_WITHIN_MS, runChaos } from '../support/chaos-run.js';
+import { type ChaosResult, RECOVERED_WITHIN_MS, runChaos } from '../support/chaos/chaos-run.js';
 
 const CHAOS_S = 40;
 const SEED = Number(process.env.CONDUIT_CHAOS_SEED ?? Math.floor(Math.random() * 2 ** 32));

@@ -4,8 +4,8 @@ import t from 'tap';
 import { eventually } from '../../native-bench/rig/eventually.js';
 import { startNode } from '../../native-bench/rig/node.js';
 import { startPostgres } from '../../native-bench/rig/postgres.js';
-import { startCutProxy } from '../support/cut-proxy.js';
-import { Subscriber } from '../support/subscriber.js';
+import { Subscriber } from '../support/clients/subscriber.js';
+import { startCutProxy } from '../support/servers/cut-proxy.js';
 
 const server = await startPostgres();
 const proxy = await startCutProxy(server.port);

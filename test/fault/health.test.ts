@@ -6,8 +6,8 @@ import { eventually } from '../../native-bench/rig/eventually.js';
 import { startNode, type TestNode } from '../../native-bench/rig/node.js';
 import { startPostgres } from '../../native-bench/rig/postgres.js';
 import { connectionsMax } from '../../src/log/postgres/session/connection-budget.js';
-import { runCommand } from '../support/command.js';
-import { startCutProxy } from '../support/cut-proxy.js';
+import { runCommand } from '../support/nodes/command.js';
+import { startCutProxy } from '../support/servers/cut-proxy.js';
 
 const server = await startPostgres();
 const proxy = await startCutProxy(server.port);

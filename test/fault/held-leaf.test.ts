@@ -13,8 +13,8 @@ import { MessageStore } from '../../src/log/postgres/store/message-store.js';
 import { migrate } from '../../src/log/postgres/upkeep/migrations.js';
 import { dropOldLeaves, makeLeaves } from '../../src/log/postgres/upkeep/partitions.js';
 import { rangeOf } from '../contract/message-log.js';
-import { faultsOf, judgeAppends, loadAppends } from '../support/append-load.js';
-import { makeTopics, openPostgresLog } from '../support/postgres-log.js';
+import { faultsOf, judgeAppends, loadAppends } from '../support/log/append-load.js';
+import { makeTopics, openPostgresLog } from '../support/log/postgres-log.js';
 
 const HOURS = 168;
 const AGO_DAYS = 30;

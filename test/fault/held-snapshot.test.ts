@@ -9,10 +9,10 @@ import { openConnection } from '../../src/log/postgres/session/log-connection.js
 import { readSnapshots } from '../../src/log/postgres/upkeep/old-snapshot.js';
 import { dropOldLeaves } from '../../src/log/postgres/upkeep/partitions.js';
 import { applyRetention } from '../../src/log/postgres/upkeep/retention.js';
-import { judgeLog } from '../support/log-checker.js';
-import { Publisher, request } from '../support/publisher.js';
-import { startStandby } from '../support/standby.js';
-import { Subscriber } from '../support/subscriber.js';
+import { Publisher, request } from '../support/clients/publisher.js';
+import { Subscriber } from '../support/clients/subscriber.js';
+import { judgeLog } from '../support/log/log-checker.js';
+import { startStandby } from '../support/servers/standby.js';
 
 const HOURS = 168;
 const server = await startPostgres({ max_prepared_transactions: '2' });

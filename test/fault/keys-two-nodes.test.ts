@@ -7,9 +7,9 @@ import WebSocket from 'ws';
 import { eventually } from '../../native-bench/rig/eventually.js';
 import { startPostgres } from '../../native-bench/rig/postgres.js';
 import { makeApiKey } from '../../src/core/api-key.js';
-import { EventStream } from '../support/event-stream.js';
-import { ADMIN_KEY, startKeyedNode, TENANT_KEY } from '../support/keyed-node.js';
-import { Subscriber } from '../support/subscriber.js';
+import { EventStream } from '../support/clients/event-stream.js';
+import { Subscriber } from '../support/clients/subscriber.js';
+import { ADMIN_KEY, startKeyedNode, TENANT_KEY } from '../support/nodes/keyed-node.js';
 
 const ALL = ['publish', 'subscribe', 'manage'];
 /** Told, or else looked up again: what comes sooner than half of KEY_TTL_S was told. */

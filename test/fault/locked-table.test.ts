@@ -6,9 +6,9 @@ import t from 'tap';
 import { eventually } from '../../native-bench/rig/eventually.js';
 import { startNode } from '../../native-bench/rig/node.js';
 import { startPostgres } from '../../native-bench/rig/postgres.js';
-import { judgeLog } from '../support/log-checker.js';
-import { type Answer, Publisher, request } from '../support/publisher.js';
-import { Subscriber } from '../support/subscriber.js';
+import { type Answer, Publisher, request } from '../support/clients/publisher.js';
+import { Subscriber } from '../support/clients/subscriber.js';
+import { judgeLog } from '../support/log/log-checker.js';
 
 /** README: 2 s. The rest is for neighbours on this machine. */
 const TOLD_MS = 4_000;

@@ -15,9 +15,9 @@ import { migrate } from '../../src/log/postgres/upkeep/migrations.js';
 import { Upkeep } from '../../src/log/postgres/upkeep/upkeep.js';
 import { rangeOf } from '../contract/message-log.js';
 import { TestAppend } from '../contract/recording-sink.js';
-import { startCutProxy } from '../support/cut-proxy.js';
-import { makeTopics, openPostgresLog, type TestLog } from '../support/postgres-log.js';
-import { keyOf, TENANT } from '../support/tenants.js';
+import { makeTopics, openPostgresLog, type TestLog } from '../support/log/postgres-log.js';
+import { startCutProxy } from '../support/servers/cut-proxy.js';
+import { keyOf, TENANT } from '../support/tenants/tenants.js';
 
 /** README: a connection that went silent is found within 14 s. */
 const FOUND_MS = 14_000;

@@ -5,8 +5,8 @@ import t from 'tap';
 import WebSocket from 'ws';
 import { eventually } from '../../native-bench/rig/eventually.js';
 import { startPostgres } from '../../native-bench/rig/postgres.js';
-import { Browser } from '../support/browser.js';
-import { ADMIN_KEY, type KeyedNode, startKeyedNode } from '../support/keyed-node.js';
+import { Browser } from '../support/browser/browser.js';
+import { ADMIN_KEY, type KeyedNode, startKeyedNode } from '../support/nodes/keyed-node.js';
 
 /** Told, or else looked up again: what comes sooner than half of KEY_TTL_S was told. */
 const KEY_TTL_S = '600';

@@ -3,8 +3,8 @@
 import t from 'tap';
 import { startNode } from '../../native-bench/rig/node.js';
 import { startPostgres } from '../../native-bench/rig/postgres.js';
-import { judgeLog } from '../support/log-checker.js';
-import { Publisher, request } from '../support/publisher.js';
+import { Publisher, request } from '../support/clients/publisher.js';
+import { judgeLog } from '../support/log/log-checker.js';
 
 const KILLS = 20;
 const TOPICS = Array.from({ length: 8 }, (_, i) => `kill.${i}`);

@@ -4,14 +4,14 @@
 import t, { type Test } from 'tap';
 import { eventually } from '../../native-bench/rig/eventually.js';
 import { startNode, type TestNode } from '../../native-bench/rig/node.js';
-import { runCommand } from '../support/command.js';
-import { startCutProxy } from '../support/cut-proxy.js';
-import { startKeyedNode, TENANT_KEY } from '../support/keyed-node.js';
-import { judgeLog } from '../support/log-checker.js';
-import { ask, postJson, startReachable } from '../support/node-pair.js';
-import { Publisher } from '../support/publisher.js';
-import { Subscriber } from '../support/subscriber.js';
-import { namesAt, startTwoDatabases } from '../support/two-databases.js';
+import { Publisher } from '../support/clients/publisher.js';
+import { Subscriber } from '../support/clients/subscriber.js';
+import { judgeLog } from '../support/log/log-checker.js';
+import { runCommand } from '../support/nodes/command.js';
+import { startKeyedNode, TENANT_KEY } from '../support/nodes/keyed-node.js';
+import { ask, postJson, startReachable } from '../support/nodes/node-pair.js';
+import { startCutProxy } from '../support/servers/cut-proxy.js';
+import { namesAt, startTwoDatabases } from '../support/servers/two-databases.js';
 
 t.setTimeout(300_000);
 const databases = await startTwoDatabases(t);

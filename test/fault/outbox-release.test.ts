@@ -20,7 +20,7 @@ import { migrate } from '../../src/log/postgres/upkeep/migrations.js';
 import { OutboxRelease } from '../../src/log/postgres/upkeep/outbox-release.js';
 import { releaseBatch } from '../../src/log/postgres/upkeep/release-batch.js';
 import { rangeOf } from '../contract/message-log.js';
-import { keyOf } from '../support/tenants.js';
+import { keyOf } from '../support/tenants/tenants.js';
 
 const TOPICS = 4;
 const EACH = 6_000;

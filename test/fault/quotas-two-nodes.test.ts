@@ -5,8 +5,8 @@ import pg from 'pg';
 import t, { type Test } from 'tap';
 import { eventually } from '../../native-bench/rig/eventually.js';
 import { startPostgres } from '../../native-bench/rig/postgres.js';
-import { ADMIN_KEY, type KeyedNode, startKeyedNode } from '../support/keyed-node.js';
-import { Subscriber } from '../support/subscriber.js';
+import { Subscriber } from '../support/clients/subscriber.js';
+import { ADMIN_KEY, type KeyedNode, startKeyedNode } from '../support/nodes/keyed-node.js';
 
 const QUOTA = 200;
 const WINDOW_MS = 3_000;

@@ -8,8 +8,8 @@ import t from 'tap';
 import { eventually } from '../../native-bench/rig/eventually.js';
 import { startNode } from '../../native-bench/rig/node.js';
 import { startPostgres } from '../../native-bench/rig/postgres.js';
-import { came, from, publishUpTo, runsOf, subscribe } from '../support/restored-topic.js';
-import type { Frame } from '../support/subscriber.js';
+import type { Frame } from '../support/clients/subscriber.js';
+import { came, from, publishUpTo, runsOf, subscribe } from '../support/log/restored-topic.js';
 
 const server = await startPostgres();
 t.teardown(() => server.stop());

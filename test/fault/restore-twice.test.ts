@@ -6,10 +6,17 @@ import t from 'tap';
 import { eventually } from '../../native-bench/rig/eventually.js';
 import { startNode } from '../../native-bench/rig/node.js';
 import { startPostgres } from '../../native-bench/rig/postgres.js';
-import { request } from '../support/publisher.js';
-import { dumpSchema, restoreSchema } from '../support/restore.js';
-import { came, from, publishUpTo, runsOf, subscribe, TOPIC } from '../support/restored-topic.js';
-import type { Frame, Subscriber } from '../support/subscriber.js';
+import { request } from '../support/clients/publisher.js';
+import type { Frame, Subscriber } from '../support/clients/subscriber.js';
+import {
+  came,
+  from,
+  publishUpTo,
+  runsOf,
+  subscribe,
+  TOPIC,
+} from '../support/log/restored-topic.js';
+import { dumpSchema, restoreSchema } from '../support/servers/restore.js';
 
 const server = await startPostgres();
 t.teardown(() => server.stop());

@@ -6,10 +6,17 @@ import { eventually } from '../../native-bench/rig/eventually.js';
 import { startNode, type TestNode } from '../../native-bench/rig/node.js';
 import { startPostgres } from '../../native-bench/rig/postgres.js';
 import { OUTBOX_CHANNEL } from '../../src/log/postgres/store/outbox-store.js';
-import { request } from '../support/publisher.js';
-import { dumpSchema, RestoredDatabase, restoreSchema } from '../support/restore.js';
-import { came, from, publishUpTo, runsOf, subscribe, TOPIC } from '../support/restored-topic.js';
-import type { Frame } from '../support/subscriber.js';
+import { request } from '../support/clients/publisher.js';
+import type { Frame } from '../support/clients/subscriber.js';
+import {
+  came,
+  from,
+  publishUpTo,
+  runsOf,
+  subscribe,
+  TOPIC,
+} from '../support/log/restored-topic.js';
+import { dumpSchema, RestoredDatabase, restoreSchema } from '../support/servers/restore.js';
 
 const server = await startPostgres();
 t.teardown(() => server.stop());

@@ -5,9 +5,9 @@ import t from 'tap';
 import { eventually } from '../../native-bench/rig/eventually.js';
 import { startNode } from '../../native-bench/rig/node.js';
 import { startPostgres } from '../../native-bench/rig/postgres.js';
-import { judgeLog } from '../support/log-checker.js';
-import { Publisher } from '../support/publisher.js';
-import { Subscriber } from '../support/subscriber.js';
+import { Publisher } from '../support/clients/publisher.js';
+import { Subscriber } from '../support/clients/subscriber.js';
+import { judgeLog } from '../support/log/log-checker.js';
 
 const FREE = Array.from({ length: 20 }, (_, i) => `free.${i}`);
 

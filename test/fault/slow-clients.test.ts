@@ -5,7 +5,7 @@ import net from 'node:net';
 import t from 'tap';
 import { eventually } from '../../native-bench/rig/eventually.js';
 import { startNode } from '../../native-bench/rig/node.js';
-import { Publisher, request } from '../support/publisher.js';
+import { Publisher, request } from '../support/clients/publisher.js';
 
 const MANY = 2_000;
 const FEW = 400;

@@ -3,9 +3,9 @@
 import t from 'tap';
 import { eventually } from '../../native-bench/rig/eventually.js';
 import { startNode } from '../../native-bench/rig/node.js';
-import { request } from '../support/publisher.js';
-import type { Format } from '../support/subscriber.js';
-import { Subscriber } from '../support/subscriber.js';
+import { request } from '../support/clients/publisher.js';
+import type { Format } from '../support/clients/subscriber.js';
+import { Subscriber } from '../support/clients/subscriber.js';
 
 const PAYLOAD = 'x'.repeat(4_000);
 const BATCHES = 80;

@@ -4,8 +4,8 @@
 import t from 'tap';
 import { eventually } from '../../native-bench/rig/eventually.js';
 import { startNode } from '../../native-bench/rig/node.js';
-import { makeClone } from '../support/clone.js';
-import { Publisher, request } from '../support/publisher.js';
+import { Publisher, request } from '../support/clients/publisher.js';
+import { makeClone } from '../support/nodes/clone.js';
 
 async function marksInLog(url: string, topic: string): Promise<Map<string, number>> {
   const marks = new Map<string, number>();

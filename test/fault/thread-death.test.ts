@@ -7,12 +7,12 @@ import t from 'tap';
 import { eventually } from '../../native-bench/rig/eventually.js';
 import { startNode } from '../../native-bench/rig/node.js';
 import { startPostgres } from '../../native-bench/rig/postgres.js';
-import { EventStream } from '../support/event-stream.js';
-import { judgeLog } from '../support/log-checker.js';
-import { Publisher, request } from '../support/publisher.js';
-import { Subscriber } from '../support/subscriber.js';
+import { EventStream } from '../support/clients/event-stream.js';
+import { Publisher, request } from '../support/clients/publisher.js';
+import { Subscriber } from '../support/clients/subscriber.js';
+import { judgeLog } from '../support/log/log-checker.js';
 
-const PRELOAD = path.resolve('test/support/die-on-demand.cjs');
+const PRELOAD = path.resolve('test/support/nodes/die-on-demand.cjs');
 const TOPICS = ['death.a', 'death.b', 'death.c'];
 
 for (const kind of ['worker', 'acceptor']) {

@@ -5,9 +5,9 @@ import t from 'tap';
 import { eventually } from '../../native-bench/rig/eventually.js';
 import { startNode } from '../../native-bench/rig/node.js';
 import { startPostgres } from '../../native-bench/rig/postgres.js';
-import { judgeLog } from '../support/log-checker.js';
-import { Publisher, request } from '../support/publisher.js';
-import { type Frame, Subscriber } from '../support/subscriber.js';
+import { Publisher, request } from '../support/clients/publisher.js';
+import { type Frame, Subscriber } from '../support/clients/subscriber.js';
+import { judgeLog } from '../support/log/log-checker.js';
 
 const postgres = await startPostgres();
 t.teardown(() => postgres.stop());

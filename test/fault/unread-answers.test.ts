@@ -4,8 +4,8 @@ import { Packr } from 'msgpackr';
 import t from 'tap';
 import { eventually } from '../../native-bench/rig/eventually.js';
 import { startNode } from '../../native-bench/rig/node.js';
-import { request } from '../support/publisher.js';
-import { type Format, type Frame, Subscriber } from '../support/subscriber.js';
+import { request } from '../support/clients/publisher.js';
+import { type Format, type Frame, Subscriber } from '../support/clients/subscriber.js';
 
 const REQUESTS_MAX = 2_000;
 const node = await startNode({

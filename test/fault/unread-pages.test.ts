@@ -4,8 +4,8 @@ import { readFileSync } from 'node:fs';
 import t from 'tap';
 import { eventually } from '../../native-bench/rig/eventually.js';
 import { startNode } from '../../native-bench/rig/node.js';
-import { request } from '../support/publisher.js';
-import { openRaw, type RawConnection } from '../support/raw-http.js';
+import { request } from '../support/clients/publisher.js';
+import { openRaw, type RawConnection } from '../support/clients/raw-http.js';
 
 const MIB = 1024 * 1024;
 const CLIENTS = 60;

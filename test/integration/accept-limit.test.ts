@@ -8,8 +8,8 @@ import path from 'node:path';
 import t, { type Test } from 'tap';
 import { eventually } from '../../native-bench/rig/eventually.js';
 import { startNode, type TestNode } from '../../native-bench/rig/node.js';
-import { writeCertificate } from '../support/certificate-files.js';
-import { request } from '../support/publisher.js';
+import { request } from '../support/clients/publisher.js';
+import { writeCertificate } from '../support/servers/certificate-files.js';
 
 const RATE = 5;
 const BURST = 20 * RATE;

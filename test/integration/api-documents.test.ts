@@ -15,13 +15,13 @@ import type { AsyncApi, OpenApi } from '../../src/acceptor/description/described
 import { isForNodes } from '../../src/acceptor/description/openapi.js';
 import { ERROR_ADVICE } from '../../src/core/error-advice.js';
 import { ERRORS } from '../../src/core/errors.js';
-import { ApiDescription } from '../support/api-description.js';
-import { ROUTES as ALL, type SeenAnswer } from '../support/described-routes.js';
-import { EventStream } from '../support/event-stream.js';
-import { ADMIN_KEY, startKeyedNode, TENANT_KEY } from '../support/keyed-node.js';
-import { request } from '../support/publisher.js';
-import { BODIES, isStream, nameOf, targetOf } from '../support/route-requests.js';
-import { TenantStory, tellAll } from '../support/tenant-story.js';
+import { EventStream } from '../support/clients/event-stream.js';
+import { request } from '../support/clients/publisher.js';
+import { ApiDescription } from '../support/documents/api-description.js';
+import { ROUTES as ALL, type SeenAnswer } from '../support/documents/described-routes.js';
+import { BODIES, isStream, nameOf, targetOf } from '../support/documents/route-requests.js';
+import { ADMIN_KEY, startKeyedNode, TENANT_KEY } from '../support/nodes/keyed-node.js';
+import { TenantStory, tellAll } from '../support/tenants/tenant-story.js';
 
 /** What is described. */
 const ROUTES = ALL.filter((route) => !isForNodes(route));

@@ -6,9 +6,14 @@ import t from 'tap';
 import { eventually } from '../../native-bench/rig/eventually.js';
 import { startPostgres } from '../../native-bench/rig/postgres.js';
 import { apiKeyId, checkOf, makeApiKey } from '../../src/core/api-key.js';
-import { ADMIN_KEY, type KeyedNode, startKeyedNode, TENANT_KEY } from '../support/keyed-node.js';
-import { request } from '../support/publisher.js';
-import { Subscriber } from '../support/subscriber.js';
+import { request } from '../support/clients/publisher.js';
+import { Subscriber } from '../support/clients/subscriber.js';
+import {
+  ADMIN_KEY,
+  type KeyedNode,
+  startKeyedNode,
+  TENANT_KEY,
+} from '../support/nodes/keyed-node.js';
 
 interface Entry {
   id: number;

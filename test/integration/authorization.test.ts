@@ -7,10 +7,10 @@ import WebSocket from 'ws';
 import { eventually } from '../../native-bench/rig/eventually.js';
 import { startNode } from '../../native-bench/rig/node.js';
 import { makeApiKey } from '../../src/core/api-key.js';
-import { ROUTES } from '../support/described-routes.js';
-import { framesOf } from '../support/protocol-document.js';
-import { request } from '../support/publisher.js';
-import { BODIES, isStream, nameOf, targetOf } from '../support/route-requests.js';
+import { request } from '../support/clients/publisher.js';
+import { ROUTES } from '../support/documents/described-routes.js';
+import { framesOf } from '../support/documents/protocol-document.js';
+import { BODIES, isStream, nameOf, targetOf } from '../support/documents/route-requests.js';
 
 type Need = 'anyone' | 'publish' | 'subscribe' | 'manage' | 'operate';
 /** `topic`: it names one; `tenant`: it is of the whole tenant; `none`: of neither. */

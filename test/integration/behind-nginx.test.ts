@@ -6,10 +6,10 @@ import t from 'tap';
 import { eventually } from '../../native-bench/rig/eventually.js';
 import { freePort } from '../../native-bench/rig/free-port.js';
 import { PACKAGE_FOLDER, startNode } from '../../native-bench/rig/node.js';
-import { startNginx } from '../support/nginx.js';
-import { request } from '../support/publisher.js';
-import { openRaw } from '../support/raw-http.js';
-import { Subscriber } from '../support/subscriber.js';
+import { request } from '../support/clients/publisher.js';
+import { openRaw } from '../support/clients/raw-http.js';
+import { Subscriber } from '../support/clients/subscriber.js';
+import { startNginx } from '../support/servers/nginx.js';
 
 const shown = /```nginx\n([\s\S]*?)```/.exec(
   readFileSync(path.join(PACKAGE_FOLDER, 'docs/security.md'), 'utf8'),

@@ -5,7 +5,7 @@ import t, { type Test } from 'tap';
 import WebSocket from 'ws';
 import { startNode, type TestNode } from '../../native-bench/rig/node.js';
 import { startPostgres } from '../../native-bench/rig/postgres.js';
-import { request } from '../support/publisher.js';
+import { request } from '../support/clients/publisher.js';
 
 const PUBLISH = '{"topic":"shared","payload":1}';
 const EVIL = 'http://evil.example';

@@ -8,7 +8,7 @@ import { eventually } from '../../native-bench/rig/eventually.js';
 import { COMMAND, cleanEnvironment, startNode } from '../../native-bench/rig/node.js';
 import { startPostgres } from '../../native-bench/rig/postgres.js';
 import { LIMITS } from '../../src/core/limits.js';
-import { runCommand } from '../support/command.js';
+import { runCommand } from '../support/nodes/command.js';
 
 const WAIT_MS = 60_000;
 const postgres = await startPostgres();

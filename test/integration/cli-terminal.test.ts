@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process';
 import t from 'tap';
 import { eventually } from '../../native-bench/rig/eventually.js';
 import { COMMAND, cleanEnvironment, startNode } from '../../native-bench/rig/node.js';
-import { runCommand } from '../support/command.js';
+import { runCommand } from '../support/nodes/command.js';
 
 const ESCAPE = '\u001b';
 const SCREEN = `${ESCAPE}[?1049h`;

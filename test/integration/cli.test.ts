@@ -8,11 +8,11 @@ import { freePort } from '../../native-bench/rig/free-port.js';
 import { COMMAND, cleanEnvironment } from '../../native-bench/rig/node.js';
 import { startPostgres } from '../../native-bench/rig/postgres.js';
 import { COMMANDS } from '../../src/cli/command-list.js';
-import { Cli } from '../support/cli-node.js';
-import { runCommand } from '../support/command.js';
-import { ADMIN_KEY, startKeyedNode, TENANT_KEY } from '../support/keyed-node.js';
-import { startRedis } from '../support/redis-server.js';
-import { Subscriber } from '../support/subscriber.js';
+import { Subscriber } from '../support/clients/subscriber.js';
+import { Cli } from '../support/nodes/cli-node.js';
+import { runCommand } from '../support/nodes/command.js';
+import { ADMIN_KEY, startKeyedNode, TENANT_KEY } from '../support/nodes/keyed-node.js';
+import { startRedis } from '../support/servers/redis-server.js';
 
 const postgres = await startPostgres();
 t.teardown(() => postgres.stop());

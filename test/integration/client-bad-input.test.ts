@@ -6,7 +6,7 @@ import { type WebSocket, WebSocketServer } from 'ws';
 import { eventually } from '../../native-bench/rig/eventually.js';
 import { startNode } from '../../native-bench/rig/node.js';
 import { type ConduitClient, type ConnectOptions, connect } from '../../src/client/client.js';
-import { startCutProxy } from '../support/cut-proxy.js';
+import { startCutProxy } from '../support/servers/cut-proxy.js';
 
 /** Answers each connection so; `connections` counts them. */
 interface Liar {

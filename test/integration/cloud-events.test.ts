@@ -8,9 +8,9 @@ import t from 'tap';
 import WebSocket from 'ws';
 import { eventually } from '../../native-bench/rig/eventually.js';
 import { startNode } from '../../native-bench/rig/node.js';
-import { EventStream } from '../support/event-stream.js';
-import { ask, postJson, publish } from '../support/node-pair.js';
-import { request } from '../support/publisher.js';
+import { EventStream } from '../support/clients/event-stream.js';
+import { request } from '../support/clients/publisher.js';
+import { ask, postJson, publish } from '../support/nodes/node-pair.js';
 
 const node = await startNode({ WORKERS: '1' });
 t.teardown(() => node.kill9());

@@ -14,11 +14,11 @@ import { eventually } from '../../native-bench/rig/eventually.js';
 import { freePort } from '../../native-bench/rig/free-port.js';
 import { startPostgres } from '../../native-bench/rig/postgres.js';
 import { AddressBlocks } from '../../src/core/network-address.js';
-import { BALANCER_ADDRESS, startHaProxy } from '../support/haproxy.js';
-import { DOCKER, type LocalService, startService } from '../support/local-service.js';
-import { request } from '../support/publisher.js';
-import { startRedis } from '../support/redis-server.js';
-import { Subscriber } from '../support/subscriber.js';
+import { request } from '../support/clients/publisher.js';
+import { Subscriber } from '../support/clients/subscriber.js';
+import { BALANCER_ADDRESS, startHaProxy } from '../support/servers/haproxy.js';
+import { DOCKER, type LocalService, startService } from '../support/servers/local-service.js';
+import { startRedis } from '../support/servers/redis-server.js';
 
 const PACKAGE_FOLDER = fileURLToPath(new URL('../../../', import.meta.url));
 

@@ -7,9 +7,9 @@ import t from 'tap';
 import WebSocket from 'ws';
 import { eventually } from '../../native-bench/rig/eventually.js';
 import { startNode } from '../../native-bench/rig/node.js';
-import { ROUTES } from '../support/described-routes.js';
-import { request } from '../support/publisher.js';
-import { nameOf, targetOf } from '../support/route-requests.js';
+import { request } from '../support/clients/publisher.js';
+import { ROUTES } from '../support/documents/described-routes.js';
+import { nameOf, targetOf } from '../support/documents/route-requests.js';
 
 /** 16 MiB of spaces around a publish, in 16 KiB. */
 const BOMB = gzipSync(`${' '.repeat(16 * 1024 * 1024)}{"topic":"fuzz","payload":1}`);

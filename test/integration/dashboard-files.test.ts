@@ -6,8 +6,8 @@ import path from 'node:path';
 import { brotliDecompressSync, gunzipSync, gzipSync } from 'node:zlib';
 import t from 'tap';
 import { PACKAGE_FOLDER, startNode } from '../../native-bench/rig/node.js';
-import { makeClone } from '../support/clone.js';
-import { sendRaw } from '../support/raw-http.js';
+import { sendRaw } from '../support/clients/raw-http.js';
+import { makeClone } from '../support/nodes/clone.js';
 
 /** Of JavaScript, gzipped: together, and before the first page can be used. */
 const ALL_BYTES_MAX = 200 * 1_024;

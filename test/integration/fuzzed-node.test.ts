@@ -9,11 +9,11 @@ import { startNode } from '../../native-bench/rig/node.js';
 import { ERRORS, type ErrorCode } from '../../src/core/errors.js';
 import { DEFAULT_LIMITS } from '../../src/core/limits.js';
 import { decodeJsonFrames, decodeMsgpackFrames } from '../../src/wire/client-frame.js';
-import { PARSERS } from '../support/fuzz-parsers.js';
-import { FuzzInputs } from '../support/fuzz-run.js';
-import { ADMIN_KEY, startKeyedNode } from '../support/keyed-node.js';
-import { request } from '../support/publisher.js';
-import { Subscriber } from '../support/subscriber.js';
+import { request } from '../support/clients/publisher.js';
+import { Subscriber } from '../support/clients/subscriber.js';
+import { PARSERS } from '../support/fuzz/fuzz-parsers.js';
+import { FuzzInputs } from '../support/fuzz/fuzz-run.js';
+import { ADMIN_KEY, startKeyedNode } from '../support/nodes/keyed-node.js';
 
 const SEED = 20_261_127;
 const REQUESTS = 3_000;

@@ -10,9 +10,9 @@ import { eventually } from '../../native-bench/rig/eventually.js';
 import { freePort } from '../../native-bench/rig/free-port.js';
 import { COMMAND, startNode } from '../../native-bench/rig/node.js';
 import { startPostgres } from '../../native-bench/rig/postgres.js';
-import { type Block, blocksOf, runShell } from '../support/guide.js';
-import { request } from '../support/publisher.js';
-import { Subscriber } from '../support/subscriber.js';
+import { request } from '../support/clients/publisher.js';
+import { Subscriber } from '../support/clients/subscriber.js';
+import { type Block, blocksOf, runShell } from '../support/documents/guide.js';
 
 const GUIDES = ['runbook', 'migrating', 'scaling', 'restoring', 'deploying', 'configuration'];
 const ELSEWHERE = /^\s*(docker|systemctl|helm|kubectl|k6) /m;

@@ -8,8 +8,8 @@ import t from 'tap';
 import { eventually } from '../../native-bench/rig/eventually.js';
 import { PACKAGE_FOLDER, startNode, type TestNode } from '../../native-bench/rig/node.js';
 import { startPostgres } from '../../native-bench/rig/postgres.js';
-import { ROUTES, routeOf, surpriseIn } from '../support/described-routes.js';
-import { Subscriber } from '../support/subscriber.js';
+import { Subscriber } from '../support/clients/subscriber.js';
+import { ROUTES, routeOf, surpriseIn } from '../support/documents/described-routes.js';
 
 const VECTORS = path.join(PACKAGE_FOLDER, 'test/vectors/http-answers.txt');
 const TOPIC = 'answers.all';

@@ -3,7 +3,7 @@ import t, { type Test } from 'tap';
 import { eventually } from '../../native-bench/rig/eventually.js';
 import { startNode, type TestNode } from '../../native-bench/rig/node.js';
 import { startPostgres } from '../../native-bench/rig/postgres.js';
-import { type Answer, request } from '../support/publisher.js';
+import { type Answer, request } from '../support/clients/publisher.js';
 
 const JSON_TYPE = { 'content-type': 'application/json' };
 

@@ -3,8 +3,8 @@ import net from 'node:net';
 import { pack } from 'msgpackr';
 import t from 'tap';
 import { startNode } from '../../native-bench/rig/node.js';
-import { surpriseIn } from '../support/described-routes.js';
-import { request } from '../support/publisher.js';
+import { request } from '../support/clients/publisher.js';
+import { surpriseIn } from '../support/documents/described-routes.js';
 
 const node = await startNode();
 t.teardown(() => node.kill9());

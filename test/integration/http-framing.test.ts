@@ -3,8 +3,8 @@
 import t from 'tap';
 import { eventually } from '../../native-bench/rig/eventually.js';
 import { startNode } from '../../native-bench/rig/node.js';
-import { request } from '../support/publisher.js';
-import { openRaw, sendRaw } from '../support/raw-http.js';
+import { request } from '../support/clients/publisher.js';
+import { openRaw, sendRaw } from '../support/clients/raw-http.js';
 
 const node = await startNode();
 t.teardown(() => node.kill9());

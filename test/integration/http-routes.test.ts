@@ -6,9 +6,9 @@ import { z } from 'zod';
 import { startNode } from '../../native-bench/rig/node.js';
 import type { Route } from '../../src/acceptor/http/route.js';
 import { methodsOf, routesByPath } from '../../src/acceptor/http/router.js';
-import { ROUTES, surpriseIn } from '../support/described-routes.js';
-import { type Answer, request } from '../support/publisher.js';
-import { BODIES, isStream, nameOf, targetOf } from '../support/route-requests.js';
+import { type Answer, request } from '../support/clients/publisher.js';
+import { ROUTES, surpriseIn } from '../support/documents/described-routes.js';
+import { BODIES, isStream, nameOf, targetOf } from '../support/documents/route-requests.js';
 
 /** JSON texts; each is something that some member does not take. */
 const VALUES = ['true', '-1', '1.5', '"x y"', '""', '[]', '[null]', '{}', '{"a":1}', '"\\ud800"'];

@@ -8,9 +8,9 @@ import { eventually } from '../../native-bench/rig/eventually.js';
 import { freePort } from '../../native-bench/rig/free-port.js';
 import { startNode } from '../../native-bench/rig/node.js';
 import { startPostgres } from '../../native-bench/rig/postgres.js';
-import { startBalancer } from '../support/balancer.js';
+import { request } from '../support/clients/publisher.js';
 import { runScript } from '../support/k6-runner/run-script.js';
-import { request } from '../support/publisher.js';
+import { startBalancer } from '../support/servers/balancer.js';
 
 const PACKAGE_FOLDER = fileURLToPath(new URL('../../../', import.meta.url));
 /** What says how fast the machine is; the rest is judged here. */

@@ -7,16 +7,16 @@ import WebSocket from 'ws';
 import { eventually } from '../../native-bench/rig/eventually.js';
 import { startPostgres } from '../../native-bench/rig/postgres.js';
 import { makeApiKey } from '../../src/core/api-key.js';
-import { EventStream } from '../support/event-stream.js';
+import { EventStream } from '../support/clients/event-stream.js';
+import { openRaw } from '../support/clients/raw-http.js';
+import { Subscriber } from '../support/clients/subscriber.js';
 import {
   ADMIN_KEY,
   type KeyedNode,
   type MadeKey,
   startKeyedNode,
   TENANT_KEY,
-} from '../support/keyed-node.js';
-import { openRaw } from '../support/raw-http.js';
-import { Subscriber } from '../support/subscriber.js';
+} from '../support/nodes/keyed-node.js';
 
 const ALL = ['publish', 'subscribe', 'manage'];
 const HOUR_MS = 3_600_000;

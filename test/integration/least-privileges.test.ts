@@ -7,9 +7,9 @@ import { freePort } from '../../native-bench/rig/free-port.js';
 import { startNode } from '../../native-bench/rig/node.js';
 import { startPostgres } from '../../native-bench/rig/postgres.js';
 import { dropOldLeaves } from '../../src/log/postgres/upkeep/partitions.js';
-import { runCommand } from '../support/command.js';
-import { Publisher, request } from '../support/publisher.js';
-import { Subscriber } from '../support/subscriber.js';
+import { Publisher, request } from '../support/clients/publisher.js';
+import { Subscriber } from '../support/clients/subscriber.js';
+import { runCommand } from '../support/nodes/command.js';
 
 const postgres = await startPostgres();
 const admin = new pg.Client({ connectionString: postgres.url });

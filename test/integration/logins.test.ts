@@ -7,10 +7,10 @@ import { eventually } from '../../native-bench/rig/eventually.js';
 import { startNode } from '../../native-bench/rig/node.js';
 import { startPostgres } from '../../native-bench/rig/postgres.js';
 import { makeApiKey, makeLogin } from '../../src/core/api-key.js';
-import { Browser } from '../support/browser.js';
-import { surpriseIn } from '../support/described-routes.js';
-import { ADMIN_KEY, startKeyedNode, TENANT_KEY } from '../support/keyed-node.js';
-import { request } from '../support/publisher.js';
+import { Browser } from '../support/browser/browser.js';
+import { request } from '../support/clients/publisher.js';
+import { surpriseIn } from '../support/documents/described-routes.js';
+import { ADMIN_KEY, startKeyedNode, TENANT_KEY } from '../support/nodes/keyed-node.js';
 
 const ALL = ['publish', 'subscribe', 'manage'];
 const FOREIGN = 'http://evil.example';

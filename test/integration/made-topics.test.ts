@@ -2,9 +2,9 @@
 // and one session makes no more of them in a minute than TOPICS_MADE_PER_MINUTE_MAX, whatever it ends.
 import t from 'tap';
 import { startNode } from '../../native-bench/rig/node.js';
-import { startKeyedNode } from '../support/keyed-node.js';
-import { request } from '../support/publisher.js';
-import { Subscriber } from '../support/subscriber.js';
+import { request } from '../support/clients/publisher.js';
+import { Subscriber } from '../support/clients/subscriber.js';
+import { startKeyedNode } from '../support/nodes/keyed-node.js';
 
 const MADE_MAX = 5;
 const JSON_TYPE = { 'content-type': 'application/json' };

@@ -9,13 +9,17 @@ import { eventually } from '../../native-bench/rig/eventually.js';
 import { freePort } from '../../native-bench/rig/free-port.js';
 import { PACKAGE_FOLDER, startNode } from '../../native-bench/rig/node.js';
 import { startPostgres } from '../../native-bench/rig/postgres.js';
-import { Exposition } from '../support/exposition.js';
-import { ADMIN_KEY, startKeyedNode, TENANT_KEY } from '../support/keyed-node.js';
-import { ALL_METRICS, seriesNames } from '../support/metrics-document.js';
-import { alertExpressions, panelExpressions, unknownSeries } from '../support/ops-files.js';
-import { promqlErrors, seriesIn } from '../support/promql.js';
-import { request } from '../support/publisher.js';
-import { Subscriber } from '../support/subscriber.js';
+import { request } from '../support/clients/publisher.js';
+import { Subscriber } from '../support/clients/subscriber.js';
+import { Exposition } from '../support/documents/exposition.js';
+import { ALL_METRICS, seriesNames } from '../support/documents/metrics-document.js';
+import {
+  alertExpressions,
+  panelExpressions,
+  unknownSeries,
+} from '../support/documents/ops-files.js';
+import { promqlErrors, seriesIn } from '../support/documents/promql.js';
+import { ADMIN_KEY, startKeyedNode, TENANT_KEY } from '../support/nodes/keyed-node.js';
 
 const TOKEN = 'a-token-for-the-metrics';
 const JSON_TYPE = { 'content-type': 'application/json' };
@@ -27,7 +31,7 @@ const metricsPort = await freePort();
 const node = await startNode({
   ...{ DATABASE_URL: postgres.url, WORKERS: '2', METRICS_TOKEN: TOKEN },
   METRICS_PORT: String(metricsPort),
-  NODE_OPTIONS: `--require=${path.join(PACKAGE_FOLDER, 'test/support/die-on-demand.cjs')}`,
+  NODE_OPTIONS: `--require=${path.join(PACKAGE_FOLDER, 'test/support/nodes/die-on-demand.cjs')}`,
   DIE_ON_DEMAND: dieFile,
 });
 t.teardown(async () => {

@@ -3,8 +3,8 @@
 import t from 'tap';
 import WebSocket from 'ws';
 import { startNode } from '../../native-bench/rig/node.js';
-import { request } from '../support/publisher.js';
-import { Subscriber } from '../support/subscriber.js';
+import { request } from '../support/clients/publisher.js';
+import { Subscriber } from '../support/clients/subscriber.js';
 
 const LIMITS = {
   PAYLOAD_BYTES_MAX: '200',

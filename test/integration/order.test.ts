@@ -4,10 +4,10 @@ import t from 'tap';
 import { eventually } from '../../native-bench/rig/eventually.js';
 import { startNode } from '../../native-bench/rig/node.js';
 import { startPostgres } from '../../native-bench/rig/postgres.js';
-import { judgeLog } from '../support/log-checker.js';
-import { Publisher } from '../support/publisher.js';
-import type { Format } from '../support/subscriber.js';
-import { Subscriber } from '../support/subscriber.js';
+import { Publisher } from '../support/clients/publisher.js';
+import type { Format } from '../support/clients/subscriber.js';
+import { Subscriber } from '../support/clients/subscriber.js';
+import { judgeLog } from '../support/log/log-checker.js';
 
 const TOPICS = Array.from({ length: 50 }, (_, i) => `order.${i}`);
 const FORMATS: Format[] = ['seed', 'json', 'msgpack'];

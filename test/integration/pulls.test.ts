@@ -6,9 +6,9 @@ import t from 'tap';
 import { eventually } from '../../native-bench/rig/eventually.js';
 import { startNode, type TestNode } from '../../native-bench/rig/node.js';
 import { startPostgres } from '../../native-bench/rig/postgres.js';
-import { ask, postJson, publish } from '../support/node-pair.js';
-import type { Answer } from '../support/publisher.js';
-import { Subscriber } from '../support/subscriber.js';
+import type { Answer } from '../support/clients/publisher.js';
+import { Subscriber } from '../support/clients/subscriber.js';
+import { ask, postJson, publish } from '../support/nodes/node-pair.js';
 
 interface Pulled {
   token: string;

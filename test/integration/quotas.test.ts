@@ -2,10 +2,10 @@
 // second, refused by name; a tenant without any sees nothing of it, and a quiet one nothing of a noisy one.
 import t from 'tap';
 import { eventually } from '../../native-bench/rig/eventually.js';
-import { EventStream } from '../support/event-stream.js';
-import { ADMIN_KEY, startKeyedNode } from '../support/keyed-node.js';
-import { request } from '../support/publisher.js';
-import { type Frame, Subscriber } from '../support/subscriber.js';
+import { EventStream } from '../support/clients/event-stream.js';
+import { request } from '../support/clients/publisher.js';
+import { type Frame, Subscriber } from '../support/clients/subscriber.js';
+import { ADMIN_KEY, startKeyedNode } from '../support/nodes/keyed-node.js';
 
 const NONE = {
   messages_per_s: null,

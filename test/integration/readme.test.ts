@@ -13,9 +13,9 @@ import WebSocket from 'ws';
 import { eventually } from '../../native-bench/rig/eventually.js';
 import { COMMAND, PACKAGE_FOLDER, startNode } from '../../native-bench/rig/node.js';
 import { startPostgres } from '../../native-bench/rig/postgres.js';
-import { sectionOf } from '../support/guide.js';
-import { runClientScript, takeQuickStart } from '../support/quick-start.js';
-import { Subscriber } from '../support/subscriber.js';
+import { Subscriber } from '../support/clients/subscriber.js';
+import { sectionOf } from '../support/documents/guide.js';
+import { runClientScript, takeQuickStart } from '../support/documents/quick-start.js';
 
 const run = promisify(execFile);
 const text = readFileSync(path.join(PACKAGE_FOLDER, 'README.md'), 'utf8');

@@ -6,10 +6,10 @@ import { eventually } from '../../native-bench/rig/eventually.js';
 import { freePort } from '../../native-bench/rig/free-port.js';
 import { PACKAGE_FOLDER, startNode } from '../../native-bench/rig/node.js';
 import { startPostgres } from '../../native-bench/rig/postgres.js';
-import { runCommand } from '../support/command.js';
-import { backplaneOf, publish } from '../support/node-pair.js';
-import { startRedis } from '../support/redis-server.js';
-import { Subscriber } from '../support/subscriber.js';
+import { Subscriber } from '../support/clients/subscriber.js';
+import { runCommand } from '../support/nodes/command.js';
+import { backplaneOf, publish } from '../support/nodes/node-pair.js';
+import { startRedis } from '../support/servers/redis-server.js';
 
 const OPERATIONS = readFileSync(path.join(PACKAGE_FOLDER, 'docs/operations.md'), 'utf8');
 const PASSWORD = 'not-to-be-shown-anywhere';

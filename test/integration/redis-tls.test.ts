@@ -6,11 +6,11 @@ import path from 'node:path';
 import t from 'tap';
 import { eventually } from '../../native-bench/rig/eventually.js';
 import { startPostgres } from '../../native-bench/rig/postgres.js';
-import { writeCertificate } from '../support/certificate-files.js';
-import { backplaneOf, isUp, publish, startReachable } from '../support/node-pair.js';
-import { startRedis } from '../support/redis-server.js';
-import { Subscriber } from '../support/subscriber.js';
-import { startTlsEnd } from '../support/tls-end.js';
+import { Subscriber } from '../support/clients/subscriber.js';
+import { backplaneOf, isUp, publish, startReachable } from '../support/nodes/node-pair.js';
+import { writeCertificate } from '../support/servers/certificate-files.js';
+import { startRedis } from '../support/servers/redis-server.js';
+import { startTlsEnd } from '../support/servers/tls-end.js';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'conduit-redis-tls-'));
 t.teardown(() => rmSync(folder, { recursive: true, force: true }));

@@ -10,10 +10,10 @@ import { startPostgres } from '../../native-bench/rig/postgres.js';
 import { PostgresSubscriptions } from '../../src/log/postgres/store/postgres-subscriptions.js';
 import { migrate } from '../../src/log/postgres/upkeep/migrations.js';
 import { failed, failure, givenUp, SETTINGS, saveOf } from '../contract/subscription-store.js';
-import { runCommand } from '../support/command.js';
-import { request } from '../support/publisher.js';
-import { Subscriber } from '../support/subscriber.js';
-import { keyOf } from '../support/tenants.js';
+import { request } from '../support/clients/publisher.js';
+import { Subscriber } from '../support/clients/subscriber.js';
+import { runCommand } from '../support/nodes/command.js';
+import { keyOf } from '../support/tenants/tenants.js';
 
 const postgres = await startPostgres();
 t.teardown(() => postgres.stop());

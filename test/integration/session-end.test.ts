@@ -6,8 +6,8 @@ import t, { type Test } from 'tap';
 import { eventually } from '../../native-bench/rig/eventually.js';
 import { startNode, type TestNode } from '../../native-bench/rig/node.js';
 import { startPostgres } from '../../native-bench/rig/postgres.js';
-import { request } from '../support/publisher.js';
-import { type Format, Subscriber } from '../support/subscriber.js';
+import { request } from '../support/clients/publisher.js';
+import { type Format, Subscriber } from '../support/clients/subscriber.js';
 
 const FORMATS: readonly Format[] = ['seed', 'json', 'msgpack'];
 /** Far below SHUTDOWN_TIMEOUT_MS, far above what a drain takes. */

@@ -4,9 +4,9 @@
 import t from 'tap';
 import WebSocket from 'ws';
 import { eventually } from '../../native-bench/rig/eventually.js';
-import { EventStream } from '../support/event-stream.js';
-import { ADMIN_KEY, startKeyedNode, TENANT_KEY } from '../support/keyed-node.js';
-import { Subscriber } from '../support/subscriber.js';
+import { EventStream } from '../support/clients/event-stream.js';
+import { Subscriber } from '../support/clients/subscriber.js';
+import { ADMIN_KEY, startKeyedNode, TENANT_KEY } from '../support/nodes/keyed-node.js';
 
 const ACCEPTORS = 2;
 const node = await startKeyedNode({

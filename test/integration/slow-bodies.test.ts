@@ -3,10 +3,15 @@
 // however it was shown; a body that merely took its time has. An answer that takes its time goes no further.
 import t from 'tap';
 import { eventually } from '../../native-bench/rig/eventually.js';
-import { Browser } from '../support/browser.js';
-import { ADMIN_KEY, type MadeKey, startKeyedNode, TENANT_KEY } from '../support/keyed-node.js';
-import { openRaw, type RawConnection } from '../support/raw-http.js';
-import { Subscriber } from '../support/subscriber.js';
+import { Browser } from '../support/browser/browser.js';
+import { openRaw, type RawConnection } from '../support/clients/raw-http.js';
+import { Subscriber } from '../support/clients/subscriber.js';
+import {
+  ADMIN_KEY,
+  type MadeKey,
+  startKeyedNode,
+  TENANT_KEY,
+} from '../support/nodes/keyed-node.js';
 
 const ALL = ['publish', 'subscribe', 'manage'];
 const node = await startKeyedNode({ KEY_TTL_S: '1' });

@@ -14,8 +14,8 @@ import t from 'tap';
 import { eventually } from '../../native-bench/rig/eventually.js';
 import { freePort } from '../../native-bench/rig/free-port.js';
 import { PACKAGE_FOLDER, startNode } from '../../native-bench/rig/node.js';
-import { runCommand } from '../support/command.js';
-import { Publisher, request } from '../support/publisher.js';
+import { Publisher, request } from '../support/clients/publisher.js';
+import { runCommand } from '../support/nodes/command.js';
 
 const app = mkdtempSync(path.join(tmpdir(), 'conduit-app-'));
 chmodSync(app, 0o755);

@@ -6,9 +6,9 @@ import path from 'node:path';
 import t from 'tap';
 import { eventually } from '../../native-bench/rig/eventually.js';
 import { PACKAGE_FOLDER, startNode } from '../../native-bench/rig/node.js';
-import { request } from '../support/publisher.js';
+import { request } from '../support/clients/publisher.js';
 
-const PRELOAD = path.join(PACKAGE_FOLDER, 'test/support/die-on-demand.cjs');
+const PRELOAD = path.join(PACKAGE_FOLDER, 'test/support/nodes/die-on-demand.cjs');
 const DEATHS_MAX = 5;
 
 for (const kind of ['worker', 'acceptor']) {

@@ -5,8 +5,8 @@ import t, { type Test } from 'tap';
 import { eventually } from '../../native-bench/rig/eventually.js';
 import { startNode, type TestNode } from '../../native-bench/rig/node.js';
 import { startPostgres } from '../../native-bench/rig/postgres.js';
-import { type Answer, request } from '../support/publisher.js';
-import { Subscriber } from '../support/subscriber.js';
+import { type Answer, request } from '../support/clients/publisher.js';
+import { Subscriber } from '../support/clients/subscriber.js';
 
 const JSON_HEADERS = { 'content-type': 'application/json' };
 

@@ -14,9 +14,9 @@ import t, { type Test } from 'tap';
 import { eventually } from '../../native-bench/rig/eventually.js';
 import { freePort } from '../../native-bench/rig/free-port.js';
 import { startNode, type TestNode } from '../../native-bench/rig/node.js';
-import { type Clone, makeClone } from '../support/clone.js';
-import { runCommand } from '../support/command.js';
-import { Publisher, request } from '../support/publisher.js';
+import { Publisher, request } from '../support/clients/publisher.js';
+import { type Clone, makeClone } from '../support/nodes/clone.js';
+import { runCommand } from '../support/nodes/command.js';
 
 /** The screen of a start is for people. */
 const PRETTY = { LOG_FORMAT: 'pretty' };

@@ -12,7 +12,7 @@ import { eventually } from '../../native-bench/rig/eventually.js';
 import { freePort } from '../../native-bench/rig/free-port.js';
 import { COMMAND, cleanEnvironment, startNode } from '../../native-bench/rig/node.js';
 import { startPostgres } from '../../native-bench/rig/postgres.js';
-import { type CommandResult, runCommand } from '../support/command.js';
+import { type CommandResult, runCommand } from '../support/nodes/command.js';
 
 const SECRET = 'correct-horse-battery';
 /** 2 s are promised; a loaded machine may take longer to start Node.js itself. */

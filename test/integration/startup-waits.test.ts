@@ -9,9 +9,12 @@ import { freePort } from '../../native-bench/rig/free-port.js';
 import { COMMAND, cleanEnvironment, startNode } from '../../native-bench/rig/node.js';
 import { startPostgres } from '../../native-bench/rig/postgres.js';
 import { LOCK_KEY } from '../../src/log/postgres/upkeep/migration-files.js';
-import { runCommand } from '../support/command.js';
-import { startCutProxy } from '../support/cut-proxy.js';
-import { type PoolerOptions, startTransactionPooler } from '../support/transaction-pooler.js';
+import { runCommand } from '../support/nodes/command.js';
+import { startCutProxy } from '../support/servers/cut-proxy.js';
+import {
+  type PoolerOptions,
+  startTransactionPooler,
+} from '../support/servers/transaction-pooler.js';
 
 const postgres = await startPostgres();
 const admin = new pg.Client({ connectionString: postgres.url });

@@ -7,13 +7,13 @@ import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import t, { type Test } from 'tap';
 import { startPostgres } from '../../native-bench/rig/postgres.js';
-import { ROUTES } from '../support/described-routes.js';
-import { EventStream } from '../support/event-stream.js';
-import { type KeyedNode, startKeyedNode } from '../support/keyed-node.js';
-import { framesOf } from '../support/protocol-document.js';
-import { type Answer, request } from '../support/publisher.js';
-import { nameOf } from '../support/route-requests.js';
-import { Subscriber } from '../support/subscriber.js';
+import { EventStream } from '../support/clients/event-stream.js';
+import { type Answer, request } from '../support/clients/publisher.js';
+import { Subscriber } from '../support/clients/subscriber.js';
+import { ROUTES } from '../support/documents/described-routes.js';
+import { framesOf } from '../support/documents/protocol-document.js';
+import { nameOf } from '../support/documents/route-requests.js';
+import { type KeyedNode, startKeyedNode } from '../support/nodes/keyed-node.js';
 import {
   type Left,
   leave,
@@ -22,7 +22,7 @@ import {
   ONE,
   TenantStory,
   tellAll,
-} from '../support/tenant-story.js';
+} from '../support/tenants/tenant-story.js';
 
 const CANARY = 'a canary of globex';
 

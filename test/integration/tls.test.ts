@@ -9,8 +9,8 @@ import t from 'tap';
 import WebSocket from 'ws';
 import { eventually } from '../../native-bench/rig/eventually.js';
 import { startNode, type TestNode } from '../../native-bench/rig/node.js';
-import { writeCertificate } from '../support/certificate-files.js';
-import { runCommand } from '../support/command.js';
+import { runCommand } from '../support/nodes/command.js';
+import { writeCertificate } from '../support/servers/certificate-files.js';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'conduit-tls-'));
 t.teardown(() => rmSync(folder, { recursive: true }));

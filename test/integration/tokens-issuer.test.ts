@@ -6,8 +6,10 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import t from 'tap';
 import { eventually } from '../../native-bench/rig/eventually.js';
-import { runCommand } from '../support/command.js';
-import { EventStream } from '../support/event-stream.js';
+import { EventStream } from '../support/clients/event-stream.js';
+import { Subscriber } from '../support/clients/subscriber.js';
+import { runCommand } from '../support/nodes/command.js';
+import { startKeyedNode, TENANT_KEY } from '../support/nodes/keyed-node.js';
 import {
   AUDIENCE,
   ISSUER,
@@ -18,9 +20,7 @@ import {
   secretKey,
   signToken,
   startKeySet,
-} from '../support/issuer.js';
-import { startKeyedNode, TENANT_KEY } from '../support/keyed-node.js';
-import { Subscriber } from '../support/subscriber.js';
+} from '../support/servers/issuer.js';
 
 const REFETCH_MS = 1_000;
 const LINE = 'GET /api/topics/orders.a';

@@ -10,6 +10,7 @@ import { startPostgres } from '../../native-bench/rig/postgres.js';
 import { digestOf, makeApiKey } from '../../src/core/api-key.js';
 import { makeToken, type TokenClaims } from '../../src/core/token.js';
 import { asTenant } from '../../src/core/topic-key.js';
+import { startKeyedNode, TENANT_KEY } from '../support/nodes/keyed-node.js';
 import {
   AUDIENCE,
   ISSUER,
@@ -20,8 +21,7 @@ import {
   signToken,
   startKeySet,
   unsigned,
-} from '../support/issuer.js';
-import { startKeyedNode, TENANT_KEY } from '../support/keyed-node.js';
+} from '../support/servers/issuer.js';
 
 const edwards = await makeSigningKey('EdDSA', 'ed');
 const rsa = await makeSigningKey('RS256', 'rsa');

@@ -7,9 +7,9 @@ import WebSocket from 'ws';
 import { eventually } from '../../native-bench/rig/eventually.js';
 import { startNode } from '../../native-bench/rig/node.js';
 import { startPostgres } from '../../native-bench/rig/postgres.js';
-import { EventStream } from '../support/event-stream.js';
-import { ADMIN_KEY, startKeyedNode, TENANT_KEY } from '../support/keyed-node.js';
-import { type Format, Subscriber } from '../support/subscriber.js';
+import { EventStream } from '../support/clients/event-stream.js';
+import { type Format, Subscriber } from '../support/clients/subscriber.js';
+import { ADMIN_KEY, startKeyedNode, TENANT_KEY } from '../support/nodes/keyed-node.js';
 
 const ALL = ['publish', 'subscribe', 'manage'];
 const READS = { topics: ['orders.*'] };

@@ -3,8 +3,8 @@
 import t from 'tap';
 import { startNode, type TestNode } from '../../native-bench/rig/node.js';
 import { startPostgres } from '../../native-bench/rig/postgres.js';
-import { type Answer, request } from '../support/publisher.js';
-import { Subscriber } from '../support/subscriber.js';
+import { type Answer, request } from '../support/clients/publisher.js';
+import { Subscriber } from '../support/clients/subscriber.js';
 
 const TOPICS_MAX = 30;
 const headers = { 'content-type': 'application/json' };

@@ -3,10 +3,10 @@
 import t from 'tap';
 import { eventually } from '../../native-bench/rig/eventually.js';
 import { startNode } from '../../native-bench/rig/node.js';
-import { EventStream } from '../support/event-stream.js';
-import { ADMIN_KEY, startKeyedNode, TENANT_KEY } from '../support/keyed-node.js';
-import { request } from '../support/publisher.js';
-import { Subscriber } from '../support/subscriber.js';
+import { EventStream } from '../support/clients/event-stream.js';
+import { request } from '../support/clients/publisher.js';
+import { Subscriber } from '../support/clients/subscriber.js';
+import { ADMIN_KEY, startKeyedNode, TENANT_KEY } from '../support/nodes/keyed-node.js';
 
 type Told = Record<string, unknown>;
 const JSON_TYPE = { 'content-type': 'application/json' };

@@ -7,8 +7,8 @@ import t from 'tap';
 import WebSocket from 'ws';
 import { eventually } from '../../native-bench/rig/eventually.js';
 import { startNode } from '../../native-bench/rig/node.js';
-import { request } from '../support/publisher.js';
-import { type Format, type Frame, Subscriber } from '../support/subscriber.js';
+import { request } from '../support/clients/publisher.js';
+import { type Format, type Frame, Subscriber } from '../support/clients/subscriber.js';
 
 const node = await startNode({ WORKERS: '2' });
 t.teardown(() => node.kill9());

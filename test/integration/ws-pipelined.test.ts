@@ -4,8 +4,8 @@ import t from 'tap';
 import { eventually } from '../../native-bench/rig/eventually.js';
 import { startNode, type TestNode } from '../../native-bench/rig/node.js';
 import { startPostgres } from '../../native-bench/rig/postgres.js';
-import { request } from '../support/publisher.js';
-import { type Frame, Subscriber } from '../support/subscriber.js';
+import { request } from '../support/clients/publisher.js';
+import { type Frame, Subscriber } from '../support/clients/subscriber.js';
 
 const postgres = await startPostgres();
 t.teardown(() => postgres.stop());

@@ -17,8 +17,8 @@ import { Figures } from '../../src/topic/state/figures.js';
 import { HotCacheBudget } from '../../src/topic/state/hot-cache.js';
 import type { Subscription, Topic } from '../../src/topic/state/subscription.js';
 import { Topics } from '../../src/topic/state/topics.js';
-import { logRow } from '../support/log-rows.js';
-import { keyOf } from '../support/tenants.js';
+import { logRow } from '../support/log/log-rows.js';
+import { keyOf } from '../support/tenants/tenants.js';
 import type { ClusterDatabase, Held } from './cluster-database.js';
 
 export const SECRET = 'a secret that all nodes of the cluster have';

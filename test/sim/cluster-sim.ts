@@ -6,8 +6,8 @@
  */
 import { Envelopes } from '../../src/backplane/envelopes.js';
 import { HashRing } from '../../src/core/hash-ring.js';
-import { logRow } from '../support/log-rows.js';
-import { SeededRandom } from '../support/seeded-random.js';
+import { SeededRandom } from '../support/fuzz/seeded-random.js';
+import { logRow } from '../support/log/log-rows.js';
 import { ClusterDatabase } from './cluster-database.js';
 import {
   type Breaks,

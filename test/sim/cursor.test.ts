@@ -6,7 +6,7 @@ import t from 'tap';
 import { deadlineOf, type Entry, type Member } from '../../src/core/cursor-entry.js';
 import type { LedgerStart, Ordering } from '../../src/core/cursor-ledger.js';
 import { rangesOf } from '../../src/core/sequence-ranges.js';
-import { CursorRig, rowEntry, type Sent } from '../support/cursor-rig.js';
+import { CursorRig, rowEntry, type Sent } from '../support/delivery/cursor-rig.js';
 import { CursorModel } from './cursor-model.js';
 
 const RUNS = Number(process.env.SIM_RUNS ?? 3_000);

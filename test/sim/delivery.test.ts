@@ -42,7 +42,7 @@ import { HotCacheBudget } from '../../src/topic/state/hot-cache.js';
 import { Subscription, type Topic, type Tracker } from '../../src/topic/state/subscription.js';
 import { Topics } from '../../src/topic/state/topics.js';
 import { TrackerOf } from '../../src/topic/state/tracker.js';
-import { keyOf } from '../support/tenants.js';
+import { keyOf } from '../support/tenants/tenants.js';
 
 const SESSIONS = 4;
 /** In the place of a window: it acknowledges nothing, and nothing of it is tracked. */

@@ -3,9 +3,9 @@
 // found.
 import t from 'tap';
 import type { ErrorCode } from '../../src/core/errors.js';
-import type { FuzzParser } from '../support/fuzz-parser.js';
-import { PARSERS } from '../support/fuzz-parsers.js';
-import { FuzzInputs, fuzz, GROWN_BYTES_MAX } from '../support/fuzz-run.js';
+import type { FuzzParser } from '../support/fuzz/fuzz-parser.js';
+import { PARSERS } from '../support/fuzz/fuzz-parsers.js';
+import { FuzzInputs, fuzz, GROWN_BYTES_MAX } from '../support/fuzz/fuzz-run.js';
 
 const SHORT = { seed: 20_261_127, inputs: 20_000 };
 /** Of each parser some inputs come through, and some are refused for more than their form. */

@@ -7,7 +7,7 @@ import t from 'tap';
 import { Cursor } from '../../src/core/cursor.js';
 import { type Entry, Member } from '../../src/core/cursor-entry.js';
 import { HeldDeliveries, type HeldDelivery } from '../../src/core/held-deliveries.js';
-import { SeededRandom } from '../support/seeded-random.js';
+import { SeededRandom } from '../support/fuzz/seeded-random.js';
 import { CALM, type NetworkEnd, PeerNetwork } from './peer-network.js';
 
 const RUNS = Number(process.env.SIM_RUNS ?? 200);

@@ -4,7 +4,7 @@
 // runs one seed, SIM_RUNS that many.
 import t from 'tap';
 import { BEAT_MS } from '../../src/core/peer-link.js';
-import { SeededRandom } from '../support/seeded-random.js';
+import { SeededRandom } from '../support/fuzz/seeded-random.js';
 import { CALM, type NetworkEnd, PeerNetwork } from './peer-network.js';
 
 const RUNS = Number(process.env.SIM_RUNS ?? 400);

@@ -6,7 +6,7 @@ import {
   type PeerLinkOptions,
   type ResetCause,
 } from '../../src/core/peer-link.js';
-import type { SeededRandom } from '../support/seeded-random.js';
+import type { SeededRandom } from '../support/fuzz/seeded-random.js';
 
 interface Flight {
   to: NetworkEnd;

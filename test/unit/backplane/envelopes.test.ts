@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { ENVELOPE_BYTES_MAX, type Envelope, Envelopes } from '../../../src/backplane/envelopes.js';
 import type { LogRow } from '../../../src/core/message.js';
-import { logRow, logRows } from '../../support/log-rows.js';
+import { logRow, logRows } from '../../support/log/log-rows.js';
 
 const SECRET = 's'.repeat(32);
 const EPOCH = '11abc';

@@ -9,7 +9,7 @@ import { RedisBackplane } from '../../../src/backplane/redis-backplane.js';
 import { Ways } from '../../../src/backplane/ways.js';
 import { systemClock } from '../../../src/core/clock.js';
 import { parseRedisUrl } from '../../../src/core/redis-url.js';
-import { startRedis } from '../../support/redis-server.js';
+import { startRedis } from '../../support/servers/redis-server.js';
 
 const redis = await startRedis();
 t.teardown(() => redis.stop());

@@ -6,7 +6,7 @@ import { eventually } from '../../../native-bench/rig/eventually.js';
 import { RedisBackplane } from '../../../src/backplane/redis-backplane.js';
 import { systemClock } from '../../../src/core/clock.js';
 import { parseRedisUrl } from '../../../src/core/redis-url.js';
-import { startRedis } from '../../support/redis-server.js';
+import { startRedis } from '../../support/servers/redis-server.js';
 
 const QUEUE_BYTES_MAX = 64 * 1024;
 const redis = await startRedis();

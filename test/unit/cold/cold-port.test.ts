@@ -16,7 +16,7 @@ import { MessageStore } from '../../../src/log/postgres/store/message-store.js';
 import { TopicStore } from '../../../src/log/postgres/store/topic-store.js';
 import { migrate } from '../../../src/log/postgres/upkeep/migrations.js';
 import { rangeOf } from '../../contract/message-log.js';
-import { keyOf } from '../../support/tenants.js';
+import { keyOf } from '../../support/tenants/tenants.js';
 
 const EMPTY: LogPage = { rows: [], firstSequence: 1, lastSequence: 0 };
 

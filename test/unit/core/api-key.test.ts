@@ -14,7 +14,7 @@ import {
   makeApiKey,
   makeLogin,
 } from '../../../src/core/api-key.js';
-import { readSources } from '../../support/source-tree.js';
+import { readSources } from '../../support/documents/source-tree.js';
 
 t.test('a key has an id, a secret of 160 bits and a checksum', async (t) => {
   const seen = new Set<string>();

@@ -1,7 +1,7 @@
 // The cursor where it does not go from one message to the next: restored, sought, cut, redriven.
 import t from 'tap';
 import { ADOPTED_AHEAD_MAX } from '../../../src/core/held-deliveries.js';
-import { CursorRig, rowEntry } from '../../support/cursor-rig.js';
+import { CursorRig, rowEntry } from '../../support/delivery/cursor-rig.js';
 
 t.test(
   'a saved cursor goes on: settled ones stay so, rows wait, the rest comes at once',

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { CursorRig, rowEntry } from '../../support/cursor-rig.js';
+import { CursorRig, rowEntry } from '../../support/delivery/cursor-rig.js';
 
 const AB = (sequence: number): string => (sequence % 2 === 1 ? 'a' : 'b');
 

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { type Entry, Member } from '../../../src/core/cursor-entry.js';
-import { CursorRig, RULE, rowEntry } from '../../support/cursor-rig.js';
+import { CursorRig, RULE, rowEntry } from '../../support/delivery/cursor-rig.js';
 
 const outcomes = ({ cursor }: CursorRig): string[] =>
   cursor.changes.failures.map(({ attempt, outcome }) => `${attempt} ${outcome}`);

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { ERROR_ADVICE } from '../../../src/core/error-advice.js';
 import { CLOSE, ERRORS, errorCodeById } from '../../../src/core/errors.js';
-import { readSources } from '../../support/source-tree.js';
+import { readSources } from '../../support/documents/source-tree.js';
 
 t.test('ids and codes are unique, and an id leads back to its code', async (t) => {
   const entries = Object.entries(ERRORS);

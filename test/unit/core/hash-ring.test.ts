@@ -2,7 +2,7 @@ import t from 'tap';
 import { crc32 } from '../../../src/core/crc32.js';
 import { HashRing } from '../../../src/core/hash-ring.js';
 import { TopicPlacement } from '../../../src/thread/placement.js';
-import { keyOf } from '../../support/tenants.js';
+import { keyOf } from '../../support/tenants/tenants.js';
 
 const KEYS = Array.from({ length: 10_000 }, (_, i) => keyOf(`topic-${i}.created`));
 

@@ -2,7 +2,7 @@
 // once, whenever he comes, and whether or not the other began anew; what has not changed is not told again.
 import t from 'tap';
 import { ToldCopy, ToldValues } from '../../../src/core/told-values.js';
-import { SeededRandom } from '../../support/seeded-random.js';
+import { SeededRandom } from '../../support/fuzz/seeded-random.js';
 
 const isSame = (one: number, other: number): boolean => one === other;
 const nothing = (): void => undefined;

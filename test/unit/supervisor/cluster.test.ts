@@ -24,7 +24,7 @@ import {
   type SessionAsk,
   type SessionsTold,
 } from '../../../src/thread/session-calls.js';
-import { keyOf, OTHER, TENANT } from '../../support/tenants.js';
+import { keyOf, OTHER, TENANT } from '../../support/tenants/tenants.js';
 
 const SECRET = 'a secret that the nodes of a test have in common';
 const boot = (n: number): string => `00000000-0000-4000-8000-00000000000${n}`;

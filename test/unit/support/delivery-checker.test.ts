@@ -1,14 +1,14 @@
 // Goal: the judge of the delivery tests finds every kind of fault, names it once, and takes nothing
 // that the guarantees allow for a fault.
 import t from 'tap';
-import { type FaultKind, judgeDeliveries } from '../../support/delivery-checker.js';
+import { type FaultKind, judgeDeliveries } from '../../support/delivery/delivery-checker.js';
 import type {
   DeadLetterRow,
   DeliveryEvent,
   DeliveryHistory,
   DurableEnd,
   LoggedMessage,
-} from '../../support/delivery-history.js';
+} from '../../support/delivery/delivery-history.js';
 
 const TOPIC = 'orders';
 const MAX_DELIVER = 5;

@@ -6,10 +6,10 @@
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
-import { COMPARISONS, leakyComparison } from '../../support/secret-comparisons.js';
-import { SeededRandom } from '../../support/seeded-random.js';
-import { readSources } from '../../support/source-tree.js';
-import { compareTimes, T_MAX, welchT } from '../../support/welch.js';
+import { readSources } from '../../support/documents/source-tree.js';
+import { SeededRandom } from '../../support/fuzz/seeded-random.js';
+import { COMPARISONS, leakyComparison } from '../../support/tenants/secret-comparisons.js';
+import { compareTimes, T_MAX, welchT } from '../../support/tenants/welch.js';
 
 const PACKAGE_FOLDER = path.resolve(fileURLToPath(new URL('../../../../', import.meta.url)));
 /** Where what strangers show is compared; where the node compares what it has itself. */

@@ -4,7 +4,7 @@
 import t, { type Test } from 'tap';
 import { eventually } from '../../../native-bench/rig/eventually.js';
 import { IssuerKeys } from '../../../src/tenant/issuer-keys.js';
-import { makeSigningKey } from '../../support/issuer.js';
+import { makeSigningKey } from '../../support/servers/issuer.js';
 
 const REFETCH_MS = 10_000;
 const MINUTE_MS = 60_000;

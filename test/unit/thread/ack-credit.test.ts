@@ -2,7 +2,7 @@
 // first, whatever the order in which they came.
 import t from 'tap';
 import { AckCredit } from '../../../src/thread/ack-credit.js';
-import { SeededRandom } from '../../support/seeded-random.js';
+import { SeededRandom } from '../../support/fuzz/seeded-random.js';
 
 t.test('credit goes back to its owners in the order they took it', async (t) => {
   const credit = new AckCredit(10);

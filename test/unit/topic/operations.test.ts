@@ -7,7 +7,7 @@ import { PackReader } from '../../../src/thread/packing/pack-reader.js';
 import { PackWriter } from '../../../src/thread/packing/pack-writer.js';
 import { Operations, type OperationsOptions } from '../../../src/topic/operations.js';
 import type { Outlet } from '../../../src/topic/state/outlet.js';
-import { keyOf } from '../../support/tenants.js';
+import { keyOf } from '../../support/tenants/tenants.js';
 
 const ONE = { key: keyOf('t'), subscription: 's' };
 const asked = (more: object): string => JSON.stringify({ ...ONE, ...more });

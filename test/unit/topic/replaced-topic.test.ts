@@ -9,7 +9,7 @@ import type { TopicKey } from '../../../src/core/topic-key.js';
 import { MemoryLog } from '../../../src/log/memory/memory-log.js';
 import { UNSUBSCRIBED_TOPIC_DELETED } from '../../../src/thread/ops/subscribe.js';
 import type { PublishUnderWay } from '../../../src/topic/log/publishes.js';
-import { WorkerClient } from '../../support/worker-client.js';
+import { WorkerClient } from '../../support/nodes/worker-client.js';
 
 const logs: MemoryLog<PublishUnderWay>[] = [];
 const worker = new WorkerClient((sink) => {

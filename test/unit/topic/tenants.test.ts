@@ -18,8 +18,8 @@ import {
   UNSUBSCRIBED_TOPIC_DELETED,
 } from '../../../src/thread/ops/subscribe.js';
 import type { PublishUnderWay } from '../../../src/topic/log/publishes.js';
-import { addOther, NOBODY, OTHER } from '../../support/tenants.js';
-import { type TestSubscription, WorkerClient } from '../../support/worker-client.js';
+import { type TestSubscription, WorkerClient } from '../../support/nodes/worker-client.js';
+import { addOther, NOBODY, OTHER } from '../../support/tenants/tenants.js';
 
 const HOUR_MS = 3_600_000;
 const BOTH = [ANYONE, OTHER] as const;

@@ -19,7 +19,13 @@ import {
 } from '../../../src/wire/publish.js';
 import { clientFrames } from '../../../src/wire/schemas/frames.js';
 import { publish } from '../../../src/wire/schemas/publishes.js';
-import { frames, publishes, SMALL, type Values, wellFormed } from '../../support/wire-values.js';
+import {
+  frames,
+  publishes,
+  SMALL,
+  type Values,
+  wellFormed,
+} from '../../support/fuzz/wire-values.js';
 import { outcomeOf } from './outcome.js';
 
 const PUBLISH = publish(SMALL);

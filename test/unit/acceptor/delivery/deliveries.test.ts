@@ -20,9 +20,9 @@ import { packSought } from '../../../../src/thread/ops/sought.js';
 import { packCaughtUp, packSubscribed } from '../../../../src/thread/ops/subscribe.js';
 import { PackReader } from '../../../../src/thread/packing/pack-reader.js';
 import { PackWriter } from '../../../../src/thread/packing/pack-writer.js';
-import { openLink } from '../../../support/acceptor-link.js';
-import { NO_QUOTAS } from '../../../support/no-quotas.js';
-import { publisherOf } from '../../../support/socket-publisher.js';
+import { publisherOf } from '../../../support/clients/socket-publisher.js';
+import { openLink } from '../../../support/nodes/acceptor-link.js';
+import { NO_QUOTAS } from '../../../support/tenants/no-quotas.js';
 
 const { link, close } = openLink();
 t.teardown(close);

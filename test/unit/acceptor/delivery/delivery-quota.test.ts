@@ -6,7 +6,7 @@ import { ANYONE, type Principal } from '../../../../src/core/principal.js';
 import { UNLIMITED } from '../../../../src/core/quotas.js';
 import type { Tenant } from '../../../../src/core/topic-key.js';
 import { TenantUse } from '../../../../src/tenant/tenant-use.js';
-import { OTHER } from '../../../support/tenants.js';
+import { OTHER } from '../../../support/tenants/tenants.js';
 
 interface Waiting {
   name: string;

@@ -2,7 +2,7 @@
 import t from 'tap';
 import { GroupChunk } from '../../../../src/acceptor/delivery/group-chunk.js';
 import { ENCODING_JSON } from '../../../../src/thread/ops/encoding.js';
-import { openLink } from '../../../support/acceptor-link.js';
+import { openLink } from '../../../support/nodes/acceptor-link.js';
 
 const { link, close } = openLink();
 t.teardown(close);

@@ -12,7 +12,7 @@ import type {
 import { KIND_MSGPACK } from '../../../../src/acceptor/delivery/receiver-kind.js';
 import { SocketGroups } from '../../../../src/acceptor/delivery/socket-groups.js';
 import { ENCODING_MSGPACK } from '../../../../src/thread/ops/encoding.js';
-import { openLink } from '../../../support/acceptor-link.js';
+import { openLink } from '../../../support/nodes/acceptor-link.js';
 
 const { link, close } = openLink();
 t.teardown(close);

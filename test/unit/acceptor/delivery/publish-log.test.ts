@@ -8,7 +8,7 @@ import type {
 } from '../../../../src/acceptor/delivery/receiver.js';
 import { KIND_JSON } from '../../../../src/acceptor/delivery/receiver-kind.js';
 import { SocketGroupOf } from '../../../../src/acceptor/delivery/socket-group.js';
-import { openLink } from '../../../support/acceptor-link.js';
+import { openLink } from '../../../support/nodes/acceptor-link.js';
 
 const { link, close } = openLink();
 t.teardown(close);

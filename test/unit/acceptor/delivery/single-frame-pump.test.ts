@@ -15,8 +15,8 @@ import { SingleFramePump } from '../../../../src/acceptor/delivery/single-frame-
 import { SocketGroupOf } from '../../../../src/acceptor/delivery/socket-group.js';
 import { ENCODING_JSON } from '../../../../src/thread/ops/encoding.js';
 import { FRAME_SEPARATOR } from '../../../../src/wire/server-frame.js';
-import { openLink } from '../../../support/acceptor-link.js';
-import { publisherOf } from '../../../support/socket-publisher.js';
+import { publisherOf } from '../../../support/clients/socket-publisher.js';
+import { openLink } from '../../../support/nodes/acceptor-link.js';
 
 const { link, close } = openLink();
 t.teardown(close);

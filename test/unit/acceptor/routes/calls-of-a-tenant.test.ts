@@ -18,9 +18,9 @@ import type { CallOp } from '../../../../src/thread/ops/call.js';
 import { packReply } from '../../../../src/thread/ops/call.js';
 import { packFailed } from '../../../../src/thread/ops/failed.js';
 import type { ClusterAsk } from '../../../../src/thread/session-calls.js';
-import { type AskedWorker, controlRig } from '../../../support/control-rig.js';
-import { request } from '../../../support/publisher.js';
-import { OTHER } from '../../../support/tenants.js';
+import { request } from '../../../support/clients/publisher.js';
+import { type AskedWorker, controlRig } from '../../../support/nodes/control-rig.js';
+import { OTHER } from '../../../support/tenants/tenants.js';
 
 const ID = '00000000-0000-7000-8000-000000000000';
 const ONE = '/api/subscriptions/t/s';

@@ -6,8 +6,8 @@ import { eventually } from '../../../../native-bench/rig/eventually.js';
 import { deadLetterTable } from '../../../../src/acceptor/routes/table/dead-letters.js';
 import { writeAnswer } from '../../../../src/thread/call-text.js';
 import { packReply } from '../../../../src/thread/ops/call.js';
-import { controlRig } from '../../../support/control-rig.js';
-import { request } from '../../../support/publisher.js';
+import { request } from '../../../support/clients/publisher.js';
+import { controlRig } from '../../../support/nodes/control-rig.js';
 
 t.test('a worker goes while a redrive is asked for: the others give the job up', async (t) => {
   const asked: string[] = [];

@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { errorsOf } from '../../../../src/acceptor/http/route-errors.js';
 import { ERRORS } from '../../../../src/core/errors.js';
 import { SCOPES } from '../../../../src/core/scope.js';
-import { ROUTES } from '../../../support/described-routes.js';
+import { ROUTES } from '../../../support/documents/described-routes.js';
 
 /** They say all by their path. */
 const WITHOUT_BODY = [

@@ -23,7 +23,7 @@ import { CLOSE } from '../../../../src/core/errors.js';
 import { ANYONE } from '../../../../src/core/principal.js';
 import { SharedCount } from '../../../../src/core/shared-count.js';
 import type { ServerFrame } from '../../../../src/wire/server-frame-types.js';
-import { NO_QUOTAS } from '../../../support/no-quotas.js';
+import { NO_QUOTAS } from '../../../support/tenants/no-quotas.js';
 
 const JSON_V1 = 'conduit.json.v1';
 const BUFFER = 65_536;

@@ -24,10 +24,10 @@ import { systemClock } from '../../../../src/core/clock.js';
 import { ANYONE } from '../../../../src/core/principal.js';
 import { acceptorCounts, acceptorCountsMemory } from '../../../../src/thread/acceptor-counts.js';
 import type { SubscribeOp } from '../../../../src/thread/ops/subscribe.js';
-import { EventStream } from '../../../support/event-stream.js';
-import { NO_QUOTAS } from '../../../support/no-quotas.js';
-import { ScriptedWorker } from '../../../support/scripted-worker.js';
-import { publisherOf } from '../../../support/socket-publisher.js';
+import { EventStream } from '../../../support/clients/event-stream.js';
+import { publisherOf } from '../../../support/clients/socket-publisher.js';
+import { ScriptedWorker } from '../../../support/nodes/scripted-worker.js';
+import { NO_QUOTAS } from '../../../support/tenants/no-quotas.js';
 
 async function rig(env: Record<string, string> = {}) {
   const faults: string[] = [];

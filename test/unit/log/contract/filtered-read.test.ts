@@ -7,8 +7,8 @@ import { readAnswer } from '../../../../src/thread/call-text.js';
 import type { CallArgs } from '../../../../src/thread/calls.js';
 import { put } from '../../../contract/message-log.js';
 import { TestAppend } from '../../../contract/recording-sink.js';
-import { openMemoryLog } from '../../../support/memory-log.js';
-import { keyOf } from '../../../support/tenants.js';
+import { openMemoryLog } from '../../../support/log/memory-log.js';
+import { keyOf } from '../../../support/tenants/tenants.js';
 
 const key = keyOf('looked');
 const opened = await openMemoryLog();

@@ -11,7 +11,7 @@ import { HotRows } from '../../../../src/log/memory/hot-rows.js';
 import { MemoryLog } from '../../../../src/log/memory/memory-log.js';
 import { rangeOf, text } from '../../../contract/message-log.js';
 import { RecordingSink, TestAppend } from '../../../contract/recording-sink.js';
-import { keyOf, TENANT } from '../../../support/tenants.js';
+import { keyOf, TENANT } from '../../../support/tenants/tenants.js';
 
 const HOUR_MS = 3_600_000;
 const MIB = 1024 * 1024;

@@ -25,7 +25,7 @@ import type { SubscribeOptions } from '../../../../src/thread/ops/subscribe-opti
 import * as want from '../../../../src/thread/ops/want.js';
 import { PackReader } from '../../../../src/thread/packing/pack-reader.js';
 import { PackWriter } from '../../../../src/thread/packing/pack-writer.js';
-import { keyOf } from '../../../support/tenants.js';
+import { keyOf } from '../../../support/tenants/tenants.js';
 
 /** One operation with fields of its own: how it is packed, and what must come out. */
 interface Packed {

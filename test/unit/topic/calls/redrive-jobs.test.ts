@@ -16,8 +16,8 @@ import {
   taken,
   topicWith,
 } from '../../../contract/subscription-store.js';
-import { openMemoryStore } from '../../../support/memory-log.js';
-import { TENANT } from '../../../support/tenants.js';
+import { openMemoryStore } from '../../../support/log/memory-log.js';
+import { TENANT } from '../../../support/tenants/tenants.js';
 
 const RUNNING_MAX = 100;
 

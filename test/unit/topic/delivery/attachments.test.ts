@@ -21,7 +21,7 @@ import {
 import { Topics } from '../../../../src/topic/state/topics.js';
 import type { SessionEntry } from '../../../../src/topic/state/worker-sessions.js';
 import { SETTINGS, topicWith } from '../../../contract/subscription-store.js';
-import { openMemoryStore } from '../../../support/memory-log.js';
+import { openMemoryStore } from '../../../support/log/memory-log.js';
 
 const { inFlightMax } = DEFAULT_LIMITS;
 const open = await openMemoryStore();

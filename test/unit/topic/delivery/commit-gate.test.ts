@@ -5,9 +5,9 @@ import { eventually } from '../../../../native-bench/rig/eventually.js';
 import type { TopicKey } from '../../../../src/core/topic-key.js';
 import type { TopicRecord } from '../../../../src/core/topic-record.js';
 import { AHEAD_ROWS_MAX } from '../../../../src/topic/state/ahead-rows.js';
-import { DeliveryRig } from '../../../support/delivery-rig.js';
-import { logRow } from '../../../support/log-rows.js';
-import { SeededRandom } from '../../../support/seeded-random.js';
+import { DeliveryRig } from '../../../support/delivery/delivery-rig.js';
+import { SeededRandom } from '../../../support/fuzz/seeded-random.js';
+import { logRow } from '../../../support/log/log-rows.js';
 
 /** All that was handed over, whichever way; at the end of the turn. */
 async function given(rig: DeliveryRig): Promise<string[]> {

@@ -4,7 +4,7 @@ import t from 'tap';
 import { eventually } from '../../../../native-bench/rig/eventually.js';
 import { ACK_CUMULATIVE } from '../../../../src/thread/ops/acknowledge.js';
 import type { Subscription } from '../../../../src/topic/state/subscription.js';
-import { DeliveryRig } from '../../../support/delivery-rig.js';
+import { DeliveryRig } from '../../../support/delivery/delivery-rig.js';
 
 /** Acknowledges all that it was sent. */
 function ackAll({ delivery, outlet, topic }: DeliveryRig, one: Subscription): void {

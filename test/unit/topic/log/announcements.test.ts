@@ -19,8 +19,8 @@ import { Figures } from '../../../../src/topic/state/figures.js';
 import { HotCacheBudget } from '../../../../src/topic/state/hot-cache.js';
 import { Subscription, type Topic } from '../../../../src/topic/state/subscription.js';
 import { Topics } from '../../../../src/topic/state/topics.js';
-import { startRedis } from '../../../support/redis-server.js';
-import { keyOf } from '../../../support/tenants.js';
+import { startRedis } from '../../../support/servers/redis-server.js';
+import { keyOf } from '../../../support/tenants/tenants.js';
 
 const CLUSTER = 'test';
 const TOPICS = 40;

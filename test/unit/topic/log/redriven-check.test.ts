@@ -14,7 +14,7 @@ import { HotCacheBudget } from '../../../../src/topic/state/hot-cache.js';
 import type { Tracker } from '../../../../src/topic/state/subscription.js';
 import { Topics } from '../../../../src/topic/state/topics.js';
 import { TrackerOf } from '../../../../src/topic/state/tracker.js';
-import { keyOf } from '../../../support/tenants.js';
+import { keyOf } from '../../../support/tenants/tenants.js';
 
 const HEAD = 5_000;
 const START_MS = 1_900_000_000_000;

@@ -9,7 +9,7 @@ import { type BroughtTopic, Resync, type ResyncOptions } from '../../../../src/t
 import { Figures } from '../../../../src/topic/state/figures.js';
 import { HotCacheBudget } from '../../../../src/topic/state/hot-cache.js';
 import { Topics } from '../../../../src/topic/state/topics.js';
-import { keyOf } from '../../../support/tenants.js';
+import { keyOf } from '../../../support/tenants/tenants.js';
 
 const TOPICS = 2_500;
 

@@ -24,7 +24,7 @@ import type { Topic, Tracker } from '../../../../src/topic/state/subscription.js
 import { TopicOf } from '../../../../src/topic/state/topic.js';
 import { type DurableIdentity, TrackerOf } from '../../../../src/topic/state/tracker.js';
 import { SETTINGS, topicWith } from '../../../contract/subscription-store.js';
-import { openMemoryStore } from '../../../support/memory-log.js';
+import { openMemoryStore } from '../../../support/log/memory-log.js';
 
 const open = await openMemoryStore();
 const { log } = open;

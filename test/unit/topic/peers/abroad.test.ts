@@ -8,7 +8,7 @@ import { Abroad } from '../../../../src/topic/peers/abroad.js';
 import { RemoteRequests } from '../../../../src/topic/peers/remote-requests.js';
 import type { Outlet } from '../../../../src/topic/state/outlet.js';
 import type { Topic } from '../../../../src/topic/state/subscription.js';
-import { keyOf } from '../../../support/tenants.js';
+import { keyOf } from '../../../support/tenants/tenants.js';
 
 const OP: SubscribeOp = {
   ...{ request: 0, session: 7, subscription: 1, topic: keyOf('t'), encoding: ENCODING_JSON },

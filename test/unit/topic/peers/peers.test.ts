@@ -11,7 +11,7 @@ import { PackReader } from '../../../../src/thread/packing/pack-reader.js';
 import { PackWriter } from '../../../../src/thread/packing/pack-writer.js';
 import { Peers } from '../../../../src/topic/peers/peers.js';
 import { packedBytes } from '../../../../src/topic/peers/remote-worker.js';
-import { keyOf } from '../../../support/tenants.js';
+import { keyOf } from '../../../support/tenants/tenants.js';
 
 const BOOTS = ['00000000-0000-4000-8000-000000000001', '00000000-0000-4000-8000-000000000002'];
 const [HERE, THERE] = BOOTS.map((bootId) => ({ bootId, worker: 0 })) as [Address, Address];

@@ -13,8 +13,8 @@ import { RemoteCalls } from '../../../../src/topic/peers/remote-calls.js';
 import { RemoteRequests } from '../../../../src/topic/peers/remote-requests.js';
 import { RemoteWorker } from '../../../../src/topic/peers/remote-worker.js';
 import { type NetworkEnd, PeerNetwork } from '../../../sim/peer-network.js';
-import { SeededRandom } from '../../../support/seeded-random.js';
-import { keyOf } from '../../../support/tenants.js';
+import { SeededRandom } from '../../../support/fuzz/seeded-random.js';
+import { keyOf } from '../../../support/tenants/tenants.js';
 
 const OP: SubscribeOp = {
   ...{ request: 1, session: 1, subscription: 1, topic: keyOf('t'), encoding: ENCODING_JSON },

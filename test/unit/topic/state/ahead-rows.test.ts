@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { rowBytes } from '../../../../src/core/message.js';
 import { AHEAD_ROWS_MAX, AheadBudget, AheadRows } from '../../../../src/topic/state/ahead-rows.js';
-import { logRow } from '../../../support/log-rows.js';
+import { logRow } from '../../../support/log/log-rows.js';
 
 const PLENTY = 100_000_000;
 const rowsOf = (from: number, to: number) =>

@@ -14,7 +14,7 @@ import { AbroadSubscription } from '../../../../src/topic/peers/abroad-subscript
 import type { DurableIdentity } from '../../../../src/topic/state/tracker.js';
 import type { SessionEntry } from '../../../../src/topic/state/worker-sessions.js';
 import { Openings } from '../../../../src/topic/subscriptions/openings.js';
-import { DeliveryRig } from '../../../support/delivery-rig.js';
+import { DeliveryRig } from '../../../support/delivery/delivery-rig.js';
 
 const OPTIONS: SubscribeOptions = {
   ...{ name: null, ack: 'explicit', maxInFlight: null, ackWaitMs: null, maxDeliver: null },

@@ -7,7 +7,7 @@ import { claimKeys, DedupeResult } from '../../../../../src/log/postgres/append/
 import { migrate } from '../../../../../src/log/postgres/upkeep/migrations.js';
 import { newTopic, put, text } from '../../../../contract/message-log.js';
 import { TestAppend } from '../../../../contract/recording-sink.js';
-import { openPostgresLog } from '../../../../support/postgres-log.js';
+import { openPostgresLog } from '../../../../support/log/postgres-log.js';
 
 const KEYS = 250;
 const LARGE_BYTES = 20_000;

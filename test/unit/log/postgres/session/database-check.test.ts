@@ -13,10 +13,10 @@ import { checkDatabase } from '../../../../../src/log/postgres/session/database-
 import { databaseTarget } from '../../../../../src/log/postgres/session/database-target.js';
 import { openPool } from '../../../../../src/log/postgres/session/log-connection.js';
 import { serverAccount } from '../../../../../src/supervisor/account.js';
-import { AUTHORITY, CERTIFICATE, KEY } from '../../../../support/certificate.js';
-import { writeCertificate } from '../../../../support/certificate-files.js';
-import { runCommand } from '../../../../support/command.js';
-import { postJson, publish } from '../../../../support/node-pair.js';
+import { runCommand } from '../../../../support/nodes/command.js';
+import { postJson, publish } from '../../../../support/nodes/node-pair.js';
+import { AUTHORITY, CERTIFICATE, KEY } from '../../../../support/servers/certificate.js';
+import { writeCertificate } from '../../../../support/servers/certificate-files.js';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'conduit-tls-'));
 chmodSync(folder, 0o755);

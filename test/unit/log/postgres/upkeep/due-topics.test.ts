@@ -18,8 +18,8 @@ import {
 } from '../../../../../src/log/postgres/upkeep/due-topics.js';
 import { migrate } from '../../../../../src/log/postgres/upkeep/migrations.js';
 import { releaseBatch } from '../../../../../src/log/postgres/upkeep/release-batch.js';
-import { MeasuredPool } from '../../../../support/measured-pool.js';
-import { addOther, keyOf, OTHER } from '../../../../support/tenants.js';
+import { MeasuredPool } from '../../../../support/log/measured-pool.js';
+import { addOther, keyOf, OTHER } from '../../../../support/tenants/tenants.js';
 
 const server = await startPostgres({ synchronous_commit: 'off' });
 await migrate(server.url);

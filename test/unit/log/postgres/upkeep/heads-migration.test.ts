@@ -16,8 +16,8 @@ import { migrate } from '../../../../../src/log/postgres/upkeep/migrations.js';
 import { dropOldLeaves } from '../../../../../src/log/postgres/upkeep/partitions.js';
 import { rangeOf } from '../../../../contract/message-log.js';
 import { TestAppend } from '../../../../contract/recording-sink.js';
-import { openPostgresLog } from '../../../../support/postgres-log.js';
-import { keyOf } from '../../../../support/tenants.js';
+import { openPostgresLog } from '../../../../support/log/postgres-log.js';
+import { keyOf } from '../../../../support/tenants/tenants.js';
 
 const OLD_FILES = 12;
 

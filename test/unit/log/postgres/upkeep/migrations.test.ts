@@ -13,7 +13,7 @@ import { LogConfigurationError } from '../../../../../src/log/contract/log-confi
 import { readMigrations } from '../../../../../src/log/postgres/upkeep/migration-files.js';
 import { migrate } from '../../../../../src/log/postgres/upkeep/migrations.js';
 import { checkSchema, SCHEMA_TABLES } from '../../../../../src/log/postgres/upkeep/schema-check.js';
-import { Subscriber } from '../../../../support/subscriber.js';
+import { Subscriber } from '../../../../support/clients/subscriber.js';
 
 const SQL_FOLDER = fileURLToPath(new URL('../../../../../../sql/', import.meta.url));
 

@@ -7,7 +7,7 @@ import { startPostgres } from '../../../../../native-bench/rig/postgres.js';
 import { systemClock } from '../../../../../src/core/clock.js';
 import { migrate } from '../../../../../src/log/postgres/upkeep/migrations.js';
 import { expiredKeys, oldReleases } from '../../../../../src/log/postgres/upkeep/old-rows.js';
-import { MeasuredPool } from '../../../../support/measured-pool.js';
+import { MeasuredPool } from '../../../../support/log/measured-pool.js';
 
 const server = await startPostgres({ synchronous_commit: 'off' });
 await migrate(server.url);

@@ -14,7 +14,7 @@ import { dropOldLeaves, makeLeaves } from '../../../../../src/log/postgres/upkee
 import { applyRetention } from '../../../../../src/log/postgres/upkeep/retention.js';
 import { Upkeep } from '../../../../../src/log/postgres/upkeep/upkeep.js';
 import { rangeOf } from '../../../../contract/message-log.js';
-import { keyOf } from '../../../../support/tenants.js';
+import { keyOf } from '../../../../support/tenants/tenants.js';
 
 const server = await startPostgres();
 await migrate(server.url);

@@ -10,7 +10,7 @@ import { readIncarnation } from '../../../../../src/log/postgres/session/incarna
 import { TopicStore } from '../../../../../src/log/postgres/store/topic-store.js';
 import { migrate } from '../../../../../src/log/postgres/upkeep/migrations.js';
 import { OutboxRelease } from '../../../../../src/log/postgres/upkeep/outbox-release.js';
-import { keyOf } from '../../../../support/tenants.js';
+import { keyOf } from '../../../../support/tenants/tenants.js';
 
 /** Looks at everything are then further apart than this test takes. */
 const LOOK_MS = 1_000;

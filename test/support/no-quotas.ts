@@ -1,4 +1,0 @@
-/** A ledger of quotas where no tenant has any. */
-import type { QuotaLedger } from '../../src/tenant/quota-ledger.js';
-
-export const NO_QUOTAS: Pick<QuotaLedger, 'of'> = { of: () => undefined };

@@ -1,0 +1,114 @@
+/** Two databases of one PostgreSQL as one log, as the workers of nodes open it. */
+import pg from 'pg';
+import { startPostgres, type TestPostgres } from '../../../native-bench/rig/postgres.js';
+import { systemClock } from '../../../src/core/clock.js';
+import { DatabaseClock } from '../../../src/core/database-clock.js';
+import { HashRing } from '../../../src/core/hash-ring.js';
+import { DEFAULT_LIMITS, type Limits } from '../../../src/core/limits.js';
+import { messageOf } from '../../../src/log/contract/log-errors.js';
+import { PostgresLog } from '../../../src/log/postgres/postgres-log.js';
+import { enterFirst, joinDatabase } from '../../../src/log/postgres/session/database-place.js';
+import { openPool } from '../../../src/log/postgres/session/log-connection.js';
+import { migrate } from '../../../src/log/postgres/upkeep/migrations.js';
+import { SeveralLogs } from '../../../src/log/several/several-logs.js';
+import { RecordingSink, type TestAppend } from '../../contract/recording-sink.js';
+import { keyOf } from '../tenants/tenants.js';
+
+export interface TwoDatabases {
+  postgres: TestPostgres;
+  urls: [string, string];
+  /** Of DATABASE_URL. */
+  both: string;
+  /** Rows of a query on the one at that place. */
+  query<R>(place: number, sql: string, values?: unknown[]): Promise<R[]>;
+}
+
+/** On a server of their own, empty; it is stopped at the test's end. */
+export async function startTwoDatabases(t: {
+  teardown(end: () => unknown): void;
+}): Promise<TwoDatabases> {
+  const postgres = await startPostgres();
+  t.teardown(() => postgres.stop());
+  const admin = new pg.Client({ connectionString: postgres.url });
+  await admin.connect();
+  await admin.query('CREATE DATABASE second');
+  await admin.end();
+  const second = new URL(postgres.url);
+  second.pathname = '/second';
+  const urls: [string, string] = [postgres.url, second.href];
+  return {
+    ...{ postgres, urls, both: urls.join(' ') },
+    query: async <R>(place: number, sql: string, values: unknown[] = []) => {
+      const client = new pg.Client({ connectionString: urls[place] ?? '' });
+      await client.connect();
+      try {
+        return (await client.query(sql, values)).rows as R[];
+      } finally {
+        await client.end();
+      }
+    },
+  };
+}
+
+/** Names under a prefix that are placed in the database of that place, of two. */
+export function namesAt(place: 0 | 1, prefix: string, count: number): string[] {
+  const ring = new HashRing(['database-0', 'database-1']);
+  const names: string[] = [];
+  for (let n = 0; names.length < count; n++) {
+    const name = `${prefix}.${n}`;
+    if (ring.memberOf(keyOf(name)) === `database-${place}`) names.push(name);
+  }
+  return names;
+}
+
+/** As `conduit migrate` does it. */
+export async function joinAll(urls: readonly string[]): Promise<void> {
+  const pools = urls.map((databaseUrl) =>
+    openPool({ databaseUrl, applicationName: 'test/join' }, 1),
+  );
+  try {
+    for (const url of urls) await migrate(url);
+    const [first, ...more] = pools;
+    if (first === undefined) return;
+    const cluster = (await enterFirst(first, urls.length)) ?? '';
+    for (const [n, pool] of more.entries()) await joinDatabase(pool, { cluster, place: n + 1 });
+  } finally {
+    await Promise.all(pools.map((pool) => pool.end()));
+  }
+}
+
+export interface SeveralLog {
+  log: SeveralLogs<TestAppend>;
+  sink: RecordingSink;
+  troubles: string[];
+}
+
+export async function openSeveralLogs(
+  urls: readonly string[],
+  name: string,
+  limits: Partial<Limits> = {},
+): Promise<SeveralLog> {
+  const sink = new RecordingSink();
+  const troubles: string[] = [];
+  const onTrouble = (what: string, error: unknown): void => {
+    troubles.push(`${what}: ${messageOf(error)}`);
+  };
+  const log = new SeveralLogs<TestAppend>({
+    databases: urls.length,
+    make: (place, own) =>
+      new PostgresLog<TestAppend>({
+        ...{ databaseUrl: urls[place] ?? '', place, sink: own, onTrouble },
+        applicationName: `conduit/${name}/w0`,
+        limits: { ...DEFAULT_LIMITS, ...limits },
+        clock: new DatabaseClock(systemClock),
+        notify: true,
+        owns: () => true,
+        isHere: () => true,
+        keepsUp: () => true,
+      }),
+    sink,
+    onTrouble: (place, error) => onTrouble(`opening database ${place + 1}`, error),
+  });
+  await log.open();
+  return { log, sink, troubles };
+}
