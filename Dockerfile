@@ -12,9 +12,10 @@ RUN npm ci --no-audit --no-fund \
  && mkdir /app \
  && tar -xzf /tmp/*.tgz -C /app --strip-components=1 \
  && npm prune --ignore-scripts --no-audit --no-fund --omit=dev --omit=optional \
- && find node_modules/uWebSockets.js -mindepth 1 ! -name 'package.json' ! -name LICENSE ! -name '*.js' \
+ && find node_modules/uWebSockets.js -type f ! -name 'package.json' ! -name LICENSE ! -name '*.js' \
       ! -name '*.mjs' ! -name "uws_$(node -p 'process.platform + "_" + process.arch + "_" + process.versions.modules').node" \
       -delete \
+ && find node_modules/uWebSockets.js -type d -empty -delete \
  && rm -f node_modules/conduit-dashboard \
  && cp -a node_modules /app/ \
  && install -m 755 ops/docker/entrypoint.sh ops/docker/make-secrets.sh ops/docker/health.mjs /app/
