@@ -161,8 +161,15 @@ t.test('whoever pulls is of the group, and settles at whichever node he asks', a
     t.equal(status, 200, JSON.stringify(body));
     return body['messages'] as { sequence: number; token: string; attempt: number }[];
   };
-  const settle = async (node: TestNode, what: string, all: readonly { token: string }[]) =>
-    (await postJson(node, `${path}/${what}`, { tokens: all.map(({ token }) => token) })).body;
+  const settle = async (
+    node: TestNode,
+    what: string,
+    all: readonly { token: string }[],
+    more: object = {},
+  ) => {
+    const tokens = all.map(({ token }) => token);
+    return (await postJson(node, `${path}/${what}`, { tokens, ...more })).body;
+  };
   await postJson(a, '/api/topics', { name: topic });
   t.same(await pull(a), [], 'made by the first, whose node coordinates it');
   t.same(await pull(b), [], 'asked over the link');
@@ -175,7 +182,8 @@ t.test('whoever pulls is of the group, and settles at whichever node he asks', a
     Array.from({ length: 10 }, (_, n) => n + 1),
   );
   t.same(await settle(a, 'ack', atB), { settled: 5, unknown: [] });
-  t.same(await settle(b, 'nack', atA), { settled: 5, unknown: [] });
+  // Soon: by the back-off it would be when what others hold comes again, too.
+  t.same(await settle(b, 'nack', atA, { delay_ms: 500 }), { settled: 5, unknown: [] });
   t.match((await ask(b, path)).body, { in_flight: 5, sessions: 2 });
   const others = await pull(b, { max: 10, wait_ms: 10_000 });
   const waiting = pull(b, { wait_ms: 20_000 });

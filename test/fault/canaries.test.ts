@@ -78,7 +78,7 @@ async function ask(node: KeyedNode, line: string, headers: Record<string, string
 
 const MAKES_KEYS = ['POST /api/keys', 'POST /api/keys/:id/rotate'];
 /** They go on. */
-const STREAMS = ['GET /api/topics/:name/events'];
+const STREAMS = ['GET /api/topics/:name/events', 'GET /api/stream'];
 
 /** Every route, with each way to show a key, right and wrong. */
 async function askEverything(node: KeyedNode, keys: readonly string[]): Promise<void> {

@@ -45,7 +45,7 @@ for (const kind of ['worker', 'acceptor']) {
     }
     done = true;
     await load;
-    const deaths = node.output().split('died on demand').length - 1;
+    const deaths = node.output().split('"event":"thread.died"').length - 1;
     t.ok(deaths >= 3, `${deaths} deaths were logged`);
     if (kind === 'worker') t.ok(publisher.history.some(({ outcome }) => outcome !== 'ok'));
     const verdict = await judgeLog(postgres.url, publisher.history);

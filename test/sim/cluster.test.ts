@@ -32,7 +32,7 @@ const MISSED: [breaks: Breaks, fault: RegExp][] = [
 for (const [breaks, fault] of MISSED) {
   t.test(`missed: ${JSON.stringify(breaks)}`, async (t) => {
     const found: string[] = [];
-    for (let seed = 1; seed <= 20 && found.length === 0; seed++) {
+    for (let seed = 1; seed <= 60 && found.length === 0; seed++) {
       const { faults } = await simulateCluster({
         seed,
         nodes: 20,
