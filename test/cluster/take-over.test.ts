@@ -4,8 +4,11 @@
 // Method: real nodes, PostgreSQL and Redis, publishes all the while, and the history checker.
 import t from 'tap';
 import { eventually } from '../../native-bench/rig/eventually.js';
+import { ChaosRecorder } from '../support/chaos/chaos-recorder.js';
+import { request } from '../support/clients/publisher.js';
+import { GroupMember } from '../support/delivery/group-member.js';
 import { JudgedGroup } from '../support/delivery/judged-group.js';
-import { isUp, startPair } from '../support/nodes/node-pair.js';
+import { ask, isUp, startPair } from '../support/nodes/node-pair.js';
 
 t.setTimeout(600_000);
 const SETTINGS = { ack_wait_ms: 20_000 };
@@ -58,6 +61,62 @@ t.test('the owner is frozen, and wakes', async (t) => {
   await eventually(async () => (await group.standing(a))['sessions'] === 2);
   group.close();
 });
+
+t.test('it is deleted while its owner is frozen, and made again: nobody follows it', async (t) => {
+  const group = new JudgedGroup('over.deleted');
+  const onA = await group.join(a, { settings: SETTINGS });
+  const onB = await group.join(b, { settings: SETTINGS });
+  group.publishAt(b, 'b');
+  await group.flows([onA, onB]);
+  a.process.kill('SIGSTOP');
+  const path = `/api/subscriptions/${group.topic}/${group.name}`;
+  const headers = { 'content-type': 'application/json' };
+  t.equal((await request(`${b.url}${path}`, { method: 'DELETE', headers })).status, 204);
+  const isTold = (member: GroupMember): Promise<void> =>
+    eventually(() => member.told.some(({ reason }) => reason === 'subscription_deleted'));
+  await isTold(onB);
+  t.equal((await ask(b, path)).status, 404, 'and it is not made again by who had it');
+  const again = await GroupMember.open({
+    ...{ topic: group.topic, name: group.name, recorder: new ChaosRecorder(), node: b },
+  });
+  a.process.kill('SIGCONT');
+  await isTold(onA);
+  await eventually(() => again.got.length > 0);
+  const before = again.got.length;
+  await eventually(() => again.got.length > before + 20);
+  const had = [onA.got.length, onB.got.length];
+  t.match((await ask(b, path)).body, { sessions: 1 });
+  t.same([onA.got.length, onB.got.length], had);
+  again.end('clean');
+  await group.leave();
+});
+
+t.test(
+  'made again before it is missed: a session that follows is not given what another reads',
+  async (t) => {
+    const group = new JudgedGroup('over.another');
+    const onA = await group.join(a, { settings: SETTINGS });
+    const onB = await group.join(b, { settings: SETTINGS });
+    group.publishAt(b, 'b');
+    await group.flows([onA, onB]);
+    a.process.kill('SIGSTOP');
+    const path = `/api/subscriptions/${group.topic}/${group.name}`;
+    const headers = { 'content-type': 'application/json' };
+    t.equal((await request(`${b.url}${path}`, { method: 'DELETE', headers })).status, 204);
+    const again = await GroupMember.open({
+      ...{ topic: group.topic, name: group.name, recorder: new ChaosRecorder(), node: b },
+    });
+    const had = onB.got.length;
+    await eventually(() => onB.told.some(({ reason }) => reason === 'subscription_deleted'));
+    a.process.kill('SIGCONT');
+    await eventually(() => onA.told.some(({ reason }) => reason === 'subscription_deleted'));
+    const before = again.got.length;
+    await eventually(() => again.got.length > before + 20);
+    t.equal(onB.got.length, had);
+    again.end('clean');
+    await group.leave();
+  },
+);
 
 t.test('the owner is drained', async (t) => {
   const group = new JudgedGroup('over.drained');

@@ -122,6 +122,44 @@ t.test('what sessions had sent before the signal is read and answered', async (t
   );
 });
 
+t.test('what was acknowledged last before the signal is saved', async (t) => {
+  const postgres = await startPostgres();
+  t.teardown(() => postgres.stop());
+  const node = await startNode({ DATABASE_URL: postgres.url });
+  t.teardown(() => node.kill9());
+  const subscriber = await Subscriber.open(node.wsUrl, 'json');
+  await subscriber.subscribe('saved', { subscription: 's' });
+  for (let n = 0; n < 10; n++) await publish(node, 'saved');
+  await eventually(() => subscriber.messages.length === 10);
+  const holder = new pg.Client({ connectionString: postgres.url });
+  await holder.connect();
+  t.teardown(() => holder.end());
+  await holder.query('BEGIN; LOCK TABLE conduit.cursors IN ACCESS EXCLUSIVE MODE');
+  const ack = (sequence: number): void =>
+    subscriber.send({ type: 'ack', topic: 'saved', sequence });
+  for (let n = 1; n <= 5; n++) ack(n);
+  await eventually(async () => {
+    const { rows } = await holder.query('SELECT 1 FROM pg_locks WHERE NOT granted');
+    return rows.length > 0;
+  });
+  // These come while a save is under way, which has not got them.
+  for (let n = 6; n <= 10; n++) ack(n);
+  let isRead = false;
+  subscriber.onControl = ({ type }) => {
+    if (type === 'heartbeat_ack') isRead = true;
+  };
+  subscriber.send({ type: 'heartbeat' });
+  await eventually(() => isRead);
+  const ended = node.stop();
+  await eventually(() => subscriber.socket.readyState === 3);
+  await holder.query('ROLLBACK');
+  t.equal(await ended, 0);
+  const { rows } = await holder.query(
+    'SELECT ack_floor FROM conduit.cursors ORDER BY number DESC LIMIT 1',
+  );
+  t.same(rows, [{ ack_floor: '10' }]);
+});
+
 t.test('a second SIGTERM ends a drain at once with 143', async (t) => {
   const { node } = await startHeld(t);
   node.process.kill('SIGTERM');
