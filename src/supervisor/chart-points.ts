@@ -20,8 +20,6 @@ interface Written {
 
 type Rates = readonly [published: number, redelivered: number, deadLettered: number];
 
-const NOTHING: Rates = [0, 0, 0];
-
 export class ChartPoints {
   readonly #cells: MetricCells<typeof WORKER_METRICS>;
   readonly #sessions: SharedArrayBuffer;
@@ -61,12 +59,11 @@ export class ChartPoints {
       this.#one(worker, 'redelivered'),
       this.#one(worker, 'deadLettered'),
     ];
-    const seconds = before === undefined ? 0 : (saidMs - before.saidMs) / MS_PER_S;
-    const rate = (n: 0 | 1 | 2): number => {
-      const gained = totals[n] - (before?.totals[n] ?? 0);
-      return seconds <= 0 ? 0 : Math.max(0, gained / seconds);
-    };
-    const perS: Rates = before === undefined ? NOTHING : [rate(0), rate(1), rate(2)];
+    const gained = (n: 0 | 1 | 2): number => Math.max(0, totals[n] - (before?.totals[n] ?? 0));
+    // The first that it writes is of about a second, since nothing was before.
+    const sinceMs = before === undefined || before.saidMs === 0 ? MS_PER_S : saidMs - before.saidMs;
+    const rate = (n: 0 | 1 | 2): number => (gained(n) * MS_PER_S) / Math.max(1, sinceMs);
+    const perS: Rates = [rate(0), rate(1), rate(2)];
     this.#written[worker] = { saidMs, totals, perS };
     return perS;
   }

@@ -15,8 +15,8 @@ function happenings(stream: EventStream, kind: string): Told[] {
   return stream.of('happened').flatMap(({ data }) => (data['kind'] === kind ? [data] : []));
 }
 
-function pointOf(stream: EventStream): Told {
-  return (stream.of('figures').at(-1)?.data['point'] ?? {}) as Told;
+function points(stream: EventStream): Told[] {
+  return stream.of('figures').map(({ data }) => (data['point'] ?? {}) as Told);
 }
 
 t.test('a page sees figures, history and what happens', async (t) => {
@@ -47,11 +47,12 @@ t.test('a page sees figures, history and what happens', async (t) => {
   await eventually(() => happenings(stream, 'dead_letter').length > 0);
   t.match(happenings(stream, 'topic.created'), [{ topic: 'seen', count: 1 }]);
   t.match(happenings(stream, 'dead_letter'), [{ topic: 'seen', name: 's', count: 1 }]);
-  await eventually(() => Number(pointOf(stream)['published_per_s']) > 0);
-  await eventually(() => pointOf(stream)['sessions'] === 2);
+  await eventually(() => points(stream).some((one) => Number(one['published_per_s']) > 0));
+  await eventually(() => points(stream).at(-1)?.['sessions'] === 2);
   const stats = stream.of('figures').at(-1)?.data['stats'] as Told;
   t.match(stats, { active_topics: 1, sessions: 2, streams: 1 });
-  t.match((await ask('GET', '/api/sessions')).body, { sessions: [{ client: 'page' }, {}] });
+  const { sessions } = (await ask('GET', '/api/sessions')).body as { sessions: Told[] };
+  t.same(sessions.map(({ client }) => client ?? '').sort(), ['', 'page']);
   session.close();
   await eventually(() => happenings(stream, 'session.closed').length > 0);
   await ask('DELETE', '/api/topics/seen');
