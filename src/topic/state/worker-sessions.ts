@@ -35,6 +35,8 @@ export interface LeftBehind {
 
 export class WorkerSessions {
   readonly #entries = new Map<number, SessionEntry>();
+  /** How many work with an entry that are no asks of it. */
+  readonly #uses = new Map<SessionEntry, number>();
 
   /** How many are known. */
   get size(): number {
@@ -51,9 +53,27 @@ export class WorkerSessions {
     return entry;
   }
 
+  /** It stays known, whatever of it ends meanwhile: what `use` gives it ends with the session. */
+  async with<T>(
+    outlet: Outlet,
+    session: number,
+    use: (entry: SessionEntry) => Promise<T>,
+  ): Promise<T> {
+    const entry = this.entry(outlet, session);
+    this.#uses.set(entry, (this.#uses.get(entry) ?? 0) + 1);
+    try {
+      return await use(entry);
+    } finally {
+      const others = (this.#uses.get(entry) ?? 1) - 1;
+      if (others > 0) this.#uses.set(entry, others);
+      else this.#uses.delete(entry);
+      this.forgetIdle(entry);
+    }
+  }
+
   /** To be called when it has one less, of either. */
   forgetIdle(entry: SessionEntry): void {
-    if (entry.asks !== null || entry.subscriptions.size > 0) return;
+    if (entry.asks !== null || entry.subscriptions.size > 0 || this.#uses.has(entry)) return;
     if (this.#entries.get(entry.key) === entry) this.#entries.delete(entry.key);
   }
 

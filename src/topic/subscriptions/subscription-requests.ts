@@ -116,9 +116,9 @@ export class SubscriptionRequests {
   /** Opens what was coordinated by another node, or attaches it to the next. Rejects as a subscribe. */
   reopen(one: AbroadSubscription): Promise<void> {
     const { outlet, op } = one;
-    const entry = this.#options.sessions.entry(outlet, op.session);
-    const opened = this.openings.open(entry, { outlet, op, one });
-    return opened.finally(() => this.#options.sessions.forgetIdle(entry));
+    return this.#options.sessions.with(outlet, op.session, (entry) =>
+      this.openings.open(entry, { outlet, op, one }),
+    );
   }
 
   /** A session of one that another node coordinates goes on there, with what it holds. */
