@@ -26,7 +26,7 @@ export interface SubscribeOptions {
   create: boolean;
   /**
    * It is given messages one by one, so many until it wants more (want.ts); `all`: as many as its window has
-   * room for. Absent: as they come, by groups and pages.
+   * room for. Absent: as they come, by groups and pages. Below 0: what it gave up is on its way.
    */
   wanted?: number | 'all';
   /** It is fed by pages alone, never with a group. */
@@ -64,7 +64,7 @@ export function isOptions(value: unknown): value is SubscribeOptions {
     [exclusive, create].every((one) => typeof one === 'boolean') &&
     isStart(start) &&
     (alone === undefined || alone === true) &&
-    (wanted === undefined || wanted === 'all' || isCount(wanted)) &&
+    (wanted === undefined || wanted === 'all' || Number.isSafeInteger(wanted)) &&
     (attached === undefined || isAttached(attached))
   );
 }

@@ -334,6 +334,22 @@ t.test('a subscribe tells all that a session may hold', async (t) => {
   t.same(subscribe.readSubscribe(reader), op);
 });
 
+t.test('a session that gave up what is on its way is attached again all the same', async (t) => {
+  const attached = { name: 's', epoch: 'e', held: [], giving: [1, 2], isCaughtUp: true };
+  const options: SubscribeOptions = {
+    ...{ name: 'one', ack: 'explicit', maxInFlight: null, ackWaitMs: null, maxDeliver: null },
+    ...{ ordering: 'none', exclusive: false, start: { from: 'latest' }, create: false, attached },
+    wanted: -2,
+  };
+  const of = { request: 1, session: 1, subscription: 1, topic: keyOf('t') };
+  const op: subscribe.SubscribeOp = { ...of, encoding: ENCODING_JSON, options };
+  const writer = new PackWriter();
+  subscribe.packSubscribe(writer, op);
+  const reader = new PackReader(writer.take());
+  reader.u8();
+  t.same(subscribe.readSubscribe(reader), op);
+});
+
 const RECORDED = fileURLToPath(
   new URL('../../../../../test/vectors/peer-operations-v2.json', import.meta.url),
 );
