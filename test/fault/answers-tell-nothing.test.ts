@@ -94,6 +94,8 @@ t.test(
       const told = (await Promise.all([askAll(node.url), sayAll(node.wsUrl)])).flat();
       for (const line of told)
         t.notMatch(line.replace(/^[^{]*/, '').replace(/"request_id":"[^"]*"/, ''), LEAK, what);
+      // Its lines come by way of the main thread and a pipe.
+      await eventually(() => cause.test(node.output())).catch(() => undefined);
       t.match(node.output(), cause, `${what}: the log says why`);
       return told;
     };
