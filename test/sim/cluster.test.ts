@@ -26,13 +26,12 @@ const MISSED: [breaks: Breaks, fault: RegExp][] = [
   [{ lease: 'from the answer on' }, /dispatched under term/],
   [{ terms: 'not asked' }, /dispatched under term/],
   [{ taken: 'believed' }, /dispatched under term/],
-  [{ ring: 'of all that ever were' }, /not done for \d+ ms/],
 ];
 
 for (const [breaks, fault] of MISSED) {
   t.test(`missed: ${JSON.stringify(breaks)}`, async (t) => {
     const found: string[] = [];
-    for (let seed = 1; seed <= 60 && found.length === 0; seed++) {
+    for (let seed = 1; seed <= 20 && found.length === 0; seed++) {
       const { faults } = await simulateCluster({
         seed,
         nodes: 20,
