@@ -27,6 +27,8 @@ export interface InternalListenerOptions {
   take: (body: Uint8Array) => Promise<object | ForwardFault>;
   /** Before its body was read. */
   onRefused: (fault: ForwardFault) => void;
+  /** A bug: whoever forwarded is told that it is one. */
+  onFault: (error: unknown) => void;
 }
 
 export class InternalListener {
@@ -101,10 +103,16 @@ export class InternalListener {
     });
     request.once('end', () => {
       if (response.headersSent) return;
-      void this.#options.take(Buffer.concat(parts)).then((taken) => {
-        if (typeof taken === 'string') fail(response, forwardError(taken));
-        else reply(response, 200, JSON.stringify(taken));
-      });
+      this.#options.take(Buffer.concat(parts)).then(
+        (taken) => {
+          if (typeof taken === 'string') fail(response, forwardError(taken));
+          else reply(response, 200, JSON.stringify(taken));
+        },
+        (error: unknown) => {
+          this.#options.onFault(error);
+          fail(response, new RequestError('internal', 'a fault of the server; it was logged'));
+        },
+      );
     });
   }
 

@@ -63,6 +63,7 @@ export class NodeDoor {
         ...{ host, port: internalPort, tls, secret: internalSecret },
         take: (body) => door.#take(body),
         onRefused: (fault) => door.#refuse(fault),
+        onFault: (err) => options.logger.tell('forward.failed', { err }),
       });
     }
     return door;

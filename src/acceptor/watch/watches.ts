@@ -128,15 +128,22 @@ export class Watches {
     if (this.#looking) return;
     this.#looking = true;
     const looked = [...this.#audiences.values()].filter(({ streams }) => streams.size > 0);
-    await Promise.all(looked.map((audience) => this.#tell(audience)));
-    this.#looking = false;
+    try {
+      await Promise.all(looked.map((audience) => this.#tell(audience)));
+    } finally {
+      this.#looking = false;
+    }
   }
 
   async #tell(audience: Audience): Promise<void> {
     const [first] = audience.streams;
     if (first === undefined) return;
     const text = await this.#figures(audience, first.principal);
-    for (const stream of audience.streams) this.#say(stream, text);
+    try {
+      for (const stream of audience.streams) this.#say(stream, text);
+    } catch (error) {
+      this.#options.guard.caught('stream of figures', error);
+    }
   }
 
   async #figures(audience: Audience, principal: Principal): Promise<string> {
