@@ -242,7 +242,10 @@ class Judge {
     const confirmed = life.confirmed.get(sequence);
     if (confirmed !== undefined) {
       const isSame = confirmed.connection === event.connection;
-      if (isSame || at > confirmed.at + CONFIRMED_SEEN_WITHIN_MS) {
+      const isLate = at > confirmed.at + CONFIRMED_SEEN_WITHIN_MS;
+      // Sent before the ack, and kept on its way by what stood between the nodes.
+      const isKept = [confirmed.at, at].every((when) => wasAway(feed.connection, when, when));
+      if (isSame || (isLate && !isKept)) {
         const when = `connection ${confirmed.connection} at ${Math.round(confirmed.at)} ms`;
         this.#fault('redelivered', `${text}, after its ack was confirmed to ${when}`);
       }
@@ -450,8 +453,14 @@ function lostUnread(life: Life, feed: Feed, from: number, to: number): boolean {
   );
 }
 
-function ends({ endingAt, endedAt, unreached }: Connection, from: number, to: number): boolean {
-  const away = unreached ?? { from: Number.POSITIVE_INFINITY, to: 0 };
-  if (away.from - END_SEEN_WITHIN_MS <= to && away.to + END_SEEN_WITHIN_MS >= from) return true;
+function ends(connection: Connection, from: number, to: number): boolean {
+  if (wasAway(connection, from, to)) return true;
+  const { endingAt, endedAt } = connection;
   return endingAt - END_SEEN_WITHIN_MS <= to && endedAt + END_SEEN_WITHIN_MS >= from;
+}
+
+/** Was out of reach of who sends to it, some time from `from` to `to`. */
+function wasAway({ unreached }: Connection, from: number, to: number): boolean {
+  const away = unreached ?? { from: Number.POSITIVE_INFINITY, to: 0 };
+  return away.from - END_SEEN_WITHIN_MS <= to && away.to + END_SEEN_WITHIN_MS >= from;
 }

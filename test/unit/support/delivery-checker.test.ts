@@ -73,6 +73,10 @@ class Story {
     this.say(connection, sequence);
   }
 
+  unreached(connection: number): void {
+    this.events.push({ type: 'unreached', at: this.#tick(), connection });
+  }
+
   end(connection: number, clean: boolean): void {
     this.events.push({ type: 'ending', at: this.#tick(), connection });
     this.events.push({ type: 'ended', at: this.#tick(), connection, clean });
@@ -255,6 +259,21 @@ t.test('a delivery after the confirmed ack is found, on whichever session', asyn
   next.open(2, 'audit');
   next.deliver(2, 3, 1);
   t.same(kinds(next), ['redelivered']);
+  // What stood between two nodes may have kept it since before the ack, and no longer than it stood.
+  const kept = audit(3);
+  kept.open(2, 'audit');
+  kept.unreached(2);
+  kept.later(LONG_MS);
+  kept.deliver(2, 3, 2);
+  kept.unreached(2);
+  t.same(kinds(kept), []);
+  kept.later(LONG_MS);
+  kept.deliver(2, 2, 2);
+  t.same(kinds(kept), ['redelivered']);
+  const ownAck = audit(3);
+  ownAck.unreached(1);
+  ownAck.deliver(1, 2, 2);
+  t.same(kinds(ownAck), ['redelivered']);
   const cumulative = audit(3, 0);
   for (const sequence of [1, 2, 3]) cumulative.deliver(1, sequence);
   cumulative.say(1, 3, 'ack', { cumulative: true });
