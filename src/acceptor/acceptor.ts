@@ -8,17 +8,16 @@ import type { Happening } from '../core/happening.js';
 import { Happenings } from '../core/happenings.js';
 import { hasPeerLink } from '../core/peer.js';
 import type { TenantQuotas } from '../core/quotas.js';
-import type { QuotaLedger } from '../tenant/quota-ledger.js';
 import { type AcceptorCounts, acceptorCounts, acceptorFigures } from '../thread/acceptor-counts.js';
 import type { AcceptorStart, FromThread, LeftOver, WorkerLink } from '../thread/control.js';
 import { Lease } from '../thread/lease.js';
-import { nodeFigures } from '../thread/node-memory.js';
+import { leaseOf, type NodeMemory, nodeFigures } from '../thread/node-memory.js';
 import { RosterPort } from '../thread/roster-port.js';
 import type { SessionAsk, SessionsTold } from '../thread/session-calls.js';
 import { AcceptLimit } from './accept-limit.js';
 import { AcceptorApps } from './acceptor-apps.js';
 import { AcceptorMetrics } from './acceptor-metrics.js';
-import { Deliveries } from './delivery/deliveries.js';
+import { Deliveries, type DeliveriesOptions } from './delivery/deliveries.js';
 import { threadLoad } from './delivery/thread-load.js';
 import { Drain, pause } from './drain.js';
 import { Bodies } from './http/bodies.js';
@@ -113,7 +112,7 @@ export class Acceptor {
       onEnded: (session, end) => frames.ended(session, end),
       happened: this.#happenings.add,
     });
-    this.#deliveries = this.#makeDeliveries(clock, guard, quotas);
+    this.#deliveries = this.#makeDeliveries({ clock, guard, quotas, memory: start.memory });
     this.#sessions.deliveries = this.#deliveries;
     this.#workers.sink = this.#deliveries;
     this.#workers.onFailedAck = (op) => frames.ackFailed(this.#sessions.receiver(op.session), op);
@@ -314,18 +313,20 @@ export class Acceptor {
     });
   }
 
-  #makeDeliveries(clock: Clock, guard: Guard, quotas: QuotaLedger): Deliveries {
+  #makeDeliveries({
+    memory,
+    ...parts
+  }: Pick<DeliveriesOptions, 'clock' | 'guard' | 'quotas'> & { memory: NodeMemory }): Deliveries {
     return new Deliveries({
+      ...parts,
       sockets: this.#apps,
-      quotas,
-      clock,
-      guard,
       busyShare: threadLoad(),
       onSubscribed: (op) => this.#subscriptions.subscribedTold(op),
       onUnsubscribed: (link, op) => this.#subscriptions.unsubscribedTold(link, op),
       onGap: (link, op) => this.#subscriptions.gapTold(link, op),
       onLinked: (link) => this.#subscriptions.linked(link),
       onUnlinked: (link) => this.#subscriptions.unlinked(link),
+      leaseOf: (place) => leaseOf(memory, place),
       onTurnEnd: () => this.#sessions.flush(),
     });
   }

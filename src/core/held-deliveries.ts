@@ -12,6 +12,8 @@ export interface HeldDelivery {
 
 interface Held extends HeldDelivery {
   id: string;
+  /** Whether it may still be refused by the socket, as part of a page. */
+  isOfPage: boolean;
 }
 
 /** Twice the largest window: what is beyond it has failed there, for lack of an ack. */
@@ -29,10 +31,28 @@ export class HeldDeliveries {
   }
 
   /** `messageId`: 16 bytes; null: not known. */
-  given({ sequence, attempt }: HeldDelivery, messageId: Uint8Array | null): void {
+  given(delivery: HeldDelivery, messageId: Uint8Array | null): void {
+    this.#add(delivery, messageId, false);
+  }
+
+  /** It was handed over while it was coordinated here, maybe in a page that is still to be refused. */
+  wasGiven(delivery: HeldDelivery, messageId: Uint8Array | null): void {
+    this.#add(delivery, messageId, true);
+  }
+
+  /** A page of then was refused after `lastSequence`; false: nothing of it is held. */
+  refusedAfter(lastSequence: number): boolean {
+    const refused = [...this.#held.values()].filter(
+      ({ sequence, isOfPage }) => isOfPage && sequence > lastSequence,
+    );
+    for (const { sequence } of refused) this.settled(sequence);
+    return refused.length > 0;
+  }
+
+  #add({ sequence, attempt }: HeldDelivery, messageId: Uint8Array | null, isOfPage: boolean): void {
     this.settled(sequence);
     const id = messageId === null ? '' : textOf(messageId);
-    const held = { sequence, attempt, id };
+    const held = { sequence, attempt, id, isOfPage };
     this.#held.set(sequence, held);
     if (id !== '') this.#byId.set(id, held);
     if (this.#held.size <= HELD_MAX) return;

@@ -29,6 +29,11 @@ export class LeaseWatch {
     return this.#lease.holds && this.lapses !== this.#lapses;
   }
 
+  /** Of the lease alone: what is handed out now is of no lapse before that. */
+  get leaseLapses(): number {
+    return this.#lease.lapses;
+  }
+
   /** To be taken before the terms are looked at. */
   get lapses(): number {
     return this.#lease.lapses + this.#doubts;

@@ -28,7 +28,6 @@ import type {
   TopicRelease,
 } from '../log/contract/message-log.js';
 import type { Lease } from '../thread/lease.js';
-import type { LeaseWatch } from '../thread/lease-watch.js';
 import { Calls } from './calls/calls.js';
 import { DeadLetterCalls } from './calls/dead-letter-calls.js';
 import { SubscriptionCalls, type SubscriptionHandlers } from './calls/subscription-calls.js';
@@ -37,6 +36,7 @@ import { TopicNewsReport } from './calls/topic-news.js';
 import { Delivery } from './delivery/delivery.js';
 import { LocalOutlet } from './delivery/local-outlet.js';
 import { Announcements, type AnnouncementsOptions } from './log/announcements.js';
+import { leaseRights } from './log/dispatch-rights.js';
 import { FoldedReads } from './log/folded-reads.js';
 import { FollowedDatabase, type FollowedOptions } from './log/followed-database.js';
 import { readsOf, type TopicReads } from './log/placed-reads.js';
@@ -192,6 +192,7 @@ export class Worker implements LogSink<PublishUnderWay> {
   ): Delivery {
     const { config, clock, coldRead, onBug, peers } = this.#options;
     const log = this.#log;
+    const watchOf = (place: number) => this.#databases[place]?.watch ?? null;
     return new Delivery({
       clock,
       limits: config.limits,
@@ -203,20 +204,16 @@ export class Worker implements LogSink<PublishUnderWay> {
       onLost: (tracker) => {
         this.#subscribing.termLost(tracker).catch(onBug);
       },
-      ...(peers === null
-        ? {}
-        : {
-            mayDispatch: ({ id }) => this.#watchOf(id)?.mayDispatch ?? true,
-            taking: ({ id }) => this.#watchOf(id)?.taking() ?? (() => undefined),
-          }),
+      ...(peers === null ? {} : { rights: leaseRights((id) => log.placeOf(id), watchOf) }),
       ...(placeOf === null ? {} : { placeOf }),
+      onSilent: (subscription) => {
+        this.#subscribing.silent(subscription);
+        const silence = `nobody answers for a session with ${subscription.topic.name}`;
+        onTrouble('asking how a session stands', new RequestError('busy', silence));
+      },
       onGuestsOnly: (tracker) => this.#subscribing.letGo(tracker),
       onTrouble,
     });
-  }
-
-  #watchOf(topicId: number): LeaseWatch | null {
-    return this.#databases[this.#log.placeOf(topicId)]?.watch ?? null;
   }
 
   /** Since the heads of any of the databases were looked at; null: of none yet. */

@@ -62,6 +62,30 @@ t.test('the owner is frozen, and wakes', async (t) => {
   group.close();
 });
 
+// What the owner had handed over when it was frozen waits on the link to an acceptor, at the acceptor, or in
+// its queues: each time somewhere else. Whatever of it were written after the other node went on would be a
+// delivery after its ack was confirmed, which the checker finds.
+t.test('the owner is frozen in the middle of much, again and again', async (t) => {
+  const group = new JudgedGroup('over.frozen.often');
+  const onA = await group.join(a, { settings: { ...SETTINGS, max_in_flight: 1_000 } });
+  for (const mark of ['a', 'a2']) group.publishAt(a, mark);
+  for (const mark of ['b', 'b2']) group.publishAt(b, mark);
+  await group.flows([onA]);
+  const onB = await group.join(b, { settings: { ...SETTINGS, max_in_flight: 1_000 } });
+  for (let n = 0; n < 4; n++) {
+    await group.flows([onA, onB]);
+    // Who took it over is the owner next time.
+    const [owner, other] = n % 2 === 0 ? [a, onB] : [b, onA];
+    owner.process.kill('SIGSTOP');
+    await group.flows([other], 100);
+    owner.process.kill('SIGCONT');
+  }
+  await group.flows([onA, onB]);
+  t.same(await group.end(b), []);
+  t.same(attempts(group), [1]);
+  group.close();
+});
+
 t.test('it is deleted while its owner is frozen, and made again: nobody follows it', async (t) => {
   const group = new JudgedGroup('over.deleted');
   const onA = await group.join(a, { settings: SETTINGS });

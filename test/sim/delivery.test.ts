@@ -301,7 +301,7 @@ class World {
     const read = (range: ReadRange): Promise<LogPage> => this.#read(range);
     this.#delivery = new Delivery({
       ...{ clock, limits: LIMITS, topics, read, readNewest: read, onLost: bug, onTrouble: bug },
-      others: null,
+      ...{ onSilent: bug, others: null },
       // Nothing fails here, so nothing is stored.
       store: {} as SubscriptionStore,
     });

@@ -4,10 +4,12 @@
  */
 
 import type { QuotaLedger } from '../../tenant/quota-ledger.js';
+import type { Lease } from '../../thread/lease.js';
 import type { AcceptorLinkEnd } from '../../thread/link.js';
 import type { DeliverGroupOp, DeliverOp, JoinOp, LeaveOp } from '../../thread/ops/deliver.js';
 import { readDeliver, readDeliverGroup, readJoin, readLeave } from '../../thread/ops/deliver.js';
 import { ENCODING_MSGPACK } from '../../thread/ops/encoding.js';
+import { readFence } from '../../thread/ops/fence.js';
 import { type GapOp, readGap } from '../../thread/ops/gap.js';
 import { type GiveOp, type ProbeOp, readGive, readProbe } from '../../thread/ops/give.js';
 import {
@@ -15,6 +17,7 @@ import {
   OP_DELIVER,
   OP_DELIVER_GROUP,
   OP_DRY,
+  OP_FENCE,
   OP_GAP,
   OP_GIVE,
   OP_JOIN,
@@ -33,6 +36,7 @@ import type { DeliverySink } from '../workers/workers.js';
 import { DeliveryQuota } from './delivery-quota.js';
 import { sendCredit, sendDrained, sendGiven, sendLeft, sendProbed } from './delivery-reports.js';
 import { GroupChunk } from './group-chunk.js';
+import { behindFence, setFence } from './group-fences.js';
 import { GroupPublishes, type GroupPublishesOptions, leaveGroup } from './group-publishes.js';
 import {
   type Receiver,
@@ -53,6 +57,8 @@ export interface DeliveriesOptions extends GroupPublishesOptions {
   onGap: (link: AcceptorLinkEnd, op: GapOp) => void;
   onLinked: (link: AcceptorLinkEnd) => void;
   onUnlinked: (link: AcceptorLinkEnd) => void;
+  /** Of this node, in the database of that place. */
+  leaseOf: (place: number) => Lease;
   /** Frames that wait for the end of the turn go out. */
   onTurnEnd: () => void;
 }
@@ -72,7 +78,12 @@ export class Deliveries implements DeliverySink {
 
   constructor(options: DeliveriesOptions) {
     this.#options = options;
-    this.#publishes = new GroupPublishes(options);
+    this.#publishes = new GroupPublishes({
+      ...options,
+      admit: (group) => {
+        for (const one of behindFence(group)) this.#giveBack(one, leaveGroup(one));
+      },
+    });
     this.#quota = new DeliveryQuota<Receiver>(options.quotas);
   }
 
@@ -111,6 +122,12 @@ export class Deliveries implements DeliverySink {
       case OP_SOUGHT: {
         const op = readSought(reader);
         this.#find(link, op.subscription)?.sought(op.sequence);
+        return true;
+      }
+      case OP_FENCE: {
+        const op = readFence(reader);
+        const one = this.#find(link, op.subscription);
+        if (one !== undefined) setFence(one, op, this.#options.leaseOf);
         return true;
       }
       case OP_CAUGHT_UP: {
@@ -211,6 +228,7 @@ export class Deliveries implements DeliverySink {
     subscription.owesGiven = null;
     subscription.owesProbed = false;
     subscription.round = 0;
+    subscription.fence = null;
     this.#byNumber.delete(subscription.number);
   }
 
@@ -260,8 +278,7 @@ export class Deliveries implements DeliverySink {
     this.#publishes.applyLeaving();
     for (const subscription of group.subscriptions) {
       if (subscription.state !== 'joined') continue;
-      leaveGroup(subscription);
-      sendLeft(subscription, subscription.lastSequence);
+      sendLeft(subscription, leaveGroup(subscription));
       this.#quota.holdsBack(subscription.receiver);
     }
   }
@@ -293,6 +310,10 @@ export class Deliveries implements DeliverySink {
     if (subscription === undefined || subscription.round !== op.round) return;
     const { receiver, group } = subscription;
     this.#publishes.flush(group);
+    if (subscription.fence?.isOpen === false) {
+      this.#giveBack(subscription, op.firstSequence - 1);
+      return;
+    }
     const taken = op.frames.length === 0 ? TAKEN : receiver.sendPage(op.frames, subscription);
     if (taken !== TAKEN) {
       sendLeft(subscription, Math.max(taken, op.firstSequence - 1));
@@ -308,6 +329,12 @@ export class Deliveries implements DeliverySink {
     this.#resumeNext(receiver);
   }
 
+  /** What was handed over after `lastSequence` is its worker's again, who may go on when it may. */
+  #giveBack(subscription: ReceiverSubscription, lastSequence: number): void {
+    sendLeft(subscription, lastSequence);
+    this.#resume(subscription.receiver);
+  }
+
   /** What waits for its group goes out before what is sent to it alone. */
   #give(link: AcceptorLinkEnd, op: GiveOp): void {
     this.#credited(link, op.frames.length);
@@ -315,7 +342,8 @@ export class Deliveries implements DeliverySink {
     if (subscription === undefined) return;
     const { receiver, group } = subscription;
     this.#publishes.flush(group);
-    const taken = receiver.giveMessages(op.frames, subscription);
+    const isOpen = subscription.fence?.isOpen !== false;
+    const taken = isOpen ? receiver.giveMessages(op.frames, subscription) : 0;
     this.#given(receiver, Math.min(taken, op.messages));
     subscription.owesGiven = taken;
     if (this.#takesMore(receiver)) sendGiven(subscription, taken);
@@ -349,6 +377,7 @@ export class Deliveries implements DeliverySink {
     }
     subscription.state = 'joined';
     group.changed(receiver.kind, 1);
+    if (subscription.fence !== null) group.fenced.add(subscription);
     receiver.joinGroup(group);
     this.#resumeNext(receiver);
   }

@@ -25,8 +25,13 @@ export interface GroupPublishesOptions {
   busyShare: () => number;
 }
 
+export interface GroupFence {
+  /** Who may not be given what comes next leaves the group; called before it is published. */
+  admit: (group: SocketGroup) => void;
+}
+
 export class GroupPublishes {
-  readonly #options: GroupPublishesOptions;
+  readonly #options: GroupPublishesOptions & GroupFence;
   readonly #log = new PublishLog();
   readonly #pump: GroupPump;
   readonly #singleFrames: SingleFramePump;
@@ -36,7 +41,7 @@ export class GroupPublishes {
    */
   #leaving: { receiver: Receiver; group: SocketGroup }[] = [];
 
-  constructor(options: GroupPublishesOptions) {
+  constructor(options: GroupPublishesOptions & GroupFence) {
     this.#options = options;
     this.#pump = new GroupPump({
       clock: options.clock,
@@ -46,6 +51,7 @@ export class GroupPublishes {
     this.#singleFrames = new SingleFramePump({
       sockets: options.sockets,
       log: this.#log,
+      admit: options.admit,
       beforePublish: this.applyLeaving,
       onPublished: (chunk) => this.release(chunk),
     });
@@ -83,6 +89,7 @@ export class GroupPublishes {
       if (state === 'joined') {
         this.#leaving.push({ receiver, group });
         group.changed(receiver.kind, -1);
+        group.fenced.delete(subscription);
         sendLeft(subscription, last);
       } else if (state === 'refused' && last < subscription.lastSequence) {
         // uWS refuses a large message before the small ones that wait in front of it.
@@ -105,6 +112,7 @@ export class GroupPublishes {
 
   #publishChunk(group: SocketGroup, chunk: GroupChunk): void {
     const { op } = chunk;
+    this.#options.admit(group);
     if (op.encoding === ENCODING_MSGPACK) this.#publish(group, KIND_MSGPACK, op);
     else {
       this.#publish(group, KIND_JSON, op);
@@ -143,12 +151,14 @@ export class GroupPublishes {
   }
 }
 
-/** It is fed by pages from now on, from where its group has brought it. */
-export function leaveGroup(subscription: ReceiverSubscription): void {
+/** It is fed by pages from now on, from where its group has brought it, which is returned. */
+export function leaveGroup(subscription: ReceiverSubscription): number {
   const { receiver, group } = subscription;
   const { lastSequence } = subscription;
   subscription.state = 'paging';
   subscription.lastSequence = lastSequence;
+  group.fenced.delete(subscription);
   group.changed(receiver.kind, -1);
   receiver.leaveGroup(group);
+  return lastSequence;
 }

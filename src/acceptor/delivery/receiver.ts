@@ -12,6 +12,7 @@ import type { FrameForm } from '../../wire/event-of-message.js';
 import type { Ref } from '../../wire/frame-types.js';
 import type { ServerFrame } from '../../wire/server-frame-types.js';
 import type { Subject } from '../http/guard.js';
+import type { Fence } from './fence.js';
 import type { ReceiverKind } from './receiver-kind.js';
 import type { SocketGroupOf } from './socket-group.js';
 
@@ -67,6 +68,8 @@ export class ReceiverSubscription {
   owesGiven: number | null = null;
   /** A PROBE came while the socket was not empty. */
   owesProbed = false;
+  /** Of one that is coordinated here; null: what comes for it is written. */
+  fence: Fence | null = null;
   /** Last sequence handed to the socket, when it is not in the group. */
   #lastSequence: number;
 

@@ -20,6 +20,8 @@ interface Queue {
 export interface SeedPumpOptions {
   sockets: SocketPublisher;
   log: PublishLog;
+  /** Called before some frames of a group are published. */
+  admit: (group: SocketGroup) => void;
   /** Who left in the meantime must be gone before the next publish. */
   beforePublish: () => void;
   /** A chunk is out; it is released there. */
@@ -65,6 +67,7 @@ export class SingleFramePump {
   }
 
   #publish(group: SocketGroup, queue: Queue, framesMax: number): void {
+    this.#options.admit(group);
     for (let left = framesMax; left > 0; left--) {
       const [chunk] = queue.chunks;
       const single = chunk?.singles[queue.at];

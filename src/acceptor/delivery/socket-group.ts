@@ -14,6 +14,8 @@ export class SocketGroupOf<S, M> {
   readonly #members = new Array<number>(KINDS).fill(0);
   readonly #last = new Array<number>(KINDS).fill(0);
   readonly streams = new Set<S>();
+  /** Members that are behind a fence (fence.ts). */
+  readonly fenced = new Set<M>();
   /** Whose topic it is; null: nobody has a place in it yet. */
   owner: Tenant | null = null;
   /** Those that refer to it, in it or not: while there is one, it is a group of the topic. */

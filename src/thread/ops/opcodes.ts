@@ -7,6 +7,7 @@
  *                   UNSUBSCRIBE, by UNSUBSCRIBED or FAILED; SESSION_ENDED, not answered
  *   deliver.ts      DELIVER, answered by DRAINED or LEFT; DELIVER_GROUP, JOIN, LEAVE, CREDIT, not answered
  *   sought.ts       SOUGHT, not answered
+ *   fence.ts        FENCE, not answered
  *   give.ts         GIVE, answered by GIVEN; PROBE, by PROBED; HOLDS, not answered
  *   want.ts         WANT, answered by GIVE and DRY
  *   acknowledge.ts  ACK and VERDICT, answered by ACKED or FAILED where it was asked for; ACK_CREDIT
@@ -75,3 +76,4 @@ export const OP_SOUGHT = 49;
 export const OP_HOLDS = 50;
 export const OP_DRY = 51;
 export const OP_TOPIC_MADE = 52;
+export const OP_FENCE = 53;

@@ -6,6 +6,7 @@ import type { Clock } from '../../core/clock.js';
 import { newEntry } from '../../core/cursor-entry.js';
 import type { Gap } from '../../thread/ops/gap.js';
 import type { AttachedSession } from '../../thread/ops/subscribe-options.js';
+import type { DispatchRights } from '../log/dispatch-rights.js';
 import type { TrackerSaves } from '../log/placed-saves.js';
 import type { Durables } from '../state/durables.js';
 import type { Subscription, Topic, Tracker } from '../state/subscription.js';
@@ -13,7 +14,7 @@ import type { SessionEntry } from '../state/worker-sessions.js';
 import type { Deadlines } from './deadlines.js';
 import type { Feeder } from './feeder.js';
 import type { Giver } from './giver.js';
-import { tellEpoch } from './notices.js';
+import { tellEpoch, tellFence } from './notices.js';
 
 export interface AttachmentsOptions {
   feeder: Feeder;
@@ -22,6 +23,7 @@ export interface AttachmentsOptions {
   saves: TrackerSaves;
   durables: Durables;
   clock: Clock;
+  rights: DispatchRights;
   /** The last session of this node has left one that others are attached to. */
   onGuestsOnly: (tracker: Tracker) => void;
 }
@@ -51,6 +53,7 @@ export class Attachments {
     tracker.sessionName = subscription.sessionName;
     tracker.cursor.attach(member);
     if (Number.isFinite(subscription.wanted)) tracker.askers.add(subscription);
+    this.#fence(subscription);
     if (before !== null) this.#takeOver(subscription, before);
     this.#rearrange(tracker);
   }
@@ -140,6 +143,18 @@ export class Attachments {
       if (delivered > upTo) this.seek(tracker, Math.min(floor, upTo));
       else this.#options.giver.give(tracker);
     }
+  }
+
+  /** The lease was over, and its term was found to be held still: what was given before is of before. */
+  goOn(tracker: Tracker): void {
+    for (const one of tracker.subscriptions) this.#fence(one);
+    this.#options.giver.give(tracker);
+  }
+
+  #fence(subscription: Subscription): void {
+    if (subscription.tracker?.durable == null) return;
+    const fence = this.#options.rights.fence(subscription.topic);
+    if (fence !== null) tellFence(subscription, fence);
   }
 
   /** Its session holds what it was given by whoever coordinated before. */

@@ -17,6 +17,10 @@ export interface DeadlinesOptions {
   clock: Clock;
   /** Something may be ready to be given, or the cursor changed. */
   onWoken: (tracker: Tracker) => void;
+  /** A socket that takes nothing is closed long before. */
+  probeMsMax: number;
+  /** So long nobody has said how it stands with its socket: whoever should is not there. It is to end. */
+  onSilent: (subscription: Subscription) => void;
 }
 
 export class Deadlines {
@@ -42,7 +46,9 @@ export class Deadlines {
     if (tracker.state === 'ended' || tracker.subscriptions.size === 0) return;
     const nowMs = this.#options.clock.monotonic();
     let at = Math.max(tracker.cursor.nextWakeAtMs(nowMs), nowMs + TICK_MS);
-    for (const one of tracker.subscriptions) if (one.probing) at = Math.max(at, nowMs + PROBING_MS);
+    for (const { probedAtMs } of tracker.subscriptions) {
+      if (probedAtMs !== null) at = Math.max(at, nowMs + PROBING_MS);
+    }
     if (at >= tracker.wakeAtMs) return;
     tracker.wakeAtMs = at;
     this.#heap.push(at, tracker);
@@ -53,7 +59,7 @@ export class Deadlines {
   /** From PROBED. A socket that was empty has sent all it got: what is overdue has failed. */
   probed(subscription: Subscription, socket: 'empty' | 'filled'): void {
     const { tracker, member } = subscription;
-    subscription.probing = false;
+    subscription.probedAtMs = null;
     if (tracker === null || member === null) return;
     const nowMs = this.#options.clock.monotonic();
     if (socket === 'empty') tracker.cursor.expire(member, nowMs);
@@ -92,15 +98,24 @@ export class Deadlines {
   }
 
   #wake(tracker: Tracker, nowMs: number): void {
+    const { probeMsMax, onSilent } = this.#options;
+    const silent: Subscription[] = [];
     tracker.sync(nowMs);
     for (const member of tracker.cursor.wake(nowMs)) {
       const subscription = tracker.subscriptionOf(member);
-      if (subscription === undefined || subscription.probing) continue;
-      subscription.probing = true;
-      const { outlet, number } = subscription;
-      outlet.probe({ subscription: number, topicNo: tracker.topic.no });
+      if (subscription === undefined) continue;
+      if (subscription.probedAtMs === null) this.#probe(subscription, nowMs);
+      else if (nowMs - subscription.probedAtMs > probeMsMax) silent.push(subscription);
     }
+    for (const subscription of silent) onSilent(subscription);
+    if (tracker.state === 'ended') return;
     this.#options.onWoken(tracker);
     this.schedule(tracker);
+  }
+
+  #probe(subscription: Subscription, nowMs: number): void {
+    subscription.probedAtMs = nowMs;
+    const { outlet, number, topic } = subscription;
+    outlet.probe({ subscription: number, topicNo: topic.no });
   }
 }

@@ -20,9 +20,10 @@ import type { Gap } from '../../thread/ops/gap.js';
 import type { GivenOp, ProbedOp } from '../../thread/ops/give.js';
 import type { AttachedSession } from '../../thread/ops/subscribe-options.js';
 import type { WantOp } from '../../thread/ops/want.js';
+import { ALWAYS, type DispatchRights } from '../log/dispatch-rights.js';
 import { PageReads } from '../log/page-reads.js';
 import { savesOf, type TrackerSaves } from '../log/placed-saves.js';
-import { RedrivenCheck } from '../log/redriven-check.js';
+import { RedrivenCheck, redrivenRows } from '../log/redriven-check.js';
 import type { SavesOptions, Unsaved } from '../log/saves.js';
 import { addRedriven, Durables } from '../state/durables.js';
 import type { Outlet } from '../state/outlet.js';
@@ -55,10 +56,10 @@ export interface DeliveryOptions {
   others: ListenedNodes | null;
   /** Another node or worker has taken a durable subscription over, or it was deleted. */
   onLost: (tracker: Tracker) => void;
-  /** Whether what this node coordinates of the topic may be handed out now; absent: always. */
-  mayDispatch?: (topic: Topic) => boolean;
-  /** Called before a durable subscription of the topic is taken; what it returns once it is held. */
-  taking?: (topic: Topic) => () => void;
+  /** Nobody answers for that session any more: the subscription is to end. */
+  onSilent: (subscription: Subscription) => void;
+  /** Whether what this node coordinates may be handed out now; absent: always. */
+  rights?: DispatchRights;
   /** The place of a topic's database, where there are several. */
   placeOf?: (topicId: number) => number;
   /** Sessions of other nodes alone have it open: it is to be let go. Absent: there are none. */
@@ -69,6 +70,8 @@ export interface DeliveryOptions {
 
 /** At the end of a node, for what it coordinated to be let go; else others wait for the end of its lease. */
 const RELEASE_MS = 1_000;
+/** A PROBE may wait for a socket that is full, and for an acceptor that has much to do. */
+const PROBE_SPARE_MS = 20_000;
 
 export class Delivery {
   readonly #topics: Topics;
@@ -85,9 +88,9 @@ export class Delivery {
   readonly #redrivenCheck: RedrivenCheck;
 
   constructor(options: DeliveryOptions) {
-    const { clock, limits, topics, store, others, onLost, onTrouble } = options;
-    const { mayDispatch = () => true, onGuestsOnly = () => undefined } = options;
-    const { taking = () => () => undefined } = options;
+    const { clock, limits, topics, store, others, onLost, onSilent, onTrouble } = options;
+    const { rights = ALWAYS, onGuestsOnly = () => undefined } = options;
+    const { mayDispatch, taking } = rights;
     const reads = new PageReads({ read: options.read, clock });
     const repairs = new PageReads({ read: options.readNewest, clock });
     const feeder = new Feeder({
@@ -105,7 +108,7 @@ export class Delivery {
       },
     });
     const deadlines = new Deadlines({
-      clock,
+      ...{ clock, onSilent, probeMsMax: limits.writeDeadlineMs + PROBE_SPARE_MS },
       onWoken: (tracker) => {
         this.#saves.changed(tracker);
         giver.give(tracker);
@@ -136,7 +139,7 @@ export class Delivery {
     this.#durables = durables;
     this.#saves = saves;
     this.#attachments = new Attachments({
-      ...{ feeder, giver, deadlines, saves, durables, clock, onGuestsOnly },
+      ...{ feeder, giver, deadlines, saves, durables, clock, rights, onGuestsOnly },
     });
     this.#verdicts = new Verdicts({ topics, feeder, giver, deadlines, saves, clock });
     this.#redrivenCheck = new RedrivenCheck({
@@ -289,7 +292,7 @@ export class Delivery {
 
   /** What was held back while the lease was in doubt goes on. */
   goOn(): void {
-    for (const tracker of this.#durables.all()) this.#giver.give(tracker);
+    for (const tracker of this.#durables.all()) this.#attachments.goOn(tracker);
   }
 
   /** See Durables.disown. */
@@ -386,14 +389,4 @@ export class Delivery {
     cursor.changes.settled.push(...sequences);
     this.#saves.changed(tracker);
   }
-}
-
-/** Copies that the dead letters keep of messages that are being redriven. */
-function redrivenRows(
-  store: SubscriptionStore,
-  { topic, durable, sessionName: session }: Tracker,
-  sequences: readonly number[],
-): Promise<LogRow[]> {
-  const owner = durable === null ? { session } : { subscriptionId: durable.id };
-  return store.redrivenRows({ topicId: topic.id, ...owner }, sequences);
 }

@@ -2,6 +2,7 @@
  * What sessions are told beside messages: that they have caught up, what they will not get, and which log
  * they are on. Who is told also goes on from there.
  */
+import type { FenceOp } from '../../thread/ops/fence.js';
 import type { Gap } from '../../thread/ops/gap.js';
 import type { Subscription, Tracker } from '../state/subscription.js';
 
@@ -53,4 +54,12 @@ export function tellEpoch(subscription: Subscription, upTo: number, gap: Gap | n
 function tell({ outlet, topic, number }: Subscription, delivered: number, gap: Gap | null): void {
   const { no: topicNo, head: sequence, epoch } = topic;
   outlet.gap({ subscription: number, topicNo, sequence, delivered, epoch, gap });
+}
+
+/** By which lease it is coordinated here. */
+export function tellFence(
+  { outlet, number: subscription, topic }: Subscription,
+  fence: Pick<FenceOp, 'place' | 'lapses'>,
+): void {
+  outlet.fence({ subscription, topicNo: topic.no, ...fence });
 }

@@ -15,6 +15,7 @@ import {
   packLeave,
 } from '../../thread/ops/deliver.js';
 import { type FailedOp, packFailed } from '../../thread/ops/failed.js';
+import { type FenceOp, packFence } from '../../thread/ops/fence.js';
 import { type GapOp, packGap } from '../../thread/ops/gap.js';
 import {
   type GivenMessage,
@@ -85,6 +86,11 @@ export abstract class PackedOutlet implements Outlet {
 
   sought(op: SoughtOp): void {
     packSought(this.writer, op);
+    this.flushSoon();
+  }
+
+  fence(op: FenceOp): void {
+    packFence(this.writer, op);
     this.flushSoon();
   }
 

@@ -46,6 +46,10 @@ export class PeerOutlet extends PackedOutlet {
     super.give(op, deliveries, term);
   }
 
+  override fence(): void {
+    // There the term says it (HOLDS).
+  }
+
   override acksHandled(): void {
     // The link bounds them.
   }

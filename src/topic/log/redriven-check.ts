@@ -4,7 +4,12 @@
  * back is known already.
  */
 import type { Clock } from '../../core/clock.js';
-import { REDRIVEN_PAGE, type RedrivenDelivery } from '../../log/contract/subscription-store.js';
+import type { LogRow } from '../../core/message.js';
+import {
+  REDRIVEN_PAGE,
+  type RedrivenDelivery,
+  type SubscriptionStore,
+} from '../../log/contract/subscription-store.js';
 import { addRedriven } from '../state/durables.js';
 import type { Tracker } from '../state/subscription.js';
 
@@ -127,4 +132,14 @@ function isStored({ state, saving, cursor }: Tracker): boolean {
   const { settled, deadLetters, dropDeliveries } = cursor.changes;
   const isPending = settled.length > 0 || deadLetters.length > 0 || dropDeliveries;
   return state !== 'ended' && saving === 0 && !isPending;
+}
+
+/** Copies that the dead letters keep of messages that are being redriven. */
+export function redrivenRows(
+  store: SubscriptionStore,
+  { topic, durable, sessionName: session }: Tracker,
+  sequences: readonly number[],
+): Promise<LogRow[]> {
+  const owner = durable === null ? { session } : { subscriptionId: durable.id };
+  return store.redrivenRows({ topicId: topic.id, ...owner }, sequences);
 }

@@ -9,6 +9,7 @@
 import type { ErrorCode } from '../../core/errors.js';
 import { HeldDeliveries } from '../../core/held-deliveries.js';
 import type { AckOp, VerdictOp } from '../../thread/ops/acknowledge.js';
+import type { LeftOp } from '../../thread/ops/deliver.js';
 import type { GivenMessage, GivenOp } from '../../thread/ops/give.js';
 import {
   type SubscribedOp,
@@ -66,6 +67,8 @@ export class AbroadSubscription {
   /** Its socket refused a page of before, and has not drained. */
   isRefused = false;
   isCaughtUp = false;
+  /** Whoever coordinates it was told that its session holds what its socket then refused. */
+  isMisread = false;
   readonly held = new HeldDeliveries();
   /** Of pages that it was given while it was coordinated here; null: of none. */
   ids: DeliveryIds | null = null;
@@ -134,6 +137,24 @@ export class AbroadSubscription {
     if (messageId === null) return 0;
     const known = this.held.sequenceOf(messageId) || (this.ids?.find(messageId) ?? 0);
     return known || this.topic.ids.find(messageId);
+  }
+
+  /** From LEFT, of a page that it was sent while it was coordinated here; true: it held some of that. */
+  left({ round, lastSequence }: LeftOp): boolean {
+    this.isRefused = true;
+    this.round = round;
+    return this.held.refusedAfter(lastSequence);
+  }
+
+  /** A subscribe of one that is open is answered as it stands. */
+  subscribedAgain({ request, subscription }: SubscribeOp): void {
+    const { told, topic, outlet } = this;
+    const sequence = Math.max(topic.head, told?.sequence ?? 0);
+    const known = { topicNo: topic.no, idTag: topic.idTag, epoch: topic.epoch, sequence };
+    const delivered = told?.delivered ?? 0;
+    outlet.subscribed({
+      ...{ ...known, request, subscription, delivered, recovered: null, gap: null },
+    });
   }
 
   nextRound(): void {

@@ -229,9 +229,16 @@ export class Abroad {
   }
 
   /** Of a page that it was sent before it was attached. */
-  left(one: AbroadSubscription, { round }: LeftOp): void {
-    one.isRefused = true;
-    one.round = round;
+  left(one: AbroadSubscription, op: LeftOp): void {
+    if (!one.left(op) || one.worker === null) return;
+    if (one.state === 'asked') one.isMisread = true;
+    else if (one.state === 'attached') this.#askAgain(one, one.worker);
+  }
+
+  /** What it was said to hold is given back there, and what it holds is said. */
+  #askAgain(one: AbroadSubscription, worker: RemoteWorker): void {
+    worker.sessionEnded({ session: one.number, abrupt: false });
+    this.#ask(one, worker);
   }
 
   drained(one: AbroadSubscription): void {
@@ -252,16 +259,8 @@ export class Abroad {
   /** A subscribe of one that is open; false: it is none of these. */
   subscribedAgain(outlet: Outlet, op: SubscribeOp): boolean {
     const one = this.of(outlet, op.subscription);
-    if (one === undefined) return false;
-    const { told, topic } = one;
-    const sequence = Math.max(topic.head, told?.sequence ?? 0);
-    const known = { topicNo: topic.no, idTag: topic.idTag, epoch: topic.epoch, sequence };
-    const { request, subscription } = op;
-    const delivered = told?.delivered ?? 0;
-    outlet.subscribed({
-      ...{ ...known, request, subscription, delivered, recovered: null, gap: null },
-    });
-    return true;
+    one?.subscribedAgain(op);
+    return one !== undefined;
   }
 
   sessionEnded(outlet: Outlet, { session, abrupt }: SessionEndedOp): void {
@@ -343,6 +342,7 @@ export class Abroad {
         one.told = told;
         one.answered();
         this.#sayLate(one);
+        if (one.isMisread) this.#askAgain(one, worker);
       },
       failed: (failure) => {
         if (one.worker === worker && one.state === 'asked') this.#failed(one, failure);
@@ -350,6 +350,7 @@ export class Abroad {
     });
     one.state = 'asked';
     one.lateGiven = null;
+    one.isMisread = false;
     worker.subscribe({ ...op, request, session: number, subscription: number, options });
   }
 

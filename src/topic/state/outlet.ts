@@ -6,6 +6,7 @@
 import type { ReplyOp } from '../../thread/ops/call.js';
 import type { DeliverGroupOp, DeliverOp, JoinOp, LeaveOp } from '../../thread/ops/deliver.js';
 import type { FailedOp } from '../../thread/ops/failed.js';
+import type { FenceOp } from '../../thread/ops/fence.js';
 import type { GapOp } from '../../thread/ops/gap.js';
 import type { GivenMessage, GiveOp, ProbeOp } from '../../thread/ops/give.js';
 import type { DeferredOp, PublishedOp } from '../../thread/ops/publish.js';
@@ -31,6 +32,8 @@ export interface Outlet {
   join(op: JoinOp): void;
   leave(op: LeaveOp): void;
   sought(op: SoughtOp): void;
+  /** Of sessions of this node alone. */
+  fence(op: FenceOp): void;
   probe(op: ProbeOp): void;
   dry(op: DryOp): void;
 

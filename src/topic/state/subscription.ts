@@ -122,8 +122,8 @@ export class Subscription implements Participant {
   givingCount = 0;
   /** How many messages more it takes; Infinity: as many as its window. */
   wanted: number;
-  /** A PROBE is under way. */
-  probing = false;
+  /** Since when a PROBE is under way, monotonic ms; null: none is. */
+  probedAtMs: number | null = null;
   /** The only one of its session to this topic: the others' frames say which they are of. */
   isAlone: boolean;
   readonly #origin: string;

@@ -6,6 +6,7 @@ import { RequestError } from '../../core/errors.js';
 import type { TopicRecord } from '../../core/topic-record.js';
 import type { LostTerm } from '../../log/contract/subscription-store.js';
 import { failureOf } from '../../thread/ops/failed.js';
+import { UNFENCED } from '../../thread/ops/fence.js';
 import type { SessionEndedOp } from '../../thread/ops/subscribe.js';
 import {
   UNSUBSCRIBED_ASKED,
@@ -105,6 +106,13 @@ export class SubscriptionRequests {
     for (const subscription of [...tracker.subscriptions]) this.#follow(tracker, subscription);
   }
 
+  /** Nobody answers for its session: what it holds is given back; if it is there all the same, it is told. */
+  silent(subscription: Subscription): void {
+    const isGuest = subscription.outlet.kind === 'peer';
+    const reason = isGuest ? UNSUBSCRIBED_MOVED : UNSUBSCRIBED_TAKEN_OVER;
+    this.#end(subscription, 'clean', { request: 0, reason });
+  }
+
   /** The sessions of other nodes go on with whoever coordinates it next. */
   letGo(tracker: Tracker): void {
     for (const guest of [...tracker.subscriptions]) {
@@ -138,7 +146,7 @@ export class SubscriptionRequests {
       ...{ outlet, op: { ...asked, request: 0 }, topic, identity: tracker.durable },
     });
     for (const delivery of held) {
-      one.held.given(delivery, subscription.idBefore(delivery.sequence));
+      one.held.wasGiven(delivery, subscription.idBefore(delivery.sequence));
     }
     one.ids = subscription.ids;
     one.givingCount = subscription.givingCount;
@@ -146,6 +154,12 @@ export class SubscriptionRequests {
     one.giving = giving?.map(({ sequence }) => sequence) ?? null;
     one.round = subscription.round;
     one.isCaughtUp = !Number.isFinite(subscription.caughtUpAt);
+    outlet.fence({
+      subscription: subscription.number,
+      topicNo: topic.no,
+      place: UNFENCED,
+      lapses: 0,
+    });
     abroad.seek(one);
   }
 

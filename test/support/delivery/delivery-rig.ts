@@ -93,6 +93,7 @@ export class DeliveryRig {
     this.delivery = new Delivery({
       ...{ clock: systemClock, limits: DEFAULT_LIMITS, topics, read, readNewest: read },
       ...{ store: log.subscriptions, onLost: () => undefined, onTrouble: () => undefined },
+      onSilent: () => undefined,
       others: {
         tell: () => this.#log.told,
         audience: () => undefined,

@@ -13,6 +13,7 @@ import { KIND_SSE } from '../../../../src/acceptor/delivery/receiver-kind.js';
 import { Guard } from '../../../../src/acceptor/http/guard.js';
 import { systemClock } from '../../../../src/core/clock.js';
 import { ANYONE } from '../../../../src/core/principal.js';
+import { Lease } from '../../../../src/thread/lease.js';
 import { packDeliver, packJoin } from '../../../../src/thread/ops/deliver.js';
 import { packGive, packProbe, readProbed } from '../../../../src/thread/ops/give.js';
 import { OP_PROBED } from '../../../../src/thread/ops/opcodes.js';
@@ -151,6 +152,7 @@ function rig(receivers: readonly Taker[]) {
     onGap: () => undefined,
     onLinked: () => undefined,
     onUnlinked: () => undefined,
+    leaseOf: () => new Lease(Lease.memory()),
     onTurnEnd: () => undefined,
   });
   for (const receiver of receivers) {

@@ -33,6 +33,7 @@ class Rig {
     // Without a WebSocket route an app has no topics to publish to.
     sockets: publisherOf(uWS.App().ws('/ws', {})),
     log: new PublishLog(),
+    admit: () => undefined,
     beforePublish: () => {
       this.frames++;
     },

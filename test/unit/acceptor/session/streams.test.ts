@@ -23,6 +23,7 @@ import { loadConfig } from '../../../../src/config/load-config.js';
 import { systemClock } from '../../../../src/core/clock.js';
 import { ANYONE } from '../../../../src/core/principal.js';
 import { acceptorCounts, acceptorCountsMemory } from '../../../../src/thread/acceptor-counts.js';
+import { Lease } from '../../../../src/thread/lease.js';
 import type { SubscribeOp } from '../../../../src/thread/ops/subscribe.js';
 import { EventStream } from '../../../support/clients/event-stream.js';
 import { publisherOf } from '../../../support/clients/socket-publisher.js';
@@ -74,6 +75,7 @@ async function rig(env: Record<string, string> = {}) {
       workers.answer(op.request, op, (waiting, answer) => waiting.subscribed(answer)),
     onLinked: (link) => subscriptions.linked(link),
     onUnlinked: (link) => subscriptions.unlinked(link),
+    leaseOf: () => new Lease(Lease.memory()),
     onTurnEnd: () => undefined,
   });
   workers.sink = deliveries;

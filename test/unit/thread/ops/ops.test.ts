@@ -14,6 +14,7 @@ import * as call from '../../../../src/thread/ops/call.js';
 import * as deliver from '../../../../src/thread/ops/deliver.js';
 import { ENCODING_JSON, ENCODING_MSGPACK } from '../../../../src/thread/ops/encoding.js';
 import * as failed from '../../../../src/thread/ops/failed.js';
+import * as fence from '../../../../src/thread/ops/fence.js';
 import * as gap from '../../../../src/thread/ops/gap.js';
 import * as give from '../../../../src/thread/ops/give.js';
 import * as opcodes from '../../../../src/thread/ops/opcodes.js';
@@ -206,6 +207,11 @@ const OPS: Readonly<Record<string, Entry>> = {
     record({ ...of, messages: fc.integer({ min: -1_000, max: 1_000 }) }),
   ),
   OP_DRY: entry(want.packDry, want.readDry, record(of)),
+  OP_FENCE: entry(
+    fence.packFence,
+    fence.readFence,
+    record({ ...of, place: fc.nat(255), lapses: place }),
+  ),
   OP_SOUGHT: entry(sought.packSought, sought.readSought, record({ ...of, sequence: place })),
   OP_SUBSCRIBED: entry(
     subscribe.packSubscribed,

@@ -57,6 +57,7 @@ async function topicOf(
     read: (range) => log.read(range),
     readNewest: (range) => log.read(range),
     onLost: () => t.fail('lost'),
+    onSilent: () => t.fail('silent'),
     onTrouble: () => undefined,
   });
   t.teardown(() => delivery.stop(1_000));

@@ -15,6 +15,7 @@ import {
 } from '../../../../src/thread/ops/deliver.js';
 import { ENCODING_JSON } from '../../../../src/thread/ops/encoding.js';
 import { readFailed } from '../../../../src/thread/ops/failed.js';
+import { readFence } from '../../../../src/thread/ops/fence.js';
 import { readGap } from '../../../../src/thread/ops/gap.js';
 import { readGive, readProbe } from '../../../../src/thread/ops/give.js';
 import * as opcodes from '../../../../src/thread/ops/opcodes.js';
@@ -45,6 +46,7 @@ const ops = {
   join: { ...of, round: 4 },
   leave: of,
   sought: { ...of, sequence: 4 },
+  fence: { ...of, place: 1, lapses: 3 },
   probe: of,
   dry: of,
   published: {
@@ -79,6 +81,7 @@ const VERBS: Readonly<Record<string, Verb>> = {
   join: [opcodes.OP_JOIN, readJoin, (to) => to.join(ops.join)],
   leave: [opcodes.OP_LEAVE, readLeave, (to) => to.leave(ops.leave)],
   sought: [opcodes.OP_SOUGHT, readSought, (to) => to.sought(ops.sought)],
+  fence: [opcodes.OP_FENCE, readFence, (to) => to.fence(ops.fence)],
   probe: [opcodes.OP_PROBE, readProbe, (to) => to.probe(ops.probe)],
   dry: [opcodes.OP_DRY, readDry, (to) => to.dry(ops.dry)],
   published: [opcodes.OP_PUBLISHED, readPublished, (to) => to.published(ops.published)],

@@ -6,6 +6,7 @@ import { ENCODING_JSON } from '../../../../src/thread/ops/encoding.js';
 import type { SubscribeOp } from '../../../../src/thread/ops/subscribe.js';
 import { Abroad } from '../../../../src/topic/peers/abroad.js';
 import { RemoteRequests } from '../../../../src/topic/peers/remote-requests.js';
+import type { RemoteWorker } from '../../../../src/topic/peers/remote-worker.js';
 import type { Outlet } from '../../../../src/topic/state/outlet.js';
 import type { Topic } from '../../../../src/topic/state/subscription.js';
 import { keyOf } from '../../../support/tenants/tenants.js';
@@ -66,3 +67,57 @@ t.test('the end of a session looks at no other session', async (t) => {
     [1, 2, 5, 6],
   );
 });
+
+/** One worker that is up: what is said to it, and the answer to a subscribe. */
+function heardWorker() {
+  const requests = new RemoteRequests();
+  const said: unknown[] = [];
+  const worker = {
+    isUp: true,
+    want: () => undefined,
+    unwant: () => undefined,
+    subscribe: ({ options, request }: SubscribeOp) => {
+      said.push(options.attached?.held.map(({ sequence }) => sequence));
+      last = request;
+    },
+    sessionEnded: ({ abrupt }: { abrupt: boolean }) => said.push(abrupt ? 'cut' : 'ended'),
+  } as unknown as RemoteWorker;
+  let last = 0;
+  const answer = (): void => {
+    const place = { request: last, subscription: 1, topicNo: 9, idTag: 1, sequence: 4 };
+    const told = { ...place, delivered: 4, epoch: 'e', recovered: null, gap: null };
+    requests.take(worker, last)?.subscribed?.(told);
+  };
+  return { requests, said, worker, answer };
+}
+
+for (const when of ['before it is attached', 'before it is answered', 'attached'] as const) {
+  t.test(`a page of before that its socket refused is not held: ${when}`, async (t) => {
+    const { requests, said, worker, answer } = heardWorker();
+    const abroad = new Abroad({
+      ...{ clock: systemClock, requests, workerOf: () => worker },
+      ...{ nameOf: () => 's', reopen: async () => undefined, onBug: (bug) => t.fail(String(bug)) },
+    });
+    const outlet = { kind: 'local', number: 1 } as unknown as Outlet;
+    const topic = { id: 1, no: 1, epoch: 'e' } as unknown as Topic;
+    const one = abroad.follow({ outlet, op: OP, topic });
+    one.answered();
+    for (const sequence of [1, 2, 3]) one.held.wasGiven({ sequence, attempt: 1 }, null);
+    const left = { subscription: 1, topicNo: 1, round: 1, lastSequence: 1 };
+    if (when === 'before it is attached') abroad.left(one, left);
+    abroad.attach(one, 'boot');
+    if (when === 'before it is answered') abroad.left(one, left);
+    answer();
+    if (when === 'attached') abroad.left(one, left);
+    answer();
+    t.equal(one.state, 'attached');
+    t.same(said, when === 'before it is attached' ? [[1]] : [[1, 2, 3], 'ended', [1]]);
+    one.held.given({ sequence: 4, attempt: 1 }, null);
+    abroad.left(one, left);
+    t.match(
+      one.held.list,
+      [{ sequence: 1 }, { sequence: 4 }],
+      'what came since it was attached is',
+    );
+  });
+}
