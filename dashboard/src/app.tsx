@@ -1,10 +1,13 @@
 /** The whole: who looks is found out first, then the frame with the page that the URL names. */
-import { lazy, Suspense } from 'react';
+import { useQueryClient } from '@tanstack/react-query';
+import { lazy, Suspense, useEffect, useState } from 'react';
 import { Route, Switch } from 'wouter';
+import { refusals, UNAUTHORIZED } from './api/ask.js';
+import type { Caller } from './api/views.js';
 import { Failure, Loading } from './components/notice.js';
-import { useCaller } from './hooks/use-caller.js';
+import { CALLER_TARGET, KeptCaller, useCaller } from './hooks/use-caller.js';
 import { LiveContext, useLiveFigures } from './live/use-live.js';
-import { Login } from './pages/login.js';
+import { Login, LoginAgain } from './pages/login.js';
 import { Lost } from './pages/lost.js';
 import { Overview } from './pages/overview/overview.js';
 import { Shell } from './shell/shell.js';
@@ -22,6 +25,17 @@ const Playground = lazy(() => import('./pages/playground/playground.js'));
 
 export function App() {
   const { caller, error, refetch } = useCaller();
+  const [kept, setKept] = useState<Caller | null>(null);
+  // Whoever is logged in is looked at again as soon as a request is refused.
+  const client = useQueryClient();
+  useEffect(() => {
+    const look = (): void => void client.invalidateQueries({ queryKey: [CALLER_TARGET] });
+    refusals.addEventListener(UNAUTHORIZED, look);
+    return () => refusals.removeEventListener(UNAUTHORIZED, look);
+  }, [client]);
+  useEffect(() => {
+    if (caller !== null && caller.tenant !== null) setKept(caller);
+  }, [caller]);
   if (caller === null) {
     return (
       <main className="mx-auto max-w-xl p-6">
@@ -29,8 +43,14 @@ export function App() {
       </main>
     );
   }
-  if (caller.tenant === null) return <Login />;
-  return <Console />;
+  const shown = caller.tenant === null ? kept : caller;
+  if (shown === null) return <Login />;
+  return (
+    <KeptCaller value={shown}>
+      <Console />
+      {caller.tenant === null ? <LoginAgain was={shown} /> : null}
+    </KeptCaller>
+  );
 }
 
 function Console() {

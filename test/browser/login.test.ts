@@ -43,6 +43,62 @@ t.test('a key for a cookie, and back', async (t) => {
   await navigation.getByRole('link', { name: 'Nodes' }).waitFor();
 });
 
+t.test('a login that ends while the page is open', async (t) => {
+  const node = await startNode({ ...env, LOGINS_PER_MINUTE_MAX: '100' });
+  t.teardown(() => node.kill9());
+  const keyed = { 'content-type': 'application/json', 'x-api-key': TENANT_KEY };
+  const newKey = async (topics: string[] | null): Promise<{ id: string; key: string }> => {
+    const body = JSON.stringify({ scopes: ['publish', 'subscribe', 'manage'], topics });
+    const answer = await fetch(`${node.url}/api/keys`, { method: 'POST', headers: keyed, body });
+    return (await answer.json()) as { id: string; key: string };
+  };
+  const revoke = async ({ id }: { id: string }): Promise<unknown> =>
+    fetch(`${node.url}/api/keys/${id}`, { method: 'DELETE', headers: keyed });
+  const publish = (payload: string): Promise<unknown> => {
+    const body = JSON.stringify({ topic: 'demo', payload });
+    return fetch(`${node.url}/api/publish`, { method: 'POST', headers: keyed, body });
+  };
+  const [first, second, narrow] = [await newKey(null), await newKey(null), await newKey(['other'])];
+  const { page } = await openPage(browser);
+  const logIn = async (key: string): Promise<void> => {
+    await page.getByLabel('API key').fill(key);
+    await page.getByRole('button', { name: 'Log in' }).click();
+  };
+  await page.goto(`${node.url}/playground?topic=demo`);
+  await logIn(first.key);
+  const live = () => page.getByText('Live', { exact: true }).waitFor();
+  await live();
+  await page.getByLabel('Times', { exact: true }).fill('7');
+  await page.getByRole('button', { name: 'Subscribe', exact: true }).click();
+  await page.getByText('open', { exact: true }).waitFor();
+  await publish('before');
+  await page.getByText('"before"').waitFor();
+  await revoke(first);
+  const ended = page.getByRole('dialog', { name: 'Your login has ended' });
+  await ended.waitFor();
+  await page.keyboard.press('Escape');
+  await page.keyboard.press('Escape');
+  await ended.waitFor();
+  t.same(await auditPage(page), []);
+  await logIn('not-a-key');
+  await page.getByText('No key is like this one').waitFor();
+  await logIn(second.key);
+  await ended.waitFor({ state: 'detached' });
+  t.equal(await page.getByLabel('Times', { exact: true }).inputValue(), '7');
+  await page.getByText('"before"').waitFor();
+  await live();
+  await page.getByText('open', { exact: true }).waitFor();
+  await publish('after');
+  await page.getByText('"after"').waitFor();
+  await revoke(second);
+  await ended.waitFor();
+  await logIn(narrow.key);
+  await ended.waitFor({ state: 'detached' });
+  await page.getByRole('heading', { name: 'Playground', level: 1 }).waitFor();
+  t.equal(await page.getByLabel('Times', { exact: true }).inputValue(), '1', 'of another: anew');
+  t.equal(await page.getByText('"before"').count(), 0);
+});
+
 t.test('a node that goes away and comes back', async (t) => {
   const node = await startNode();
   const { page } = await openPage(browser);

@@ -186,7 +186,7 @@ t.test('a key is made, shown once, used and revoked', async (t) => {
     async () => (await page.getByRole('button', { name: `Revoke ${id}` }).count()) === 0,
   );
   await eventually(async () => (await asked()).status === 401);
-  await other.page.getByRole('heading', { name: 'Log in to Conduit' }).waitFor();
+  await other.page.getByRole('heading', { name: 'Your login has ended' }).waitFor();
   await page.goto(`${node.url}/audit`);
   await page.getByText('key.delete').first().waitFor();
   t.same(errors, []);

@@ -22,6 +22,10 @@ export class ApiError extends Error {
   }
 }
 
+/** Tells of each request that was refused since nobody is logged in any more. */
+export const refusals = new EventTarget();
+export const UNAUTHORIZED = 'unauthorized';
+
 interface Problem {
   code?: string;
   detail?: string;
@@ -62,7 +66,9 @@ async function send(line: string, { body, headers, signal }: AskOptions): Promis
   }
   if (signal !== undefined) init.signal = signal;
   try {
-    return await fetch(target, init);
+    const answer = await fetch(target, init);
+    if (answer.status === 401) refusals.dispatchEvent(new Event(UNAUTHORIZED));
+    return answer;
   } catch (error) {
     if (error instanceof DOMException && error.name === 'AbortError') throw error;
     throw new ApiError('the node does not answer', { status: 0, code: 'unreachable' });

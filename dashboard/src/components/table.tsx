@@ -42,7 +42,7 @@ export function Table<T>({ label, columns, rows, keyOf, onOpen, isOpen }: TableP
               <th
                 key={column.name}
                 scope="col"
-                className={`px-4 py-2 font-medium whitespace-nowrap ${cellClass(column)}`}
+                className={`px-2.5 py-2 font-medium whitespace-nowrap sm:px-4 ${cellClass(column)}`}
               >
                 {column.head ?? column.name}
               </th>
@@ -57,7 +57,10 @@ export function Table<T>({ label, columns, rows, keyOf, onOpen, isOpen }: TableP
               onClick={onOpen === undefined ? undefined : () => onOpen(row)}
             >
               {columns.map((column) => (
-                <td key={column.name} className={`px-4 py-2 align-middle ${cellClass(column)}`}>
+                <td
+                  key={column.name}
+                  className={`px-2.5 py-2 align-middle sm:px-4 ${cellClass(column)}`}
+                >
                   {column.cell(row)}
                 </td>
               ))}

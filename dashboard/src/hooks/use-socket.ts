@@ -3,7 +3,9 @@
  * in which state it is; what was subscribed to is for `onOpen` to ask for again.
  */
 import { useCallback, useEffect, useRef, useState } from 'react';
+import { refusals, UNAUTHORIZED } from '../api/ask.js';
 import { codecOf, type FrameCodec, type FrameFormat, type WireFrame } from './frame-format.js';
+import { useCaller } from './use-caller.js';
 
 export type SocketState = 'idle' | 'connecting' | 'open' | 'waiting' | 'ended';
 
@@ -23,10 +25,15 @@ const FIRST_WAIT_MS = 500;
 const WAIT_MS_MAX = 10_000;
 /** From there on the node asks not to come back. */
 const ENDING_CODE = 4_500;
+/** The key or the login has ended: it goes on with the next one. */
+const LOGIN_ENDED_CODE = 4_510;
 
 export function useSocket({ wanted, format = 'json', ...given }: SocketOptions) {
   const [state, setState] = useState<SocketState>('idle');
   const [reason, setReason] = useState('');
+  const { isIn } = useCaller();
+  const endedWithLogin = useRef(false);
+  const [logins, setLogins] = useState(0);
   const socket = useRef<WebSocket | null>(null);
   const codec = useRef<FrameCodec | null>(null);
   const handlers = useRef(given);
@@ -40,6 +47,13 @@ export function useSocket({ wanted, format = 'json', ...given }: SocketOptions) 
     return true;
   }, []);
 
+  useEffect(() => {
+    if (!isIn || !endedWithLogin.current) return;
+    endedWithLogin.current = false;
+    setLogins((count) => count + 1);
+  }, [isIn]);
+
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another login, another session
   useEffect(() => {
     if (wanted === null) {
       setState('idle');
@@ -68,6 +82,8 @@ export function useSocket({ wanted, format = 'json', ...given }: SocketOptions) 
         setReason(`${code}${why === '' ? '' : ` ${why}`}`);
         if (code >= ENDING_CODE) {
           setState('ended');
+          endedWithLogin.current = code === LOGIN_ENDED_CODE;
+          if (endedWithLogin.current) refusals.dispatchEvent(new Event(UNAUTHORIZED));
           return;
         }
         setState('waiting');
@@ -85,7 +101,7 @@ export function useSocket({ wanted, format = 'json', ...given }: SocketOptions) 
       ws.onmessage = null;
       ws.close(1000);
     };
-  }, [wanted, format, send]);
+  }, [wanted, format, send, logins]);
 
   return { state, reason, send };
 }

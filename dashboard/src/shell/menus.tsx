@@ -34,8 +34,9 @@ export function Account() {
   const client = useQueryClient();
   if (caller === null || caller.auth === 'off') return null;
   const logOut = (): void => {
+    // Nothing of what was shown stays in the page.
     ask('DELETE /api/session').then(
-      () => client.resetQueries(),
+      () => location.reload(),
       () => client.invalidateQueries(),
     );
   };

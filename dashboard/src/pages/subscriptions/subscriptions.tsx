@@ -89,11 +89,13 @@ function columnsOf(open: (one: Subscription) => void): readonly Column<Subscript
           }}
         >
           {one.name}
+          <span className="block min-w-28 font-normal text-soft md:hidden">{one.topic}</span>
         </button>
       ),
     },
     {
       name: 'Topic',
+      wide: 'md',
       cell: ({ topic }) => (
         <Link
           href={`/topics/${topic}`}

@@ -93,7 +93,7 @@ export function TopicEnd({ topic, onClose }: { topic: Topic; onClose: () => void
       >
         <p>
           {ofMany(topic.message_count, 'message')} and all subscriptions go with it, and{' '}
-          {ofMany(topic.subscriber_count, 'subscriber')} on this node{' '}
+          {ofMany(topic.subscriber_count, 'subscriber')}{' '}
           {topic.subscriber_count === 1 ? 'is' : 'are'} told so. Nothing brings them back.
         </p>
         <TextField

@@ -108,7 +108,7 @@ function TopicFacts({ topic }: { topic: Topic }) {
           ['Messages', countText(topic.message_count)],
           ['Sequences', `${countText(topic.first_sequence)} to ${countText(topic.sequence)}`],
           ['Size', bytesText(topic.bytes)],
-          ['Subscribers', `${countText(topic.subscriber_count)} on this node`],
+          ['Subscribers', countText(topic.subscriber_count)],
           ['Kept', keptText(topic.retention)],
           ['Created', <TimeText key="created" time={topic.created_at} />],
         ]}

@@ -87,7 +87,7 @@ function columnsOf(
       cell: ({ name }) => (
         <Link
           href={`/topics/${name}`}
-          className="font-medium break-all text-accent hover:underline"
+          className="block min-w-32 font-medium break-all text-accent hover:underline"
         >
           {name}
         </Link>
@@ -96,7 +96,7 @@ function columnsOf(
     {
       name: 'Per second',
       align: 'right',
-      cell: ({ name }) => rateText(rates.get(name) ?? 0),
+      cell: ({ name }) => rateOrNone(rates.get(name)),
     },
     { name: 'Messages', align: 'right', cell: (topic) => countText(topic.message_count) },
     {
@@ -120,6 +120,7 @@ function columnsOf(
     name: 'Actions',
     head: <span className="sr-only">Actions</span>,
     align: 'right',
+    wide: 'md',
     cell: (topic) => (
       <Button
         look="quiet"
@@ -130,6 +131,11 @@ function columnsOf(
     ),
   };
   return [...all, more];
+}
+
+/** A rate takes two looks. */
+function rateOrNone(rate: number | undefined): string {
+  return rate === undefined ? '–' : rateText(rate);
 }
 
 /** `7 d, 1,000 messages`, or for how long all topics keep theirs. */

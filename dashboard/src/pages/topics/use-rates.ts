@@ -5,10 +5,11 @@ import type { Topic } from '../../api/views.js';
 interface Seen {
   sequence: number;
   at: number;
-  rate: number;
+  /** null: it was seen once only. */
+  rate: number | null;
 }
 
-/** `at`: when they were as they are, Unix ms. By name. */
+/** `at`: when they were as they are, Unix ms. By name, those that were seen twice. */
 export function useRates(topics: readonly Topic[], at: number): ReadonlyMap<string, number> {
   const [seen, setSeen] = useState<ReadonlyMap<string, Seen>>(new Map());
   useEffect(() => {
@@ -18,11 +19,13 @@ export function useRates(topics: readonly Topic[], at: number): ReadonlyMap<stri
         new Map(topics.map((topic) => [topic.name, seenOf(topic, before.get(topic.name), at)])),
     );
   }, [topics, at]);
-  return new Map([...seen].map(([name, { rate }]) => [name, rate]));
+  return new Map(
+    [...seen].flatMap(([name, { rate }]) => (rate === null ? [] : [[name, rate] as const])),
+  );
 }
 
 function seenOf({ sequence }: Topic, before: Seen | undefined, at: number): Seen {
-  if (before === undefined || sequence < before.sequence) return { sequence, at, rate: 0 };
+  if (before === undefined || sequence < before.sequence) return { sequence, at, rate: null };
   if (at <= before.at) return before;
   return { sequence, at, rate: ((sequence - before.sequence) / (at - before.at)) * 1_000 };
 }
