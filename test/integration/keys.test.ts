@@ -136,6 +136,14 @@ t.test('nobody gives, sees or ends more than he has', async (t) => {
   const { body } = await ask('GET /api/keys', key);
   const seen = (body['keys'] as { id: string }[]).map((one) => one.id).sort();
   t.same(seen, [id, less.id].sort(), 'not the one that made it');
+  const paged: unknown[] = [];
+  for (let after: unknown = ''; after !== undefined; after = paged.at(-1)) {
+    const page = (await ask(`GET /api/keys?limit=1&after=${after}`, key)).body;
+    paged.push(...(page['keys'] as { id: string }[]).map((one) => one.id));
+    t.equal(page['next'], (page['keys'] as object[]).length === 1 ? paged.at(-1) : undefined);
+    if (page['next'] === undefined) break;
+  }
+  t.same(paged, seen, 'nor does a page end at one that it does not show');
   for (const line of [`DELETE /api/keys/${whole.id}`, `POST /api/keys/${whole.id}/rotate`]) {
     const answer = await ask(line, key, line.startsWith('POST') ? {} : undefined);
     t.match(answer, { status: 404, body: { code: 'key_not_found' } }, line);

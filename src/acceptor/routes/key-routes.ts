@@ -13,6 +13,9 @@ import type { KeyPageShown, ShownKey } from '../../wire/views/key-view.js';
 import type { AuditNote } from '../http/audit-note.js';
 import { type Directory, ownTenant, turnOf } from './directory.js';
 
+/** Keys of a read: whoever is shown few of many is not to have a statement for each. */
+const READ_AT_LEAST = 100;
+
 /** Who asks about which key. */
 export interface KeyAsked {
   principal: Principal;
@@ -46,17 +49,25 @@ export class KeyRoutes {
     return made;
   }
 
+  /** A page is full of what may be shown, or the last: `next` names no key that is not. */
   async list(
     principal: Principal,
     { tenant, limit, after }: z.output<ReturnType<typeof keyPage>>,
   ): Promise<KeyPageShown> {
     const whose = ownTenant(principal, tenant);
-    const { records } = await this.#directory.ask(turnOf(principal), 'keys.list', {
-      tenant: whose,
-      limit,
-      after,
-    });
-    return { asked: records, shown: records.filter((record) => principal.covers(record)) };
+    const shown: KeyRecord[] = [];
+    const page = { tenant: whose, limit: Math.max(limit, READ_AT_LEAST), after };
+    for (;;) {
+      const { records } = await this.#directory.ask(turnOf(principal), 'keys.list', page);
+      for (const record of records) {
+        if (!principal.covers(record)) continue;
+        shown.push(record);
+        if (shown.length === limit) return { shown, next: record.id };
+      }
+      const last = records.at(-1);
+      if (last === undefined || records.length < page.limit) return { shown };
+      page.after = last.id;
+    }
   }
 
   async delete(asked: KeyAsked): Promise<undefined> {

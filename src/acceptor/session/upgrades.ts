@@ -69,7 +69,14 @@ export class Upgrades {
   }
 }
 
+/** uWebSockets takes whatever has a key for an upgrade (RFC 6455, 4.2.1, asks for these two as well). */
 function refusalOf(req: HttpRequest): RequestError | null {
+  if (req.getHeader('upgrade').toLowerCase() !== 'websocket') {
+    return new RequestError('bad_upgrade', 'must be websocket', 'Upgrade');
+  }
+  if (!/(^|[,\s])upgrade($|[,\s])/i.test(req.getHeader('connection'))) {
+    return new RequestError('bad_upgrade', 'must have upgrade', 'Connection');
+  }
   if (req.getHeader('sec-websocket-version') !== '13') {
     return new RequestError('bad_upgrade', 'must be 13', 'Sec-WebSocket-Version');
   }

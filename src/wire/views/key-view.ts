@@ -17,10 +17,10 @@ export interface ShownKey {
   key: string;
 }
 
-/** Of `asked` records, which a page of so many was read for, those that may be shown. */
+/** `next`: the last of a page that is full; absent: nothing comes after it. */
 export interface KeyPageShown {
-  asked: readonly KeyRecord[];
   shown: readonly KeyRecord[];
+  next?: string;
 }
 
 export function tenantView({ name, createdAtMs, quotas }: TenantRecord): TenantView {
@@ -49,8 +49,7 @@ export function shownKeyView({ record, key }: ShownKey): ShownKeyView {
   return { ...keyView(record), key };
 }
 
-export function keyPageView({ asked, shown }: KeyPageShown, limit: number): KeyPageView {
-  const next = asked.length === limit ? asked.at(-1)?.id : undefined;
+export function keyPageView({ shown, next }: KeyPageShown): KeyPageView {
   return { keys: shown.map(keyView), next };
 }
 

@@ -69,8 +69,7 @@ function ofKeys(limits: Limits, keys: KeyRoutes): Route[] {
     managed('GET /api/keys', 'Lists the API keys that the asking one covers, by id.', {
       query: schemas.keyPage(limits),
       answer: { 200: schemas.KEY_LIST },
-      handle: async ({ principal, query }) =>
-        views.keyPageView(await keys.list(principal, query), query.limit),
+      handle: async ({ principal, query }) => views.keyPageView(await keys.list(principal, query)),
     }),
     managed('POST /api/keys', 'Makes an API key, and shows it, once.', {
       audit: 'key.create',
