@@ -29,6 +29,8 @@ export interface SubscriptionRecord {
   term: number;
   paused: boolean;
   createdAtMs: number;
+  /** Life of the node that has it, or had it last; absent: none has. */
+  owner?: string | null;
 }
 
 /** A delivery that is not the ordinary first one: failed before, or redriven. */
@@ -66,6 +68,8 @@ export interface SubscriptionSummary extends SubscriptionStanding {
   topic: string;
   name: string;
   createdAtMs: number;
+  /** As in a record; null: nobody's. */
+  owner?: string | null;
   /** Last sequence of its topic. */
   head: number;
 }
@@ -80,6 +84,7 @@ export function summaryOf(record: SubscriptionRecord, head: number): Subscriptio
     topic,
     name,
     createdAtMs,
+    owner: record.owner ?? null,
     head,
     settings,
     paused,

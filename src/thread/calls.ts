@@ -120,9 +120,12 @@ export const CALLS = {
   /** Stores what was not stored yet of the subscriptions that are open where this topic is. */
   'subscription.flush': worker<OfTopic, Nothing>(),
   'subscription.flush-all': worker<Nothing, Nothing>(),
-  /** null: it is not open here, and the store knows all of it. */
+  /**
+   * null: it is not open here, and the store knows all of it. `at`: which node is asked where it is not open
+   * here; for the worker of its topic alone.
+   */
   'subscription.live': worker<
-    { of: { topicId: number; name: string }[] },
+    { of: { topicId: number; name: string; at?: { bootId: string; key: TopicKey } }[] },
     { standings: (SubscriptionStanding | null)[] }
   >(),
   /** null stays as it is. These five reject `topic_not_found`. */

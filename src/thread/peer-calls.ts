@@ -44,8 +44,9 @@ function isOne({ key, subscription }: Fields): boolean {
 
 function isNamed(one: unknown): boolean {
   if (typeof one !== 'object' || one === null) return false;
-  const { topicId, name } = one as Fields;
-  return Number.isSafeInteger(topicId) && typeof name === 'string';
+  // Which node is asked is for none of the others to say.
+  const { topicId, name, at } = one as Fields;
+  return Number.isSafeInteger(topicId) && typeof name === 'string' && at === undefined;
 }
 
 function isSettle({ verdict, of, ms, reason }: Fields): boolean {

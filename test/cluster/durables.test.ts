@@ -5,6 +5,7 @@ import t from 'tap';
 import { eventually } from '../../native-bench/rig/eventually.js';
 import type { TestNode } from '../../native-bench/rig/node.js';
 import { Publisher } from '../support/clients/publisher.js';
+import { Subscriber } from '../support/clients/subscriber.js';
 import { JudgedGroup } from '../support/delivery/judged-group.js';
 import { ask, postJson, publish, startPair } from '../support/nodes/node-pair.js';
 
@@ -130,6 +131,22 @@ t.test('exclusive takes it from sessions of all nodes, and to the node that asks
   t.same(await group.end(a), []);
   group.close();
 });
+
+t.test(
+  'how it stands is told by whichever node is asked, also where nobody has it open',
+  async (t) => {
+    const topic = 'group.shown';
+    await postJson(a, '/api/topics', { name: topic });
+    const session = await Subscriber.open(a.wsUrl, 'json');
+    t.teardown(() => session.close());
+    await session.subscribe(topic, { ...SETTINGS, subscription: 's' });
+    for (let n = 0; n < 3; n++) await postJson(b, '/api/publish', { topic, payload: n });
+    await eventually(() => session.messages.length === 3);
+    const stands = { sessions: 1, in_flight: 3, delivered: 3, backlog: 0 };
+    t.match((await ask(b, `/api/subscriptions/${topic}/s`)).body, stands);
+    t.match((await ask(b, `/api/subscriptions?topic=${topic}`)).body, { subscriptions: [stands] });
+  },
+);
 
 t.test('it is paused and sought by whichever node is asked', async (t) => {
   const group = new JudgedGroup('group.asked');

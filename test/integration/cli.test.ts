@@ -73,6 +73,19 @@ t.test('lines of stdin are published in their order', async (t) => {
     lines.map((_, n) => n),
   );
   t.equal((await cli.rows(['messages', 'list', 'demo.b'])).length, 100, 'without --limit');
+  const filter = ['--filter', 'payload.n >= 1490', '--limit', '3'];
+  const found = await cli.rows(['messages', 'list', 'demo.b', ...filter]);
+  t.same(
+    found.map(({ payload }) => (payload as { n: number }).n),
+    [1_490, 1_491, 1_492],
+    'pages in which none fits are gone over',
+  );
+  const fromThen = ['messages', 'list', 'demo.b', '--limit', '1200', '--from-time'];
+  t.equal((await cli.rows([...fromThen, '2000-01-01T00:00:00Z'])).length, 1_200, 'over pages');
+  t.equal((await cli.rows([...fromThen, '2999-01-01T00:00:00Z'])).length, 0);
+  const wrong = await cli.run(['messages', 'list', 'demo.b', '--filter', 'payload.n >']);
+  t.equal(wrong.code, 1);
+  t.match(wrong.stderr, /filter: .*character/);
   const text = await cli.rows(['pub', 'demo', '--text'], { input: 'not json\n\n"x"\n' });
   t.equal(text.length, 3);
   const newest = ['messages', 'list', 'demo', '--order', 'desc', '--limit', '3'];

@@ -2,7 +2,7 @@
 import type { z } from 'zod';
 import { RequestError } from '../../core/errors.js';
 import type { Principal } from '../../core/principal.js';
-import type { SubscriptionSummary } from '../../core/subscription-record.js';
+import type { SubscriptionStanding, SubscriptionSummary } from '../../core/subscription-record.js';
 import type { TopicKey } from '../../core/topic-key.js';
 import type { CallResult } from '../../thread/calls.js';
 import type { SUBSCRIPTION_PATCH, subscriptionPage } from '../../wire/schemas/subscriptions.js';
@@ -31,14 +31,14 @@ export class SubscriptionRoutes {
     const args = { within: principal.within(topic), limit, after };
     const pages = await this.#control.browsing.all('subscription.list', args);
     const stored = pages.flatMap(({ subscriptions }) => subscriptions).sort(byName);
-    return this.#alive(stored.slice(0, limit));
+    return this.#alive(stored.slice(0, limit), (one) => principal.keyOf(one.topic));
   }
 
   async get(target: SubscriptionTarget): Promise<SubscriptionSummary> {
     const { key } = target;
     await this.#control.call('subscription.flush', { key });
     const { subscription } = await this.#control.browsing.of('subscription.get', target);
-    const [one] = subscription === null ? [] : await this.#alive([subscription]);
+    const [one] = subscription === null ? [] : await this.#alive([subscription], () => key);
     if (one === undefined) throw notFound();
     return one;
   }
@@ -70,15 +70,32 @@ export class SubscriptionRoutes {
     return changed(await this.#control.call('subscription.resume', target));
   }
 
-  /** With what the workers know of those that they have open. */
-  async #alive(stored: readonly SubscriptionSummary[]): Promise<SubscriptionSummary[]> {
+  /** With what the workers know of those that they have open, here or at another node. */
+  async #alive(
+    stored: readonly SubscriptionSummary[],
+    keyOf: (one: SubscriptionSummary) => TopicKey,
+  ): Promise<SubscriptionSummary[]> {
     if (stored.length === 0) return [];
     const of = stored.map(({ topicId, name }) => ({ topicId, name }));
     const known = await this.#control.askAll('subscription.live', { of });
-    return stored.map((summary, n) => {
-      const live = known.find(({ standings }) => standings[n] != null)?.standings[n];
-      return { ...summary, ...live };
-    });
+    return Promise.all(
+      stored.map(async (summary, n) => {
+        const here = known.find(({ standings }) => standings[n] != null)?.standings[n];
+        return { ...summary, ...(here ?? (await this.#elsewhere(summary, keyOf(summary)))) };
+      }),
+    );
+  }
+
+  /** What the node says that has it, if it is another one, and answers; null: nobody has it open. */
+  async #elsewhere(
+    { topicId, name, owner }: SubscriptionSummary,
+    key: TopicKey,
+  ): Promise<SubscriptionStanding | null> {
+    if (owner == null) return null;
+    const { workers } = this.#control;
+    const of = [{ topicId, name, at: { bootId: owner, key } }];
+    const { standings } = await workers.call(workers.ownerOf(key), 'subscription.live', { of });
+    return standings[0] ?? null;
   }
 }
 

@@ -21,6 +21,16 @@ const list = command({
       max: Number.MAX_SAFE_INTEGER,
       text: 'The first one.',
     },
+    fromTime: {
+      kind: 'text',
+      value: 'TIME',
+      text: 'The first one is of this time or later, RFC 3339; with desc of this time or before.',
+    },
+    filter: {
+      kind: 'text',
+      value: 'EXPRESSION',
+      text: 'Those for which it is so: payload.amount > 50 && key == "eu".',
+    },
     order: { kind: 'choice', choices: ['asc', 'desc'], text: 'By sequence; asc without it.' },
     limit: {
       kind: 'integer',
@@ -30,11 +40,13 @@ const list = command({
     },
   },
   run: async (asked) => {
-    const { fromSequence, order, limit } = asked.options;
+    const { fromSequence, fromTime, filter, order, limit } = asked.options;
     const pages = {
       path: `/api/topics/${segment(asked.args[0] ?? '')}/messages`,
       member: 'messages',
-      query: { from_sequence: fromSequence, order },
+      query: { filter, order },
+      begin: { from_sequence: fromSequence, from_time: fromTime },
+      mayBeEmpty: filter !== null,
       ...{ limit: limit ?? LIMIT_DEFAULT, pageSize: PAGE_ITEMS, nextAs: 'from_sequence' },
     };
     const columns = columnsOf('sequence', 'published_at', 'message_id', 'key', 'payload');

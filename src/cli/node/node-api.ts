@@ -37,12 +37,16 @@ export interface PageOptions {
   /** Of the answer: `topics`. */
   member: string;
   query?: Query;
+  /** Of the first page alone: where it begins. */
+  begin?: Query;
   /** All of them when null. */
   limit: number | null;
   /** Of a page. */
   pageSize?: number;
   /** What `next` is sent as. */
   nextAs?: string;
+  /** A page without items may have a next one: those that were looked at did not fit. */
+  mayBeEmpty?: boolean;
   /** What else an answer has. */
   onPage?: (body: Readonly<Record<string, unknown>>) => void;
 }
@@ -94,7 +98,8 @@ export class NodeApi {
     let next: string | number | null = null;
     do {
       const part: Query = { ...query, limit: Math.min(left, pageSize) };
-      const asked: Query = next === null ? part : { ...part, [nextAs]: next };
+      const asked: Query =
+        next === null ? { ...part, ...options.begin } : { ...part, [nextAs]: next };
       const { text, body } = await this.ask(path, { query: asked });
       options.onPage?.(body);
       const items = itemTexts(text, member).map((each) => ({ text: each, row: objectOf(each) }));
@@ -105,7 +110,7 @@ export class NodeApi {
       next =
         (typeof after === 'string' || typeof after === 'number') &&
         after !== next &&
-        items.length > 0
+        (items.length > 0 || options.mayBeEmpty === true)
           ? after
           : null;
     } while (next !== null && left > 0);

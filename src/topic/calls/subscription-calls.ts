@@ -50,7 +50,7 @@ export class SubscriptionCalls {
     'subscription.flush': () => this.#flush(),
     'subscription.flush-all': () => this.#flush(),
     'subscription.live': async ({ of }) => ({
-      standings: await Promise.all(of.map(({ topicId, name }) => this.#live(topicId, name))),
+      standings: await Promise.all(of.map((one) => this.#live(one))),
     }),
     'subscription.patch': (args) => this.#orThere('subscription.patch', args, this.#patch(args)),
     'subscription.delete': (args) => this.#delete(args),
@@ -144,14 +144,18 @@ export class SubscriptionCalls {
   }
 
   /** null: it is not open here, and the store knows all of it. */
-  async #live(topicId: number, name: string): Promise<SubscriptionStanding | null> {
+  async #live({
+    topicId,
+    name,
+    at,
+  }: CallArgs<'subscription.live'>['of'][number]): Promise<SubscriptionStanding | null> {
     const tracker = this.#options.delivery.held(topicId, name);
     if (tracker !== undefined) return this.#standing(tracker);
     const peers = this.#options.peers();
     const one = peers?.abroad.named(topicId, name);
-    if (one?.worker == null) return null;
-    const { bootId } = one.worker.address;
-    const to = { bootId, key: one.op.topic };
+    const there = one?.worker == null ? at : { ...one.worker.address, key: one.op.topic };
+    if (there === undefined) return null;
+    const to = { bootId: there.bootId, key: there.key };
     const asked = peers?.calls.call(to, 'subscription.live', { of: [{ topicId, name }] });
     // Whoever coordinates it cannot be asked: the store has what was saved.
     const answer = await asked?.catch(() => null);

@@ -25,6 +25,11 @@ const CASES: [method: string, args: string, answer: string][] = [
   ['subscription.seek', asked({ start: { from: 'sequence', sequence: -1 } }), 'bad_request'],
   ['subscription.patch', asked({ ackWaitMs: '1', maxDeliver: null }), 'bad_request'],
   ['subscription.live', '{"of":[null]}', 'bad_request'],
+  [
+    'subscription.live',
+    '{"of":[{"topicId":1,"name":"s","at":{"bootId":"b","key":"t\\u0000n"}}]}',
+    'bad_request',
+  ],
   ['subscription.live', '{"of":{}}', 'bad_request'],
   ['subscription.delete', asked({}), 'bad_request'],
   ['subscription.pause', '{', 'bad_request'],

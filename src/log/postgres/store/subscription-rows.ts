@@ -20,7 +20,7 @@ export const SETTING_COLUMNS = `s.id, s.topic_id, t.name AS topic, s.name, s.ack
   s.max_deliver, s.ordering, s.term, s.paused, ${CREATED_MS} AS created_ms`;
 
 /** The same, and its cursor `c`, which `CURSOR_JOIN` adds. */
-export const SUBSCRIPTION_COLUMNS = `${SETTING_COLUMNS}, c.ack_floor, c.settled, c.delivered`;
+export const SUBSCRIPTION_COLUMNS = `${SETTING_COLUMNS}, s.owner_boot, c.ack_floor, c.settled, c.delivered`;
 
 /**
  * The cursor of that subscription, from the high end of the index: what a held snapshot keeps of the saves
@@ -59,7 +59,7 @@ export interface CursorRow {
 }
 
 /** The select list of `SUBSCRIPTION_COLUMNS`. */
-export type SubscriptionRow = SettingRow & CursorRow;
+export type SubscriptionRow = SettingRow & CursorRow & { owner_boot?: string | null };
 
 /** The select list of `DELIVERY_COLUMNS`. */
 export interface DeliveryRow {
@@ -88,6 +88,7 @@ export function subscriptionOf(row: SubscriptionRow): SubscriptionRecord {
     term: Number(row.term),
     paused: row.paused,
     createdAtMs: Number(row.created_ms),
+    ...(row.owner_boot == null ? {} : { owner: row.owner_boot }),
   };
 }
 
