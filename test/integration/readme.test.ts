@@ -9,10 +9,10 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import pg from 'pg';
 import t, { type Test } from 'tap';
-import WebSocket from 'ws';
 import { eventually } from '../../native-bench/rig/eventually.js';
 import { COMMAND, PACKAGE_FOLDER, startNode } from '../../native-bench/rig/node.js';
 import { startPostgres } from '../../native-bench/rig/postgres.js';
+import { openPage, startChromium } from '../support/browser/chromium.js';
 import { Subscriber } from '../support/clients/subscriber.js';
 import { sectionOf } from '../support/documents/guide.js';
 import { runClientScript, takeQuickStart } from '../support/documents/quick-start.js';
@@ -104,10 +104,18 @@ t.test('API keys', async (t) => {
   session.close();
 });
 
-/** A service of the reader's, which asks for a token as the README does; pages of it fetch from it. */
-async function startService(command: string): Promise<{ url: string; asked: () => number }> {
+/** A service of the reader's: a page with a script, and `/token`, which asks for one as the README does. */
+async function startService(
+  command: string,
+  script: string,
+): Promise<{ url: string; asked: () => number }> {
   let asked = 0;
-  const server = createServer((_request, response) => {
+  const page = `<!doctype html><title>Orders</title><script type="module">${script}</script>`;
+  const server = createServer(({ url }, response) => {
+    if (url !== '/token') {
+      response.setHeader('content-type', 'text/html').end(url === '/' ? page : '');
+      return;
+    }
     asked++;
     run('sh', ['-c', command]).then(
       ({ stdout }) => response.end(stdout),
@@ -120,15 +128,15 @@ async function startService(command: string): Promise<{ url: string; asked: () =
   return { url: `http://127.0.0.1:${port}`, asked: () => asked };
 }
 
-t.test('a page that subscribes', async (t) => {
+t.test('a page that subscribes, in a browser', async (t) => {
   const [start, ask, shown, page] = blocksOf('API keys').slice(7);
   t.match(start?.body, /^ENABLE_AUTH=true .*npm start$/m);
   const told = await run('sh', ['-c', (start?.body ?? '').replace('npm start', 'env')]);
   const variables = [...told.stdout.matchAll(/^(ENABLE_AUTH|DEFAULT_API_KEY)=(.+)$/gm)];
   const env = Object.fromEntries(variables.map(([, name = '', value = '']) => [name, value]));
   const key = env['DEFAULT_API_KEY'] ?? '';
-  // Short, so that the page has to go on with others.
-  const node = await startNode({ ...env, TOKEN_TTL_S_MAX: '10' });
+  // Short, so that the page has to go on with others. Pages of this machine may, as with `npm start`.
+  const node = await startNode({ ...env, CORS_ORIGIN: 'loopback', TOKEN_TTL_S_MAX: '10' });
   t.teardown(() => node.kill9());
   const asked = (ask?.body ?? '').replace('http://localhost:8080', node.url);
   const command = `KEY=${key}; ${asked.replace('curl', 'curl -sS')}`;
@@ -136,26 +144,17 @@ t.test('a page that subscribes', async (t) => {
   sameFields(t, shown?.body ?? '', JSON.parse(stdout) as Record<string, unknown>);
   t.equal(page?.language, 'js');
   const script = (page?.body ?? '').replace('ws://localhost:8080', node.wsUrl);
-  const service = await startService(command);
-  const printed: unknown[] = [];
-  const sockets: WebSocket[] = [];
-  class PageSocket extends WebSocket {
-    constructor(url: string, protocols: string[]) {
-      super(url, protocols);
-      sockets.push(this);
-    }
-  }
-  const AsyncFunction = (async () => undefined).constructor as new (
-    ...text: string[]
-  ) => (...globals: unknown[]) => Promise<void>;
-  await new AsyncFunction('WebSocket', 'fetch', 'console', script)(
-    PageSocket,
-    (place: string) => fetch(new URL(place, service.url)),
-    { log: (value: unknown) => printed.push(value) },
-  );
-  t.teardown(() => {
-    for (const socket of sockets) socket.close();
+  const service = await startService(command, script);
+  const browser = await startChromium();
+  t.teardown(() => browser.close());
+  const { page: tab, errors } = await openPage(browser);
+  const printed: string[] = [];
+  tab.on('console', (message) => {
+    if (message.type() === 'log') printed.push(message.text());
   });
+  const open = tab.waitForEvent('websocket').then((socket) => socket.waitForEvent('framereceived'));
+  await tab.goto(service.url);
+  await open;
   const headers = { 'content-type': 'application/json', 'x-api-key': key };
   const publish = async (payload: number): Promise<void> => {
     const body = JSON.stringify({ topic: 'orders.created', payload });
@@ -170,7 +169,8 @@ t.test('a page that subscribes', async (t) => {
   t.ok(service.asked() > 1);
   await publish(2);
   await eventually(() => printed.length === 2);
-  t.same(printed, [1, 2], 'longer than one token lives');
+  t.same(printed, ['1', '2'], 'longer than one token lives');
+  t.same(errors, []);
 });
 
 t.test('publishing from SQL', async (t) => {
