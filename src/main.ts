@@ -38,6 +38,7 @@ import { NodeLife } from './supervisor/node-life.js';
 import { claimNodeName } from './supervisor/node-name.js';
 import { type NodePresenceOptions, NodePresences } from './supervisor/node-presence.js';
 import { NodeThreads } from './supervisor/node-threads.js';
+import { NodeWebhooks, type NodeWebhooksOptions } from './supervisor/node-webhooks.js';
 import { Patience } from './supervisor/patience.js';
 import { claimPort } from './supervisor/port-claim.js';
 import { StartRefused } from './supervisor/start-refused.js';
@@ -112,8 +113,9 @@ export async function runNode(options: NodeOptions): Promise<number> {
         }),
       );
     }
+    const webhooks = life.owns(openWebhooks({ config: effective, logger }, () => threads));
     threads = new NodeThreads({
-      ...{ ...node, logger, door, onDrain: life.drain },
+      ...{ ...node, logger, door, onDrain: life.drain, openWebhooks: webhooks.openPort },
       openPools: pools?.openPorts ?? null,
       openDirectory: directory?.openPort ?? null,
       tokenSecret: directory?.tokenSecret ?? null,
@@ -128,6 +130,13 @@ export async function runNode(options: NodeOptions): Promise<number> {
     warnOfOpenness(config, logger);
     sayReady(options, logger, { logPlace, firstKey: directory?.firstKey ?? null });
   });
+}
+
+function openWebhooks(
+  of: Omit<NodeWebhooksOptions, 'onChanged'>,
+  threads: () => NodeThreads | null,
+): NodeWebhooks {
+  return new NodeWebhooks({ ...of, onChanged: (all) => threads()?.webhooksChanged(all) });
 }
 
 function openLogger({ config, output }: NodeOptions): Logger {

@@ -79,6 +79,7 @@ const ROOMS: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['routes/table'],
     ['watch'],
     ['routes'],
+    ['webhooks'],
     ['session'],
     ['delivery'],
     ['workers'],
@@ -104,6 +105,7 @@ const VENDORS: Readonly<Record<string, readonly string[]>> = {
   'hash-wasm': ['core'],
   zod: ['wire', 'acceptor'],
   jose: ['tenant'],
+  undici: ['acceptor'],
   msgpackr: ['wire', 'client', 'cli'],
   'node:worker_threads': ['thread', 'supervisor', 'cold', 'main'],
 };

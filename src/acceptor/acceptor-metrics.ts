@@ -15,6 +15,8 @@ export interface AcceptorMetricsOptions {
   traffic: Traffic;
   /** Since the start of this thread, by encoding. */
   delivered: () => Samples['delivered'];
+  /** Webhooks that it sends for, and what came of it. */
+  webhooks: () => Pick<Samples, 'webhooks' | 'webhookResults' | 'webhookSeconds'>;
   /** What the acceptors count together. */
   shared: () => AcceptorFigures;
 }
@@ -43,10 +45,10 @@ export class AcceptorMetrics {
 
   /** To be called once a second. */
   sample(): void {
-    const { traffic, delivered } = this.#options;
+    const { traffic, delivered, webhooks } = this.#options;
     const { opened, closed, errors, requests, seconds: requestSeconds } = traffic;
     const own = { delivered: delivered(), opened, closed, errors, requests, requestSeconds };
-    this.#write({ ...own, ...this.#ofThread() });
+    this.#write({ ...own, ...webhooks(), ...this.#ofThread() });
   }
 
   /** What METRICS_PORT answers. */

@@ -35,6 +35,9 @@ port.on('message', (message: ToThread) => {
     case 'quotas-changed':
       acceptor.quotasChanged(message.quotas);
       return;
+    case 'webhooks-changed':
+      acceptor.webhooksChanged(message.webhooks);
+      return;
     case 'happened':
       acceptor.happened(message.all);
       return;

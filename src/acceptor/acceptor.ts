@@ -8,6 +8,7 @@ import type { Happening } from '../core/happening.js';
 import { Happenings } from '../core/happenings.js';
 import { hasPeerLink } from '../core/peer.js';
 import type { TenantQuotas } from '../core/quotas.js';
+import type { WebhookRecord } from '../core/webhook-record.js';
 import { type AcceptorCounts, acceptorCounts, acceptorFigures } from '../thread/acceptor-counts.js';
 import type { AcceptorStart, FromThread, LeftOver, WorkerLink } from '../thread/control.js';
 import { Lease } from '../thread/lease.js';
@@ -20,6 +21,7 @@ import { AcceptorMetrics } from './acceptor-metrics.js';
 import { Deliveries, type DeliveriesOptions } from './delivery/deliveries.js';
 import { threadLoad } from './delivery/thread-load.js';
 import { Drain, pause } from './drain.js';
+import { Hooks } from './hooks.js';
 import { Bodies } from './http/bodies.js';
 import { Callers } from './http/callers.js';
 import { Guard, type OnFault } from './http/guard.js';
@@ -65,6 +67,7 @@ export class Acceptor {
   readonly #sessions: Sessions;
   readonly #streams: Streams;
   readonly #pulls: Pulls;
+  readonly #hooks: Hooks;
   readonly #sessionList: SessionList;
   readonly #roster: RosterPort;
   readonly #deliveries: Deliveries;
@@ -119,6 +122,8 @@ export class Acceptor {
     this.#streams = this.#makeStreams({ guard, limits, clock, proxies, count: counts.streams });
     this.#pulls = this.#makePulls({ guard, limits, clock, acceptor: start.index });
     const ofThread = { sessions: this.#sessions, workers: this.#workers, seat: start };
+    const [shared, subscriptions] = [this.#sessions, this.#subscriptions];
+    this.#hooks = new Hooks(start, { guard, clock, audit, sessions: shared, subscriptions });
     this.#sessionList = new SessionList(ofThread);
     this.#roster = new RosterPort(start.roster);
     const sessions = new SessionRoutes(this.#roster);
@@ -136,19 +141,25 @@ export class Acceptor {
     const files = new StaticFiles(DASHBOARD_FOLDER);
     this.#watches = this.#makeWatches(start, { clock, guard, page: files.entry });
     const [system, streams, forwards] = [this.#system, this.#streams, this.#forwards];
-    const asks = { control, directory, mint, logins, watches: this.#watches };
+    const hooks = this.#hooks.routes(control);
+    const asks = { control, directory, mint, logins, watches: this.#watches, ...hooks };
     const served = { publishes, pulls, sessions, system, streams, files, forwards };
     const routes = routeTable({ limits, nodeId, version: start.version, ...asks, ...served });
     const count = counts.refusedConnections;
     const accepts = new AcceptLimit({ limits, acceptors, clock, guard, proxies, count });
     const by = { guard, gate, parts, page: files.page, means: { bodies, limits, onFault } };
+    this.#mountAll(routes, by, accepts);
+    this.#mountMetrics(routes, { ...by, gate: metricsGate(config.metricsToken) });
+    this.quotasChanged(start.quotas);
+    this.webhooksChanged(start.sendsFor);
+  }
+
+  #mountAll(routes: readonly Route[], by: RouterParts, accepts: AcceptLimit): void {
     this.#apps.mount((app) => {
       accepts.mount(app);
       this.#sessions.mount(app);
       mountRoutes(app, routes, by);
     });
-    this.#mountMetrics(routes, { ...by, gate: metricsGate(config.metricsToken) });
-    this.quotasChanged(start.quotas);
   }
 
   #mountMetrics(routes: readonly Route[], by: RouterParts): void {
@@ -161,6 +172,7 @@ export class Acceptor {
     return new AcceptorMetrics(start, {
       traffic: this.#traffic,
       delivered: () => this.#deliveries.delivered,
+      webhooks: () => this.#hooks.samples(),
       shared: () => acceptorFigures(counts),
     });
   }
@@ -187,6 +199,11 @@ export class Acceptor {
   /** These tenants have quotas from now on, and no others. */
   quotasChanged(all: readonly TenantQuotas[]): void {
     this.#keys.quotas.changed(all);
+  }
+
+  /** It sends for these webhooks from now on, and for no others. */
+  webhooksChanged(webhooks: readonly WebhookRecord[]): void {
+    this.#hooks.changed(webhooks);
   }
 
   /** About the sessions of this thread. */
@@ -218,6 +235,7 @@ export class Acceptor {
     this.#sessions.drain();
     this.#streams.drain();
     this.#pulls.drain();
+    await this.#hooks.drain();
     await Promise.all([pause(DRAIN_GRACE_MS), this.#keys.drained()]);
     return left;
   }
@@ -228,6 +246,7 @@ export class Acceptor {
     this.#sessions.close();
     this.#streams.close();
     this.#pulls.close();
+    this.#hooks.close();
     this.#watches.close();
     this.#happenings.close();
     this.#bodies.close();

@@ -20,6 +20,7 @@ import { TENANT_COMMANDS } from './commands/tenants.js';
 import { TOP } from './commands/top.js';
 import { TOPIC_COMMANDS } from './commands/topics.js';
 import { VERSION } from './commands/version.js';
+import { WEBHOOK_COMMANDS } from './commands/webhooks.js';
 import type { LineCommand } from './line/command.js';
 
 export const COMMANDS: readonly LineCommand[] = [
@@ -28,6 +29,7 @@ export const COMMANDS: readonly LineCommand[] = [
   ...TOPIC_COMMANDS,
   ...MESSAGE_COMMANDS,
   ...SUBSCRIPTION_COMMANDS,
+  ...WEBHOOK_COMMANDS,
   ...DLQ_COMMANDS,
   ...KEY_COMMANDS,
   ...[...TENANT_COMMANDS, GRANT_ROLE],

@@ -58,6 +58,8 @@ export interface Config {
   readonly allowedHosts: string;
   /** Addresses and blocks with commas between; null: no proxy is believed. */
   readonly trustedProxies: string | null;
+  /** The same: addresses inside, to which webhooks may lead; null: none. */
+  readonly webhookAllow: string | null;
   readonly acceptors: number;
   readonly workers: number;
   /** Of GET /metrics alone; null: there is none. */

@@ -55,6 +55,7 @@ export function loadConfig(env: Environment): LoadedConfig {
     corsOrigin: required(OPTIONS.corsOrigin, env),
     allowedHosts: required(OPTIONS.allowedHosts, env),
     trustedProxies: optional(OPTIONS.trustedProxies, env),
+    webhookAllow: optional(OPTIONS.webhookAllow, env),
     tlsCertFile: optional(OPTIONS.tlsCertFile, env),
     tlsKeyFile: optional(OPTIONS.tlsKeyFile, env),
     acceptors: required(OPTIONS.acceptors, env),

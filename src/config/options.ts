@@ -141,6 +141,12 @@ export const OPTIONS: { readonly [K in OptionKey]: OptionOf<K> } = {
     'Proxies in front, whose X-Forwarded-For is believed.',
     addressBlocks,
   ),
+  webhookAllow: option(
+    'WEBHOOK_ALLOW',
+    null,
+    'Private addresses that webhooks may lead to; without it none.',
+    addressBlocks,
+  ),
   tlsCertFile: option(
     'TLS_CERT_FILE',
     null,

@@ -17,6 +17,7 @@ export type AuditAction =
   | `session.${'open' | 'close' | 'disconnect'}`
   | `topic.${'create' | 'change' | 'delete'}`
   | `subscription.${'change' | 'delete' | 'seek' | 'pause' | 'resume'}`
+  | `webhook.${'set' | 'remove' | 'disable'}`
   | `dead-letters.${'redrive' | 'purge' | 'delete'}`
   | 'job.cancel'
   | 'node.drain'

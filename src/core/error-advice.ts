@@ -90,6 +90,9 @@ export const ERROR_ADVICE: Readonly<Record<ErrorCode, string>> = {
     'The detail names it: `sessions` or `subscriptions` (close some), `topics` or `stored_bytes` (delete some); or have it raised.',
   pull_limit:
     'PULLS_PER_SUBSCRIPTION_MAX or PULLS_PER_TENANT_MAX, as the detail says, of one acceptor: pull with fewer at a time.',
+  webhook_not_found: 'PUT one, or look whether its subscription was deleted.',
+  webhook_limit:
+    'Remove those nobody needs, or raise WEBHOOKS_PER_TENANT_MAX or WEBHOOKS_MAX; the detail names it.',
   not_a_node:
     'Nodes show the same INTERNAL_SECRET, have the same CLUSTER_NAME and are in the table of nodes; nobody else asks here.',
   node_not_found: 'None of that id lives: GET /api/nodes says which do.',

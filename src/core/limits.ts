@@ -3,6 +3,8 @@
  * environment variable of each (the name in UPPER_SNAKE, its unit included), and whoever enforces a
  * bound names it in the error. Units are the last word of each name.
  */
+import { WEBHOOK_LIMITS } from './webhook-limits.js';
+
 export interface LimitSpec {
   readonly default: number;
   readonly min: number;
@@ -146,6 +148,7 @@ export const LIMITS = {
     max: 86_400,
     text: 'A session of pulls ends when nobody pulled for so long, and nothing is held by it.',
   },
+  ...WEBHOOK_LIMITS,
   sendBufferBytesMax: {
     default: 1 * MIB,
     min: 64 * KIB,

@@ -10,8 +10,11 @@ export interface SessionPlace {
   readonly number: number;
 }
 
-/** single: one JSON frame a message; sse: a stream of events; pull: requests that ask for messages. */
-export type SessionFormat = 'single' | 'json' | 'msgpack' | 'sse' | 'pull';
+/**
+ * single: one JSON frame a message; sse: a stream of events; pull: requests that ask for messages; webhook:
+ * requests that this node sends.
+ */
+export type SessionFormat = 'single' | 'json' | 'msgpack' | 'sse' | 'pull' | 'webhook';
 
 /** How one of its subscriptions stands at its worker. */
 export interface SubscriptionFill {

@@ -6,7 +6,7 @@ import type { LogLevel } from '../config/config.js';
 
 /** What fields mean, in whichever line they stand. */
 export const LOG_FIELDS = {
-  about: 'The thread or the part that it is about: `worker-0`, `acceptor-1`, `keys`.',
+  about: 'The thread or the part that it is about: `worker-0`, `acceptor-1`, `keys`, a webhook.',
   auth: 'Who is asked for an API key, and where keys are kept; absent: nobody.',
   by: 'Who asked for it: a signal, or the API.',
   came: 'Ids of nodes that live since.',
@@ -113,6 +113,12 @@ export const LOG_EVENTS = {
   'trouble.began': each(event('warn', ['about', 'kind', 'cause', 'stack'], 'something fails')),
   'trouble.lasts': each(event('warn', ['kind', 'cause', 'count', 'for_s'], 'it still fails')),
   'trouble.over': each(event('warn', ['kind', 'count', 'for_s'], 'it is over')),
+  'webhook.disabled': each(
+    event('warn', ['about', 'cause'], 'nothing more is sent to the webhook until it is set again'),
+  ),
+  'webhooks.failed': event('error', ['err'], 'a question about webhooks failed'),
+  'webhooks.not_read': event('warn', ['err'], 'webhooks could not be read: tried again'),
+  'webhooks.not_told': event('warn', ['detail'], 'not told of webhooks that other nodes change'),
 } satisfies Record<string, LogEvent>;
 
 export type LogEventName = keyof typeof LOG_EVENTS;

@@ -32,6 +32,19 @@ export const BATCH_BOUNDS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1_024];
 export const ROUTES_MAX = 128;
 export const STATUS_CLASSES = ['2xx', '3xx', '4xx', '5xx'] as const;
 
+/** What a request to a webhook comes to. */
+export const WEBHOOK_RESULTS = {
+  taken: 'It answered 2xx.',
+  gone: 'It answered 410, and is disabled.',
+  retry_after: 'It answered 429 or 503, and when to come again.',
+  redirect: 'It answered 3xx.',
+  status: 'It answered anything else.',
+  timeout: 'It did not answer in time.',
+  address: 'It leads to an address that is not public.',
+  connection: 'No connection came about, or it broke.',
+} as const;
+export type SentResult = keyof typeof WEBHOOK_RESULTS;
+
 const DELIVERY_NAMES: Record<keyof DeliveryCounts, string> = {
   gapsRepaired: 'conduit_gap_repaired_messages_total',
   redelivered: 'conduit_redelivered_messages_total',
@@ -163,6 +176,17 @@ export const ACCEPTOR_METRICS = {
   requestSeconds: histogram(
     'conduit_http_request_duration_seconds',
     'From a request to its answer, streams left out.',
+    DURATION_BOUNDS,
+  ),
+  webhooks: gauge('conduit_webhooks', 'Webhooks that this node sends for.'),
+  webhookResults: by(
+    counter('conduit_webhook_requests_total', 'Requests to webhooks that have ended.'),
+    'result',
+    Object.keys(WEBHOOK_RESULTS) as SentResult[],
+  ),
+  webhookSeconds: histogram(
+    'conduit_webhook_request_duration_seconds',
+    'From a request to a webhook to its answer.',
     DURATION_BOUNDS,
   ),
   ...ofThread('conduit_acceptor_', (name, help) => ({

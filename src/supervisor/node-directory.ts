@@ -13,6 +13,7 @@ import { isTransient } from '../log/postgres/session/transient.js';
 import type { Logger } from '../observe/logger.js';
 import type { AuditStore } from '../tenant/audit-store.js';
 import { ConfiguredKeys, TENANT_SCOPES } from '../tenant/configured-keys.js';
+import { KeptList } from '../tenant/kept-list.js';
 import { KeyChanges } from '../tenant/key-changes.js';
 import { KeyDirectory } from '../tenant/key-directory.js';
 import type { KeyStore } from '../tenant/key-store.js';
@@ -23,7 +24,6 @@ import { MemoryLeases } from '../tenant/memory-leases.js';
 import { PostgresAudit } from '../tenant/postgres-audit.js';
 import { PostgresKeys } from '../tenant/postgres-keys.js';
 import { PostgresLeases } from '../tenant/postgres-leases.js';
-import { QuotaList } from '../tenant/quota-list.js';
 import type { DirectoryAsk } from '../thread/directory-calls.js';
 import { StartRefused } from './start-refused.js';
 import { openIssuer } from './token-issuer.js';
@@ -58,7 +58,7 @@ export async function startDirectory(options: NodeDirectoryOptions): Promise<Nod
   const issuer = await openIssuer(config, logger);
   const changes = new KeyChanges(options.onChanged);
   const store = openStore(options, changes, () => quotas.changed());
-  const quotas: QuotaList = new QuotaList({
+  const quotas: KeptList<TenantQuotas> = new KeptList<TenantQuotas>({
     read: () => store.quotas(),
     onChanged: options.onQuotas,
     onFault: (err) => logger.tell('quotas.not_read', { err }),

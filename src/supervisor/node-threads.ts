@@ -11,6 +11,7 @@ import { Happenings } from '../core/happenings.js';
 import type { Peer } from '../core/peer.js';
 import type { TenantQuotas } from '../core/quotas.js';
 import { SharedCount } from '../core/shared-count.js';
+import type { WebhookRecord } from '../core/webhook-record.js';
 import { messageOf } from '../log/contract/log-errors.js';
 import type { Logger } from '../observe/logger.js';
 import { Outages, type Trouble } from '../observe/outages.js';
@@ -35,10 +36,12 @@ import {
   type SeatKind,
   stopSeat,
 } from './seat.js';
+import { SeatWaits } from './seat-waits.js';
 import { SessionRoster } from './session-roster.js';
 import { type Ports, startData } from './start-data.js';
 import { startExitCode } from './start-refused.js';
 import { TopicQuotas } from './topic-quotas.js';
+import { WebhookShares } from './webhook-shares.js';
 
 /** A replaced worker that cannot open its log is tried again this often. */
 const REOPEN_MS = 1_000;
@@ -61,6 +64,8 @@ export interface NodeThreadsOptions {
   door: NodeDoor | null;
   /** An acceptor's end of a port to the directory of keys; null: none are asked for. */
   openDirectory: (() => MessagePort) | null;
+  /** An acceptor's end of a port to the webhooks. */
+  openWebhooks: () => MessagePort;
   /** What tokens are sealed with; null: no keys are asked for. */
   tokenSecret: Uint8Array | null;
   /** Of all tenants that have some, as it is now. */
@@ -73,18 +78,13 @@ export interface NodeThreadsOptions {
   onFatal: (line: string, exitCode: number) => void;
 }
 
-interface Wait {
-  type: FromThread['type'];
-  seats: Set<Seat>;
-  resolve: () => void;
-}
-
 export class NodeThreads {
   readonly #options: NodeThreadsOptions;
   readonly #workers: Seat[];
   readonly #acceptors: Seat[];
   readonly #roster: SessionRoster;
   readonly #cluster: Cluster;
+  readonly #webhooks: WebhookShares;
   readonly #startedAtMs = processMs();
   readonly #outages: Outages;
   readonly #topicCount: SharedArrayBuffer | null;
@@ -94,7 +94,7 @@ export class NodeThreads {
   readonly #topicQuotas: TopicQuotas | null;
   readonly #left: LeftOver[] = [];
   #state: 'starting' | 'running' | 'stopping' = 'starting';
-  #waits: Wait[] = [];
+  readonly #waits = new SeatWaits();
   /** Why a worker could not open its log at the node's start, where that may pass. */
   readonly #putOff = new Map<Seat, string>();
   /** What happens in this thread. */
@@ -117,21 +117,24 @@ export class NodeThreads {
       ownSessions: (ask) => this.#roster.answer(ask),
       onElsewhere: (worker, counts) => postTo(this.#workers, worker, { type: 'elsewhere', counts }),
     });
-    this.#outages = new Outages({
-      clock: systemClock,
-      logger: options.logger,
+    this.#webhooks = new WebhookShares({
+      ...{ node: config.nodeId, acceptors: config.acceptors },
+      among: databaseUrl === null ? 'alone' : 'nodes',
+      tell: (acceptor, webhooks) =>
+        postTo(this.#acceptors, acceptor, { type: 'webhooks-changed', webhooks }),
     });
+    this.#outages = new Outages({ clock: systemClock, logger });
   }
 
   /**
    * Resolves when every worker is ready and every acceptor listens; may never, then `onFatal` told.
    */
   async start(): Promise<void> {
-    const ready = this.#all('ready', this.#workers);
+    const ready = this.#waits.all('ready', this.#workers);
     for (const seat of this.#workers) this.#fill(seat);
     await ready;
     if (this.#state === 'stopping') return;
-    const listening = this.#all('listening', this.#acceptors);
+    const listening = this.#waits.all('listening', this.#acceptors);
     for (const seat of this.#acceptors) this.#fill(seat);
     await listening;
     if (this.#state === 'starting') this.#state = 'running';
@@ -147,7 +150,10 @@ export class NodeThreads {
   place(living: readonly Peer[], place: number): void {
     if (place === 0) tellMoves(this.#happenings.add, this.#living[0] ?? [], living);
     this.#living[place] = living;
-    if (place === 0) this.#cluster.place(living);
+    if (place === 0) {
+      this.#cluster.place(living);
+      this.#webhooks.place(living);
+    }
     for (const seat of this.#workers) post(seat, { type: 'nodes', living, place });
   }
 
@@ -178,6 +184,11 @@ export class NodeThreads {
     for (const seat of this.#workers) this.#tellTopicQuotas(seat);
   }
 
+  /** All that there are from now on. */
+  webhooksChanged(all: readonly WebhookRecord[]): void {
+    this.#webhooks.changed(all);
+  }
+
   /**
    * Acceptors refuse what is new, answer what is under way and tell their sessions; then they end,
    * then the workers, which have nothing left to do.
@@ -185,7 +196,7 @@ export class NodeThreads {
   async stop(): Promise<void> {
     this.#state = 'stopping';
     this.#cluster.stop();
-    const drained = this.#all('drained', this.#acceptors);
+    const drained = this.#waits.all('drained', this.#acceptors);
     for (const seat of this.#acceptors) post(seat, { type: 'drain' });
     await drained;
     await Promise.all(this.#acceptors.map(stopSeat));
@@ -227,11 +238,13 @@ export class NodeThreads {
     const directory = isAcceptor ? (openDirectory?.() ?? null) : null;
     const roster = isAcceptor ? this.#cluster.openPort() : null;
     const entry = isAcceptor ? (door?.openPort?.() ?? null) : null;
+    const webhooks = isAcceptor ? this.#options.openWebhooks() : null;
+    const ports = [directory, roster, entry, webhooks];
     const thread = new Worker(ENTRIES[seat.kind], {
       name: nameOf(seat),
       ...(seat.kind === 'worker' ? { resourceLimits: WORKER_HEAP } : {}),
-      workerData: this.#startData(seat, { pools, directory, roster, entry }),
-      transferList: [...pools, directory, roster, entry].filter((port) => port !== null),
+      workerData: this.#startData(seat, { pools, directory, roster, entry, webhooks }),
+      transferList: [...pools, ...ports].filter((port) => port !== null),
     });
     seat.thread = thread;
     let cause = 'it ended';
@@ -247,6 +260,7 @@ export class NodeThreads {
     const { door, quotas, ...of } = this.#options;
     return startData(seat, ports, {
       ...{ ...of, topicCount: this.#topicCount, living: this.#living },
+      sendsFor: this.#webhooks.of(seat.index),
       ...{ startedAtMs: this.#startedAtMs, forwardTls: door?.tls ?? null, quotas: quotas() },
     });
   }
@@ -284,7 +298,7 @@ export class NodeThreads {
     } else if (message.type === 'fault') {
       this.#faulted(seat, message.detail, message.exitCode);
     }
-    this.#settle(message.type, seat);
+    this.#waits.settle(message.type, seat);
   }
 
   /**
@@ -339,7 +353,7 @@ export class NodeThreads {
       this.#options.door?.gone(index);
       this.#cluster.figures?.gone(index);
     }
-    this.#settle('drained', seat);
+    this.#waits.settle('drained', seat);
     if (this.#state === 'stopping' || this.#openLater(seat)) return;
     logger.tell('thread.died', { about: nameOf(seat), cause });
     if (seat.kind === 'worker') {
@@ -379,22 +393,5 @@ export class NodeThreads {
     setTimeout(() => {
       if (this.#state === 'running') this.#fill(seat);
     }, afterMs);
-  }
-
-  /** Resolves when each of the seats has said `type`; one without a thread has nothing to drain. */
-  #all(type: Wait['type'], seats: readonly Seat[]): Promise<void> {
-    const asked = seats.filter((seat) => type !== 'drained' || seat.thread !== null);
-    if (asked.length === 0) return Promise.resolve();
-    return new Promise((resolve) => {
-      this.#waits.push({ type, seats: new Set(asked), resolve });
-    });
-  }
-
-  #settle(type: Wait['type'], seat: Seat): void {
-    for (const wait of this.#waits) {
-      if (wait.type === type) wait.seats.delete(seat);
-      if (wait.seats.size === 0) wait.resolve();
-    }
-    this.#waits = this.#waits.filter((wait) => wait.seats.size > 0);
   }
 }

@@ -11,27 +11,44 @@ export interface Ports {
   roster: MessagePort | null;
   /** To the door for what other nodes forward. */
   entry: MessagePort | null;
+  webhooks: MessagePort | null;
 }
 
 export type NodeStart = Pick<WorkerStart, 'topicCount' | 'living' | 'forwardTls'> &
   Pick<
     AcceptorStart,
-    'config' | 'version' | 'bootId' | 'memory' | 'tokenSecret' | 'quotas' | 'startedAtMs'
+    | 'config'
+    | 'version'
+    | 'bootId'
+    | 'memory'
+    | 'tokenSecret'
+    | 'quotas'
+    | 'startedAtMs'
+    | 'sendsFor'
   >;
 
 export function startData(
   { index, generation }: Pick<Seat, 'index' | 'generation'>,
-  { pools, directory, roster, entry }: Ports,
+  { pools, directory, roster, entry, webhooks }: Ports,
   node: NodeStart,
 ): WorkerStart | AcceptorStart {
   const { config, bootId, memory } = node;
   const common = { config, bootId, memory, index, generation };
-  if (roster === null) {
+  if (roster === null || webhooks === null) {
     const { topicCount, living, forwardTls } = node;
     const own = { topicCount, living, forwardTls, links: [], colds: pools };
     return { ...common, ...own, kind: 'worker' };
   }
-  const { version, startedAtMs, tokenSecret, quotas } = node;
-  const own = { browse: pools[0] ?? null, door: entry, directory, roster, links: [] };
-  return { ...common, version, startedAtMs, tokenSecret, quotas, ...own, kind: 'acceptor' };
+  const { version, startedAtMs, tokenSecret, quotas, sendsFor } = node;
+  const own = { browse: pools[0] ?? null, door: entry, directory, roster, webhooks, links: [] };
+  return {
+    ...common,
+    version,
+    startedAtMs,
+    tokenSecret,
+    quotas,
+    sendsFor,
+    ...own,
+    kind: 'acceptor',
+  };
 }

@@ -8,6 +8,7 @@ import type { Happening } from '../core/happening.js';
 import type { Peer } from '../core/peer.js';
 import type { TenantQuotas } from '../core/quotas.js';
 import type { Tenant, TopicKey } from '../core/topic-key.js';
+import type { WebhookRecord } from '../core/webhook-record.js';
 import type { WorkerStats } from '../core/worker-figures.js';
 import type { Trouble } from '../observe/outages.js';
 import type { NodeMemory } from './node-memory.js';
@@ -73,6 +74,10 @@ export interface AcceptorStart {
   directory: MessagePort | null;
   /** Port to whoever asks all acceptors, and all nodes. */
   roster: MessagePort;
+  /** Port to the webhooks, which the main thread keeps. */
+  webhooks: MessagePort;
+  /** Those that this acceptor sends for. */
+  sendsFor: readonly WebhookRecord[];
   /** What tokens are sealed with; null: no keys are asked for. */
   tokenSecret: Uint8Array | null;
   /** Of all tenants that have some. */
@@ -118,6 +123,8 @@ export type ToThread =
   | { type: 'elsewhere'; counts: (readonly [key: TopicKey, count: number])[] }
   /** To an acceptor: the tenants that have quotas from now on. */
   | { type: 'quotas-changed'; quotas: readonly TenantQuotas[] }
+  /** To an acceptor: the webhooks that it sends for from now on. */
+  | { type: 'webhooks-changed'; webhooks: readonly WebhookRecord[] }
   /** To a worker, in memory: those of tenants that had a quota of topics, now or before. */
   | { type: 'topic-quotas'; quotas: readonly TopicQuota[] }
   /** To an acceptor: it happened on this node. */

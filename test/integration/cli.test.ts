@@ -160,6 +160,13 @@ t.test('subscriptions and dead letters', async (t) => {
   t.match(await cli.row(['subscriptions', 'seek', ...one, 'latest']), { lag: 0 });
   t.equal((await cli.run(['subscriptions', 'seek', ...one, 'yesterday'])).code, 2);
   t.equal((await cli.run(['subscriptions', 'change', ...one])).code, 2);
+  const hook = ['webhooks'];
+  const url = 'https://hooks.invalid/in';
+  t.match(await cli.row([...hook, 'set', ...one, url, '--timeout-ms', '500']), {
+    ...{ url, state: 'active', timeout_ms: 500, secret: /^whsec_/ },
+  });
+  t.match(await cli.row([...hook, 'get', ...one]), { url, state: 'active', secret: undefined });
+  t.same(await cli.row([...hook, 'remove', ...one, '--yes']), { removed: 'demo/s' });
   t.same(await cli.row(['subscriptions', 'delete', ...one, '--yes']), { deleted: 'demo/s' });
   session.close();
 });

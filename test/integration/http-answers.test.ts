@@ -19,7 +19,7 @@ const EPHEMERAL = 'answers.session';
 const ISO_TIME = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g;
 const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g;
 const SESSION_ID = /\b[0-9a-f]{12}-\d+-\d+-\d+\b/g;
-const TEXTS = /"(epoch|session|node|version|detail|address|token)":"(?:[^"\\]|\\.)*"/g;
+const TEXTS = /"(epoch|session|node|version|detail|address|token|secret)":"(?:[^"\\]|\\.)*"/g;
 const NUMBERS =
   /"(id|deferred_id|oldest_unacked_ms|heads_ms|\w*looked_ms|upkeep_ms|renewed_ms|uptime_seconds|hot_cache_bytes|messages_per_sec)":[\d.]+/g;
 /** Of lists in the order of ids. */
@@ -248,6 +248,16 @@ async function tellSystem(story: Story): Promise<void> {
 async function tellEnds(story: Story): Promise<void> {
   // What was given back of the dead letters may have come by now, or not.
   await story.ask(`POST ${SUBSCRIPTION}/pull`, {});
+  const webhook = `/api/subscriptions/${TOPIC}/hook/webhook`;
+  const settings = { concurrency: 2, timeout_ms: 5_000, max_deliver: 3 };
+  await story.asks(`GET ${webhook}`);
+  await story.asks(`PUT ${webhook}`, { url: 'https://hooks.invalid/in?a=b', ...settings });
+  await story.asks(`PUT ${webhook}`, { url: 'https://hooks.invalid/', secret: 'new', ...settings });
+  await story.asks(`PUT ${webhook}`, { url: 'http://127.0.0.1/' });
+  await story.asks(`GET ${webhook}`);
+  await story.asks(`DELETE ${webhook}`);
+  await story.asks(`DELETE ${webhook}`);
+  await story.asks('PUT /api/subscriptions/answers.none/s/webhook', { url: 'http://a.invalid' });
   await story.asks(`DELETE ${SUBSCRIPTION}`);
   await story.asks(`DELETE ${SUBSCRIPTION}`);
   await story.asks(`DELETE /api/topics/${TOPIC}`);

@@ -62,6 +62,9 @@ const ASKS: Readonly<Record<string, (x: Left) => Ask[]>> = {
   ...ofSubscription('POST', '/nack', { tokens: ['1.1.e'] }),
   ...ofSubscription('POST', '/extend', { tokens: ['1.1.e'] }),
   ...ofSubscription('POST', '/reject', { tokens: ['1.1.e'] }),
+  ...ofSubscription('PUT', '/webhook', { url: 'https://hooks.invalid/', concurrency: 1 }),
+  ...ofSubscription('GET', '/webhook'),
+  ...ofSubscription('DELETE', '/webhook'),
   'GET /api/dead-letters': (x) => [
     [`GET /api/dead-letters?topic=${x.topic}`],
     [`GET /api/dead-letters?subscription=${x.subscription}`],

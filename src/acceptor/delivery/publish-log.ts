@@ -94,8 +94,8 @@ const SEQUENCE = Buffer.from('"sequence":');
 
 const DELIVERED_AS = /^(\d+),"attempt":(\d+)/;
 
-/** The same, with the attempt that stands behind it. */
-export function deliveredAs(frame: Uint8Array): { sequence: number; attempt: number } {
+/** The same, with the attempt that stands behind it; `at`: where `"sequence":` begins. */
+export function deliveredAs(frame: Uint8Array): { sequence: number; attempt: number; at: number } {
   const buffer = Buffer.from(frame.buffer, frame.byteOffset, frame.length);
   for (let at = buffer.length; at > 0; ) {
     at = buffer.lastIndexOf(SEQUENCE, at - 1);
@@ -103,7 +103,7 @@ export function deliveredAs(frame: Uint8Array): { sequence: number; attempt: num
     const from = at + SEQUENCE.length;
     const [, sequence, attempt] =
       DELIVERED_AS.exec(buffer.toString('latin1', from, from + 48)) ?? [];
-    if (attempt !== undefined) return { sequence: Number(sequence), attempt: Number(attempt) };
+    if (attempt !== undefined) return { sequence: Number(sequence), attempt: Number(attempt), at };
   }
   throw new Error('a message frame without an attempt');
 }

@@ -20,7 +20,7 @@ import type { Exchange } from './exchange.js';
 import type { OnFault } from './guard.js';
 import { readPath, readQuery, readValue } from './request-parts.js';
 
-export type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';
+export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 /** Method and path, with `:name` for each member of `params`, in their order. */
 export type RouteHead = `${Method} /${string}`;
 /** By status; null: that one has no body, or none that JSON describes. */

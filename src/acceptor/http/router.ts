@@ -12,8 +12,14 @@ import type { Guard, OnFault } from './guard.js';
 import { pathNames } from './request-parts.js';
 import type { Method, Route, RouteMeans } from './route.js';
 
-const METHODS: readonly Method[] = ['GET', 'POST', 'PATCH', 'DELETE'];
-const MOUNTS = { GET: 'get', POST: 'post', PATCH: 'patch', DELETE: 'del' } as const;
+const METHODS: readonly Method[] = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'];
+const MOUNTS = {
+  GET: 'get',
+  POST: 'post',
+  PUT: 'put',
+  PATCH: 'patch',
+  DELETE: 'del',
+} as const;
 
 const PREFLIGHT_MAX_AGE_S = '600';
 

@@ -24,6 +24,7 @@ import {
   KIND_MSGPACK,
   KIND_PULL,
   KIND_SSE,
+  KIND_WEBHOOK,
   type ReceiverKind,
 } from '../delivery/receiver-kind.js';
 import type { Workers } from '../workers/workers.js';
@@ -163,6 +164,7 @@ function subscribes({ subscriptions }: Receiver, topic: string): boolean {
 function formatOf(kind: ReceiverKind): SessionFormat {
   if (kind === KIND_SSE) return 'sse';
   if (kind === KIND_PULL) return 'pull';
+  if (kind === KIND_WEBHOOK) return 'webhook';
   if (kind === KIND_MSGPACK) return 'msgpack';
   return kind === KIND_JSON ? 'json' : 'single';
 }

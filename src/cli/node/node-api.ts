@@ -16,7 +16,7 @@ const ANSWER_BYTES_MAX = 320 * 1_024 * 1_024;
 export type Query = Readonly<Record<string, string | number | null>>;
 
 export interface ApiRequest {
-  method?: 'GET' | 'POST' | 'PATCH' | 'DELETE';
+  method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   /** What is null is left out. */
   query?: Query;
   /** Sent as JSON; a string as it is. */

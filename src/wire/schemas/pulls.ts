@@ -6,22 +6,13 @@ import { LIMITS, type Limits } from '../../core/limits.js';
 import { parseToken } from '../delivery-token.js';
 import { delayRange } from '../fields.js';
 import { REASON_CHARS_MAX } from '../frame-fields.js';
-import { startOf } from '../start.js';
 import { count, integer, members, oneOf, optional, text, via, withDefault } from './kinds.js';
-import { ACK_WAIT_MS, MAX_DELIVER, START_MEMBERS } from './subscriptions.js';
+import { ACK_WAIT_MS, MAX_DELIVER, START } from './subscriptions.js';
 import { MESSAGE_MEMBERS } from './topics.js';
 
 const TOKENS_MAX = 1_000;
 const MESSAGES = 100;
 const ORDERINGS = ['none', 'key', 'topic'] as const;
-
-const START = z
-  .strictObject(START_MEMBERS)
-  .transform(
-    via((parts) =>
-      startOf(parts, (part, detail) => new RequestError('bad_cursor', detail, `start.${part}`)),
-    ),
-  );
 
 export function pull(limits: Limits) {
   const { pullMessagesMax, pullWaitMsMax } = limits;

@@ -52,7 +52,7 @@ export const SESSION = members({
     .describe('Of its API key, or that of its token; null: none is asked for, or made it.'),
   node: z.string().describe('NODE_ID.'),
   format: z
-    .enum(['single', 'json', 'msgpack', 'sse', 'pull'])
+    .enum(['single', 'json', 'msgpack', 'sse', 'pull', 'webhook'])
     .describe(
       'Frames: one JSON a message, joined JSON, joined msgpack; sse: a stream of events; pull: requests.',
     ),

@@ -50,6 +50,15 @@ export const START_MEMBERS = {
   time: optional(text('The first message of this time or later comes; RFC 3339.')),
 };
 
+/** As a member of a body. */
+export const START = z
+  .strictObject(START_MEMBERS)
+  .transform(
+    via((parts) =>
+      startOf(parts, (part, detail) => new RequestError('bad_cursor', detail, `start.${part}`)),
+    ),
+  );
+
 export const SEEK = members(START_MEMBERS).transform(
   via((parts) => startOf(parts, (part, detail) => new RequestError('bad_cursor', detail, part))),
 );

@@ -18,6 +18,7 @@ export const BODIES: Readonly<Record<string, Record<string, unknown>>> = {
   'POST /api/subscriptions/:topic/:name/nack': { tokens: ['1.1.e'] },
   'POST /api/subscriptions/:topic/:name/extend': { tokens: ['1.1.e'] },
   'POST /api/subscriptions/:topic/:name/reject': { tokens: ['1.1.e'] },
+  'PUT /api/subscriptions/:topic/:name/webhook': { url: 'https://hooks.invalid/' },
   'POST /api/dead-letters/redrive': { ids: [1] },
   'POST /api/dead-letters/purge': { ids: [1] },
   'POST /api/tenants': { name: 'fuzz' },

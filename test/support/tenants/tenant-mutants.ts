@@ -30,6 +30,7 @@ export const SUITES: readonly TenantSuite[] = [
   { file: 'contract/postgres-logins.test', only: null },
   { file: 'contract/postgres-audit.test', only: null },
   { file: 'contract/postgres-leases.test', only: null },
+  { file: 'contract/postgres-webhooks.test', only: null },
   { file: 'contract/several-logs.test', only: '/^tenants/' },
   { file: 'unit/log/postgres/upkeep/due-topics.test', only: '/^tenants/' },
 ];

@@ -24,7 +24,7 @@ const STATUS_CHARS = '200 '.length;
 const ISO_TIME = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g;
 const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g;
 const SESSION_ID = /\b[0-9a-f]{12}-\d+-\d+-\d+\b/g;
-const TEXTS = /"(epoch|session|node|version|key|token)":"(?:[^"\\]|\\.)*"/g;
+const TEXTS = /"(epoch|session|node|version|key|token|secret)":"(?:[^"\\]|\\.)*"/g;
 const KEY_ID = /"[0-9a-z]{16}"/g;
 /** What the audit log calls a key and the one that took its place, and what has a number. */
 const TWO_KEY_IDS = /"[0-9a-z]{16}\/[0-9a-z]{16}"/g;
@@ -353,6 +353,12 @@ async function tellEnds(story: TenantStory): Promise<void> {
   for (const what of ['ack', 'nack', 'extend', 'reject']) {
     await story.asks(`POST ${SUBSCRIPTION}/${what}`, { tokens: ['1.1.e'] });
   }
+  const webhook = `/api/subscriptions/${ONE}/hook/webhook`;
+  await story.asks(`GET ${webhook}`);
+  await story.asks(`PUT ${webhook}`, { url: `https://hooks.invalid/${story.word.length}` });
+  await story.asks(`GET ${webhook}`);
+  await story.asks(`DELETE ${webhook}`);
+  await story.asks(`DELETE ${webhook}`);
   await story.asks(`DELETE ${SUBSCRIPTION}`);
   await story.asks(`DELETE ${SUBSCRIPTION}`);
   for (const name of [ONE, TWO, OF_SESSION]) await story.asks(`DELETE /api/topics/${name}`);
@@ -430,6 +436,10 @@ export async function leave(story: TenantStory, tenant: string): Promise<Omit<Le
   const job = await story.ask(`POST ${LETTERS}/redrive`, redriven);
   await eventually(async () => (await story.ask(letters)).split('"attempts"').length === 2);
   const key = await story.ask('POST /api/keys', { scopes: ['publish'] });
+  for (const name of [topic, ONE]) {
+    const url = `https://hooks.invalid/${encodeURIComponent(word)}`;
+    await story.ask(`PUT /api/subscriptions/${name}/hook/webhook`, { url });
+  }
   return {
     ...{ tenant, topic, subscription: 'theirs', messageId },
     letterId: memberOf(await story.ask(letters), 'id'),

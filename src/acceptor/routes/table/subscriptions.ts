@@ -6,13 +6,15 @@ import { subscriptionPageView, subscriptionView } from '../../../wire/views/subs
 import { type Route, routesOf } from '../../http/route.js';
 import type { Control } from '../control.js';
 import { SubscriptionRoutes, type SubscriptionTarget } from '../subscription-routes.js';
+import type { WebhookRoutes } from '../webhook-routes.js';
 
 export interface SubscriptionTableParts {
   limits: Limits;
   control: Control;
+  webhooks: Pick<WebhookRoutes, 'subscriptionGone'>;
 }
 
-export function subscriptionTable({ limits, control }: SubscriptionTableParts): Route[] {
+export function subscriptionTable({ limits, control, webhooks }: SubscriptionTableParts): Route[] {
   const subscriptions = new SubscriptionRoutes(control);
   const shown = routesOf({ scope: 'subscribe' });
   return [
@@ -22,7 +24,7 @@ export function subscriptionTable({ limits, control }: SubscriptionTableParts): 
       handle: async ({ principal, query }) =>
         subscriptionPageView(await subscriptions.list(principal, query), query.limit),
     }),
-    ...oneTable(limits, subscriptions),
+    ...oneTable(limits, subscriptions, webhooks),
     ...movesTable(limits, subscriptions),
   ];
 }
@@ -44,7 +46,11 @@ function targetOf({
   return { key: principal.keyOf(params.topic), subscription: params.name };
 }
 
-function oneTable(limits: Limits, subscriptions: SubscriptionRoutes): Route[] {
+function oneTable(
+  limits: Limits,
+  subscriptions: SubscriptionRoutes,
+  webhooks: SubscriptionTableParts['webhooks'],
+): Route[] {
   const shown = routesOf({ ...ofOne(limits), scope: 'subscribe' });
   const changed = routesOf({ ...ofOne(limits), scope: 'manage' });
   return [
@@ -62,7 +68,11 @@ function oneTable(limits: Limits, subscriptions: SubscriptionRoutes): Route[] {
     changed(`DELETE ${PATH}`, 'Ends a subscription, and forgets how far it was.', {
       audit: 'subscription.delete',
       answer: { 204: null },
-      handle: (asked) => subscriptions.delete(targetOf(asked)),
+      handle: async (asked) => {
+        await subscriptions.delete(targetOf(asked));
+        await webhooks.subscriptionGone(asked);
+        return undefined;
+      },
     }),
   ];
 }

@@ -18,11 +18,12 @@ import { type LoginTableParts, loginTable } from './logins.js';
 import { type PublishTableParts, publishTable } from './publishes.js';
 import { type PullTableParts, pullTable } from './pulls.js';
 import { type SessionTableParts, sessionTable } from './sessions.js';
-import { subscriptionTable } from './subscriptions.js';
+import { type SubscriptionTableParts, subscriptionTable } from './subscriptions.js';
 import { type SystemTableParts, systemTable } from './system.js';
 import { tenantTable } from './tenants.js';
 import { type TokenTableParts, tokenTable } from './tokens.js';
 import { type TopicTableParts, topicTable } from './topics.js';
+import { type WebhookTableParts, webhookTable } from './webhooks.js';
 
 export interface TableParts {
   limits: Limits;
@@ -40,6 +41,10 @@ export interface TableParts {
   forwards: InternalTableParts['forwards'];
   streams: TopicTableParts['streams'];
   files: DashboardTableParts['files'];
+  webhooks: WebhookTableParts['webhooks'] &
+    TopicTableParts['webhooks'] &
+    SubscriptionTableParts['webhooks'];
+  mayCall: WebhookTableParts['mayCall'];
 }
 
 export function routeTable(parts: TableParts): Route[] {
@@ -49,6 +54,7 @@ export function routeTable(parts: TableParts): Route[] {
     ...topicTable(parts),
     ...subscriptionTable(parts),
     ...pullTable(parts),
+    ...webhookTable(parts),
     ...deadLetterTable(parts),
     ...tenantTable(parts),
     ...tokenTable(parts),

@@ -11,18 +11,20 @@ import { type Route, rawRoutesOf, routesOf } from '../../http/route.js';
 import type { Streams } from '../../session/streams.js';
 import type { Control } from '../control.js';
 import { TopicRoutes } from '../topic-routes.js';
+import type { WebhookRoutes } from '../webhook-routes.js';
 
 export interface TopicTableParts {
   limits: Limits;
   control: Control;
   streams: Pick<Streams, 'open'>;
+  webhooks: Pick<WebhookRoutes, 'topicGone'>;
 }
 
-export function topicTable({ limits, control, streams }: TopicTableParts): Route[] {
+export function topicTable({ limits, control, streams, webhooks }: TopicTableParts): Route[] {
   const topics = new TopicRoutes(control);
   return [
     ...manyTable(limits, topics),
-    ...oneTable(limits, topics),
+    ...oneTable(limits, topics, webhooks),
     ...contentTable(limits, topics),
     ...eventTable(limits, streams),
   ];
@@ -55,7 +57,11 @@ function ofOne(limits: Limits) {
   return { params: schemas.topicPath(limits), errors: ['topic_not_found'] } as const;
 }
 
-function oneTable(limits: Limits, topics: TopicRoutes): Route[] {
+function oneTable(
+  limits: Limits,
+  topics: TopicRoutes,
+  webhooks: TopicTableParts['webhooks'],
+): Route[] {
   const shown = routesOf({ ...ofOne(limits), scope: 'subscribe' });
   const changed = routesOf({ ...ofOne(limits), scope: 'manage' });
   return [
@@ -72,7 +78,11 @@ function oneTable(limits: Limits, topics: TopicRoutes): Route[] {
     changed('DELETE /api/topics/:name', 'Deletes a topic, its messages and subscriptions.', {
       audit: 'topic.delete',
       answer: { 204: null },
-      handle: (asked) => topics.delete(asked),
+      handle: async (asked) => {
+        await topics.delete(asked);
+        await webhooks.topicGone(asked.principal, asked.params.name);
+        return undefined;
+      },
     }),
   ];
 }

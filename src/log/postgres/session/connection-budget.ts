@@ -31,6 +31,9 @@ const PRESENCE_CONNECTIONS = 1;
  */
 export const KEY_CONNECTIONS = { find: 1, manage: 1, listen: 1, lease: 1, audit: 1 } as const;
 
+/** Of the main thread: webhooks, read and changed, and told of by all nodes. */
+export const WEBHOOK_CONNECTIONS = { ask: 1, listen: 1 } as const;
+
 /** What of a configuration decides it. */
 export type NodeConnections = Pick<Config, 'workers' | 'enableAuth'>;
 
@@ -38,7 +41,7 @@ export type NodeConnections = Pick<Config, 'workers' | 'enableAuth'>;
 export function connectionsMax({ workers, enableAuth }: NodeConnections): number {
   const forKeys = enableAuth ? sumOf(KEY_CONNECTIONS) : 0;
   const ofThreads = workers * sumOf(WORKER_CONNECTIONS) + READERS * READER_CONNECTIONS;
-  return ofThreads + PRESENCE_CONNECTIONS + forKeys;
+  return ofThreads + PRESENCE_CONNECTIONS + sumOf(WEBHOOK_CONNECTIONS) + forKeys;
 }
 
 function sumOf(connections: Readonly<Record<string, number>>): number {

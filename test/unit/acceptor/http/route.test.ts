@@ -67,7 +67,7 @@ t.test('handler and schemas are held together by the compiler', async (t) => {
   // @ts-expect-error: an answer without a schema.
   t.throws(() => shown('GET /e/:name', 'No answer.', { handle: async () => undefined }));
   // @ts-expect-error: a method that is none.
-  shown('PUT /f/:name', 'Another method.', {
+  shown('TRACE /f/:name', 'Another method.', {
     answer: { 204: null },
     handle: async () => undefined,
   });

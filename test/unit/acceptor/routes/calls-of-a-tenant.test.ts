@@ -6,11 +6,15 @@ import type { Control } from '../../../../src/acceptor/routes/control.js';
 import type { Directory } from '../../../../src/acceptor/routes/directory.js';
 import { SystemRoutes } from '../../../../src/acceptor/routes/system-routes.js';
 import { routeTable } from '../../../../src/acceptor/routes/table/table.js';
+import { WebhookRoutes } from '../../../../src/acceptor/routes/webhook-routes.js';
 import { systemClock } from '../../../../src/core/clock.js';
 import { eachMember } from '../../../../src/core/each-member.js';
-import type { Limits } from '../../../../src/core/limits.js';
+import { RequestError } from '../../../../src/core/errors.js';
+import { DEFAULT_LIMITS, type Limits } from '../../../../src/core/limits.js';
 import { type TopicKey, tenantOf, type Within } from '../../../../src/core/topic-key.js';
 import { DELIVERY_COUNTERS } from '../../../../src/core/worker-figures.js';
+import { MemoryWebhooks } from '../../../../src/tenant/memory-webhooks.js';
+import { WebhookDirectory } from '../../../../src/tenant/webhook-directory.js';
 import { acceptorCounts, acceptorCountsMemory } from '../../../../src/thread/acceptor-counts.js';
 import { writeAnswer } from '../../../../src/thread/call-text.js';
 import { CALLS, type CallName, type CallResult, callNamed } from '../../../../src/thread/calls.js';
@@ -18,6 +22,12 @@ import type { CallOp } from '../../../../src/thread/ops/call.js';
 import { packReply } from '../../../../src/thread/ops/call.js';
 import { packFailed } from '../../../../src/thread/ops/failed.js';
 import type { ClusterAsk } from '../../../../src/thread/session-calls.js';
+import type {
+  WebhookArgs,
+  WebhookAsk,
+  WebhookCall,
+  WebhookResult,
+} from '../../../../src/thread/webhook-calls.js';
 import { request } from '../../../support/clients/publisher.js';
 import { type AskedWorker, controlRig } from '../../../support/nodes/control-rig.js';
 import { OTHER } from '../../../support/tenants/tenants.js';
@@ -48,6 +58,9 @@ const REQUESTS: readonly (readonly [string, unknown?])[] = [
   [`POST ${ONE}/nack`, { tokens: ['1.1.e'] }],
   [`POST ${ONE}/extend`, { tokens: ['1.1.e'] }],
   [`POST ${ONE}/reject`, { tokens: ['1.1.e'] }],
+  [`PUT ${ONE}/webhook`, { url: 'https://example.com/' }],
+  [`GET ${ONE}/webhook`],
+  [`DELETE ${ONE}/webhook`],
   [`DELETE ${ONE}`],
   ['GET /api/dead-letters'],
   ['GET /api/dead-letters?topic=t'],
@@ -64,7 +77,7 @@ const REQUESTS: readonly (readonly [string, unknown?])[] = [
   ['GET /api/health'],
 ];
 
-const settings = { ackWaitMs: 1, maxDeliver: 1, ordering: 'none' } as const;
+const settings = { ackWaitMs: 60_000, maxDeliver: 1, ordering: 'none' } as const;
 const subscription = {
   ...{ topicId: 1, topic: 't', name: 's', createdAtMs: 0, head: 1, settings, paused: false },
   ...{ ackFloor: 0, delivered: 0, inFlight: 0, parked: 0, oldestUnackedMs: null, sessions: 0 },
@@ -155,6 +168,24 @@ function answer({ link }: AskedWorker, { request: number, method, args }: CallOp
   link.scheduleFlush();
 }
 
+const webhooks = new WebhookDirectory(
+  new MemoryWebhooks({ clock: systemClock, limits: DEFAULT_LIMITS, onChanged: () => undefined }),
+  () => undefined,
+);
+
+async function askWebhooks<M extends WebhookCall>(
+  tenant: string,
+  method: M,
+  args: WebhookArgs<M>,
+): Promise<WebhookResult<M>> {
+  t.match(args, { [method === 'webhooks.topic-gone' ? 'topic' : 'place']: { tenant } });
+  t.equal(tenant, OTHER.tenant);
+  const ask: WebhookAsk<M> = { method, args };
+  const packed = await webhooks.answer(ask as WebhookAsk);
+  if (packed instanceof ArrayBuffer) return JSON.parse(Buffer.from(packed).toString('utf8'));
+  throw new RequestError('webhook_not_found', packed.detail);
+}
+
 function tableOf(parts: { limits: Limits; control: Control; directory: Directory }) {
   const unasked = (): never => t.fail('this is no control route') as never;
   const ask = async (asked: ClusterAsk): Promise<never> => {
@@ -182,6 +213,8 @@ function tableOf(parts: { limits: Limits; control: Control; directory: Directory
     files: new StaticFiles('/nowhere'),
     watches: { open: unasked },
     forwards: { take: unasked },
+    webhooks: new WebhookRoutes(parts.control, { ask: askWebhooks }),
+    mayCall: () => true,
   });
 }
 

@@ -3,7 +3,7 @@ import t from 'tap';
 import { eventually } from '../../../native-bench/rig/eventually.js';
 import { type TenantQuotas, UNLIMITED } from '../../../src/core/quotas.js';
 import { asTenant } from '../../../src/core/topic-key.js';
-import { QuotaList } from '../../../src/tenant/quota-list.js';
+import { KeptList } from '../../../src/tenant/kept-list.js';
 
 function listOf(topics: number): TenantQuotas[] {
   return [{ tenant: asTenant('acme'), quotas: { ...UNLIMITED, topics } }];
@@ -13,7 +13,7 @@ t.test('many changes are two readings, and the last one counts', async (t) => {
   let topics = 0;
   let readings = 0;
   const told: (number | null | undefined)[] = [];
-  const list = new QuotaList({
+  const list = new KeptList({
     read: async () => {
       readings++;
       const read = listOf(topics);
@@ -37,7 +37,7 @@ t.test(
     const faults: string[] = [];
     const told: number[] = [];
     let state: 'away' | 'there' = 'away';
-    const list = new QuotaList({
+    const list = new KeptList({
       read: async () => {
         if (state === 'away') throw new Error('away');
         return listOf(7);

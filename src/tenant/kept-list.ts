@@ -1,34 +1,34 @@
 /**
- * Which tenants have quotas, on the main thread: read whole at the start and whenever somebody says that one
- * changed. Of what is said while it is being read, and for a moment after it, one more reading comes.
+ * What the main thread keeps of a store whole, the quotas of tenants and the webhooks: read at the start and
+ * whenever somebody says that one changed. Of what is said while it is being read, and for a moment after it,
+ * one more reading comes.
  */
-import type { TenantQuotas } from '../core/quotas.js';
 
 /** Between two readings: each is told to all threads. */
 const TOGETHER_MS = 50;
 /** After a reading that failed. */
 const AGAIN_MS = 500;
 
-export interface QuotaListOptions {
-  read: () => Promise<readonly TenantQuotas[]>;
-  /** The tenants that have quotas, all of them, as they are from now on. */
-  onChanged: (all: readonly TenantQuotas[]) => void;
+export interface KeptListOptions<T> {
+  read: () => Promise<readonly T[]>;
+  /** All that there are from now on. */
+  onChanged: (all: readonly T[]) => void;
   /** It is read again after a while. */
   onFault: (error: unknown) => void;
 }
 
-export class QuotaList {
-  readonly #options: QuotaListOptions;
-  #all: readonly TenantQuotas[] = [];
+export class KeptList<T> {
+  readonly #options: KeptListOptions<T>;
+  #all: readonly T[] = [];
   /** `reading`: or it was read a moment ago; `told`: the same, and one more is due. */
   #state: 'idle' | 'reading' | 'told' | 'closed' = 'idle';
   #timer: NodeJS.Timeout | null = null;
 
-  constructor(options: QuotaListOptions) {
+  constructor(options: KeptListOptions<T>) {
     this.#options = options;
   }
 
-  get all(): readonly TenantQuotas[] {
+  get all(): readonly T[] {
     return this.#all;
   }
 

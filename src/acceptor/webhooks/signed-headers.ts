@@ -1,0 +1,48 @@
+/**
+ * The head of a request to a webhook: signed as Standard Webhooks 1.0.0 says, and what a message is beside
+ * its payload. Pure.
+ */
+import { createHmac } from 'node:crypto';
+import type { WebhookRecord } from '../../core/webhook-record.js';
+import { inForce } from '../../core/webhook-secret.js';
+import type { HookMessage } from './hook-message.js';
+
+/** All that fields of HTTP do not take, and what JSON has of text beyond ASCII. */
+const BEYOND_ASCII = /[\u007f-\uffff]/g;
+
+export function signedHeaders(
+  { topic, name, secrets }: Pick<WebhookRecord, 'topic' | 'name' | 'secrets'>,
+  message: HookMessage,
+  nowMs: number,
+): Record<string, string> {
+  const { messageId, sequence, attempt, key, headers, body, publishedAt } = message;
+  const timestamp = String(Math.floor(nowMs / 1_000));
+  const head = `${messageId}.${timestamp}.`;
+  const signatures = inForce(secrets, nowMs).map((secret) => signature(secret.key, head, body));
+  return {
+    'content-type': 'application/json',
+    'user-agent': 'Conduit-Webhooks/1',
+    'webhook-id': messageId,
+    'webhook-timestamp': timestamp,
+    'webhook-signature': signatures.join(' '),
+    'conduit-topic': topic,
+    'conduit-subscription': name,
+    'conduit-sequence': String(sequence),
+    'conduit-attempt': String(attempt),
+    'conduit-published-at': publishedAt,
+    ...(key === null ? {} : { 'conduit-key': encodeURIComponent(key) }),
+    ...(headers === null ? {} : { 'conduit-headers': asciiJson(headers) }),
+  };
+}
+
+function signature(key: string, head: string, body: Uint8Array): string {
+  const hmac = createHmac('sha256', Buffer.from(key, 'base64')).update(head).update(body);
+  return `v1,${hmac.digest('base64')}`;
+}
+
+function asciiJson(value: object): string {
+  return JSON.stringify(value).replace(
+    BEYOND_ASCII,
+    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}

@@ -1,0 +1,245 @@
+/**
+ * The session of one webhook: a receiver like a WebSocket session, whose socket is requests to an HTTP
+ * endpoint, as many at once as its concurrency says. It tells its worker that it takes as many messages as
+ * it has room for, sends each by itself, and says of it what the answer comes to.
+ */
+import type { Clock } from '../../core/clock.js';
+import type { CloseReason } from '../../core/errors.js';
+import type { Principal } from '../../core/principal.js';
+import type { WebhookRecord } from '../../core/webhook-record.js';
+import type { AcceptorLinkEnd } from '../../thread/link.js';
+import {
+  ACK_BY_SEQUENCE,
+  packAck,
+  packVerdict,
+  VERDICT_NACK,
+  VERDICT_RETURN,
+} from '../../thread/ops/acknowledge.js';
+import type { ServerFrame } from '../../wire/server-frame-types.js';
+import { sendWant } from '../delivery/delivery-reports.js';
+import { splitFrames } from '../delivery/publish-log.js';
+import type { Receiver, ReceiverSubscription } from '../delivery/receiver.js';
+import { KIND_WEBHOOK } from '../delivery/receiver-kind.js';
+import type { Endpoint, Outcome } from './endpoint.js';
+import { type HookMessage, hookMessage } from './hook-message.js';
+import { signedHeaders } from './signed-headers.js';
+
+/** Without credit for a verdict, or without the lease. */
+const AGAIN_MS = 50;
+
+/** Why it has ended; `deleted`: its subscription or its topic was. */
+export type WebhookEnd = 'closed' | 'deleted' | 'gone' | 'lost';
+
+export interface WebhookSessionOptions {
+  number: number;
+  principal: Principal;
+  webhook: WebhookRecord;
+  endpoint: Pick<Endpoint, 'post' | 'close'>;
+  clock: Clock;
+  /** Whether this node is still the one that is to send. */
+  holds: () => boolean;
+  /** What each request came to. */
+  onOutcome: (outcome: Outcome, ms: number) => void;
+  /** It has ended, and is to be forgotten. */
+  onEnded: (session: WebhookSession, why: WebhookEnd) => void;
+}
+
+export class WebhookSession implements Receiver {
+  readonly number: number;
+  readonly kind = KIND_WEBHOOK;
+  readonly principal: Principal;
+  readonly address = '';
+  readonly client = null;
+  readonly bufferBytes = null;
+  readonly subscriptions = new Map<string, ReceiverSubscription>();
+  readonly webhook: WebhookRecord;
+  connectedAtMs = 0;
+  links: readonly AcceptorLinkEnd[] = [];
+  readonly #options: WebhookSessionOptions;
+  /** closing: nothing more is taken, and it ends when nothing is under way. */
+  #state: 'opening' | 'open' | 'closing' | 'ended' = 'opening';
+  #why: WebhookEnd = 'closed';
+  #underWay = 0;
+
+  constructor(options: WebhookSessionOptions) {
+    this.#options = options;
+    this.number = options.number;
+    this.principal = options.principal;
+    this.webhook = options.webhook;
+  }
+
+  /** Its subscription is open. */
+  opened(subscription: ReceiverSubscription): void {
+    if (this.#state !== 'opening') return;
+    this.#state = 'open';
+    this.connectedAtMs = this.#options.clock.now();
+    this.resumed(subscription);
+  }
+
+  /** Nothing more is sent; it ends once what is under way was answered. */
+  close(why: WebhookEnd): void {
+    if (this.#state === 'closing' || this.#state === 'ended') return;
+    this.#state = 'closing';
+    this.#why = why;
+    if (this.#underWay === 0) this.end(why);
+  }
+
+  /** At once: what is under way is given to whoever has the subscription then. */
+  end(why: WebhookEnd): void {
+    if (this.#state === 'ended') return;
+    this.#state = 'ended';
+    this.#options.endpoint.close();
+    this.#options.onEnded(this, why);
+  }
+
+  get isGone(): boolean {
+    return this.#state === 'ended';
+  }
+
+  /** What comes and is not wanted any more is refused, message by message. */
+  get hasRoom(): boolean {
+    return true;
+  }
+
+  get isEmpty(): boolean {
+    return true;
+  }
+
+  whenRead(then: () => void): void {
+    then();
+  }
+
+  joinGroup(): void {
+    throw new Error('what is asked for comes by no group');
+  }
+
+  leaveGroup(): void {
+    // It is in none.
+  }
+
+  sendPage(): number {
+    throw new Error('what is asked for comes by no page');
+  }
+
+  giveMessages(frames: Uint8Array): number {
+    let taken = 0;
+    for (const frame of splitFrames(frames)) {
+      const isFull = this.#underWay >= this.webhook.concurrency;
+      if (this.#state !== 'open' || isFull) return taken;
+      this.#underWay++;
+      taken++;
+      // The operation's memory is its link's.
+      const message = hookMessage(frame.slice(), this.webhook.topic);
+      void this.#send(message);
+    }
+    return Number.POSITIVE_INFINITY;
+  }
+
+  dry(): void {
+    // It waits for whatever comes.
+  }
+
+  resumed(subscription: ReceiverSubscription): void {
+    const room = this.webhook.concurrency - this.#underWay;
+    if (this.#state === 'open' && room > 0) sendWant(subscription, room);
+  }
+
+  sendFrame(frame: ServerFrame): void {
+    if (frame.type !== 'unsubscribed') return;
+    const { reason } = frame;
+    const isDeleted = reason === 'topic_deleted' || reason === 'subscription_deleted';
+    this.end(isDeleted ? 'deleted' : 'lost');
+  }
+
+  /** Something that it said came late: the message is with somebody else, or settled. */
+  refuse(): void {
+    // Nobody is to be told.
+  }
+
+  pardon(): void {
+    // It is held to nothing.
+  }
+
+  lagging(): void {
+    // It has no socket.
+  }
+
+  dismiss(_why: CloseReason): void {
+    this.end('lost');
+  }
+
+  topicDeleted(): void {
+    this.end('deleted');
+  }
+
+  broken(): void {
+    this.end('lost');
+  }
+
+  async #send(message: HookMessage): Promise<void> {
+    const { clock, endpoint, holds, onOutcome } = this.#options;
+    if (!holds()) {
+      await pause(AGAIN_MS);
+      this.#settle(message, 'return');
+      return;
+    }
+    const beganAtMs = clock.monotonic();
+    const headers = signedHeaders(this.webhook, message, clock.now());
+    const outcome = await endpoint.post(headers, message.body);
+    if (this.isGone) return;
+    onOutcome(outcome, clock.monotonic() - beganAtMs);
+    if (outcome.what === 'gone') this.close('gone');
+    this.#settle(message, outcome.what === 'gone' ? 'return' : outcome);
+  }
+
+  /** Its place is free again once its verdict is on its way. */
+  #settle(message: HookMessage, said: Outcome | 'return'): void {
+    if (this.isGone) return;
+    const subscription = this.#subscription;
+    if (subscription?.link.hasAckCredit === false) {
+      setTimeout(() => this.#settle(message, said), AGAIN_MS);
+      return;
+    }
+    // One whose worker is gone is given again by the next one.
+    if (subscription !== null) this.#say(message, subscription, said);
+    this.#underWay--;
+    if (this.#state === 'closing' && this.#underWay === 0) this.end(this.#why);
+    else if (this.#state === 'open' && subscription !== null) sendWant(subscription, 1);
+  }
+
+  /** Null: its worker is being replaced; it is told then how much is wanted (`resumed`). */
+  get #subscription(): ReceiverSubscription | null {
+    const [one] = this.subscriptions.values();
+    return one === undefined || one.state === 'orphaned' ? null : one;
+  }
+
+  #say(
+    { sequence }: HookMessage,
+    { link, number, group }: ReceiverSubscription,
+    said: Outcome | 'return',
+  ): void {
+    link.ackSent(null);
+    const place = {
+      ...{ request: 0, session: this.number, subscription: number, topicNo: group.topicNo },
+      ...{ sequence, messageId: null },
+    };
+    if (said === 'return' || said.what === 'gone') {
+      packVerdict(link.writer, { ...place, verdict: VERDICT_RETURN, ms: null, reason: null });
+    } else if (said.what === 'taken') {
+      packAck(link.writer, { ...place, kind: ACK_BY_SEQUENCE });
+    } else {
+      const { afterMs: ms, reason } = said;
+      packVerdict(link.writer, {
+        ...place,
+        verdict: VERDICT_NACK,
+        ms,
+        reason: `webhook: ${reason}`,
+      });
+    }
+    link.scheduleFlush();
+  }
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

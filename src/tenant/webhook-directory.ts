@@ -1,0 +1,72 @@
+/**
+ * The webhooks of an installation, on the main thread: answers what acceptors ask, and says of faults of the
+ * database what any reader of the log would. A secret is in an answer once, to whoever made it.
+ */
+import { randomUUID } from 'node:crypto';
+import { RequestError } from '../core/errors.js';
+import type { WebhookPlace } from '../core/webhook-record.js';
+import { makeWebhookKey } from '../core/webhook-secret.js';
+import { faultOf, messageOf } from '../log/contract/log-errors.js';
+import { LOG_REFUSALS } from '../log/contract/log-refusal.js';
+import { type PoolResult, poolFailure } from '../thread/pool-port.js';
+import {
+  answerWebhooks,
+  type WebhookArgs,
+  type WebhookAsk,
+  type WebhookHandlers,
+} from '../thread/webhook-calls.js';
+import { packWebhookResult } from '../thread/webhook-port.js';
+import type { PutWebhook, WebhookStore } from './webhook-store.js';
+
+/** For the operator. */
+export type TellDisabled = (place: WebhookPlace, cause: string) => void;
+
+export class WebhookDirectory {
+  readonly #store: WebhookStore;
+  readonly #handlers: WebhookHandlers;
+
+  constructor(store: WebhookStore, onDisabled: TellDisabled) {
+    this.#store = store;
+    this.#handlers = {
+      'webhooks.get': async ({ place }) => ({ record: await store.get(place) }),
+      'webhooks.put': (args) => this.#put(args),
+      'webhooks.remove': async ({ place }) => ({ removed: await store.remove(place, null) }),
+      'webhooks.topic-gone': async ({ topic }) => {
+        await store.removeTopic(topic);
+        return {};
+      },
+      'webhooks.gone': async ({ place, version }) => {
+        await store.remove(place, version);
+        return {};
+      },
+      'webhooks.disable': async ({ place, version, reason }) => {
+        const disabled = await store.disable(place, version, reason);
+        if (disabled) onDisabled(place, '410: it says that it is gone');
+        return { disabled };
+      },
+    };
+  }
+
+  /** For a port (thread/pool-port.ts). Rejects with bugs only. */
+  async answer(ask: WebhookAsk): Promise<PoolResult> {
+    try {
+      return packWebhookResult(await answerWebhooks(this.#handlers, ask));
+    } catch (error) {
+      if (error instanceof RequestError) return poolFailure(error, messageOf(error));
+      const fault = faultOf(error);
+      if (fault === 'bug') throw error;
+      const { code, detail } = LOG_REFUSALS[fault];
+      return poolFailure({ code, message: detail }, messageOf(error));
+    }
+  }
+
+  stop(): Promise<void> {
+    return this.#store.close();
+  }
+
+  #put({ place, settings, secret, overlapMs }: WebhookArgs<'webhooks.put'>): Promise<PutWebhook> {
+    const keyOf = { keep: () => null, new: makeWebhookKey };
+    const key = typeof secret === 'string' ? keyOf[secret]() : secret.key;
+    return this.#store.put(place, { ...settings, version: randomUUID(), key, overlapMs });
+  }
+}
