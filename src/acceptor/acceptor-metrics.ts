@@ -34,10 +34,11 @@ export class AcceptorMetrics {
     this.#start = start;
     this.#options = options;
     const { memory, version, index } = start;
+    const { databaseUrl, moreDatabaseUrls } = start.config;
     this.#write = new MetricCells(ACCEPTOR_METRICS, memory.metrics.acceptor).writer(index);
     this.page = new MetricsPage({
       ...{ memory: memory.metrics, version, traffic: options.traffic, shared: options.shared },
-      inMemory: start.config.databaseUrl === null,
+      databases: databaseUrl === null ? 0 : 1 + moreDatabaseUrls.length,
       refresh: () => this.sample(),
     });
     this.#app = uWS.App();

@@ -20,6 +20,22 @@ export interface DatabaseState {
   state: LogState;
   /** Null: nothing has to move by itself. */
   vitals: LogVitals | null;
+  /** Null: in memory there is none. */
+  use: DatabaseUse | null;
+}
+
+/** What one worker does with one database; counts since the start. */
+export interface DatabaseUse {
+  /** Append transactions that were committed, and what they took together. */
+  commits: number;
+  commitSeconds: number;
+  /** Those that failed, or whose commit was not answered. */
+  errors: number;
+  /** Messages that wait for a transaction. */
+  queued: number;
+  /** Sessions of its pool, for all but appends; and queries that wait for one. */
+  poolSessions: number;
+  poolWaiting: number;
 }
 
 /** Since when what has to move by itself does not. Ages are in ms, by the monotonic clock. */

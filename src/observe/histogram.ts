@@ -22,6 +22,16 @@ export class Histogram {
     cells[bounds.length + 1] = (cells[bounds.length + 1] ?? 0) + value * times;
   }
 
+  /** How many were observed. */
+  get count(): number {
+    return this.cells.subarray(0, -1).reduce((count, cell) => count + cell, 0);
+  }
+
+  /** What they come to together. */
+  get sum(): number {
+    return this.cells[this.bounds.length + 1] ?? 0;
+  }
+
   /** What another of the same bounds has counted. */
   add({ cells }: Histogram): void {
     for (const [n, value] of cells.entries()) this.cells[n] = (this.cells[n] ?? 0) + value;

@@ -45,6 +45,9 @@ export const WEBHOOK_RESULTS = {
 } as const;
 export type SentResult = keyof typeof WEBHOOK_RESULTS;
 
+/** By their places in DATABASE_URL, counted from 1; what comes after the last of these is counted with it. */
+export const DATABASES = Array.from({ length: 16 }, (_, n) => `${n + 1}`);
+
 const DELIVERY_NAMES: Record<keyof DeliveryCounts, string> = {
   gapsRepaired: 'conduit_gap_repaired_messages_total',
   redelivered: 'conduit_redelivered_messages_total',
@@ -53,6 +56,39 @@ const DELIVERY_NAMES: Record<keyof DeliveryCounts, string> = {
   untracked: 'conduit_untracked_deliveries_total',
   abandoned: 'conduit_abandoned_deliveries_total',
 };
+/** Of one database of several, all workers together. */
+export const DATABASE_LABEL = 'database';
+const DATABASE_METRICS = {
+  databaseOpen: gauge(
+    'conduit_database_open_workers',
+    'Workers that would store a publish there now; 0: the topics of that database answer 503.',
+  ),
+  databaseCommits: counter(
+    'conduit_database_commits_total',
+    'Append transactions that were committed there.',
+  ),
+  databaseCommitSeconds: counter(
+    'conduit_database_commit_seconds_total',
+    'What those took together: divided by them, how long an append takes there.',
+  ),
+  databaseErrors: counter(
+    'conduit_database_errors_total',
+    'Append transactions that failed there, or whose commit was not answered.',
+  ),
+  databaseQueueRows: gauge(
+    'conduit_database_queue_rows',
+    'Messages that wait for a transaction there.',
+  ),
+  databasePoolSessions: gauge(
+    'conduit_database_pool_sessions',
+    'Sessions there of the pools of workers, for all but appends.',
+  ),
+  databasePoolWaiting: gauge(
+    'conduit_database_pool_waiting',
+    'Queries that wait for a session of such a pool.',
+  ),
+} as const;
+
 /** What each thread says of itself. */
 const THREAD = {
   utilization: ['eventloop_utilization_ratio', 'Share of its time that the event loop was busy.'],
@@ -105,6 +141,7 @@ export const WORKER_METRICS = {
   ),
   walErrors: counter('conduit_wal_errors_total', 'Append transactions that failed.'),
   walQueueRows: workerGauge('conduit_wal_queue_rows', 'Messages that wait for a transaction.'),
+  ...eachMember(DATABASE_METRICS, (name) => by(DATABASE_METRICS[name], DATABASE_LABEL, DATABASES)),
   topics: workerGauge('conduit_topics', 'Topics that it has met.'),
   subscribers: workerGauge('conduit_subscribers', 'Subscriptions that are open.'),
   pending: workerGauge(

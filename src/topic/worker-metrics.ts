@@ -5,12 +5,12 @@ import {
   ENVELOPE_FAULTS,
 } from '../core/backplane-figures.js';
 import { eachMember } from '../core/each-member.js';
-import type { HeldSnapshot } from '../core/log-figures.js';
+import type { DatabaseState, HeldSnapshot } from '../core/log-figures.js';
 import { DELIVERY_COUNTERS } from '../core/worker-figures.js';
 import type { MessageLog } from '../log/contract/message-log.js';
 import type { Histogram } from '../observe/histogram.js';
 import type { SamplesOf } from '../observe/metric-kinds.js';
-import type { ThreadMetric, WORKER_METRICS } from '../observe/metrics.js';
+import { DATABASES, type ThreadMetric, type WORKER_METRICS } from '../observe/metrics.js';
 import type { PublishFigures } from './log/publish-figures.js';
 import type { PublishUnderWay } from './log/publishes.js';
 import type { Figures } from './state/figures.js';
@@ -52,6 +52,7 @@ export class WorkerMetrics {
       verdicts: delivery.verdicts,
       ...eachMember(DELIVERY_COUNTERS, (name) => figures.total(name)),
       ...this.#ofLog(),
+      ...ofDatabases(log.databases),
       topics: topics.size,
       ...this.#walked,
       hotCacheBytes: topics.hotBytes,
@@ -96,4 +97,25 @@ function walk(topics: Topics): { subscribers: number; pending: number } {
     for (const { inFlight } of topic.subscriptions.values()) pending += inFlight;
   }
   return { subscribers, pending };
+}
+
+/** By its place, those beyond the last label with it. */
+function ofDatabases(databases: readonly DatabaseState[]) {
+  const sumBy = (value: (one: DatabaseState) => number): Record<string, number> => {
+    const sums = Object.fromEntries(DATABASES.map((label) => [label, 0]));
+    for (const [place, one] of databases.entries()) {
+      const label = DATABASES[place] ?? DATABASES.at(-1) ?? '';
+      sums[label] = (sums[label] ?? 0) + value(one);
+    }
+    return sums;
+  };
+  return {
+    databaseOpen: sumBy(({ state }) => (state === 'open' ? 1 : 0)),
+    databaseCommits: sumBy(({ use }) => use?.commits ?? 0),
+    databaseCommitSeconds: sumBy(({ use }) => use?.commitSeconds ?? 0),
+    databaseErrors: sumBy(({ use }) => use?.errors ?? 0),
+    databaseQueueRows: sumBy(({ use }) => use?.queued ?? 0),
+    databasePoolSessions: sumBy(({ use }) => use?.poolSessions ?? 0),
+    databasePoolWaiting: sumBy(({ use }) => use?.poolWaiting ?? 0),
+  };
 }

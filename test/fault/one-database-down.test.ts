@@ -6,6 +6,7 @@ import { eventually } from '../../native-bench/rig/eventually.js';
 import { startNode, type TestNode } from '../../native-bench/rig/node.js';
 import { Publisher } from '../support/clients/publisher.js';
 import { Subscriber } from '../support/clients/subscriber.js';
+import { Exposition } from '../support/documents/exposition.js';
 import { judgeLog } from '../support/log/log-checker.js';
 import { runCommand } from '../support/nodes/command.js';
 import { startKeyedNode, TENANT_KEY } from '../support/nodes/keyed-node.js';
@@ -77,6 +78,12 @@ t.test('each has its topics, and an entry in health', async (t) => {
   t.same([await publish(near), await publish(far)], [200, 200]);
 });
 
+/** By what the node counts, of the database at that place from 1. */
+async function openWorkers(place: number): Promise<number> {
+  const seen = await Exposition.of(node);
+  return seen.get(`conduit_database_open_workers{database="${place}"}`);
+}
+
 /** Both topics under load while one database is away: the other's publishers are all answered. */
 async function underLoad(t: Test, place: 0 | 1): Promise<void> {
   const [own, others] = place === 0 ? [near, far] : [far, near];
@@ -127,6 +134,8 @@ t.test(
     t.teardown(() => comeBack(1));
     await eventually(async () => (await checksOf(node))['database_2'] !== 'ok', 20_000);
     t.match(await checksOf(node), { database_1: 'ok', log: 'ok' });
+    await eventually(async () => (await openWorkers(2)) === 0);
+    t.ok((await openWorkers(1)) > 0, 'which is counted for itself');
     t.equal((await ask(node, '/readyz')).status, 200, 'others are served');
     t.same([await publish(near), await publish(far), await publish(unknown)], [200, 503, 503]);
     t.equal(await create(later), 201);

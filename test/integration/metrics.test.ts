@@ -106,6 +106,14 @@ t.test('it shows what was done', async (t) => {
   t.equal(seen.sum('conduit_subscribers'), 2);
   t.equal(seen.sum('conduit_topics'), 1);
   t.equal(seen.sum('conduit_log_open'), 2, 'of two workers');
+  const database = 'database="1"';
+  t.equal(seen.get(`conduit_database_open_workers{${database}}`), 2);
+  const commits = seen.get('conduit_wal_commit_duration_seconds_count');
+  t.equal(seen.get(`conduit_database_commits_total{${database}}`), commits);
+  const seconds = seen.get('conduit_wal_commit_duration_seconds_sum');
+  t.equal(seen.get(`conduit_database_commit_seconds_total{${database}}`), seconds);
+  t.ok(seen.get(`conduit_database_pool_sessions{${database}}`) > 0);
+  t.equal(seen.get('conduit_database_open_workers{database="2"}'), Number.NaN, 'there is one');
   json.close();
   msgpack.socket.terminate();
   const closed = await metricsOnce((now) => now.sum('conduit_connections_closed_total') === 2);

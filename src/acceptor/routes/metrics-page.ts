@@ -10,6 +10,7 @@ import type { Metric } from '../../observe/metric-kinds.js';
 import {
   ACCEPTOR_METRICS,
   BUILD_INFO,
+  DATABASE_LABEL,
   MAIN_METRICS,
   PROCESS_METRICS,
   SHARED_METRICS,
@@ -23,7 +24,8 @@ import type { Traffic } from '../http/traffic.js';
 export interface MetricsPageOptions {
   memory: NodeMemory['metrics'];
   version: string;
-  inMemory: boolean;
+  /** How many DATABASE_URL names; 0: the log is in memory. */
+  databases: number;
   traffic: Pick<Traffic, 'labelsOf'>;
   /** What the acceptors count together. */
   shared: () => AcceptorFigures;
@@ -50,10 +52,10 @@ export class MetricsPage {
   }
 
   text(state: 'serving' | 'draining'): Promise<string> {
-    const { refresh, version, shared, inMemory } = this.#options;
+    const { refresh, version, shared, databases } = this.#options;
     refresh();
     const page = new MetricsText();
-    const log = inMemory ? 'memory' : 'postgres';
+    const log = databases === 0 ? 'memory' : 'postgres';
     page.add(BUILD_INFO, [part([1], { version, node: process.versions.node, log })]);
     this.#addOf(page, 'worker', this.#worker);
     this.#addOf(page, 'acceptor', this.#acceptor);
@@ -68,7 +70,7 @@ export class MetricsPage {
 
   #addOf<T extends MetricTable>(page: MetricsText, kind: string, cells: MetricCells<T>): void {
     for (const [name, metric] of cells.metrics()) {
-      page.add(metric, partsOf(metric, { kind, cells, name }, this.#options.traffic));
+      page.add(metric, partsOf(metric, { kind, cells, name }, this.#options));
     }
   }
 
@@ -93,7 +95,7 @@ const NEVER = 0;
 function partsOf<T extends MetricTable>(
   metric: Metric,
   { kind, cells, name }: { kind: string; cells: MetricCells<T>; name: keyof T },
-  traffic: Pick<Traffic, 'labelsOf'>,
+  { traffic, databases }: Pick<MetricsPageOptions, 'traffic' | 'databases'>,
 ): MetricPart[] {
   const shown = name === 'said' ? ageOf : (numbers: Float64Array): Float64Array => numbers;
   if (metric.over === 'each') {
@@ -101,6 +103,11 @@ function partsOf<T extends MetricTable>(
     return threads.map((thread) => part(shown(cells.of(thread, name)), { [kind]: String(thread) }));
   }
   const sum = shown(cells.sum(name));
+  if (metric.label === DATABASE_LABEL) {
+    // Of those that there are.
+    const slots = (n: number) => (n < databases ? { [DATABASE_LABEL]: `${n + 1}` } : null);
+    return [{ ...part(sum), slots }];
+  }
   if (metric !== ACCEPTOR_METRICS.requests) return [part(sum)];
   const slots = (slot: number): MetricPart['labels'] | null =>
     sum[slot] === 0 ? null : traffic.labelsOf(slot);

@@ -1,4 +1,5 @@
 /** What the appends of one topic worker came to: plain numbers, written by its lanes. */
+import type { DatabaseUse } from '../../core/log-figures.js';
 import { Histogram } from '../../observe/histogram.js';
 import { BATCH_BOUNDS, DURATION_BOUNDS } from '../../observe/metrics.js';
 
@@ -18,6 +19,12 @@ export class AppendFigures {
   /** Messages that wait for a transaction. */
   get queued(): number {
     return this.#queued();
+  }
+
+  /** For one database of several. */
+  get use(): Pick<DatabaseUse, 'commits' | 'commitSeconds' | 'errors' | 'queued'> {
+    const { count: commits, sum: commitSeconds } = this.seconds;
+    return { commits, commitSeconds, errors: this.errors, queued: this.queued };
   }
 
   /** Of several databases, as they are now. */

@@ -93,7 +93,7 @@ export class MemoryLog<A extends PendingAppend> implements MessageLog<A> {
   }
 
   get databases(): DatabaseState[] {
-    return [{ state: this.#state, vitals: null }];
+    return [{ state: this.#state, vitals: null, use: null }];
   }
 
   placeOf(): number {

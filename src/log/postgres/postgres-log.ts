@@ -184,7 +184,8 @@ export class PostgresLog<A extends PendingAppend> implements MessageLog<A> {
   }
 
   get databases(): DatabaseState[] {
-    return [{ state: this.state, vitals: this.vitals }];
+    const use = { ...this.#appends.figures.use, ...this.#pool.use };
+    return [{ state: this.state, vitals: this.vitals, use }];
   }
 
   placeOf(): number {

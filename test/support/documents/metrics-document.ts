@@ -6,6 +6,7 @@ import type { Metric } from '../../../src/observe/metric-kinds.js';
 import {
   ACCEPTOR_METRICS,
   BUILD_INFO,
+  DATABASE_LABEL,
   MAIN_METRICS,
   PROCESS_METRICS,
   SHARED_METRICS,
@@ -55,6 +56,7 @@ function labelsOf(metric: Metric): string {
   }
   const { label, values } = metric;
   if (label === null) return '';
+  if (label === DATABASE_LABEL) return `${label}: its place in DATABASE_URL, from 1`;
   const shown =
     values.length > 12 ? 'as in [errors.md](errors.md)' : values.map(snakeCase).join(', ');
   return `${label}: ${shown}`;

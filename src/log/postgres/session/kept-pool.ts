@@ -7,6 +7,7 @@ import type pg from 'pg';
 import type { QueryResultRow } from 'pg';
 import { backoffMs } from '../../../core/backoff.js';
 import type { Clock } from '../../../core/clock.js';
+import type { DatabaseUse } from '../../../core/log-figures.js';
 import { faultOf } from '../../contract/log-errors.js';
 import { BoundedClient } from './bounded-client.js';
 import { borrowed, type SessionPool } from './lent-session.js';
@@ -34,6 +35,11 @@ export class KeptPool implements SessionPool {
       this.#sessions.add(client);
       client.once('end', () => this.#sessions.delete(client));
     });
+  }
+
+  get use(): Pick<DatabaseUse, 'poolSessions' | 'poolWaiting'> {
+    const { totalCount: poolSessions, waitingCount: poolWaiting } = this.#pool;
+    return { poolSessions, poolWaiting };
   }
 
   /** To be released. Rejects at once while the server is away. */
