@@ -3,8 +3,12 @@ import t from 'tap';
 import { systemClock } from '../../../../src/core/clock.js';
 import { ACK_BY_SEQUENCE } from '../../../../src/thread/ops/acknowledge.js';
 import { ENCODING_JSON } from '../../../../src/thread/ops/encoding.js';
+import { type GivenMessage, packGive, packHolds } from '../../../../src/thread/ops/give.js';
 import type { SubscribeOp } from '../../../../src/thread/ops/subscribe.js';
+import { PackReader } from '../../../../src/thread/packing/pack-reader.js';
+import { PackWriter } from '../../../../src/thread/packing/pack-writer.js';
 import { Abroad } from '../../../../src/topic/peers/abroad.js';
+import { RemoteAnswers } from '../../../../src/topic/peers/remote-answers.js';
 import { RemoteRequests } from '../../../../src/topic/peers/remote-requests.js';
 import type { RemoteWorker } from '../../../../src/topic/peers/remote-worker.js';
 import type { Outlet } from '../../../../src/topic/state/outlet.js';
@@ -80,6 +84,7 @@ function heardWorker() {
       said.push(options.attached?.held.map(({ sequence }) => sequence));
       last = request;
     },
+    forget: () => undefined,
     sessionEnded: ({ abrupt }: { abrupt: boolean }) => said.push(abrupt ? 'cut' : 'ended'),
   } as unknown as RemoteWorker;
   let last = 0;
@@ -121,3 +126,41 @@ for (const when of ['before it is attached', 'before it is answered', 'attached'
     );
   });
 }
+
+t.test('the term begins anew with whoever it is attached to next', async (t) => {
+  const { requests, worker, answer } = heardWorker();
+  const abroad = new Abroad({
+    ...{ clock: systemClock, requests, workerOf: () => worker },
+    ...{ nameOf: () => 's', reopen: async () => undefined, onBug: (bug) => t.fail(String(bug)) },
+  });
+  const given: number[] = [];
+  const give = (_op: unknown, holds: readonly GivenMessage[]): void => {
+    given.push(...holds.map(({ row }) => row.sequence));
+  };
+  const outlet = { kind: 'local', number: 1, give } as unknown as Outlet;
+  const topic = { id: 1, no: 1, epoch: 'e' } as unknown as Topic;
+  const one = abroad.follow({ outlet, op: OP, topic });
+  one.answered();
+  const answers = new RemoteAnswers(abroad, requests);
+  const gives = (term: number, sequence: number): void => {
+    const { number: subscription } = one;
+    const writer = new PackWriter();
+    const row = { sequence, messageId: new Uint8Array(16) };
+    packHolds(writer, { subscription, term, deliveries: [{ row, attempt: 1 }] });
+    packGive(writer, { subscription, topicNo: 9, messages: 1, frames: new Uint8Array(1) });
+    const reader = new PackReader(writer.take());
+    while (!reader.done) t.ok(answers.handle(worker, reader.u8(), reader));
+  };
+  abroad.attach(one, 'boot');
+  answer();
+  gives(7, 1);
+  gives(6, 2);
+  t.same(given, [1], 'of an older term than was seen');
+  gives(8, 3);
+  // It was deleted and made again meanwhile: it has the terms of another.
+  abroad.linkReset(worker);
+  abroad.linkUp(worker);
+  answer();
+  gives(1, 4);
+  t.same(given, [1, 3, 4]);
+});
