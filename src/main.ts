@@ -9,7 +9,7 @@ import { ColdPool } from './cold/cold-pool.js';
 import { serveCold } from './cold/cold-port.js';
 import { type Config, EXIT_CONFIG } from './config/config.js';
 import { heldMemoryWarnings, machineBytes } from './config/held-memory.js';
-import { openToAll } from './config/warnings.js';
+import { openToAll, untold } from './config/warnings.js';
 import { describeDatabase } from './core/database-url.js';
 import type { Peer } from './core/peer.js';
 import type { ReadRange } from './log/contract/message-log.js';
@@ -127,7 +127,7 @@ export async function runNode(options: NodeOptions): Promise<number> {
     for (const [place, peers] of living.entries()) threads.place(peers, place);
     if (shown !== null) reloadAtHangUp(life, { config, shown, logger }, threads);
     await life.untilEnd(threads.start());
-    warnOfOpenness(config, logger);
+    warnOfOpenness(config, effective, logger);
     sayReady(options, logger, { logPlace, firstKey: directory?.firstKey ?? null });
   });
 }
@@ -234,8 +234,10 @@ function reloadAtHangUp(
   life.onHangUp = () => certificates.now();
 }
 
-function warnOfOpenness(config: Config, logger: Logger): void {
-  const warnings = [...openToAll(config), ...heldMemoryWarnings(config, machineBytes())];
+/** `effective`: with the database that was started for it. */
+function warnOfOpenness(config: Config, effective: Config, logger: Logger): void {
+  const ofMemory = heldMemoryWarnings(config, machineBytes());
+  const warnings = [...openToAll(config), ...untold(effective), ...ofMemory];
   for (const warning of warnings) logger.tell('config.warning', {}, warning);
 }
 

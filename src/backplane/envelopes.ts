@@ -65,7 +65,7 @@ export class Envelopes {
       const to = envelopeEnd(rows, from);
       const some = rows.slice(from, to);
       const first = some[0]?.sequence ?? 0;
-      const isTooLarge = to - from === 1 && packedBytes(some[0]) > ROWS_BYTES_MAX;
+      const isTooLarge = to - from === 1 && !some.every(fitsEnvelope);
       const last = some.at(-1)?.sequence ?? 0;
       envelopes.push(this.#pack({ epoch, first, last, rows: isTooLarge ? [] : some }));
       from = to;
@@ -148,6 +148,11 @@ function packedBytes(row: LogRow | undefined): number {
   if (row === undefined) return 0;
   const { key, headers } = row;
   return rowBytes(row) + 2 * ((key?.length ?? 0) + (headers?.length ?? 0));
+}
+
+/** Else it is only named, and whoever listens reads the log. */
+export function fitsEnvelope(row: LogRow): boolean {
+  return packedBytes(row) <= ROWS_BYTES_MAX;
 }
 
 function readRows(packed: ArrayBuffer, at: number): LogRow[] | null {

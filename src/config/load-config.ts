@@ -80,14 +80,6 @@ export function loadConfig(env: Environment): LoadedConfig {
   return { config, warnings: warningsFor(config, env) };
 }
 
-/** Nodes without a database would tell each other of sequences that mean something else to each. */
-export function refuseSeparateLogs({ databaseUrl, redisUrl }: Config): void {
-  if (databaseUrl !== null || redisUrl === null) return;
-  throw new ConfigError(
-    'REDIS_URL: needs DATABASE_URL: nodes in memory have no log in common; unset it, or set both',
-  );
-}
-
 /** An address without a host cannot be dialled. */
 function dialled(address: string): string {
   return address.startsWith(':') ? `${hostname()}${address}` : address;

@@ -17,6 +17,14 @@ export function warningsFor(config: Config, env: Environment): string[] {
   return [...withoutEffect(config), ...ofDatabases, ...nearMisses(env)];
 }
 
+/** For a node that serves without a database: what other nodes get of it. */
+export function untold({ databaseUrl, redisUrl }: Config): string[] {
+  if (databaseUrl !== null || redisUrl === null) return [];
+  return [
+    'REDIS_URL: without DATABASE_URL each node keeps messages of its own: other nodes are told by Redis, which may lose some; order, sequences, ids, dedupe keys and cursors are of each node',
+  ];
+}
+
 /** For a node that serves: where no API keys are asked for, who reaches the port may do everything. */
 export function openToAll({ host, corsOrigin, enableAuth }: Config): string[] {
   if (enableAuth) return [];

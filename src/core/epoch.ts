@@ -17,6 +17,12 @@ export function formatEpoch(topicId: number, incarnation: string): string {
   return `${id.length.toString(36)}${id}${incarnation}`;
 }
 
+/** Of an epoch that was made here. */
+export function topicIdOf(epoch: string): number {
+  const digits = Number.parseInt(epoch.slice(0, 1), 36);
+  return Number.parseInt(epoch.slice(1, 1 + digits), 36);
+}
+
 /** The incarnation in an epoch of this topic id. */
 export function incarnationOf(epoch: string, topicId: number): string {
   return epoch.slice(formatEpoch(topicId, '').length);

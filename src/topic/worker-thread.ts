@@ -114,6 +114,8 @@ const worker = new Worker({
   openLog,
   coldRead: coldReaders.length === 0 ? null : coldRead,
   backplane: backplaneParts(),
+  takeIn:
+    config.databaseUrl === null ? (topicId, rows) => memoryLog?.takeIn(topicId, rows) ?? [] : null,
   peers: peerParts(),
   onLogState: (state, detail, place) => {
     const trouble = troubleOfState(state, detail);
@@ -285,7 +287,8 @@ function peerParts(): WorkerOptions['peers'] {
 /** Null without REDIS_URL and INTERNAL_SECRET: nodes find out what others did. */
 function backplaneParts(): WorkerOptions['backplane'] {
   const { redisUrl, clusterName: cluster, internalSecret: secret, databaseUrl } = config;
-  if (databaseUrl === null || (redisUrl === null && secret === null)) return null;
+  // Nodes know each other by the database: without one there is no other way than Redis.
+  if (redisUrl === null && (databaseUrl === null || secret === null)) return null;
   return {
     cluster,
     envelopes: new Envelopes({ cluster, origin, secret }),
@@ -324,7 +327,7 @@ function openWays(handlers: BackplaneHandlers): Ways {
 /** Null without INTERNAL_SECRET. */
 function forwardWay(queueBytesMax: number): ForwardWay | null {
   const { clusterName: cluster, internalSecret: secret } = config;
-  if (secret === null) return null;
+  if (secret === null || config.databaseUrl === null) return null;
   const { bootId, forwardTls: tls } = start;
   return new ForwardWay({
     ...{ sender: { cluster, bootId }, secret, tls, clock: systemClock, queueBytesMax },

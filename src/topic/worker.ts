@@ -35,10 +35,10 @@ import { TokenCalls } from './calls/token-calls.js';
 import { TopicNewsReport } from './calls/topic-news.js';
 import { Delivery } from './delivery/delivery.js';
 import { LocalOutlet } from './delivery/local-outlet.js';
-import { Announcements, type AnnouncementsOptions } from './log/announcements.js';
 import { leaseRights } from './log/dispatch-rights.js';
 import { FoldedReads } from './log/folded-reads.js';
 import { FollowedDatabase, type FollowedOptions } from './log/followed-database.js';
+import { type Others, type OthersWay, othersOf, type TakeIn } from './log/others.js';
 import { readsOf, type TopicReads } from './log/placed-reads.js';
 import type { PublishUnderWay } from './log/publishes.js';
 import { Publishes } from './log/publishes.js';
@@ -64,10 +64,9 @@ export interface WorkerOptions {
   /** Pages for catch-up; null: by the log itself. */
   coldRead: ((range: ReadRange) => Promise<LogPage>) | null;
   /** The way to other nodes; null: there is none. */
-  backplane: Pick<
-    AnnouncementsOptions,
-    'open' | 'envelopes' | 'cluster' | 'onDropped' | 'onTrouble' | 'onWell'
-  > | null;
+  backplane: OthersWay | null;
+  /** Null: there is a database. */
+  takeIn: TakeIn | null;
   /** Workers of other nodes, and this node's lease among them by database; null: there is no link to them. */
   peers: { links: PeerLinks; leases: readonly Lease[] } | null;
   onLogState: (state: LogState, detail: string, place: number) => void;
@@ -94,7 +93,7 @@ export class Worker implements LogSink<PublishUnderWay> {
   readonly #log: MessageLog<PublishUnderWay>;
   readonly #topics: Topics;
   readonly #heads: TopicReads<TopicRecord>;
-  readonly #others: Announcements | null;
+  readonly #others: Others | null;
   readonly #delivery: Delivery;
   readonly #publishes: Publishes;
   readonly #subscribing: SubscriptionRequests;
@@ -135,7 +134,7 @@ export class Worker implements LogSink<PublishUnderWay> {
     const databases = log.databases.length;
     const placeOf = databases === 1 ? null : (topicId: number) => log.placeOf(topicId);
     this.#heads = readsOf((ids) => log.heads(ids), placeOf);
-    this.#others = this.#makeAnnouncements((error) => onTrouble('heads of topics', error));
+    this.#others = this.#makeOthers((error) => onTrouble('heads of topics', error));
     this.#delivery = this.#makeDelivery(onTrouble, placeOf);
     this.#subscribing = new SubscriptionRequests({
       log,
@@ -234,12 +233,13 @@ export class Worker implements LogSink<PublishUnderWay> {
     });
   }
 
-  #makeAnnouncements(onHeadFailed: (error: unknown) => void): Announcements | null {
-    const { backplane, clock } = this.#options;
-    if (backplane === null) return null;
-    return new Announcements({
-      ...{ ...backplane, clock, topics: this.#topics, heads: this.#heads, onHeadFailed },
+  #makeOthers(onHeadFailed: (error: unknown) => void): Others | null {
+    const { backplane: way, clock, takeIn, config } = this.#options;
+    return othersOf({
+      ...{ way, takeIn, clock, topics: this.#topics, heads: this.#heads, onHeadFailed },
+      payloadBytesMax: config.limits.payloadBytesMax,
       onTold: (topic, rows) => this.#delivery.told(topic, rows),
+      onTakenIn: (topic, rows) => this.#delivery.accept(topic, rows),
       onHead: (topic, lastSequence) => this.#delivery.headSeen(topic, lastSequence),
       onSuspicion: (how) => {
         for (const { heads } of this.#databases) {

@@ -40,8 +40,21 @@ export function checksOf(workers: readonly WorkerHealth[]): Checks {
     workers.map(trouble).find((words) => words !== null) ?? 'ok';
   return {
     publish: { log: first(logTrouble), topics: first(topicsTrouble) },
-    later: { outbox: first(outboxTrouble), upkeep: first(upkeepTrouble), ...databases(workers) },
+    later: {
+      ...{ outbox: first(outboxTrouble), upkeep: first(upkeepTrouble), ...databases(workers) },
+      ...relay(workers),
+    },
   };
+}
+
+/** In memory what other nodes publish meanwhile is nowhere to be read. */
+function relay(workers: readonly WorkerHealth[]): HealthChecks {
+  const relays = workers.flatMap(({ log, backplane }) =>
+    log.mode === 'memory' ? (backplane?.state ?? []) : [],
+  );
+  if (relays.length === 0) return {};
+  const isUp = relays.every((state) => state === 'up');
+  return { relay: isUp ? 'ok' : 'Redis is away: other nodes in memory are not heard, nor told' };
 }
 
 /** An entry for each of several: while one is away what the others have goes on, and this node is ready. */

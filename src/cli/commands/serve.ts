@@ -1,5 +1,5 @@
 /** `conduit serve`: a node exactly as the environment says. */
-import { loadConfig, refuseSeparateLogs } from '../../config/load-config.js';
+import { loadConfig } from '../../config/load-config.js';
 import { command } from '../line/command.js';
 
 export const SERVE = command({
@@ -14,7 +14,6 @@ export const SERVE = command({
     shell.outliveReader();
     const { env, version, output } = shell;
     const loaded = loadConfig(env);
-    refuseSeparateLogs(loaded.config);
     const { runNode } = await import('../../main.js');
     return runNode({
       ...{ ...loaded, version, output, embeddedIn: null },

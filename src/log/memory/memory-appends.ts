@@ -83,6 +83,25 @@ export class MemoryAppends<A extends PendingAppend> {
     if (this.#isFull(bytes)) throw logFull();
   }
 
+  /** Stores what another node published, under ids of this one; in their order. Empty: the topic is gone. */
+  takeIn(topicId: number, rows: readonly LogRow[]): LogRow[] {
+    this.flush();
+    const topic = this.#options.topics.byId(topicId);
+    if (topic === undefined || this.#state === 'closed') return [];
+    const now = this.#options.clock.now();
+    const stored = rows.flatMap((row) => {
+      const { contentType, payload, key, headers, publishedAtMs, expiresAtMs } = row;
+      // As long as there, by the clock of here.
+      const ttlMs = expiresAtMs === 0 ? 0 : Math.max(1, expiresAtMs - publishedAtMs);
+      const publication = { contentType, payload, key, headers, dedupeKey: null, ttlMs };
+      const messageId = makeUuidV7(now, idTag(topicId));
+      topic.store({ topicId, epoch: null, messageId, publication, owner: topic.tenant }, now);
+      return topic.rows.at(topic.rows.last) ?? [];
+    });
+    this.#evictOver(topic);
+    return stored;
+  }
+
   /** Appends what came due, which has its dedupe key since it was accepted. */
   release(due: readonly Deferred[]): void {
     this.flush();

@@ -11,7 +11,7 @@ import { formatEpoch } from '../../core/epoch.js';
 import { RequestError } from '../../core/errors.js';
 import type { Limits } from '../../core/limits.js';
 import type { DatabaseState, LogState, LogTotals } from '../../core/log-figures.js';
-import { rowBytes } from '../../core/message.js';
+import { type LogRow, rowBytes } from '../../core/message.js';
 import type { SharedCount } from '../../core/shared-count.js';
 import type { Tenant, TopicKey, Within } from '../../core/topic-key.js';
 import type { Retention, TopicRecord } from '../../core/topic-record.js';
@@ -196,6 +196,11 @@ export class MemoryLog<A extends PendingAppend> implements MessageLog<A> {
   /** Commits all that was appended; calls the sink before it returns. */
   flush(): void {
     this.#appends.flush();
+  }
+
+  /** What another node published, as a message of this log; see MemoryAppends.takeIn. */
+  takeIn(topicId: number, rows: readonly LogRow[]): LogRow[] {
+    return this.#appends.takeIn(topicId, rows);
   }
 
   async read(range: ReadRange): Promise<LogPage> {

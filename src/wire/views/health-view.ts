@@ -33,6 +33,10 @@ export type NodeView = View<typeof schemas.GREETING>;
 
 export const LIVE_VIEW = { status: 'ok' } as const;
 
+const IN_MEMORY = 'messages are in memory: nothing survives a restart';
+/** With REDIS_URL. */
+const IN_MEMORIES = `${IN_MEMORY}; ordering is per node, and what Redis loses between nodes is lost`;
+
 export function isWell(checks: HealthChecks): boolean {
   return Object.values(checks).every((state) => state === 'ok');
 }
@@ -46,7 +50,7 @@ export function healthView(health: NodeHealth): HealthView {
     status: isWell(checks) ? 'ok' : 'degraded',
     checks,
     durability: inMemory ? 'memory' : 'durable',
-    ...(inMemory ? { warning: 'messages are in memory: nothing survives a restart' } : {}),
+    ...(inMemory ? { warning: backplane === null ? IN_MEMORY : IN_MEMORIES } : {}),
     version,
     node,
     ...(presence === null ? {} : { presence: presenceView(presence), ...durablesView(durables) }),

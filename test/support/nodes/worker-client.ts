@@ -82,6 +82,7 @@ export class WorkerClient {
     this.#worker = new Worker({
       ...{ config, clock: systemClock, origin: 'test', owns: () => true, openLog, coldRead: null },
       backplane: null,
+      takeIn: null,
       peers: null,
       ...{ onLogState: () => undefined, onTrouble: (_what, error) => bug(error) },
       ...{ onWell: () => undefined, onUnsaved: () => undefined, onBug: bug },

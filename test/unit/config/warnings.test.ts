@@ -1,7 +1,7 @@
 // Goal: what has no effect is told, and so is what is open to all.
 import t from 'tap';
 import { loadConfig } from '../../../src/config/load-config.js';
-import { openToAll } from '../../../src/config/warnings.js';
+import { openToAll, untold } from '../../../src/config/warnings.js';
 
 function warnings(env: Record<string, string>): string[] {
   return loadConfig(env).warnings;
@@ -43,6 +43,14 @@ t.test('a node that anybody may drive says so', async (t) => {
   t.same(told({ HOST: '10.0.0.1', CORS_ORIGIN: 'https://a.example' }), ['HOST']);
   t.same(told({ HOST: '::1', CORS_ORIGIN: 'loopback' }), []);
   t.same(told({ ENABLE_AUTH: 'true' }), [], 'not where keys are asked for');
+});
+
+t.test('what nodes in memory do not promise each other is told', async (t) => {
+  const told = (env: Record<string, string>): string[] => untold(loadConfig(env).config);
+  const redis = { REDIS_URL: 'redis://localhost' };
+  t.match(told(redis), [/^REDIS_URL: without DATABASE_URL .* may lose some; order, sequences/]);
+  t.same(told({}), []);
+  t.same(told({ ...redis, DATABASE_URL: 'postgres://localhost/x' }), []);
 });
 
 t.test('a proxy that is everybody is told', async (t) => {

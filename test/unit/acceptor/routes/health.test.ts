@@ -2,6 +2,7 @@
 
 import t from 'tap';
 import { checksOf, presenceCheck } from '../../../../src/acceptor/routes/health.js';
+import type { BackplaneState } from '../../../../src/core/backplane-figures.js';
 import type { LogState, LogVitals } from '../../../../src/core/log-figures.js';
 import type { WorkerHealth } from '../../../../src/core/worker-figures.js';
 import { ReleaseWatch } from '../../../../src/log/contract/log-vitals.js';
@@ -29,6 +30,11 @@ const inMemory: WorkerHealth = {
 };
 const inState = (state: LogState): WorkerHealth => worker({}, { log: { mode: 'postgres', state } });
 
+const relaying = (state: BackplaneState): WorkerHealth => ({
+  ...inMemory,
+  backplane: { state } as WorkerHealth['backplane'],
+});
+
 const CASES: [string, WorkerHealth, Record<string, RegExp>][] = [
   ['all is well', worker({}), {}],
   ['in memory nothing has to move', inMemory, {}],
@@ -52,6 +58,16 @@ for (const [name, one, trouble] of CASES) {
     t.same(Object.keys(later), Object.keys(FINE.later));
   });
 }
+
+t.test(
+  'nodes in memory that do not hear each other say so; with a log in common it is read',
+  async (t) => {
+    t.match(checksOf([relaying('up'), relaying('up')]).later, { relay: 'ok' });
+    t.match(checksOf([relaying('up'), relaying('away')]).later, { relay: /not heard, nor told/ });
+    const { backplane } = relaying('away');
+    t.same(Object.keys(checksOf([worker({}, { backplane })]).later), Object.keys(FINE.later));
+  },
+);
 
 t.test('a lease that is not renewed is told after a while', async (t) => {
   t.equal(presenceCheck({ ageMs: 4_900, holds: false }), 'ok', 'the log says so first');
