@@ -10,6 +10,7 @@ import type * as subscriptions from '../../../src/wire/schemas/subscriptions.js'
 import type * as system from '../../../src/wire/schemas/system.js';
 import type * as topics from '../../../src/wire/schemas/topics.js';
 import type * as watch from '../../../src/wire/schemas/watch.js';
+import type * as webhooks from '../../../src/wire/schemas/webhooks.js';
 
 type Answered<S extends z.ZodType> = z.output<S>;
 
@@ -28,6 +29,7 @@ export type MessagePage = Answered<typeof topics.MESSAGE_PAGE>;
 export type Message = MessagePage['messages'][number];
 export type Subscription = Answered<typeof subscriptions.SUBSCRIPTION>;
 export type SubscriptionPage = Answered<typeof subscriptions.SUBSCRIPTION_PAGE>;
+export type Webhook = Answered<typeof webhooks.WEBHOOK>;
 export type Session = Answered<typeof sessions.SESSION>;
 export type SessionPage = Answered<typeof sessions.SESSION_PAGE>;
 export type Letter = Answered<typeof letters.LETTER>;

@@ -9,18 +9,24 @@ export interface AnswerOptions {
   isAsked?: boolean;
   /** The answer counts whatever its status. */
   either?: 'either';
+  /** An error with this code is the answer null: there is none. */
+  noneAs?: string;
 }
 
 const EVERY_MS = 2_000;
 
 /** Same target, same answer: pages that show it share it. The page before stays while the next one comes. */
 export function useAnswer<T>(target: string, options: AnswerOptions = {}) {
-  const { everyMs = EVERY_MS, isAsked = true, either } = options;
+  const { everyMs = EVERY_MS, isAsked = true, either, noneAs } = options;
   return useQuery<T, Error>({
     queryKey: [target],
     queryFn: ({ signal }) =>
       either === undefined
-        ? ask<T>(`GET ${target}`, { signal })
+        ? ask<T>(`GET ${target}`, { signal }).catch((error: Error) => {
+            if (noneAs !== undefined && error instanceof ApiError && error.code === noneAs)
+              return null as T;
+            throw error;
+          })
         : askEither<T>(`GET ${target}`, { signal }),
     meta: { isAskedOnce: everyMs === 0 },
     enabled: isAsked,

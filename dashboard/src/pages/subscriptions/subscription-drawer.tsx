@@ -12,6 +12,7 @@ import { useAnswer, useChange } from '../../hooks/use-answer.js';
 import { useCaller } from '../../hooks/use-caller.js';
 import { Doctor } from '../doctor/doctor.js';
 import { SubscriptionState } from '../topics/topic-subscriptions.js';
+import { WebhookSection } from './webhook.js';
 
 interface DrawerProps {
   topic: string;
@@ -31,6 +32,7 @@ export function SubscriptionDrawer({ topic, name, onClose }: DrawerProps) {
         <div className="space-y-6">
           <Where of={data} />
           <Doctor topic={topic} subscription={name} />
+          {may('manage') ? <WebhookSection place={place} /> : null}
           {may('manage') ? <Moves {...{ place, of: data, onClose }} /> : null}
         </div>
       )}
