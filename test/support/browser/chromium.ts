@@ -2,6 +2,8 @@
  * A real browser: the system's Chromium, else the one that the npm package brings, which needs neither root
  * nor anything of the system. Pages of it keep what they said to the console, and what broke in them.
  */
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import npmChromium from '@sparticuz/chromium';
 import { type Browser as Chromium, chromium, type Page } from 'playwright-core';
 import { findProgram } from '../../../native-bench/peers/installed-program.js';
@@ -24,8 +26,29 @@ export async function startChromium(): Promise<Chromium> {
   if (found !== null) {
     return chromium.launch({ executablePath: found, args: isRoot ? ['--no-sandbox'] : [] });
   }
+  return chromium.launch({ ...(await unpacked()), args: npmChromium.args });
+}
+
+/**
+ * The package's browser, with the libraries (NSS, NSPR) and fonts that it brings: a system that has no
+ * browser has no use for them either. It unpacks its libraries where this variable names the runtime that
+ * it was made for.
+ */
+async function unpacked(): Promise<{ executablePath: string; env: Record<string, string> }> {
+  const { AWS_EXECUTION_ENV: before, ...env } = process.env;
+  process.env.AWS_EXECUTION_ENV = 'AWS_Lambda_nodejs20.x';
   const executablePath = await npmChromium.executablePath();
-  return chromium.launch({ executablePath, args: npmChromium.args });
+  if (before === undefined) delete process.env.AWS_EXECUTION_ENV;
+  else process.env.AWS_EXECUTION_ENV = before;
+  const LD_LIBRARY_PATH = join(tmpdir(), 'al2023', 'lib');
+  const FONTCONFIG_PATH = join(tmpdir(), 'fonts');
+  return { executablePath, env: { FONTCONFIG_PATH, ...definedOf(env), LD_LIBRARY_PATH } };
+}
+
+function definedOf(env: NodeJS.ProcessEnv): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
+  );
 }
 
 /** In a profile of its own. */
