@@ -15,6 +15,7 @@ import type { Peer } from './core/peer.js';
 import type { ReadRange } from './log/contract/message-log.js';
 import { connectionTrouble } from './log/postgres/session/connection-budget.js';
 import { Logger } from './observe/logger.js';
+import { isTraced } from './observe/spans.js';
 import {
   authOf,
   type BannerFacts,
@@ -168,6 +169,7 @@ function sayReady(
   const [url, log, auth] = [urlOf(config), logOf(logPlace), authOf(config, logPlace)];
   const threads = `${config.acceptors} acceptor(s), ${config.workers} topic worker(s)`;
   logger.tell('node.started', { version, url, log, threads, auth });
+  if (isTraced()) logger.tell('spans.made', {});
 }
 
 interface StartMeans {

@@ -101,6 +101,7 @@ const VENDORS: Readonly<Record<string, readonly string[]>> = {
   'cluster-key-slot': ['backplane'],
   piscina: ['cold', 'main'],
   pino: ['observe'],
+  '@opentelemetry/api': ['observe'],
   '@platformatic/prom-client': ['observe'],
   'hash-wasm': ['core'],
   zod: ['wire', 'acceptor'],

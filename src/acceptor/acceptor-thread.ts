@@ -5,6 +5,7 @@
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { systemClock } from '../core/clock.js';
+import { loadSpans } from '../observe/spans.js';
 import type { AcceptorStart, FromThread, ToThread } from '../thread/control.js';
 import { Acceptor } from './acceptor.js';
 
@@ -15,7 +16,8 @@ const SAMPLE_MS = 1_000;
 const port = controlPort();
 const start = workerData as AcceptorStart;
 const tell = (message: FromThread): void => port.postMessage(message);
-const acceptor = new Acceptor(start, systemClock, tell);
+const spans = await loadSpans(start.config.limits);
+const acceptor = new Acceptor(start, { clock: systemClock, spans, tell });
 
 setInterval(() => acceptor.sample(), SAMPLE_MS).unref();
 
@@ -59,7 +61,8 @@ port.on('message', (message: ToThread) => {
       );
       return;
     case 'drain':
-      void acceptor.drain().then((left) => {
+      void acceptor.drain().then(async (left) => {
+        await spans?.flush();
         if (left.publishes + left.requests + left.unread > 0) tell({ type: 'left-over', left });
         tell({ type: 'drained' });
       });

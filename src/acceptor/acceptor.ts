@@ -9,6 +9,7 @@ import { Happenings } from '../core/happenings.js';
 import { hasPeerLink } from '../core/peer.js';
 import type { TenantQuotas } from '../core/quotas.js';
 import type { WebhookRecord } from '../core/webhook-record.js';
+import type { Spans } from '../observe/spans.js';
 import { type AcceptorCounts, acceptorCounts, acceptorFigures } from '../thread/acceptor-counts.js';
 import type { AcceptorStart, FromThread, LeftOver, WorkerLink } from '../thread/control.js';
 import { Lease } from '../thread/lease.js';
@@ -52,12 +53,20 @@ import { Streams, type StreamsOptions } from './session/streams.js';
 import { Subscriptions } from './session/subscriptions.js';
 import { Watches, type WatchesOptions } from './watch/watches.js';
 import { PublishGate } from './workers/publish-gate.js';
+import { PublishTraces } from './workers/publish-traces.js';
 import { Workers } from './workers/workers.js';
 
 /** After the sessions were told, this long for their close frames to go out. */
 const DRAIN_GRACE_MS = 50;
 /** What METRICS_PORT has of the routes. */
 const METRICS_PATH = '/metrics';
+
+export interface AcceptorParts {
+  clock: Clock;
+  /** Null: spans are not made. */
+  spans: Spans | null;
+  tell: (message: FromThread) => void;
+}
 
 export class Acceptor {
   readonly #apps: AcceptorApps;
@@ -83,7 +92,7 @@ export class Acceptor {
   readonly #happenings: Happenings;
   readonly #watches: Watches;
 
-  constructor(start: AcceptorStart, clock: Clock, tell: (message: FromThread) => void) {
+  constructor(start: AcceptorStart, { clock, spans, tell }: AcceptorParts) {
     const { config } = start;
     const { limits, nodeId, acceptors } = config;
     this.#apps = new AcceptorApps(config);
@@ -102,7 +111,7 @@ export class Acceptor {
     const bodies = new Bodies({ clock, gate, onFault });
     this.#bodies = bodies;
     this.#workers = new Workers(config.workers, limits, guard);
-    this.#publishing = new PublishGate(this.#workers, quotas);
+    this.#publishing = new PublishGate(this.#workers, quotas, PublishTraces.of(spans, limits));
     this.#subscriptions = new Subscriptions({
       ...{ workers: this.#workers, guard, clock, quotas, audit },
       deliveries: () => this.#deliveries,

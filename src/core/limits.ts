@@ -53,6 +53,13 @@ export const LIMITS = {
     text: 'Headers of a message as JSON text.',
   },
   depthMax: { default: 64, min: 1, max: 256, text: 'Nesting of JSON or msgpack.' },
+  traceStartsPerSecond: {
+    default: 10,
+    min: 0,
+    max: 100_000,
+    text: 'Traces that an acceptor begins for publishes without a traceparent, with an OpenTelemetry SDK.',
+  },
+  traceSpansPerSecond: { default: 1_000, min: 0, max: 1_000_000, text: 'Spans of one thread.' },
   browseWaitingMax: {
     default: 64,
     min: 1,

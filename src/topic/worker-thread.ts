@@ -48,6 +48,7 @@ import { isTransient } from '../log/postgres/session/transient.js';
 import { SeveralLogs } from '../log/several/several-logs.js';
 import { MetricCells } from '../observe/metric-cells.js';
 import { WORKER_METRICS } from '../observe/metrics.js';
+import { loadSpans } from '../observe/spans.js';
 import { TroubleReport } from '../observe/trouble-report.js';
 import type { FromThread, ToThread, WorkerStart } from '../thread/control.js';
 import { leaseOf } from '../thread/node-memory.js';
@@ -106,8 +107,11 @@ let openedLog: MessageLog<PublishUnderWay> | null = null;
 /** Null: there is a database. */
 let memoryLog: MemoryLog<PublishUnderWay> | null = null;
 
+const spans = await loadSpans(config.limits);
+
 const worker = new Worker({
   config,
+  spans,
   clock: logClock,
   origin,
   owns,
@@ -358,8 +362,9 @@ function stop(): void {
   happenings.close();
   report.close();
   for (const reader of coldReaders) reader.close();
+  const flush = (): Promise<void> => spans?.flush() ?? Promise.resolve();
   worker.stop().then(
-    () => port.close(),
+    () => flush().then(() => port.close()),
     (error: unknown) => {
       const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
       tell({ type: 'handler-fault', where: 'stop', stack, requestId: null });

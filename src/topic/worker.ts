@@ -47,12 +47,12 @@ import { Operations } from './operations.js';
 import { Peers } from './peers/peers.js';
 import { Figures } from './state/figures.js';
 import { HotCacheBudget } from './state/hot-cache.js';
-import { Topics } from './state/topics.js';
+import { Topics, type TopicsOptions } from './state/topics.js';
 import { WorkerSessions } from './state/worker-sessions.js';
 import { SubscriptionRequests } from './subscriptions/subscription-requests.js';
 import { WorkerMetrics } from './worker-metrics.js';
 
-export interface WorkerOptions {
+export interface WorkerOptions extends Pick<TopicsOptions, 'spans'> {
   config: Config;
   clock: Clock;
   /** Names this run of this worker among all: session names in traces begin with it. */
@@ -127,7 +127,7 @@ export class Worker implements LogSink<PublishUnderWay> {
       epochOf: (topicId) => log.epochOf(topicId),
       budget: new HotCacheBudget(config.limits.hotCacheBytesMax),
       clock,
-      figures: this.#figures,
+      ...{ figures: this.#figures, spans: options.spans },
       onReplaced: (topic) => this.#subscribing.topicGone(topic),
     });
     this.news = new TopicNewsReport(this.#topics, this.#figures);

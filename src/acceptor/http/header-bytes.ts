@@ -16,6 +16,8 @@ export const X_API_KEY = headerBytes('x-api-key');
 export const AUTHORIZATION = headerBytes('authorization');
 export const SEC_WEBSOCKET_PROTOCOL = headerBytes('sec-websocket-protocol');
 export const IDEMPOTENCY_KEY = headerBytes('idempotency-key');
+export const TRACEPARENT = headerBytes('traceparent');
+export const TRACESTATE = headerBytes('tracestate');
 export const REQUEST_ID = headerBytes('x-request-id');
 export const X_INTERNAL_SECRET = headerBytes('x-internal-secret');
 

@@ -2,6 +2,8 @@
 import type { HttpRequest } from 'uWebSockets.js';
 import { ERRORS, RequestError } from '../../core/errors.js';
 import type { Limits } from '../../core/limits.js';
+import { type TraceContext, traceContext, withContext } from '../../core/trace-context.js';
+import type { RunningSpan } from '../../observe/spans.js';
 import type { AcceptorLinkEnd } from '../../thread/link.js';
 import type { FailedOp } from '../../thread/ops/failed.js';
 import type { DeferredOp, PublishedOp } from '../../thread/ops/publish.js';
@@ -34,7 +36,13 @@ import {
   refuseRepeated,
 } from '../http/body-type.js';
 import { type AnswerHead, type Exchange, faultOfOurs } from '../http/exchange.js';
-import { CONTENT_TYPE, IDEMPOTENCY_KEY, MSGPACK_TYPE } from '../http/header-bytes.js';
+import {
+  CONTENT_TYPE,
+  IDEMPOTENCY_KEY,
+  MSGPACK_TYPE,
+  TRACEPARENT,
+  TRACESTATE,
+} from '../http/header-bytes.js';
 import { PendingRequest } from '../workers/pending-requests.js';
 import type { PublishGate } from '../workers/publish-gate.js';
 
@@ -57,11 +65,13 @@ export class PublishRoutes {
     const { limits, publishing, bodies } = this.#options;
     const type = bodyType(req, PUBLISH_TYPES);
     const idempotencyKey = readIdempotencyKey(req, limits);
+    const trace = readTrace(req);
     const bound = { bytesMax: limits.publishBodyBytesMax, name: 'PUBLISH_BODY_BYTES_MAX' };
     const use = (body: Uint8Array): void => {
       const publish =
         type === 'json' ? decodePublishJson(body, limits) : decodePublishMsgpack(body, limits);
       if (idempotencyKey !== null) setDedupeKey(publish, idempotencyKey);
+      if (trace !== null) publish.headers = withContext(publish.headers, trace, limits);
       publishing.send(
         exchange.principal,
         publish,
@@ -76,7 +86,7 @@ export class PublishRoutes {
     const { limits, bodies } = this.#options;
     refuseRepeated(req);
     const type = bodyType(req, BATCH_TYPES);
-    const idempotencyKey = readIdempotencyKey(req, limits);
+    const of = { idempotencyKey: readIdempotencyKey(req, limits), trace: readTrace(req) };
     const bound = { bytesMax: limits.batchBodyBytesMax, name: 'BATCH_BODY_BYTES_MAX' };
     const decode = {
       json: decodeBatchJson,
@@ -84,7 +94,7 @@ export class PublishRoutes {
       ndjson: decodeBatchNdjson,
     };
     const use = (body: Uint8Array): void => {
-      this.#sendBatch(exchange, decode[type](body, limits), idempotencyKey);
+      this.#sendBatch(exchange, decode[type](body, limits), of);
     };
     bodies.read(exchange, bound, use);
   }
@@ -96,6 +106,7 @@ export class PublishRoutes {
     // Before anything is said of what it brings.
     exchange.principal.keyOf(topic);
     const contentType = req.getHeader(CONTENT_TYPE);
+    const trace = readTrace(req);
     const batch = { bytesMax: limits.batchBodyBytesMax, name: 'BATCH_BODY_BYTES_MAX' };
     const single = { bytesMax: limits.publishBodyBytesMax, name: 'PUBLISH_BODY_BYTES_MAX' };
     if (!contentType.toLowerCase().startsWith('application/cloudevents')) {
@@ -106,20 +117,24 @@ export class PublishRoutes {
       });
       const attributes = readAttributes(headers, contentType);
       bodies.read(exchange, single, (body) => {
-        this.#send(exchange, decodeBinaryEvent(body, { topic, attributes }, limits));
+        this.#send(exchange, decodeBinaryEvent(body, { topic, attributes }, limits), trace);
       });
     } else if (bodyType(req, EVENT_TYPES) === 'events') {
       bodies.read(exchange, batch, (body) => {
-        this.#sendBatch(exchange, decodeEvents(body, topic, limits), null);
+        this.#sendBatch(exchange, decodeEvents(body, topic, limits), {
+          ...{ idempotencyKey: null, trace },
+        });
       });
     } else {
       bodies.read(exchange, single, (body) => {
-        this.#send(exchange, decodeEvent(body, topic, limits));
+        this.#send(exchange, decodeEvent(body, topic, limits), trace);
       });
     }
   }
 
-  #send(exchange: Exchange, publish: PublishRequest): void {
+  #send(exchange: Exchange, publish: PublishRequest, trace: TraceContext | null): void {
+    const { limits } = this.#options;
+    if (trace !== null) publish.headers = withContext(publish.headers, trace, limits);
     this.#options.publishing.send(
       exchange.principal,
       publish,
@@ -128,11 +143,21 @@ export class PublishRoutes {
     exchange.kind = 'writes';
   }
 
-  #sendBatch(exchange: Exchange, items: BatchItem[], idempotencyKey: string | null): void {
-    const { publishing } = this.#options;
+  #sendBatch(
+    exchange: Exchange,
+    items: BatchItem[],
+    { idempotencyKey, trace }: { idempotencyKey: string | null; trace: TraceContext | null },
+  ): void {
+    const { publishing, limits } = this.#options;
     publishing.admit(exchange.principal, items);
     exchange.kind = 'writes';
-    const batch = new Batch(exchange, items.length);
+    if (trace !== null) {
+      for (const item of items) {
+        if (item instanceof RequestError) continue;
+        item.headers = withContext(item.headers, trace, limits);
+      }
+    }
+    const batch = new Batch(exchange, items.length, this.#batchSpan(exchange, items));
     items.forEach((item, index) => {
       if (item instanceof RequestError) {
         batch.failed(index, { code: item.code, detail: item.message, field: item.field ?? null });
@@ -156,6 +181,19 @@ export class PublishRoutes {
     });
     batch.allSent();
   }
+
+  #batchSpan({ principal }: Exchange, items: readonly BatchItem[]): RunningSpan | null {
+    const { traces } = this.#options.publishing;
+    if (traces === null) return null;
+    const publishes = items.flatMap((item) => (item instanceof RequestError ? [] : [item]));
+    return publishes.length === 0 ? null : traces.begin(principal.tenant, publishes);
+  }
+}
+
+/** Null: there is none, or it is not valid, as for nobody. */
+function readTrace(req: HttpRequest): TraceContext | null {
+  const traceparent = req.getHeader(TRACEPARENT);
+  return traceparent === '' ? null : traceContext(traceparent, req.getHeader(TRACESTATE));
 }
 
 /** `"key"` or `key`; null without the header. Throws dedupe_key_invalid. */
@@ -229,9 +267,11 @@ class Batch {
   #stored = 0;
   #firstFailure: Failure | null = null;
   #sent = false;
+  readonly #span: RunningSpan | null;
 
-  constructor(exchange: Exchange, size: number) {
+  constructor(exchange: Exchange, size: number, span: RunningSpan | null) {
     this.#exchange = exchange;
+    this.#span = span;
     this.#results = new Array<string>(size).fill('');
     this.#missing = size;
   }
@@ -265,6 +305,7 @@ class Batch {
 
   #answer(): void {
     const failure = this.#firstFailure;
+    this.#span?.end({ 'conduit.stored': this.#stored }, failure?.code);
     const common = this.#stored === 0 && failure !== null && this.#allFailedAs(failure);
     if (common) this.#exchange.failWith(failure);
     else if (this.#stored === 0 && failure !== null && ERRORS[failure.code].status >= 500) {

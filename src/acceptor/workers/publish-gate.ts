@@ -10,16 +10,24 @@ import type { AcceptorLinkEnd } from '../../thread/link.js';
 import { packPublish } from '../../thread/ops/publish.js';
 import type { BatchItem, PublishRequest } from '../../wire/publish.js';
 import type { PendingRequest } from './pending-requests.js';
+import { type PublishTraces, TracedPublish } from './publish-traces.js';
 import type { Workers } from './workers.js';
 
 export class PublishGate {
   readonly #workers: Workers;
   readonly #quotas: Pick<QuotaLedger, 'of'>;
+  /** Null: spans are not made. */
+  readonly traces: PublishTraces | null;
   #state: 'open' | 'draining' = 'open';
 
-  constructor(workers: Workers, quotas: Pick<QuotaLedger, 'of'>) {
+  constructor(
+    workers: Workers,
+    quotas: Pick<QuotaLedger, 'of'>,
+    traces: PublishTraces | null = null,
+  ) {
     this.#workers = workers;
     this.#quotas = quotas;
+    this.traces = traces;
   }
 
   /** New publishes are refused from now on. */
@@ -38,7 +46,9 @@ export class PublishGate {
   ): void {
     const key = this.#keyOf(principal, publish);
     this.#quotas.of(principal.tenant)?.publish(1, publish.payload.length);
-    this.#post(key, publish, waiting);
+    const span = this.traces?.begin(principal.tenant, [publish]) ?? null;
+    if (span === null) this.#post(key, publish, waiting);
+    else this.#post(key, publish, (link, bytes) => new TracedPublish(waiting(link, bytes), span));
   }
 
   /** Counts all of a batch together; throws as `send` does for what is over a quota, and counts nothing. */

@@ -5,17 +5,20 @@
  */
 import { createHash } from 'node:crypto';
 import type { Publication } from '../../core/message.js';
+import { withoutContext } from '../../core/trace-context.js';
 
 export const FINGERPRINT_BYTES = 16;
 
 type Fingerprinted = Pick<Publication, 'contentType' | 'payload' | 'key' | 'headers'>;
 
 /**
- * 16 bytes of SHA-256 over content type, key, headers and payload; each length is part of it.
- * conduit.fingerprint makes the same.
+ * 16 bytes of SHA-256 over content type, key, headers and payload; each length is part of it. Headers of a
+ * trace are none of it: a retry is another part of the trace. conduit.fingerprint makes the same, but of all
+ * headers; where the two differ the messages are compared by value.
  */
 export function fingerprint(publication: Fingerprinted): Buffer {
-  const { contentType, payload, key, headers } = publication;
+  const { contentType, payload, key } = publication;
+  const headers = withoutContext(publication.headers);
   const hash = createHash('sha256');
   hash.update(`${contentType} ${lengthOf(key)} ${lengthOf(headers)}\n`);
   if (key !== null) hash.update(key);

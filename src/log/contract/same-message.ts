@@ -5,6 +5,7 @@
  */
 import type { Publication } from '../../core/message.js';
 import { CONTENT_MSGPACK } from '../../core/message.js';
+import { withoutContext } from '../../core/trace-context.js';
 import { msgpackToJson } from '../../wire/transcode-to-json.js';
 
 /** Larger payloads are compared byte for byte: to parse them would hold up the thread. */
@@ -16,9 +17,10 @@ export const MISMATCH =
 
 type Compared = Pick<Publication, 'contentType' | 'payload' | 'key' | 'headers'>;
 
-/** By value: order of members, white space, escapes and ways to write a number do not matter. */
+/** By value: order of members, white space, escapes, ways to write a number, and traces do not matter. */
 export function isSameMessage(one: Compared, other: Compared): boolean {
-  if (one.key !== other.key || !isSameJson(one.headers, other.headers)) return false;
+  if (one.key !== other.key) return false;
+  if (!isSameJson(withoutContext(one.headers), withoutContext(other.headers))) return false;
   if (one.contentType === other.contentType && Buffer.compare(one.payload, other.payload) === 0) {
     return true;
   }

@@ -191,6 +191,8 @@ export class Feeder {
       lastSequence: page.last,
       frames,
     });
+    const { traces } = topic;
+    traces?.delivered(page.rows, { subscription: subscription.tracker?.name ?? null, attempt: 1 });
     subscription.sentPage(page, this.#options.clock.monotonic());
     subscription.page = 'sent';
     tellCaughtUp(subscription);

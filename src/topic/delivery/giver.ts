@@ -227,6 +227,7 @@ export class Giver {
       const messages = deliveries.length;
       const term = tracker.durable?.term ?? 0;
       outlet.give({ subscription: number, topicNo: topic.no, messages, frames }, deliveries, term);
+      topic.traces?.given(deliveries, name);
       subscription.giving = entries;
       subscription.givingCount = messages;
       subscription.wanted -= messages;

@@ -16,6 +16,8 @@ import type { FeedPage } from './pager.js';
 /** Rows of one read for a group: what the link has no credit for is read again. */
 const GROUP_ROWS_MAX = 256;
 
+const SHARED = { subscription: null, attempt: 1 };
+
 export interface GroupFeederOptions {
   clock: Clock;
   readPage: (page: FeedPage) => void;
@@ -73,6 +75,7 @@ export class GroupFeeder {
           lastSequence: chunk.last,
           frames,
         });
+        topic.traces?.delivered(chunk.rows.slice(first - chunk.first), SHARED);
       }
       group.cursor = chunk.last;
       group.sendTimes.sent(chunk.last, this.#options.clock.monotonic());

@@ -54,7 +54,9 @@ export class Verdicts {
   ack(outlet: Outlet, op: AckOp): void {
     const nowMs = this.#options.clock.monotonic();
     const judge = this.#judge(outlet, op, nowMs);
+    const floor = judge?.tracker.cursor.floor ?? 0;
     const outcome = judge === null ? 'unknown' : acked(judge, op, nowMs);
+    if (judge !== null && outcome === 'changed') traceAck(judge, op, floor);
     if (outcome !== 'unknown') this.counts.ack++;
     this.#answer(outlet, op, judge, outcome);
     if (judge === null) return;
@@ -70,6 +72,7 @@ export class Verdicts {
     const judge = this.#judge(outlet, op, nowMs);
     const outcome = judge === null ? 'unknown' : judged(judge, op, nowMs);
     if (outcome !== 'unknown' && op.verdict !== VERDICT_RETURN) this.counts[nameOf(op)]++;
+    if (judge !== null && outcome === 'changed') traceVerdict(judge, op);
     this.#answer(outlet, op, judge, outcome);
     if (judge === null) return;
     this.#options.giver.later(judge.tracker);
@@ -83,8 +86,10 @@ export class Verdicts {
     tracker.sync(nowMs);
     const unknown: number[] = [];
     verdicts.forEach((one, place) => {
-      if (handedJudged(tracker, one, nowMs)) this.counts[one.verdict]++;
-      else unknown.push(place);
+      if (handedJudged(tracker, one, nowMs)) {
+        this.counts[one.verdict]++;
+        traceHanded(tracker, one);
+      } else unknown.push(place);
     });
     saves.changed(tracker);
     giver.give(tracker);
@@ -159,4 +164,28 @@ function handedJudged({ cursor }: Tracker, one: HandedVerdict, nowMs: number): b
   return one.verdict === 'extend'
     ? cursor.extend(member, one, nowMs)
     : cursor.reject(member, one, nowMs);
+}
+
+/** `floor`: of the cursor, before. */
+function traceAck({ subscription, tracker }: Judge, op: AckOp, floor: number): void {
+  const { traces } = tracker.topic;
+  if (traces === null) return;
+  const isById = op.kind === ACK_BY_ID && op.messageId !== null;
+  const to = isById ? subscription.sequenceOf(op.messageId ?? new Uint8Array()) : op.sequence;
+  const from = op.kind === ACK_CUMULATIVE ? Math.min(floor + 1, to) : to;
+  traces.settled({ verdict: 'ack', subscription: tracker.name, from, to });
+}
+
+function traceVerdict({ subscription, tracker }: Judge, op: VerdictOp): void {
+  const { traces } = tracker.topic;
+  const verdict = nameOf(op);
+  if (traces === null || verdict === 'extend') return;
+  const { messageId } = op;
+  const sequence = messageId === null ? op.sequence : subscription.sequenceOf(messageId);
+  traces.settled({ verdict, subscription: tracker.name, from: sequence, to: sequence });
+}
+
+function traceHanded({ topic, name }: Tracker, { verdict, sequence }: HandedVerdict): void {
+  if (verdict === 'extend') return;
+  topic.traces?.settled({ verdict, subscription: name, from: sequence, to: sequence });
 }

@@ -41,6 +41,11 @@ export class PublishFigures {
     this.seconds.observe(((this.#commitTicks - takenTicks) | 0) / TICKS_PER_S);
   }
 
+  /** From then to the commit that is told of. */
+  sinceMs(takenTicks: number): number {
+    return ((this.#commitTicks - takenTicks) | 0) / TICKS_PER_MS;
+  }
+
   #ticks(): number {
     return (this.#clock.monotonic() * TICKS_PER_MS) | 0;
   }

@@ -131,6 +131,7 @@ export class Publishes {
       });
     }
     topic.published.add(appends.length);
+    topic.traces?.committed(appends, firstSequence, figures.sinceMs(first.takenTicks));
     const { onCommitted, onAnnounced } = this.#options;
     const rows = here > 0 ? rowsOf(commit) : null;
     if (rows !== null) onCommitted(topic, rows);

@@ -8,6 +8,7 @@ import { idTag } from '../../core/id-tag.js';
 import { type Tenant, type TopicKey, tenantOf, topicNameOf } from '../../core/topic-key.js';
 import type { TopicRecord } from '../../core/topic-record.js';
 import type { DeliveryCounts } from '../../core/worker-figures.js';
+import type { Spans } from '../../observe/spans.js';
 import type { Encoding } from '../../thread/ops/encoding.js';
 import { type AheadBudget, AheadRows } from './ahead-rows.js';
 import { DeliveryIds } from './delivery-ids.js';
@@ -17,6 +18,7 @@ import type { HotCacheBudget } from './hot-cache.js';
 import { HotCache } from './hot-cache.js';
 import type { Outlet } from './outlet.js';
 import type { Rate } from './rate.js';
+import { TopicTraces } from './topic-traces.js';
 
 /** Ids of the newest messages remembered for acks by id: twice the largest window. */
 const IDS_MAX = 2_048;
@@ -34,6 +36,7 @@ export interface TopicParts {
   aheadBudget: AheadBudget;
   clock: Clock;
   figures: Figures;
+  spans?: Spans | null | undefined;
   /** Of a topic, by its id. */
   epochOf: (id: number) => string;
 }
@@ -71,9 +74,11 @@ export class TopicOf<S extends TopicSubscription, T> {
   /** Of all topics of its tenant here together; the next too. */
   readonly counts: DeliveryCounts;
   readonly published: Rate;
+  /** Null: spans are not made. */
+  readonly traces: TopicTraces | null;
 
   constructor(no: number, record: TopicRecord, parts: TopicParts) {
-    const { budget, aheadBudget, clock, figures, epochOf } = parts;
+    const { budget, aheadBudget, clock, figures, epochOf, spans = null } = parts;
     this.clock = clock;
     this.no = no;
     this.key = record.key;
@@ -82,6 +87,7 @@ export class TopicOf<S extends TopicSubscription, T> {
     this.counts = counts;
     this.published = published;
     this.name = topicNameOf(record.key);
+    this.traces = spans === null ? null : new TopicTraces(spans, this);
     this.id = record.id;
     this.idTag = idTag(record.id);
     this.epoch = epochOf(record.id);

@@ -6,6 +6,7 @@ import type { Clock } from '../../core/clock.js';
 import type { Happened } from '../../core/happening.js';
 import type { TopicKey } from '../../core/topic-key.js';
 import type { TopicRecord } from '../../core/topic-record.js';
+import type { Spans } from '../../observe/spans.js';
 import { AheadBudget } from './ahead-rows.js';
 import type { Figures } from './figures.js';
 import type { HotCacheBudget } from './hot-cache.js';
@@ -22,6 +23,8 @@ export interface TopicsOptions {
   budget: HotCacheBudget;
   clock: Clock;
   figures: Figures;
+  /** Absent, or null: spans are not made. */
+  spans?: Spans | null | undefined;
   /**
    * It is not there any more: another of its key was read. Must forget it, and tell those who have it open:
    * nobody else will, since whoever looks at topics from then on finds the other.
