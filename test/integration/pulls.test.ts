@@ -7,6 +7,7 @@ import { eventually } from '../../native-bench/rig/eventually.js';
 import { startNode, type TestNode } from '../../native-bench/rig/node.js';
 import { startPostgres } from '../../native-bench/rig/postgres.js';
 import type { Answer } from '../support/clients/publisher.js';
+import { sendRaw } from '../support/clients/raw-http.js';
 import { Subscriber } from '../support/clients/subscriber.js';
 import { ask, postJson, publish } from '../support/nodes/node-pair.js';
 
@@ -163,6 +164,24 @@ for (const { mode, node } of nodes) {
     });
     call.destroy();
     t.same(placesOf(await pull(node, 'p.cut', { wait_ms: 20_000 })), [[2, 1]], 'it read half');
+  });
+
+  t.test(`${mode}: pipelined pulls are not answered, and have taken nothing`, async (t) => {
+    await fill(node, 'p.pipe', 3, KEPT);
+    const body = '{"max":1}';
+    const head = `POST ${pathOf('p.pipe', 'pull')} HTTP/1.1\r\nHost: a\r\n`;
+    const lines = `Content-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n`;
+    const one = `${head}${lines}${body}`;
+    t.same((await sendRaw(node.port, `${one}${one}`)).statuses(), []);
+    const places: [number, number][] = [];
+    await eventually(async () => {
+      places.push(...placesOf(await pull(node, 'p.pipe', { wait_ms: 500 })));
+      return places.length === 3;
+    });
+    t.same(
+      places.sort(),
+      [1, 2, 3].map((sequence) => [sequence, 1]),
+    );
   });
 
   t.test(
