@@ -1,6 +1,6 @@
-// Goal: what becomes of a key on one node is known on the other within a second, also when nobody could be
-// told; and while the database is away known keys go on, while others are told to come back, not that they
-// are wrong.
+// Goal: what becomes of a key on one node is known on the other within a second, to its sessions, streams
+// and pulls, also when nobody could be told; and while the database is away known keys go on, while others
+// are told to come back, not that they are wrong.
 import pg from 'pg';
 import t from 'tap';
 import WebSocket from 'ws';
@@ -28,23 +28,42 @@ const admin = new pg.Client({ connectionString: postgres.url });
 admin.on('error', () => undefined);
 await admin.connect();
 
-/** A session and a stream on each node; the ms until all have ended is what `end` gives. */
+/** On each node a session, both streams and a pull that waits; `over` gives the ms until all have ended. */
 async function opened(key: string) {
+  const nodes = [a, b].filter((node) => node !== undefined);
   const sessions = await Promise.all(
     [a, b].map((node) => Subscriber.open(node?.wsUrl ?? '', 'json', key)),
   );
   for (const session of sessions) await session.subscribe('shared');
+  const paths = ['/api/topics/shared/events', '/api/stream'];
   const streams = await Promise.all(
-    [a, b].map((node) => EventStream.open(`${node?.url}/api/topics/shared/events`, '', key)),
+    nodes.flatMap(({ url }) => paths.map((path) => EventStream.open(`${url}${path}`, '', key))),
   );
+  for (const { status } of streams) t.equal(status, 200);
+  const pulls: unknown[] = [];
+  for (const [n, node] of nodes.entries()) {
+    // One each: without INTERNAL_SECRET a durable subscription is of one node.
+    const path = `/api/subscriptions/shared/pulled-${n}`;
+    node.ask(`POST ${path}/pull`, key, { wait_ms: 60_000 }).then(
+      ({ status }) => pulls.push(status),
+      () => pulls.push('broken'),
+    );
+    await eventually(async () => {
+      const { body } = await node.ask(`GET ${path}`, key);
+      return pulls.length > 0 || body['sessions'] === 1;
+    });
+  }
+  t.same(pulls, [], 'they wait');
   const areOver = (): boolean =>
     sessions.every(({ closed }) => closed?.code === 4510) &&
-    streams.every(({ ended }) => ended !== 'no');
+    streams.every(({ ended }) => ended !== 'no') &&
+    pulls.length === nodes.length;
   return {
     areOpen: () => sessions.every(({ closed }) => closed === null),
     over: async (): Promise<number> => {
       const from = performance.now();
       await eventually(areOver);
+      t.same(pulls, [401, 401], 'whoever waited is told');
       return performance.now() - from;
     },
   };
