@@ -42,7 +42,16 @@ const post = (
     agent,
   });
 };
-const get = (path: string): Promise<Answer> => request(`${node.url}${path}`, { agent });
+/** Until it is served: a node that has just begun may be busy. */
+const get = async (path: string): Promise<Answer> => {
+  let answer: Answer | null = null;
+  await eventually(async () => {
+    answer = await request(`${node.url}${path}`, { agent });
+    return answer.status === 200;
+  });
+  if (answer === null) throw new Error(path);
+  return answer;
+};
 const headersOf = (frame: Frame | Record<string, unknown> | undefined): Record<string, string> =>
   (frame?.['headers'] ?? {}) as Record<string, string>;
 async function sql(text: string, values: unknown[]): Promise<void> {

@@ -20,7 +20,7 @@ t.test('sessions of users that the role may not look into count', async (t) => {
   const guest = server.url.replace('postgres@', 'guest@');
   t.equal(await connectionTrouble(guest, ONE), null);
   await Promise.all(others.map((client) => client.connect()));
-  const trouble = /up to 13 connections and needs 5, and max_connections leaves 7 beside/;
+  const trouble = /up to 15 connections and needs 5, and max_connections leaves 7 beside/;
   t.match(await connectionTrouble(guest, ONE), trouble);
   await admin.query('GRANT pg_read_all_stats TO guest');
   t.match(await connectionTrouble(guest, ONE), trouble);
@@ -30,7 +30,7 @@ t.test('what keeps it from being found out is said, without host, user or passwo
   const closed = server.url.replace(/:\/\/[^/]*/, '://someone:secret@127.0.0.1:1');
   const nobody = server.url.replace(/:\/\/[^@]*@/, '://nobody:secret@');
   const line = (kind: string): string =>
-    'DATABASE_URL: whether the server allows this node up to 13 connections was not found out: ' +
+    'DATABASE_URL: whether the server allows this node up to 15 connections was not found out: ' +
     `the log cannot be reached (${kind})`;
   t.equal(await connectionTrouble(closed, ONE), line('ECONNREFUSED'));
   t.equal(await connectionTrouble(nobody, ONE), line('28000'));
