@@ -4,6 +4,7 @@
  * many other webhooks have an endpoint that never answers, and messages for it. The endpoints are in this
  * process.
  */
+import { readFileSync } from 'node:fs';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { parseArgs } from 'node:util';
@@ -25,6 +26,12 @@ const [messages, concurrency, hanging] = [
   Number(values.concurrency),
   Number(values.hanging),
 ];
+
+/** Of all threads of a process, user and system; ticks are a hundredth. */
+function cpuSecondsOf(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
+  return (Number(fields[11]) + Number(fields[12])) / 100;
+}
 
 async function ask(method: 'POST' | 'PUT', url: string, body: unknown): Promise<void> {
   const headers = { 'content-type': 'application/json' };
@@ -79,14 +86,17 @@ try {
   await ask('POST', `${node.url}/api/topics`, { name: TOPIC });
   await fill(node.url, TOPIC, messages);
   const startedMs = performance.now();
+  const startedCpuS = cpuSecondsOf(node.process.pid ?? 0);
   const path = `/api/subscriptions/${TOPIC}/hook/webhook`;
   const webhook = { url: target, concurrency, start: { from: 'earliest' } };
   await ask('PUT', `${node.url}${path}`, webhook);
   await all;
   const seconds = (performance.now() - startedMs) / 1_000;
+  const cpuUs = ((cpuSecondsOf(node.process.pid ?? 0) - startedCpuS) / messages) * 1e6;
   process.stdout.write(
     `${messages} messages in ${seconds.toFixed(2)} s: ${Math.round(messages / seconds)}/s, ` +
-      `concurrency ${concurrency}, ${taken - messages} came twice, ${hanging} endpoints hang\n`,
+      `concurrency ${concurrency}, ${taken - messages} came twice, ` +
+      `${hanging} endpoints hang; ${cpuUs.toFixed(0)} us of the node's CPU a message\n`,
   );
 } finally {
   for (const one of [server, deaf]) {

@@ -16,7 +16,7 @@ import {
   type WebhookHandlers,
 } from '../thread/webhook-calls.js';
 import { packWebhookResult } from '../thread/webhook-port.js';
-import type { PutWebhook, WebhookStore } from './webhook-store.js';
+import type { WebhookStore } from './webhook-store.js';
 
 /** For the operator. */
 export type TellDisabled = (place: WebhookPlace, cause: string) => void;
@@ -64,9 +64,9 @@ export class WebhookDirectory {
     return this.#store.close();
   }
 
-  #put({ place, settings, secret, overlapMs }: WebhookArgs<'webhooks.put'>): Promise<PutWebhook> {
+  #put({ place, settings, secret: asked, overlapMs }: WebhookArgs<'webhooks.put'>) {
     const keyOf = { keep: () => null, new: makeWebhookKey };
-    const key = typeof secret === 'string' ? keyOf[secret]() : secret.key;
+    const key = typeof asked === 'string' ? keyOf[asked]() : asked.key;
     return this.#store.put(place, { ...settings, version: randomUUID(), key, overlapMs });
   }
 }
