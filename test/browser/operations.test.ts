@@ -131,6 +131,11 @@ t.test('what stands in the way is named', async (t) => {
   const { page, errors } = await loggedIn(KEY, '/topics/ill.none');
   await page.getByRole('button', { name: 'Look', exact: true }).click();
   await page.getByText('There is no topic ill.none').waitFor();
+  for (let n = 0; n < 3; n++) {
+    await page.waitForResponse((answer) => answer.url().endsWith('/api/topics/ill.none'));
+  }
+  const found = await page.getByText('There is no topic ill.none').count();
+  t.equal(found, 1, 'it stays while the topic is asked for again');
   for (const { cause, says } of CAUSES) {
     await plant(cause);
     await page.goto(`${node.url}/subscriptions?open=ill.${cause}/s`);

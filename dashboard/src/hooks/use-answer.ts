@@ -1,5 +1,6 @@
 /** What the node answers to a GET, kept fresh while it is shown. */
 import { keepPreviousData, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useRef } from 'react';
 import { ApiError, ask, askEither } from '../api/ask.js';
 
 export interface AnswerOptions {
@@ -15,10 +16,14 @@ export interface AnswerOptions {
 
 const EVERY_MS = 2_000;
 
-/** Same target, same answer: pages that show it share it. The page before stays while the next one comes. */
+/**
+ * Same target, same answer: pages that show it share it. The page before stays while the next one comes, and
+ * an error while it is asked for again: what stands beside it would be gone with each time.
+ */
 export function useAnswer<T>(target: string, options: AnswerOptions = {}) {
   const { everyMs = EVERY_MS, isAsked = true, either, noneAs } = options;
-  return useQuery<T, Error>({
+  const failed = useRef<{ target: string; error: Error } | null>(null);
+  const { data, error, refetch, dataUpdatedAt } = useQuery<T, Error>({
     queryKey: [target],
     queryFn: ({ signal }) =>
       either === undefined
@@ -33,6 +38,9 @@ export function useAnswer<T>(target: string, options: AnswerOptions = {}) {
     refetchInterval: everyMs === 0 ? false : everyMs,
     placeholderData: keepPreviousData,
   });
+  if (error !== null) failed.current = { target, error };
+  else if (data !== undefined || failed.current?.target !== target) failed.current = null;
+  return { data, error: failed.current?.error ?? null, refetch, dataUpdatedAt };
 }
 
 /** A change: `run` does it, and what is shown is asked for again. */
