@@ -42,6 +42,8 @@ for (const file of ['LICENSE', 'docs/client.md']) {
 }
 const text = readFileSync(path.join(PACKAGE_FOLDER, 'package.json'), 'utf8');
 const { version, license, peerDependencies } = JSON.parse(text) as Manifest;
+/** Of the broker's optional ones, those that the client imports. */
+const PEERS = ['ws', 'msgpackr'];
 const entry = (name: string): object => ({
   types: `./types/client/${name}.d.ts`,
   default: `./${name}.js`,
@@ -60,7 +62,7 @@ const manifest = {
     './package.json': './package.json',
   },
   files: ['*.js', 'types'],
-  peerDependencies,
-  peerDependenciesMeta: { ws: { optional: true }, msgpackr: { optional: true } },
+  peerDependencies: Object.fromEntries(PEERS.map((name) => [name, peerDependencies[name]])),
+  peerDependenciesMeta: Object.fromEntries(PEERS.map((name) => [name, { optional: true }])),
 };
 writeFileSync(path.join(FOLDER, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`);
