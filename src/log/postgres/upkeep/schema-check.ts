@@ -31,6 +31,7 @@ export const SCHEMA_TABLES: readonly string[] = [
   'token_secret',
   'topics',
   'upkeep',
+  'webhooks',
 ];
 
 /** What every publish goes through. */
