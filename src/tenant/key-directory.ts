@@ -5,11 +5,8 @@
  */
 import { digestOf, isLoginId, makeApiKey } from '../core/api-key.js';
 import type { AuditRecord } from '../core/audit-record.js';
-import { RequestError } from '../core/errors.js';
 import type { FoundKey, KeyRecord, KeyRight } from '../core/key-record.js';
 import type { Limits } from '../core/limits.js';
-import { faultOf, messageOf } from '../log/contract/log-errors.js';
-import { LOG_REFUSALS } from '../log/contract/log-refusal.js';
 import {
   answerDirectory,
   type DirectoryArgs,
@@ -17,9 +14,10 @@ import {
   type DirectoryHandlers,
 } from '../thread/directory-calls.js';
 import { packDirectoryResult } from '../thread/directory-port.js';
-import { type PoolResult, poolFailure } from '../thread/pool-port.js';
+import type { PoolResult } from '../thread/pool-port.js';
 import type { AuditStore } from './audit-store.js';
 import type { ConfiguredKeys } from './configured-keys.js';
+import { directoryFailure } from './directory-failure.js';
 import type { Issuer } from './issuer.js';
 import { keyNotFound } from './key-refusal.js';
 import type { KeyStore, NewKey } from './key-store.js';
@@ -101,11 +99,7 @@ export class KeyDirectory {
     try {
       return packDirectoryResult(await answerDirectory(this.#handlers, ask));
     } catch (error) {
-      if (error instanceof RequestError) return poolFailure(error, messageOf(error));
-      const fault = faultOf(error);
-      if (fault === 'bug') throw error;
-      const { code, detail } = LOG_REFUSALS[fault];
-      return poolFailure({ code, message: detail }, messageOf(error));
+      return directoryFailure(error);
     }
   }
 

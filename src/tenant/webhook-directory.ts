@@ -3,12 +3,9 @@
  * database what any reader of the log would. A secret is in an answer once, to whoever made it.
  */
 import { randomUUID } from 'node:crypto';
-import { RequestError } from '../core/errors.js';
 import type { WebhookPlace } from '../core/webhook-record.js';
 import { makeWebhookKey } from '../core/webhook-secret.js';
-import { faultOf, messageOf } from '../log/contract/log-errors.js';
-import { LOG_REFUSALS } from '../log/contract/log-refusal.js';
-import { type PoolResult, poolFailure } from '../thread/pool-port.js';
+import type { PoolResult } from '../thread/pool-port.js';
 import {
   answerWebhooks,
   type WebhookArgs,
@@ -16,6 +13,7 @@ import {
   type WebhookHandlers,
 } from '../thread/webhook-calls.js';
 import { packWebhookResult } from '../thread/webhook-port.js';
+import { directoryFailure } from './directory-failure.js';
 import type { WebhookStore } from './webhook-store.js';
 
 /** For the operator. */
@@ -52,11 +50,7 @@ export class WebhookDirectory {
     try {
       return packWebhookResult(await answerWebhooks(this.#handlers, ask));
     } catch (error) {
-      if (error instanceof RequestError) return poolFailure(error, messageOf(error));
-      const fault = faultOf(error);
-      if (fault === 'bug') throw error;
-      const { code, detail } = LOG_REFUSALS[fault];
-      return poolFailure({ code, message: detail }, messageOf(error));
+      return directoryFailure(error);
     }
   }
 

@@ -121,9 +121,8 @@ export class PublishRoutes {
       });
     } else if (bodyType(req, EVENT_TYPES) === 'events') {
       bodies.read(exchange, batch, (body) => {
-        this.#sendBatch(exchange, decodeEvents(body, topic, limits), {
-          ...{ idempotencyKey: null, trace },
-        });
+        const of = { idempotencyKey: null, trace };
+        this.#sendBatch(exchange, decodeEvents(body, topic, limits), of);
       });
     } else {
       bodies.read(exchange, single, (body) => {

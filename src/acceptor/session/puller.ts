@@ -12,9 +12,9 @@ import {
   RequestError,
 } from '../../core/errors.js';
 import type { Principal } from '../../core/principal.js';
-import type { AcceptorLinkEnd } from '../../thread/link.js';
 import { packVerdict, VERDICT_RETURN } from '../../thread/ops/acknowledge.js';
 import type { GapView, ServerFrame } from '../../wire/server-frame-types.js';
+import { AskingReceiver } from '../delivery/asking-receiver.js';
 import { sendWant } from '../delivery/delivery-reports.js';
 import { splitFrames } from '../delivery/publish-log.js';
 import type { Receiver, ReceiverSubscription } from '../delivery/receiver.js';
@@ -36,18 +36,13 @@ export interface PullerOptions {
   onOver: (puller: Puller) => void;
 }
 
-export class Puller implements Receiver {
+export class Puller extends AskingReceiver implements Receiver {
   readonly number: number;
   readonly kind = KIND_PULL;
   readonly principal: Principal;
   readonly address: string;
-  readonly client = null;
-  readonly bufferBytes = null;
   readonly topic: string;
   readonly name: string;
-  readonly subscriptions = new Map<string, ReceiverSubscription>();
-  connectedAtMs = 0;
-  links: readonly AcceptorLinkEnd[] = [];
   /** Monotonic ms of when somebody last pulled, or it was last found to hold something. */
   usedAtMs: number;
   readonly #options: PullerOptions;
@@ -57,6 +52,7 @@ export class Puller implements Receiver {
   #gap: GapView | null = null;
 
   constructor(options: PullerOptions) {
+    super();
     this.#options = options;
     this.number = options.number;
     this.principal = options.principal;
@@ -119,31 +115,6 @@ export class Puller implements Receiver {
     return this.#state === 'ended';
   }
 
-  /** What comes and nobody wants any more is refused, message by message. */
-  get hasRoom(): boolean {
-    return true;
-  }
-
-  get isEmpty(): boolean {
-    return true;
-  }
-
-  whenRead(then: () => void): void {
-    then();
-  }
-
-  joinGroup(): void {
-    throw new Error('what is asked for comes by no group');
-  }
-
-  leaveGroup(): void {
-    // It is in none.
-  }
-
-  sendPage(): number {
-    throw new Error('what is asked for comes by no page');
-  }
-
   giveMessages(frames: Uint8Array, { epoch }: ReceiverSubscription): number {
     if (this.isGone) return 0;
     let taken = 0;
@@ -179,19 +150,6 @@ export class Puller implements Receiver {
   sendFrame(frame: ServerFrame): void {
     if (frame.type === 'subscribed') this.#gap = frame.gap ?? null;
     if (frame.type === 'unsubscribed') this.fail(whyOf(frame.reason));
-  }
-
-  /** Something that it gave back was not its any more. */
-  refuse(): void {
-    // Nobody is to be told.
-  }
-
-  pardon(): void {
-    // It is held to nothing.
-  }
-
-  lagging(): void {
-    // It has no socket.
   }
 
   dismiss(why: CloseReason): void {
@@ -238,19 +196,14 @@ export class Puller implements Receiver {
     return all;
   }
 
-  get #subscription(): ReceiverSubscription | null {
-    const [one] = this.subscriptions.values();
-    return one === undefined || one.state === 'orphaned' ? null : one;
-  }
-
   #want(messages: number): void {
-    const subscription = this.#subscription;
+    const subscription = this.subscription;
     if (subscription !== null && messages !== 0) sendWant(subscription, messages);
   }
 
   /** They are given to others at once; without credit for that, once their time is over. */
   #giveBack({ given }: Pull): void {
-    const subscription = this.#subscription;
+    const subscription = this.subscription;
     if (subscription === null) return;
     const { link, number, group } = subscription;
     const place = { session: this.number, subscription: number, topicNo: group.topicNo };

@@ -3,11 +3,11 @@
  * endpoint, as many at once as its concurrency says. It tells its worker that it takes as many messages as
  * it has room for, sends each by itself, and says of it what the answer comes to.
  */
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Clock } from '../../core/clock.js';
 import type { CloseReason } from '../../core/errors.js';
 import type { Principal } from '../../core/principal.js';
 import type { WebhookRecord } from '../../core/webhook-record.js';
-import type { AcceptorLinkEnd } from '../../thread/link.js';
 import {
   ACK_BY_SEQUENCE,
   packAck,
@@ -16,6 +16,7 @@ import {
   VERDICT_RETURN,
 } from '../../thread/ops/acknowledge.js';
 import type { ServerFrame } from '../../wire/server-frame-types.js';
+import { AskingReceiver } from '../delivery/asking-receiver.js';
 import { sendWant } from '../delivery/delivery-reports.js';
 import { splitFrames } from '../delivery/publish-log.js';
 import type { Receiver, ReceiverSubscription } from '../delivery/receiver.js';
@@ -40,21 +41,18 @@ export interface WebhookSessionOptions {
   holds: () => boolean;
   /** What each request came to. */
   onOutcome: (outcome: Outcome, ms: number) => void;
+  /** A fault of ours in sending; it is to be ended. */
+  onFault: (error: unknown) => void;
   /** It has ended, and is to be forgotten. */
   onEnded: (session: WebhookSession, why: WebhookEnd) => void;
 }
 
-export class WebhookSession implements Receiver {
+export class WebhookSession extends AskingReceiver implements Receiver {
   readonly number: number;
   readonly kind = KIND_WEBHOOK;
   readonly principal: Principal;
   readonly address = '';
-  readonly client = null;
-  readonly bufferBytes = null;
-  readonly subscriptions = new Map<string, ReceiverSubscription>();
   readonly webhook: WebhookRecord;
-  connectedAtMs = 0;
-  links: readonly AcceptorLinkEnd[] = [];
   readonly #options: WebhookSessionOptions;
   /** closing: nothing more is taken, and it ends when nothing is under way. */
   #state: 'opening' | 'open' | 'closing' | 'ended' = 'opening';
@@ -62,6 +60,7 @@ export class WebhookSession implements Receiver {
   #underWay = 0;
 
   constructor(options: WebhookSessionOptions) {
+    super();
     this.#options = options;
     this.number = options.number;
     this.principal = options.principal;
@@ -96,31 +95,6 @@ export class WebhookSession implements Receiver {
     return this.#state === 'ended';
   }
 
-  /** What comes and is not wanted any more is refused, message by message. */
-  get hasRoom(): boolean {
-    return true;
-  }
-
-  get isEmpty(): boolean {
-    return true;
-  }
-
-  whenRead(then: () => void): void {
-    then();
-  }
-
-  joinGroup(): void {
-    throw new Error('what is asked for comes by no group');
-  }
-
-  leaveGroup(): void {
-    // It is in none.
-  }
-
-  sendPage(): number {
-    throw new Error('what is asked for comes by no page');
-  }
-
   giveMessages(frames: Uint8Array): number {
     let taken = 0;
     for (const frame of splitFrames(frames)) {
@@ -130,7 +104,7 @@ export class WebhookSession implements Receiver {
       taken++;
       // The operation's memory is its link's.
       const message = hookMessage(frame.slice(), this.webhook.topic);
-      void this.#send(message);
+      this.#send(message).catch(this.#options.onFault);
     }
     return Number.POSITIVE_INFINITY;
   }
@@ -151,19 +125,6 @@ export class WebhookSession implements Receiver {
     this.end(isDeleted ? 'deleted' : 'lost');
   }
 
-  /** Something that it said came late: the message is with somebody else, or settled. */
-  refuse(): void {
-    // Nobody is to be told.
-  }
-
-  pardon(): void {
-    // It is held to nothing.
-  }
-
-  lagging(): void {
-    // It has no socket.
-  }
-
   dismiss(_why: CloseReason): void {
     this.end('lost');
   }
@@ -179,7 +140,7 @@ export class WebhookSession implements Receiver {
   async #send(message: HookMessage): Promise<void> {
     const { clock, endpoint, holds, onOutcome } = this.#options;
     if (!holds()) {
-      await pause(AGAIN_MS);
+      await delay(AGAIN_MS);
       this.#settle(message, 'return');
       return;
     }
@@ -195,7 +156,7 @@ export class WebhookSession implements Receiver {
   /** Its place is free again once its verdict is on its way. */
   #settle(message: HookMessage, said: Outcome | 'return'): void {
     if (this.isGone) return;
-    const subscription = this.#subscription;
+    const subscription = this.subscription;
     if (subscription?.link.hasAckCredit === false) {
       setTimeout(() => this.#settle(message, said), AGAIN_MS);
       return;
@@ -205,12 +166,6 @@ export class WebhookSession implements Receiver {
     this.#underWay--;
     if (this.#state === 'closing' && this.#underWay === 0) this.end(this.#why);
     else if (this.#state === 'open' && subscription !== null) sendWant(subscription, 1);
-  }
-
-  /** Null: its worker is being replaced; it is told then how much is wanted (`resumed`). */
-  get #subscription(): ReceiverSubscription | null {
-    const [one] = this.subscriptions.values();
-    return one === undefined || one.state === 'orphaned' ? null : one;
   }
 
   #say(
@@ -238,8 +193,4 @@ export class WebhookSession implements Receiver {
     }
     link.scheduleFlush();
   }
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

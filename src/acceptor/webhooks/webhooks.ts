@@ -3,6 +3,7 @@
  * those that are another's by now, and tries again what could not be opened. Of one that changed the session
  * before has ended before the next one begins.
  */
+import { setTimeout as delay } from 'node:timers/promises';
 import { backoffMs } from '../../core/backoff.js';
 import type { Clock } from '../../core/clock.js';
 import { type ErrorCode, RequestError } from '../../core/errors.js';
@@ -85,7 +86,7 @@ export class Webhooks {
     for (const [key, seat] of [...this.#seats]) this.#leave(key, seat);
     const untilMs = this.#options.clock.monotonic() + DRAIN_MS;
     while (this.#sessions.size > 0 && this.#options.clock.monotonic() < untilMs) {
-      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+      await delay(POLL_MS);
     }
     for (const session of [...this.#sessions]) session.end('closed');
   }
@@ -135,12 +136,13 @@ export class Webhooks {
       retryAfterMsMax: limits.webhookRetryAfterMsMax,
       now: () => clock.now(),
     });
-    const session = new WebhookSession({
+    const session: WebhookSession = new WebhookSession({
       ...{ number: sessions.nextNumber(), principal, webhook, endpoint, clock, holds },
       onOutcome: (outcome, ms) => {
         seat.failures = 0;
         onOutcome(outcome, ms);
       },
+      onFault: (error) => guard.broken('webhook', session, error),
       onEnded: (ended, why) => {
         this.#sessions.delete(ended);
         sessions.remove(ended, 'server');

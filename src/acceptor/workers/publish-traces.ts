@@ -109,6 +109,7 @@ export class TracedPublish extends PendingRequest {
   }
 
   override broken(): void {
+    this.#span.end({}, 'internal');
     this.#waiting.broken();
   }
 }
