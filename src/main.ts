@@ -15,7 +15,7 @@ import type { Peer } from './core/peer.js';
 import type { ReadRange } from './log/contract/message-log.js';
 import { connectionTrouble } from './log/postgres/session/connection-budget.js';
 import { Logger } from './observe/logger.js';
-import { isTraced } from './observe/spans.js';
+import { tracing } from './observe/spans.js';
 import {
   authOf,
   type BannerFacts,
@@ -129,6 +129,7 @@ export async function runNode(options: NodeOptions): Promise<number> {
     if (shown !== null) reloadAtHangUp(life, { config, shown, logger }, threads);
     await life.untilEnd(threads.start());
     warnOfOpenness(config, effective, logger);
+    await sayTracing(logger);
     sayReady(options, logger, { logPlace, firstKey: directory?.firstKey ?? null });
   });
 }
@@ -169,7 +170,12 @@ function sayReady(
   const [url, log, auth] = [urlOf(config), logOf(logPlace), authOf(config, logPlace)];
   const threads = `${config.acceptors} acceptor(s), ${config.workers} topic worker(s)`;
   logger.tell('node.started', { version, url, log, threads, auth });
-  if (isTraced()) logger.tell('spans.made', {});
+}
+
+async function sayTracing(logger: Logger): Promise<void> {
+  const state = await tracing();
+  if (state === 'on') logger.tell('spans.made', {});
+  if (state === 'no_api') logger.tell('spans.not_made', {});
 }
 
 interface StartMeans {

@@ -107,6 +107,11 @@ export const LOG_EVENTS = {
   'sessions.failed': event('error', ['err'], 'a question about sessions failed'),
   'signal.ignored': event('info', ['signal'], 'the signal is ignored'),
   'spans.made': event('info', [], 'an OpenTelemetry SDK is there: spans are made'),
+  'spans.not_made': event(
+    'warn',
+    [],
+    'no spans are made: an OpenTelemetry SDK is there, @opentelemetry/api is not',
+  ),
   'thread.died': each(event('error', ['about', 'cause'], 'a thread died')),
   'thread.refused': event('error', ['about', 'cause'], 'the thread cannot start'),
   'tokens.not_read': event('warn', ['cause'], 'the keys of JWT_ISSUER could not be read'),

@@ -162,9 +162,10 @@ class OpenSpan implements RunningSpan {
   }
 }
 
-/** Whether an SDK was registered in this thread. */
-export function isTraced(): boolean {
-  return registered() !== undefined;
+/** Whether spans are made in this thread; `no_api`: an SDK was registered, and Conduit has not its API. */
+export async function tracing(): Promise<'off' | 'on' | 'no_api'> {
+  if (registered() === undefined) return 'off';
+  return (await loadApi()) === null ? 'no_api' : 'on';
 }
 
 /** Null: spans are not made in this thread, which costs nothing then. */
@@ -172,12 +173,19 @@ export async function loadSpans(
   limits: Pick<Limits, 'traceStartsPerSecond' | 'traceSpansPerSecond'>,
 ): Promise<Spans | null> {
   const provider = registered();
-  if (provider === undefined) return null;
+  const api = provider === undefined ? null : await loadApi();
+  return provider === undefined || api === null ? null : new Spans(api, provider, limits);
+}
+
+/** Null: it is not installed. An SDK brings it along, for itself. */
+async function loadApi(): Promise<Api | null> {
   try {
-    return new Spans(await import('@opentelemetry/api'), provider, limits);
-  } catch {
-    // An SDK brings the API along, for itself: Conduit's own may be missing.
-    return null;
+    return await import('@opentelemetry/api');
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND') {
+      return null;
+    }
+    throw error;
   }
 }
 
