@@ -65,7 +65,6 @@ export interface NodeOptions {
 export async function runNode(options: NodeOptions): Promise<number> {
   const { config, version, complain } = options;
   const logger = openLogger(options);
-  for (const warning of options.warnings) logger.tell('config.warning', {}, warning);
   const { shutdownTimeoutMs, startWaitMs } = config.limits;
   const life = new NodeLife({ logger, shutdownTimeoutMs, complain });
   return life.run(async () => {
@@ -141,15 +140,18 @@ function openWebhooks(
   return new NodeWebhooks({ ...of, onChanged: (all) => threads()?.webhooksChanged(all) });
 }
 
-function openLogger({ config, output }: NodeOptions): Logger {
+/** The first that it tells is what the configuration warns of. */
+function openLogger({ config, output, warnings }: NodeOptions): Logger {
   const { databaseUrl, moreDatabaseUrls, redisUrl, defaultApiKey, adminApiKey } = config;
   const { internalSecret, jwtHs256Secret, metricsToken } = config;
   const own = [databaseUrl, ...moreDatabaseUrls, redisUrl, defaultApiKey, adminApiKey];
-  return new Logger({
+  const logger = new Logger({
     level: config.logLevel,
     format: config.logFormat ?? (output === 'terminal' ? 'pretty' : 'json'),
     secrets: [...own, internalSecret, jwtHs256Secret, metricsToken],
   });
+  for (const warning of warnings) logger.tell('config.warning', {}, warning);
+  return logger;
 }
 
 /** Where a first API key may be shown: not in a log. */
