@@ -103,7 +103,6 @@ const VENDORS: Readonly<Record<string, readonly string[]>> = {
   pino: ['observe'],
   '@opentelemetry/api': ['observe'],
   '@platformatic/prom-client': ['observe'],
-  'hash-wasm': ['core'],
   zod: ['wire', 'acceptor'],
   jose: ['tenant'],
   undici: ['acceptor'],

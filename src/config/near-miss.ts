@@ -49,7 +49,8 @@ function ofOthers(name: string): string | null {
 
 function isSlip(name: string, known: string): boolean {
   if (known.length <= SHORT) return name.length === known.length && isSwap(name, known);
-  if (editDistance(name.toUpperCase(), known) <= 1) return true;
+  const isAsLong = Math.abs(name.length - known.length) <= 1;
+  if (isAsLong && editDistance(name.toUpperCase(), known) <= 1) return true;
   const hasWords = name.includes('_') && known.startsWith(name);
   return hasWords && UNITS.test(known.slice(name.length));
 }

@@ -5,7 +5,7 @@
  * Logins, which a browser shows in the place of a key, are `cdl_<id>_<secret>`, and the same otherwise.
  */
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
-import { crc32 } from './crc32.js';
+import { crc32 } from 'node:zlib';
 
 /** Of what is sent as a key, configured ones included. */
 export const API_KEY_CHARS_MAX = 255;

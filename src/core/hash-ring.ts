@@ -3,7 +3,7 @@
  * or removing a member moves only the keys of that member's ranges. The same class places topics on
  * threads and work on nodes. Pure; lookups do not allocate.
  */
-import { crc32 } from './crc32.js';
+import { crc32 } from 'node:zlib';
 
 export const VIRTUAL_NODES = 150;
 

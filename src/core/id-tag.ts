@@ -2,7 +2,7 @@
  * The 12 bits of a message id that tell its topic's subscriptions apart: rand_a of the UUIDv7 carries
  * CRC32(topic id) mod 4096, so an ack that names only a message_id finds its subscription.
  */
-import { crc32 } from './crc32.js';
+import { crc32 } from 'node:zlib';
 
 /** 0 to 4095. */
 export function idTag(topicId: number): number {

@@ -1,13 +1,14 @@
 /**
  * The operator's issuer of tokens as it is configured: where its keys come from, and whom trouble is told.
+ * Without one nothing of it is loaded.
  */
 import { readFile } from 'node:fs/promises';
 import type { Config } from '../config/config.js';
 import { systemClock } from '../core/clock.js';
 import { messageOf } from '../log/contract/log-errors.js';
 import type { Logger } from '../observe/logger.js';
-import { Issuer } from '../tenant/issuer.js';
-import { IssuerKeys } from '../tenant/issuer-keys.js';
+import type { Issuer } from '../tenant/issuer.js';
+import type { IssuerKeys } from '../tenant/issuer-keys.js';
 import { StartRefused } from './start-refused.js';
 
 const FETCH_MS = 3_000;
@@ -16,6 +17,7 @@ const SET_BYTES_MAX = 262_144;
 /** Null: none is configured. Rejects StartRefused for a file that cannot be used. */
 export async function openIssuer(config: Config, logger: Logger): Promise<Issuer | null> {
   if (config.jwtIssuer === null) return null;
+  const { Issuer } = await import('../tenant/issuer.js');
   const keys = await openKeys(config, logger);
   const onRefused = (why: string): void => logger.tell('tokens.refused', { cause: why });
   return new Issuer({ config, clock: systemClock, keys, onRefused });
@@ -27,6 +29,7 @@ async function openKeys(config: Config, logger: Logger): Promise<IssuerKeys | nu
   const onTrouble = (why: string): void =>
     logger.tell('tokens.not_read', { cause: `${variable}: ${why}` });
   const freshMs = limits.jwtRecheckS * 1_000;
+  const { IssuerKeys } = await import('../tenant/issuer-keys.js');
   const common = {
     ...{ clock: systemClock, onTrouble },
     ...{ refetchMs: Math.min(limits.jwksRefetchS * 1_000, freshMs), freshMs },

@@ -17,7 +17,7 @@ import { ForwardWay } from '../backplane/forward-way.js';
 import { Mailbox } from '../backplane/mailbox.js';
 import { PEER_PART_BYTES_MAX, PeerEnvelopes } from '../backplane/peer-envelopes.js';
 import { PeerLinks } from '../backplane/peer-links.js';
-import { type BackplaneHandlers, RedisBackplane } from '../backplane/redis-backplane.js';
+import type { BackplaneHandlers } from '../backplane/redis-backplane.js';
 import { Ways } from '../backplane/ways.js';
 import { EXIT_CONFIG, EXIT_LATER } from '../config/config.js';
 import { systemClock } from '../core/clock.js';
@@ -108,6 +108,8 @@ let openedLog: MessageLog<PublishUnderWay> | null = null;
 let memoryLog: MemoryLog<PublishUnderWay> | null = null;
 
 const spans = await loadSpans(config.limits);
+/** Loaded where it is used: ioredis takes a tenth of a second. Null: there is no REDIS_URL. */
+const redis = config.redisUrl === null ? null : await import('../backplane/redis-backplane.js');
 
 const worker = new Worker({
   config,
@@ -309,10 +311,10 @@ function openWays(handlers: BackplaneHandlers): Ways {
   const queueBytesMax = limits.backplaneQueueBytesMax;
   const opened = new Ways({
     redis:
-      url === null
+      redis === null || url === null
         ? null
         : (by) =>
-            new RedisBackplane({
+            new redis.RedisBackplane({
               ...{ ...handlers, ...by, url, cluster, origin, clock: systemClock, queueBytesMax },
             }),
     forward: forwardWay(queueBytesMax),

@@ -1,15 +1,17 @@
 /**
  * One HTTP endpoint: its connections, which are kept, and what its answers mean for the messages they are
  * about. Only checked addresses are connected to, no redirect is followed, and of an answer nothing but its
- * head counts.
+ * head counts. undici is loaded by the first request: it takes a tenth of a second, and many nodes send none.
  */
-import { errors, Pool } from 'undici';
+import type { Pool } from 'undici';
 import { addressIn } from '../../wire/webhook-url.js';
 import { checkedLookup, REFUSED_ADDRESS, type Resolve } from './checked-lookup.js';
 
 /** Of an answer's body; of more the connection is given up. */
 const ANSWER_BYTES_MAX = 16 * 1_024;
 const HEAD_BYTES_MAX = 16 * 1_024;
+/** undici's code of it. */
+const CONNECT_TIMEOUT = 'UND_ERR_CONNECT_TIMEOUT';
 /** Of a connection that nothing is sent on; servers close theirs after 5 s, most of them. */
 const KEEP_ALIVE_MS = 4_000;
 
@@ -44,44 +46,35 @@ export interface EndpointOptions {
 
 export class Endpoint {
   readonly #options: EndpointOptions;
+  readonly #origin: string;
   readonly #path: string;
-  /** Null: its address is known, and may not be called. */
-  readonly #pool: Pool | null;
+  /** Its address is known, and may not be called. */
+  readonly #isRefused: boolean;
+  /** Null: nothing was sent yet. */
+  #pool: Promise<Pool> | null = null;
+  #isClosed = false;
 
   constructor(options: EndpointOptions) {
     this.#options = options;
-    const { concurrency, timeoutMs, mayCall, resolve } = options;
     const url = new URL(options.url);
+    this.#origin = url.origin;
     this.#path = `${url.pathname}${url.search}`;
     const address = addressIn(url);
-    if (address !== null && !mayCall(address)) {
-      this.#pool = null;
-      return;
-    }
-    const lookup = checkedLookup(mayCall, resolve);
-    this.#pool = new Pool(url.origin, {
-      connections: concurrency,
-      pipelining: 1,
-      allowH2: false,
-      maxHeaderSize: HEAD_BYTES_MAX,
-      keepAliveTimeout: KEEP_ALIVE_MS,
-      // Both are bounded by the time-out of the request.
-      headersTimeout: 0,
-      bodyTimeout: 0,
-      connect: { timeout: timeoutMs, lookup, autoSelectFamily: true },
-    });
+    this.#isRefused = address !== null && !options.mayCall(address);
   }
 
   /** Never rejects. */
   async post(headers: Record<string, string>, body: Uint8Array): Promise<Outcome> {
-    if (this.#pool === null) return refusedAddress();
+    if (this.#isRefused) return refusedAddress();
+    if (this.#isClosed) return failed('connection', 'it is called no more');
     const { timeoutMs } = this.#options;
     const abort = new AbortController();
     const timer = setTimeout(() => abort.abort(), timeoutMs);
     try {
       const { signal } = abort;
       const what = { path: this.#path, method: 'POST', headers, body, signal } as const;
-      const answer = await this.#pool.request(what);
+      this.#pool ??= this.#open();
+      const answer = await (await this.#pool).request(what);
       const { statusCode, headers: head } = answer;
       const outcome = this.#outcomeOf(statusCode, head['retry-after']);
       // What it says beside its status is of no use to anybody; the connection is, if it ends soon.
@@ -97,8 +90,26 @@ export class Endpoint {
 
   /** What is under way fails. */
   close(): void {
+    this.#isClosed = true;
     // It rejects nothing that anybody waits for.
-    this.#pool?.destroy().catch(() => undefined);
+    this.#pool?.then((pool) => pool.destroy()).catch(() => undefined);
+  }
+
+  async #open(): Promise<Pool> {
+    const { Pool } = await import('undici');
+    const { concurrency, timeoutMs, mayCall, resolve } = this.#options;
+    const lookup = checkedLookup(mayCall, resolve);
+    return new Pool(this.#origin, {
+      connections: concurrency,
+      pipelining: 1,
+      allowH2: false,
+      maxHeaderSize: HEAD_BYTES_MAX,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      // Both are bounded by the time-out of the request.
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      connect: { timeout: timeoutMs, lookup, autoSelectFamily: true },
+    });
   }
 
   #outcomeOf(status: number, retryAfter: string | string[] | undefined): Outcome {
@@ -136,8 +147,7 @@ function refusedAddress(): Outcome {
 function failureOf(error: unknown): Outcome {
   const code = codeOf(error);
   if (code === REFUSED_ADDRESS) return refusedAddress();
-  if (error instanceof errors.ConnectTimeoutError)
-    return failed('timeout', 'no connection in time');
+  if (code === CONNECT_TIMEOUT) return failed('timeout', 'no connection in time');
   return failed('connection', `no connection, or it broke (${code})`);
 }
 
