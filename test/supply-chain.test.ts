@@ -141,10 +141,12 @@ t.test(
       t.match(checks, `- run: ${command}`);
     }
     t.match(checks, 'node: [20, 22, 24]');
-    for (const command of ['node24.sh', 'npm run prometheus']) {
+    const alone = ['node24.sh', 'prometheus', 'package-test', 'newcomer'];
+    for (const command of alone) {
       t.match(checks, new RegExp(`^ {10}- .*${command}$`, 'm'), command);
     }
     t.match(checks, '- run: docker compose up --wait');
+    t.match(workflows.get('release.yml'), '- run: npm run package-test -- packages\n');
     const script = readFileSync(path.join(PACKAGE_FOLDER, '.ci/run'), 'utf8');
     for (const command of ['npm ci', 'npm run check', 'npm test']) t.match(script, command);
   },

@@ -9,6 +9,7 @@ import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 import t from 'tap';
 import { cleanEnvironment, PACKAGE_FOLDER, startNode } from '../../native-bench/rig/node.js';
+import { lintPackage } from '../support/documents/package-lint.js';
 
 const run = promisify(execFile);
 const FOLDER = path.join(PACKAGE_FOLDER, 'dist/client');
@@ -19,6 +20,12 @@ const home = mkdtempSync(path.join(tmpdir(), 'conduit-client-'));
 t.teardown(() => rmSync(home, { recursive: true, force: true }));
 const env = { ...cleanEnvironment(), npm_config_cache: path.join(home, 'cache') };
 await run(process.execPath, [path.join(PACKAGE_FOLDER, 'dist/tools/client-package.js')]);
+
+interface Packed {
+  name: string;
+  filename: string;
+  files: { path: string }[];
+}
 
 /** As strict as can be; no types of Node. */
 const STRICT = { strict: true, target: 'es2022', module: 'nodenext', noEmit: true };
@@ -65,13 +72,14 @@ t.test('packed and installed into an empty folder, it works', async (t) => {
     cwd: FOLDER,
     env,
   });
-  const [packed] = JSON.parse(stdout) as { filename: string; files: { path: string }[] }[];
+  const [packed] = JSON.parse(stdout) as Packed[];
   const files = packed?.files.map((file) => file.path) ?? [];
   for (const file of ['client.js', 'msgpack.js', 'types/client/client.d.ts', 'README.md']) {
     t.ok(files.includes(file), file);
   }
   const folder = path.join(home, 'empty');
   const tarball = path.join(home, packed?.filename ?? '');
+  t.same(await lintPackage(tarball), []);
   const options = ['--prefix', folder, '--offline', '--no-audit', '--no-fund', '--omit=peer'];
   await run('npm', ['install', ...options, tarball], { env });
   const manifest = readFileSync(
@@ -123,12 +131,11 @@ t.test('it is small, and bundles nothing of the node', async (t) => {
 });
 
 t.test('the package of the broker leads to the same', async (t) => {
-  const { stdout } = await run('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], {
-    cwd: PACKAGE_FOLDER,
-    env,
-  });
-  const [packed] = JSON.parse(stdout) as { name: string; files: { path: string }[] }[];
+  const options = ['--json', '--ignore-scripts', '--pack-destination', home];
+  const { stdout } = await run('npm', ['pack', ...options], { cwd: PACKAGE_FOLDER, env });
+  const [packed] = JSON.parse(stdout) as Packed[];
   t.equal(packed?.name, 'conduit-broker');
+  t.same(await lintPackage(path.join(home, packed?.filename ?? '')), []);
   const files = packed?.files.map((file) => file.path) ?? [];
   t.ok(files.includes('dist/client/client.js'));
   const own = (await import('conduit-broker/client' as string)) as Record<string, unknown>;
