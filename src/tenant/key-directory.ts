@@ -7,13 +7,8 @@ import { digestOf, isLoginId, makeApiKey } from '../core/api-key.js';
 import type { AuditRecord } from '../core/audit-record.js';
 import type { FoundKey, KeyRecord, KeyRight } from '../core/key-record.js';
 import type { Limits } from '../core/limits.js';
-import {
-  answerDirectory,
-  type DirectoryArgs,
-  type DirectoryAsk,
-  type DirectoryHandlers,
-} from '../thread/directory-calls.js';
-import { packDirectoryResult } from '../thread/directory-port.js';
+import { answerAsk, type HandlersOf } from '../thread/call-port.js';
+import type { DirectoryArgs, DirectoryAsk, DirectoryTypes } from '../thread/directory-calls.js';
 import type { PoolResult } from '../thread/pool-port.js';
 import type { AuditStore } from './audit-store.js';
 import type { ConfiguredKeys } from './configured-keys.js';
@@ -39,7 +34,7 @@ export class KeyDirectory {
   readonly #store: KeyStore;
   readonly #audit: AuditStore;
   readonly #leases: LeaseStore;
-  readonly #handlers: DirectoryHandlers;
+  readonly #handlers: HandlersOf<DirectoryTypes>;
 
   constructor(store: KeyStore, options: KeyDirectoryOptions) {
     const { operators, issuer, configured, limits, audit, leases } = options;
@@ -97,7 +92,7 @@ export class KeyDirectory {
   /** For a port (thread/pool-port.ts). Rejects with bugs only. */
   async answer(ask: DirectoryAsk): Promise<PoolResult> {
     try {
-      return packDirectoryResult(await answerDirectory(this.#handlers, ask));
+      return await answerAsk(this.#handlers, ask);
     } catch (error) {
       return directoryFailure(error);
     }

@@ -5,14 +5,9 @@
 import { randomUUID } from 'node:crypto';
 import type { WebhookPlace } from '../core/webhook-record.js';
 import { makeWebhookKey } from '../core/webhook-secret.js';
+import { answerAsk, type HandlersOf } from '../thread/call-port.js';
 import type { PoolResult } from '../thread/pool-port.js';
-import {
-  answerWebhooks,
-  type WebhookArgs,
-  type WebhookAsk,
-  type WebhookHandlers,
-} from '../thread/webhook-calls.js';
-import { packWebhookResult } from '../thread/webhook-port.js';
+import type { WebhookArgs, WebhookAsk, WebhookTypes } from '../thread/webhook-calls.js';
 import { directoryFailure } from './directory-failure.js';
 import type { WebhookStore } from './webhook-store.js';
 
@@ -21,7 +16,7 @@ export type TellDisabled = (place: WebhookPlace, cause: string) => void;
 
 export class WebhookDirectory {
   readonly #store: WebhookStore;
-  readonly #handlers: WebhookHandlers;
+  readonly #handlers: HandlersOf<WebhookTypes>;
 
   constructor(store: WebhookStore, onDisabled: TellDisabled) {
     this.#store = store;
@@ -48,7 +43,7 @@ export class WebhookDirectory {
   /** For a port (thread/pool-port.ts). Rejects with bugs only. */
   async answer(ask: WebhookAsk): Promise<PoolResult> {
     try {
-      return packWebhookResult(await answerWebhooks(this.#handlers, ask));
+      return await answerAsk(this.#handlers, ask);
     } catch (error) {
       return directoryFailure(error);
     }

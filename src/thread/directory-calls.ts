@@ -10,6 +10,7 @@ import type { LeaseAnswer, LeaseAsk } from '../core/quota-lease.js';
 import type { QuotaChanges } from '../core/quotas.js';
 import type { TokenRecord } from '../core/token-record.js';
 import type { Tenant } from '../core/topic-key.js';
+import type { AskOf } from './call-port.js';
 
 interface Page {
   after: string;
@@ -49,7 +50,7 @@ interface NamedQuotas {
   quotas: QuotaChanges;
 }
 
-interface DirectoryTypes {
+export interface DirectoryTypes {
   /** Those that there are; ids of logins are answered with what their keys are good for. */
   'keys.find': { args: { ids: readonly string[] }; result: { keys: FoundKey[] } };
   /** What the token of the operator's issuer comes to; null: it is not good. Rejects `busy`. */
@@ -81,20 +82,4 @@ interface DirectoryTypes {
 export type DirectoryCall = keyof DirectoryTypes;
 export type DirectoryArgs<M extends DirectoryCall> = DirectoryTypes[M]['args'];
 export type DirectoryResult<M extends DirectoryCall> = DirectoryTypes[M]['result'];
-
-export interface DirectoryAsk<M extends DirectoryCall = DirectoryCall> {
-  method: M;
-  args: DirectoryArgs<M>;
-}
-
-/** Each rejects with RequestError, with what the database said, or with a bug. */
-export type DirectoryHandlers = {
-  readonly [M in DirectoryCall]: (args: DirectoryArgs<M>) => Promise<DirectoryResult<M>>;
-};
-
-export function answerDirectory<M extends DirectoryCall>(
-  handlers: DirectoryHandlers,
-  { method, args }: DirectoryAsk<M>,
-): Promise<DirectoryResult<M>> {
-  return handlers[method](args);
-}
+export type DirectoryAsk = AskOf<DirectoryTypes>;

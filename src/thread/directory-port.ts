@@ -6,13 +6,13 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { TokenRecord } from '../core/token-record.js';
 import { Turns } from '../core/turns.js';
+import { CallPort } from './call-port.js';
 import type {
   DirectoryArgs,
-  DirectoryAsk,
   DirectoryCall,
   DirectoryResult,
+  DirectoryTypes,
 } from './directory-calls.js';
-import { PoolPort, type PoolResult } from './pool-port.js';
 
 /** Each kind of question has a smaller bound of its own. */
 const UNDER_WAY_MAX = 24;
@@ -23,13 +23,13 @@ const MANAGING = { atOnce: 2, waitingMax: WAITING_MAX };
 const CHECKING = { atOnce: 16, waitingMax: Number.POSITIVE_INFINITY };
 
 export class DirectoryPort {
-  readonly #pool: PoolPort<DirectoryAsk>;
+  readonly #calls: CallPort<DirectoryTypes>;
   readonly #managing = new Turns(MANAGING);
   readonly #checking = new Turns(CHECKING);
 
   constructor(port: MessagePort) {
     const bounds = { underWayMax: UNDER_WAY_MAX, waitingMax: WAITING_MAX, answerMs: ANSWER_MS };
-    this.#pool = new PoolPort<DirectoryAsk>(port, bounds);
+    this.#calls = new CallPort<DirectoryTypes>(port, bounds);
   }
 
   /** For what waits for nobody who manages. Rejects with RequestError. */
@@ -37,12 +37,14 @@ export class DirectoryPort {
     method: M,
     args: DirectoryArgs<M>,
   ): Promise<DirectoryResult<M>> {
-    return this.#ask(method, args);
+    return this.#calls.ask(method, args);
   }
 
   /** Null: the token is not good. Rejects with RequestError. */
   async check(token: string): Promise<TokenRecord | null> {
-    const asked = await this.#checking.run('tokens', () => this.#ask('tokens.check', { token }));
+    const asked = await this.#checking.run('tokens', () =>
+      this.#calls.ask('tokens.check', { token }),
+    );
     return asked.record;
   }
 
@@ -52,24 +54,10 @@ export class DirectoryPort {
     method: M,
     args: DirectoryArgs<M>,
   ): Promise<DirectoryResult<M>> {
-    return this.#managing.run(by, () => this.#ask(method, args));
+    return this.#managing.run(by, () => this.#calls.ask(method, args));
   }
 
   close(): void {
-    this.#pool.close();
+    this.#calls.close();
   }
-
-  async #ask<M extends DirectoryCall>(
-    method: M,
-    args: DirectoryArgs<M>,
-  ): Promise<DirectoryResult<M>> {
-    const ask: DirectoryAsk<M> = { method, args };
-    const packed = await this.#pool.ask(ask as DirectoryAsk);
-    return JSON.parse(Buffer.from(packed).toString('utf8')) as DirectoryResult<M>;
-  }
-}
-
-/** What the other end answers with. */
-export function packDirectoryResult(result: object): PoolResult {
-  return new Uint8Array(Buffer.from(JSON.stringify(result), 'utf8')).buffer;
 }

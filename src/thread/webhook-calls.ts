@@ -8,6 +8,7 @@ import type {
   WebhookRecord,
   WebhookSettings,
 } from '../core/webhook-record.js';
+import type { AskOf } from './call-port.js';
 
 interface Put {
   place: WebhookPlace;
@@ -23,7 +24,7 @@ interface Known {
   version: string;
 }
 
-interface WebhookTypes {
+export interface WebhookTypes {
   'webhooks.get': { args: { place: WebhookPlace }; result: { record: WebhookRecord | null } };
   /** `newKey`: in base64, told this once. Rejects `webhook_limit`. */
   'webhooks.put': { args: Put; result: { record: WebhookRecord; newKey: string | null } };
@@ -44,20 +45,4 @@ interface WebhookTypes {
 export type WebhookCall = keyof WebhookTypes;
 export type WebhookArgs<M extends WebhookCall> = WebhookTypes[M]['args'];
 export type WebhookResult<M extends WebhookCall> = WebhookTypes[M]['result'];
-
-export interface WebhookAsk<M extends WebhookCall = WebhookCall> {
-  method: M;
-  args: WebhookArgs<M>;
-}
-
-/** Each rejects with RequestError, with what the database said, or with a bug. */
-export type WebhookHandlers = {
-  readonly [M in WebhookCall]: (args: WebhookArgs<M>) => Promise<WebhookResult<M>>;
-};
-
-export function answerWebhooks<M extends WebhookCall>(
-  handlers: WebhookHandlers,
-  { method, args }: WebhookAsk<M>,
-): Promise<WebhookResult<M>> {
-  return handlers[method](args);
-}
+export type WebhookAsk = AskOf<WebhookTypes>;

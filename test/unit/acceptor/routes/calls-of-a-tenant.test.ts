@@ -24,7 +24,6 @@ import { packFailed } from '../../../../src/thread/ops/failed.js';
 import type { ClusterAsk } from '../../../../src/thread/session-calls.js';
 import type {
   WebhookArgs,
-  WebhookAsk,
   WebhookCall,
   WebhookResult,
 } from '../../../../src/thread/webhook-calls.js';
@@ -180,8 +179,7 @@ async function askWebhooks<M extends WebhookCall>(
 ): Promise<WebhookResult<M>> {
   t.match(args, { [method === 'webhooks.topic-gone' ? 'topic' : 'place']: { tenant } });
   t.equal(tenant, OTHER.tenant);
-  const ask: WebhookAsk<M> = { method, args };
-  const packed = await webhooks.answer(ask as WebhookAsk);
+  const packed = await webhooks.answer({ method, args });
   if (packed instanceof ArrayBuffer) return JSON.parse(Buffer.from(packed).toString('utf8'));
   throw new RequestError('webhook_not_found', packed.detail);
 }
