@@ -12,12 +12,35 @@ export const CHARTED = {
   sessions: 'Sessions, streams included.',
 } as const;
 
+/** Of a whole node, for its operator. Quantiles are of the last ten seconds; 0: there was none. */
+export const NODE_CHARTED = {
+  deliveredPerS: 'Messages that sockets took, a second.',
+  inFlight: 'Messages that were delivered and are not settled.',
+  oldestUnackedMs: 'Since the oldest of those was sent, of subscribers that acknowledge.',
+  publishP50Ms: 'From a worker taking a publish to its commit: half of them were faster.',
+  publishP95Ms: 'The same: 95 of 100.',
+  publishP99Ms: 'The same: 99 of 100.',
+  deliveryP50Ms: 'From the commit of a message to its hand-over: half of them were faster.',
+  deliveryP95Ms: 'The same: 95 of 100.',
+  deliveryP99Ms: 'The same: 99 of 100.',
+  commitMs: 'What an append transaction took, on average.',
+  commitRows: 'Messages of an append transaction, on average.',
+} as const;
+
 export type ChartedFigure = keyof typeof CHARTED;
-/** `atMs`: Unix ms. */
-export type FigurePoint = Readonly<Record<ChartedFigure | 'atMs', number>>;
+export type NodeFigure = keyof typeof NODE_CHARTED;
+/** `atMs`: Unix ms. Those of the node: of a tenant's there are none. */
+export type FigurePoint = Readonly<
+  Record<ChartedFigure | 'atMs', number> & Partial<Record<NodeFigure, number>>
+>;
+export type FigureName = keyof FigurePoint;
 
 export const POINTS_MAX = 3_600;
-const COLUMNS = ['atMs', ...(Object.keys(CHARTED) as ChartedFigure[])] as const;
+const COLUMNS = {
+  tenant: ['atMs', ...Object.keys(CHARTED)] as FigureName[],
+  node: ['atMs', ...Object.keys(CHARTED), ...Object.keys(NODE_CHARTED)] as FigureName[],
+};
+export type HistoryKind = keyof typeof COLUMNS;
 /** How many were written, ever. */
 const COUNT = 0;
 /** The newest stand as they are, those before as the mean of so many. */
@@ -25,14 +48,19 @@ const FINE_POINTS = 600;
 const COARSE = 10;
 
 export class FigureHistory {
+  readonly columns: readonly FigureName[];
   readonly #cells: Float64Array;
 
-  constructor(memory: ArrayBufferLike = FigureHistory.memory(ArrayBuffer)) {
+  constructor(
+    kind: HistoryKind,
+    memory: ArrayBufferLike = FigureHistory.memory(ArrayBuffer, kind),
+  ) {
+    this.columns = COLUMNS[kind];
     this.#cells = new Float64Array(memory);
   }
 
-  static memory<M>(of: new (bytes: number) => M): M {
-    return new of((1 + POINTS_MAX * COLUMNS.length) * Float64Array.BYTES_PER_ELEMENT);
+  static memory<M>(of: new (bytes: number) => M, kind: HistoryKind): M {
+    return new of((1 + POINTS_MAX * COLUMNS[kind].length) * Float64Array.BYTES_PER_ELEMENT);
   }
 
   /** How many were written, ever. */
@@ -42,8 +70,8 @@ export class FigureHistory {
 
   add(point: FigurePoint): void {
     const { written } = this;
-    COLUMNS.forEach((name, n) => {
-      this.#cells[placeOf(written, n)] = point[name];
+    this.columns.forEach((name, n) => {
+      this.#cells[this.#placeOf(written, n)] = point[name] ?? 0;
     });
     this.#cells[COUNT] = written + 1;
   }
@@ -64,28 +92,28 @@ export class FigureHistory {
   }
 
   #point(at: number): FigurePoint {
-    return pointOf((_, n) => this.#cells[placeOf(at, n)] ?? 0);
+    return this.#pointOf((_, n) => this.#cells[this.#placeOf(at, n)] ?? 0);
   }
 
   #mean(from: number): FigurePoint {
-    return pointOf((name, n) => {
+    return this.#pointOf((name, n) => {
       let sum = 0;
-      for (let at = from; at < from + COARSE; at++) sum += this.#cells[placeOf(at, n)] ?? 0;
+      for (let at = from; at < from + COARSE; at++) sum += this.#cells[this.#placeOf(at, n)] ?? 0;
       return name === 'atMs' ? Math.round(sum / COARSE) : tenths(sum / COARSE);
     });
+  }
+
+  #placeOf(point: number, column: number): number {
+    return 1 + (point % POINTS_MAX) * this.columns.length + column;
+  }
+
+  #pointOf(value: (name: FigureName, column: number) => number): FigurePoint {
+    const entries = this.columns.map((name, n) => [name, value(name, n)] as const);
+    return Object.fromEntries(entries) as unknown as FigurePoint;
   }
 }
 
 /** Rates are shown with one digit behind the point. */
 export function tenths(value: number): number {
   return Math.round(value * 10) / 10;
-}
-
-function placeOf(point: number, column: number): number {
-  return 1 + (point % POINTS_MAX) * COLUMNS.length + column;
-}
-
-function pointOf(value: (name: ChartedFigure | 'atMs', column: number) => number): FigurePoint {
-  const entries = COLUMNS.map((name, n) => [name, value(name, n)] as const);
-  return Object.fromEntries(entries) as unknown as FigurePoint;
 }

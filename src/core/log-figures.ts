@@ -68,6 +68,9 @@ export interface HeldSnapshot {
   leaves: string[];
 }
 
+/** Nobody looks for more: a database is asked for this while a dashboard is open. */
+export const DEAD_LETTERS_COUNTED = 10_000;
+
 /** Of the shared database; in memory each worker counts its own topics. */
 export interface LogTotals {
   topics: number;
@@ -76,6 +79,8 @@ export interface LogTotals {
   /** Of the payloads that living topics keep, about. */
   bytes: number;
   deferred: number;
+  /** Dead letters that are kept and were not given back; DEAD_LETTERS_COUNTED stands for more, too. */
+  deadLetters: number;
   /** Dead letters that gave way to newer ones, since the start; in a database none does. */
   deadLettersEvicted: number;
 }

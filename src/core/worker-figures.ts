@@ -22,12 +22,24 @@ export interface WorkerStats extends DeliveryCounts {
   messagesPerSec: number;
   activeSubscribers: number;
   hotCacheBytes: number;
+  /** Delivered and not settled, of subscriptions that are open; some seconds old. */
+  inFlight: number;
+  /** When the oldest of them was sent, Unix ms, of subscribers that acknowledge; 0: there is none. */
+  oldestUnackedAtMs: number;
 }
 
 export const NO_STATS: WorkerStats = {
   ...{ messagesPerSec: 0, activeSubscribers: 0, hotCacheBytes: 0 },
+  ...{ inFlight: 0, oldestUnackedAtMs: 0 },
   ...eachMember(DELIVERY_COUNTERS, () => 0),
 };
+
+/** Of several together. A node of before knows fewer: what is absent is 0. */
+export function summedStats(all: readonly Partial<WorkerStats>[]): WorkerStats {
+  const sums = eachMember(NO_STATS, (name) => all.reduce((sum, one) => sum + (one[name] ?? 0), 0));
+  const sent = all.flatMap(({ oldestUnackedAtMs: atMs = 0 }) => (atMs === 0 ? [] : [atMs]));
+  return { ...sums, oldestUnackedAtMs: sent.length === 0 ? 0 : Math.min(...sent) };
+}
 
 export interface WorkerHealth {
   log: { mode: 'memory' | 'postgres'; state: LogState };

@@ -148,6 +148,10 @@ export const WORKER_METRICS = {
     'conduit_deliveries_pending',
     'Delivered and not settled, of subscriptions that are open.',
   ),
+  oldestUnackedSeconds: workerGauge(
+    'conduit_oldest_unacked_seconds',
+    'Since the oldest of those was sent, of subscribers that acknowledge; 0: there is none.',
+  ),
   hotCacheBytes: workerGauge('conduit_hot_cache_bytes', 'Of messages that are kept in memory.'),
   logOpen: workerGauge('conduit_log_open', '1: a publish would be stored now.'),
   headsSeconds: workerGauge(

@@ -1,75 +1,93 @@
 /**
- * The node's figures of this second, for charts: what its threads wrote of themselves, as rates. Nobody is
- * asked. A thread writes once a second too, so that a rate is of its own time between two writes.
+ * The node's figures of this second, for charts: what its threads wrote of themselves, as rates and
+ * quantiles. Nobody is asked.
  */
-import type { FigurePoint } from '../core/figure-history.js';
-import { tenths } from '../core/figure-history.js';
+import { type FigurePoint, tenths } from '../core/figure-history.js';
 import { SharedCount } from '../core/shared-count.js';
 import { MetricCells } from '../observe/metric-cells.js';
-import { WORKER_METRICS } from '../observe/metrics.js';
+import { ACCEPTOR_METRICS, WORKER_METRICS } from '../observe/metrics.js';
+import { RecentHistogram } from '../observe/recent-histogram.js';
 import type { NodeMemory } from '../thread/node-memory.js';
+import { ThreadRates } from './thread-rates.js';
 
 const MS_PER_S = 1_000;
 
-/** What a worker had counted when it last wrote, and what that was a second. */
-interface Written {
-  saidMs: number;
-  totals: Rates;
-  perS: Rates;
-}
-
-type Rates = readonly [published: number, redelivered: number, deadLettered: number];
+/** Histograms of workers that are charted. */
+const HISTOGRAMS = ['publishSeconds', 'deliverySeconds', 'commitSeconds', 'commitRows'] as const;
 
 export class ChartPoints {
-  readonly #cells: MetricCells<typeof WORKER_METRICS>;
+  readonly #workers: MetricCells<typeof WORKER_METRICS>;
+  readonly #ofWorkers: ThreadRates<typeof WORKER_METRICS>;
+  readonly #ofAcceptors: ThreadRates<typeof ACCEPTOR_METRICS>;
   readonly #sessions: SharedArrayBuffer;
-  readonly #written: Written[] = [];
+  readonly #recent = {
+    publishSeconds: new RecentHistogram(WORKER_METRICS.publishSeconds.bounds),
+    deliverySeconds: new RecentHistogram(WORKER_METRICS.deliverySeconds.bounds),
+    commitSeconds: new RecentHistogram(WORKER_METRICS.commitSeconds.bounds),
+    commitRows: new RecentHistogram(WORKER_METRICS.commitRows.bounds),
+  };
 
   constructor({ metrics, counts }: Pick<NodeMemory, 'metrics' | 'counts'>) {
-    this.#cells = new MetricCells(WORKER_METRICS, metrics.worker);
+    const workers = new MetricCells(WORKER_METRICS, metrics.worker);
+    const acceptors = new MetricCells(ACCEPTOR_METRICS, metrics.acceptor);
+    this.#workers = workers;
+    this.#ofWorkers = new ThreadRates({
+      ...{ cells: workers, said: 'said' },
+      countsOf: (worker) =>
+        // Of `published` those that were stored.
+        (['published', 'redelivered', 'deadLettered'] as const).map(
+          (name) => workers.of(worker, name)[0] ?? 0,
+        ),
+    });
+    this.#ofAcceptors = new ThreadRates({
+      ...{ cells: acceptors, said: 'said' },
+      countsOf: (acceptor) => [sum(acceptors.of(acceptor, 'delivered'))],
+    });
     this.#sessions = counts.sessions;
   }
 
   /** To be called once a second. */
   next(atMs: number): FigurePoint {
-    let [published, redelivered, deadLettered, subscribers] = [0, 0, 0, 0];
-    for (let worker = 0; worker < this.#cells.threads; worker++) {
-      const [p, r, d] = this.#perS(worker);
-      published += p;
-      redelivered += r;
-      deadLettered += d;
-      subscribers += this.#one(worker, 'subscribers');
-    }
+    const [published = 0, redelivered = 0, deadLettered = 0] = this.#ofWorkers.perS();
+    const [delivered = 0] = this.#ofAcceptors.perS();
+    for (const name of HISTOGRAMS) this.#recent[name].look(this.#workers.sum(name));
+    const { publishSeconds, deliverySeconds, commitSeconds, commitRows } = this.#recent;
     return {
       atMs,
       publishedPerS: tenths(published),
       redeliveredPerS: tenths(redelivered),
       deadLetteredPerS: tenths(deadLettered),
-      subscribers,
+      subscribers: sum(this.#workers.sum('subscribers')),
       sessions: SharedCount.totalOf(this.#sessions),
+      deliveredPerS: tenths(delivered),
+      inFlight: sum(this.#workers.sum('pending')),
+      oldestUnackedMs: Math.round(MS_PER_S * this.#most('oldestUnackedSeconds')),
+      publishP50Ms: quantileMs(publishSeconds, 0.5),
+      publishP95Ms: quantileMs(publishSeconds, 0.95),
+      publishP99Ms: quantileMs(publishSeconds, 0.99),
+      deliveryP50Ms: quantileMs(deliverySeconds, 0.5),
+      deliveryP95Ms: quantileMs(deliverySeconds, 0.95),
+      deliveryP99Ms: quantileMs(deliverySeconds, 0.99),
+      commitMs: hundredths(MS_PER_S * commitSeconds.mean),
+      commitRows: tenths(commitRows.mean),
     };
   }
 
-  #perS(worker: number): Rates {
-    const saidMs = this.#one(worker, 'said');
-    const before = this.#written[worker];
-    if (before?.saidMs === saidMs) return before.perS;
-    const totals: Rates = [
-      this.#one(worker, 'published'),
-      this.#one(worker, 'redelivered'),
-      this.#one(worker, 'deadLettered'),
-    ];
-    const gained = (n: 0 | 1 | 2): number => Math.max(0, totals[n] - (before?.totals[n] ?? 0));
-    // The first that it writes is of about a second, since nothing was before.
-    const sinceMs = before === undefined || before.saidMs === 0 ? MS_PER_S : saidMs - before.saidMs;
-    const rate = (n: 0 | 1 | 2): number => (gained(n) * MS_PER_S) / Math.max(1, sinceMs);
-    const perS: Rates = [rate(0), rate(1), rate(2)];
-    this.#written[worker] = { saidMs, totals, perS };
-    return perS;
+  #most(name: 'oldestUnackedSeconds'): number {
+    const threads = Array.from({ length: this.#workers.threads }, (_, worker) => worker);
+    return Math.max(0, ...threads.map((worker) => this.#workers.of(worker, name)[0] ?? 0));
   }
+}
 
-  /** The first number of it: of `published` those that were stored. */
-  #one(worker: number, name: keyof typeof WORKER_METRICS): number {
-    return this.#cells.of(worker, name)[0] ?? 0;
-  }
+function quantileMs(histogram: RecentHistogram, share: number): number {
+  return hundredths(MS_PER_S * histogram.quantile(share));
+}
+
+/** Of a millisecond. */
+function hundredths(ms: number): number {
+  return Math.round(ms * 100) / 100;
+}
+
+function sum(cells: Float64Array): number {
+  return cells.reduce((total, cell) => total + cell, 0);
 }

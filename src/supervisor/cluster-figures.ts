@@ -10,7 +10,7 @@ import type { ElsewhereStats } from '../core/elsewhere-stats.js';
 import type { Peer } from '../core/peer.js';
 import { type ToldChanges, ToldCopy, type ToldPlace, ToldValues } from '../core/told-values.js';
 import type { Tenant, TopicKey } from '../core/topic-key.js';
-import { NO_STATS, type WorkerStats } from '../core/worker-figures.js';
+import { NO_STATS, summedStats, type WorkerStats } from '../core/worker-figures.js';
 import type { TopicNews } from '../thread/control.js';
 
 const POLL_MS = 500;
@@ -145,7 +145,7 @@ export class ClusterFigures {
     const heard = all.filter((known) => !isSilent(known));
     const of = heard.map(({ tenants }) => tenants.values.get(tenant) ?? NO_STATS);
     return {
-      workers: summed(of),
+      workers: summedStats(of),
       acceptors: eachMember(ACCEPTOR_FIGURES, (name) =>
         heard.reduce((sum, { acceptors }) => sum + acceptors[name], 0),
       ),
@@ -156,7 +156,7 @@ export class ClusterFigures {
 
   #sum(tenant: string): void {
     const of = [...this.#workers.values()].flatMap(({ tenants }) => tenants.get(tenant) ?? []);
-    this.#tenants.set(tenant, of.length === 0 ? null : summed(of));
+    this.#tenants.set(tenant, of.length === 0 ? null : summedStats(of));
   }
 
   #arm(): void {
@@ -225,10 +225,6 @@ function isSilent({ heardAtMs }: Known): boolean {
   return heardAtMs === null || performance.now() - heardAtMs > SILENT_MS;
 }
 
-function summed(of: readonly WorkerStats[]): WorkerStats {
-  return eachMember(NO_STATS, (name) => of.reduce((sum, stats) => sum + stats[name], 0));
-}
-
 function areSame(one: WorkerStats, other: WorkerStats): boolean {
   return Object.keys(NO_STATS).every((name) => {
     return one[name as keyof WorkerStats] === other[name as keyof WorkerStats];
@@ -246,8 +242,8 @@ function isFigures(value: unknown): value is FiguresTold {
   const { topics, tenants, acceptors } = value as Partial<FiguresTold>;
   return (
     isChanges(topics, (count) => Number.isSafeInteger(count) && Number(count) > 0) &&
-    isChanges(tenants, (stats) => areNumbers(stats, NO_STATS)) &&
-    areNumbers(acceptors, ACCEPTOR_FIGURES)
+    isChanges(tenants, (stats) => areNumbers(stats, NO_STATS, 'some')) &&
+    areNumbers(acceptors, ACCEPTOR_FIGURES, 'all')
   );
 }
 
@@ -272,8 +268,11 @@ function isPlace(value: unknown): boolean {
   return Number.isSafeInteger(incarnation) && Number.isSafeInteger(version);
 }
 
-function areNumbers(value: unknown, names: object): boolean {
+/** `some`: a node of another version may know fewer. */
+function areNumbers(value: unknown, names: object, which: 'all' | 'some'): boolean {
   if (typeof value !== 'object' || value === null) return false;
   const fields = value as Record<string, unknown>;
-  return Object.keys(names).every((name) => Number.isFinite(fields[name]));
+  return Object.keys(names).every(
+    (name) => Number.isFinite(fields[name]) || (which === 'some' && !(name in fields)),
+  );
 }

@@ -21,7 +21,7 @@ export function sampleMain(
 ): { stop: () => Promise<void> } {
   const write = new MetricCells(MAIN_METRICS, memory.metrics.main).writer(0);
   const ofThread = threadFigures();
-  const [history, points] = [new FigureHistory(memory.history), new ChartPoints(memory)];
+  const [history, points] = [new FigureHistory('node', memory.history), new ChartPoints(memory)];
   const timer = setInterval(() => {
     write({ ...node.figures, ...ofThread() });
     history.add(points.next(Date.now()));

@@ -41,7 +41,7 @@ export function nodeMemory({
   };
   const marks = WorkerMarks.memory(workers);
   const leases = { lease: Lease.memory(), moreLeases: moreDatabaseUrls.map(() => Lease.memory()) };
-  const history = FigureHistory.memory(SharedArrayBuffer);
+  const history = FigureHistory.memory(SharedArrayBuffer, 'node');
   return { counts, marks, ...leases, metrics, history };
 }
 

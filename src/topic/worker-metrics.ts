@@ -4,8 +4,10 @@ import {
   type BackplaneFigures,
   ENVELOPE_FAULTS,
 } from '../core/backplane-figures.js';
+import type { Clock } from '../core/clock.js';
 import { eachMember } from '../core/each-member.js';
 import type { DatabaseState, HeldSnapshot } from '../core/log-figures.js';
+import type { Tenant } from '../core/topic-key.js';
 import { DELIVERY_COUNTERS } from '../core/worker-figures.js';
 import type { MessageLog } from '../log/contract/message-log.js';
 import type { Histogram } from '../observe/histogram.js';
@@ -13,7 +15,8 @@ import type { SamplesOf } from '../observe/metric-kinds.js';
 import { DATABASES, type ThreadMetric, type WORKER_METRICS } from '../observe/metrics.js';
 import type { PublishFigures } from './log/publish-figures.js';
 import type { PublishUnderWay } from './log/publishes.js';
-import type { Figures } from './state/figures.js';
+import { type Figures, type InFlight, NONE_IN_FLIGHT } from './state/figures.js';
+import type { Subscription } from './state/subscription.js';
 import type { Topics } from './state/topics.js';
 
 export type WorkerSamples = Omit<SamplesOf<typeof WORKER_METRICS>, ThreadMetric>;
@@ -24,6 +27,7 @@ export interface WorkerMetricsOptions {
   figures: Figures;
   published: PublishFigures;
   delivery: { readonly latency: Histogram; readonly verdicts: WorkerSamples['verdicts'] };
+  clock: Clock;
   headsMs: () => number | null;
   backplane: () => BackplaneFigures | null;
 }
@@ -35,7 +39,7 @@ const MS_PER_S = 1_000;
 export class WorkerMetrics {
   readonly #options: WorkerMetricsOptions;
   #looks = 0;
-  #walked = { subscribers: 0, pending: 0 };
+  #walked: Walked = { subscribers: 0, pending: 0, oldestUnackedSeconds: 0 };
 
   constructor(options: WorkerMetricsOptions) {
     this.#options = options;
@@ -43,7 +47,7 @@ export class WorkerMetrics {
 
   read(): WorkerSamples {
     const { topics, figures, published, delivery, log } = this.#options;
-    if (this.#looks++ % WALK_EVERY === 0) this.#walked = walk(topics);
+    if (this.#looks++ % WALK_EVERY === 0) this.#walked = walk(this.#options);
     return {
       published: published.counts,
       publishedBytes: published.bytes,
@@ -89,14 +93,39 @@ export class WorkerMetrics {
   }
 }
 
-function walk(topics: Topics): { subscribers: number; pending: number } {
-  let [subscribers, pending] = [0, 0];
+type Walked = Pick<WorkerSamples, 'subscribers' | 'pending' | 'oldestUnackedSeconds'>;
+
+/** Tells each tenant's figures how its subscriptions stand. */
+function walk({ topics, figures, clock }: WorkerMetricsOptions): Walked {
+  const [nowMs, wallMs] = [clock.monotonic(), clock.now()];
+  let [subscribers, pending, oldestMs] = [0, 0, nowMs];
+  const standings = new Map<Tenant, InFlight>();
   for (const topic of topics.values()) {
     if (topic.subscriptions.size === 0) continue;
     subscribers += topic.subscriptions.size;
-    for (const { inFlight } of topic.subscriptions.values()) pending += inFlight;
+    let { inFlight, oldestUnackedAtMs } = standings.get(topic.tenant) ?? NONE_IN_FLIGHT;
+    for (const subscription of topic.subscriptions.values()) {
+      if (subscription.inFlight === 0) continue;
+      pending += subscription.inFlight;
+      inFlight += subscription.inFlight;
+      const sentMs = oldestSentMs(subscription, nowMs);
+      if (sentMs === null) continue;
+      oldestMs = Math.min(oldestMs, sentMs);
+      const sentAtMs = Math.round(wallMs - (nowMs - sentMs));
+      if (oldestUnackedAtMs === 0 || sentAtMs < oldestUnackedAtMs) oldestUnackedAtMs = sentAtMs;
+    }
+    standings.set(topic.tenant, { inFlight, oldestUnackedAtMs });
   }
-  return { subscribers, pending };
+  for (const [tenant, of] of figures.all()) of.standing = standings.get(tenant) ?? NONE_IN_FLIGHT;
+  return { subscribers, pending, oldestUnackedSeconds: (nowMs - oldestMs) / MS_PER_S };
+}
+
+/** Monotonic; null: nothing that it has is waited for. */
+function oldestSentMs({ tracker, isWindowed }: Subscription, nowMs: number): number | null {
+  if (tracker === null || !isWindowed) return null;
+  tracker.sync(nowMs);
+  const sentMs = tracker.oldestSentAtMs();
+  return sentMs === null || !Number.isFinite(sentMs) ? null : sentMs;
 }
 
 /** By its place, those beyond the last label with it. */

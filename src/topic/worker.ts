@@ -180,6 +180,7 @@ export class Worker implements LogSink<PublishUnderWay> {
     return new WorkerMetrics({
       ...{ log: this.#log, topics: this.#topics, figures: this.#figures },
       ...{ published: this.#publishes.figures, delivery: this.#delivery },
+      clock: this.#options.clock,
       headsMs: () => this.#headsMs,
       backplane: () => this.#others?.figures ?? null,
     });

@@ -51,6 +51,12 @@ t.test('from the first run to the first message', async (t) => {
   await page.getByText('published, the last one as sequence 1').waitFor();
   await page.getByText('"order_id": "abc-123"').last().waitFor();
   await second.page.getByRole('heading', { name: 'It works' }).waitFor();
+  const delivered = second.page.locator('section').filter({ hasText: 'Commit to delivery, p99' });
+  await delivered.filter({ hasText: /\d+(\.\d+)? ms/ }).waitFor();
+  await second.page.getByRole('button', { name: '1h' }).click();
+  await second.page.waitForURL(/\?range=1h$/);
+  await second.page.getByRole('button', { name: 'Freeze' }).click();
+  await second.page.getByRole('button', { name: 'Go on', pressed: true }).click();
   const happened = second.page.getByRole('list', { name: 'What happens on this node' });
   await happened.getByRole('listitem').filter({ hasText: 'topic created demo' }).waitFor();
   await second.page.reload();

@@ -122,6 +122,7 @@ export const TOPICS: Parts = {
       messages: 0,
       bytes: 0,
       deferred: 0,
+      deadLetters: 0,
       deadLettersEvicted: 0,
     });
     t.same(await log.listTopics(NOBODY.tenant, { prefix: '', after: '', limit: 10 }), []);

@@ -37,8 +37,12 @@ export const DEAD_LETTERS: StoreParts = {
       givenUp(99),
     ];
     const save = saveOf(record, { deliveries: [], deadLetters: drafts });
+    const before = await open.log.totals(TENANT);
     t.same(await open.store.save([save]), []);
     const letters = await lettersOf(open, filterOf(topic));
+    const counted = async (): Promise<number> =>
+      (await open.log.totals(TENANT)).deadLetters - before.deadLetters;
+    t.equal(await counted(), 2);
     const page = await open.log.read({
       ...{ topicId: topic.id, fromSequence: 2, toSequence: 3, rowsMax: 9 },
       ...{ bytesMax: 1e9, order: 'asc' },
@@ -59,6 +63,8 @@ export const DEAD_LETTERS: StoreParts = {
       lastFailedAtMs: PAST_MS + 60_000,
     });
     t.match(letters[1], { lastError: null, redriven: false, redrivenCount: 0, attempts: 1 });
+    await open.store.redrive(TENANT, [letters[1]?.id ?? 0]);
+    t.equal(await counted(), 1, 'one that was given back is none');
   },
 
   'take the place of their delivery rows': async (t, open) => {

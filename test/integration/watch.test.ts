@@ -51,6 +51,18 @@ t.test('a page sees figures, history and what happens', async (t) => {
   await eventually(() => points(stream).at(-1)?.['sessions'] === 2);
   const stats = stream.of('figures').at(-1)?.data['stats'] as Told;
   t.match(stats, { active_topics: 1, sessions: 2, streams: 1 });
+  const counted = (name: string): number => Number(points(stream).at(-1)?.[name]);
+  await eventually(() => counted('delivery_p99_ms') > 0 && counted('publish_p50_ms') > 0);
+  t.ok(counted('publish_p99_ms') >= counted('publish_p50_ms'));
+  t.ok(points(stream).some((one) => Number(one['delivered_per_s']) > 0));
+  for (let n = 0; n < 3; n++) await ask('POST', '/api/publish', { topic: 'seen', payload: n });
+  const statsNow = (): Told => stream.of('figures').at(-1)?.data['stats'] as Told;
+  await eventually(() => statsNow()['in_flight'] === 3 && counted('in_flight') === 3);
+  await eventually(() => Number(statsNow()['oldest_unacked_ms']) > 1_000);
+  t.equal(statsNow()['dead_letters'], 1);
+  for (let n = 21; n <= 23; n++) session.send({ type: 'ack', topic: 'seen', sequence: n });
+  await eventually(() => statsNow()['in_flight'] === 0 && counted('oldest_unacked_ms') === 0);
+  t.equal(statsNow()['oldest_unacked_ms'], null);
   const { sessions } = (await ask('GET', '/api/sessions')).body as { sessions: Told[] };
   t.same(sessions.map(({ client }) => client ?? '').sort(), ['', 'page']);
   session.close();
@@ -110,6 +122,8 @@ t.test('each sees what its key is for', async (t) => {
   const ofTenant = tenant.of('figures')[0]?.data['stats'] as Told;
   t.ok('sessions' in ofOperator);
   t.notOk('sessions' in ofTenant, 'what is of all tenants is for the operator');
+  t.ok('delivery_p99_ms' in (points(operator)[0] ?? {}));
+  t.notMatch(JSON.stringify(tenant.events), 'p99_ms', 'and so is what all of them wait');
 
   await node.ask(`DELETE /api/keys/${reader.id}`, ADMIN_KEY);
   await eventually(() => read.ended === 'whole');

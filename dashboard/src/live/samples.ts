@@ -13,7 +13,7 @@ export const SAMPLES_MAX = 3_600;
 export function samplesOf(history: WatchHistory): Sample[] {
   const names = Object.keys(history) as (keyof Sample)[];
   return history.at_ms.map((_, n) => {
-    const values = names.map((name) => [name, history[name][n] ?? 0]);
+    const values = names.map((name) => [name, history[name]?.[n] ?? 0]);
     return Object.fromEntries(values) as Sample;
   });
 }
@@ -25,5 +25,5 @@ export function withSample(samples: readonly Sample[], sample: Sample): readonly
 }
 
 export function columnOf(samples: readonly Sample[], figure: keyof Sample): number[] {
-  return samples.map((sample) => sample[figure]);
+  return samples.map((sample) => sample[figure] ?? 0);
 }

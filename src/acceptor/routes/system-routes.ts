@@ -113,7 +113,8 @@ export class SystemRoutes {
       workers.push(elsewhere.workers);
       acceptors?.push(elsewhere.acceptors);
     }
-    return { workers, logs, acceptors, snapshot, backplane, uptimeMs, elsewhere };
+    const nowMs = this.#options.clock.now();
+    return { workers, logs, acceptors, snapshot, backplane, uptimeMs, nowMs, elsewhere };
   }
 
   /** Those of the database, by id; this one also where its row is not there, as in memory. */

@@ -36,13 +36,12 @@ export class Audience {
 
   constructor(parts: AudienceParts) {
     this.#parts = parts;
-    this.#history = parts.history ?? new FigureHistory();
+    this.#history = parts.history ?? new FigureHistory('tenant');
     this.seenMs = parts.clock.monotonic();
   }
 
-  /** The oldest first. */
-  points(): FigurePoint[] {
-    return this.#history.read();
+  get history(): Pick<FigureHistory, 'columns' | 'read'> {
+    return this.#history;
   }
 
   /** As they are now, for whoever asks as `principal`. Rejects with RequestError, or with a bug. */

@@ -53,7 +53,7 @@ export class Watches {
 
   constructor(options: WatchesOptions) {
     this.#options = options;
-    this.#ofNode = new FigureHistory(options.history);
+    this.#ofNode = new FigureHistory('node', options.history);
   }
 
   /** The route. */
@@ -67,7 +67,7 @@ export class Watches {
     if (stream === null) return;
     audience.streams.add(stream);
     const { hello } = this.#options;
-    stream.say(helloEvent(hello) + historyEvent(audience.points()));
+    stream.say(helloEvent(hello) + historyEvent(audience.history));
     stream.say(textFor(principal, this.#last()));
     this.#timer ??= setInterval(() => void this.#look(), LOOK_MS);
     void this.#tell(audience);

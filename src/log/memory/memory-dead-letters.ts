@@ -4,6 +4,7 @@
  */
 import type { DeadLetterFilter, DeadLetterRecord } from '../../core/dead-letter-record.js';
 import type { Limits } from '../../core/limits.js';
+import { DEAD_LETTERS_COUNTED } from '../../core/log-figures.js';
 import type { LogRow } from '../../core/message.js';
 import { rowBytes } from '../../core/message.js';
 import { type Tenant, type TopicKey, tenantOf, topicNameOf } from '../../core/topic-key.js';
@@ -55,6 +56,12 @@ export class MemoryDeadLetters {
   /** How many of the tenant's went because there was no room. */
   evictedOf(tenant: Tenant): number {
     return this.#evicted.get(tenant) ?? 0;
+  }
+
+  /** At most DEAD_LETTERS_COUNTED. */
+  keptOf(tenant: Tenant): number {
+    const filter = { within: tenant, subscription: null, ids: null };
+    return Math.min(this.count(filter), DEAD_LETTERS_COUNTED);
   }
 
   /** As rowBytes reckons the copies. */

@@ -247,7 +247,8 @@ export class MemoryLog<A extends PendingAppend> implements MessageLog<A> {
     }
     const deadLettersEvicted = this.subscriptions.deadLettersEvictedOf(tenant);
     const deferred = this.#outbox.count(tenant);
-    return { topics, messages, bytes, deferred, deadLettersEvicted };
+    const deadLetters = this.subscriptions.deadLettersOf(tenant);
+    return { topics, messages, bytes, deferred, deadLetters, deadLettersEvicted };
   }
 
   #living(topicId: number): MemoryTopic<A> {

@@ -82,6 +82,11 @@ export class MemorySubscriptions implements SubscriptionStore {
     this.#deadLetters = new MemoryDeadLetters(options);
   }
 
+  /** Dead letters of the tenant that are kept, at most DEAD_LETTERS_COUNTED. */
+  deadLettersOf(tenant: Tenant): number {
+    return this.#deadLetters.keptOf(tenant);
+  }
+
   /** Dead letters of the tenant that went because there was no room. */
   deadLettersEvictedOf(tenant: Tenant): number {
     return this.#deadLetters.evictedOf(tenant);

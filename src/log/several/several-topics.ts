@@ -133,6 +133,7 @@ export class SeveralTopics {
       messages: sum(({ messages }) => messages),
       bytes: sum(({ bytes }) => bytes),
       deferred: sum(({ deferred }) => deferred),
+      deadLetters: sum(({ deadLetters }) => deadLetters),
       deadLettersEvicted: sum(({ deadLettersEvicted }) => deadLettersEvicted),
     };
   }

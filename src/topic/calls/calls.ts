@@ -29,7 +29,7 @@ import {
 } from '../../thread/calls.js';
 import type { CallOp } from '../../thread/ops/call.js';
 import type { PublishUnderWay } from '../log/publishes.js';
-import type { Figures } from '../state/figures.js';
+import { type Figures, NONE_IN_FLIGHT } from '../state/figures.js';
 import type { Topic } from '../state/subscription.js';
 import type { Topics } from '../state/topics.js';
 import type { DeadLetterHandlers } from './dead-letter-calls.js';
@@ -143,9 +143,10 @@ export class Calls {
       activeSubscribers += topic.subscriptions.size;
       hotCacheBytes += topic.cache.bytes;
     }
-    const { published, counts } = this.#options.figures.of(tenant);
+    const { published, counts, standing: walked } = this.#options.figures.of(tenant);
     const messagesPerSec = published.perSecond();
-    return { messagesPerSec, activeSubscribers, hotCacheBytes, ...counts };
+    const standing = activeSubscribers === 0 ? NONE_IN_FLIGHT : walked;
+    return { messagesPerSec, activeSubscribers, hotCacheBytes, ...standing, ...counts };
   }
 
   #fills({ acceptor, of }: CallArgs<'sessions.fills'>): (SubscriptionFill | null)[] {

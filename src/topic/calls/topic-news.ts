@@ -6,7 +6,7 @@
 import type { Tenant, TopicKey } from '../../core/topic-key.js';
 import type { WorkerStats } from '../../core/worker-figures.js';
 import type { TopicNews } from '../../thread/control.js';
-import type { Figures } from '../state/figures.js';
+import { type Figures, NONE_IN_FLIGHT } from '../state/figures.js';
 import type { Topic } from '../state/subscription.js';
 import type { Topics } from '../state/topics.js';
 
@@ -58,9 +58,11 @@ export class TopicNewsReport {
     sums: ReadonlyMap<Tenant, Pick<WorkerStats, 'activeSubscribers' | 'hotCacheBytes'>>,
   ): TopicNews['tenants'] {
     const tenants: TopicNews['tenants'] = [];
-    for (const [tenant, { published, counts }] of this.#figures.all()) {
+    for (const [tenant, { published, counts, standing }] of this.#figures.all()) {
       const sum = sums.get(tenant) ?? { activeSubscribers: 0, hotCacheBytes: 0 };
-      const stats: WorkerStats = { messagesPerSec: published.perSecond(), ...sum, ...counts };
+      const messagesPerSec = published.perSecond();
+      const known = sum.activeSubscribers === 0 ? NONE_IN_FLIGHT : standing;
+      const stats: WorkerStats = { messagesPerSec, ...sum, ...known, ...counts };
       const text = Object.values(stats).join(' ');
       if (this.#stats.get(tenant) === text) continue;
       this.#stats.set(tenant, text);

@@ -6,14 +6,25 @@ import type { Clock } from '../../core/clock.js';
 import { eachMember } from '../../core/each-member.js';
 import type { Happened } from '../../core/happening.js';
 import type { Tenant } from '../../core/topic-key.js';
-import { DELIVERY_COUNTERS, type DeliveryCounts } from '../../core/worker-figures.js';
+import {
+  DELIVERY_COUNTERS,
+  type DeliveryCounts,
+  type WorkerStats,
+} from '../../core/worker-figures.js';
 import { Rate } from './rate.js';
 
 export interface TenantFigures {
   /** Messages that were committed. */
   readonly published: Rate;
   readonly counts: DeliveryCounts;
+  /** As they were when its subscriptions were last walked over. */
+  standing: InFlight;
 }
+
+/** Of subscriptions that are open; see WorkerStats. */
+export type InFlight = Readonly<Pick<WorkerStats, 'inFlight' | 'oldestUnackedAtMs'>>;
+
+export const NONE_IN_FLIGHT: InFlight = { inFlight: 0, oldestUnackedAtMs: 0 };
 
 const NONE: DeliveryCounts = eachMember(DELIVERY_COUNTERS, () => 0);
 
@@ -43,7 +54,11 @@ export class Figures {
   of(tenant: Tenant): TenantFigures {
     const known = this.#byTenant.get(tenant);
     if (known !== undefined) return known;
-    const made = { published: new Rate(this.#clock), counts: { ...NONE } };
+    const made = {
+      published: new Rate(this.#clock),
+      counts: { ...NONE },
+      standing: NONE_IN_FLIGHT,
+    };
     this.#byTenant.set(tenant, made);
     return made;
   }

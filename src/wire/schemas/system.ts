@@ -35,7 +35,13 @@ export const STATS = members({
   active_subscribers: count('Subscriptions that are open.'),
   active_topics: count('Topics there are.'),
   uptime_seconds: z.number().describe('Of this node.'),
+  in_flight: count('Messages that were delivered and are not settled; some seconds old.'),
+  oldest_unacked_ms: z
+    .number()
+    .nullable()
+    .describe('Since the oldest of those was sent, of subscribers that acknowledge; null: none.'),
   deferred_messages: count('That wait for their time.'),
+  dead_letters: count('That are kept, up to 10,000 of a database: as many, or more.'),
   // Of all tenants together: left out where keys are asked for and whoever asks is no operator.
   ...members(counts(ACCEPTOR_FIGURES)).partial().shape,
   hot_cache_bytes: count('Of messages that are kept in memory.'),

@@ -1,7 +1,7 @@
 /** What the events of GET /api/stream hold. */
 import { z } from 'zod';
 import { eachMember } from '../../core/each-member.js';
-import { CHARTED } from '../../core/figure-history.js';
+import { CHARTED, NODE_CHARTED } from '../../core/figure-history.js';
 import { HAPPENINGS } from '../../core/happening.js';
 import { snakeMembers } from '../snake-case.js';
 import { count, members, time } from './kinds.js';
@@ -18,10 +18,19 @@ export const WATCH_HELLO = members({
 });
 
 const MS = 'Unix ms.';
-const POINT = snakeMembers(eachMember(CHARTED, (name) => z.number().describe(CHARTED[name])));
-const COLUMNS = snakeMembers(
-  eachMember(CHARTED, (name) => z.array(z.number()).describe(CHARTED[name])),
-);
+/** Those of the whole node are the operator's. */
+const POINT = {
+  ...snakeMembers(eachMember(CHARTED, (name) => z.number().describe(CHARTED[name]))),
+  ...snakeMembers(
+    eachMember(NODE_CHARTED, (name) => z.number().describe(NODE_CHARTED[name]).optional()),
+  ),
+};
+const COLUMNS = {
+  ...snakeMembers(eachMember(CHARTED, (name) => z.array(z.number()).describe(CHARTED[name]))),
+  ...snakeMembers(
+    eachMember(NODE_CHARTED, (name) => z.array(z.number()).describe(NODE_CHARTED[name]).optional()),
+  ),
+};
 
 /** `history`: one column a figure, the oldest first. */
 export const WATCH_HISTORY = members({ at_ms: z.array(z.number()).describe(MS), ...COLUMNS });

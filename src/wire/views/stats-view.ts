@@ -3,7 +3,7 @@ import { ACCEPTOR_FIGURES, type AcceptorFigures } from '../../core/acceptor-figu
 import { eachMember } from '../../core/each-member.js';
 import type { ElsewhereStats } from '../../core/elsewhere-stats.js';
 import type { HeldSnapshot, LogTotals } from '../../core/log-figures.js';
-import { DELIVERY_COUNTERS, type WorkerStats } from '../../core/worker-figures.js';
+import { DELIVERY_COUNTERS, summedStats, type WorkerStats } from '../../core/worker-figures.js';
 import type { View } from '../schemas/kinds.js';
 import type { STATS } from '../schemas/system.js';
 import { snakeMembers } from '../snake-case.js';
@@ -20,6 +20,8 @@ export interface NodeStats {
    */
   acceptors: readonly AcceptorFigures[] | null;
   uptimeMs: number;
+  /** Unix ms. */
+  nowMs: number;
   /** Null: none is older than SNAPSHOT_WARN_S. */
   snapshot: HeldSnapshot | null;
   /** Of this node; null: there is none. */
@@ -40,7 +42,10 @@ export function statsView(stats: NodeStats): StatsView {
     active_subscribers: workers('activeSubscribers'),
     active_topics: logs('topics'),
     uptime_seconds: Math.round(stats.uptimeMs / 100) / 10,
+    in_flight: workers('inFlight'),
+    oldest_unacked_ms: oldestMs(stats),
     deferred_messages: logs('deferred'),
+    dead_letters: logs('deadLetters'),
     ...(stats.acceptors === null ? {} : snakeMembers(summed(stats.acceptors))),
     hot_cache_bytes: workers('hotCacheBytes'),
     ...snakeMembers(eachMember(DELIVERY_COUNTERS, workers)),
@@ -52,6 +57,11 @@ export function statsView(stats: NodeStats): StatsView {
       ? {}
       : { uncounted_nodes: [...elsewhere.silent] }),
   };
+}
+
+function oldestMs({ workers, nowMs }: Pick<NodeStats, 'workers' | 'nowMs'>): number | null {
+  const { oldestUnackedAtMs } = summedStats(workers);
+  return oldestUnackedAtMs === 0 ? null : Math.max(0, nowMs - oldestUnackedAtMs);
 }
 
 function summed(all: readonly AcceptorFigures[]): AcceptorFigures {

@@ -1,5 +1,5 @@
 /** What whoever looks at a node is sent, as text of server-sent events. */
-import { CHARTED, type ChartedFigure, type FigurePoint } from '../../core/figure-history.js';
+import type { FigureHistory, FigurePoint } from '../../core/figure-history.js';
 import type { Happening } from '../../core/happening.js';
 import { isoTime } from '../../core/time.js';
 import type { View } from '../schemas/kinds.js';
@@ -17,10 +17,9 @@ export function helloEvent(hello: View<typeof WATCH_HELLO>): string {
   return event('hello', hello);
 }
 
-/** `points`: the oldest first. */
-export function historyEvent(points: readonly FigurePoint[]): string {
-  const names = ['atMs', ...Object.keys(CHARTED)] as (ChartedFigure | 'atMs')[];
-  const columns = names.map((name) => [name, points.map((point) => point[name])]);
+export function historyEvent(of: Pick<FigureHistory, 'columns' | 'read'>): string {
+  const points = of.read();
+  const columns = of.columns.map((name) => [name, points.map((point) => point[name])]);
   const history = snakeMembers(Object.fromEntries(columns));
   return event('history', history as View<typeof WATCH_HISTORY>);
 }

@@ -13,8 +13,9 @@ function point(n: number): FigurePoint {
 }
 
 t.test('history', async (t) => {
-  const memory = FigureHistory.memory(SharedArrayBuffer);
-  const [written, read] = [new FigureHistory(memory), new FigureHistory(memory)];
+  const memory = FigureHistory.memory(SharedArrayBuffer, 'tenant');
+  const of = () => new FigureHistory('tenant', memory);
+  const [written, read] = [of(), of()];
   t.same(read.read(), []);
   t.equal(read.last, null);
   for (let n = 1; n <= 5; n++) written.add(point(n));
@@ -34,6 +35,14 @@ t.test('history', async (t) => {
   );
   t.ok((points[0]?.atMs ?? 0) > 500_000 && (points[0]?.atMs ?? 0) < 512_000, 'an hour, no more');
   t.equal(points[0]?.publishedPerS, (points[0]?.atMs ?? 0) / 1_000, 'the mean of ten');
+});
+
+t.test('a node has more columns than a tenant', async (t) => {
+  const [node, tenant] = [new FigureHistory('node'), new FigureHistory('tenant')];
+  for (const history of [node, tenant]) history.add({ ...point(1), deliveryP99Ms: 2.5 });
+  t.match(node.last, { deliveryP99Ms: 2.5, inFlight: 0, publishedPerS: 1 });
+  t.same(tenant.last, point(1), 'those of a node are no column of it');
+  t.notOk(tenant.columns.includes('deliveryP99Ms'));
 });
 
 t.test('happenings', async (t) => {

@@ -36,6 +36,7 @@ function HappenedLine({ happened }: { happened: Happened }) {
       </span>
       <span className="min-w-0 flex-1 break-words">
         {count === 1 ? one : `${countText(count)} ${many}`} {what}
+        {name !== undefined && kind === 'dead_letter' ? ' by' : ''}
         {name === undefined ? null : <bdi className="font-medium"> {shownText(name)}</bdi>}
         {topic === undefined ? null : (
           <>

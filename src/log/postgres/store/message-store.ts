@@ -5,7 +5,7 @@
  * has.
  */
 import { RequestError } from '../../../core/errors.js';
-import type { LogTotals } from '../../../core/log-figures.js';
+import { DEAD_LETTERS_COUNTED, type LogTotals } from '../../../core/log-figures.js';
 import type { ContentType, LogRow } from '../../../core/message.js';
 import type { Tenant } from '../../../core/topic-key.js';
 import { parseUuid } from '../../../core/uuid.js';
@@ -130,12 +130,20 @@ export class MessageStore {
   /** Zeros for a tenant that does not exist. */
   async totals(tenant: Tenant): Promise<LogTotals> {
     const { rows } = await this.#db.query<
-      Record<'topics' | 'messages' | 'bytes' | 'deferred', string>
+      Record<'topics' | 'messages' | 'bytes' | 'deferred' | 'dead_letters', string>
     >(
       `WITH n AS (SELECT id FROM conduit.tenants WHERE name = $1)
        SELECT count(*) AS topics, coalesce(sum(sequence), 0) AS messages,
          coalesce(sum(bytes), 0) AS bytes,
-         (SELECT count(*) FROM conduit.outbox WHERE tenant_id = (SELECT id FROM n)) AS deferred
+         (SELECT count(*) FROM conduit.outbox WHERE tenant_id = (SELECT id FROM n)) AS deferred,
+         (SELECT count(*) FROM (
+           SELECT FROM conduit.topics t CROSS JOIN LATERAL (
+             SELECT FROM conduit.dead_letters d
+             WHERE d.topic_id = t.id AND d.redriven_at IS NULL AND (d.subscription_id IS NULL
+               OR EXISTS (SELECT FROM conduit.subscriptions s WHERE s.id = d.subscription_id))
+             LIMIT ${DEAD_LETTERS_COUNTED}) d
+           WHERE t.tenant_id = (SELECT id FROM n) AND t.deleted_at IS NULL
+           LIMIT ${DEAD_LETTERS_COUNTED}) kept) AS dead_letters
        FROM conduit.topic_heads(ARRAY(SELECT id FROM conduit.topics
          WHERE tenant_id = (SELECT id FROM n) AND deleted_at IS NULL))`,
       [tenant],
@@ -145,6 +153,7 @@ export class MessageStore {
       messages: Number(rows[0]?.messages ?? 0),
       bytes: Number(rows[0]?.bytes ?? 0),
       deferred: Number(rows[0]?.deferred ?? 0),
+      deadLetters: Number(rows[0]?.dead_letters ?? 0),
       deadLettersEvicted: 0,
     };
   }

@@ -8,11 +8,10 @@ import { SystemRoutes } from '../../../../src/acceptor/routes/system-routes.js';
 import { routeTable } from '../../../../src/acceptor/routes/table/table.js';
 import { WebhookRoutes } from '../../../../src/acceptor/routes/webhook-routes.js';
 import { systemClock } from '../../../../src/core/clock.js';
-import { eachMember } from '../../../../src/core/each-member.js';
 import { RequestError } from '../../../../src/core/errors.js';
 import { DEFAULT_LIMITS, type Limits } from '../../../../src/core/limits.js';
 import { type TopicKey, tenantOf, type Within } from '../../../../src/core/topic-key.js';
-import { DELIVERY_COUNTERS } from '../../../../src/core/worker-figures.js';
+import { NO_STATS } from '../../../../src/core/worker-figures.js';
 import { MemoryWebhooks } from '../../../../src/tenant/memory-webhooks.js';
 import { WebhookDirectory } from '../../../../src/tenant/webhook-directory.js';
 import { acceptorCounts, acceptorCountsMemory } from '../../../../src/thread/acceptor-counts.js';
@@ -88,7 +87,6 @@ const record = {
 };
 const part = { state: 'done', done: 1, total: 1, failed: 0 } as const;
 const body = new Uint8Array(Buffer.from('{}'));
-const counts = eachMember(DELIVERY_COUNTERS, () => 0);
 
 const ANSWERS: { readonly [M in CallName]: CallResult<M> } = {
   'topic.create': { record, subscribers: 0, created: true },
@@ -125,11 +123,18 @@ const ANSWERS: { readonly [M in CallName]: CallResult<M> } = {
   'message.live': { open: {} },
   'message.trace': { body },
   'sessions.fills': { fills: [null] },
-  stats: { messagesPerSec: 0, activeSubscribers: 0, hotCacheBytes: 0, ...counts },
+  stats: NO_STATS,
   health: { log: { mode: 'memory', state: 'open' }, headsMs: null, vitals: null, backplane: null },
   'nodes.list': { records: [] },
   'nodes.drain': { found: true },
-  'log.totals': { topics: 1, messages: 1, bytes: 1, deferred: 0, deadLettersEvicted: 0 },
+  'log.totals': {
+    topics: 1,
+    messages: 1,
+    bytes: 1,
+    deferred: 0,
+    deadLetters: 0,
+    deadLettersEvicted: 0,
+  },
 };
 /**
  * Their answers tell nothing of anybody: what is asked for was found for the tenant before. Nodes are shown
