@@ -14,6 +14,7 @@ import { type AcceptorCounts, acceptorCounts, acceptorFigures } from '../thread/
 import type { AcceptorStart, FromThread, LeftOver, WorkerLink } from '../thread/control.js';
 import { Lease } from '../thread/lease.js';
 import { leaseOf, type NodeMemory, nodeFigures } from '../thread/node-memory.js';
+import { processLoad } from '../thread/process-load.js';
 import { RosterPort } from '../thread/roster-port.js';
 import type { SessionAsk, SessionsTold } from '../thread/session-calls.js';
 import { AcceptLimit } from './accept-limit.js';
@@ -369,7 +370,7 @@ function systemRoutes(
   const node = { id, bootId, addr, forwardUrl: null, version };
   return new SystemRoutes({
     ...{ ...parts, startedAtMs, node },
-    figures: () => nodeFigures(memory),
+    ...{ figures: () => nodeFigures(memory), load: () => processLoad(memory) },
     drainItself: () => tell({ type: 'to-drain' }),
     lease: databaseUrl === null ? null : new Lease(memory.lease),
     durables: hasPeerLink(config) ? 'coordinated' : 'last asked',

@@ -29,6 +29,8 @@ export interface NodeRecord extends NodeIdentity, NodeFigures {
   seenAtMs: number;
   /** Lost: for longer than its lease lasts. */
   state: 'live' | 'lost';
+  /** Somebody has asked this life of it to end in order. */
+  isToDrain: boolean;
 }
 
 /** How a node stands among the others, by what it knows itself. */

@@ -243,6 +243,7 @@ export const MAIN_METRICS = {
     'kind',
     ['worker', 'acceptor'],
   ),
+  cores: gauge('conduit_process_cores', 'Cores that all threads used together, of late.'),
   outages: gauge('conduit_outages', 'Kinds of trouble that last: the log says which.'),
   ...ofThread('conduit_main_', gauge),
 } as const;

@@ -8,6 +8,7 @@ import { ACCEPTOR_FIGURES, type AcceptorFigures } from '../core/acceptor-figures
 import { eachMember } from '../core/each-member.js';
 import type { ElsewhereStats } from '../core/elsewhere-stats.js';
 import type { Peer } from '../core/peer.js';
+import { isProcess, type ProcessFigures } from '../core/process-figures.js';
 import { type ToldChanges, ToldCopy, type ToldPlace, ToldValues } from '../core/told-values.js';
 import type { Tenant, TopicKey } from '../core/topic-key.js';
 import { NO_STATS, summedStats, type WorkerStats } from '../core/worker-figures.js';
@@ -35,6 +36,8 @@ export interface FiguresTold {
   topics: ToldChanges<number>;
   tenants: ToldChanges<WorkerStats>;
   acceptors: AcceptorFigures;
+  /** Absent: of a node of before. */
+  process?: ProcessFigures;
 }
 
 /** How many subscriptions other nodes have to topics of a worker here. */
@@ -44,6 +47,7 @@ export interface ClusterFiguresOptions {
   bootId: string;
   questions: Pick<NodeQuestions, 'ask'>;
   acceptors: () => AcceptorFigures;
+  process: () => ProcessFigures;
   /** They are others now. */
   onElsewhere: (counts: ElsewhereCounts) => void;
 }
@@ -54,6 +58,7 @@ interface Known {
   topics: ToldCopy<number>;
   tenants: ToldCopy<WorkerStats>;
   acceptors: AcceptorFigures;
+  process: ProcessFigures | null;
   /** When it answered last, monotonic ms; null: never. */
   heardAtMs: number | null;
   isAsked: boolean;
@@ -137,6 +142,7 @@ export class ClusterFigures {
       topics: this.#topics.since(topics, CHANGES_MAX),
       tenants: this.#tenants.since(tenants, CHANGES_MAX),
       acceptors: this.#options.acceptors(),
+      process: this.#options.process(),
     };
   }
 
@@ -148,6 +154,9 @@ export class ClusterFigures {
       workers: summedStats(of),
       acceptors: eachMember(ACCEPTOR_FIGURES, (name) =>
         heard.reduce((sum, { acceptors }) => sum + acceptors[name], 0),
+      ),
+      processes: Object.fromEntries(
+        heard.flatMap(({ peer, process }) => (process === null ? [] : [[peer.bootId, process]])),
       ),
       nodes: heard.length,
       silent: all.filter(isSilent).map(({ peer }) => peer.id),
@@ -191,6 +200,7 @@ export class ClusterFigures {
     if (this.#known.get(peer.bootId) !== known || this.#timer === null) return false;
     known.heardAtMs = performance.now();
     known.acceptors = told.acceptors;
+    known.process = told.process ?? null;
     tenants.apply(told.tenants, () => undefined);
     topics.apply(told.topics, this.#count);
     return told.topics.more || told.tenants.more;
@@ -218,7 +228,14 @@ export class ClusterFigures {
 
 function newlyKnown(peer: Peer): Known {
   const copies = { topics: new ToldCopy<number>(), tenants: new ToldCopy<WorkerStats>() };
-  return { ...copies, peer, acceptors: NO_ACCEPTORS, heardAtMs: null, isAsked: false };
+  return {
+    ...copies,
+    peer,
+    acceptors: NO_ACCEPTORS,
+    process: null,
+    heardAtMs: null,
+    isAsked: false,
+  };
 }
 
 function isSilent({ heardAtMs }: Known): boolean {
@@ -239,11 +256,12 @@ export function isFiguresQuestion(value: object): value is FiguresQuestion {
 
 function isFigures(value: unknown): value is FiguresTold {
   if (typeof value !== 'object' || value === null) return false;
-  const { topics, tenants, acceptors } = value as Partial<FiguresTold>;
+  const { topics, tenants, acceptors, process: load } = value as Partial<FiguresTold>;
   return (
     isChanges(topics, (count) => Number.isSafeInteger(count) && Number(count) > 0) &&
     isChanges(tenants, (stats) => areNumbers(stats, NO_STATS, 'some')) &&
-    areNumbers(acceptors, ACCEPTOR_FIGURES, 'all')
+    areNumbers(acceptors, ACCEPTOR_FIGURES, 'all') &&
+    (load === undefined || isProcess(load))
   );
 }
 

@@ -15,6 +15,7 @@ import type { PemFiles } from '../thread/control.js';
 import type { NodeMemory } from '../thread/node-memory.js';
 import { TopicPlacement } from '../thread/placement.js';
 import { type PoolResult, poolFailure } from '../thread/pool-port.js';
+import { processLoad } from '../thread/process-load.js';
 import { packRosterAnswer } from '../thread/roster-port.js';
 import type {
   ClusterAnswers,
@@ -69,6 +70,7 @@ export class Cluster {
             ...{ bootId, questions: this.#questions },
             onElsewhere: (all) => this.#tellElsewhere(all),
             acceptors: () => figuresIn(counts),
+            process: () => processLoad(memory),
           });
     this.#sessions = new ClusterSessions({
       ...{ nodeId, bootId, ownSessions, questions: this.#questions },

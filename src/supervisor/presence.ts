@@ -196,7 +196,7 @@ export class Presence {
 
   #tell(nodes: readonly ListedNode[]): void {
     const { bootId } = this.#options.node;
-    if (nodes.some((one) => one.isToDrain && one.record.bootId === bootId)) {
+    if (nodes.some(({ record }) => record.isToDrain && record.bootId === bootId)) {
       this.#options.onDrain();
     }
     const living = nodes.filter(({ leftMs }) => leftMs > 0);

@@ -78,16 +78,16 @@ t.test('a lease from before the clock was set back is none', async (t) => {
 t.test('who is asked to drain is one life of a node, and not the next', async (t) => {
   const [first, second] = [life('drained', 1), life('drained', 2)];
   await holdLease(pool, first, LONG_MS);
-  t.equal((await byId('drained'))?.isToDrain, false);
+  t.equal((await byId('drained'))?.record.isToDrain, false);
   t.equal(await askToDrain(pool, 'drained'), true);
-  t.equal((await byId('drained'))?.isToDrain, true);
+  t.equal((await byId('drained'))?.record.isToDrain, true);
   // As of one that was killed: its row stays, with the mark.
   await holdLease(pool, first, 1);
-  t.equal((await byId('drained'))?.isToDrain, true, 'a renewal keeps it');
+  t.equal((await byId('drained'))?.record.isToDrain, true, 'a renewal keeps it');
   await eventually(async () => (await holdLease(pool, second, LONG_MS)) === null);
-  t.equal((await byId('drained'))?.isToDrain, false);
+  t.equal((await byId('drained'))?.record.isToDrain, false);
   t.equal(await askToDrain(pool, 'drained'), true);
-  t.equal((await byId('drained'))?.isToDrain, true);
+  t.equal((await byId('drained'))?.record.isToDrain, true);
   t.equal(await askToDrain(pool, 'nobody'), false);
 });
 

@@ -21,7 +21,7 @@ const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g;
 const SESSION_ID = /\b[0-9a-f]{12}-\d+-\d+-\d+\b/g;
 const TEXTS = /"(epoch|session|node|version|detail|address|token|secret)":"(?:[^"\\]|\\.)*"/g;
 const NUMBERS =
-  /"(id|deferred_id|oldest_unacked_ms|heads_ms|\w*looked_ms|upkeep_ms|renewed_ms|uptime_seconds|hot_cache_bytes|messages_per_sec)":[\d.]+/g;
+  /"(id|deferred_id|oldest_unacked_ms|heads_ms|\w*looked_ms|upkeep_ms|renewed_ms|uptime_seconds|hot_cache_bytes|messages_per_sec|busy|late_ms|cpu_cores|resident_bytes)":[\d.]+/g;
 /** Of lists in the order of ids. */
 const NEXT_ID = /"next":\d+/g;
 

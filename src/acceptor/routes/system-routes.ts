@@ -9,6 +9,7 @@ import type {
   NodeRecord,
 } from '../../core/node-record.js';
 import { NOBODY, type Principal } from '../../core/principal.js';
+import type { ProcessFigures } from '../../core/process-figures.js';
 import type { WorkerHealth } from '../../core/worker-figures.js';
 import { METRICS_TYPE } from '../../observe/metrics-text.js';
 import { type AcceptorCounts, acceptorFigures } from '../../thread/acceptor-counts.js';
@@ -24,6 +25,7 @@ import {
   oldestSnapshot,
   readyView,
 } from '../../wire/views/health-view.js';
+import type { SeenNode } from '../../wire/views/node-list-view.js';
 import type { NodeStats } from '../../wire/views/stats-view.js';
 import type { Exchange } from '../http/exchange.js';
 import type { Control } from './control.js';
@@ -38,6 +40,8 @@ export interface SystemRoutesOptions {
   counts: AcceptorCounts;
   /** Of the whole node, as it is now. */
   figures: () => NodeFigures;
+  /** Of its process. */
+  load: () => ProcessFigures;
   /** Has this node end in order. */
   drainItself: () => void;
   /** To whoever knows what other nodes do. */
@@ -118,12 +122,16 @@ export class SystemRoutes {
   }
 
   /** Those of the database, by id; this one also where its row is not there, as in memory. */
-  async nodes(): Promise<NodeRecord[]> {
-    const pages = await this.#options.control.browsing.all('nodes.list', {});
+  async nodes({ tenant }: Principal): Promise<SeenNode[]> {
+    const { control, node, roster, load } = this.#options;
+    const pages = await control.browsing.all('nodes.list', {});
     const records = pages.flatMap((page) => page.records);
-    const { id } = this.#options.node;
-    if (records.some((record) => record.id === id)) return records;
-    return [...records, this.#itself()].sort((a, b) => (a.id < b.id ? -1 : 1));
+    if (!records.some((record) => record.id === node.id)) records.push(this.#itself());
+    const elsewhere = await roster.ask({ what: 'elsewhere', tenant });
+    const processes = { ...elsewhere?.processes, [node.bootId]: load() };
+    return records
+      .sort((a, b) => (a.id < b.id ? -1 : 1))
+      .map((record) => ({ record, process: processes[record.bootId] ?? null }));
   }
 
   /** Whichever it is; rejects with node_not_found. */
@@ -141,7 +149,8 @@ export class SystemRoutes {
     const { node, figures, clock } = this.#options;
     const seenAtMs = clock.now();
     const startedAtMs = seenAtMs - (processMs() - this.#options.startedAtMs);
-    return { ...node, ...figures(), startedAtMs, seenAtMs, state: 'live' };
+    const isToDrain = this.#state === 'draining';
+    return { ...node, ...figures(), startedAtMs, seenAtMs, state: 'live', isToDrain };
   }
 
   /** What each worker says, and what it comes to: for a publish now, or for all that has been promised. */

@@ -84,10 +84,18 @@ export const PRESENCE = members({
   renewed_ms: MS.nullable().describe('Since its lease in the database was renewed; null: never.'),
 });
 
+const LOAD = {
+  busy: z.number().describe('Share of its time that its event loop was busy, in the last second.'),
+  late_ms: z.number().describe('The longest that its event loop was late, in the last second.'),
+};
+export const THREAD_LOAD = members(LOAD);
+const OF_WORKER = { ...LOAD, log_open: z.boolean().describe('A publish would be stored now.') };
+
 export const NODE_LISTED = members({
   id: NODE,
   this: z.boolean().describe('It is the one that answers.'),
   state: z.enum(['live', 'lost']).describe('lost: it has not renewed its lease of two seconds.'),
+  draining: z.boolean().describe('Somebody has asked it to end in order.'),
   boot_id: uuid('Another one at every start.'),
   address: z.string().describe('NODE_ADDR.'),
   version: z.string(),
@@ -95,8 +103,15 @@ export const NODE_LISTED = members({
   last_seen: time('When it last renewed its lease.'),
   sessions: count('Streams included.'),
   topics: count('That its workers have met.'),
-  workers: z.array(members({ topics: count('That it has met.') })),
+  workers: z.array(
+    members({ topics: count('That it has met.'), ...members(OF_WORKER).partial().shape }),
+  ),
   backplane: z.string().describe('What carries news between nodes; none: they find out.'),
+  // Of another node: with INTERNAL_SECRET, by which they tell each other.
+  cpu_cores: z.number().describe('Cores that its process used, in the last second.').optional(),
+  resident_bytes: count('Memory of its process.').optional(),
+  main: THREAD_LOAD.optional().describe('Its main thread.'),
+  acceptors: z.array(THREAD_LOAD).optional().describe('Threads with its sockets.'),
 });
 
 export const NODE_LIST = members({

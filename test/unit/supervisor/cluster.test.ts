@@ -139,7 +139,8 @@ t.test('subscriptions of the others are counted, as they come and go', async (t)
 t.test(
   'figures are of the tenant that is asked for, and of all nodes that are heard',
   async (t) => {
-    const stats = { ...NO_STATS, messagesPerSec: 2, activeSubscribers: 4, redelivered: 1 };
+    const counts = { messagesPerSec: 2, activeSubscribers: 4, redelivered: 1 };
+    const stats = { ...NO_STATS, ...counts, inFlight: 5, oldestUnackedAtMs: 1_000 };
     const asked = { what: 'elsewhere', tenant: TENANT } as const;
     for (const worker of [0, 1]) {
       a.cluster.figures?.heard(worker, { topics: [], tenants: [[TENANT, stats]] });
@@ -150,7 +151,9 @@ t.test(
     await eventually(async () => (await b.port.ask(asked))?.acceptors.sessions === 7);
     await eventually(async () => (await b.port.ask(asked))?.workers.redelivered === 2);
     const told = await b.port.ask(asked);
+    t.match(told?.processes, { [boot(1)]: { workers: [{ busy: 0 }, {}], main: { lateMs: 0 } } });
     t.match(told, { workers: { messagesPerSec: 4, activeSubscribers: 8 }, nodes: 2, silent: [] });
+    t.match(told, { workers: { inFlight: 10, oldestUnackedAtMs: 1_000 } }, 'the oldest of all');
     const others = await b.port.ask({ ...asked, tenant: OTHER.tenant });
     t.match(others, { workers: { activeSubscribers: 4, redelivered: 1 } });
     a.cluster.figures?.gone(1);

@@ -1,18 +1,20 @@
 /** The nodes of the cluster, and how the one that answers does. */
-import { countText, durationText, ofMany } from '../../api/texts.js';
+import { useState } from 'react';
+import { ofMany } from '../../api/texts.js';
 import type { Health, ListedNode, NodeList } from '../../api/views.js';
-import { Card, Facts, PageHead } from '../../components/card.js';
+import { Card, PageHead } from '../../components/card.js';
 import { CodeBlock, CopyButton } from '../../components/copy-button.js';
 import { Banner, Failure, Loading } from '../../components/notice.js';
 import { Status } from '../../components/status.js';
-import { type Column, Table } from '../../components/table.js';
-import { TimeText } from '../../components/time-text.js';
 import { useAnswer } from '../../hooks/use-answer.js';
 import { useCaller } from '../../hooks/use-caller.js';
 import { useHealth } from '../../shell/connection.js';
+import { NodeCard } from './node-card.js';
+import { NodeDrain } from './node-drain.js';
 import { RingWheel } from './ring-wheel.js';
 
 export default function Nodes() {
+  const [toDrain, setToDrain] = useState<ListedNode | null>(null);
   const { data, error, refetch } = useAnswer<NodeList>('/api/nodes', { everyMs: 1_000 });
   const { data: health } = useHealth();
   if (data === undefined) {
@@ -31,12 +33,21 @@ export default function Nodes() {
       <ul className="grid grid-cols-1 gap-3 lg:grid-cols-2 2xl:grid-cols-3">
         {data.nodes.map((node) => (
           <li key={node.boot_id}>
-            <NodeCard node={node} />
+            <NodeCard node={node} onDrain={() => setToDrain(node)} />
           </li>
         ))}
       </ul>
       <Rings nodes={data.nodes} />
       {health?.checks === undefined ? null : <Checks health={health} />}
+      {toDrain === null ? null : (
+        <NodeDrain
+          node={toDrain}
+          others={
+            data.nodes.filter(({ id, state }) => id !== toDrain.id && state === 'live').length
+          }
+          onClose={() => setToDrain(null)}
+        />
+      )}
     </>
   );
 }
@@ -86,65 +97,6 @@ function Alone({ isDurable }: { isDurable: boolean }) {
         />
       ) : null}
     </Banner>
-  );
-}
-
-function NodeCard({ node }: { node: ListedNode }) {
-  return (
-    <Card
-      title={
-        <span className="flex flex-wrap items-center gap-2">
-          <span className="break-all">{node.id}</span>
-          {node.this ? <span className="font-normal text-soft">answers this page</span> : null}
-        </span>
-      }
-      aside={<Status tone={node.state === 'live' ? 'good' : 'bad'}>{node.state}</Status>}
-      bleed="bleed"
-    >
-      <div className="p-4">
-        <Facts
-          facts={[
-            [
-              'Address',
-              <span key="a" className="font-mono text-xs break-all">
-                {node.address}
-              </span>,
-            ],
-            ['Version', node.version],
-            ['Up for', durationText(Date.parse(node.last_seen) - Date.parse(node.started_at))],
-            ['Seen', <TimeText key="s" time={node.last_seen} />],
-            ['Sessions', countText(node.sessions)],
-            ['Topics met', countText(node.topics)],
-            ['Backplane', node.backplane],
-          ]}
-        />
-      </div>
-      <Workers node={node} />
-    </Card>
-  );
-}
-
-interface WorkerRow {
-  index: number;
-  topics: number;
-}
-
-const WORKERS: readonly Column<WorkerRow>[] = [
-  { name: 'Worker', cell: ({ index }) => index },
-  { name: 'Topics', align: 'right', cell: ({ topics }) => countText(topics) },
-];
-
-function Workers({ node }: { node: ListedNode }) {
-  const rows = node.workers.map(({ topics }, index) => ({ index, topics }));
-  return (
-    <div className="border-t border-line">
-      <Table
-        label={`Workers of ${node.id}`}
-        columns={WORKERS}
-        rows={rows}
-        keyOf={({ index }) => String(index)}
-      />
-    </div>
   );
 }
 

@@ -35,7 +35,7 @@ export function systemTable({ nodeId, system, files, watches }: SystemTableParts
     watchRoute(watches),
     operated('GET /api/nodes', 'Lists the nodes of the cluster, by id.', {
       answer: { 200: schemas.NODE_LIST },
-      handle: async () => nodeListView(await system.nodes(), nodeId),
+      handle: async ({ principal }) => nodeListView(await system.nodes(principal), nodeId),
     }),
     drained('POST /api/nodes/:id/drain', 'Has a node end in order, as SIGTERM does.', {
       audit: 'node.drain',

@@ -139,8 +139,6 @@ export interface ListedNode {
   record: NodeRecord;
   /** Of its lease; not above 0: it is lost. */
   leftMs: number;
-  /** Somebody has asked this life of it to drain. */
-  isToDrain: boolean;
 }
 
 /** All that there are, by their ids; at most NODES_MAX. `leaseMs`: as `holdLease` has it. */
@@ -149,8 +147,7 @@ export async function listNodes(db: Queryable, leaseMs: number): Promise<ListedN
   return rows.reverse().map((row) => {
     const untilMs = Number(row.left_ms);
     const leftMs = untilMs > leaseMs + EXCESS_MS ? 0 : untilMs;
-    const isToDrain = row.is_to_drain;
-    return { record: recordOf(row, leftMs > 0 ? 'live' : 'lost'), leftMs, isToDrain };
+    return { record: recordOf(row, leftMs > 0 ? 'live' : 'lost'), leftMs };
   });
 }
 
@@ -161,6 +158,7 @@ function recordOf(row: ListRow, state: NodeRecord['state']): NodeRecord {
   return {
     ...{ id, bootId, addr, version, startedAtMs, seenAtMs, state },
     ...{ forwardUrl: row.forward_url, sessions, topics, backplane },
+    isToDrain: row.is_to_drain,
   };
 }
 

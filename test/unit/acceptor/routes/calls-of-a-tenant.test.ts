@@ -17,9 +17,11 @@ import { WebhookDirectory } from '../../../../src/tenant/webhook-directory.js';
 import { acceptorCounts, acceptorCountsMemory } from '../../../../src/thread/acceptor-counts.js';
 import { writeAnswer } from '../../../../src/thread/call-text.js';
 import { CALLS, type CallName, type CallResult, callNamed } from '../../../../src/thread/calls.js';
+import { nodeMemory } from '../../../../src/thread/node-memory.js';
 import type { CallOp } from '../../../../src/thread/ops/call.js';
 import { packReply } from '../../../../src/thread/ops/call.js';
 import { packFailed } from '../../../../src/thread/ops/failed.js';
+import { processLoad } from '../../../../src/thread/process-load.js';
 import type { ClusterAsk } from '../../../../src/thread/session-calls.js';
 import type {
   WebhookArgs,
@@ -189,6 +191,8 @@ async function askWebhooks<M extends WebhookCall>(
   throw new RequestError('webhook_not_found', packed.detail);
 }
 
+const MEMORY = nodeMemory({ acceptors: 1, workers: 1 });
+
 function tableOf(parts: { limits: Limits; control: Control; directory: Directory }) {
   const unasked = (): never => t.fail('this is no control route') as never;
   const ask = async (asked: ClusterAsk): Promise<never> => {
@@ -200,7 +204,7 @@ function tableOf(parts: { limits: Limits; control: Control; directory: Directory
     ...{ control: parts.control, node, drainItself: unasked },
     ...{ counts: acceptorCounts(acceptorCountsMemory(1), 0), startedAtMs: 0, lease: null },
     roster: { ask },
-    durables: 'last asked' as const,
+    ...{ durables: 'last asked' as const, load: () => processLoad(MEMORY) },
     ...{ figures: () => ({ sessions: 0, topics: [], backplane: 'none' }), clock: systemClock },
     metrics: { text: unasked },
   });
