@@ -53,6 +53,8 @@ const OPTIONS: Record<Reading, object> = {
 const PUBLISH_MS = 100_000;
 const TOGETHER = 8;
 const PAUSE_MS = 4;
+/** Publishes that an ordered reader, which has one message at a time, has not come to. */
+const AHEAD_MAX = 200;
 /** One of so many handlers takes its time, so that some messages are always in flight. */
 const SLOW_EVERY = 7;
 
@@ -129,8 +131,14 @@ export class RestartLoad {
     for (let round = 0; this.#state === 'on'; round++) {
       const marks = Array.from({ length: TOGETHER }, (_none, at) => `${round}-${at}`);
       await Promise.all(marks.map((mark) => this.#publishOne(mark)));
-      await pause();
+      do await pause();
+      while (this.#isAhead());
     }
+  }
+
+  #isAhead(): boolean {
+    const { told, ordered } = this.progress();
+    return this.#state === 'on' && told > ordered + AHEAD_MAX;
   }
 
   async #publishOne(mark: string): Promise<void> {

@@ -61,8 +61,7 @@ export async function runRestarts(options: RestartOptions): Promise<RestartResul
     await goesOn(load);
     await within(load.stopPublishing(), 'not every publish is answered');
     const log = await readLog(postgres.url, topic);
-    // Of what is missed nothing is waited for: the judge says what it is.
-    await eventually(() => load.sawAll(log.length), PATIENCE_MS).catch(() => undefined);
+    await allSeen(load, log.length);
     const facts = await load.facts();
     await load.close();
     const faults = await judge(postgres.url, log, facts);
@@ -109,6 +108,19 @@ async function goesOn(load: LoadPlace): Promise<void> {
     const { errors } = await load.facts();
     const stands = [before, now, errors].map((one) => JSON.stringify(one)).join(', ');
     throw new Error(`not all goes on after a restart: ${stands}`);
+  }
+}
+
+/** As long as more comes. What is missed then, the judge says. */
+async function allSeen(load: LoadPlace, rows: number): Promise<void> {
+  let isAll = false;
+  for (let isMore = true; isMore && !isAll; ) {
+    const before = JSON.stringify(await load.progress());
+    await eventually(async () => {
+      isAll = await load.sawAll(rows);
+      return isAll;
+    }, PATIENCE_MS / 4).catch(() => undefined);
+    isMore = JSON.stringify(await load.progress()) !== before;
   }
 }
 
