@@ -1,7 +1,7 @@
 /**
  * `npm run client-speed -- [--messages N] [--browser]`: what the client takes to receive and acknowledge, in
- * CPU for each message, which other work on the machine hardly changes, and as a rate, which it does. In this
- * Node with msgpack, or in Chromium with JSON and the tasks of more than 50 ms. A node in memory gives it all.
+ * CPU for each message, which other work on the machine hardly changes, and as a rate, which it does. In
+ * this Node with msgpack, or in Chromium with JSON and the tasks of more than 50 ms.
  */
 import path from 'node:path';
 import { parseArgs } from 'node:util';

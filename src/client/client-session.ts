@@ -11,7 +11,7 @@ import { Connection, type ConnectionEnd, type ConnectionSink } from './connectio
 import type { ClientCredentials } from './credentials.js';
 import type { HostedSubscription } from './hosted-subscription.js';
 import type { NodeHttp } from './node-http.js';
-import { retryDelayMs } from './retry-delay.js';
+import { askedDelayMs, retryDelayMs } from './retry-delay.js';
 import { errorOf, SessionSubscriptions } from './session-subscriptions.js';
 import { openSocket } from './socket.js';
 
@@ -257,7 +257,8 @@ export class ClientSession implements ConnectionSink {
       this.close(new ConduitError('gave_up', text, { cause: error }));
       return;
     }
-    const askedMs = end instanceof ConduitError ? 0 : (end.disconnect?.retry_after_ms ?? 0);
+    const said = end instanceof ConduitError ? null : end.disconnect;
+    const askedMs = askedDelayMs(said?.retry_after_ms);
     const leastMs = Math.max(askedMs, error.retryAfterMs);
     const delayMs = Math.max(retryDelayMs(this.#attempt, reconnect), leastMs);
     this.#attempt++;

@@ -3,6 +3,7 @@
 import type { Part } from './codec.js';
 import { ConduitError, wordsOf } from './conduit-error.js';
 import type { ClientCredentials } from './credentials.js';
+import { askedDelayMs } from './retry-delay.js';
 
 export interface NodeRequest {
   method: string;
@@ -101,8 +102,7 @@ function problemOf(answer: Response, read: unknown): ConduitError {
   const { code, detail, title, field, request_id: requestId } = problem;
   if (typeof code !== 'string') return badAnswer(answer);
   const { status } = answer;
-  const after = Number(answer.headers.get('retry-after') ?? 0);
-  const retryAfterMs = Number.isFinite(after) ? after * 1_000 : 0;
+  const retryAfterMs = askedDelayMs(Number(answer.headers.get('retry-after')) * 1_000);
   const text = detail ?? title ?? code;
   return new ConduitError(code as ConduitError['code'], text, {
     ...{ status, requestId, field, retryAfterMs },

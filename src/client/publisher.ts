@@ -91,10 +91,9 @@ export class Publisher {
     const publish = typeof ref === 'number' ? this.#underWay.get(ref) : undefined;
     if (publish === undefined) return false;
     this.#underWay.delete(publish.ref);
-    if (frame.type === 'published') this.#done(publish, frame);
-    else if (frame.type === 'error') {
+    if (frame.type === 'error') {
       this.#refused(publish, new ConduitError(frame.code, frame.message));
-    }
+    } else this.#taken(publish, frame);
     this.pump();
     return true;
   }
@@ -210,12 +209,7 @@ export class Publisher {
         const { code, detail, field, status, retryable } = item.error;
         publish.lastError = new ConduitError(code, detail, { field, status, retryable });
         if (this.#isAgain(publish, publish.lastError)) again.push(publish);
-      } else if (typeof item.message_id === 'string' || typeof item.deferred_id === 'number') {
-        this.#done(publish, item as never);
-      } else {
-        const text = 'the answer to a batch has no result for a message';
-        this.#fail(publish, new ConduitError('bad_answer', text));
-      }
+      } else this.#taken(publish, item);
     }
     this.#queue = [...again, ...this.#queue];
   }
@@ -284,9 +278,16 @@ export class Publisher {
     return [...this.#underWay.values(), ...this.#posted.filter(isOpen), ...this.#queue];
   }
 
-  #done(publish: PendingPublish, answer: Parameters<PendingPublish['done']>[0]): void {
-    this.#over(publish);
-    publish.done(answer);
+  /** It is stored, if the answer says where. */
+  #taken(publish: PendingPublish, answer: object): void {
+    const { message_id: messageId, deferred_id: deferredId } = answer as BatchAnswer;
+    if (typeof messageId === 'string' || typeof deferredId === 'number') {
+      this.#over(publish);
+      publish.done(answer as Parameters<PendingPublish['done']>[0]);
+    } else {
+      const text = 'the answer does not say what became of the message';
+      this.#fail(publish, new ConduitError('bad_answer', text));
+    }
   }
 
   #fail(publish: PendingPublish, error: ConduitError): void {

@@ -1,35 +1,15 @@
 // Goal: the client stands what servers, clocks, callbacks and its user do to it: a server that lies, keys and
 // tokens that do not work, acknowledgements that come too late. It never throws where nobody can catch.
-import type { AddressInfo } from 'node:net';
 import t, { type Test } from 'tap';
-import { type WebSocket, WebSocketServer } from 'ws';
+import type { WebSocket } from 'ws';
 import { eventually } from '../../native-bench/rig/eventually.js';
 import { startNode } from '../../native-bench/rig/node.js';
 import { type ConduitClient, type ConnectOptions, connect } from '../../src/client/client.js';
 import { startCutProxy } from '../support/servers/cut-proxy.js';
+import { type LyingNode, startLyingNode } from '../support/servers/lying-node.js';
 
-/** Answers each connection so; `connections` counts them. */
-interface Liar {
-  url: string;
-  connections: number;
-}
-
-async function startLiar(t: Test, answer: (socket: WebSocket) => void): Promise<Liar> {
-  const server = new WebSocketServer({ port: 0, host: '127.0.0.1' });
-  const liar = { url: '', connections: 0 };
-  server.on('connection', (socket) => {
-    liar.connections++;
-    socket.on('error', () => undefined);
-    answer(socket);
-  });
-  t.teardown(() => {
-    for (const socket of server.clients) socket.terminate();
-    server.close();
-  });
-  await new Promise<void>((resolve) => server.once('listening', resolve));
-  liar.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  return liar;
-}
+const startLiar = (t: Test, socket: (opened: WebSocket) => void): Promise<LyingNode> =>
+  startLyingNode(t, { socket });
 
 const QUICK = { minDelayMs: 1, maxDelayMs: 20 };
 
