@@ -20,6 +20,7 @@ import { PARSERS } from '../support/fuzz/fuzz-parsers.js';
 import { FuzzInputs } from '../support/fuzz/fuzz-run.js';
 import { runCommand } from '../support/nodes/command.js';
 import { type KeyedNode, startKeyedNode } from '../support/nodes/keyed-node.js';
+import { startWebhookServer } from '../support/servers/webhook-server.js';
 
 const PASSWORD = 'canary+of/the@database';
 const GIVEN = {
@@ -37,7 +38,14 @@ const postgres = await startPostgres({
 });
 t.teardown(() => postgres.stop());
 const DATABASE_URL = `postgres://postgres:${encodeURIComponent(PASSWORD)}@127.0.0.1:${postgres.port}/postgres`;
-const env = { ...GIVEN, DATABASE_URL, LOG_LEVEL: 'trace', NODE_ID: 'canaries', KEY_TTL_S: '1' };
+const env = {
+  ...GIVEN,
+  DATABASE_URL,
+  LOG_LEVEL: 'trace',
+  NODE_ID: 'canaries',
+  KEY_TTL_S: '1',
+  WEBHOOK_ALLOW: '127.0.0.1',
+};
 
 /** A connection each: whatever comes of a request, the next one has its own. */
 const agent = new http.Agent({ keepAlive: false });
@@ -49,6 +57,14 @@ const marks = new Map<string, string>([
   ['the password', PASSWORD],
   ['the password, encoded', encodeURIComponent(PASSWORD)],
 ]);
+/**
+ * Where one may stand: requests are signed with a webhook's, so it is in its row, and PostgreSQL, which was
+ * asked to, writes what was bound to the statement that stores it.
+ */
+const MAY_STAND: Readonly<Record<string, readonly string[]>> = {
+  'a webhook': ['conduit.webhooks', "PostgreSQL's log"],
+  'a webhook, made': ['conduit.webhooks', "PostgreSQL's log"],
+};
 /** All that was seen, by where. */
 const seen = new Map<string, string[]>();
 
@@ -74,6 +90,41 @@ async function ask(node: KeyedNode, line: string, headers: Record<string, string
     `${answer.status} ${JSON.stringify(answer.headers)} ${JSON.stringify(answer.body)}`,
   );
   return answer;
+}
+
+/** One whose secret is given, and one whose secret the node makes; both fail, then the one is gone. */
+async function haveWebhooks(node: KeyedNode, key: string): Promise<void> {
+  const server = await startWebhookServer(t, () => ({ status: 500 }));
+  const given = Buffer.from('canary-of-a-webhook-32-bytes-long').toString('base64');
+  marks.set('a webhook', given);
+  const put = async (name: string, more: object): Promise<Record<string, unknown>> => {
+    const path = `/api/subscriptions/hooked/${name}/webhook`;
+    const { status, body } = await node.ask(`PUT ${path}`, key, { url: server.url, ...more });
+    if (status !== 200) throw new Error(JSON.stringify(body));
+    return body;
+  };
+  await node.ask('POST /api/topics', key, { name: 'hooked' });
+  const waits = { timeout_ms: 100, ack_wait_ms: 200, max_deliver: 2 };
+  await put('given', { ...waits, secret: `whsec_${given}` });
+  const { secret } = await put('made', waits);
+  marks.set('a webhook, made', String(secret).slice('whsec_'.length));
+  const bad = { secret: `whsec_${given}=` };
+  const path = '/api/subscriptions/hooked/given/webhook';
+  const type = { 'content-type': 'application/json', 'x-api-key': key };
+  const url = server.url;
+  const refused = await ask(node, `PUT ${path}`, type, JSON.stringify({ url, ...bad }));
+  if (refused.status !== 400) throw new Error('a secret that is none was taken');
+  await node.ask('POST /api/publish', key, { topic: 'hooked', payload: 1 });
+  await eventually(async () => {
+    const { body } = await ask(node, 'GET /api/dead-letters?topic=hooked', type);
+    return (body['dead_letters'] as unknown[]).length === 2;
+  });
+  server.reply = () => ({ status: 410 });
+  await node.ask('POST /api/publish', key, { topic: 'hooked', payload: 2 });
+  for (const name of ['given', 'made']) {
+    const line = `GET /api/subscriptions/hooked/${name}/webhook`;
+    await eventually(async () => (await ask(node, line, type)).body['state'] === 'disabled');
+  }
 }
 
 const MAKES_KEYS = ['POST /api/keys', 'POST /api/keys/:id/rotate'];
@@ -172,6 +223,7 @@ t.test('what is done to it', async () => {
   marks.set('a key that is two', mixed);
   const { DEFAULT_API_KEY, ADMIN_API_KEY } = GIVEN;
   const shown = [key, expired, revoked, strange, mixed, DEFAULT_API_KEY, ADMIN_API_KEY];
+  await haveWebhooks(node, key);
   await askEverything(node, shown);
   await sayEverything(node, key);
   await postgres.kill9();
@@ -222,9 +274,17 @@ t.test('everything was seen that is looked at', async (t) => {
     "PostgreSQL's log",
     'conduit.audit',
     'conduit.api_keys',
+    'conduit.dead_letters',
+    'conduit.webhooks',
   ]) {
     t.ok((seen.get(where) ?? []).join('').length > 100, where);
   }
+  const secrets = seen.get('conduit.webhooks')?.join('') ?? '';
+  for (const what of Object.keys(MAY_STAND))
+    t.ok(
+      secrets.includes(marks.get(what) ?? 'no mark'),
+      `${what}: its secret is what is looked for`,
+    );
   t.match(seen.get('the node')?.join(''), /"level":(10|20|30)\b/, 'it wrote all that it can');
   t.match(seen.get("PostgreSQL's log")?.join(''), /conduit\.audit/, 'so did PostgreSQL');
   const mine = secretsIn(`x ${GIVEN.ADMIN_API_KEY} ${PASSWORD}`, env);
@@ -234,7 +294,9 @@ t.test('everything was seen that is looked at', async (t) => {
 t.test('no mark stands anywhere', async (t) => {
   for (const [where, texts] of seen) {
     const all = texts.join('\n');
-    const found = [...marks].filter(([, value]) => all.includes(value)).map(([what]) => what);
+    const found = [...marks]
+      .filter(([what, value]) => MAY_STAND[what]?.includes(where) !== true && all.includes(value))
+      .map(([what]) => what);
     const [first = ''] = found.map((what) => marks.get(what) ?? '');
     const at = all.indexOf(first);
     t.same(

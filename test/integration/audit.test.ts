@@ -14,6 +14,7 @@ import {
   startKeyedNode,
   TENANT_KEY,
 } from '../support/nodes/keyed-node.js';
+import { startWebhookServer } from '../support/servers/webhook-server.js';
 
 interface Entry {
   id: number;
@@ -277,6 +278,40 @@ t.test(
     t.match(JSON.stringify(await entriesOf(node, ADMIN_KEY, '?tenant=again')), 'of-the-first');
   },
 );
+
+t.test('a webhook that is disabled by its endpoint is told of, once, by nobody', async (t) => {
+  for (const [mode, more] of Object.entries(MODES)) {
+    const node = await startKeyedNode({ ...more, WEBHOOK_ALLOW: '127.0.0.1' });
+    t.teardown(() => node.kill9());
+    const server = await startWebhookServer(t, () => ({ status: 410 }));
+    const acme = await node.makeTenantKey('hooked');
+    await node.ask('POST /api/topics', acme.key, { name: 'gone' });
+    const put = await node.ask('PUT /api/subscriptions/gone/hook/webhook', acme.key, {
+      url: server.url,
+    });
+    t.equal(put.status, 200, mode);
+    await node.ask('POST /api/publish', acme.key, { topic: 'gone', payload: 1 });
+    const told = async (): Promise<Entry[]> =>
+      (await entriesOf(node, acme.key)).filter(({ action }) => action.startsWith('webhook.'));
+    await eventually(async () => (await told()).length === 2);
+    t.match(
+      await told(),
+      [
+        { action: 'webhook.set', object: 'gone/hook', actor: acme.id, outcome: 'ok' },
+        { action: 'webhook.disable', object: 'gone/hook', actor: '', outcome: 'ok', times: 1 },
+      ],
+      mode,
+    );
+    t.same(
+      (await entriesOf(node, TENANT_KEY)).filter(({ action }) => action.startsWith('webhook.')),
+      [],
+      'and another tenant does not read it',
+    );
+    const secret = String(put.body['secret']).slice('whsec_'.length);
+    t.notMatch(JSON.stringify(await entriesOf(node, ADMIN_KEY)), secret);
+    await node.stop();
+  }
+});
 
 t.test('what was told outlives the node, and a drain tells what it has', async (t) => {
   const node = await startKeyedNode(env);

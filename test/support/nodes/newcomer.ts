@@ -8,8 +8,8 @@ import { eventually } from '../../../native-bench/rig/eventually.js';
 import { freePort } from '../../../native-bench/rig/free-port.js';
 
 const run = promisify(execFile);
-/** Installing, and a first start. */
-const PATIENCE_MS = 300_000;
+/** Installing, and a first start, on a machine that has other things to do. */
+const READY_MS = 600_000;
 
 export interface Account {
   uid: number;
@@ -52,45 +52,56 @@ export class Newcomer {
 
   /** What it printed; rejects when it fails, with all that it said. */
   async run(command: string, folder: string): Promise<string> {
-    const options = { cwd: folder, env: this.env, timeout: PATIENCE_MS, ...this.#account };
-    const { stdout } = await run('sh', ['-c', command], { ...options, maxBuffer: 2 ** 24 });
-    return stdout;
+    const { said, ended } = this.#spawn(command, folder, {});
+    const code = await ended;
+    if (code !== 0) throw new Error(`${command}: it ended with ${code}\n${said()}`);
+    return said();
   }
 
   /** On a free port; resolves when it is ready, rejects with what it said when it ends before. */
   async start(command: string, folder: string): Promise<StartedNode> {
     const port = await freePort();
-    const env = { ...this.env, PORT: `${port}` };
-    const child = spawn('sh', ['-c', command], {
-      ...{ cwd: folder, env, detached: true, ...this.#account },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    this.#running.add(child);
-    let said = '';
-    for (const stream of [child.stdout, child.stderr]) {
-      stream.setEncoding('utf8').on('data', (text: string) => {
-        said += text;
-      });
-    }
-    const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
-    void ended.then(() => this.#running.delete(child));
+    const { child, said, ended } = this.#spawn(command, folder, { PORT: `${port}` });
     const url = `http://127.0.0.1:${port}`;
     await eventually(async () => {
-      if (child.exitCode !== null) throw new Error(`${command}: it ended\n${said}`);
+      if (child.exitCode !== null) throw new Error(`${command}: it ended\n${said()}`);
       return fetch(`${url}/readyz`).then(
         ({ ok }) => ok,
         () => false,
       );
-    }, PATIENCE_MS);
+    }, READY_MS);
     const end = (signal: NodeJS.Signals): Promise<number | null> => {
-      process.kill(-(child.pid as number), signal);
+      toAll(child, signal);
       return ended;
     };
     return { url, end };
   }
 
+  /** What still runs ends. */
   leave(): void {
-    for (const child of this.#running) process.kill(-(child.pid as number), 'SIGKILL');
-    rmSync(this.home, { recursive: true, force: true });
+    for (const child of this.#running) toAll(child, 'SIGKILL');
+    rmSync(this.home, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
   }
+
+  /** In a group of its own, as a terminal does it. */
+  #spawn(command: string, cwd: string, more: Record<string, string>) {
+    const child = spawn('sh', ['-c', command], {
+      ...{ cwd, env: { ...this.env, ...more }, detached: true, ...this.#account },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    this.#running.add(child);
+    let text = '';
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding('utf8').on('data', (part: string) => {
+        text += part;
+      });
+    }
+    const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
+    void ended.then(() => this.#running.delete(child));
+    return { child, said: () => text, ended };
+  }
+}
+
+function toAll({ pid }: ChildProcess, signal: NodeJS.Signals): void {
+  if (pid !== undefined) process.kill(-pid, signal);
 }
