@@ -20,6 +20,9 @@ export interface WebhookSecret {
 
 export type WebhookOrdering = 'none' | 'key' | 'topic';
 
+/** What the body of a request is: the payload, or a CloudEvent that has it. */
+export type WebhookFormat = 'payload' | 'cloudevents';
+
 /** Where its subscription begins when it is made, as a SUBSCRIBE says it. */
 export type WebhookStart =
   | { readonly from: 'latest' | 'earliest' }
@@ -32,6 +35,7 @@ export interface WebhookSettings {
   /** Requests under way at once. */
   readonly concurrency: number;
   readonly timeoutMs: number;
+  readonly format: WebhookFormat;
   /** Of a subscription that is made, as the three below. */
   readonly ackWaitMs: number;
   /** Null: MAX_DELIVER. */

@@ -93,8 +93,9 @@ export class PostgresWebhooks implements WebhookStore {
       const secrets = rotated(before?.secrets ?? [], key, { nowMs, overlapMs });
       const put = await db.query<WebhookRow>(PUT_SQL, [
         ...[tenant.id, place.topic, place.name, webhook.version, webhook.url],
-        ...[secretsText(secrets), webhook.concurrency, webhook.timeoutMs, webhook.ackWaitMs],
-        ...[webhook.maxDeliver, webhook.ordering, JSON.stringify(webhook.start)],
+        ...[secretsText(secrets), webhook.concurrency, webhook.timeoutMs],
+        ...[webhook.format, webhook.ackWaitMs, webhook.maxDeliver],
+        ...[webhook.ordering, JSON.stringify(webhook.start)],
       ]);
       const [row] = put.rows;
       if (row === undefined) throw new Error('a webhook was put, and is not there');

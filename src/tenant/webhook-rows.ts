@@ -1,6 +1,7 @@
 /** Rows of conduit.webhooks: their SQL, and what a row says. */
 import { asTenant } from '../core/topic-key.js';
 import type {
+  WebhookFormat,
   WebhookOrdering,
   WebhookRecord,
   WebhookSecret,
@@ -11,7 +12,7 @@ const msOf = (column: string): string => `floor(extract(epoch FROM ${column}) * 
 
 /** Of `w`, and its tenant `n`. */
 const RECORD = `n.name AS tenant, w.topic, w.name, w.version, w.url, w.secrets, w.concurrency,
-  w.timeout_ms, w.ack_wait_ms, w.max_deliver, w.ordering, w.start, w.disabled_reason,
+  w.timeout_ms, w.format, w.ack_wait_ms, w.max_deliver, w.ordering, w.start, w.disabled_reason,
   ${msOf('w.disabled_at')} AS disabled_ms, ${msOf('w.created_at')} AS created_ms,
   ${msOf('w.updated_at')} AS updated_ms`;
 const WITH_TENANT = 'JOIN conduit.tenants n ON n.id = w.tenant_id';
@@ -35,11 +36,11 @@ export const NOW_SQL = `SELECT ${msOf('clock_timestamp()')} AS now_ms`;
 /** $1: the tenant's id; $2, $3: topic and name; the rest in the order of the columns. */
 export const PUT_SQL = `WITH w AS (
     INSERT INTO conduit.webhooks AS w (tenant_id, topic, name, version, url, secrets, concurrency,
-      timeout_ms, ack_wait_ms, max_deliver, ordering, start)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+      timeout_ms, format, ack_wait_ms, max_deliver, ordering, start)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
     ON CONFLICT (tenant_id, topic, name) DO UPDATE SET version = excluded.version,
       url = excluded.url, secrets = excluded.secrets, concurrency = excluded.concurrency,
-      timeout_ms = excluded.timeout_ms, ack_wait_ms = excluded.ack_wait_ms,
+      timeout_ms = excluded.timeout_ms, format = excluded.format, ack_wait_ms = excluded.ack_wait_ms,
       max_deliver = excluded.max_deliver, ordering = excluded.ordering, start = excluded.start,
       disabled_reason = NULL, disabled_at = NULL, updated_at = clock_timestamp()
     RETURNING *)
@@ -67,6 +68,7 @@ export interface WebhookRow {
   secrets: { key: string; until_ms: number | null }[];
   concurrency: number;
   timeout_ms: number;
+  format: WebhookFormat;
   ack_wait_ms: number;
   max_deliver: number | null;
   ordering: WebhookOrdering;
@@ -88,6 +90,7 @@ export function webhookOf(row: WebhookRow): WebhookRecord {
     secrets: row.secrets.map(({ key, until_ms: untilMs }) => ({ key, untilMs })),
     concurrency: row.concurrency,
     timeoutMs: row.timeout_ms,
+    format: row.format,
     ackWaitMs: row.ack_wait_ms,
     maxDeliver: row.max_deliver,
     ordering: row.ordering,

@@ -29,7 +29,7 @@ function webhook(more: Partial<NewWebhook> = {}): NewWebhook {
   return {
     version: `00000000-0000-4000-8000-${String(++versions).padStart(12, '0')}`,
     ...{ url: 'https://example.com/hook', concurrency: 8, timeoutMs: 5_000, ackWaitMs: 10_000 },
-    ...{ maxDeliver: null, ordering: 'none', key: null, overlapMs: 60_000 },
+    ...{ format: 'payload', maxDeliver: null, ordering: 'none', key: null, overlapMs: 60_000 },
     start: { from: 'sequence', sequence: 7, epoch: 'e1' },
     ...more,
   };
@@ -40,7 +40,12 @@ const CASES: Readonly<Record<string, (t: Test, open: Open) => Promise<void>>> = 
     const { store, changes, changed } = await open(t);
     t.equal(await store.get(place()), null);
     const before = changes();
-    const asked = webhook({ maxDeliver: 3, ordering: 'key', start: { from: 'time', timeMs: 5 } });
+    const asked = webhook({
+      maxDeliver: 3,
+      ordering: 'key',
+      format: 'cloudevents',
+      start: { from: 'time', timeMs: 5 },
+    });
     const { record, newKey } = await store.put(place(), asked);
     t.equal(Buffer.from(newKey ?? '', 'base64').length, 32, 'made');
     const { key: _, overlapMs: __, ...settings } = asked;

@@ -39,13 +39,13 @@ export class WebhookRoutes {
   async put(asked: WebhookAsked, body: WebhookBody): Promise<PutResult> {
     const place = placeOf(asked);
     const key = asked.principal.keyOf(place.topic);
-    const { url, concurrency, timeout_ms: timeoutMs, max_deliver: maxDeliver } = body;
+    const { url, concurrency, timeout_ms: timeoutMs, max_deliver: maxDeliver, format } = body;
     const start = await this.#start(key, body.start);
     const ackWaitMs = await this.#ackWaitMs(key, place.name, body);
     const ordering = body.ordering ?? (concurrency === 1 ? 'topic' : 'none');
     return this.#port.ask(place.tenant, 'webhooks.put', {
       place,
-      settings: { url, concurrency, timeoutMs, ackWaitMs, maxDeliver, ordering, start },
+      settings: { url, concurrency, timeoutMs, format, ackWaitMs, maxDeliver, ordering, start },
       secret: body.secret ?? 'keep',
       overlapMs: body.overlap_s * 1_000,
     });

@@ -3,6 +3,8 @@
  * the payload.
  */
 
+import type { WebhookFormat } from '../../core/webhook-record.js';
+import { eventOfMessage } from '../../wire/event-of-message.js';
 import { MESSAGE_ID_OFFSET_JSON } from '../../wire/server-frame.js';
 import { deliveredAs } from '../delivery/publish-log.js';
 
@@ -22,12 +24,15 @@ export interface HookMessage {
   readonly publishedAt: string;
   readonly key: string | null;
   readonly headers: Readonly<Record<string, string>> | null;
-  /** JSON: as it was published, or what msgpack comes to. Of the frame's memory. */
+  /** JSON: as it was published, or what msgpack comes to, of the frame's memory; or an event that has it. */
   readonly body: Buffer;
 }
 
 /** `frame`: one JSON message of this topic, to be kept as long as the message is. */
-export function hookMessage(frame: Uint8Array, topic: string): HookMessage {
+export function hookMessage(
+  frame: Uint8Array,
+  { topic, format }: { topic: string; format: WebhookFormat },
+): HookMessage {
   const { sequence, attempt, at } = deliveredAs(frame);
   const bytes = Buffer.from(frame.buffer, frame.byteOffset, frame.length);
   const payloadAt = MESSAGE_ID_OFFSET_JSON + ID_CHARS + AROUND_TOPIC + topic.length;
@@ -38,7 +43,10 @@ export function hookMessage(frame: Uint8Array, topic: string): HookMessage {
     ...{ sequence, attempt, key, headers },
     messageId: bytes.toString('latin1', idAt, idAt + ID_CHARS),
     publishedAt: bytes.toString('latin1', timeAt, timeAt + TIME_CHARS),
-    body: bytes.subarray(payloadAt, timeAt - BEFORE_TIME),
+    body:
+      format === 'cloudevents'
+        ? Buffer.from(eventOfMessage(frame))
+        : bytes.subarray(payloadAt, timeAt - BEFORE_TIME),
   };
 }
 

@@ -3,24 +3,29 @@
  * its payload. Pure.
  */
 import { createHmac } from 'node:crypto';
-import type { WebhookRecord } from '../../core/webhook-record.js';
+import type { WebhookFormat, WebhookRecord } from '../../core/webhook-record.js';
 import { inForce } from '../../core/webhook-secret.js';
 import type { HookMessage } from './hook-message.js';
 
+const TYPES: Readonly<Record<WebhookFormat, string>> = {
+  payload: 'application/json',
+  cloudevents: 'application/cloudevents+json; charset=utf-8',
+};
 /** All that fields of HTTP do not take, and what JSON has of text beyond ASCII. */
 const BEYOND_ASCII = /[\u007f-\uffff]/g;
 
 export function signedHeaders(
-  { topic, name, secrets }: Pick<WebhookRecord, 'topic' | 'name' | 'secrets'>,
+  webhook: Pick<WebhookRecord, 'topic' | 'name' | 'secrets' | 'format'>,
   message: HookMessage,
   nowMs: number,
 ): Record<string, string> {
+  const { topic, name, secrets, format } = webhook;
   const { messageId, sequence, attempt, key, headers, body, publishedAt } = message;
   const timestamp = String(Math.floor(nowMs / 1_000));
   const head = `${messageId}.${timestamp}.`;
   const signatures = inForce(secrets, nowMs).map((secret) => signature(secret.key, head, body));
   return {
-    'content-type': 'application/json',
+    'content-type': TYPES[format],
     'user-agent': 'Conduit-Webhooks/1',
     'webhook-id': messageId,
     'webhook-timestamp': timestamp,

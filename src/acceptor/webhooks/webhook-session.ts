@@ -103,7 +103,7 @@ export class WebhookSession extends AskingReceiver implements Receiver {
       this.#underWay++;
       taken++;
       // The operation's memory is its link's.
-      const message = hookMessage(frame.slice(), this.webhook.topic);
+      const message = hookMessage(frame.slice(), this.webhook);
       this.#send(message).catch(this.#options.onFault);
     }
     return Number.POSITIVE_INFINITY;

@@ -22,6 +22,11 @@ const set = command({
   options: {
     concurrency: { kind: 'integer', min: 1, max: MOST, text: 'Requests under way at once.' },
     timeoutMs: { kind: 'integer', min: 1, max: MOST, text: 'How long an answer is waited for.' },
+    format: {
+      kind: 'text',
+      value: 'payload|cloudevents',
+      text: 'What the body of a request is; payload without it.',
+    },
     secret: {
       kind: 'text',
       value: 'new|whsec_...',
@@ -57,11 +62,11 @@ const set = command({
     },
   },
   run: async (asked) => {
-    const { concurrency, timeoutMs, secret, overlapS, start, ackWaitMs, maxDeliver, ordering } =
-      asked.options;
+    const { concurrency, timeoutMs, format, secret, overlapS, start } = asked.options;
+    const { ackWaitMs, maxDeliver, ordering } = asked.options;
     const body = {
       url: asked.args[2] ?? '',
-      ...{ concurrency, timeout_ms: timeoutMs, secret, overlap_s: overlapS },
+      ...{ concurrency, timeout_ms: timeoutMs, format, secret, overlap_s: overlapS },
       ...{ ack_wait_ms: ackWaitMs, max_deliver: maxDeliver, ordering },
       start: start === null ? null : startOfText(start, '--start'),
     };

@@ -9,6 +9,7 @@ import { MAX_DELIVER, START } from './subscriptions.js';
 
 const OVERLAP_S = { min: 0, max: 30 * 86_400 };
 const OVERLAP_DEFAULT_S = 86_400;
+const FORMATS = ['payload', 'cloudevents'] as const;
 const ORDERINGS = ['none', 'key', 'topic'] as const;
 const NEW = 'new';
 
@@ -33,6 +34,10 @@ export function newWebhook(limits: Limits, mayCall: (address: string) => boolean
     timeout_ms: withDefault(
       integer(timeout, `How long an answer is waited for; ${longest} without it.`),
       longest,
+    ),
+    format: withDefault(
+      oneOf(FORMATS, 'What the body of a request is: the payload without it, or a CloudEvent.'),
+      'payload',
     ),
     secret: optional(secret()),
     overlap_s: withDefault(
@@ -79,6 +84,7 @@ export const WEBHOOK = members({
   disabled_at: time('When that was.').nullable(),
   concurrency: count('Requests under way at once.'),
   timeout_ms: count('How long an answer is waited for.'),
+  format: z.enum(FORMATS).describe('What the body of a request is.'),
   ack_wait_ms: count('Of a subscription that is made: first wait before a message is sent again.'),
   max_deliver: count('Of one that is made: attempts before the dead letter.').nullable(),
   ordering: z.enum(ORDERINGS).describe('Of one that is made.'),

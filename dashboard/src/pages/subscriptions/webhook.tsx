@@ -17,6 +17,7 @@ interface Change {
   url: string;
   concurrency?: number;
   timeout_ms?: number;
+  format?: Webhook['format'];
   secret?: 'new';
   overlap_s?: number;
 }
@@ -100,8 +101,8 @@ interface ShownProps {
 function WebhookShown({ of, isPending, onPut, onEdit, onEnd }: ShownProps) {
   const [overlap, setOverlap] = useState('86400');
   const [isEnding, setEnding] = useState(false);
-  const { url, concurrency, timeout_ms } = of;
-  const same = { url, concurrency, timeout_ms };
+  const { url, concurrency, timeout_ms, format } = of;
+  const same = { url, concurrency, timeout_ms, format };
   const ends = of.secrets.flatMap(({ expires_at: at }) => (at === null ? [] : [at]));
   return (
     <>
@@ -130,6 +131,7 @@ function WebhookShown({ of, isPending, onPut, onEdit, onEnd }: ShownProps) {
           ],
           ['At once', ofMany(concurrency, 'request')],
           ['Answer within', durationText(timeout_ms)],
+          ['Sent as', format === 'cloudevents' ? 'a CloudEvent' : 'the payload'],
           ['Signed with', ofMany(of.secrets.length, 'secret')],
           ...ends.map((at) => ['The old one ends', at] as const),
         ]}
@@ -182,12 +184,13 @@ function WebhookForm({ of, failed, isPending, onPut, onCancel }: FormProps) {
   const [url, setUrl] = useState(of?.url ?? '');
   const [concurrency, setConcurrency] = useState(of === null ? '' : String(of.concurrency));
   const [timeout, setTimeoutMs] = useState(of === null ? '' : String(of.timeout_ms));
+  const [format, setFormat] = useState<Webhook['format']>(of?.format ?? 'payload');
   const wrong = (field: string): string | null =>
     failed !== null && fieldOf(failed) === field ? failed.message : null;
   const submit = (event: FormEvent): void => {
     event.preventDefault();
     onPut({
-      url,
+      ...{ url, format },
       ...(concurrency === '' ? {} : { concurrency: Number(concurrency) }),
       ...(timeout === '' ? {} : { timeout_ms: Number(timeout) }),
     });
@@ -228,6 +231,16 @@ function WebhookForm({ of, failed, isPending, onPut, onCancel }: FormProps) {
           wrong={wrong('timeout_ms')}
           onChange={(event) => setTimeoutMs(event.target.value)}
         />
+        <SelectField
+          label="Sent as"
+          value={format}
+          onChange={({ target }) =>
+            setFormat(target.value === 'payload' ? 'payload' : 'cloudevents')
+          }
+        >
+          <option value="payload">the payload</option>
+          <option value="cloudevents">a CloudEvent</option>
+        </SelectField>
       </div>
       <div className="flex gap-2">
         <Button type="submit" look="main" disabled={isPending || url === ''}>
