@@ -38,7 +38,7 @@ port.on('message', (message: ToThread) => {
       acceptor.quotasChanged(message.quotas);
       return;
     case 'webhooks-changed':
-      acceptor.webhooksChanged(message.webhooks);
+      acceptor.webhooksChanged(message.changes);
       return;
     case 'happened':
       acceptor.happened(message.all);

@@ -8,7 +8,7 @@ import type { Happening } from '../core/happening.js';
 import { Happenings } from '../core/happenings.js';
 import { hasPeerLink } from '../core/peer.js';
 import type { TenantQuotas } from '../core/quotas.js';
-import type { WebhookRecord } from '../core/webhook-record.js';
+import type { WebhookChanges } from '../core/webhook-record.js';
 import type { Spans } from '../observe/spans.js';
 import { type AcceptorCounts, acceptorCounts, acceptorFigures } from '../thread/acceptor-counts.js';
 import type { AcceptorStart, FromThread, LeftOver, WorkerLink } from '../thread/control.js';
@@ -161,7 +161,7 @@ export class Acceptor {
     this.#mountAll(routes, by, accepts);
     this.#mountMetrics(routes, { ...by, gate: metricsGate(config.metricsToken) });
     this.quotasChanged(start.quotas);
-    this.webhooksChanged(start.sendsFor);
+    this.webhooksChanged({ put: start.sendsFor, gone: [] });
   }
 
   #mountAll(routes: readonly Route[], by: RouterParts, accepts: AcceptLimit): void {
@@ -211,9 +211,9 @@ export class Acceptor {
     this.#keys.quotas.changed(all);
   }
 
-  /** It sends for these webhooks from now on, and for no others. */
-  webhooksChanged(webhooks: readonly WebhookRecord[]): void {
-    this.#hooks.changed(webhooks);
+  /** Of the webhooks that it sends for. */
+  webhooksChanged(changes: WebhookChanges): void {
+    this.#hooks.changed(changes);
   }
 
   /** About the sessions of this thread. */

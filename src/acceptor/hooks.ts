@@ -3,7 +3,7 @@
  * its share of them, and what is counted of that.
  */
 import { OutsideAddresses } from '../core/outside-addresses.js';
-import type { WebhookRecord } from '../core/webhook-record.js';
+import type { WebhookChanges } from '../core/webhook-record.js';
 import type { AcceptorStart } from '../thread/control.js';
 import { Lease } from '../thread/lease.js';
 import { WebhookPort } from '../thread/webhook-port.js';
@@ -42,8 +42,8 @@ export class Hooks {
     return { webhooks: new WebhookRoutes(control, this.#port), mayCall: this.#mayCall };
   }
 
-  changed(webhooks: readonly WebhookRecord[]): void {
-    this.#webhooks.changed(webhooks);
+  changed(changes: WebhookChanges): void {
+    this.#webhooks.changed(changes);
   }
 
   samples(): ReturnType<AcceptorMetricsOptions['webhooks']> {

@@ -58,6 +58,13 @@ export interface WebhookRecord extends WebhookPlace, WebhookSettings {
   readonly updatedAtMs: number;
 }
 
+/** What is other than whoever sends was told before. */
+export interface WebhookChanges {
+  readonly put: readonly WebhookRecord[];
+  /** Their keys. */
+  readonly gone: readonly string[];
+}
+
 /** Names have no spaces. */
 export function webhookKey({ tenant, topic, name }: WebhookPlace): string {
   return `${tenant} ${topic} ${name}`;

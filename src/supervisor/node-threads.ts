@@ -120,8 +120,8 @@ export class NodeThreads {
     this.#webhooks = new WebhookShares({
       ...{ node: config.nodeId, acceptors: config.acceptors },
       among: databaseUrl === null ? 'alone' : 'nodes',
-      tell: (acceptor, webhooks) =>
-        postTo(this.#acceptors, acceptor, { type: 'webhooks-changed', webhooks }),
+      tell: (acceptor, changes) =>
+        postTo(this.#acceptors, acceptor, { type: 'webhooks-changed', changes }),
     });
     this.#outages = new Outages({ clock: systemClock, logger });
   }

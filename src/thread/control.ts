@@ -8,7 +8,7 @@ import type { Happening } from '../core/happening.js';
 import type { Peer } from '../core/peer.js';
 import type { TenantQuotas } from '../core/quotas.js';
 import type { Tenant, TopicKey } from '../core/topic-key.js';
-import type { WebhookRecord } from '../core/webhook-record.js';
+import type { WebhookChanges, WebhookRecord } from '../core/webhook-record.js';
 import type { WorkerStats } from '../core/worker-figures.js';
 import type { Trouble } from '../observe/outages.js';
 import type { NodeMemory } from './node-memory.js';
@@ -123,8 +123,8 @@ export type ToThread =
   | { type: 'elsewhere'; counts: (readonly [key: TopicKey, count: number])[] }
   /** To an acceptor: the tenants that have quotas from now on. */
   | { type: 'quotas-changed'; quotas: readonly TenantQuotas[] }
-  /** To an acceptor: the webhooks that it sends for from now on. */
-  | { type: 'webhooks-changed'; webhooks: readonly WebhookRecord[] }
+  /** To an acceptor: what is other of the webhooks that it sends for. */
+  | { type: 'webhooks-changed'; changes: WebhookChanges }
   /** To a worker, in memory: those of tenants that had a quota of topics, now or before. */
   | { type: 'topic-quotas'; quotas: readonly TopicQuota[] }
   /** To an acceptor: it happened on this node. */

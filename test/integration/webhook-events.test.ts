@@ -1,6 +1,6 @@
-// Goal: a webhook of `format` cloudevents is sent CloudEvents in structured mode, signed as they are, which the
-// SDK takes: what was published as an event is that event again, any other message is one of its own. What is
-// put without a format is sent the payload.
+// Goal: a webhook of `format` cloudevents is sent CloudEvents in structured mode, signed as they are, which
+// the SDK takes: what was published as an event is that event again, any other message is one of its own.
+// What is put without a format is sent the payload.
 import * as sdk from 'cloudevents';
 import { HTTP } from 'cloudevents';
 import t from 'tap';

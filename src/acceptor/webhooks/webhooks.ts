@@ -9,7 +9,7 @@ import type { Clock } from '../../core/clock.js';
 import { type ErrorCode, RequestError } from '../../core/errors.js';
 import type { Limits } from '../../core/limits.js';
 import { Principal } from '../../core/principal.js';
-import { type WebhookRecord, webhookKey } from '../../core/webhook-record.js';
+import { type WebhookChanges, type WebhookRecord, webhookKey } from '../../core/webhook-record.js';
 import type { SubscribeOptions } from '../../thread/ops/subscribe-options.js';
 import type { WebhookPort } from '../../thread/webhook-port.js';
 import { type AuditSink, frameEvent } from '../http/audit-note.js';
@@ -63,21 +63,24 @@ export class Webhooks {
     return this.#sessions.size;
   }
 
-  /** It sends for these from now on, and for no others. */
-  changed(webhooks: readonly WebhookRecord[]): void {
+  /** It sends for those that were put from now on, and for those that are gone no more. */
+  changed({ put, gone }: WebhookChanges): void {
     if (this.#state === 'draining') return;
-    const wanted = new Map(webhooks.map((webhook) => [webhookKey(webhook), webhook]));
-    for (const [key, seat] of this.#seats) {
-      const next = wanted.get(key);
-      if (next === undefined) this.#leave(key, seat);
-      else if (next.version !== seat.webhook.version) this.#replace(seat, next);
+    for (const key of gone) {
+      const seat = this.#seats.get(key);
+      if (seat !== undefined) this.#leave(key, seat);
     }
-    for (const [key, webhook] of wanted) {
-      if (this.#seats.has(key)) continue;
-      const seat: Seat = { webhook, session: null, timer: null, failures: 0 };
-      this.#seats.set(key, seat);
-      this.#open(seat);
+    for (const webhook of put) {
+      const known = this.#seats.get(webhookKey(webhook));
+      if (known !== undefined) this.#replace(known, webhook);
+      else this.#begin(webhook);
     }
+  }
+
+  #begin(webhook: WebhookRecord): void {
+    const seat: Seat = { webhook, session: null, timer: null, failures: 0 };
+    this.#seats.set(webhookKey(webhook), seat);
+    this.#open(seat);
   }
 
   /** Nothing more is sent; resolves when nothing is under way, or after a while. */
