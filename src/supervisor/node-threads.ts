@@ -137,7 +137,8 @@ export class NodeThreads {
     const listening = this.#waits.all('listening', this.#acceptors);
     for (const seat of this.#acceptors) this.#fill(seat);
     await listening;
-    if (this.#state === 'starting') this.#state = 'running';
+    if (this.#state !== 'starting') return;
+    this.#state = 'running';
     this.#cluster.start();
   }
 
@@ -309,7 +310,8 @@ export class NodeThreads {
     const { logger, onFatal } = this.#options;
     if (this.#state === 'starting' && exitCode === EXIT_LATER) this.#putOff.set(seat, detail);
     else if (this.#state === 'starting') onFatal(detail, exitCode);
-    else logger.tell('thread.refused', { about: nameOf(seat), cause: detail });
+    else if (this.#state === 'running')
+      logger.tell('thread.refused', { about: nameOf(seat), cause: detail });
     if (seat.state !== 'stopping') seat.state = 'faulted';
     // An acceptor closes its App first: to terminate it would abort the process.
     if (seat.kind === 'acceptor') post(seat, { type: 'stop' });

@@ -81,10 +81,7 @@ export interface WorkerOptions extends Pick<TopicsOptions, 'spans'> {
   onBug: (error: unknown) => void;
 }
 
-/**
- * From one look at the heads to the next; more often while other nodes are expected to be heard, and are
- * not.
- */
+/** From one look at the heads to the next; more often while other nodes that are expected are not heard. */
 const HEADS_MS = 1_000;
 const HEADS_ALONE_MS = 500;
 
@@ -107,6 +104,7 @@ export class Worker implements LogSink<PublishUnderWay> {
   readonly metrics: WorkerMetrics;
   readonly #peers: Peers | null;
   #doubts: NodeJS.Timeout | null = null;
+  #isStopped = false;
   /** By the number of the acceptor. */
   readonly #outlets = new Map<number, LocalOutlet>();
 
@@ -323,6 +321,7 @@ export class Worker implements LogSink<PublishUnderWay> {
   /** Connects the log; rejects when it cannot be used. */
   async start(): Promise<void> {
     await this.#log.open();
+    if (this.#isStopped) return;
     if (this.#log.mode === 'postgres') for (const { heads } of this.#databases) heads.start();
     this.#others?.start();
     this.#peers?.start();
@@ -334,10 +333,11 @@ export class Worker implements LogSink<PublishUnderWay> {
 
   /** The nodes that live, this one among them. */
   place(living: readonly Peer[]): void {
-    if (this.#peers !== null) this.#peers.place(living);
+    this.#peers?.place(living);
   }
 
   async stop(): Promise<void> {
+    this.#isStopped = true;
     if (this.#doubts !== null) clearInterval(this.#doubts);
     for (const database of this.#databases) database.stop();
     this.#letterCalls.stop();

@@ -210,6 +210,8 @@ export class PostgresLog<A extends PendingAppend> implements MessageLog<A> {
     // Its session ends before the pool's first is opened: a start needs two at a time.
     await this.#upkeep.start();
     await this.#incarnation.start();
+    // What begins after the close would never end.
+    if (this.state === 'closed') throw new Error('the log was closed while it was opened');
     this.#release.start();
     if (this.#options.notify) this.#listener.start();
   }

@@ -18,12 +18,23 @@ export interface TestLog {
   troubles: Trouble[];
 }
 
+type News = 'listens' | 'polls';
+
 export async function openPostgresLog(
   databaseUrl: string,
   name: string,
   limits: Partial<Limits> = {},
-  news: 'listens' | 'polls' = 'polls',
+  news: News = 'polls',
 ): Promise<TestLog> {
+  const made = unopenedPostgresLog(databaseUrl, { name, limits, news });
+  await made.log.open();
+  return made;
+}
+
+export function unopenedPostgresLog(
+  databaseUrl: string,
+  { name, limits, news }: { name: string; limits: Partial<Limits>; news: News },
+): TestLog {
   const sink = new RecordingSink();
   const troubles: Trouble[] = [];
   const log = new PostgresLog<TestAppend>({
@@ -37,8 +48,8 @@ export async function openPostgresLog(
     owns: () => true,
     isHere: () => true,
     keepsUp: () => true,
+    onSnapshot: () => undefined,
   });
-  await log.open();
   return { log, sink, troubles };
 }
 

@@ -46,6 +46,7 @@ export class DatabasePulse {
   /** Resolves once the time is known. */
   async start(): Promise<void> {
     await this.#ask();
+    if (this.#state === 'stopped') return;
     this.#timer = setInterval(() => this.look(), PERIOD_MS);
   }
 

@@ -48,7 +48,7 @@ export class SnapshotWatch {
   }
 
   start(): void {
-    this.#timer = setInterval(() => {
+    this.#timer ??= setInterval(() => {
       if (this.#state !== 'idle') return;
       this.#state = 'looking';
       this.look()

@@ -79,7 +79,8 @@ export class Upkeep {
   /** Rejects when the leaves of today and the next days cannot be made. */
   async start(): Promise<void> {
     await this.#withClient((client) => makeLeaves(client));
-    if (this.#state === 'new') this.#state = 'started';
+    if (this.#state === 'stopped') return;
+    this.#state = 'started';
     this.#arm();
     this.#watch?.start();
   }
