@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { ConduitClient } from '../../client/conduit-client.js';
 import { connected, failureOf } from '../node/connection.js';
 import type { NodeApi } from '../node/node-api.js';
+import { removeOwnTopic } from '../node/own-topic.js';
 import { apiOf, type NodeAsked, segment } from '../node/shown.js';
 import { CommandFailure } from '../terminal/failure.js';
 import { isRow, memberOf } from '../terminal/table.js';
@@ -18,7 +19,7 @@ export async function checkNode(asked: NodeAsked): Promise<Check[]> {
   const api = apiOf(asked);
   try {
     const checks = [...(await healthOf(api)), await versionOf(api, asked)];
-    return [...checks, await messagePath(api, asked)];
+    return [...checks, ...(await messagePath(api, asked))];
   } catch (error) {
     const { exitCode = 1 } = error instanceof CommandFailure ? error : {};
     const advice =
@@ -68,11 +69,23 @@ async function versionOf(api: NodeApi, { shell }: NodeAsked): Promise<Check> {
 }
 
 /** Publishes, receives, acknowledges and looks for the acknowledgement, on a topic of its own. */
-async function messagePath(api: NodeApi, asked: NodeAsked): Promise<Check> {
+async function messagePath(api: NodeApi, asked: NodeAsked): Promise<Check[]> {
   const topic = `conduit-doctor.${randomUUID()}`;
-  let client: ConduitClient | null = null;
   try {
     await api.ask('/api/topics', { method: 'POST', body: { name: topic } });
+  } catch (error) {
+    return [pathFailure(error, api.url)];
+  }
+  const check = await pathCheck(api, asked, topic);
+  const left = await removeOwnTopic(api, topic);
+  if (left === null) return [check];
+  const advice = `delete it: conduit topics delete ${topic} --yes`;
+  return [check, warning('topic', left, advice)];
+}
+
+async function pathCheck(api: NodeApi, asked: NodeAsked, topic: string): Promise<Check> {
+  let client: ConduitClient | null = null;
+  try {
     client = await connected(asked);
     const startedAt = performance.now();
     const steps = await travel(client, topic);
@@ -86,7 +99,6 @@ async function messagePath(api: NodeApi, asked: NodeAsked): Promise<Check> {
     return pathFailure(error, api.url);
   } finally {
     await client?.close();
-    await api.ask(`/api/topics/${segment(topic)}`, { method: 'DELETE' }).catch(() => null);
   }
 }
 

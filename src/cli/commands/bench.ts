@@ -8,7 +8,8 @@ import { CLIENT_VARIABLES } from '../../config/client-variables.js';
 import { type AskedCommand, command, type LineOptions } from '../line/command.js';
 import { clientLoad, type LoadFigures } from '../node/client-load.js';
 import { connected, failureOf } from '../node/connection.js';
-import { apiOf, type NodeAsked, segment, showOne, targetOfAsked } from '../node/shown.js';
+import { removeOwnTopic } from '../node/own-topic.js';
+import { apiOf, type NodeAsked, showOne, targetOfAsked } from '../node/shown.js';
 import { EXIT_DONE, wrongLine } from '../terminal/failure.js';
 import { ProgressBar } from '../terminal/progress-bar.js';
 
@@ -121,7 +122,8 @@ async function runClients(asked: Asked): Promise<number> {
   } finally {
     bar.end();
     await Promise.all(clients.map((client) => client.close()));
-    await api.ask(`/api/topics/${segment(topic)}`, { method: 'DELETE' }).catch(() => null);
+    const left = await removeOwnTopic(api, topic);
+    if (left !== null) shell.complain(left);
   }
 }
 

@@ -1,5 +1,5 @@
 /** Lists and objects for people. Names of Conduit are ASCII; what is not (payloads, reasons) stands last. */
-import { cellOf, JsonText } from './printable.js';
+import { cellOf, JsonText, printable } from './printable.js';
 
 export type Row = Readonly<Record<string, unknown>>;
 
@@ -73,7 +73,7 @@ export function memberLines(row: Row): string[] {
 
 function flatten(row: Row, prefix: string): [string, unknown][] {
   return Object.entries(row).flatMap(([name, value]): [string, unknown][] => {
-    const full = `${prefix}${name}`;
+    const full = `${prefix}${printable(name)}`;
     const isNested = isRow(value) && name !== 'headers';
     return isNested ? flatten(value, `${full}.`) : [[full, value]];
   });

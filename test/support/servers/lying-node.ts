@@ -1,5 +1,5 @@
 /** A server that speaks to clients of a node, by WebSocket and HTTP, and says what the test wants. */
-import { createServer, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Test } from 'tap';
 import { type WebSocket, WebSocketServer } from 'ws';
@@ -15,7 +15,7 @@ export interface LyingNode {
 /** What it answers: each connection, and each HTTP request (404 without a body where it is left out). */
 export interface LyingAnswers {
   socket: (socket: WebSocket) => void;
-  http?: (response: ServerResponse) => void;
+  http?: (response: ServerResponse, request: IncomingMessage) => void;
   /** No WebSocket opens: HTTP has the request. */
   upgrades?: 'refused';
 }
@@ -23,10 +23,10 @@ export interface LyingAnswers {
 /** Until the test is over. */
 export async function startLyingNode(t: Test, answers: LyingAnswers): Promise<LyingNode> {
   const node = { url: '', connections: 0, requests: 0 };
-  const server = createServer((_request, response) => {
+  const server = createServer((request, response) => {
     node.requests++;
     if (answers.http === undefined) response.writeHead(404).end();
-    else answers.http(response);
+    else answers.http(response, request);
   });
   const sockets = new WebSocketServer({ noServer: true });
   server.on('upgrade', (request, socket, head) => {
