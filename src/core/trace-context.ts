@@ -46,7 +46,11 @@ export function isSampled({ traceparent }: TraceContext): boolean {
 /** `headers`: of a message, JSON text. */
 export function contextOf(headers: string | null): TraceContext | null {
   if (headers === null || !headers.includes(HINT)) return null;
-  const all = JSON.parse(headers) as Record<string, string>;
+  return contextIn(JSON.parse(headers) as Record<string, string>);
+}
+
+/** `headers`: of a message. */
+export function contextIn(all: Readonly<Record<string, string>>): TraceContext | null {
   for (const before of [EVENT, '']) {
     const found = traceContext(all[`${before}traceparent`] ?? '', all[`${before}tracestate`] ?? '');
     if (found !== null) return found;

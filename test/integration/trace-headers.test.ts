@@ -65,7 +65,8 @@ async function sql(text: string, values: unknown[]): Promise<void> {
 }
 
 // No assertion: one that is in no test ends the file.
-for (const name of ['in', 'out', 'dead', 'invalid', 'again']) await post('/api/topics', { name });
+for (const name of ['in', 'out', 'resumed', 'pulled', 'dead', 'invalid', 'again'])
+  await post('/api/topics', { name });
 
 t.test('every way in', async (t) => {
   const topic = 'in';
@@ -124,6 +125,29 @@ t.test('every way out, after a restart too', async (t) => {
   event.close();
   const { body } = await get(`/api/topics/${topic}/messages`);
   t.equal(headersOf((body['messages'] as Frame[])[0])['traceparent'], part(1));
+});
+
+t.test('after a resume, and in a pull', async (t) => {
+  const topic = 'resumed';
+  const place = { subscription: 's', ack: 'explicit', start: { from: 'earliest' } };
+  const before = await Subscriber.open(node.wsUrl);
+  const { epoch } = await before.subscribe(topic, { ack: 'none' });
+  const named = await before.subscribe('pulled', place);
+  t.equal(named.type, 'subscribed');
+  for (const n of [1, 2]) {
+    await post('/api/publish', { topic, payload: n }, { traceparent: part(n) });
+  }
+  await eventually(() => before.messages.length === 2);
+  before.socket.terminate();
+  const after = await Subscriber.open(node.wsUrl);
+  await after.subscribe(topic, { ack: 'none', start: { from: 'sequence', sequence: 2, epoch } });
+  await eventually(() => after.messages.length === 1);
+  t.equal(headersOf(after.messages[0])['traceparent'], part(2), 'of the message that it was given');
+  after.socket.close();
+  await post('/api/publish', { topic: 'pulled', payload: 3 }, { traceparent: part(3) });
+  const { body } = await post('/api/subscriptions/pulled/s/pull', { wait_ms: 20_000 });
+  const [message] = body['messages'] as Frame[];
+  t.equal(headersOf(message)['traceparent'], part(3));
 });
 
 t.test('a redelivery and a dead letter', async (t) => {

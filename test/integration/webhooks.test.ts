@@ -95,6 +95,40 @@ for (const { mode, node } of nodes) {
     },
   );
 
+  t.test(
+    `${mode}: a message's trace is the request's, each time; what is none is not`,
+    async (t) => {
+      const server = await startWebhookServer(t, ({ sequence, attempt }) => ({
+        status: sequence === 1 && attempt === 1 ? 500 : 200,
+      }));
+      await made(node, 'w.traced', {
+        url: server.url,
+        concurrency: 1,
+        ack_wait_ms: 200,
+        timeout_ms: 150,
+      });
+      const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
+      const topic = 'w.traced';
+      await publish(node, { topic, payload: 1, headers: { traceparent, tracestate: 'a=1' } });
+      await publish(node, { topic, payload: 2, headers: { traceparent: `${traceparent}\u001f` } });
+      await publish(node, { topic, payload: 3, headers: { 'ce-traceparent': traceparent } });
+      await publish(node, { topic, payload: 4, headers: { traceparent, tracestate: 'ü=1' } });
+      await eventually(() => server.requests.length >= 5);
+      const told = ({ sequence, headers }: HookRequest): unknown[] => [
+        sequence,
+        headers['traceparent'],
+        headers['tracestate'],
+      ];
+      t.same(server.requests.map(told).sort(), [
+        [1, traceparent, 'a=1'],
+        [1, traceparent, 'a=1'],
+        [2, undefined, undefined],
+        [3, traceparent, undefined],
+        [4, traceparent, undefined],
+      ]);
+    },
+  );
+
   t.test(`${mode}: what fails comes again, with a reason, until the dead letter`, async (t) => {
     const server = await startWebhookServer(t, ({ sequence }) => {
       if (sequence === 2) return { status: 302, headers: { location: server.url } };

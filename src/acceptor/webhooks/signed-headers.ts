@@ -3,6 +3,7 @@
  * its payload. Pure.
  */
 import { createHmac } from 'node:crypto';
+import { contextIn } from '../../core/trace-context.js';
 import type { WebhookFormat, WebhookRecord } from '../../core/webhook-record.js';
 import { inForce } from '../../core/webhook-secret.js';
 import type { HookMessage } from './hook-message.js';
@@ -36,8 +37,16 @@ export function signedHeaders(
     'conduit-attempt': String(attempt),
     'conduit-published-at': publishedAt,
     ...(key === null ? {} : { 'conduit-key': encodeURIComponent(key) }),
-    ...(headers === null ? {} : { 'conduit-headers': asciiJson(headers) }),
+    ...(headers === null ? {} : { 'conduit-headers': asciiJson(headers), ...traceOf(headers) }),
   };
+}
+
+/** The message's own trace, as whoever serves the request looks for it; what is none is not passed on. */
+function traceOf(headers: Readonly<Record<string, string>>): Record<string, string> {
+  const context = contextIn(headers);
+  if (context === null) return {};
+  const { traceparent, tracestate } = context;
+  return tracestate === null ? { traceparent } : { traceparent, tracestate };
 }
 
 function signature(key: string, head: string, body: Uint8Array): string {
