@@ -21,7 +21,7 @@ export class WebhookShares {
   readonly #acceptors: HashRing;
   #nodes: HashRing;
   #all: readonly WebhookRecord[] = [];
-  /** By acceptor: versions by key. */
+  /** By acceptor: versions by key, of its whole share, which one that begins is told. */
   readonly #told: Map<string, string>[];
 
   constructor(options: WebhookSharesOptions) {
@@ -46,9 +46,7 @@ export class WebhookShares {
 
   /** What an acceptor that begins has to know. */
   of(acceptor: number): WebhookRecord[] {
-    const share = this.#all.filter((webhook) => this.#acceptorOf(webhook) === acceptor);
-    this.#told[acceptor] = versionsOf(share);
-    return share;
+    return this.#all.filter((webhook) => this.#acceptorOf(webhook) === acceptor);
   }
 
   #tellAll(): void {
