@@ -1,5 +1,5 @@
-// Goal: an id that is not there is refused without a look-up for ten seconds to the millisecond, whether or not
-// it was swept; what was swept takes no room; said anew, it begins anew.
+// Goal: an id that is not there is refused without a look-up for ten seconds to the millisecond, whether or
+// not it was swept; what was swept takes no room; said anew, it begins anew.
 import t from 'tap';
 import { AbsentKeys } from '../../../src/tenant/absent-keys.js';
 
