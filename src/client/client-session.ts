@@ -35,8 +35,10 @@ export interface ClientSessionOptions {
   settings: ClientSettings;
   credentials: ClientCredentials;
   http: NodeHttp;
-  /** The node that is tried, and the next one. */
-  endpoints: { readonly current: string; next(): void };
+  /** The node that is tried. */
+  base: () => string;
+  /** Another is to be tried from now on. */
+  nextNode: () => void;
   events: SessionEvents;
   newRef: () => number;
 }
@@ -178,12 +180,12 @@ export class ClientSession implements ConnectionSink {
   }
 
   async #connect(): Promise<ConnectionEnd | ConduitError> {
-    const { settings, credentials, endpoints } = this.#options;
+    const { settings, credentials, base } = this.#options;
     try {
       const secret = await credentials.current();
       const isToken = credentials.kind === 'token';
       const socket = await openSocket({
-        url: `${endpoints.current.replace('http', 'ws')}/ws`,
+        url: `${base().replace('http', 'ws')}/ws`,
         protocols: [settings.codec.subprotocol, ...(isToken ? [`conduit.token.${secret}`] : [])],
         headers: credentials.kind === 'key' ? { 'x-api-key': secret } : {},
         maxMessageBytes: settings.maxMessageBytes,
@@ -202,7 +204,7 @@ export class ClientSession implements ConnectionSink {
 
   /** What the end of a connection means: closes, or says why it is to be tried again. */
   async #lost(end: ConnectionEnd | ConduitError): Promise<ConduitError> {
-    const { credentials, endpoints } = this.#options;
+    const { credentials, nextNode } = this.#options;
     if (end instanceof ConduitError) {
       if (!end.retryable) this.close(end);
       return end;
@@ -212,7 +214,7 @@ export class ClientSession implements ConnectionSink {
     if (end.openMs === 0) {
       const error = await this.#whyNot(end);
       if (error.code === 'unauthorized') this.#refused(error);
-      else endpoints.next();
+      else nextNode();
       return error;
     }
     const code = end.disconnect?.code ?? end.code;

@@ -2,7 +2,7 @@
 import type { ServerFrame } from '../wire/server-frame-types.js';
 import { ClientSession, type SessionState } from './client-session.js';
 import { json } from './codec.js';
-import { ConduitError, type ConduitErrorOptions } from './conduit-error.js';
+import { ConduitError } from './conduit-error.js';
 import { ConduitSubscription } from './conduit-subscription.js';
 import { type ClientSettings, type ConnectOptions, settingsOf } from './connect-options.js';
 import { ClientCredentials } from './credentials.js';
@@ -292,20 +292,14 @@ export class ConduitClient {
   }
 
   #newSession(kind: 'main' | 'more'): ClientSession {
-    const client = this;
-    const endpoints = {
-      get current() {
-        return client.#base;
-      },
-      next: () => {
-        this.#urlNo++;
-      },
-    };
     const session: ClientSession = new ClientSession({
       settings: this.#settings,
       credentials: this.#credentials,
       http: this.#http,
-      endpoints,
+      base: () => this.#base,
+      nextNode: () => {
+        this.#urlNo++;
+      },
       newRef: () => ++this.#lastRef,
       events: {
         state: (_from, to, error) => this.#sessionBecame(kind, { session, to, error }),
@@ -355,10 +349,7 @@ export class ConduitClient {
   }
 
   #closedError(): ConduitError {
-    const failure = this.#sessions[0]?.failure;
-    const options: ConduitErrorOptions = { cause: failure ?? undefined };
-    if (failure != null) return failure;
-    return new ConduitError('closed', 'the client is closed', options);
+    return this.#sessions[0]?.failure ?? new ConduitError('closed', 'the client is closed');
   }
 
   /** To the user's signal; and to the browser, which says when it has a network, or a page is back. */

@@ -88,7 +88,6 @@ export function settingsOf(options: ConnectOptions, codec: Codec): ClientSetting
 /** `http://host/path` without a slash at its end, whichever scheme it was given with. Throws TypeError. */
 function baseUrl(given: string): string {
   const url = new URL(given);
-  if (!/^(http|ws)s?:$/.test(url.protocol))
-    throw new TypeError(`not http, https, ws or wss: ${given}`);
+  if (!/^(http|ws)s?:$/.test(url.protocol)) throw new TypeError(`not http(s) or ws(s): ${given}`);
   return `${url.protocol.replace('ws', 'http')}//${url.host}${url.pathname.replace(/(\/ws)?\/*$/, '')}`;
 }

@@ -285,7 +285,7 @@ export class Publisher {
       this.#over(publish);
       publish.done(answer as Parameters<PendingPublish['done']>[0]);
     } else {
-      const text = 'the answer does not say what became of the message';
+      const text = 'the answer names no message';
       this.#fail(publish, new ConduitError('bad_answer', text));
     }
   }

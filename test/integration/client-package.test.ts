@@ -13,8 +13,8 @@ import { lintPackage } from '../support/documents/package-lint.js';
 
 const run = promisify(execFile);
 const FOLDER = path.join(PACKAGE_FOLDER, 'dist/client');
-/** Of the minified module, without msgpack. */
-const GZIP_BYTES_MAX = 13_000;
+/** Of the module minified by esbuild, without msgpack, by gzip -9; ADR 41 has why it is no less. */
+const GZIP_BYTES_MAX = 12_950;
 
 const home = mkdtempSync(path.join(tmpdir(), 'conduit-client-'));
 t.teardown(() => rmSync(home, { recursive: true, force: true }));
