@@ -67,6 +67,7 @@ const ROOMS: Readonly<Record<string, readonly (readonly string[])[]>> = {
   cli: [['.'], ['commands'], ['checks'], ['node'], ['line'], ['terminal']],
   log: [
     ['postgres'],
+    ['postgres/move'],
     ['postgres/append'],
     ['postgres/store'],
     ['postgres/upkeep'],

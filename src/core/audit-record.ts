@@ -21,6 +21,7 @@ export type AuditAction =
   | `dead-letters.${'redrive' | 'purge' | 'delete'}`
   | 'job.cancel'
   | 'node.drain'
+  | 'topic.move'
   | 'request'
   | 'frame'
   | 'audit.lost';

@@ -28,6 +28,7 @@ export const ERROR_ADVICE: Readonly<Record<ErrorCode, string>> = {
   deferred_not_found: 'It never was, or its release is forgotten.',
   method_not_allowed: 'Allow says which.',
   topic_exists: 'Use it.',
+  topic_moving: 'Ask again once it has arrived; a move of a topic ends before the next begins.',
   deferred_released: 'Too late: it was published.',
   payload_too_large:
     "At most PAYLOAD_BYTES_MAX, and no more than the tenant's quota `bytes_per_s`; the detail names it.",

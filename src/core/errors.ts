@@ -175,6 +175,7 @@ export const ERRORS = {
   quota_exceeded: { id: 74, status: 429, temporary: true, title: 'The quota is used up' },
   pull_limit: { id: 78, status: 429, temporary: true, title: 'Too many pulls wait' },
   webhook_not_found: { id: 79, status: 404, temporary: false, title: 'No such webhook' },
+  topic_moving: { id: 81, status: 409, temporary: false, title: 'The topic is being moved' },
   webhook_limit: { id: 80, status: 429, temporary: false, title: 'Too many webhooks' },
   log_full: { id: 47, status: 503, temporary: true, title: 'The log is full' },
 } as const satisfies Record<string, ErrorSpec>;

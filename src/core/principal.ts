@@ -100,6 +100,12 @@ export class Principal {
     return key;
   }
 
+  /** Another tenant's topic of this name, for the operator. Throws `forbidden` as `keyOf` does. */
+  keyOfOther(tenant: string, name: string): TopicKey {
+    if (!this.scopes.has('operate') || !this.reaches(name)) throw outside('topic');
+    return topicKey(asTenant(tenant), name);
+  }
+
   /** Its tenant's topic of this name; null: all of its tenant. Throws as `keyOf` and `whole` do. */
   within(name: string | null): Within {
     return name === null ? this.whole() : this.keyOf(name);

@@ -35,6 +35,13 @@ export interface OwnedTopic {
   subscribers: number;
 }
 
+/** Places are those of DATABASE_URL, counted from 0. `moving`: it goes on. */
+export interface TopicMoved {
+  state: 'moved' | 'moving';
+  from: number;
+  to: number;
+}
+
 /** Where a topic stands. */
 export interface TopicPosition {
   epoch: string;

@@ -14,7 +14,13 @@ import type { RedriveJob, RedriveMatch } from '../core/redrive-job.js';
 import type { SubscriptionFill } from '../core/session-record.js';
 import type { SubscriptionStanding, SubscriptionSummary } from '../core/subscription-record.js';
 import type { Tenant, TopicKey, Within } from '../core/topic-key.js';
-import type { OwnedTopic, Retention, TopicPosition, TopicRecord } from '../core/topic-record.js';
+import type {
+  OwnedTopic,
+  Retention,
+  TopicMoved,
+  TopicPosition,
+  TopicRecord,
+} from '../core/topic-record.js';
 import type { DeliveryStanding } from '../core/trace-record.js';
 import type { WorkerHealth, WorkerStats } from '../core/worker-figures.js';
 import type { SubscribeOptions } from './ops/subscribe-options.js';
@@ -91,6 +97,8 @@ export const CALLS = {
   >(),
   'topic.patch': log<OfTopic & { retention: Retention }, { topic: OwnedTopic | null }>(),
   'topic.delete': log<OfTopic, { deleted: boolean }>(),
+  /** `to`: a place. It waits a moment; the move goes on. */
+  'topic.move': worker<OfTopic & { to: number }, TopicMoved>(),
   'topic.subscribers': worker<OfTopic, { subscribers: number }>(),
   /** The same of each; 0 of one that this worker does not own. */
   'topics.counts': worker<{ keys: TopicKey[] }, { counts: number[] }>(),

@@ -43,6 +43,7 @@ import {
   troubleOfState,
 } from '../log/contract/trouble.js';
 import { MemoryLog } from '../log/memory/memory-log.js';
+import { PostgresMover } from '../log/postgres/move/topic-move.js';
 import { PostgresLog } from '../log/postgres/postgres-log.js';
 import { isTransient } from '../log/postgres/session/transient.js';
 import { SeveralLogs } from '../log/several/several-logs.js';
@@ -234,6 +235,9 @@ function openLog(sink: LogSink<PublishUnderWay>): MessageLog<PublishUnderWay> {
     },
     sink,
     onTrouble: (place, error) => report.trouble(troubleIn(troubleOf('opening it', error), place)),
+    mover: new PostgresMover(urls),
+    endsMoves: start.index === 0,
+    onMoveTrouble: (error) => report.trouble(troubleOf('moving a topic', error)),
   });
   return openedLog;
 }

@@ -80,7 +80,7 @@ export async function topicWith(open: OpenStore, messages: number): Promise<Topi
 }
 
 export async function taken(
-  { store }: OpenStore,
+  { store }: Pick<OpenStore, 'store'>,
   topic: TopicRecord,
   name = 'sub',
 ): Promise<SubscriptionRecord> {

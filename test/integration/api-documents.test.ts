@@ -133,6 +133,7 @@ t.test(
       t.equal(described.misfit('GET', target, refused), null);
     }
     await node.ask('POST /api/topics', TENANT_KEY, { name: 'fuzz' });
+    await operator.ask('POST /api/topics/fuzz/move', { database: 1, tenant: 'default' });
     for (const target of ['/api/topics/fuzz/events', '/api/stream']) {
       const stream = await EventStream.open(`${node.url}${target}`, '', TENANT_KEY);
       const type = String(stream.response.headers['content-type']);

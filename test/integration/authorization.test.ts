@@ -76,6 +76,7 @@ const ROUTE_ROWS: Readonly<Record<string, Row>> = {
   'GET /api/nodes': [['operate'], 'none'],
   'GET /metrics': [['operate'], 'none'],
   'POST /api/nodes/:id/drain': [['operate'], 'none'],
+  'POST /api/topics/:name/move': [['operate'], 'none'],
   'GET /api/openapi.json': [['anyone'], 'none'],
   'GET /api/asyncapi.json': [['anyone'], 'none'],
   'GET /api/docs': [['anyone'], 'none'],

@@ -313,6 +313,8 @@ t.test('every answer has the shape, or is one of the errors, that its route says
     'GET /assets/:file',
   ].concat(
     ...['POST /internal/forward', 'POST /api/nodes/:id/drain'],
+    // cluster/topics-move.test.ts.
+    'POST /api/topics/:name/move',
     // api-documents.test.ts asks for them.
     ...['GET /api/openapi.json', 'GET /api/asyncapi.json', 'GET /api/docs'],
   );

@@ -95,6 +95,9 @@ const ASKS: Readonly<Record<string, (x: Left) => Ask[]>> = {
   'DELETE /api/sessions/:id': (x) => [[`DELETE /api/sessions/${x.sessionId}`]],
   // What is of the operator, and of everybody.
   'POST /api/nodes/:id/drain': () => [['POST /api/nodes/somewhere/drain']],
+  'POST /api/topics/:name/move': (x) => [
+    [`POST /api/topics/${x.topic}/move`, { database: 1, tenant: x.tenant }],
+  ],
   'GET /assets/:file': () => [['GET /assets/absent.js']],
   'POST /api/keys/:id/rotate': (x) => [[`POST /api/keys/${x.keyId}/rotate`, {}]],
 };

@@ -4,6 +4,7 @@ import { RequestError } from '../../core/errors.js';
 import type { Principal } from '../../core/principal.js';
 import type { TopicKey } from '../../core/topic-key.js';
 import type { OwnedTopic, TopicRecord } from '../../core/topic-record.js';
+import type { TOPIC_MOVE } from '../../wire/schemas/topic-move.js';
 import type { messagePage, newTopic, topicPage, topicPatch } from '../../wire/schemas/topics.js';
 import type { Control } from './control.js';
 
@@ -56,6 +57,14 @@ export class TopicRoutes {
     const key = keyOf(asked);
     const { deleted } = await this.#control.call('topic.delete', { key });
     found(deleted ? key : null);
+  }
+
+  /** Of another tenant where the operator names one. Database and place: from 1, and from 0. */
+  async move(asked: TopicAsked, { database, tenant }: z.output<typeof TOPIC_MOVE>) {
+    const { name } = asked.params;
+    const key = tenant === null ? keyOf(asked) : asked.principal.keyOfOther(tenant, name);
+    const { state, from, to } = await this.#control.call('topic.move', { key, to: database - 1 });
+    return { topic: name, from: from + 1, to: to + 1, state };
   }
 
   /** Where it ends. */

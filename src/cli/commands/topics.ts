@@ -1,4 +1,5 @@
 /** `conduit topics`: makes, shows, changes and deletes topics. */
+import { setTimeout as delay } from 'node:timers/promises';
 import { type AskedCommand, command, type LineOptions } from '../line/command.js';
 import { removal } from '../node/removal.js';
 import { apiOf, LIMIT_OPTION, segment, showList, showOne } from '../node/shown.js';
@@ -90,6 +91,35 @@ const change = command({
   },
 });
 
+const POLL_MS = 1_000;
+
+const move = command({
+  name: 'topics move',
+  takes: ['TOPIC', 'DATABASE'],
+  text: 'Moves a topic to another database of DATABASE_URL, by its number from 1, and waits for it.',
+  example: 'conduit topics move orders 2',
+  talksTo: 'node',
+  options: {
+    tenant: { kind: 'text', value: 'TENANT', text: 'Whose topic it is, where not of the key.' },
+  },
+  run: async (asked) => {
+    const { shell, options } = asked;
+    const [topic = '', database = ''] = asked.args;
+    if (!/^[0-9]{1,3}$/.test(database)) throw wrongLine('DATABASE must be a number from 1 on');
+    const { tenant } = options;
+    const body = { database: Number(database), ...(tenant === null ? {} : { tenant }) };
+    const api = apiOf(asked);
+    for (;;) {
+      const answer = await api.ask(`${pathOf(topic)}/move`, { method: 'POST', body });
+      if (answer.body['state'] !== 'moving') {
+        showOne(shell, answer);
+        return EXIT_DONE;
+      }
+      await delay(POLL_MS);
+    }
+  },
+});
+
 const remove = removal({
   name: 'topics delete',
   takes: ['TOPIC'],
@@ -100,4 +130,4 @@ const remove = removal({
   path: ([topic = '']) => pathOf(topic),
 });
 
-export const TOPIC_COMMANDS = [list, show, create, change, remove];
+export const TOPIC_COMMANDS = [list, show, create, change, move, remove];

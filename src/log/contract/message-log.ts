@@ -8,7 +8,7 @@ import { type ErrorCode, RequestError } from '../../core/errors.js';
 import type { DatabaseState, LogState, LogTotals, LogVitals } from '../../core/log-figures.js';
 import type { LogRow, Publication } from '../../core/message.js';
 import type { Tenant, TopicKey, Within } from '../../core/topic-key.js';
-import type { Retention, TopicRecord } from '../../core/topic-record.js';
+import type { Retention, TopicMoved, TopicRecord } from '../../core/topic-record.js';
 import type { AppendFigures } from './append-figures.js';
 import type { SubscriptionStore } from './subscription-store.js';
 
@@ -172,6 +172,12 @@ export interface MessageLog<A extends PendingAppend> {
   /** The record as it was; null when there was none. Its messages are gone for readers at once. */
   deleteTopic(key: TopicKey): Promise<TopicRecord | null>;
   /** Heads of living topics; a topic that is not in the answer was deleted. */
+  /**
+   * Of several databases: begins the move of a topic to the one at that place, or joins it, and waits a
+   * moment for its end. Rejects `invalid_field` for a place that there is none at, `topic_not_found`,
+   * `topic_moving`, `topic_busy`.
+   */
+  moveTopic(key: TopicKey, to: number): Promise<TopicMoved>;
   heads(topicIds: readonly number[]): Promise<Map<number, TopicRecord>>;
   /** The same, and of the incarnation that `epochOf` names; rejects OtherLog where another one answers. */
   headsHere(topicIds: readonly number[]): Promise<Map<number, TopicRecord>>;

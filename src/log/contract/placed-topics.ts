@@ -5,6 +5,7 @@
  */
 import type { TopicKey } from '../../core/topic-key.js';
 import type { Retention, TopicRecord } from '../../core/topic-record.js';
+import type { UnsettledMoves, Whereabouts } from './topic-mover.js';
 
 /** A topic that is to be made elsewhere than in the first database. */
 export interface ElsewhereTopic {
@@ -35,6 +36,10 @@ export interface PlacedTopics {
   adopt(placed: PlacedTopic): Promise<void>;
   /** Asked of the first: the place of a living topic; null: there is none of that id. */
   placeOf(topicId: number): Promise<number | null>;
+  /** Asked of any: those that have moved away from it, or are arriving; the others are there, or nowhere. */
+  gone(topicIds: readonly number[]): Promise<Map<number, Whereabouts>>;
+  /** Asked of any. */
+  unsettled(): Promise<UnsettledMoves>;
   /** By its id, whatever there is under its name by now. */
   remove(topicId: number): Promise<void>;
 }

@@ -14,7 +14,7 @@ import type { DatabaseState, LogState, LogTotals } from '../../core/log-figures.
 import { type LogRow, rowBytes } from '../../core/message.js';
 import type { SharedCount } from '../../core/shared-count.js';
 import type { Tenant, TopicKey, Within } from '../../core/topic-key.js';
-import type { Retention, TopicRecord } from '../../core/topic-record.js';
+import type { Retention, TopicMoved, TopicRecord } from '../../core/topic-record.js';
 import type {
   DeferOutcome,
   DeferRequest,
@@ -26,6 +26,7 @@ import type {
   ReadRange,
 } from '../contract/message-log.js';
 import { MISMATCH } from '../contract/same-message.js';
+import { movedNowhere } from '../contract/topic-mover.js';
 import { MemoryAppends } from './memory-appends.js';
 import type { Timers } from './memory-outbox.js';
 import { MemoryOutbox } from './memory-outbox.js';
@@ -164,6 +165,10 @@ export class MemoryLog<A extends PendingAppend> implements MessageLog<A> {
     topic.evictOld(this.#options.clock.now());
     this.#topics.count(topic);
     return topic.record();
+  }
+
+  async moveTopic(key: TopicKey, to: number): Promise<TopicMoved> {
+    return movedNowhere(to, await this.findTopic(key));
   }
 
   async deleteTopic(key: TopicKey): Promise<TopicRecord | null> {

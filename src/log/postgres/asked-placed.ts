@@ -14,6 +14,8 @@ export function askedPlaced(
     createElsewhere: (topic, adopt) => ask(() => topics.createElsewhere(topic, adopt)),
     adopt: (placed) => ask(() => rows.adopt(placed)),
     placeOf: (topicId) => ask(() => rows.placeOf(topicId)),
+    gone: (topicIds) => ask(() => rows.gone(topicIds)),
+    unsettled: () => ask(() => rows.unsettled()),
     remove: (topicId) => ask(() => rows.remove(topicId)),
   };
 }

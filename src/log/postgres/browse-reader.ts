@@ -72,7 +72,10 @@ function databaseOf(reader: ReaderPool, elsewhere: 'refused' | 'told'): Database
     listDeferred: (within, page) => reader.ask(() => outbox.list(within, page)),
     totals: (tenant) => reader.ask(() => messages.totals(tenant)),
     epochOf: (topicId) => reader.ask(async () => formatEpoch(topicId, await readIncarnation(pool))),
-    placed: { placeOf: (topicId) => reader.ask(() => placed.placeOf(topicId)) },
+    placed: {
+      placeOf: (topicId) => reader.ask(() => placed.placeOf(topicId)),
+      gone: (ids) => reader.ask(() => placed.gone(ids)),
+    },
     subscriptions: new AskedSubscriptions(subscriptions, (query) => reader.ask(query)),
   };
 }

@@ -9,7 +9,7 @@ import type { DeferredRecord } from '../../core/deferred-record.js';
 import { RequestError } from '../../core/errors.js';
 import type { DatabaseState, LogState, LogTotals, LogVitals } from '../../core/log-figures.js';
 import { type Tenant, type TopicKey, tenantOf, type Within } from '../../core/topic-key.js';
-import type { Retention, TopicRecord } from '../../core/topic-record.js';
+import type { Retention, TopicMoved, TopicRecord } from '../../core/topic-record.js';
 import type { AppendFigures } from '../contract/append-figures.js';
 import { LogConfigurationError } from '../contract/log-configuration-error.js';
 import { faultOf, messageOf } from '../contract/log-errors.js';
@@ -25,6 +25,7 @@ import type {
 } from '../contract/message-log.js';
 import type { PlacedTopics } from '../contract/placed-topics.js';
 import { OtherLog, type SubscriptionStore } from '../contract/subscription-store.js';
+import { movedNowhere } from '../contract/topic-mover.js';
 import type { AppendParts } from './append/append-parts.js';
 import { buildAppends } from './append/append-parts.js';
 import type { AppendSession } from './append/append-session.js';
@@ -87,6 +88,7 @@ export class PostgresLog<A extends PendingAppend> implements MessageLog<A> {
     const subscriptions = new PostgresSubscriptions(this.#pool, onRefused, {
       limits,
       own: options.coordinator ?? null,
+      topics: options.place === undefined ? 'stay' : 'move',
     });
     this.subscriptions = new AskedSubscriptions(subscriptions, (query) => this.#ask(query));
     this.#appends = buildAppends<A>({
@@ -270,6 +272,10 @@ export class PostgresLog<A extends PendingAppend> implements MessageLog<A> {
 
   deleteTopic(key: TopicKey): Promise<TopicRecord | null> {
     return this.#ask(() => this.#topics.delete(key));
+  }
+
+  async moveTopic(key: TopicKey, to: number): Promise<TopicMoved> {
+    return movedNowhere(to, await this.findTopic(key));
   }
 
   heads(topicIds: readonly number[]): Promise<Map<number, TopicRecord>> {

@@ -12,6 +12,8 @@ export class Places {
   readonly #kept: 'all' | 'lately';
   readonly #known = new Map<number, number>();
   readonly #find: (topicId: number) => Promise<number>;
+  /** One that was known is elsewhere now. */
+  onMoved: (place: number) => void = () => undefined;
 
   /** `find`: of a topic that is not known; 0 for one that is nowhere. */
   constructor(kept: 'all' | 'lately', find: (topicId: number) => Promise<number>) {
@@ -24,13 +26,19 @@ export class Places {
     return this.#known.get(topicId) ?? 0;
   }
 
+  has(topicId: number): boolean {
+    return this.#known.has(topicId);
+  }
+
   of(topicId: number): number | Promise<number> {
     return this.#known.get(topicId) ?? this.#look(topicId);
   }
 
   learn(topicId: number, place: number): void {
     if (this.#kept === 'lately' && this.#known.size >= KEPT_MAX) this.#known.clear();
+    const before = this.#known.get(topicId);
     this.#known.set(topicId, place);
+    if (before !== undefined && before !== place) this.onMoved(place);
   }
 
   /** It was deleted. */

@@ -3,10 +3,11 @@
  * away at the start is opened once it is there, so that whatever goes wrong with it is of its own topics.
  */
 import type { DeferredRecord } from '../../core/deferred-record.js';
+import { RequestError } from '../../core/errors.js';
 import { HashRing } from '../../core/hash-ring.js';
 import type { DatabaseState, LogState, LogTotals, LogVitals } from '../../core/log-figures.js';
 import type { Tenant, TopicKey, Within } from '../../core/topic-key.js';
-import type { Retention, TopicRecord } from '../../core/topic-record.js';
+import type { Retention, TopicMoved, TopicRecord } from '../../core/topic-record.js';
 import { AppendFigures } from '../contract/append-figures.js';
 import { LogConfigurationError } from '../contract/log-configuration-error.js';
 import type {
@@ -20,10 +21,12 @@ import type {
   ReadRange,
 } from '../contract/message-log.js';
 import type { PlacedTopics } from '../contract/placed-topics.js';
+import { noDatabase, onTheMove, type TopicMover } from '../contract/topic-mover.js';
 import { byPlace, firstOf } from './merged.js';
 import { withoutPlace } from './places.js';
 import { SeveralSubscriptions } from './several-subscriptions.js';
 import { SeveralTopics } from './several-topics.js';
+import { TopicMoves } from './topic-moves.js';
 import { worstOf } from './worst-vitals.js';
 
 /** A log of one of them. Its `open` may be called again where it rejected. */
@@ -39,6 +42,10 @@ export interface SeveralLogsOptions<A extends PendingAppend> {
   sink: LogSink<A>;
   /** One could not be opened; it is tried again. */
   onTrouble: (place: number, error: unknown) => void;
+  mover: TopicMover;
+  /** Ends what others left of moves. One worker of a node does. */
+  endsMoves: boolean;
+  onMoveTrouble: (error: unknown) => void;
 }
 
 const REOPEN_MS = 1_000;
@@ -54,6 +61,7 @@ export class SeveralLogs<A extends PendingAppend> implements MessageLog<A> {
   readonly #logs: readonly DatabaseLog<A>[];
   readonly #topics: SeveralTopics;
   readonly #ring: HashRing;
+  readonly #moves: TopicMoves;
   readonly #reopens = new Set<NodeJS.Timeout>();
   #state: 'open' | 'closed' = 'open';
   /** Of those that are made elsewhere than in the first, one at a time: it holds a session of the first. */
@@ -63,11 +71,18 @@ export class SeveralLogs<A extends PendingAppend> implements MessageLog<A> {
     this.#options = options;
     const { databases, make, sink } = options;
     const places = Array.from({ length: databases }, (_, place) => place);
-    this.#logs = places.map((place) => make(place, sinkOf(sink, place)));
+    this.#logs = places.map((place) => make(place, this.#sinkOf(sink, place)));
     this.#topics = new SeveralTopics(this.#logs, 'all');
     const stores = this.#logs.map(({ subscriptions }) => subscriptions);
     this.subscriptions = new SeveralSubscriptions(stores, this.#topics);
     this.#ring = new HashRing(places.map(memberOf));
+    this.#topics.places.onMoved = (place) => sink.epochChanged(place);
+    this.#moves = new TopicMoves({
+      mover: options.mover,
+      databases: this.#logs,
+      learn: (topicId, place) => this.#topics.places.learn(topicId, place),
+      onTrouble: options.onMoveTrouble,
+    });
   }
 
   get state(): LogState {
@@ -110,11 +125,13 @@ export class SeveralLogs<A extends PendingAppend> implements MessageLog<A> {
       throw error instanceof AggregateError ? error.errors[0] : error;
     }
     await Promise.race([all, new Promise((resolve) => setTimeout(resolve, OPEN_WAIT_MS).unref())]);
+    if (this.#options.endsMoves) this.#moves.start();
   }
 
   async close(): Promise<void> {
     this.#state = 'closed';
     this.#endReopens();
+    this.#moves.stop();
     await Promise.all(this.#logs.map((log) => log.close()));
   }
 
@@ -174,15 +191,19 @@ export class SeveralLogs<A extends PendingAppend> implements MessageLog<A> {
 
   async patchTopic(key: TopicKey, retention: Retention): Promise<TopicRecord | null> {
     const found = await this.findTopic(key);
-    return found === null ? null : this.#of(found.id).patchTopic(key, retention);
+    if (found === null) return null;
+    const patch = (place: number): Promise<TopicRecord | null> =>
+      this.#log(place).patchTopic(key, retention);
+    return this.#topics.asked(found.id, patch, (record) => record === null);
   }
 
   /** Where it is, and then in the first: whoever finds it there and not here makes it anew. */
   async deleteTopic(key: TopicKey): Promise<TopicRecord | null> {
     const found = await this.findTopic(key);
     if (found === null) return null;
+    const there = (at: number): Promise<TopicRecord | null> => this.#log(at).deleteTopic(key);
+    const deleted = await this.#topics.asked(found.id, there, (record) => record === null);
     const place = this.placeOf(found.id);
-    const deleted = await this.#log(place).deleteTopic(key);
     if (place !== 0) await this.#log(0).placed.remove(found.id);
     this.#topics.places.forget(found.id);
     return deleted;
@@ -195,7 +216,9 @@ export class SeveralLogs<A extends PendingAppend> implements MessageLog<A> {
   async headsHere(topicIds: readonly number[]): Promise<Map<number, TopicRecord>> {
     const groups = byPlace(topicIds, (id) => this.placeOf(id));
     const pages = await Promise.all(
-      [...groups].map(([place, ids]) => this.#log(place).headsHere(ids)),
+      [...groups].map(([place, ids]) =>
+        this.#topics.headsAt(place, ids, (at, some) => this.#log(at).headsHere(some)),
+      ),
     );
     return new Map(pages.flatMap((page) => [...page]));
   }
@@ -217,8 +240,7 @@ export class SeveralLogs<A extends PendingAppend> implements MessageLog<A> {
   }
 
   async defer(request: DeferRequest): Promise<DeferOutcome> {
-    const place = await this.#topics.places.of(request.topicId);
-    return this.#log(place).defer(request);
+    return this.#topics.asked(request.topicId, (place) => this.#log(place).defer(request));
   }
 
   listDeferred(within: Within, page: { after: number; limit: number }): Promise<DeferredRecord[]> {
@@ -236,6 +258,49 @@ export class SeveralLogs<A extends PendingAppend> implements MessageLog<A> {
 
   totals(tenant: Tenant): Promise<LogTotals> {
     return this.#topics.totals(tenant);
+  }
+
+  async moveTopic(key: TopicKey, to: number): Promise<TopicMoved> {
+    if (to >= this.#logs.length) throw noDatabase(to, this.#logs.length);
+    const found = await this.findTopic(key);
+    if (found === null) throw new RequestError('topic_not_found', 'topic not found', 'topic');
+    return this.#moves.move({ topicId: found.id, key, from: this.placeOf(found.id), to });
+  }
+
+  /** What a database says of a topic that has moved away from it is not said of the topic. */
+  #sinkOf(sink: LogSink<A>, place: number): LogSink<A> {
+    return {
+      ...sinkOf(sink, place),
+      failed: (append, code, detail) => {
+        if (code !== 'topic_not_found') sink.failed(append, code, detail);
+        else this.#notFound(append, detail, place);
+      },
+      headsMoved: (topicIds) => {
+        for (const id of topicIds ?? []) this.#mayHaveMoved(id);
+        sink.headsMoved(topicIds, place);
+      },
+    };
+  }
+
+  /** Also what nobody subscribes to is found at once, and not by the next who publishes to it. */
+  #mayHaveMoved(topicId: number): void {
+    if (!this.#topics.places.has(topicId)) return;
+    this.#topics.hasMoved(topicId, this.placeOf(topicId)).catch((error: unknown) => {
+      if (!(error instanceof RequestError)) this.#options.onMoveTrouble(error);
+    });
+  }
+
+  #notFound(append: A, detail: string, place: number): void {
+    this.#topics.hasMoved(append.topicId, place).then(
+      (hasMoved) => {
+        if (!hasMoved) this.#options.sink.failed(append, 'topic_not_found', detail);
+        else this.#options.sink.failed(append, 'topic_busy', onTheMove().message);
+      },
+      (error: unknown) => {
+        const { code, message } = error instanceof RequestError ? error : onTheMove();
+        this.#options.sink.failed(append, code, message);
+      },
+    );
   }
 
   #log(place: number): DatabaseLog<A> {

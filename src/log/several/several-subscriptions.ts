@@ -7,14 +7,16 @@ import type { LogRow } from '../../core/message.js';
 import type { SubscriptionRecord } from '../../core/subscription-record.js';
 import type { Tenant, Within } from '../../core/topic-key.js';
 import type { TraceRecord } from '../../core/trace-record.js';
-import type {
-  FoundMessage,
-  HeldTerm,
-  LostTerm,
-  MissingMessage,
-  RedrivenDelivery,
-  SubscriptionSave,
-  SubscriptionStore,
+import {
+  type EphemeralSave,
+  type FoundMessage,
+  type HeldTerm,
+  type LostTerm,
+  type MissingMessage,
+  OtherLog,
+  type RedrivenDelivery,
+  type SubscriptionSave,
+  type SubscriptionStore,
 } from '../contract/subscription-store.js';
 import { byPlace, firstOf, merged, ofAll } from './merged.js';
 import type { SeveralTopics } from './several-topics.js';
@@ -36,7 +38,11 @@ export class SeveralSubscriptions implements SubscriptionStore {
     this.#of(held.topicId, (store) => store.release(held));
 
   readonly find: SubscriptionStore['find'] = (topicId, name) =>
-    this.#of(topicId, (store) => store.find(topicId, name));
+    this.#of(
+      topicId,
+      (store) => store.find(topicId, name),
+      (found) => found === null,
+    );
 
   async list(
     within: Within,
@@ -56,13 +62,21 @@ export class SeveralSubscriptions implements SubscriptionStore {
   async lost(held: readonly HeldTerm[]): Promise<LostTerm[]> {
     const groups = await this.#grouped(held, ({ topicId }) => topicId);
     const pages = await Promise.all(
-      [...groups].map(([place, group]) => this.#store(place).lost(group)),
+      [...groups].map(async ([place, group]) => {
+        const lost = await this.#store(place).lost(group);
+        const moved = await this.#moved(group, new Set(lost.map(({ id }) => id)), place);
+        return lost.filter(({ id }) => !moved.has(id));
+      }),
     );
     return pages.flat();
   }
 
   readonly delete: SubscriptionStore['delete'] = (topicId, name) =>
-    this.#of(topicId, (store) => store.delete(topicId, name));
+    this.#of(
+      topicId,
+      (store) => store.delete(topicId, name),
+      (wasThere) => !wasThere,
+    );
 
   /** One transaction in each database. */
   async save(
@@ -71,13 +85,25 @@ export class SeveralSubscriptions implements SubscriptionStore {
   ): Promise<number[]> {
     const groups = await this.#grouped(saves, ({ topicId }) => topicId);
     const refused = await Promise.all(
-      [...groups].map(([place, group]) => this.#store(place).save(group, onMissing)),
+      [...groups].map(async ([place, group]) => {
+        const lost = await this.#store(place).save(group, onMissing);
+        // It is stored where its topic is by now, once that has come over to it.
+        if ((await this.#moved(group, new Set(lost), place)).size > 0) throw new OtherLog();
+        return lost;
+      }),
     );
     return refused.flat();
   }
 
-  readonly saveEphemeral: SubscriptionStore['saveEphemeral'] = (save, onMissing) =>
-    this.#of(save.topicId, (store) => store.saveEphemeral(save, onMissing));
+  async saveEphemeral(save: EphemeralSave, onMissing?: (sequence: number) => void): Promise<void> {
+    const place = await this.#topics.places.of(save.topicId);
+    try {
+      await this.#store(place).saveEphemeral(save, onMissing);
+    } catch (error) {
+      if (error instanceof OtherLog) await this.#topics.hasMoved(save.topicId, place);
+      throw error;
+    }
+  }
 
   async listDeadLetters(
     filter: DeadLetterFilter,
@@ -149,8 +175,26 @@ export class SeveralSubscriptions implements SubscriptionStore {
     return this.#of(of[0], (store) => store.traceOf(...of));
   }
 
-  async #of<T>(topicId: number, ask: (store: SubscriptionStore) => Promise<T>): Promise<T> {
-    return ask(this.#store(await this.#topics.places.of(topicId)));
+  #of<T>(
+    topicId: number,
+    ask: (store: SubscriptionStore) => Promise<T>,
+    isNone?: (answer: T) => boolean,
+  ): Promise<T> {
+    return this.#topics.asked(topicId, (place) => ask(this.#store(place)), isNone);
+  }
+
+  /** Those, of what is not found at a place, whose topic is elsewhere. */
+  async #moved(
+    asked: readonly { id: number; topicId: number }[],
+    missing: ReadonlySet<number>,
+    place: number,
+  ): Promise<Set<number>> {
+    const moved = new Set<number>();
+    for (const { id, topicId } of asked) {
+      if (!missing.has(id) || moved.has(id)) continue;
+      if (await this.#topics.hasMoved(topicId, place)) moved.add(id);
+    }
+    return moved;
   }
 
   #store(place: number): SubscriptionStore {

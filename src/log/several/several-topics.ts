@@ -10,6 +10,7 @@ import { keyWithin, type Tenant, type TopicKey, type Within } from '../../core/t
 import type { TopicRecord } from '../../core/topic-record.js';
 import type { FoundTopics, LogPage, MessageLog, ReadRange } from '../contract/message-log.js';
 import type { PlacedTopics } from '../contract/placed-topics.js';
+import { onTheMove } from '../contract/topic-mover.js';
 import { byPlace, firstOf, merged, ofAll } from './merged.js';
 import { Places, withoutPlace } from './places.js';
 
@@ -20,12 +21,14 @@ export interface ReadDatabase
     'findTopics' | 'listTopics' | 'heads' | 'read' | 'sequenceAt' | 'listDeferred' | 'totals'
   > {
   epochOf(topicId: number): string | Promise<string>;
-  readonly placed: Pick<PlacedTopics, 'placeOf'>;
+  readonly placed: Pick<PlacedTopics, 'placeOf' | 'gone'>;
 }
 
 export class SeveralTopics {
   readonly #parts: readonly ReadDatabase[];
   readonly places: Places;
+  /** By topic id and place. */
+  readonly #asking = new Map<string, Promise<boolean>>();
 
   /** By place. `kept`: as Places have it. */
   constructor(parts: readonly ReadDatabase[], kept: 'all' | 'lately') {
@@ -33,9 +36,88 @@ export class SeveralTopics {
     this.places = new Places(kept, (topicId) => this.#look(topicId));
   }
 
-  /** Of the topic. */
+  /** Of the topic; once more where it has moved to, when it is not where it was. */
   async of<T>(topicId: number, ask: (part: ReadDatabase) => Promise<T>): Promise<T> {
-    return ask(this.#part(await this.places.of(topicId)));
+    return this.asked(topicId, (place) => ask(this.#part(place)));
+  }
+
+  /** The same by places. `isNone`: an answer that may mean that the topic is not there any more. */
+  async asked<T>(
+    topicId: number,
+    ask: (place: number) => Promise<T>,
+    isNone: (answer: T) => boolean = () => false,
+  ): Promise<T> {
+    const place = await this.places.of(topicId);
+    let why: { error: unknown } | null = null;
+    try {
+      const answer = await ask(place);
+      if (!isNone(answer)) return answer;
+      if (!(await this.hasMoved(topicId, place))) return answer;
+    } catch (error) {
+      if (!(error instanceof RequestError) || error.code !== 'topic_not_found') throw error;
+      why = { error };
+    }
+    if (why !== null && !(await this.hasMoved(topicId, place))) throw why.error;
+    return ask(await this.places.of(topicId));
+  }
+
+  /**
+   * Whether a topic that is not found where it was, or no more, is elsewhere; it is known where, from then
+   * on.
+   * Rejects `topic_busy` while nobody can say so.
+   */
+  hasMoved(topicId: number, from: number): Promise<boolean> {
+    // A topic that is not found is not found by all who publish to it at that moment.
+    const asked = `${topicId}/${from}`;
+    const known = this.#asking.get(asked);
+    if (known !== undefined) return known;
+    const asking = this.#looked(topicId, from).finally(() => this.#asking.delete(asked));
+    this.#asking.set(asked, asking);
+    return asking;
+  }
+
+  async #looked(topicId: number, from: number): Promise<boolean> {
+    const place = (await this.#search([topicId], from)).get(topicId) ?? from;
+    if (place === from) return false;
+    this.places.learn(topicId, place);
+    return true;
+  }
+
+  /** Where those are that are not at `from`; those that are nowhere are not in the answer. */
+  async #search(topicIds: readonly number[], from: number): Promise<Map<number, number>> {
+    const gone = await this.#part(from).placed.gone(topicIds);
+    const found = new Map<number, number>();
+    for (const id of topicIds) {
+      const known = gone.get(id);
+      const place = known === undefined ? await this.#byFirst(id) : known.movedTo;
+      if (known?.arrivingFrom != null && place === null) throw onTheMove();
+      if (place === null || place === from) continue;
+      found.set(id, await this.#arrivedAt(id, place));
+    }
+    return found;
+  }
+
+  /** Null: it says nothing, or is away. */
+  async #byFirst(topicId: number): Promise<number | null> {
+    try {
+      return await this.#part(0).placed.placeOf(topicId);
+    } catch (error) {
+      if (error instanceof RequestError) return null;
+      throw error;
+    }
+  }
+
+  /** By what that place says of it, and the next. */
+  async #arrivedAt(topicId: number, place: number): Promise<number> {
+    let at = place;
+    for (let hops = 0; hops < this.#parts.length; hops++) {
+      const known = (await this.#part(at).placed.gone([topicId])).get(topicId);
+      if (known === undefined) return at;
+      // The first says where it was for as long as it is coming.
+      if (known.arrivingFrom !== null) throw onTheMove();
+      at = known.movedTo ?? at;
+    }
+    throw onTheMove();
   }
 
   async findTopic(key: TopicKey): Promise<TopicRecord | null> {
@@ -93,10 +175,37 @@ export class SeveralTopics {
     );
     const groups = byPlace(known, ({ place }) => place);
     const pages = await Promise.all(
-      [...groups].map(([place, group]) => this.#part(place).heads(group.map(({ id }) => id))),
+      [...groups].map(([place, group]) =>
+        this.headsAt(
+          place,
+          group.map(({ id }) => id),
+          (at, ids) => this.#part(at).heads(ids),
+        ),
+      ),
     );
     const heads = new Map(pages.flatMap((page) => [...page]));
     for (const id of topicIds) if (!heads.has(id)) this.places.forget(id);
+    return heads;
+  }
+
+  /** Of one place; those that have moved are asked for where they are. */
+  async headsAt(
+    place: number,
+    ids: readonly number[],
+    ask: (place: number, ids: readonly number[]) => Promise<Map<number, TopicRecord>>,
+  ): Promise<Map<number, TopicRecord>> {
+    const there = await ask(place, ids);
+    const heads = new Map([...there].filter(([, record]) => record.place === undefined));
+    for (const id of heads.keys()) this.places.learn(id, place);
+    const missing = ids.filter((id) => !heads.has(id));
+    if (missing.length === 0) return heads;
+    const moved = await this.#search(missing, place);
+    for (const [id, to] of moved) this.places.learn(id, to);
+    for (const [to, some] of byPlace([...moved], ([, to]) => to)) {
+      const idsThere = some.map(([id]) => id);
+      const found = await ask(to, idsThere);
+      for (const [id, record] of found) if (record.place === undefined) heads.set(id, record);
+    }
     return heads;
   }
 
@@ -165,10 +274,11 @@ export class SeveralTopics {
   /** Fills in those of one place; one that it does not have was deleted there. */
   async #whole(place: number, rows: readonly TopicRecord[], found: FoundTopics): Promise<void> {
     try {
-      const heads = await this.#part(place).heads(rows.map(({ id }) => id));
+      const ids = rows.map(({ id }) => id);
+      const heads = await this.headsAt(place, ids, (at, some) => this.#part(at).heads(some));
       for (const { id, key } of rows) {
         const head = heads.get(id);
-        if (head !== undefined) found.set(key, this.#learnt(head, place));
+        if (head !== undefined) found.set(key, head);
       }
     } catch (error) {
       if (!(error instanceof RequestError)) throw error;

@@ -66,6 +66,7 @@ export class Calls {
     'topic.create': (args) => this.#create(args),
     'topic.patch': (args) => this.#patch(args),
     'topic.delete': (args) => this.#delete(args),
+    'topic.move': ({ key, to }) => this.#log.moveTopic(key, to),
     'topic.subscribers': async ({ key }) => ({ subscribers: this.#subscribers(key) }),
     'topics.counts': async ({ keys }) => ({ counts: keys.map((key) => this.#subscribers(key)) }),
     'deferred.cancel': async ({ tenant, id }) => ({

@@ -74,7 +74,10 @@ export class Resync {
 
   async #round(): Promise<void> {
     const { log, onBrought } = this.#options;
-    const topics = [...this.#options.topics.values()];
+    // What is of this incarnation already was brought over, or met since.
+    const topics = [...this.#options.topics.values()].filter(
+      ({ id, epoch }) => epoch !== log.epochOf(id),
+    );
     const [common, records] = await Promise.all([
       log.commonUpTo(topics.map(({ id: topicId, epoch }) => ({ topicId, epoch }))),
       this.#heads(topics),

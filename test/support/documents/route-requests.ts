@@ -11,6 +11,7 @@ export const BODIES: Readonly<Record<string, Record<string, unknown>>> = {
   },
   'POST /api/topics': { name: 'fuzz.other' },
   'PATCH /api/topics/:name': { retention: {} },
+  'POST /api/topics/:name/move': { database: 1, tenant: 'default' },
   'PATCH /api/subscriptions/:topic/:name': {},
   'POST /api/subscriptions/:topic/:name/seek': { from: 'latest' },
   'POST /api/subscriptions/:topic/:name/pull': {},

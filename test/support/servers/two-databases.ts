@@ -6,6 +6,7 @@ import { DatabaseClock } from '../../../src/core/database-clock.js';
 import { HashRing } from '../../../src/core/hash-ring.js';
 import { DEFAULT_LIMITS, type Limits } from '../../../src/core/limits.js';
 import { messageOf } from '../../../src/log/contract/log-errors.js';
+import { PostgresMover } from '../../../src/log/postgres/move/topic-move.js';
 import { PostgresLog } from '../../../src/log/postgres/postgres-log.js';
 import { enterFirst, joinDatabase } from '../../../src/log/postgres/session/database-place.js';
 import { openPool } from '../../../src/log/postgres/session/log-connection.js';
@@ -86,8 +87,9 @@ export interface SeveralLog {
 export async function openSeveralLogs(
   urls: readonly string[],
   name: string,
-  limits: Partial<Limits> = {},
+  limits: Partial<Limits> & { notify?: boolean } = {},
 ): Promise<SeveralLog> {
+  const { notify = true, ...others } = limits;
   const sink = new RecordingSink();
   const troubles: string[] = [];
   const onTrouble = (what: string, error: unknown): void => {
@@ -99,14 +101,17 @@ export async function openSeveralLogs(
       new PostgresLog<TestAppend>({
         ...{ databaseUrl: urls[place] ?? '', place, sink: own, onTrouble },
         applicationName: `conduit/${name}/w0`,
-        limits: { ...DEFAULT_LIMITS, ...limits },
+        limits: { ...DEFAULT_LIMITS, ...others },
         clock: new DatabaseClock(systemClock),
-        notify: true,
+        notify,
         owns: () => true,
         isHere: () => true,
         keepsUp: () => true,
       }),
     sink,
+    mover: new PostgresMover(urls),
+    endsMoves: true,
+    onMoveTrouble: (error) => onTrouble('moving a topic', error),
     onTrouble: (place, error) => onTrouble(`opening database ${place + 1}`, error),
   });
   await log.open();

@@ -45,7 +45,7 @@ t.test('what is refused, and with which words', async (t) => {
     ['', /^which command\?$/],
     ['-x', /^unknown command or option: "-x"$/],
     ['topcis list', /unknown command or option: "topcis"; did you mean topics\?/],
-    ['topics', /topics what\? It takes list, show, create, change, delete/],
+    ['topics', /topics what\? It takes list, show, create, change, move, delete/],
     ['topics lst', /unknown command: topics "lst"; did you mean list\?/],
     ['topics frobnicate', /it takes list, show/],
     ['topics list --limt 3', /unknown option: "--limt"; did you mean --limit\?/],

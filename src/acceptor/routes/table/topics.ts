@@ -1,9 +1,11 @@
 /** The routes of topics, their messages and their streams of events. */
 import { clientName } from '../../../core/client-name.js';
 import type { Limits } from '../../../core/limits.js';
+import { asTenant } from '../../../core/topic-key.js';
 import { members } from '../../../wire/schemas/kinds.js';
 import { CLIENT_MEMBERS } from '../../../wire/schemas/sessions.js';
 import { START_MEMBERS } from '../../../wire/schemas/subscriptions.js';
+import { TOPIC_MOVE, TOPIC_MOVED } from '../../../wire/schemas/topic-move.js';
 import * as schemas from '../../../wire/schemas/topics.js';
 import { snakeMembers } from '../../../wire/snake-case.js';
 import * as views from '../../../wire/views/topic-view.js';
@@ -25,6 +27,7 @@ export function topicTable({ limits, control, streams, webhooks }: TopicTablePar
   return [
     ...manyTable(limits, topics),
     ...oneTable(limits, topics, webhooks),
+    ...moveTable(limits, topics),
     ...contentTable(limits, topics),
     ...eventTable(limits, streams),
   ];
@@ -82,6 +85,26 @@ function oneTable(
         await topics.delete(asked);
         await webhooks.topicGone(asked.principal, asked.params.name);
         return undefined;
+      },
+    }),
+  ];
+}
+
+function moveTable(limits: Limits, topics: TopicRoutes): Route[] {
+  const { params, errors } = ofOne(limits);
+  const moved = routesOf({
+    ...{ params, scope: 'operate' },
+    errors: [...errors, 'tenant_not_found', 'topic_moving', 'topic_busy'],
+  });
+  return [
+    moved('POST /api/topics/:name/move', 'Moves a topic to another database of DATABASE_URL.', {
+      audit: 'topic.move',
+      body: TOPIC_MOVE,
+      answer: { 200: TOPIC_MOVED },
+      handle: async (asked) => {
+        const { tenant } = asked.body;
+        if (tenant !== null) asked.note?.isAbout(asTenant(tenant), asked.params.name);
+        return topics.move(asked, asked.body);
       },
     }),
   ];

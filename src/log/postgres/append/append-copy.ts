@@ -23,22 +23,44 @@ interface CopyProtocol {
 
 /** Rejects with the server's error, or with the connection's. */
 export function copyAndCommit(client: pg.Client, rows: Buffer): Promise<void> {
+  return copied(client, { sql: `${COPY_SQL}; COMMIT`, last: 'COMMIT' }, rows);
+}
+
+/** The same by a COPY .. FROM STDIN of one's own, in whatever transaction there is. */
+export function copyIn(client: pg.Client, sql: string, rows: Buffer): Promise<void> {
+  return copied(client, { sql, last: 'COPY' }, rows);
+}
+
+/** `last`: the tag of its last command. */
+interface CopyStatement {
+  sql: string;
+  last: 'COPY' | 'COMMIT';
+}
+
+function copied(client: pg.Client, statement: CopyStatement, rows: Buffer): Promise<void> {
   return new Promise((resolve, reject) => {
-    client.query(new CopyAndCommit(rows, resolve, reject));
+    client.query(new CopyIn(statement, rows, { resolve, reject }));
   });
 }
 
-class CopyAndCommit implements pg.Submittable {
+interface Settling {
+  resolve: () => void;
+  reject: (error: unknown) => void;
+}
+
+class CopyIn implements pg.Submittable {
   readonly #stream: CopyStreamQuery & CopyProtocol;
   readonly #resolve: () => void;
   readonly #reject: (error: unknown) => void;
   #data: 'held' | 'on their way' | 'written' = 'held';
+  readonly #last: CopyStatement['last'];
   #command = '';
 
-  constructor(rows: Buffer, resolve: () => void, reject: (error: unknown) => void) {
+  constructor({ sql, last }: CopyStatement, rows: Buffer, { resolve, reject }: Settling) {
+    this.#last = last;
     this.#resolve = resolve;
     this.#reject = reject;
-    const stream = copyFrom(`${COPY_SQL}; COMMIT`);
+    const stream = copyFrom(sql);
     if (!('handleCopyInResponse' in stream)) throw new Error('pg-copy-streams has changed');
     this.#stream = stream as CopyStreamQuery & CopyProtocol;
     // The end of the data is written in the tick that follows.
@@ -72,8 +94,8 @@ class CopyAndCommit implements pg.Submittable {
   }
 
   handleReadyForQuery(): void {
-    if (this.#command === 'COMMIT') this.#resolve();
-    else this.#reject(new Error(`COMMIT was answered ${this.#command}`));
+    if (this.#command.startsWith(this.#last)) this.#resolve();
+    else this.#reject(new Error(`${this.#last} was answered ${this.#command}`));
   }
 
   handleError(error: unknown): void {

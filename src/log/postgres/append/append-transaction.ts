@@ -3,9 +3,11 @@
  * small-append.ts. It says how far it came when it fails, since that decides what may be said of its
  * messages: before COMMIT was sent nothing is stored; after it, without an answer, nobody knows.
  */
+
 import type pg from 'pg';
 import { faultOf } from '../../contract/log-errors.js';
 import type { PendingAppend, TopicCommit } from '../../contract/message-log.js';
+import { livingHere } from '../session/living-topic.js';
 import { copyAndCommit } from './append-copy.js';
 import type { TopicAppends } from './append-groups.js';
 import type { AppendOutcome } from './append-outcome.js';
@@ -164,7 +166,7 @@ function beginSql({ lockWaitMs }: AppendOptions): string {
 
 function lockSql<A>(groups: TopicAppends<A>, mode = ''): string {
   return `SELECT id, ${LOG_OID} FROM conduit.topics WHERE id = ANY('{${[...groups.keys()]}}')
-    AND deleted_at IS NULL ORDER BY id FOR NO KEY UPDATE ${mode}`;
+    AND ${livingHere()} ORDER BY id FOR NO KEY UPDATE ${mode}`;
 }
 
 async function lock(client: pg.Client, sql: string, options: AppendOptions): Promise<Set<number>> {

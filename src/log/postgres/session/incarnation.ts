@@ -34,12 +34,13 @@ export interface Incarnation {
 
 /**
  * `incarnations` knows those that came after: the lowest of their beginnings is what they share. Of what is
- * only known up to a time, no more than was published before it.
+ * only known up to a time, no more than was published before it. `moved_epochs` knows those of the database
+ * where the topic was before.
  */
-const COMMON_SQL = `SELECT o.number IS NOT NULL AS is_known, (
+const COMMON_SQL = `SELECT o.number IS NOT NULL AS is_known, least(o.head, (
     SELECT min(coalesce(h.head, 0)) FROM conduit.incarnations i
     LEFT JOIN conduit.incarnation_heads h ON h.number = i.number AND h.topic_id = a.topic_id
-    WHERE i.number > o.number) AS common,
+    WHERE i.number > o.number)) AS common,
     CASE WHEN a.until_ms IS NOT NULL THEN (
       SELECT conduit.head_before(t.id, t.first_sequence, h.sequence,
         to_timestamp(a.until_ms / 1000))
@@ -47,7 +48,11 @@ const COMMON_SQL = `SELECT o.number IS NOT NULL AS is_known, (
       WHERE t.id = a.topic_id) END AS until
   FROM unnest($1::bigint[], $2::text[], $3::float8[]) WITH ORDINALITY
     AS a (topic_id, name, until_ms, place)
-  LEFT JOIN conduit.incarnations o ON o.name = a.name
+  LEFT JOIN LATERAL (
+    SELECT i.number, NULL::bigint AS head FROM conduit.incarnations i WHERE i.name = a.name
+    UNION ALL
+    SELECT m.number, m.head FROM conduit.moved_epochs m
+    WHERE m.topic_id = a.topic_id AND m.name = a.name LIMIT 1) o ON true
   ORDER BY a.place`;
 
 /** Of topics in one query: each may take twenty look-ups. */

@@ -6,6 +6,7 @@
 import { incarnationOf } from '../../../core/epoch.js';
 import type { DeliveryRecord } from '../../../core/subscription-record.js';
 import { OtherLog, type SubscriptionSave } from '../../contract/subscription-store.js';
+import { livingHere } from '../session/living-topic.js';
 import type { Queryable } from '../session/queryable.js';
 import type { RowKind, StoreRows } from './refused-data.js';
 import { withinTime, withoutText } from './refused-data.js';
@@ -37,7 +38,7 @@ const CURSORS_SQL = `WITH log AS MATERIALIZED (
     FROM conduit.subscriptions s JOIN new n ON n.id = s.id AND n.term = s.term
       AND ${sameSql('n')}
       AND (SELECT is_same FROM log)
-    JOIN conduit.topics t ON t.id = s.topic_id AND t.deleted_at IS NULL
+    JOIN conduit.topics t ON t.id = s.topic_id AND ${livingHere('t')}
     ORDER BY s.id FOR NO KEY UPDATE OF s),
   set AS (
     UPDATE conduit.subscriptions s SET ack_wait_ms = l.ack_wait_ms, max_deliver = l.max_deliver,
@@ -59,6 +60,10 @@ const TURNS_MAX = 5;
 
 /** Until the transaction ends nobody can put another log in the place of this one. */
 const LOG_SQL = 'SELECT mark, conduit.incarnation() AS name FROM conduit.log_identity';
+
+/** By columns that are not of the key: a lock that is waited for shows what became of them. */
+const HOLD_SQL = `SELECT place <> 0 OR moved_to IS NOT NULL AS is_gone
+  FROM conduit.topics WHERE id = $1 FOR KEY SHARE`;
 
 const DROP_SQL = 'DELETE FROM conduit.deliveries WHERE subscription_id = ANY($1::bigint[])';
 
@@ -96,6 +101,12 @@ export async function holdLog(
   if (epoch === undefined) return;
   const { rows } = await session.query<{ name: string }>(LOG_SQL);
   if (rows[0]?.name !== incarnationOf(epoch, topicId)) throw new OtherLog();
+}
+
+/** Rejects OtherLog when it has moved to another database; until the transaction ends it does not. */
+export async function holdTopic(session: Queryable, topicId: number): Promise<void> {
+  const { rows } = await session.query<{ is_gone: boolean }>(HOLD_SQL, [topicId]);
+  if (rows[0]?.is_gone === true) throw new OtherLog();
 }
 
 /** Null: they may be of any. Throws OtherLog when they are not all of the same. */

@@ -5,6 +5,7 @@
 
 import type { FailureRecord } from '../../../core/trace-record.js';
 import type { DeadLetterDraft } from '../../contract/subscription-store.js';
+import { livingHere } from '../session/living-topic.js';
 import type { Queryable } from '../session/queryable.js';
 import type { StoreRows } from './refused-data.js';
 import { withinTime, withoutText } from './refused-data.js';
@@ -51,7 +52,7 @@ function storeSql(kind: Kind): string {
     FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::bigint[], $5::text[], $6::int[],
       $7::float8[], $8::float8[], $9::text[]) WITH ORDINALITY AS n (topic_id, subscription_id,
       session, sequence, reason, attempts, first_failed_ms, last_failed_ms, last_error, place)
-    JOIN conduit.topics t ON t.id = n.topic_id AND t.deleted_at IS NULL
+    JOIN conduit.topics t ON t.id = n.topic_id AND ${livingHere('t')}
     CROSS JOIN LATERAL (
       SELECT ${copied} FROM conduit.messages m
       WHERE m.topic_id = n.topic_id AND m.sequence = n.sequence

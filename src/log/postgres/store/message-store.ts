@@ -4,12 +4,14 @@
  * asked for by its exact bounds: whatever plan is made of it touches no more rows than the page
  * has.
  */
+
 import { RequestError } from '../../../core/errors.js';
 import { DEAD_LETTERS_COUNTED, type LogTotals } from '../../../core/log-figures.js';
 import type { ContentType, LogRow } from '../../../core/message.js';
 import type { Tenant } from '../../../core/topic-key.js';
 import { parseUuid } from '../../../core/uuid.js';
 import type { LogPage, ReadRange } from '../../contract/message-log.js';
+import { livingHere } from '../session/living-topic.js';
 import type { Queryable } from '../session/queryable.js';
 
 /** PostgreSQL's bigint cannot hold Infinity. */
@@ -133,7 +135,9 @@ export class MessageStore {
       Record<'topics' | 'messages' | 'bytes' | 'deferred' | 'dead_letters', string>
     >(
       `WITH n AS (SELECT id FROM conduit.tenants WHERE name = $1)
-       SELECT count(*) AS topics, coalesce(sum(sequence), 0) AS messages,
+       SELECT (SELECT count(*) FROM conduit.topics
+           WHERE tenant_id = (SELECT id FROM n) AND deleted_at IS NULL) AS topics,
+         coalesce(sum(sequence), 0) AS messages,
          coalesce(sum(bytes), 0) AS bytes,
          (SELECT count(*) FROM conduit.outbox WHERE tenant_id = (SELECT id FROM n)) AS deferred,
          (SELECT count(*) FROM (
@@ -145,7 +149,7 @@ export class MessageStore {
            WHERE t.tenant_id = (SELECT id FROM n) AND t.deleted_at IS NULL
            LIMIT ${DEAD_LETTERS_COUNTED}) kept) AS dead_letters
        FROM conduit.topic_heads(ARRAY(SELECT id FROM conduit.topics
-         WHERE tenant_id = (SELECT id FROM n) AND deleted_at IS NULL))`,
+         WHERE tenant_id = (SELECT id FROM n) AND ${livingHere()}))`,
       [tenant],
     );
     return {

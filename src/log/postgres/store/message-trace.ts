@@ -2,6 +2,7 @@
  * What became of one message, in PostgreSQL: where it stands, which subscriptions have it, where it
  * failed. Keeps no state. Failures are kept for days; upkeep deletes the older ones.
  */
+
 import type { DeliveryRecord, SubscriptionRecord } from '../../../core/subscription-record.js';
 import { type Tenant, topicKey } from '../../../core/topic-key.js';
 import type { FailureRecord, TraceFailure } from '../../../core/trace-record.js';
@@ -11,6 +12,7 @@ import type {
   SubscriptionStore,
   TracePage,
 } from '../../contract/subscription-store.js';
+import { livingHere } from '../session/living-topic.js';
 import type { Queryable } from '../session/queryable.js';
 import type { StoredMessage } from './message-store.js';
 import { decodeMessage, messageColumns } from './message-store.js';
@@ -38,7 +40,7 @@ const PUBLISHED = {
 function findSql(where: keyof typeof PUBLISHED): string {
   return `SELECT t.id AS topic_id, t.name AS topic, ${messageColumns('m')}
   FROM conduit.messages m
-  JOIN conduit.topics t ON t.id = m.topic_id AND t.deleted_at IS NULL
+  JOIN conduit.topics t ON t.id = m.topic_id AND ${livingHere('t')}
   JOIN conduit.tenants n ON n.id = t.tenant_id AND n.name = $1
   WHERE m.message_id = $2::uuid AND ${PUBLISHED[where]} AND m.sequence >= t.first_sequence
   LIMIT 1`;
@@ -48,7 +50,7 @@ const FIND_SQL = { around: findSql('around'), elsewhere: findSql('elsewhere') };
 
 const SUBSCRIPTIONS_SQL = `SELECT ${SUBSCRIPTION_COLUMNS}, ${DELIVERY_COLUMNS}
   FROM conduit.subscriptions s
-  JOIN conduit.topics t ON t.id = s.topic_id AND t.deleted_at IS NULL
+  JOIN conduit.topics t ON t.id = s.topic_id AND ${livingHere('t')}
   ${CURSOR_JOIN}
   LEFT JOIN conduit.deliveries d ON d.subscription_id = s.id AND d.sequence = $2
   WHERE s.topic_id = $1 AND s.name > $3 ORDER BY s.name LIMIT $4`;
@@ -56,7 +58,7 @@ const SUBSCRIPTIONS_SQL = `SELECT ${SUBSCRIPTION_COLUMNS}, ${DELIVERY_COLUMNS}
 const FAILURES_SQL = `SELECT s.name AS subscription, h.sequence, h.attempt,
     floor(extract(epoch FROM h.at) * 1000) AS at_ms, h.outcome, h.reason, h.session
   FROM conduit.delivery_history h
-  JOIN conduit.topics t ON t.id = h.topic_id AND t.deleted_at IS NULL
+  JOIN conduit.topics t ON t.id = h.topic_id AND ${livingHere('t')}
   LEFT JOIN conduit.subscriptions s ON s.id = h.subscription_id
   WHERE h.topic_id = $1 AND h.sequence = $2 AND (h.subscription_id IS NULL OR s.id IS NOT NULL)
   ORDER BY h.at, h.attempt LIMIT ${FAILURES_MAX}`;

@@ -2,12 +2,14 @@
  * What waits to be appended, in PostgreSQL: rows of conduit.outbox, as users of the API see them.
  * Keeps no state. outbox-release.ts moves them into the log.
  */
+
 import type { DeferredRecord } from '../../../core/deferred-record.js';
 import { RequestError } from '../../../core/errors.js';
 import { type Tenant, tenantOf, topicNameWithin, type Within } from '../../../core/topic-key.js';
 import { faultOf } from '../../contract/log-errors.js';
 import type { DeferOutcome, DeferRequest, FirstResult } from '../../contract/message-log.js';
 import { MISMATCH } from '../../contract/same-message.js';
+import { livingHere } from '../session/living-topic.js';
 import type { Queryable } from '../session/queryable.js';
 import { areRepeats, type FirstRow, keptFirst } from './first-results.js';
 import { storable } from './subscription-rows.js';
@@ -29,7 +31,7 @@ const DUE = `CASE WHEN $10::float8 > 0
 
 const LIVING = `SELECT t.id, t.tenant_id, t.name FROM conduit.topics t
   JOIN conduit.tenants n ON n.id = t.tenant_id
-  WHERE t.id = $1 AND n.name = $2 AND t.deleted_at IS NULL`;
+  WHERE t.id = $1 AND n.name = $2 AND ${livingHere('t')}`;
 
 const DEFER_SQL = `WITH t AS (${LIVING}),
   o AS (
@@ -118,7 +120,7 @@ export class OutboxStore {
     const { rows } = await this.#db.query<OutboxRow>(
       `SELECT ${COLUMNS} FROM conduit.outbox o JOIN conduit.topics t ON t.id = o.topic_id
        WHERE o.tenant_id = (SELECT id FROM conduit.tenants WHERE name = $1)
-         AND ($2::text IS NULL OR t.name = $2) AND o.id > $3 AND t.deleted_at IS NULL
+         AND ($2::text IS NULL OR t.name = $2) AND o.id > $3 AND ${livingHere('t')}
        ORDER BY o.id LIMIT $4`,
       [tenantOf(within), storable(topicNameWithin(within)), page.after, page.limit],
     );

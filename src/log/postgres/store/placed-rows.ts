@@ -3,6 +3,7 @@
  * others make of it. Keeps no state.
  */
 import type { PlacedTopic, PlacedTopics } from '../../contract/placed-topics.js';
+import type { UnsettledMoves, Whereabouts } from '../../contract/topic-mover.js';
 import type { SessionPool } from '../session/lent-session.js';
 import type { Queryable } from '../session/queryable.js';
 import { inTransaction } from '../session/transaction.js';
@@ -31,6 +32,15 @@ const ADOPT_SQL = `INSERT INTO conduit.topics
     (id, tenant_id, name, retention_hours, retention_messages, retention_bytes)
   VALUES ($1, $2, $3, $4, $5, $6)`;
 
+const GONE_SQL = `SELECT id, arriving_from,
+    CASE WHEN place <> 0 THEN place ELSE moved_to END AS moved_to
+  FROM conduit.topics WHERE id = ANY($1::bigint[])
+    AND (place <> 0 OR moved_to IS NOT NULL OR arriving_from IS NOT NULL)`;
+
+const UNSETTLED_SQL = `SELECT t.id, t.arriving_from, t.moved_to FROM conduit.topics t
+  WHERE (t.arriving_from IS NOT NULL OR t.moved_to IS NOT NULL) AND (t.arriving_from IS NOT NULL
+    OR EXISTS (SELECT FROM conduit.outbox o WHERE o.topic_id = t.id))`;
+
 const REMOVE_SQL = `UPDATE conduit.topics SET deleted_at = clock_timestamp()
   WHERE id = $1 AND deleted_at IS NULL`;
 
@@ -42,6 +52,12 @@ interface PlacedRow {
   retention_hours: number | null;
   retention_messages: string | null;
   retention_bytes: string | null;
+}
+
+interface GoneRow {
+  id: string;
+  moved_to: number | null;
+  arriving_from: number | null;
 }
 
 /** As the first database has it. */
@@ -104,6 +120,27 @@ export class PlacedRows implements Omit<PlacedTopics, 'createElsewhere'> {
   async placeOf(topicId: number): Promise<number | null> {
     const { rows } = await this.#db.query<{ place: number }>(PLACE_SQL, [topicId]);
     return rows[0]?.place ?? null;
+  }
+
+  async unsettled(): Promise<UnsettledMoves> {
+    const { rows } = await this.#db.query<GoneRow>(UNSETTLED_SQL);
+    const arriving = rows.flatMap(({ id, arriving_from: from }) =>
+      from === null ? [] : [{ topicId: Number(id), from }],
+    );
+    const late = rows.flatMap(({ id, arriving_from: from, moved_to: to }) =>
+      from !== null || to === null ? [] : [{ topicId: Number(id), to }],
+    );
+    return { arriving, late };
+  }
+
+  async gone(topicIds: readonly number[]): Promise<Map<number, Whereabouts>> {
+    const { rows } = await this.#db.query<GoneRow>(GONE_SQL, [topicIds]);
+    return new Map(
+      rows.map(({ id, moved_to: movedTo, arriving_from: arrivingFrom }) => [
+        Number(id),
+        { movedTo, arrivingFrom },
+      ]),
+    );
   }
 
   async remove(topicId: number): Promise<void> {

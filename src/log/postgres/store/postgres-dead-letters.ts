@@ -2,6 +2,7 @@
  * Dead letters in PostgreSQL: rows of conduit.dead_letters, as users of the API see them. Keeps no
  * state. Those of a topic or subscription that is gone are not seen; upkeep deletes them.
  */
+
 import type {
   DeadLetterFilter,
   DeadLetterReason,
@@ -14,6 +15,7 @@ import {
   type RedrivenDelivery,
   type SubscriptionStore,
 } from '../../contract/subscription-store.js';
+import { livingHere } from '../session/living-topic.js';
 import type { Queryable } from '../session/queryable.js';
 import type { StoredMessage } from './message-store.js';
 import { decodeMessage, messageColumns } from './message-store.js';
@@ -28,7 +30,7 @@ const COLUMNS = `d.id, d.topic_id, t.name AS topic, s.name AS subscription, d.su
 /** Joins to dead letters `d` what they belong to. `LIVING` says that it is there. */
 const OWNERS = `JOIN conduit.topics t ON t.id = d.topic_id
   LEFT JOIN conduit.subscriptions s ON s.id = d.subscription_id`;
-const LIVING = 't.deleted_at IS NULL AND (d.subscription_id IS NULL OR s.id IS NOT NULL)';
+const LIVING = `${livingHere('t')} AND (d.subscription_id IS NULL OR s.id IS NOT NULL)`;
 
 /** Of topics `t`; $2: the tenant's name. */
 const OF_TENANT = 't.tenant_id = (SELECT id FROM conduit.tenants WHERE name = $2)';
@@ -44,7 +46,7 @@ const REDRIVE_SQL = `WITH owners AS MATERIALIZED (
     ORDER BY s.id FOR NO KEY UPDATE),
   picked AS MATERIALIZED (
     SELECT d.id FROM conduit.dead_letters d
-    JOIN conduit.topics t ON t.id = d.topic_id AND t.deleted_at IS NULL AND ${OF_TENANT}
+    JOIN conduit.topics t ON t.id = d.topic_id AND ${livingHere('t')} AND ${OF_TENANT}
     WHERE d.id = ANY($1::bigint[]) AND d.redriven_at IS NULL
       AND (d.subscription_id IS NULL OR d.subscription_id IN (SELECT id FROM owners))
     ORDER BY d.id FOR NO KEY UPDATE OF d),
@@ -213,7 +215,7 @@ function selection(filter: DeadLetterFilter): { from: string; values: unknown[] 
     values.push(storable(topic));
     conditions.push(`d.topic_id = (SELECT x.id FROM conduit.topics x JOIN conduit.tenants n
       ON n.id = x.tenant_id WHERE n.name = $1 AND x.name = $${values.length}
-      AND x.deleted_at IS NULL)`);
+      AND ${livingHere('x')})`);
   }
   if (filter.subscription !== null) {
     values.push(storable(filter.subscription));

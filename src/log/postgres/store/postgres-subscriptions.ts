@@ -3,6 +3,7 @@
  * subscription leaves behind when it is deleted is out of reach at once (every read joins what
  * lives) and deleted by upkeep.
  */
+
 import type { DeadLetterFilter, DeadLetterRecord } from '../../../core/dead-letter-record.js';
 import { RequestError } from '../../../core/errors.js';
 import { DEFAULT_LIMITS, type Limits } from '../../../core/limits.js';
@@ -27,10 +28,11 @@ import {
   noSubscription,
 } from '../../contract/subscription-store.js';
 import type { SessionPool } from '../session/lent-session.js';
+import { livingHere } from '../session/living-topic.js';
 import type { Queryable } from '../session/queryable.js';
 import { inTransaction } from '../session/transaction.js';
 import { DURABLES_TURN_SQL, IN_TURN_BELOW } from './creation-turn.js';
-import { holdLog, isCursorOnly, storeCursors, storeDeliveries } from './cursor-rows.js';
+import { holdLog, holdTopic, isCursorOnly, storeCursors, storeDeliveries } from './cursor-rows.js';
 import type { OwnedSequence } from './dead-letter-rows.js';
 import {
   giveBack,
@@ -68,8 +70,9 @@ const NOT_MADE: InitialSubscription = {
   cursor: 0,
 };
 
-const TAKE_SQL = `WITH t AS (
-    SELECT id, name FROM conduit.topics WHERE id = $1 AND deleted_at IS NULL),
+/** `lock`: of the topic, where it may move away meanwhile: what is made then is made where it is. */
+const takeSql = (lock: string): string => `WITH t AS (
+    SELECT id, name FROM conduit.topics WHERE id = $1 AND ${livingHere()} ${lock}),
   s AS (
     INSERT INTO conduit.subscriptions AS old
       (topic_id, name, ack_wait_ms, max_deliver, ordering, owner_node, owner_boot)
@@ -86,7 +89,9 @@ const TAKE_SQL = `WITH t AS (
     SELECT id, $6, '{}', $6 FROM s WHERE term = 1)
   SELECT ${SETTING_COLUMNS} FROM s JOIN t ON t.id = s.topic_id`;
 
-const LIVING_SQL = 'SELECT 1 FROM conduit.topics WHERE id = $1 AND deleted_at IS NULL';
+const TAKE_SQL = { stay: takeSql(''), move: takeSql('FOR KEY SHARE') };
+
+const LIVING_SQL = `SELECT 1 FROM conduit.topics WHERE id = $1 AND ${livingHere()}`;
 
 /** Its cursor, once, and its deliveries; no row: it has been deleted. */
 const HELD_SQL = `SELECT c.ack_floor, c.delivered,
@@ -98,14 +103,14 @@ const HELD_SQL = `SELECT c.ack_floor, c.delivered,
   ORDER BY d.sequence`;
 
 const FIND_SQL = `SELECT ${SUBSCRIPTION_COLUMNS} FROM conduit.subscriptions s
-  JOIN conduit.topics t ON t.id = s.topic_id AND t.deleted_at IS NULL
+  JOIN conduit.topics t ON t.id = s.topic_id AND ${livingHere('t')}
   ${CURSOR_JOIN}
   WHERE s.topic_id = $1 AND s.name = $2`;
 
 /** Cursors are looked up for the page alone. */
 const LIST_SQL = `WITH page AS MATERIALIZED (
     SELECT s.id, t.name AS topic, s.name FROM conduit.subscriptions s
-    JOIN conduit.topics t ON t.id = s.topic_id AND t.deleted_at IS NULL
+    JOIN conduit.topics t ON t.id = s.topic_id AND ${livingHere('t')}
     JOIN conduit.tenants n ON n.id = t.tenant_id
     WHERE n.name = $1 AND ($2::text IS NULL OR t.name = $2) AND (t.name, s.name) > ($3, $4)
     ORDER BY t.name, s.name LIMIT $5)
@@ -122,6 +127,8 @@ export interface StoreOptions {
   limits?: Pick<Limits, 'durablesPerTopicMax'>;
   /** Who takes; null: nobody who coordinates anything. */
   own?: Coordinator | null;
+  /** Between databases; by default they stay. */
+  topics?: 'stay' | 'move';
 }
 
 export class PostgresSubscriptions implements SubscriptionStore {
@@ -129,16 +136,18 @@ export class PostgresSubscriptions implements SubscriptionStore {
   readonly #onRefused: OnRefused;
   readonly #limits: Pick<Limits, 'durablesPerTopicMax'>;
   readonly #owners: SubscriptionOwners;
+  readonly #topics: 'stay' | 'move';
   readonly #deadLetters: PostgresDeadLetters;
   readonly #trace: MessageTrace;
 
   constructor(
     pool: SessionPool,
     onRefused: OnRefused,
-    { limits = DEFAULT_LIMITS, own = null }: StoreOptions = {},
+    { limits = DEFAULT_LIMITS, own = null, topics = 'stay' }: StoreOptions = {},
   ) {
     this.#pool = pool;
     this.#limits = limits;
+    this.#topics = topics;
     this.#owners = new SubscriptionOwners(pool, own);
     this.#onRefused = onRefused;
     this.#deadLetters = new PostgresDeadLetters(pool);
@@ -189,7 +198,7 @@ export class PostgresSubscriptions implements SubscriptionStore {
     const max = wanted === 'there' ? 0 : this.#limits.durablesPerTopicMax;
     const { own } = this.#owners;
     const take = async (db: Queryable, below: number): Promise<SettingRow | undefined> =>
-      (await db.query<SettingRow>(TAKE_SQL, [...values, below, ...own])).rows[0];
+      (await db.query<SettingRow>(TAKE_SQL[this.#topics], [...values, below, ...own])).rows[0];
     const early = await take(this.#pool, max - IN_TURN_BELOW);
     if (early !== undefined) return early;
     // What another node coordinates is not made: it needs no turn.
@@ -260,6 +269,7 @@ export class PostgresSubscriptions implements SubscriptionStore {
     const failures = save.failures.map((failure) => ({ ...by, ...failure }));
     const missing = await this.#whatever(async (session, storeRows) => {
       await holdLog(session, save);
+      if (this.#topics === 'move') await holdTopic(session, save.topicId);
       await storeDeadLetters(session, drafts, storeRows);
       await settleDeadLetters(session, settled);
       await giveBack(session, save, save.returned ?? []);

@@ -6,6 +6,7 @@
 import type { SequenceRange } from '../../../core/ack-floor.js';
 import type { Ordering } from '../../../core/cursor-ledger.js';
 import type { DeliveryRecord, SubscriptionRecord } from '../../../core/subscription-record.js';
+import { livingHere } from '../session/living-topic.js';
 import type { Queryable } from '../session/queryable.js';
 
 const CREATED_MS = 'floor(extract(epoch FROM s.created_at) * 1000)';
@@ -135,7 +136,7 @@ function orderingOf(text: string): Ordering {
 const DELETE_ROWS_MAX = 10_000;
 
 const DELETE_SQL = `DELETE FROM conduit.subscriptions s USING conduit.topics t
-  WHERE s.topic_id = $1 AND s.name = $2 AND t.id = s.topic_id AND t.deleted_at IS NULL
+  WHERE s.topic_id = $1 AND s.name = $2 AND t.id = s.topic_id AND ${livingHere('t')}
   RETURNING s.id`;
 
 function deleteOwnedSql(table: string): string {

@@ -3,6 +3,7 @@
  * Keeps no state. Changes made here do not touch what append and upkeep own (base_*, leaf_day,
  * first_sequence, gone_bytes). A deleted topic is a tombstone; its name is free at once, its id never.
  */
+
 import { RequestError } from '../../../core/errors.js';
 import type { Limits } from '../../../core/limits.js';
 import {
@@ -18,6 +19,7 @@ import type { Retention, TopicRecord } from '../../../core/topic-record.js';
 import { type FoundTopics, topicLimit, topicQuota } from '../../contract/message-log.js';
 import type { ElsewhereTopic, PlacedTopic } from '../../contract/placed-topics.js';
 import type { SessionPool } from '../session/lent-session.js';
+import { livingHere } from '../session/living-topic.js';
 import type { Queryable } from '../session/queryable.js';
 import { inTransaction } from '../session/transaction.js';
 import { IN_TURN_BELOW, TOPICS_TURN_SQL } from './creation-turn.js';
@@ -81,11 +83,11 @@ const LIST_SQL = `${withHeads(`${LIVING_SQL} AND n.name = $1
 const PATCH_SQL = withHeads(`UPDATE conduit.topics t
   SET retention_hours = $3, retention_messages = $4, retention_bytes = $5
   FROM conduit.tenants n
-  WHERE n.id = t.tenant_id AND t.deleted_at IS NULL AND ${OF_KEY} RETURNING t.*, n.name AS tenant`);
+  WHERE n.id = t.tenant_id AND ${livingHere('t')} AND ${OF_KEY} RETURNING t.*, n.name AS tenant`);
 
 const DELETE_SQL = withHeads(`UPDATE conduit.topics t SET deleted_at = clock_timestamp()
   FROM conduit.tenants n
-  WHERE n.id = t.tenant_id AND t.deleted_at IS NULL AND ${OF_KEY}
+  WHERE n.id = t.tenant_id AND ${livingHere('t')} AND ${OF_KEY}
   RETURNING t.*, n.name AS tenant, pg_notify('${TOPICS_CHANNEL}', t.id::text)`);
 
 const HEADS_SQL = withHeads(`${LIVING_SQL} AND t.id = ANY($1::bigint[])`);

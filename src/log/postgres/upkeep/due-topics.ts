@@ -4,8 +4,10 @@
  * snapshot. So a look begins where the one before ended, and a batch at the first row that a look saw; a look
  * at everything, for what was committed late, is taken as often as it is cheap.
  */
+
 import type { Clock } from '../../../core/clock.js';
 import { asTenant, type TopicKey, topicKey } from '../../../core/topic-key.js';
+import { livingHere } from '../session/living-topic.js';
 import type { Queryable } from '../session/queryable.js';
 
 /** What became visible so long after it was due: later than that a look at everything finds it. */
@@ -20,7 +22,7 @@ const PAUSE_LENGTHS = 20;
 const PAUSE_MS_MAX = 60_000;
 const QUERY_CANCELED = '57014';
 
-const NAMED = `LEFT JOIN conduit.topics t ON t.id = d.topic_id AND t.deleted_at IS NULL
+const NAMED = `LEFT JOIN conduit.topics t ON t.id = d.topic_id AND ${livingHere('t')}
   LEFT JOIN conduit.tenants n ON n.id = t.tenant_id`;
 
 const COLUMNS = `d.topic_id, n.name AS tenant, t.name, n.quotas->>'messages_per_s' AS messages_per_s,

@@ -4,6 +4,7 @@
  * its way, and then for ASK_MS: what is held, by a dump for hours, is left to a later call. Functions take a
  * session of their own (session settings, session advisory lock, no transaction block).
  */
+import { livingHere } from '../session/living-topic.js';
 import { mayDropLeaves } from '../session/privileges.js';
 import type { Queryable } from '../session/queryable.js';
 import { areHeld } from './leaf-holders.js';
@@ -71,6 +72,16 @@ export async function makeLeaves(session: Queryable): Promise<string[]> {
       if (await makeLeaf(session, day)) made.push(day);
     }
     return made;
+  });
+}
+
+/** Makes those of these days, as `2026-11-28`, that are missing. */
+export async function makeLeavesOf(session: Queryable, days: readonly string[]): Promise<void> {
+  const sql = 'SELECT d FROM unnest($1::text[]) d WHERE conduit.leaf_of(d::date) IS NULL';
+  const { rows } = await session.query<{ d: string }>(sql, [days]);
+  if (rows.length === 0) return;
+  await locked(session, async () => {
+    for (const { d } of rows) await makeLeaf(session, d);
   });
 }
 
@@ -189,7 +200,7 @@ function passLeafSql(leaf: string): string {
   return `WITH ends AS (
       SELECT t.id, m.last FROM conduit.topics t CROSS JOIN LATERAL (
         SELECT max(sequence) AS last FROM conduit.${leaf} WHERE topic_id = t.id) m
-      WHERE t.deleted_at IS NULL AND t.first_sequence <= m.last),
+      WHERE ${livingHere('t')} AND t.first_sequence <= m.last),
     free AS (
       SELECT t.id, e.last FROM conduit.topics t JOIN ends e ON e.id = t.id
       ORDER BY t.id FOR NO KEY UPDATE OF t SKIP LOCKED),

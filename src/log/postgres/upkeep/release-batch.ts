@@ -2,11 +2,13 @@
  * The transaction that moves one batch of one topic from the outbox into the log: rows leave the
  * one and enter the other together, so nothing is lost or doubled whenever it breaks off.
  */
+
 import { idTag } from '../../../core/id-tag.js';
 import type { ContentType, LogRow } from '../../../core/message.js';
 import { formatUuid, makeUuidV7 } from '../../../core/uuid.js';
 import { fingerprint } from '../../contract/fingerprint.js';
 import { OtherLog } from '../../contract/subscription-store.js';
+import { livingHere, neededHere } from '../session/living-topic.js';
 import type { Queryable } from '../session/queryable.js';
 
 export const BATCH_ROWS_MAX = 500;
@@ -61,7 +63,7 @@ const TAKE_SQL = `SELECT o.*, floor(extract(epoch FROM sized.due_at) * 1000) AS 
 
 /** By then the log cannot be replaced any more: which one it is, is asked here. */
 const LOCK_TOPIC_SQL = `SELECT conduit.incarnation() AS incarnation FROM (
-    SELECT id FROM conduit.topics WHERE id = $1 AND deleted_at IS NULL FOR NO KEY UPDATE) t`;
+    SELECT id FROM conduit.topics WHERE id = $1 AND ${livingHere()} FOR NO KEY UPDATE) t`;
 
 /** Of a topic that is locked already. */
 const HEAD_SQL = `SELECT head, bytes_to, published_at::text,
@@ -108,7 +110,7 @@ const MOVE_SQL = `WITH new AS (
 /** A log that was restored since the topic was looked up may have a living one of its id. */
 const DROP_SQL = `DELETE FROM conduit.outbox WHERE id IN (
   SELECT id FROM conduit.outbox WHERE topic_id = $1
-    AND NOT EXISTS (SELECT FROM conduit.topics t WHERE t.id = $1 AND t.deleted_at IS NULL)
+    AND NOT EXISTS (SELECT FROM conduit.topics t WHERE t.id = $1 AND ${neededHere('t')})
   LIMIT ${BATCH_ROWS_MAX} FOR UPDATE SKIP LOCKED)`;
 
 interface OutboxRow {

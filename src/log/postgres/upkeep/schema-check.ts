@@ -20,6 +20,7 @@ export const SCHEMA_TABLES: readonly string[] = [
   'log_identity',
   'logins',
   'messages',
+  'moved_epochs',
   'nodes',
   'outbox',
   'outbox_releases',

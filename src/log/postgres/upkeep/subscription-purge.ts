@@ -3,12 +3,18 @@
  * chunks for a bounded time; what is left waits for the next turn. Nobody reaches these rows any
  * more. A deleted topic's messages go with their leaf, its dedupe keys when they expire.
  */
+
 import type { Clock } from '../../../core/clock.js';
+import { neededHere } from '../session/living-topic.js';
 import type { Queryable } from '../session/queryable.js';
 import { PURGE_ROWS_MAX, purgeInChunks } from './retention.js';
 
 /** How long the tombstone of a deleted topic stays; its id is never given again. */
 export const TOMBSTONE_HOURS = 1;
+/**
+ * The row of a topic that has moved: what a transaction that began before has published is brought after it.
+ */
+const MOVED_HOURS = 24;
 /**
  * A session may have a redriven dead letter for so long; then it is a dead letter again. Far longer than an
  * ack wait of an hour with its attempts and extensions: what is taken back from a session that lives stays
@@ -18,7 +24,7 @@ export const GIVEN_HOURS = 168;
 
 /** A topic that is not there, or no longer. */
 const NOT_LIVING = `NOT EXISTS (SELECT FROM conduit.topics t
-  WHERE t.id = s.topic_id AND t.deleted_at IS NULL)`;
+  WHERE t.id = s.topic_id AND ${neededHere('t')})`;
 
 const SUBSCRIPTIONS_SQL = `DELETE FROM conduit.subscriptions WHERE id IN (
   SELECT s.id FROM conduit.subscriptions s WHERE ${NOT_LIVING}
@@ -27,6 +33,7 @@ const SUBSCRIPTIONS_SQL = `DELETE FROM conduit.subscriptions WHERE id IN (
 const TOMBSTONES_SQL = `DELETE FROM conduit.topics WHERE id IN (
   SELECT id FROM conduit.topics
   WHERE deleted_at < clock_timestamp() - interval '${TOMBSTONE_HOURS} hours'
+    AND (moved_to IS NULL OR deleted_at < clock_timestamp() - interval '${MOVED_HOURS} hours')
   ORDER BY deleted_at LIMIT ${PURGE_ROWS_MAX} FOR UPDATE SKIP LOCKED)`;
 
 const GIVEN_SQL = `UPDATE conduit.dead_letters SET redriven_at = NULL WHERE id IN (
@@ -54,7 +61,7 @@ function orphansSql(table: string, column: string, predicate: string, isGone: st
 }
 
 const NO_SUBSCRIPTION = 'NOT EXISTS (SELECT FROM conduit.subscriptions WHERE id = o.id)';
-const NO_TOPIC = 'NOT EXISTS (SELECT FROM conduit.topics WHERE id = o.id AND deleted_at IS NULL)';
+const NO_TOPIC = `NOT EXISTS (SELECT FROM conduit.topics t WHERE t.id = o.id AND ${neededHere('t')})`;
 
 /** Subscriptions first: without them their rows are orphans. */
 const ORPHANS_SQL = [

@@ -94,6 +94,7 @@ const ANSWERS: { readonly [M in CallName]: CallResult<M> } = {
   'topic.create': { record, subscribers: 0, created: true },
   'topic.patch': { topic: { record, subscribers: 0 } },
   'topic.delete': { deleted: true },
+  'topic.move': { state: 'moved', from: 0, to: 0 },
   'topic.subscribers': { subscribers: 0 },
   'topics.counts': { counts: [0] },
   'topic.get': { record },
