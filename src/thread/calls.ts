@@ -5,6 +5,7 @@
  * Arguments were checked where they entered the process. Whose they are stands in `key`, `within` or
  * `tenant`, which the principal made that asks (core/principal.ts). Times are Unix ms.
  */
+import type { DeadLetterGroup } from '../core/dead-letter-group.js';
 import type { DeadLetterFilter } from '../core/dead-letter-record.js';
 import type { DeferredRecord } from '../core/deferred-record.js';
 import type { DeliveryToken } from '../core/handed-out.js';
@@ -183,6 +184,7 @@ export const CALLS = {
   >(),
   /** `lines`: each text is a line. */
   'dead-letters.list': browsing<DeadLetterFilter & IdPage & { lines: boolean }, LetterTexts>(),
+  'dead-letters.groups': browsing<DeadLetterFilter, { groups: DeadLetterGroup[] }>(),
   /** `more`: there may be more; to be asked again. */
   'dead-letters.purge': browsing<DeadLetterFilter, { purged: number; more: boolean }>(),
   'job.get': worker<OfJob, { part: RedriveJob | null }>(),

@@ -57,7 +57,8 @@ t.test('from publish to dead letter to edit and retry to acked', async (t) => {
   };
   await post('/api/publish', { topic: 'bills', payload: { amount: -5 } });
   const { page, errors } = await loggedIn(KEY, '/dead-letters');
-  await page.getByText('no such amount').first().click();
+  const letters = page.getByRole('table', { name: 'Dead letters', exact: true });
+  await letters.getByText('no such amount').click();
   await page.getByRole('button', { name: 'Edit and retry' }).click();
   await page.getByLabel('Payload, JSON').fill('{"amount": 5}');
   await page.getByRole('button', { name: 'Publish the changed one' }).click();
@@ -81,6 +82,8 @@ t.test('many are counted first, then given back or deleted', async (t) => {
   const { page, errors } = await loggedIn(KEY, '/dead-letters?topic=many&subscription=all');
   await page.getByRole('button', { name: 'Choose dead letter' }).first().count();
   await eventually(async () => (await page.getByRole('checkbox').count()) === 3);
+  const alike = page.getByRole('table', { name: 'Dead letters by what went wrong' });
+  await alike.getByRole('row', { name: /^3 reject.* many all/ }).waitFor();
   verdicts.type = 'ack';
   await page.getByRole('checkbox').first().check();
   await page.getByRole('button', { name: 'Give back 1 chosen' }).click();

@@ -63,8 +63,32 @@ export const DEAD_LETTERS: StoreParts = {
       lastFailedAtMs: PAST_MS + 60_000,
     });
     t.match(letters[1], { lastError: null, redriven: false, redrivenCount: 0, attempts: 1 });
+    const all = await open.store.groupDeadLetters(filterOf(topic));
+    const of = { topic: topicNameOf(topic.key), subscription: 'sub', count: 1 };
+    t.equal(all.length, 2, 'of another reason and error is another group');
+    t.match(
+      all.find(({ reason }) => reason === 'max_deliver'),
+      { ...of, error: null, firstFailedAtMs: PAST_MS, lastFailedAtMs: PAST_MS + 60_000 },
+    );
     await open.store.redrive(TENANT, [letters[1]?.id ?? 0]);
+    t.match(await open.store.groupDeadLetters(filterOf(topic)), [{ ...of, reason: 'rejected' }]);
+    t.same(await open.store.groupDeadLetters({ ...filterOf(topic), within: NOBODY.tenant }), []);
     t.equal(await counted(), 1, 'one that was given back is none');
+  },
+
+  'are counted by what went wrong, the most first': async (t, open) => {
+    const topic = await topicWith(open, 5);
+    const record = await taken(open, topic);
+    const long = 'é'.repeat(300);
+    const deadLetters = [
+      ...[1, 2, 3].map((n) => givenUp(n, { lastError: `${long} ${n}` })),
+      givenUp(4, { lastError: 'another' }),
+    ];
+    await open.store.save([saveOf(record, { deadLetters })]);
+    t.match(await open.store.groupDeadLetters(filterOf(topic)), [
+      { count: 3, error: long.slice(0, 200), reason: 'max_deliver' },
+      { count: 1, error: 'another' },
+    ]);
   },
 
   'take the place of their delivery rows': async (t, open) => {

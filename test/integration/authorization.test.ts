@@ -47,6 +47,7 @@ const ROUTE_ROWS: Readonly<Record<string, Row>> = {
   [`PUT ${SUBSCRIPTION}/webhook`]: [['manage'], 'topic'],
   [`GET ${SUBSCRIPTION}/webhook`]: [['manage'], 'topic'],
   [`DELETE ${SUBSCRIPTION}/webhook`]: [['manage'], 'topic'],
+  'GET /api/dead-letter-groups': [['subscribe'], 'tenant'],
   'GET /api/dead-letters': [['subscribe'], 'tenant'],
   'POST /api/dead-letters/redrive': [['manage'], 'tenant'],
   'POST /api/dead-letters/purge': [['manage'], 'tenant'],

@@ -65,6 +65,10 @@ const ASKS: Readonly<Record<string, (x: Left) => Ask[]>> = {
   ...ofSubscription('PUT', '/webhook', { url: 'https://hooks.invalid/', concurrency: 1 }),
   ...ofSubscription('GET', '/webhook'),
   ...ofSubscription('DELETE', '/webhook'),
+  'GET /api/dead-letter-groups': (x) => [
+    [`GET /api/dead-letter-groups?topic=${x.topic}`],
+    [`GET /api/dead-letter-groups?subscription=${x.subscription}`],
+  ],
   'GET /api/dead-letters': (x) => [
     [`GET /api/dead-letters?topic=${x.topic}`],
     [`GET /api/dead-letters?subscription=${x.subscription}`],

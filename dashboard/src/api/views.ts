@@ -34,6 +34,7 @@ export type Session = Answered<typeof sessions.SESSION>;
 export type SessionPage = Answered<typeof sessions.SESSION_PAGE>;
 export type Letter = Answered<typeof letters.LETTER>;
 export type LetterPage = Answered<typeof letters.LETTER_PAGE>;
+export type LetterGroups = Answered<typeof letters.LETTER_GROUPS>;
 export type Job = Answered<typeof letters.JOB>;
 export type JobStarted = Answered<typeof letters.JOB_STARTED>;
 export type Trace = Answered<typeof letters.TRACE>;

@@ -3,8 +3,10 @@
  * message. Lists come from the store; redriving is the work of the topics' owners, each doing its part of
  * a job that the acceptor names.
  */
+
 import type { HttpRequest } from 'uWebSockets.js';
 import type { z } from 'zod';
+import { type DeadLetterGroup, mergedGroups } from '../../core/dead-letter-group.js';
 import type { DeadLetterFilter } from '../../core/dead-letter-record.js';
 import { RequestError } from '../../core/errors.js';
 import type { Principal } from '../../core/principal.js';
@@ -68,6 +70,16 @@ export class DeadLetterRoutes {
     const range = { after, limit: limit ?? limits.pageItemsMax, lines: false };
     const { texts, next } = await readLetters(browsing, filter, range);
     exchange.reply(200, deadLetterPageView(texts, next));
+  }
+
+  /** Of all who have some. */
+  async groups(
+    principal: Principal,
+    names: Pick<LetterNames, 'topic' | 'subscription'>,
+  ): Promise<DeadLetterGroup[]> {
+    const filter = filterOf(principal, { ...names, ids: null });
+    const answers = await this.#control.browsing.all('dead-letters.groups', filter);
+    return mergedGroups(answers.flatMap(({ groups }) => groups));
   }
 
   async get(principal: Principal, { id }: { id: number }): Promise<Uint8Array> {

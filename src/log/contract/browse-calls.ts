@@ -48,7 +48,13 @@ export interface BrowsedLog
   epochOf(topicId: number): string | Promise<string>;
   readonly subscriptions: Pick<
     SubscriptionStore,
-    'find' | 'list' | 'listDeadLetters' | 'purgeDeadLetters' | 'findMessage' | 'traceOf'
+    | 'find'
+    | 'list'
+    | 'listDeadLetters'
+    | 'groupDeadLetters'
+    | 'purgeDeadLetters'
+    | 'findMessage'
+    | 'traceOf'
   >;
 }
 
@@ -83,6 +89,9 @@ export class BrowseCalls {
       subscriptions: await this.#withHeads(await this.#log.subscriptions.list(within, page)),
     }),
     'dead-letters.list': (args) => this.#deadLetters(args),
+    'dead-letters.groups': async (filter) => ({
+      groups: await this.#log.subscriptions.groupDeadLetters(filter),
+    }),
     'dead-letters.purge': (filter) => this.#purge(filter),
     'message.find': (args) => this.#find(args),
     'message.trace': (args) => this.#trace(args),

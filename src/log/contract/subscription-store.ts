@@ -4,7 +4,9 @@
  * message log. Variants: memory-subscriptions.ts, postgres-subscriptions.ts; test/contract runs one
  * suite against both. A delivery that goes well never makes a row.
  */
+
 import type { SequenceRange } from '../../core/ack-floor.js';
+import type { DeadLetterGroup } from '../../core/dead-letter-group.js';
 import type {
   DeadLetterFilter,
   DeadLetterReason,
@@ -205,6 +207,8 @@ export interface SubscriptionStore {
     page: { after: number; limit: number; bytesMax: number },
   ): Promise<DeadLetterRecord[]>;
   countDeadLetters(filter: DeadLetterFilter): Promise<number>;
+  /** The largest first; of the oldest GROUPED_MAX. */
+  groupDeadLetters(filter: DeadLetterFilter): Promise<DeadLetterGroup[]>;
   /** Removes at most `limit` of them; how many went. */
   purgeDeadLetters(filter: DeadLetterFilter, limit: number): Promise<number>;
   /**

@@ -2,6 +2,7 @@
  * Dead letters of the in-memory log: copies of their own, in id order, bounded by count and bytes.
  * Past a bound the oldest go first, and are counted.
  */
+import { type DeadLetterGroup, GROUPED_MAX, groupsOf } from '../../core/dead-letter-group.js';
 import type { DeadLetterFilter, DeadLetterRecord } from '../../core/dead-letter-record.js';
 import type { Limits } from '../../core/limits.js';
 import { DEAD_LETTERS_COUNTED } from '../../core/log-figures.js';
@@ -129,6 +130,15 @@ export class MemoryDeadLetters {
     let count = 0;
     for (const _ of this.#matching(fitsFilter(filter))) count++;
     return count;
+  }
+
+  groups(filter: DeadLetterFilter): DeadLetterGroup[] {
+    const letters: DeadLetterRecord[] = [];
+    for (const letter of this.#matching(fitsFilter(filter))) {
+      if (letters.length >= GROUPED_MAX) break;
+      letters.push(letter);
+    }
+    return groupsOf(letters);
   }
 
   purge(filter: DeadLetterFilter, limit: number): number {

@@ -2,7 +2,9 @@
  * The subscription store without a database: the whole contract, gone with its thread. Everything is
  * done within the call, so a save is whole whatever follows. Reads messages of the log beside it.
  */
+
 import type { Clock } from '../../core/clock.js';
+import type { DeadLetterGroup } from '../../core/dead-letter-group.js';
 import type { DeadLetterFilter, DeadLetterRecord } from '../../core/dead-letter-record.js';
 import { RequestError } from '../../core/errors.js';
 import { idTag, idTagOf } from '../../core/id-tag.js';
@@ -197,6 +199,10 @@ export class MemorySubscriptions implements SubscriptionStore {
 
   async countDeadLetters(filter: DeadLetterFilter): Promise<number> {
     return this.#deadLetters.count(filter);
+  }
+
+  async groupDeadLetters(filter: DeadLetterFilter): Promise<DeadLetterGroup[]> {
+    return this.#deadLetters.groups(filter);
   }
 
   async purgeDeadLetters(filter: DeadLetterFilter, limit: number): Promise<number> {

@@ -30,6 +30,8 @@ export class AskedSubscriptions implements SubscriptionStore {
     this.#ask(() => this.#store.listDeadLetters(...of));
   readonly countDeadLetters: SubscriptionStore['countDeadLetters'] = (...of) =>
     this.#ask(() => this.#store.countDeadLetters(...of));
+  readonly groupDeadLetters: SubscriptionStore['groupDeadLetters'] = (...of) =>
+    this.#ask(() => this.#store.groupDeadLetters(...of));
   readonly purgeDeadLetters: SubscriptionStore['purgeDeadLetters'] = (...of) =>
     this.#ask(() => this.#store.purgeDeadLetters(...of));
   readonly redrive: SubscriptionStore['redrive'] = (...of) =>

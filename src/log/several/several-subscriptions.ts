@@ -2,6 +2,7 @@
  * Subscriptions of several databases as those of one log: each is in the database of its topic, and its id
  * is of a range of that database alone. What is asked of a whole tenant needs all of them.
  */
+import { type DeadLetterGroup, mergedGroups } from '../../core/dead-letter-group.js';
 import type { DeadLetterFilter, DeadLetterRecord } from '../../core/dead-letter-record.js';
 import type { LogRow } from '../../core/message.js';
 import type { SubscriptionRecord } from '../../core/subscription-record.js';
@@ -122,6 +123,11 @@ export class SeveralSubscriptions implements SubscriptionStore {
   async countDeadLetters(filter: DeadLetterFilter): Promise<number> {
     const counts = await this.#within(filter.within, (store) => store.countDeadLetters(filter));
     return counts.reduce((sum, n) => sum + n, 0);
+  }
+
+  async groupDeadLetters(filter: DeadLetterFilter): Promise<DeadLetterGroup[]> {
+    const groups = await this.#within(filter.within, (store) => store.groupDeadLetters(filter));
+    return mergedGroups(groups.flat());
   }
 
   async purgeDeadLetters(filter: DeadLetterFilter, limit: number): Promise<number> {

@@ -37,6 +37,13 @@ export function letterPage(limits: Limits) {
   });
 }
 
+export function letterGroups(limits: Limits) {
+  return members({
+    topic: optional(topicName(limits)),
+    subscription: optional(subscriptionName(limits)),
+  });
+}
+
 /** In one look: a schema for each of them costs half a millisecond for a thousand. */
 function ids() {
   const detail = `must be an array of 1 to ${IDS_MAX} ids`;
@@ -125,6 +132,22 @@ export const LETTER = members({
 export const LETTER_PAGE = members({
   dead_letters: z.array(LETTER),
   next: count('What to go on after; absent: that was all.').optional(),
+});
+
+export const LETTER_GROUPS = members({
+  groups: z
+    .array(
+      members({
+        topic: z.string(),
+        subscription: SUBSCRIPTION_OF,
+        reason: z.string().describe('Why they were given up.'),
+        error: z.string().nullable().describe('What the subscriber said, its beginning.'),
+        count: count('How many, of the oldest 10,000 of a database.'),
+        first_failed_at: time('When the first of them failed first.'),
+        last_failed_at: time('When the last of them failed last.'),
+      }),
+    )
+    .describe('The largest first, at most 100.'),
 });
 
 /** Of what was to be counted; absent where it was done. */

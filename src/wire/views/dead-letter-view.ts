@@ -2,6 +2,7 @@
  * Dead letters as clients see them: JSON text, written where they are read, since payloads go into it byte
  * for byte.
  */
+import type { DeadLetterGroup } from '../../core/dead-letter-group.js';
 import type { DeadLetterRecord } from '../../core/dead-letter-record.js';
 import { isoTime } from '../../core/time.js';
 import type * as schemas from '../schemas/dead-letters.js';
@@ -17,6 +18,18 @@ const PAGE_START = Buffer.from('{"dead_letters":[');
 
 /** What a dead letter has beside its message. */
 export type DeadLetterFields = Omit<View<typeof schemas.LETTER>, keyof typeof MESSAGE_MEMBERS>;
+
+export function deadLetterGroupsView(
+  groups: readonly DeadLetterGroup[],
+): View<typeof schemas.LETTER_GROUPS> {
+  return {
+    groups: groups.map(({ topic, subscription, reason, error, count, ...times }) => ({
+      ...{ topic, subscription, reason, error, count },
+      first_failed_at: isoTime(times.firstFailedAtMs),
+      last_failed_at: isoTime(times.lastFailedAtMs),
+    })),
+  };
+}
 
 /** JSON text of one. */
 export function deadLetterView(record: DeadLetterRecord): Uint8Array {

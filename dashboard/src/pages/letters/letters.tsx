@@ -12,10 +12,11 @@ import { type Column, Table } from '../../components/table.js';
 import { TimeText } from '../../components/time-text.js';
 import { useAnswer } from '../../hooks/use-answer.js';
 import { useCaller } from '../../hooks/use-caller.js';
-import { usePages, useUrlState } from '../../hooks/use-url-state.js';
+import { type SetUrlState, usePages, useUrlState } from '../../hooks/use-url-state.js';
 import { PayloadLine, shownText } from '../messages/message-columns.js';
 import { BulkSheet, type BulkWhat } from './bulk-sheet.js';
 import { LetterDrawer } from './letter-drawer.js';
+import { LetterGroups } from './letter-groups.js';
 import { RetryPolicy } from './retry-policy.js';
 
 const PAGE = 50;
@@ -52,23 +53,11 @@ export default function Letters() {
           ) : undefined
         }
       />
-      <div className="mb-3 grid max-w-2xl gap-3 sm:grid-cols-2">
-        <TextField
-          label="Topic"
-          type="search"
-          mono="mono"
-          data-filter=""
-          value={topic}
-          onChange={(event) => set({ topic: event.target.value, pages: null })}
-        />
-        <TextField
-          label="Subscription"
-          type="search"
-          mono="mono"
-          value={subscription}
-          onChange={(event) => set({ subscription: event.target.value, pages: null })}
-        />
-      </div>
+      <Filters {...{ topic, subscription, set }} />
+      <LetterGroups
+        {...{ topic, subscription }}
+        choose={(names) => set({ ...names, pages: null })}
+      />
       <Card
         title={chosen.size > 0 ? `${countText(chosen.size)} chosen` : 'The oldest first'}
         aside={
@@ -118,6 +107,34 @@ export default function Letters() {
         />
       )}
     </>
+  );
+}
+
+interface FiltersProps {
+  topic: string;
+  subscription: string;
+  set: SetUrlState;
+}
+
+function Filters({ topic, subscription, set }: FiltersProps) {
+  return (
+    <div className="mb-3 grid max-w-2xl gap-3 sm:grid-cols-2">
+      <TextField
+        label="Topic"
+        type="search"
+        mono="mono"
+        data-filter=""
+        value={topic}
+        onChange={(event) => set({ topic: event.target.value, pages: null })}
+      />
+      <TextField
+        label="Subscription"
+        type="search"
+        mono="mono"
+        value={subscription}
+        onChange={(event) => set({ subscription: event.target.value, pages: null })}
+      />
+    </div>
   );
 }
 

@@ -1,7 +1,9 @@
 /** The routes of what was given up, of giving it back, and of what became of one message. */
+
 import type { Limits } from '../../../core/limits.js';
 import * as schemas from '../../../wire/schemas/dead-letters.js';
 import { snakeMembers } from '../../../wire/snake-case.js';
+import { deadLetterGroupsView } from '../../../wire/views/dead-letter-view.js';
 import { type Route, rawRoutesOf, routesOf } from '../../http/route.js';
 import type { Control } from '../control.js';
 import { DeadLetterRoutes } from '../dead-letter-routes.js';
@@ -26,8 +28,15 @@ const ANY_NUMBER = Number.MAX_SAFE_INTEGER;
 
 function manyTable(limits: Limits, letters: DeadLetterRoutes): Route[] {
   const listed = rawRoutesOf({ scope: 'subscribe' });
+  const shown = routesOf({ scope: 'subscribe' });
   const changed = routesOf({ scope: 'manage' });
   return [
+    shown('GET /api/dead-letter-groups', 'Counts dead letters that were given up alike.', {
+      query: schemas.letterGroups(limits),
+      answer: { 200: schemas.LETTER_GROUPS },
+      handle: async ({ principal, query }) =>
+        deadLetterGroupsView(await letters.groups(principal, query)),
+    }),
     listed('GET /api/dead-letters', 'Lists dead letters, by id; exports as application/x-ndjson.', {
       query: schemas.letterPage(limits),
       answer: { 200: schemas.LETTER_PAGE },

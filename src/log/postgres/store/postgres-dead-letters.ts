@@ -3,6 +3,12 @@
  * state. Those of a topic or subscription that is gone are not seen; upkeep deletes them.
  */
 
+import {
+  type DeadLetterGroup,
+  GROUP_ERROR_CHARS,
+  GROUPED_MAX,
+  GROUPS_MAX,
+} from '../../../core/dead-letter-group.js';
 import type {
   DeadLetterFilter,
   DeadLetterReason,
@@ -101,6 +107,13 @@ interface DeadLetterRow extends StoredMessage {
   redriven: boolean;
 }
 
+interface GroupRow extends Pick<DeadLetterRow, 'topic' | 'subscription' | 'reason'> {
+  error: string | null;
+  count: string;
+  first_failed_ms: string;
+  last_failed_ms: string;
+}
+
 export class PostgresDeadLetters {
   readonly #db: Queryable;
 
@@ -135,6 +148,22 @@ export class PostgresDeadLetters {
       values,
     );
     return Number(rows[0]?.count ?? 0);
+  }
+
+  async groups(filter: DeadLetterFilter): Promise<DeadLetterGroup[]> {
+    const { from, values } = selection(filter);
+    const { rows } = await this.#db.query<GroupRow>(
+      `SELECT topic, subscription, reason, error, count(*) AS count,
+         floor(extract(epoch FROM min(first_failed_at)) * 1000) AS first_failed_ms,
+         floor(extract(epoch FROM max(last_failed_at)) * 1000) AS last_failed_ms
+       FROM (SELECT t.name AS topic, s.name AS subscription, d.reason, d.first_failed_at,
+           d.last_failed_at, left(d.last_error, ${GROUP_ERROR_CHARS}) AS error
+         ${from} ORDER BY d.id LIMIT ${GROUPED_MAX}) looked_at
+       GROUP BY topic, subscription, reason, error
+       ORDER BY count(*) DESC, topic, subscription LIMIT ${GROUPS_MAX}`,
+      values,
+    );
+    return rows.map(groupOf);
   }
 
   async purge(filter: DeadLetterFilter, limit: number): Promise<number> {
@@ -252,6 +281,14 @@ function recordOf(row: DeadLetterRow): DeadLetterRecord {
     lastError: row.last_error,
     redrivenCount: row.redriven_count,
     redriven: row.redriven,
+  };
+}
+
+function groupOf({ topic, subscription, reason, error, ...row }: GroupRow): DeadLetterGroup {
+  return {
+    ...{ topic, subscription, reason: reasonOf(reason), error, count: Number(row.count) },
+    firstFailedAtMs: Number(row.first_failed_ms),
+    lastFailedAtMs: Number(row.last_failed_ms),
   };
 }
 

@@ -4,6 +4,7 @@
  * lives) and deleted by upkeep.
  */
 
+import type { DeadLetterGroup } from '../../../core/dead-letter-group.js';
 import type { DeadLetterFilter, DeadLetterRecord } from '../../../core/dead-letter-record.js';
 import { RequestError } from '../../../core/errors.js';
 import { DEFAULT_LIMITS, type Limits } from '../../../core/limits.js';
@@ -304,6 +305,10 @@ export class PostgresSubscriptions implements SubscriptionStore {
 
   countDeadLetters(filter: DeadLetterFilter): Promise<number> {
     return this.#deadLetters.count(filter);
+  }
+
+  groupDeadLetters(filter: DeadLetterFilter): Promise<DeadLetterGroup[]> {
+    return this.#deadLetters.groups(filter);
   }
 
   purgeDeadLetters(filter: DeadLetterFilter, limit: number): Promise<number> {
