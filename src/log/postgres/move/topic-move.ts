@@ -96,9 +96,9 @@ const PLACE_SQL = `UPDATE conduit.topics SET place = $2
   WHERE id = $1 AND deleted_at IS NULL AND place <> $2`;
 
 /** Of that name, and from before. */
-const GHOSTS_SQL = `UPDATE conduit.topics g SET deleted_at = clock_timestamp() FROM conduit.topics t
-  WHERE t.id = $1 AND g.tenant_id = t.tenant_id AND g.name = t.name AND g.id <> t.id
-    AND g.deleted_at IS NULL`;
+const GHOSTS_SQL = `UPDATE conduit.topics SET deleted_at = clock_timestamp()
+  WHERE (tenant_id, name) IN (SELECT t.tenant_id, t.name FROM conduit.topics t WHERE t.id = $1)
+    AND id <> $1 AND deleted_at IS NULL`;
 
 const ARRIVED_SQL = `WITH arrived AS (
     UPDATE conduit.topics SET deleted_at = NULL, place = 0, moved_to = NULL, arriving_from = NULL
