@@ -42,7 +42,7 @@ function whyOf({ reason, error }: Group): string {
 
 function columnsOf(choose: LetterGroupsProps['choose']): readonly Column<Group>[] {
   return [
-    { name: 'How many', align: 'right', cell: ({ count }) => countText(count) },
+    { name: 'How many', cell: ({ count }) => countText(count) },
     { name: 'Why', cell: (group) => <bdi className="break-words">{whyOf(group)}</bdi> },
     {
       name: 'Where',

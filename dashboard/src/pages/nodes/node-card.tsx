@@ -146,7 +146,9 @@ function Share({ busy }: { busy: number }) {
           className={busy > BUSY ? 'fill-warn' : 'fill-accent'}
         />
       </svg>
-      <span className={busy > BUSY ? 'font-medium text-warn' : ''}>{percent} %</span>
+      <span className={`min-w-10 text-right ${busy > BUSY ? 'font-medium text-warn' : ''}`}>
+        {percent} %
+      </span>
     </span>
   );
 }
