@@ -8,7 +8,7 @@ const DATABASE = { min: 1, max: 511 };
 
 export const TOPIC_MOVE = members({
   database: integer(DATABASE, 'Of DATABASE_URL, counted from 1: where the topic is to be.'),
-  tenant: optional(tenantName('tenant', 'tenant_not_found')),
+  tenant: optional(tenantName('tenant', 'invalid_field')),
 });
 
 export const TOPIC_MOVED = members({

@@ -94,7 +94,7 @@ function moveTable(limits: Limits, topics: TopicRoutes): Route[] {
   const { params, errors } = ofOne(limits);
   const moved = routesOf({
     ...{ params, scope: 'operate' },
-    errors: [...errors, 'tenant_not_found', 'topic_moving', 'topic_busy'],
+    errors: [...errors, 'topic_moving', 'topic_busy'],
   });
   return [
     moved('POST /api/topics/:name/move', 'Moves a topic to another database of DATABASE_URL.', {
