@@ -9,6 +9,9 @@ import { connectionsMax } from '../../src/log/postgres/session/connection-budget
 import { runCommand } from '../support/nodes/command.js';
 import { startCutProxy } from '../support/servers/cut-proxy.js';
 
+/** Looks at a node that has too few connections, half a second apart. */
+const FEW_TRIES = 40;
+
 const server = await startPostgres();
 const proxy = await startCutProxy(server.port);
 const admin = new pg.Client({ connectionString: server.url });
@@ -109,6 +112,7 @@ t.test('how long the oldest due message waits is shown', async (t) => {
 t.test(
   'a database that allows too few connections: said at the start, and not ready',
   async (t) => {
+    for (let n = 0; n < FEW_TRIES; n++) await ask('/api/topics', { name: `few.${n}` });
     await admin.query('CREATE ROLE few LOGIN; GRANT USAGE ON SCHEMA conduit TO few');
     await admin.query('GRANT EXECUTE ON FUNCTION pg_control_system() TO few');
     await admin.query('GRANT ALL ON ALL TABLES IN SCHEMA conduit TO few');
@@ -124,12 +128,12 @@ t.test(
     );
     for (let n = 0, agreed = 0; agreed < 3; n++) {
       const ready = await ask('/readyz', undefined, { url });
+      // To one that it has not met: a publish to it needs the look-up as well as the append.
       const published = await ask('/api/publish', { topic: `few.${n}`, payload: 1 }, { url });
-      // A topic that is not there is an answer, too.
-      const isServed = published.body.code === 'topic_not_found' || published.status === 200;
-      agreed = isServed === (ready.status === 200) ? agreed + 1 : 0;
+      agreed = (published.status === 200) === (ready.status === 200) ? agreed + 1 : 0;
       await new Promise((resolve) => setTimeout(resolve, 500));
-      if (n > 40) throw new Error(`ready ${ready.status}, published ${published.status}`);
+      if (n === FEW_TRIES - 1)
+        throw new Error(`ready ${ready.status}, published ${published.status}`);
     }
     await admin.query('ALTER ROLE few CONNECTION LIMIT 50');
     await eventually(async () => (await ask('/readyz', undefined, few)).status === 200);

@@ -45,6 +45,12 @@ t.test('topics', async (t) => {
   const kept = await cli.run(['topics', 'delete', 'a']);
   t.equal(kept.code, 2);
   t.match(kept.stderr, /deletes the topic.*: say --yes\nusage: conduit topics delete/);
+  const moved = await cli.row(['topics', 'move', 'demo', '1', '--tenant', 'default'], operator);
+  t.match(moved, { state: 'moved' }, 'it is there');
+  t.equal(
+    (await cli.run(['topics', 'move', 'demo', '2', '--tenant', 'default'], operator)).code,
+    1,
+  );
   t.same(await cli.row(['topics', 'delete', 'a', '--yes']), { deleted: 'a' });
 });
 

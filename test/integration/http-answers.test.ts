@@ -209,6 +209,7 @@ async function tellDeadLetters(story: Story, node: TestNode): Promise<void> {
   await story.sees(`GET ${letters}?topic=${EPHEMERAL}`, (text) => text.includes('"id"'));
   await story.asks(`GET ${letters}?topic=${TOPIC}&subscription=s`);
   await story.asks(`GET ${letters}?limit=1`);
+  await story.asks(`GET /api/dead-letter-groups?topic=${EPHEMERAL}`);
   await story.asks(`GET ${letters}`, undefined, 'application/x-ndjson');
   const { message_id } = JSON.parse(published) as { message_id: string };
   await story.asks(`GET /api/messages/${message_id}`);

@@ -41,6 +41,7 @@ const REQUESTS: readonly (readonly [string, unknown?])[] = [
   ['POST /api/topics', { name: 't' }],
   ['GET /api/topics/t'],
   ['PATCH /api/topics/t', { retention: {} }],
+  ['POST /api/topics/t/move', { database: 1 }],
   ['DELETE /api/topics/t'],
   ['GET /api/topics/t/position'],
   ['GET /api/topics/t/messages'],
