@@ -3,7 +3,10 @@ import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
 import { createRoot } from 'react-dom/client';
 import { App } from './app.js';
 import { mayRetry } from './hooks/use-answer.js';
+import { mendLanguage } from './language.js';
 import './styles.css';
+
+mendLanguage();
 
 const client = new QueryClient({
   defaultOptions: { queries: { retry: mayRetry, retryDelay: 500, refetchOnWindowFocus: true } },

@@ -67,6 +67,18 @@ t.test('from the first run to the first message', async (t) => {
   t.same([...errors, ...second.errors], []);
 });
 
+t.test('a browser whose language is none that Intl knows has charts, too', async (t) => {
+  const { page, errors } = await openPage(browser);
+  const language = "{ value: 'en-US@posix', configurable: true }";
+  await page.addInitScript({
+    content: `Object.defineProperty(navigator, 'language', ${language})`,
+  });
+  await page.goto(node.url);
+  await page.locator('canvas').first().waitFor();
+  t.same(errors, []);
+  await page.context().close();
+});
+
 t.test('a message that is not acknowledged comes again', async (t) => {
   const { page, errors } = await openPage(browser);
   await page.goto(`${node.url}/playground?topic=demo&ack=by-hand&format=msgpack`);

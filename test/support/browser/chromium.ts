@@ -26,7 +26,8 @@ export async function startChromium(): Promise<Chromium> {
   if (found !== null) {
     return chromium.launch({ executablePath: found, args: isRoot ? ['--no-sandbox'] : [] });
   }
-  return chromium.launch({ ...(await unpacked()), args: npmChromium.args });
+  // Not the arguments of the package: of one process for all, it crashes where a font lacks a character.
+  return chromium.launch({ ...(await unpacked()), args: ['--no-sandbox'] });
 }
 
 /**
