@@ -19,7 +19,6 @@ import type {
   DeferOutcome,
   DeferRequest,
   FoundTopics,
-  KnownHead,
   LogPage,
   LogSink,
   MessageLog,
@@ -189,12 +188,6 @@ export class MemoryLog<A extends PendingAppend> implements MessageLog<A> {
       if (topic !== undefined) heads.set(id, topic.record());
     }
     return heads;
-  }
-
-  async movedHeads(known: readonly KnownHead[]): Promise<readonly number[]> {
-    const hasMoved = ({ id, head }: KnownHead): boolean =>
-      (this.#topics.byId(id)?.record().lastSequence ?? Number.POSITIVE_INFINITY) > head;
-    return known.filter(hasMoved).map(({ id }) => id);
   }
 
   headsHere(topicIds: readonly number[]): Promise<Map<number, TopicRecord>> {

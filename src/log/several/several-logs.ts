@@ -14,7 +14,6 @@ import type {
   DeferOutcome,
   DeferRequest,
   FoundTopics,
-  KnownHead,
   LogPage,
   LogSink,
   MessageLog,
@@ -212,11 +211,6 @@ export class SeveralLogs<A extends PendingAppend> implements MessageLog<A> {
 
   heads(topicIds: readonly number[]): Promise<Map<number, TopicRecord>> {
     return this.#topics.heads(topicIds);
-  }
-
-  /** Those that went to another database are found by reading the records. */
-  async movedHeads(known: readonly KnownHead[]): Promise<readonly number[]> {
-    return known.map(({ id }) => id);
   }
 
   async headsHere(topicIds: readonly number[]): Promise<Map<number, TopicRecord>> {

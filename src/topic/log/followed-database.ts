@@ -90,11 +90,6 @@ function ofPlace(
         if (stateNow() !== 'open') throw refusalError(LOG_UNREACHABLE, null);
         return new Map();
       },
-      movedHeads: async (known) => {
-        if (known.length > 0) return log.movedHeads(known);
-        if (stateNow() !== 'open') throw refusalError(LOG_UNREACHABLE, null);
-        return [];
-      },
       subscriptions: log.subscriptions,
     },
     topics: { values: () => [...topics.values()].filter(isHere) },

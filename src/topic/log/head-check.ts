@@ -1,13 +1,12 @@
 /**
- * Finds what other nodes did: every second, or more often, the heads of all subscribed topics are looked at
- * in the log with one query, and with another the terms of the durable subscriptions that are held here. It
+ * Finds what other nodes did: every second, or more often, the heads of all subscribed topics are read from
+ * the log with one query, and with another the terms of the durable subscriptions that are held here. It
  * sees messages that nobody announced (a lost last one shows in no gap), topics that were deleted
  * elsewhere, and subscriptions that were taken over or deleted there, also while nothing is delivered.
  */
 import type { Clock } from '../../core/clock.js';
 import type { LogState } from '../../core/log-figures.js';
 import type { TopicRecord } from '../../core/topic-record.js';
-import type { KnownHead } from '../../log/contract/message-log.js';
 import type { LostTerm, SubscriptionStore } from '../../log/contract/subscription-store.js';
 import type { LeaseWatch } from '../../thread/lease-watch.js';
 import type { Topic, Tracker } from '../state/subscription.js';
@@ -16,18 +15,12 @@ import type { Topic, Tracker } from '../state/subscription.js';
 const SOON_MS = 50;
 /** Of topics in one query. */
 const IDS_MAX = 1_000;
-/**
- * The other checks ask for what has moved alone: most topics stand still, and the records of ten thousand
- * take a worker 40 ms to read.
- */
-const WHOLE_EVERY = 30;
 /** Of subscriptions in one query. */
 const HELD_MAX = 10_000;
 
 export interface HeadLog {
   readonly state: LogState;
   heads(topicIds: readonly number[]): Promise<Map<number, TopicRecord>>;
-  movedHeads(known: readonly KnownHead[]): Promise<readonly number[]>;
   readonly subscriptions: Pick<SubscriptionStore, 'lost'>;
 }
 
@@ -58,7 +51,6 @@ export class HeadCheck {
   #timer: NodeJS.Timeout | null = null;
   #soon: NodeJS.Timeout | null = null;
   #state: 'idle' | 'checking' | 'again' = 'idle';
-  #checks = 0;
   #isStopped = false;
 
   constructor(options: HeadCheckOptions) {
@@ -144,28 +136,17 @@ export class HeadCheck {
   }
 
   async #checkHeads(): Promise<void> {
-    const isWhole = this.#checks++ % WHOLE_EVERY === 0;
     const subscribed = [...this.#options.topics.values()].filter((t) => t.subscriptions.size > 0);
     // Also for none: the log is asked as a publish would ask it.
     for (let from = 0; from === 0 || from < subscribed.length; from += IDS_MAX) {
       const some = subscribed.slice(from, from + IDS_MAX);
-      if (isWhole) await this.#look(some);
-      else await this.#lookAtMoved(some);
-    }
-  }
-
-  async #lookAtMoved(some: readonly Topic[]): Promise<void> {
-    const ids = new Set(await this.#options.log.movedHeads(some));
-    if (ids.size > 0) await this.#look(some.filter(({ id }) => ids.has(id)));
-  }
-
-  async #look(some: readonly Topic[]): Promise<void> {
-    const records = await this.#options.log.heads(some.map((topic) => topic.id));
-    for (const topic of some) {
-      const record = records.get(topic.id);
-      // Of another name: of a log that was restored, which gives ids again.
-      if (record?.key !== topic.key) this.#options.onGone(topic);
-      else this.#options.onHead(topic, record);
+      const records = await this.#options.log.heads(some.map((topic) => topic.id));
+      for (const topic of some) {
+        const record = records.get(topic.id);
+        // Of another name: of a log that was restored, which gives ids again.
+        if (record?.key !== topic.key) this.#options.onGone(topic);
+        else this.#options.onHead(topic, record);
+      }
     }
   }
 }
