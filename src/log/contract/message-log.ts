@@ -171,13 +171,13 @@ export interface MessageLog<A extends PendingAppend> {
   patchTopic(key: TopicKey, retention: Retention): Promise<TopicRecord | null>;
   /** The record as it was; null when there was none. Its messages are gone for readers at once. */
   deleteTopic(key: TopicKey): Promise<TopicRecord | null>;
-  /** Heads of living topics; a topic that is not in the answer was deleted. */
   /**
    * Of several databases: begins the move of a topic to the one at that place, or joins it, and waits a
    * moment for its end. Rejects `invalid_field` for a place that there is none at, `topic_not_found`,
    * `topic_moving`, `topic_busy`.
    */
   moveTopic(key: TopicKey, to: number): Promise<TopicMoved>;
+  /** Heads of living topics; a topic that is not in the answer was deleted. */
   heads(topicIds: readonly number[]): Promise<Map<number, TopicRecord>>;
   /** The same, and of the incarnation that `epochOf` names; rejects OtherLog where another one answers. */
   headsHere(topicIds: readonly number[]): Promise<Map<number, TopicRecord>>;

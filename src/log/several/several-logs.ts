@@ -125,7 +125,8 @@ export class SeveralLogs<A extends PendingAppend> implements MessageLog<A> {
       throw error instanceof AggregateError ? error.errors[0] : error;
     }
     await Promise.race([all, new Promise((resolve) => setTimeout(resolve, OPEN_WAIT_MS).unref())]);
-    if (this.#options.endsMoves) this.#moves.start();
+    // What begins after the close would never end.
+    if (this.#state !== 'closed' && this.#options.endsMoves) this.#moves.start();
   }
 
   async close(): Promise<void> {

@@ -101,10 +101,23 @@ export class TopicMoves {
       const found = await placed.unsettled().catch(noneOfAway);
       for (const { topicId, from } of found.arriving) {
         if (this.#underWay.has(topicId)) continue;
-        const outcome = await mover.end({ topicId, from, to: place });
-        if (outcome === 'arrived') learn(topicId, place);
+        await this.#tried(async () => {
+          const outcome = await mover.end({ topicId, from, to: place });
+          if (outcome === 'arrived') learn(topicId, place);
+        });
       }
-      for (const { topicId, to } of found.late) await mover.follow({ topicId, from: place, to });
+      for (const { topicId, to } of found.late) {
+        await this.#tried(() => mover.follow({ topicId, from: place, to }));
+      }
+    }
+  }
+
+  /** One that cannot be ended keeps nothing from the others. */
+  async #tried(work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      this.#options.onTrouble(error);
     }
   }
 }

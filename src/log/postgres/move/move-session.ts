@@ -39,7 +39,12 @@ export class MoveSession {
     });
     const session = new MoveSession(client);
     lost.session = session;
-    await client.query(SETTINGS);
+    try {
+      await client.query(SETTINGS);
+    } catch (error) {
+      client.destroy();
+      throw error;
+    }
     return session;
   }
 

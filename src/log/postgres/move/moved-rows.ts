@@ -11,9 +11,9 @@ import { makeLeavesOf } from '../upkeep/partitions.js';
 /** Messages that are carried together, give or take a row's bytes. */
 const PAGE_ROWS_MAX = 5_000;
 const PAGE_BYTES_MAX = 8 * 1024 * 1024;
-/** Rows of another table: of those with a payload few are as large as a whole page. */
 /** Header and trailer of COPY's binary format, without a row. */
 const EMPTY_BYTES = 21;
+/** Rows of another table: of those with a payload few are as large as a whole page. */
 const ROWS_MAX = 2_000;
 const LARGE_ROWS_MAX = 200;
 

@@ -3,11 +3,9 @@
  * held, the rest follows in one transaction of the other database, and the commit that gives the row up is
  * the move. What is left to do after it anybody can do, who finds `arriving_from`. Keeps no state.
  *
- *   copied     target: messages without a row of the topic       crash: nobody sees them
- *   arriving   target: all of it, hidden                         crash: it lives in the source, these are
- * removed
- *   moved      source: `moved_to`, or `place` in the first       crash: it lives in the target, which is
- * told so
+ *   copied     target: messages without a row of the topic    crash: nobody sees them
+ *   arriving   target: all of it, hidden                      crash: it lives in the source, these go
+ *   moved      source: `moved_to`, or `place` in the first    crash: it lives in the target, which is told
  *   arrived    first: place; target: a topic as any other
  */
 import { RequestError } from '../../../core/errors.js';
