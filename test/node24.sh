@@ -2,12 +2,14 @@
 # Runs the suite on Node 24 in a Debian 13 tree, from a clean copy of the checked-out commit.
 # usage: test/node24.sh [regular expressions of test files]     as root, on Debian or alike
 # The last line is the suite's; so is the exit code. The tree is kept for the next run in
-# CONDUIT_NODE24_TREE (default ~/.cache/conduit/debian13-node24). All mounts and processes live in
+# CONDUIT_NODE24_TREE (default ~/.cache/conduit/debian13-node24). CONDUIT_NODE24_USER (default root) is whose
+# tests they are in the tree: `nobody` for those of an ordinary user. All mounts and processes live in
 # namespaces of the run and end with it: nothing outside ever sees what is bound into the tree.
 set -euo pipefail
 
 repository=$(cd "$(dirname "$0")/.." && pwd -P)
 tree=${CONDUIT_NODE24_TREE:-${XDG_CACHE_HOME:-$HOME/.cache}/conduit/debian13-node24}
+user=${CONDUIT_NODE24_USER:-root}
 packages='ca-certificates,curl,g++,git,libatomic1,make,procps'
 outside_ca=/etc/ssl/certs/outside.crt
 
@@ -106,8 +108,14 @@ suite='
     npm ci --no-audit --no-fund
     echo "$packages" >.installed
   fi
-  echo "Node $(node -v), Debian $(cat /etc/debian_version), $(ldd --version | head -n 1)"
-  npm --silent test -- "$@"
+  user=$1
+  shift
+  echo "Node $(node -v), Debian $(cat /etc/debian_version), $(ldd --version | head -n 1), as $user"
+  [ "$user" != root ] || exec npm --silent test -- "$@"
+  HOME=$(mktemp -d)
+  find /conduit ! -path "/conduit/node_modules/*" -exec chown --no-dereference "$user" {} +
+  chown "$user" "$HOME"
+  exec setpriv --reuid="$user" --regid="$(id -g "$user")" --clear-groups npm --silent test -- "$@"
 '
 
 check_outside
@@ -121,4 +129,4 @@ trap 'exit 143' TERM
 make_tree
 let_outside_in
 copy_commit
-in_tree "$suite" node24 "$@"
+in_tree "$suite" node24 "$user" "$@"

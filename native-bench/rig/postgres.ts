@@ -40,6 +40,8 @@ const START_TIMEOUT_MS = 60_000;
 export interface PostgresOrigin {
   /** The bin folder of another version; null: the embedded one's. */
   programs?: string | null;
+  /** Of its programs, beside what they are given in any case. */
+  env?: Readonly<Record<string, string>>;
   /** Makes the data folder, of that of another server; without it the data are new. */
   fill?: (dataDir: string) => Promise<void>;
 }
@@ -47,7 +49,7 @@ export interface PostgresOrigin {
 /** `more`: settings of the server, such as `{ max_wal_size: '8GB' }`. */
 export async function startPostgres(
   more: Readonly<Record<string, string>> = {},
-  { programs = null, fill }: PostgresOrigin = {},
+  { programs = null, env = {}, fill }: PostgresOrigin = {},
 ): Promise<TestPostgres> {
   const account = process.getuid?.() === 0 ? await serverAccount() : null;
   // TEST_POSTGRES_BIN: for tests that are run by hand.
@@ -57,7 +59,7 @@ export async function startPostgres(
   chmodSync(folder, 0o755);
   const dataDir = path.join(folder, 'data');
   if (account !== null) chownSync(folder, account.uid, account.gid);
-  const run = programRunner(bin, folder, account);
+  const run = programRunner({ bin, env }, folder, account);
   const initArgs = ['-D', dataDir, '-U', 'postgres', '-A', 'trust', '--no-sync'];
   if (fill === undefined) run('initdb', [...initArgs, '--encoding=UTF8', '--locale=C']);
   else await fill(dataDir);
@@ -115,7 +117,7 @@ type Run = (program: string, args: string[]) => void;
 
 /** Runs PostgreSQL's programs as that account; what fails throws, with the end of the server's log. */
 function programRunner(
-  bin: string,
+  { bin, env }: { bin: string; env: Readonly<Record<string, string>> },
   folder: string,
   account: Awaited<ReturnType<typeof serverAccount>> | null,
 ): Run {
@@ -125,7 +127,7 @@ function programRunner(
       encoding: 'utf8',
       // The server inherits what is open here: a pipe would keep this call waiting for its end.
       stdio: program === 'pg_ctl' ? 'ignore' : 'pipe',
-      env: { ...process.env, LC_ALL: 'C', TZ: 'UTC' },
+      env: { ...process.env, ...env, LC_ALL: 'C', TZ: 'UTC' },
       ...account,
     });
     if (done.status === 0) return;

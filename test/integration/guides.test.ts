@@ -5,7 +5,6 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import pg from 'pg';
 import t from 'tap';
-import { findProgram, postgresFolders } from '../../native-bench/peers/installed-program.js';
 import { eventually } from '../../native-bench/rig/eventually.js';
 import { freePort } from '../../native-bench/rig/free-port.js';
 import { COMMAND, startNode } from '../../native-bench/rig/node.js';
@@ -13,18 +12,15 @@ import { startPostgres } from '../../native-bench/rig/postgres.js';
 import { request } from '../support/clients/publisher.js';
 import { Subscriber } from '../support/clients/subscriber.js';
 import { type Block, blocksOf, runShell } from '../support/documents/guide.js';
+import { findPostgresTools } from '../support/servers/postgres-tools.js';
 
 const GUIDES = ['runbook', 'migrating', 'scaling', 'restoring', 'deploying', 'configuration'];
 const ELSEWHERE = /^\s*(docker|systemctl|helm|kubectl|k6) /m;
 const DEFAULT_API_KEY = 'the-key-of-the-default-tenant';
 const ADMIN_API_KEY = 'the-operators-own-key';
 
-const tools = postgresFolders().find(
-  (folder) => findProgram('pg_dump', [folder]) !== null && findProgram('initdb', [folder]) !== null,
-);
-if (tools === undefined)
-  throw new Error('pg_dump and its server are missing: apt-get install postgresql');
-const postgres = await startPostgres({}, { programs: tools });
+const tools = await findPostgresTools();
+const postgres = await startPostgres({}, { programs: tools.bin, env: tools.env });
 t.teardown(() => postgres.stop());
 const auth = { ENABLE_AUTH: 'true', DEFAULT_API_KEY, ADMIN_API_KEY };
 const node = await startNode({ DATABASE_URL: postgres.url, ...auth });
@@ -39,9 +35,10 @@ writeFileSync(
 chmodSync(path.join(folder, 'conduit'), 0o755);
 const env = {
   ...{
-    PATH: `${folder}:${tools}:${process.env['PATH']}`,
+    PATH: `${folder}:${tools.bin}:${process.env['PATH']}`,
     ADMIN_API_KEY,
     NODE_ADDR: `127.0.0.1:${node.port}`,
+    ...tools.env,
   },
   ...{ CONDUIT_URL: node.url, CONDUIT_API_KEY: DEFAULT_API_KEY, DATABASE_URL: postgres.url },
 };

@@ -20,10 +20,7 @@ export interface HaProxy {
 /** `ports`: of server-1 and server-2. */
 export async function startHaProxy(ports: readonly [number, number]): Promise<HaProxy> {
   const folder = mkdtempSync(path.join(tmpdir(), 'conduit-haproxy-'));
-  const { program, env } = await findDebianProgram(
-    ['haproxy', 'liblua5.3-0', 'libpcre2-posix3'],
-    folder,
-  );
+  const { program, env } = await findDebianProgram('haproxy');
   const port = await freePort();
   const config = readFileSync(CONFIG, 'utf8')
     .replace('maxconn 100000', 'maxconn 1000')

@@ -16,7 +16,7 @@ export interface Proxy {
 /** `http`: the http block's content; `isReady`: whether it answers. */
 export async function startNginx(http: string, isReady: () => Promise<boolean>): Promise<Proxy> {
   const folder = mkdtempSync(path.join(tmpdir(), 'conduit-nginx-'));
-  const { program, env } = await findDebianProgram(['nginx'], folder);
+  const { program, env } = await findDebianProgram('nginx');
   const places = FOLDERS.map((name) => `${name}_temp_path ${folder}/${name};`).join('\n');
   const file = path.join(folder, 'nginx.conf');
   writeFileSync(
