@@ -40,6 +40,16 @@ export const CPU: Figure = {
   },
 };
 
+/** Of one process by its name: `server`, `second`. */
+export function cpuOf(process: string): Figure {
+  return {
+    name: `CPU a message, ${process}`,
+    unit: 'us_cpu',
+    better: 'lower',
+    read: ({ cpuUs }) => cpuUs[process] ?? null,
+  };
+}
+
 /** A figure of the scenario alone, as it stands in `more`. */
 export function extra(field: string, name: string, unit: Unit, better: Figure['better']): Figure {
   return { name, unit, better, read: ({ more }) => more[field] ?? null };

@@ -42,6 +42,15 @@ export function ratioReaches(
   };
 }
 
+/** The entry's figure is at most so much above another entry's in the same run. */
+export function addsAtMost(entry: string, other: string, figure: Figure, bound: number): Check {
+  return (read) => {
+    const [value, reference] = [read(entry, figure), read(other, figure)];
+    const added = value === null || reference === null ? null : value - reference;
+    return verdict(added, { ...figure, better: 'lower' }, bound, figure.unit, ` over ${other}`);
+  };
+}
+
 function verdict(
   value: number | null,
   { better }: Figure,

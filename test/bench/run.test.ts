@@ -8,8 +8,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import t from 'tap';
 import type { Contender, Place, Running } from '../../native-bench/contender.js';
-import { PUBLISHES } from '../../native-bench/figure.js';
-import { goal, reaches } from '../../native-bench/goal.js';
+import { PUBLISHES, receive } from '../../native-bench/figure.js';
+import { addsAtMost, goal, reaches } from '../../native-bench/goal.js';
 import { buildLoadgen, type LoadOptions } from '../../native-bench/loadgen.js';
 import { Places } from '../../native-bench/places.js';
 import { notesOf, tableOf } from '../../native-bench/report/table.js';
@@ -129,10 +129,16 @@ t.test('--list tells every scenario', async (t) => {
     t.match(stdout, `\n${name}: `.slice(name === 'sustained' ? 1 : 0));
 });
 
-t.test('every entry names entries and contenders that there are', async (t) => {
-  for (const { name, entries } of SCENARIOS) {
+t.test('every entry and every goal names entries and contenders that there are', async (t) => {
+  for (const { name, entries, goals } of SCENARIOS) {
     const names = entries.map((entry) => entry.name);
     t.equal(new Set(names).size, names.length, name);
+    for (const { text, check } of goals) {
+      check((entry) => {
+        t.ok(names.includes(entry), `${name}: ${text}: ${entry}`);
+        return null;
+      });
+    }
     for (const entry of entries) {
       const { contender, against } = entry;
       t.ok(contenderOf(entry).syncs.length > 0, contender);
@@ -144,6 +150,18 @@ t.test('every entry names entries and contenders that there are', async (t) => {
       ),
     );
   }
+});
+
+t.test('what one entry may have more than another', async (t) => {
+  const p99 = receive('p99');
+  const { check } = goal('at most 15 ms more', addsAtMost('across', 'here', p99, 15_000));
+  const figures: Record<string, number> = { here: 4_000, across: 19_000 };
+  const read = (entry: string) => figures[entry] ?? null;
+  t.same(check(read), { met: true, measured: '15.0 ms over here' });
+  figures['across'] = 19_001;
+  t.match(check(read), { met: false });
+  delete figures['here'];
+  t.match(check(read), { met: null });
 });
 
 t.test(
