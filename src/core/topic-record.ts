@@ -29,10 +29,30 @@ export interface TopicRecord {
   place?: number;
 }
 
+/** Dead letters of one topic are counted up to so many: as many, or more. */
+export const TOPIC_LETTERS_COUNTED = 1_000;
+
+/** What of a topic waits for somebody, as it is stored. */
+export interface TopicArrears {
+  topicId: number;
+  /** Each of its durable subscriptions has settled all up to here; null: it has none. */
+  floor: number | null;
+  /** Not those that were given back. At most TOPIC_LETTERS_COUNTED. */
+  deadLetters: number;
+}
+
 /** With what only its owner knows. */
 export interface OwnedTopic {
   record: TopicRecord;
   subscribers: number;
+  /** Absent: it was not asked for. */
+  arrears?: {
+    /** Of the durable subscription that is furthest behind; null: there is none. */
+    lag: number | null;
+    deadLetters: number;
+    /** Of this node, by its number. */
+    worker: number;
+  };
 }
 
 /** Places are those of DATABASE_URL, counted from 0. `moving`: it goes on. */

@@ -18,6 +18,7 @@ import type { Tenant, TopicKey, Within } from '../core/topic-key.js';
 import type {
   OwnedTopic,
   Retention,
+  TopicArrears,
   TopicMoved,
   TopicPosition,
   TopicRecord,
@@ -119,6 +120,8 @@ export const CALLS = {
     CallText
   >(),
   'topics.list': browsing<OfTenant & NamePage & { prefix: string }, { records: TopicRecord[] }>(),
+  /** Of those of them that are the tenant's, in any order. */
+  'topics.arrears': browsing<OfTenant & { topicIds: number[] }, { arrears: TopicArrears[] }>(),
 
   'deferred.cancel': log<
     OfTenant & { id: number },

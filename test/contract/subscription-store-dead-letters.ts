@@ -91,6 +91,30 @@ export const DEAD_LETTERS: StoreParts = {
     ]);
   },
 
+  'are counted by topic, beside how far its subscriptions are': async (t, open) => {
+    const { store } = open;
+    const [topic, empty] = [await topicWith(open, 5), await topicWith(open, 2)];
+    const [slow, fast] = [await taken(open, topic, 'slow'), await taken(open, topic, 'fast')];
+    const deadLetters = [2, 3].map((sequence) => givenUp(sequence));
+    await store.save([
+      saveOf(slow, { ackFloor: 1, settled: [[2, 3]], delivered: 3, deadLetters }),
+      saveOf(fast, { ackFloor: 4, delivered: 4 }),
+    ]);
+    const of = (ids: number[]) => store.arrears(TENANT, ids);
+    const both = [topic.id, empty.id];
+    const byId = async () => (await of(both)).sort((a, b) => a.topicId - b.topicId);
+    const none = { topicId: empty.id, floor: null, deadLetters: 0 };
+    t.same(await byId(), [{ topicId: topic.id, floor: 1, deadLetters: 2 }, none]);
+    const letters = await lettersOf(open, filterOf(topic));
+    await store.redrive(TENANT, [letters[0]?.id ?? 0]);
+    t.match(await of([topic.id]), [{ deadLetters: 1 }], 'one that was given back is none');
+    await store.delete(topic.id, 'slow');
+    t.same(await byId(), [{ topicId: topic.id, floor: 4, deadLetters: 0 }, none]);
+    await open.log.deleteTopic(topic.key);
+    t.same(await byId(), [none]);
+    t.same(await of([]), []);
+  },
+
   'take the place of their delivery rows': async (t, open) => {
     const topic = await topicWith(open, 5);
     const record = await taken(open, topic);

@@ -66,6 +66,14 @@ function filters({ tenant, topic }: Side, ids: number[]): DeadLetterFilter[] {
 }
 
 export const TENANTS: StoreParts = {
+  'count what waits in topics of their own': async (t, open) => {
+    for (const [own, others] of each(await sides(open))) {
+      const ids = [own.topic.id, others.topic.id];
+      const { id: topicId } = own.topic;
+      t.same(await open.store.arrears(own.tenant, ids), [{ topicId, floor: 2, deadLetters: 2 }]);
+    }
+  },
+
   'have durable subscriptions of their own, of one name': async (t, open) => {
     const { store } = open;
     const both = await sides(open);

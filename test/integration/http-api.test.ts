@@ -3,7 +3,10 @@ import t, { type Test } from 'tap';
 import { eventually } from '../../native-bench/rig/eventually.js';
 import { startNode, type TestNode } from '../../native-bench/rig/node.js';
 import { startPostgres } from '../../native-bench/rig/postgres.js';
+import { ANYONE } from '../../src/core/principal.js';
+import { TopicPlacement } from '../../src/thread/placement.js';
 import { type Answer, request } from '../support/clients/publisher.js';
+import { Subscriber } from '../support/clients/subscriber.js';
 
 const JSON_TYPE = { 'content-type': 'application/json' };
 
@@ -57,6 +60,28 @@ check('topics are created once, listed by pages, patched and deleted', async (t,
   t.equal((await send('GET', '/api/topics/api.one')).status, 404);
   t.equal((await send('POST', '/api/topics', {})).body.code, 'topic_required');
   t.equal((await send('POST', '/api/topics', { name: '' })).status, 400);
+});
+
+check('a page of topics says what waits in each', async (t, { node, send }) => {
+  for (const name of ['waits.a', 'waits.b']) await send('POST', '/api/topics', { name });
+  const session = await Subscriber.open(node.wsUrl, 'json');
+  t.teardown(() => session.close());
+  await session.subscribe('waits.a', { subscription: 's', ack_wait_ms: 60_000 });
+  for (let n = 0; n < 4; n++) await send('POST', '/api/publish', { topic: 'waits.a', payload: n });
+  await eventually(() => session.messages.length === 4);
+  session.send({ type: 'ack', topic: 'waits.a', sequence: 1 });
+  session.send({ type: 'reject', topic: 'waits.a', sequence: 2, reason: 'no' });
+  const page = async (): Promise<Record<string, unknown>[]> =>
+    (await send('GET', '/api/topics?prefix=waits.&with=lag')).body['topics'] as [];
+  await eventually(async () => (await page())[0]?.['dead_letters'] === 1);
+  const worker = (name: string): number => new TopicPlacement(2).workerOf(ANYONE.keyOf(name));
+  t.match(await page(), [
+    { name: 'waits.a', lag: 2, dead_letters: 1, worker: worker('waits.a') },
+    { name: 'waits.b', lag: null, dead_letters: 0, worker: worker('waits.b') },
+  ]);
+  const plain = await send('GET', '/api/topics?prefix=waits.');
+  t.notMatch(JSON.stringify(plain.body), /lag|dead_letters|worker/, 'whoever does not ask');
+  t.match(await send('GET', '/api/topics?with=all'), { status: 400, body: { field: 'with' } });
 });
 
 check(

@@ -36,7 +36,10 @@ const ASKS: Readonly<Record<string, (x: Left) => Ask[]>> = {
   ],
   'GET /api/deferred': ({ topic }) => [[`GET /api/deferred?topic=${topic}`]],
   'DELETE /api/deferred/:id': (x) => [[`DELETE /api/deferred/${x.deferredId}`]],
-  'GET /api/topics': ({ topic }) => [[`GET /api/topics?prefix=${topic}`]],
+  'GET /api/topics': ({ topic }) => [
+    [`GET /api/topics?prefix=${topic}`],
+    [`GET /api/topics?prefix=${topic}&with=lag`],
+  ],
   'GET /api/topics/:name': ({ topic }) => [[`GET /api/topics/${topic}`]],
   'PATCH /api/topics/:name': ({ topic }) => [
     [`PATCH /api/topics/${topic}`, { retention: { hours: 1 } }],

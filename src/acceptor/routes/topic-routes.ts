@@ -2,8 +2,8 @@
 import type { z } from 'zod';
 import { RequestError } from '../../core/errors.js';
 import type { Principal } from '../../core/principal.js';
-import type { TopicKey } from '../../core/topic-key.js';
-import type { OwnedTopic, TopicRecord } from '../../core/topic-record.js';
+import type { Tenant, TopicKey } from '../../core/topic-key.js';
+import type { OwnedTopic, TopicArrears, TopicRecord } from '../../core/topic-record.js';
 import type { TOPIC_MOVE } from '../../wire/schemas/topic-move.js';
 import type { messagePage, newTopic, topicPage, topicPatch } from '../../wire/schemas/topics.js';
 import type { Control } from './control.js';
@@ -83,7 +83,7 @@ export class TopicRoutes {
   /** With the subscriber counts, which only the owners know: every worker is asked. */
   async list(
     principal: Principal,
-    page: z.output<ReturnType<typeof topicPage>>,
+    { with: more, ...page }: z.output<ReturnType<typeof topicPage>>,
   ): Promise<OwnedTopic[]> {
     const tenant = principal.tenantBelow(page.prefix);
     const pages = await this.#control.browsing.all('topics.list', { ...page, tenant });
@@ -93,9 +93,26 @@ export class TopicRoutes {
       .slice(0, page.limit);
     const keys = records.map(({ key }) => key);
     const answers = await this.#control.askAll('topics.counts', { keys });
-    return records.map((record, n) => {
+    const topics = records.map((record, n) => {
       const subscribers = answers.reduce((sum, { counts }) => sum + (counts[n] ?? 0), 0);
       return { record, subscribers };
+    });
+    return more === null ? topics : this.#withArrears(tenant, topics);
+  }
+
+  /** Of the page at once. What this node knows of its subscriptions is saved before it is asked for. */
+  async #withArrears(tenant: Tenant, topics: readonly OwnedTopic[]): Promise<OwnedTopic[]> {
+    const { browsing, workers } = this.#control;
+    await this.#control.askAll('subscription.flush-all', {});
+    const topicIds = topics.map(({ record }) => record.id);
+    const pages = await browsing.all('topics.arrears', { tenant, topicIds });
+    const all = pages.flatMap(({ arrears }) => arrears);
+    const known = new Map(all.map((one) => [one.topicId, one]));
+    return topics.map((topic) => {
+      const { id, key, lastSequence } = topic.record;
+      const { floor = null, deadLetters = 0 }: Partial<TopicArrears> = known.get(id) ?? {};
+      const lag = floor === null ? null : Math.max(0, lastSequence - floor);
+      return { ...topic, arrears: { lag, deadLetters, worker: workers.indexOf(key) } };
     });
   }
 }

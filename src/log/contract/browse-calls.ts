@@ -50,6 +50,7 @@ export interface BrowsedLog
     SubscriptionStore,
     | 'find'
     | 'list'
+    | 'arrears'
     | 'listDeadLetters'
     | 'groupDeadLetters'
     | 'purgeDeadLetters'
@@ -77,6 +78,9 @@ export class BrowseCalls {
     'topic.messages': (args) => this.#messages(args),
     'topics.list': async ({ tenant, ...page }) => ({
       records: await this.#log.listTopics(tenant, page),
+    }),
+    'topics.arrears': async ({ tenant, topicIds }) => ({
+      arrears: await this.#log.subscriptions.arrears(tenant, topicIds),
     }),
     'deferred.list': async ({ within, ...page }) => ({
       records: await this.#log.listDeferred(within, page),

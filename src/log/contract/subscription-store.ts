@@ -20,6 +20,7 @@ import type {
   SubscriptionSettings,
 } from '../../core/subscription-record.js';
 import type { Tenant, TopicKey, Within } from '../../core/topic-key.js';
+import type { TopicArrears } from '../../core/topic-record.js';
 import type { FailureRecord, TraceRecord } from '../../core/trace-record.js';
 
 /** What a durable subscription is made with when it is not there. */
@@ -184,6 +185,8 @@ export interface SubscriptionStore {
     within: Within,
     page: { after: { topic: string; name: string } | null; limit: number },
   ): Promise<SubscriptionRecord[]>;
+  /** What waits in these topics, as it was last saved; of those that live and are the tenant's. */
+  arrears(tenant: Tenant, topicIds: readonly number[]): Promise<TopicArrears[]>;
   /** Those of them that are not held under that term any more. */
   lost(held: readonly HeldTerm[]): Promise<LostTerm[]>;
   /** With its rows and dead letters; false when there was none. */

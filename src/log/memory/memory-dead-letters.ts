@@ -9,6 +9,7 @@ import { DEAD_LETTERS_COUNTED } from '../../core/log-figures.js';
 import type { LogRow } from '../../core/message.js';
 import { rowBytes } from '../../core/message.js';
 import { type Tenant, type TopicKey, tenantOf, topicNameOf } from '../../core/topic-key.js';
+import { TOPIC_LETTERS_COUNTED } from '../../core/topic-record.js';
 import type { DeadLetterDraft, SubscriptionStore } from '../contract/subscription-store.js';
 
 export interface MemoryDeadLettersOptions {
@@ -61,8 +62,7 @@ export class MemoryDeadLetters {
 
   /** At most DEAD_LETTERS_COUNTED. */
   keptOf(tenant: Tenant): number {
-    const filter = { within: tenant, subscription: null, ids: null };
-    return Math.min(this.count(filter), DEAD_LETTERS_COUNTED);
+    return Math.min(this.count(allOf(tenant)), DEAD_LETTERS_COUNTED);
   }
 
   /** As rowBytes reckons the copies. */
@@ -130,6 +130,16 @@ export class MemoryDeadLetters {
     let count = 0;
     for (const _ of this.#matching(fitsFilter(filter))) count++;
     return count;
+  }
+
+  /** By topic, each at most TOPIC_LETTERS_COUNTED; topics that have none are not in it. */
+  countsOf(tenant: Tenant): Map<number, number> {
+    const counts = new Map<number, number>();
+    for (const { topicId } of this.#matching(fitsFilter(allOf(tenant)))) {
+      const count = Math.min((counts.get(topicId) ?? 0) + 1, TOPIC_LETTERS_COUNTED);
+      counts.set(topicId, count);
+    }
+    return counts;
   }
 
   groups(filter: DeadLetterFilter): DeadLetterGroup[] {
@@ -210,6 +220,10 @@ export class MemoryDeadLetters {
       this.#evicted.set(oldest.tenant, this.evictedOf(oldest.tenant) + 1);
     }
   }
+}
+
+function allOf(tenant: Tenant): DeadLetterFilter {
+  return { within: tenant, subscription: null, ids: null };
 }
 
 function keyOf(owner: KeyOwner, sequence: number): string {

@@ -18,6 +18,7 @@ import {
   topicNameOf,
   type Within,
 } from '../../core/topic-key.js';
+import type { TopicArrears } from '../../core/topic-record.js';
 import { uuidTimeMs } from '../../core/uuid.js';
 import type {
   EphemeralSave,
@@ -127,6 +128,17 @@ export class MemorySubscriptions implements SubscriptionStore {
       if (after === null || inOrder(after, record) < 0) found.push(record);
     }
     return structuredClone(found.sort(inOrder).slice(0, page.limit));
+  }
+
+  async arrears(tenant: Tenant, topicIds: readonly number[]): Promise<TopicArrears[]> {
+    const letters = this.#deadLetters.countsOf(tenant);
+    return topicIds.flatMap((topicId) => {
+      const key = this.#options.topics.byId(topicId)?.key;
+      if (key === undefined || tenantOf(key) !== tenant) return [];
+      const all = [...(this.#byTopic.get(topicId)?.values() ?? [])];
+      const floor = all.length === 0 ? null : Math.min(...all.map(({ record }) => record.ackFloor));
+      return [{ topicId, floor, deadLetters: letters.get(topicId) ?? 0 }];
+    });
   }
 
   async lost(held: readonly HeldTerm[]): Promise<LostTerm[]> {

@@ -20,6 +20,8 @@ export class AskedSubscriptions implements SubscriptionStore {
     this.#ask(() => this.#store.release(...of));
   readonly find: SubscriptionStore['find'] = (...of) => this.#ask(() => this.#store.find(...of));
   readonly list: SubscriptionStore['list'] = (...of) => this.#ask(() => this.#store.list(...of));
+  readonly arrears: SubscriptionStore['arrears'] = (...of) =>
+    this.#ask(() => this.#store.arrears(...of));
   readonly lost: SubscriptionStore['lost'] = (...of) => this.#ask(() => this.#store.lost(...of));
   readonly delete: SubscriptionStore['delete'] = (...of) =>
     this.#ask(() => this.#store.delete(...of));

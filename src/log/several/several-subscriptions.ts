@@ -7,6 +7,7 @@ import type { DeadLetterFilter, DeadLetterRecord } from '../../core/dead-letter-
 import type { LogRow } from '../../core/message.js';
 import type { SubscriptionRecord } from '../../core/subscription-record.js';
 import type { Tenant, Within } from '../../core/topic-key.js';
+import type { TopicArrears } from '../../core/topic-record.js';
 import type { TraceRecord } from '../../core/trace-record.js';
 import {
   type EphemeralSave,
@@ -57,6 +58,14 @@ export class SeveralSubscriptions implements SubscriptionStore {
     });
     this.#learn(pages);
     return all;
+  }
+
+  async arrears(tenant: Tenant, topicIds: readonly number[]): Promise<TopicArrears[]> {
+    const groups = await this.#grouped(topicIds, (id) => id);
+    const pages = await Promise.all(
+      [...groups].map(([place, ids]) => this.#store(place).arrears(tenant, ids)),
+    );
+    return pages.flat();
   }
 
   /** Of those whose database is away nothing is known: what they save under a lost term is refused. */

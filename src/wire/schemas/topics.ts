@@ -53,6 +53,7 @@ export function topicPage(limits: Limits) {
     limit: pageLimit(limits),
     after: withDefault(text('Names behind this one: `next` of the page before.'), ''),
     prefix: withDefault(text('Names that begin so.'), ''),
+    with: optional(oneOf(['lag'], 'Each with `lag`, `dead_letters` and `worker`.')),
   });
 }
 
@@ -95,6 +96,11 @@ export const TOPIC = members({
     messages: bound('How many messages are kept; null: any number.'),
     bytes: bound('How many bytes of payloads are kept; null: any number.'),
   }),
+  lag: count('Not settled by the durable subscription that is furthest behind; null: it has none.')
+    .nullable()
+    .optional(),
+  dead_letters: count('That are kept, up to 1,000: as many, or more.').optional(),
+  worker: count('Of the node that answers: the one that has it, by its number.').optional(),
 });
 
 export const TOPIC_PAGE = members({

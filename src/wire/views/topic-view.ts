@@ -8,7 +8,7 @@ import type * as schemas from '../schemas/topics.js';
 export type TopicView = View<typeof schemas.TOPIC>;
 export type TopicPageView = View<typeof schemas.TOPIC_PAGE>;
 
-export function topicView({ record, subscribers }: OwnedTopic): TopicView {
+export function topicView({ record, subscribers, arrears }: OwnedTopic): TopicView {
   const { hours, messages, bytes } = record.retention;
   return {
     name: topicNameOf(record.key),
@@ -19,6 +19,9 @@ export function topicView({ record, subscribers }: OwnedTopic): TopicView {
     first_sequence: record.firstSequence,
     bytes: record.bytes,
     retention: { hours, messages, bytes },
+    ...(arrears === undefined
+      ? {}
+      : { lag: arrears.lag, dead_letters: arrears.deadLetters, worker: arrears.worker }),
   };
 }
 

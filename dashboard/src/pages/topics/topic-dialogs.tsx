@@ -40,7 +40,6 @@ export function NewTopic({ onClose }: { onClose: () => void }) {
           label="Name"
           mono="mono"
           required
-          autoFocus
           placeholder="orders.created"
           hint="Letters, digits, _ : - and single dots between."
           value={name}
@@ -99,7 +98,6 @@ export function TopicEnd({ topic, onClose }: { topic: Topic; onClose: () => void
         <TextField
           label={`Type ${topic.name} to go on`}
           mono="mono"
-          autoFocus
           value={typed}
           onChange={(event) => setTyped(event.target.value)}
         />

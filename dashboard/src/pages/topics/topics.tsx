@@ -1,5 +1,5 @@
-/** The topics, in pages that the server cuts, with their rates. */
-import { useState } from 'react';
+/** The topics, in pages that the server cuts, with their rates and what waits in each. */
+import { useMemo, useState } from 'react';
 import { Link } from 'wouter';
 import { withQuery } from '../../api/ask.js';
 import { bytesText, countText, rateText } from '../../api/texts.js';
@@ -18,6 +18,10 @@ import { NewTopic, TopicEnd } from './topic-dialogs.js';
 import { useRates } from './use-rates.js';
 
 const PAGE = 50;
+/** Behind by more than so many messages is worth a look. */
+const LAG = 1_000;
+/** So many, or more: the node counts no further. */
+const LETTERS_COUNTED = 1_000;
 
 export default function Topics() {
   const [get, set] = useUrlState();
@@ -25,10 +29,12 @@ export default function Topics() {
   const [open, setOpen] = useState<'none' | 'new' | Topic>('none');
   const pages = usePages(get, set);
   const prefix = get('prefix');
-  const target = withQuery('/api/topics', { prefix, after: pages.after, limit: PAGE });
+  const query = { prefix, after: pages.after, limit: PAGE, with: 'lag' };
+  const target = withQuery('/api/topics', query);
   const { data, error, refetch, dataUpdatedAt } = useAnswer<TopicPage>(target);
   const rates = useRates(data?.topics ?? [], dataUpdatedAt);
-  const columns = columnsOf(rates, may('manage') ? setOpen : null);
+  const canDelete = may('manage');
+  const columns = useMemo(() => columnsOf(rates, canDelete ? setOpen : null), [rates, canDelete]);
   return (
     <>
       <PageHead
@@ -105,13 +111,21 @@ function columnsOf(
       wide: 'md',
       cell: (topic) => countText(topic.subscriber_count),
     },
+    { name: 'Behind', align: 'right', cell: ({ lag }) => <Lag lag={lag ?? null} /> },
     {
-      name: 'Last sequence',
+      name: 'Dead letters',
       align: 'right',
-      wide: 'lg',
-      cell: ({ sequence }) => countText(sequence),
+      wide: 'md',
+      cell: ({ name, dead_letters: count = 0 }) => <Letters topic={name} count={count} />,
     },
     { name: 'Size', align: 'right', wide: 'lg', cell: ({ bytes }) => bytesText(bytes) },
+    {
+      name: 'Owner',
+      wide: 'lg',
+      cell: ({ worker }) => (
+        <span className="whitespace-nowrap">{worker === undefined ? '' : `worker ${worker}`}</span>
+      ),
+    },
     { name: 'Kept', wide: 'xl', cell: ({ retention }) => keptText(retention) },
     { name: 'Created', wide: 'xl', cell: (topic) => <TimeText time={topic.created_at} /> },
   ];
@@ -133,6 +147,25 @@ function columnsOf(
   return [...all, more];
 }
 
+/** Of the durable subscription that is furthest behind. */
+function Lag({ lag }: { lag: number | null }) {
+  if (lag === null) return <span className="text-soft">–</span>;
+  return <span className={lag > LAG ? 'font-medium text-warn' : ''}>{countText(lag)}</span>;
+}
+
+function Letters({ topic, count }: { topic: string; count: number }) {
+  if (count === 0) return '0';
+  return (
+    <Link
+      href={`/dead-letters?topic=${topic}`}
+      className="inline-block min-h-6 font-medium text-warn hover:underline"
+    >
+      {countText(count)}
+      {count < LETTERS_COUNTED ? '' : ' or more'}
+    </Link>
+  );
+}
+
 /** A rate takes two looks. */
 function rateOrNone(rate: number | undefined): string {
   return rate === undefined ? '–' : rateText(rate);
@@ -145,7 +178,7 @@ export function keptText({ hours, messages, bytes }: Topic['retention']): string
     messages === null ? '' : `${countText(messages)} messages`,
     bytes === null ? '' : bytesText(bytes),
   ].filter((part) => part !== '');
-  return parts.length === 0 ? 'as long as the node says' : parts.join(', ');
+  return parts.length === 0 ? 'by default' : parts.join(', ');
 }
 
 interface NoTopicsProps {

@@ -1,5 +1,5 @@
 /** Messages per second of topics, by how far their sequences have moved since they were last seen. */
-import { useEffect, useState } from 'react';
+import { useEffect, useMemo, useState } from 'react';
 import type { Topic } from '../../api/views.js';
 
 interface Seen {
@@ -19,9 +19,12 @@ export function useRates(topics: readonly Topic[], at: number): ReadonlyMap<stri
         new Map(topics.map((topic) => [topic.name, seenOf(topic, before.get(topic.name), at)])),
     );
   }, [topics, at]);
-  return new Map(
-    [...seen].flatMap(([name, { rate }]) => (rate === null ? [] : [[name, rate] as const])),
-  );
+  return useMemo(() => {
+    const rates = [...seen].flatMap(([name, { rate }]) =>
+      rate === null ? [] : [[name, rate] as const],
+    );
+    return new Map(rates);
+  }, [seen]);
 }
 
 function seenOf({ sequence }: Topic, before: Seen | undefined, at: number): Seen {

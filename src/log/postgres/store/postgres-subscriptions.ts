@@ -4,7 +4,6 @@
  * lives) and deleted by upkeep.
  */
 
-import type { DeadLetterGroup } from '../../../core/dead-letter-group.js';
 import type { DeadLetterFilter, DeadLetterRecord } from '../../../core/dead-letter-record.js';
 import { RequestError } from '../../../core/errors.js';
 import { DEFAULT_LIMITS, type Limits } from '../../../core/limits.js';
@@ -61,6 +60,7 @@ import {
   storable,
   subscriptionOf,
 } from './subscription-rows.js';
+import { readArrears } from './topic-arrears.js';
 
 /** So often one may be deleted, or change hands, while it is taken. */
 const TAKES_MAX = 10;
@@ -303,13 +303,14 @@ export class PostgresSubscriptions implements SubscriptionStore {
     return this.#deadLetters.list(filter, page);
   }
 
-  countDeadLetters(filter: DeadLetterFilter): Promise<number> {
-    return this.#deadLetters.count(filter);
-  }
+  readonly countDeadLetters: SubscriptionStore['countDeadLetters'] = (filter) =>
+    this.#deadLetters.count(filter);
 
-  groupDeadLetters(filter: DeadLetterFilter): Promise<DeadLetterGroup[]> {
-    return this.#deadLetters.groups(filter);
-  }
+  readonly groupDeadLetters: SubscriptionStore['groupDeadLetters'] = (filter) =>
+    this.#deadLetters.groups(filter);
+
+  readonly arrears: SubscriptionStore['arrears'] = (tenant, topicIds) =>
+    readArrears(this.#pool, tenant, topicIds);
 
   purgeDeadLetters(filter: DeadLetterFilter, limit: number): Promise<number> {
     return this.#deadLetters.purge(filter, limit);

@@ -38,6 +38,7 @@ const REFUSED = 'refused';
 /** With them every call of the table is asked at least once. */
 const REQUESTS: readonly (readonly [string, unknown?])[] = [
   ['GET /api/topics'],
+  ['GET /api/topics?with=lag'],
   ['POST /api/topics', { name: 't' }],
   ['GET /api/topics/t'],
   ['PATCH /api/topics/t', { retention: {} }],
@@ -104,6 +105,7 @@ const ANSWERS: { readonly [M in CallName]: CallResult<M> } = {
   'topic.position': { position: { epoch: 'e', lastSequence: 1, firstSequence: 1 } },
   'topic.messages': { body },
   'topics.list': { records: [record] },
+  'topics.arrears': { arrears: [] },
   'deferred.cancel': { outcome: 'cancelled' },
   'deferred.list': { records: [] },
   'subscription.flush': {},
