@@ -51,10 +51,19 @@ function tell(what: string, figure: string): void {
   process.stdout.write(`${what.padEnd(52)} ${figure}\n`);
 }
 
+/** The longest row of requests so far of which each began when the one before was answered. */
+const CHAIN = `performance.getEntriesByType('resource')
+  .concat(performance.getEntriesByType('navigation'))
+  .filter(({ responseEnd }) => responseEnd > 0)
+  .sort((a, b) => a.responseEnd - b.responseEnd)
+  .reduce(({ count, end }, one) => one.startTime < end ? { count, end }
+    : { count: count + 1, end: one.responseEnd }, { count: 0, end: 0 }).count`;
+
 /** From the address to a page whose figures are there and whose links can be pressed. */
 async function firstPage(browser: Chromium, node: TestNode): Promise<void> {
   const took: number[] = [];
   const drawn: number[] = [];
+  const chains: number[] = [];
   for (let n = 0; n < LOADS; n++) {
     const { page } = await openPage(browser);
     await page.goto(node.url, { waitUntil: 'commit' });
@@ -66,10 +75,12 @@ async function firstPage(browser: Chromium, node: TestNode): Promise<void> {
         () => performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? 0,
       ),
     );
+    chains.push((await page.evaluate(CHAIN)) as number);
     await page.context().close();
   }
   tell('first page usable, nothing cached: median, p95', figuresText(took));
   tell('  of which until its first contents are drawn', figuresText(drawn));
+  tell('  requests, one after the other', String(quantile(chains, 0.5)));
 }
 
 function figuresText(values: readonly number[]): string {
@@ -150,14 +161,8 @@ function cpuMs(pid: number): number {
   return 10 * (Number(fields[11]) + Number(fields[12]));
 }
 
-/** What a page asks while it shows the overview; twenty browsers would take the node's own cores. */
-const ASKED: readonly (readonly [target: string, everyMs: number])[] = [
-  ['/api/health', 2_000],
-  ['/api/nodes', 2_000],
-  ['/api/subscriptions?limit=200', 5_000],
-  ['/api/dead-letters?limit=100', 5_000],
-  ['/api/session', 15_000],
-];
+/** What a page asks beside its stream, on the overview; twenty browsers would take the node's own cores. */
+const ASKED: readonly (readonly [target: string, everyMs: number])[] = [['/api/session', 15_000]];
 
 async function openLikePage(node: TestNode): Promise<() => void> {
   const stream = await EventStream.open(`${node.url}/api/stream?client=conduit-dashboard`);

@@ -149,7 +149,7 @@ export class Acceptor {
     const pulls = new PullRoutes({ pulls: this.#pulls, bodies, proxies, limits });
     const logins = new LoginRoutes({ clock, limits, acceptors, directory, cookies, proxies });
     const files = new StaticFiles(DASHBOARD_FOLDER);
-    this.#watches = this.#makeWatches(start, { clock, guard, page: files.entry });
+    this.#watches = this.#makeWatches(start, files.entry, { clock, guard, control });
     const [system, streams, forwards] = [this.#system, this.#streams, this.#forwards];
     const hooks = this.#hooks.routes(control);
     const asks = { control, directory, mint, logins, watches: this.#watches, ...hooks };
@@ -313,7 +313,8 @@ export class Acceptor {
 
   #makeWatches(
     { memory, config, version }: AcceptorStart,
-    { page, ...parts }: Pick<WatchesOptions, 'clock' | 'guard'> & { page: string | null },
+    page: string | null,
+    parts: Pick<WatchesOptions, 'clock' | 'guard' | 'control'>,
   ): Watches {
     const hello = { node: config.nodeId, version, page };
     const [system, streams] = [this.#system, this.#streams];

@@ -17,6 +17,7 @@ type Answered<S extends z.ZodType> = z.output<S>;
 export type WatchHello = Answered<typeof watch.WATCH_HELLO>;
 export type WatchHistory = Answered<typeof watch.WATCH_HISTORY>;
 export type WatchFigures = Answered<typeof watch.WATCH_FIGURES>;
+export type WatchCondition = Answered<typeof watch.WATCH_CONDITION>;
 export type WatchFailed = Answered<typeof watch.WATCH_FAILED>;
 export type Happened = Answered<typeof watch.WATCH_HAPPENED>;
 export type Stats = Answered<typeof system.STATS>;

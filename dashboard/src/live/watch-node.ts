@@ -9,6 +9,7 @@ import { parseJson } from '../api/json.js';
 import type {
   Happened,
   Stats,
+  WatchCondition,
   WatchFailed,
   WatchFigures,
   WatchHello,
@@ -21,6 +22,8 @@ export type SeenHappened = Happened & { number: number };
 
 export interface Live {
   stats: Stats | null;
+  /** How the node, the others and subscriptions stand. */
+  condition: WatchCondition | null;
   samples: readonly Sample[];
   /** The newest first. */
   happened: readonly SeenHappened[];
@@ -37,7 +40,7 @@ export interface Live {
 }
 
 export const NOTHING: Live = {
-  ...{ stats: null, samples: [], happened: [], state: 'waiting' },
+  ...{ stats: null, condition: null, samples: [], happened: [], state: 'waiting' },
   ...{ updatedAt: 0, error: null, isOutdated: false },
 };
 
@@ -114,6 +117,7 @@ function listen(source: EventSource, change: Change): void {
     ...{ stats, samples: withSample(live.samples, point) },
     ...{ state: 'live', updatedAt: Date.now(), error: null },
   }));
+  on<WatchCondition>('condition', (condition, live) => ({ ...live, condition }));
   on<WatchFailed>('failed', ({ code, detail }, live) => {
     return { ...live, state: 'stale', error: new ApiError(detail, { status: 503, code }) };
   });

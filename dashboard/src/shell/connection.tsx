@@ -6,13 +6,17 @@ import { useAnswer } from '../hooks/use-answer.js';
 import { useNow } from '../hooks/use-now.js';
 import { useLive } from '../live/use-live.js';
 
-export function useHealth() {
-  return useAnswer<Health>('/api/health', { everyMs: 3_000, either: 'either' });
+/** As it comes with the figures; asked for where those do not come. */
+export function useHealth(): Health | undefined {
+  const { state, condition } = useLive();
+  const isAsked = state === 'stale' || state === 'refused';
+  const { data } = useAnswer<Health>('/api/health', { everyMs: 3_000, either: 'either', isAsked });
+  return (isAsked ? data : undefined) ?? condition?.health;
 }
 
 export function Connection() {
   const { state, updatedAt } = useLive();
-  const { data: health } = useHealth();
+  const health = useHealth();
   const now = useNow();
   return (
     <div className="flex min-w-0 items-center gap-2">

@@ -18,6 +18,7 @@ import type { RosterPort } from '../../thread/roster-port.js';
 import { backplaneView } from '../../wire/views/backplane-view.js';
 import {
   type HealthChecks,
+  type HealthView,
   healthStatusView,
   healthView,
   isWell,
@@ -72,15 +73,20 @@ export class SystemRoutes {
   }
 
   async health(exchange: Exchange): Promise<void> {
+    const { principal } = exchange;
+    const health = await this.healthFor(principal);
+    const view = principal === NOBODY ? healthStatusView(health.checks) : health;
+    exchange.json(isWell(health.checks) ? 200 : 503, view);
+  }
+
+  /** As somebody who is known is shown it. */
+  async healthFor({ scopes }: Principal): Promise<HealthView> {
     const { control, lease: presence, durables } = this.#options;
     const { id: node, version } = this.#options.node;
     const mode = control.inMemory ? 'memory' : 'postgres';
     const { checks, workers } = await this.#look('all');
-    const shown = exchange.principal.scopes.has('operate') ? 'all' : 'no names';
-    const health = { checks, mode, version, node, presence, durables, workers, shown } as const;
-    const isKnown = exchange.principal !== NOBODY;
-    const view = isKnown ? healthView(health) : healthStatusView(checks);
-    exchange.json(isWell(checks) ? 200 : 503, view);
+    const shown = scopes.has('operate') ? 'all' : 'no names';
+    return healthView({ checks, mode, version, node, presence, durables, workers, shown });
   }
 
   /** As Prometheus reads it. */

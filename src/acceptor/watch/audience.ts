@@ -1,14 +1,17 @@
 /**
  * All who look at one tenant of the node through this acceptor, and all operators of that tenant apart: what
- * they are shown is found out once a second for all of them together.
+ * they are shown is found out once a second for all of them together, and once for all who come at a time.
  */
 import type { Clock } from '../../core/clock.js';
+import { RequestError } from '../../core/errors.js';
 import { FigureHistory, type FigurePoint, tenths } from '../../core/figure-history.js';
 import type { LogTotals } from '../../core/log-figures.js';
 import type { Principal } from '../../core/principal.js';
 import { type StatsView, statsView } from '../../wire/views/stats-view.js';
+import { failedEvent, figuresEvent } from '../../wire/views/watch-view.js';
 import type { SystemRoutes } from '../routes/system-routes.js';
 import type { Stream } from '../session/stream.js';
+import type { Condition } from './condition.js';
 
 /**
  * Totals of the log are asked of the database, which may have many topics: no more than a twentieth of the
@@ -16,6 +19,8 @@ import type { Stream } from '../session/stream.js';
  */
 const TOTALS_MS = 1_000;
 const TOTALS_TIMES = 20;
+/** What is younger is not found out again; less than a round, which has to find out something. */
+const FRESH_MS = 500;
 
 export interface AudienceParts {
   system: Pick<SystemRoutes, 'totals' | 'statsWith'>;
@@ -26,6 +31,7 @@ export interface AudienceParts {
 
 export class Audience {
   readonly streams = new Set<Stream>();
+  readonly condition: Condition;
   /** Monotonic ms of the last time that somebody looked. */
   seenMs: number;
   readonly #parts: AudienceParts;
@@ -33,9 +39,13 @@ export class Audience {
   #totals: readonly LogTotals[] = [];
   #totalsDueMs = 0;
   #before: { stats: StatsView; atMs: number } | null = null;
+  /** What was told last, and since when that was so, monotonic ms. */
+  #told: { text: string; atMs: number } | null = null;
+  #finding: Promise<string> | null = null;
 
-  constructor(parts: AudienceParts) {
+  constructor(parts: AudienceParts, condition: Condition) {
     this.#parts = parts;
+    this.condition = condition;
     this.#history = parts.history ?? new FigureHistory('tenant');
     this.seenMs = parts.clock.monotonic();
   }
@@ -44,8 +54,36 @@ export class Audience {
     return this.#history;
   }
 
-  /** As they are now, for whoever asks as `principal`. Rejects with RequestError, or with a bug. */
-  async look(principal: Principal): Promise<{ point: FigurePoint; stats: StatsView }> {
+  /**
+   * The event of the figures as they are now, or of why they are not known, for whoever asks as `principal`:
+   * all who ask meanwhile wait for one answer. Rejects with a bug.
+   */
+  async figures(principal: Principal): Promise<string> {
+    const nowMs = this.#parts.clock.monotonic();
+    if (this.#told !== null && nowMs - this.#told.atMs < FRESH_MS) return this.#told.text;
+    this.#finding ??= this.#find(principal, nowMs).finally(() => {
+      this.#finding = null;
+    });
+    return this.#finding;
+  }
+
+  async #find(principal: Principal, atMs: number): Promise<string> {
+    const text = await this.#figures(principal);
+    this.#told = { text, atMs };
+    return text;
+  }
+
+  async #figures(principal: Principal): Promise<string> {
+    try {
+      const { point, stats } = await this.#look(principal);
+      return figuresEvent(point, stats);
+    } catch (error) {
+      if (!(error instanceof RequestError)) throw error;
+      return failedEvent({ code: error.code, detail: error.message });
+    }
+  }
+
+  async #look(principal: Principal): Promise<{ point: FigurePoint; stats: StatsView }> {
     const { system, clock, history } = this.#parts;
     const askedMs = clock.monotonic();
     if (askedMs >= this.#totalsDueMs) {

@@ -6,23 +6,24 @@
 import type { HttpRequest } from 'uWebSockets.js';
 import type { ClientName } from '../../core/client-name.js';
 import type { Clock } from '../../core/clock.js';
-import { RequestError } from '../../core/errors.js';
 import { FigureHistory } from '../../core/figure-history.js';
 import { HAPPENINGS, type Happening } from '../../core/happening.js';
 import type { Principal } from '../../core/principal.js';
 import type { Tenant } from '../../core/topic-key.js';
 import {
   failedEvent,
-  figuresEvent,
   happenedEvent,
   helloEvent,
   historyEvent,
 } from '../../wire/views/watch-view.js';
 import type { Exchange } from '../http/exchange.js';
 import type { Guard } from '../http/guard.js';
+import type { Control } from '../routes/control.js';
+import { SubscriptionRoutes } from '../routes/subscription-routes.js';
 import type { Stream } from '../session/stream.js';
 import type { Streams } from '../session/streams.js';
 import { Audience, type AudienceParts } from './audience.js';
+import { Condition, type ConditionParts } from './condition.js';
 
 const LOOK_MS = 1_000;
 /** What a page that has just come is told of: of each tenant, and of what is of none. */
@@ -32,7 +33,8 @@ const TENANTS_KEPT_MAX = 64;
 const AUDIENCES_MAX = 32;
 
 export interface WatchesOptions {
-  system: AudienceParts['system'];
+  control: Control;
+  system: AudienceParts['system'] & ConditionParts['system'];
   streams: Pick<Streams, 'openPlain'>;
   clock: Clock;
   guard: Pick<Guard, 'caught'>;
@@ -68,9 +70,10 @@ export class Watches {
     audience.streams.add(stream);
     const { hello } = this.#options;
     stream.say(helloEvent(hello) + historyEvent(audience.history));
-    stream.say(textFor(principal, this.#last()));
+    stream.say(textFor(principal, this.#last()) + audience.condition.text);
     this.#timer ??= setInterval(() => void this.#look(), LOOK_MS);
-    void this.#tell(audience);
+    void this.#tell(audience, [stream]);
+    void this.#tellCondition(audience);
   }
 
   /** On this node. */
@@ -104,10 +107,11 @@ export class Watches {
 
   #audienceOf(principal: Principal): Audience {
     const isOperator = principal.may('operate');
-    const name = `${isOperator ? 'operator' : 'tenant'} ${principal.tenant}`;
-    const { system, clock } = this.#options;
-    const history = isOperator ? this.#ofNode : null;
-    const audience = this.#audiences.get(name) ?? new Audience({ system, clock, history });
+    // Whoever looks has one of both scopes.
+    const isReader = principal.may('subscribe');
+    const kind = isOperator ? (isReader ? 'operator' : 'operator alone') : 'tenant';
+    const name = `${kind} ${principal.tenant}`;
+    const audience = this.#audiences.get(name) ?? this.#newAudience(isOperator);
     this.#audiences.delete(name);
     this.#audiences.set(name, audience);
     for (const [other, { streams }] of this.#audiences) {
@@ -117,8 +121,17 @@ export class Watches {
     return audience;
   }
 
-  #ended({ streams }: Audience, stream: Stream): void {
+  #newAudience(isOperator: boolean): Audience {
+    const { control, system, clock, hello } = this.#options;
+    const subscriptions = new SubscriptionRoutes(control);
+    const condition = new Condition({ system, subscriptions, clock, nodeId: hello.node });
+    const history = isOperator ? this.#ofNode : null;
+    return new Audience({ system, clock, history }, condition);
+  }
+
+  #ended({ streams, condition }: Audience, stream: Stream): void {
     streams.delete(stream);
+    if (streams.size === 0) condition.forget();
     for (const audience of this.#audiences.values()) if (audience.streams.size > 0) return;
     this.close();
   }
@@ -128,19 +141,33 @@ export class Watches {
     if (this.#looking) return;
     this.#looking = true;
     const looked = [...this.#audiences.values()].filter(({ streams }) => streams.size > 0);
+    // Figures do not wait for a database that is slow.
+    for (const audience of looked) void this.#tellCondition(audience);
     try {
-      await Promise.all(looked.map((audience) => this.#tell(audience)));
+      await Promise.all(looked.map((audience) => this.#tell(audience, audience.streams)));
     } finally {
       this.#looking = false;
     }
   }
 
-  async #tell(audience: Audience): Promise<void> {
-    const [first] = audience.streams;
+  /** Those of the audience. */
+  async #tell(audience: Audience, streams: Iterable<Stream>): Promise<void> {
+    const [first] = streams;
     if (first === undefined) return;
     const text = await this.#figures(audience, first.principal);
     try {
-      for (const stream of audience.streams) this.#say(stream, text);
+      for (const stream of streams) this.#say(stream, text);
+    } catch (error) {
+      this.#options.guard.caught('stream of figures', error);
+    }
+  }
+
+  async #tellCondition({ streams, condition }: Audience): Promise<void> {
+    const [first] = streams;
+    if (first === undefined) return;
+    try {
+      const text = await condition.due(first.principal);
+      if (text !== '') for (const stream of streams) this.#say(stream, text);
     } catch (error) {
       this.#options.guard.caught('stream of figures', error);
     }
@@ -148,14 +175,10 @@ export class Watches {
 
   async #figures(audience: Audience, principal: Principal): Promise<string> {
     try {
-      const { point, stats } = await audience.look(principal);
-      return figuresEvent(point, stats);
+      return await audience.figures(principal);
     } catch (error) {
-      if (!(error instanceof RequestError)) {
-        this.#options.guard.caught('stream of figures', error);
-        return failedEvent({ code: 'internal', detail: 'a fault of the server; it was logged' });
-      }
-      return failedEvent({ code: error.code, detail: error.message });
+      this.#options.guard.caught('stream of figures', error);
+      return failedEvent({ code: 'internal', detail: 'a fault of the server; it was logged' });
     }
   }
 

@@ -5,7 +5,7 @@ import { CHARTED, NODE_CHARTED } from '../../core/figure-history.js';
 import { HAPPENINGS } from '../../core/happening.js';
 import { snakeMembers } from '../snake-case.js';
 import { count, members, time } from './kinds.js';
-import { STATS } from './system.js';
+import { NODE_LISTED, STATS, WHOLE_HEALTH } from './system.js';
 
 /** `hello`, the first one. */
 export const WATCH_HELLO = members({
@@ -43,6 +43,30 @@ export const WATCH_FIGURES = members({
 
 /** `failed`, in place of figures. */
 export const WATCH_FAILED = members({ code: z.string(), detail: z.string() });
+
+/** What a durable subscription needs somebody for. */
+export const CONCERN = members({
+  topic: z.string(),
+  name: z.string(),
+  why: z
+    .enum(['paused', 'nobody', 'behind', 'slow'])
+    .describe(
+      'nobody: no session has it, and messages wait. behind: more than 1,000 wait. ' +
+        'slow: one is not acknowledged for a minute.',
+    ),
+  lag: count('As in GET /api/subscriptions.'),
+  oldest_unacked_ms: z.number().nullable().describe('As there.'),
+});
+
+/** `condition`, every two seconds, and when somebody comes. */
+export const WATCH_CONDITION = members({
+  health: WHOLE_HEALTH.describe('As GET /api/health.'),
+  nodes: z.array(NODE_LISTED).optional().describe('As GET /api/nodes. Scope operate.'),
+  concerns: z
+    .array(CONCERN)
+    .optional()
+    .describe('Of the first 200 durable subscriptions by topic and name. Scope subscribe.'),
+});
 
 /** `happened`. */
 export const WATCH_HAPPENED = members({

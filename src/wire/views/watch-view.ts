@@ -1,9 +1,12 @@
 /** What whoever looks at a node is sent, as text of server-sent events. */
 import type { FigureHistory, FigurePoint } from '../../core/figure-history.js';
 import type { Happening } from '../../core/happening.js';
+import type { SubscriptionSummary } from '../../core/subscription-record.js';
 import { isoTime } from '../../core/time.js';
 import type { View } from '../schemas/kinds.js';
 import type {
+  CONCERN,
+  WATCH_CONDITION,
   WATCH_FAILED,
   WATCH_FIGURES,
   WATCH_HAPPENED,
@@ -12,6 +15,14 @@ import type {
 } from '../schemas/watch.js';
 import { snakeMembers } from '../snake-case.js';
 import type { StatsView } from './stats-view.js';
+import { subscriptionView } from './subscription-view.js';
+
+/** Behind by more than so many messages is worth a look. */
+const LAG = 1_000;
+const OLD_MS = 60_000;
+
+export type ConditionView = View<typeof WATCH_CONDITION>;
+export type ConcernView = View<typeof CONCERN>;
 
 export function helloEvent(hello: View<typeof WATCH_HELLO>): string {
   return event('hello', hello);
@@ -27,6 +38,10 @@ export function historyEvent(of: Pick<FigureHistory, 'columns' | 'read'>): strin
 export function figuresEvent(point: FigurePoint, stats: StatsView): string {
   const figures: View<typeof WATCH_FIGURES> = { point: snakeMembers(point), stats };
   return event('figures', figures);
+}
+
+export function conditionEvent(condition: ConditionView): string {
+  return event('condition', condition);
 }
 
 export function failedEvent(failed: View<typeof WATCH_FAILED>): string {
@@ -45,4 +60,22 @@ export function happenedEvent({ kind, atMs, topic, name, count }: Happening): st
 
 function event(name: string, data: object): string {
   return `event: ${name}\ndata: ${JSON.stringify(data)}\n\n`;
+}
+
+/** Those of them that need somebody. */
+export function concernsOf(all: readonly SubscriptionSummary[]): ConcernView[] {
+  return all.flatMap((summary) => {
+    const why = whyOf(summary);
+    const { topic, name, lag, oldest_unacked_ms } = subscriptionView(summary);
+    return why === null ? [] : [{ topic, name, why, lag, oldest_unacked_ms }];
+  });
+}
+
+function whyOf(summary: SubscriptionSummary): ConcernView['why'] | null {
+  const { head, ackFloor, paused, sessions, oldestUnackedMs } = summary;
+  const lag = head - ackFloor;
+  if (paused) return 'paused';
+  if (sessions === 0 && lag > 0) return 'nobody';
+  if (lag > LAG) return 'behind';
+  return (oldestUnackedMs ?? 0) > OLD_MS ? 'slow' : null;
 }

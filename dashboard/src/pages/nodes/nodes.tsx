@@ -16,10 +16,11 @@ import { RingWheel } from './ring-wheel.js';
 export default function Nodes() {
   const [toDrain, setToDrain] = useState<ListedNode | null>(null);
   const { data, error, refetch } = useAnswer<NodeList>('/api/nodes', { everyMs: 1_000 });
-  const { data: health } = useHealth();
+  const health = useHealth();
   if (data === undefined) {
     return error === null ? <Loading /> : <Failure error={error} retry={() => void refetch()} />;
   }
+  const isAlone = data.nodes.length === 1;
   const text = JSON.stringify({ nodes: data.nodes, health }, null, 2);
   return (
     <>
@@ -29,15 +30,17 @@ export default function Nodes() {
         actions={<CopyButton text={text} label="Copy diagnostics" />}
       />
       {error === null ? null : <Failure error={error} />}
-      {data.nodes.length === 1 ? <Alone isDurable={health?.durability === 'durable'} /> : null}
-      <ul className="grid grid-cols-1 gap-3 lg:grid-cols-2 2xl:grid-cols-3">
-        {data.nodes.map((node) => (
-          <li key={node.boot_id}>
-            <NodeCard node={node} onDrain={() => setToDrain(node)} />
-          </li>
-        ))}
-      </ul>
-      <Rings nodes={data.nodes} />
+      {isAlone ? <Alone isDurable={health?.durability === 'durable'} /> : null}
+      <div className={isAlone ? 'grid grid-cols-1 items-start gap-3 xl:grid-cols-2' : 'space-y-3'}>
+        <ul className={`grid grid-cols-1 gap-3 ${isAlone ? '' : 'lg:grid-cols-2 2xl:grid-cols-3'}`}>
+          {data.nodes.map((node) => (
+            <li key={node.boot_id}>
+              <NodeCard node={node} onDrain={() => setToDrain(node)} />
+            </li>
+          ))}
+        </ul>
+        <Rings nodes={data.nodes} />
+      </div>
       {health?.checks === undefined ? null : <Checks health={health} />}
       {toDrain === null ? null : (
         <NodeDrain
@@ -59,7 +62,7 @@ function Rings({ nodes }: { nodes: readonly ListedNode[] }) {
   const workers = here?.workers.map((_, index) => `worker-${index}`) ?? [];
   const live = nodes.filter(({ state }) => state === 'live').map(({ id }) => id);
   return (
-    <div className={`mt-3 grid grid-cols-1 gap-3 ${live.length < 2 ? '' : 'xl:grid-cols-2'}`}>
+    <div className={`grid grid-cols-1 gap-3 ${live.length < 2 ? '' : 'xl:grid-cols-2'}`}>
       <RingWheel
         key={workers.length}
         title="Where topics are"
@@ -85,7 +88,7 @@ function Rings({ nodes }: { nodes: readonly ListedNode[] }) {
 function Alone({ isDurable }: { isDurable: boolean }) {
   return (
     <Banner tone="info">
-      <p className="mb-2">
+      <p className={isDurable ? 'mb-2' : ''}>
         {isDurable
           ? 'This node is alone. A second one on the same database takes its place when it is lost:'
           : 'This node is alone, and its messages are in memory: give it a database to add others.'}
@@ -111,7 +114,7 @@ function Checks({ health }: { health: Health }) {
         {Object.entries(health.checks).map(([what, state]) => (
           <li
             key={what}
-            className="flex items-start justify-between gap-3 rounded-md bg-page px-3 py-2"
+            className="flex items-start justify-between gap-3 rounded-md bg-page px-3 py-2 text-sm"
           >
             <span>{what}</span>
             <Status tone={state === 'ok' ? 'good' : 'bad'}>{state}</Status>

@@ -1,13 +1,14 @@
 /** What somebody should look at, the worst first, each with where to go. */
 import { Link } from 'wouter';
 import { countText, durationText, ofMany } from '../../api/texts.js';
-import type { Health, LetterPage, NodeList, SubscriptionPage } from '../../api/views.js';
+import type { Health, Stats, WatchCondition } from '../../api/views.js';
 import { Card } from '../../components/card.js';
 import { Empty } from '../../components/notice.js';
 import { Status, type Tone } from '../../components/status.js';
-import { useAnswer } from '../../hooks/use-answer.js';
-import { useCaller } from '../../hooks/use-caller.js';
+import { useLive } from '../../live/use-live.js';
 import { useHealth } from '../../shell/connection.js';
+
+type Concerned = NonNullable<WatchCondition['concerns']>[number];
 
 interface Concern {
   tone: Tone;
@@ -16,10 +17,8 @@ interface Concern {
   to: string;
 }
 
-const LOOKED_AT = 200;
-/** Behind by more than so many messages is worth a look. */
-const LAG = 1_000;
-const OLD_MS = 60_000;
+/** So many, or more: the node counts no further. */
+const LETTERS_COUNTED = 10_000;
 
 function ofHealth(health: Health | undefined): Concern[] {
   const wrong = Object.entries(health?.checks ?? {}).filter(([, state]) => state !== 'ok');
@@ -29,60 +28,43 @@ function ofHealth(health: Health | undefined): Concern[] {
   }));
 }
 
-function ofNodes(list: NodeList | undefined): Concern[] {
-  const lost = (list?.nodes ?? []).filter(({ state }) => state === 'lost');
+function ofNodes(nodes: WatchCondition['nodes']): Concern[] {
+  const lost = (nodes ?? []).filter(({ state }) => state === 'lost');
   return lost.map(({ id }) => ({
     ...{ tone: 'bad', word: 'node', to: '/nodes' },
     text: `${id} has not renewed its lease`,
   }));
 }
 
-function ofSubscriptions(page: SubscriptionPage | undefined): Concern[] {
-  return (page?.subscriptions ?? []).flatMap(
-    ({ topic, name, sessions, lag, paused, oldest_unacked_ms: oldest }): Concern[] => {
-      const to = `/topics/${topic}?tab=subscriptions`;
-      const what = `${name} of ${topic}`;
-      if (paused) {
-        return [{ tone: 'warn', word: 'paused', text: `${what}, ${countText(lag)} behind`, to }];
-      }
-      if (sessions === 0 && lag > 0) {
-        return [{ tone: 'warn', word: 'nobody', text: `${what}: ${countText(lag)} wait`, to }];
-      }
-      if (lag > LAG)
-        return [{ tone: 'warn', word: 'behind', text: `${what}: ${countText(lag)}`, to }];
-      if ((oldest ?? 0) > OLD_MS) {
-        return [
-          { tone: 'warn', word: 'slow', text: `${what}: ${durationText(oldest ?? 0)} unacked`, to },
-        ];
-      }
-      return [];
-    },
-  );
+function textOf({ topic, name, why, lag, oldest_unacked_ms: oldest }: Concerned): string {
+  const what = `${name} of ${topic}`;
+  if (why === 'slow') return `${what}: ${durationText(oldest ?? 0)} unacked`;
+  if (why === 'nobody') return `${what}: ${countText(lag)} wait`;
+  return why === 'behind' ? `${what}: ${countText(lag)}` : `${what}, ${countText(lag)} behind`;
 }
 
-function ofLetters(page: LetterPage | undefined): Concern[] {
-  const count = page?.dead_letters.length ?? 0;
+function ofSubscriptions(concerns: WatchCondition['concerns']): Concern[] {
+  return (concerns ?? []).map((one) => ({
+    ...{ tone: 'warn', word: one.why, text: textOf(one) },
+    to: `/topics/${one.topic}?tab=subscriptions`,
+  }));
+}
+
+function ofLetters(stats: Stats | null): Concern[] {
+  const count = stats?.dead_letters ?? 0;
   if (count === 0) return [];
-  const more = page?.next === undefined ? '' : 'more than ';
+  const more = count < LETTERS_COUNTED ? '' : 'at least ';
   const text = `${more}${ofMany(count, 'dead letter')}`;
   return [{ tone: 'warn', word: 'given up', text, to: '/dead-letters' }];
 }
 
 export function Attention() {
-  const { may } = useCaller();
-  const health = useHealth().data;
-  const nodes = useAnswer<NodeList>('/api/nodes', { isAsked: may('operate') }).data;
-  const isAsked = may('subscribe');
-  const everyMs = 5_000;
-  const subscriptions = useAnswer<SubscriptionPage>(`/api/subscriptions?limit=${LOOKED_AT}`, {
-    ...{ isAsked, everyMs },
-  }).data;
-  const letters = useAnswer<LetterPage>('/api/dead-letters?limit=100', { isAsked, everyMs }).data;
+  const { stats, condition } = useLive();
   const concerns = [
-    ...ofHealth(health),
-    ...ofNodes(nodes),
-    ...ofSubscriptions(subscriptions),
-    ...ofLetters(letters),
+    ...ofHealth(useHealth()),
+    ...ofNodes(condition?.nodes),
+    ...ofSubscriptions(condition?.concerns),
+    ...ofLetters(stats),
   ];
   return (
     <Card title="Needs attention" bleed="bleed">

@@ -40,6 +40,7 @@ function latencyOf(samples: readonly Sample[]): ChartLine[] {
   ];
 }
 
+/** Two parts of a grid: what is chosen, over its whole width, and the charts. */
 export function NodeCharts({ samples }: { samples: readonly Sample[] }) {
   const [get, set] = useUrlState();
   const [held, setHeld] = useState<readonly Sample[] | null>(null);
@@ -52,8 +53,8 @@ export function NodeCharts({ samples }: { samples: readonly Sample[] }) {
   const isOfNode = last?.delivered_per_s !== undefined;
   const commit = last?.commit_ms ?? 0;
   return (
-    <div className="min-w-0">
-      <div className="mb-2 flex flex-wrap items-center gap-1">
+    <>
+      <div className="flex flex-wrap items-center gap-1 xl:col-span-2">
         {Object.keys(RANGES).map((name) => (
           <Button
             key={name}
@@ -73,7 +74,7 @@ export function NodeCharts({ samples }: { samples: readonly Sample[] }) {
           {held === null ? 'Freeze' : 'Go on'}
         </Button>
       </div>
-      <div className={`grid grid-cols-1 gap-3 ${isOfNode ? 'lg:grid-cols-2' : ''}`}>
+      <div className={`grid min-w-0 grid-cols-1 gap-3 ${isOfNode ? 'lg:grid-cols-2' : ''}`}>
         <Card title="Traffic" aside="per second">
           <Chart label="Messages per second" times={times} lines={trafficOf(shown, isOfNode)} />
         </Card>
@@ -90,6 +91,6 @@ export function NodeCharts({ samples }: { samples: readonly Sample[] }) {
           </Card>
         ) : null}
       </div>
-    </div>
+    </>
   );
 }

@@ -1,17 +1,14 @@
 /** The nodes at a glance. */
 import { Link } from 'wouter';
 import { ofMany } from '../../api/texts.js';
-import type { NodeList } from '../../api/views.js';
 import { Card } from '../../components/card.js';
 import { Status } from '../../components/status.js';
 import { TimeText } from '../../components/time-text.js';
-import { useAnswer } from '../../hooks/use-answer.js';
-import { useCaller } from '../../hooks/use-caller.js';
+import { useLive } from '../../live/use-live.js';
 
 export function NodeStrip() {
-  const { may } = useCaller();
-  const { data } = useAnswer<NodeList>('/api/nodes', { isAsked: may('operate') });
-  if (data === undefined) return null;
+  const nodes = useLive().condition?.nodes;
+  if (nodes === undefined) return null;
   return (
     <Card
       title="Nodes"
@@ -23,7 +20,7 @@ export function NodeStrip() {
       }
     >
       <ul className="grid gap-3 sm:grid-cols-2 xl:grid-cols-4">
-        {data.nodes.map((node) => (
+        {nodes.map((node) => (
           <li key={node.boot_id} className="rounded-md border border-line bg-page px-3 py-2.5">
             <div className="flex items-center justify-between gap-2">
               <span className="truncate font-medium">{node.id}</span>
