@@ -1,27 +1,17 @@
 /** The whole: who looks is found out first, then the frame with the page that the URL names. */
 import { useQueryClient } from '@tanstack/react-query';
-import { lazy, Suspense, useEffect, useState } from 'react';
+import { type ReactNode, Suspense, useEffect, useState } from 'react';
 import { Route, Switch } from 'wouter';
 import { refusals, UNAUTHORIZED } from './api/ask.js';
 import type { Caller } from './api/views.js';
 import { Failure, Loading } from './components/notice.js';
 import { CALLER_TARGET, KeptCaller, useCaller } from './hooks/use-caller.js';
 import { LiveContext, useLiveFigures } from './live/use-live.js';
+import { fetchOtherPages, PAGE_FILES, Page } from './page-files.js';
 import { Login, LoginAgain } from './pages/login.js';
 import { Lost } from './pages/lost.js';
 import { Overview } from './pages/overview/overview.js';
 import { Shell } from './shell/shell.js';
-
-const Topics = lazy(() => import('./pages/topics/topics.js'));
-const TopicPage = lazy(() => import('./pages/topics/topic.js'));
-const Messages = lazy(() => import('./pages/messages/messages.js'));
-const Subscriptions = lazy(() => import('./pages/subscriptions/subscriptions.js'));
-const Letters = lazy(() => import('./pages/letters/letters.js'));
-const Sessions = lazy(() => import('./pages/sessions/sessions.js'));
-const Keys = lazy(() => import('./pages/keys/keys.js'));
-const Audit = lazy(() => import('./pages/audit/audit.js'));
-const Nodes = lazy(() => import('./pages/nodes/nodes.js'));
-const Playground = lazy(() => import('./pages/playground/playground.js'));
 
 export function App() {
   const { caller, error, refetch } = useCaller();
@@ -54,27 +44,27 @@ export function App() {
 }
 
 function Console() {
-  const live = useLiveFigures();
+  useEffect(fetchOtherPages, []);
   return (
-    <LiveContext value={live}>
+    <LiveFigures>
       <Shell>
         <Suspense fallback={<Loading rows={6} />}>
           <Switch>
             <Route path="/" component={Overview} />
-            <Route path="/topics" component={Topics} />
-            <Route path="/topics/:name" component={TopicPage} />
-            <Route path="/messages" component={Messages} />
-            <Route path="/subscriptions" component={Subscriptions} />
-            <Route path="/dead-letters" component={Letters} />
-            <Route path="/sessions" component={Sessions} />
-            <Route path="/keys" component={Keys} />
-            <Route path="/audit" component={Audit} />
-            <Route path="/nodes" component={Nodes} />
-            <Route path="/playground" component={Playground} />
+            {PAGE_FILES.map((file) => (
+              <Route key={file.path} path={file.path}>
+                <Page file={file} />
+              </Route>
+            ))}
             <Route component={Lost} />
           </Switch>
         </Suspense>
       </Shell>
-    </LiveContext>
+    </LiveFigures>
   );
+}
+
+/** Apart from what it is around: each second only those are drawn again that show figures. */
+function LiveFigures({ children }: { children: ReactNode }) {
+  return <LiveContext value={useLiveFigures()}>{children}</LiveContext>;
 }

@@ -4,9 +4,11 @@ import { createRoot } from 'react-dom/client';
 import { App } from './app.js';
 import { mayRetry } from './hooks/use-answer.js';
 import { mendLanguage } from './language.js';
+import { fetchPageOf } from './page-files.js';
 import './styles.css';
 
 mendLanguage();
+fetchPageOf(location.pathname);
 
 const client = new QueryClient({
   defaultOptions: { queries: { retry: mayRetry, retryDelay: 500, refetchOnWindowFocus: true } },

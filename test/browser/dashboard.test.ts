@@ -67,7 +67,50 @@ t.test('from the first run to the first message', async (t) => {
   t.same([...errors, ...second.errors], []);
 });
 
-t.test('a browser whose language is none that Intl knows has charts, too', async (t) => {
+// From here on each has topics of its own, and most of their time is spent waiting.
+t.jobs = 3;
+const BESIDE = { buffered: true };
+
+t.test('what a page needs is asked for at once', BESIDE, async (t) => {
+  const { page, errors } = await openPage(browser);
+  const asked = (part: string) => page.waitForRequest((one) => one.url().includes(part));
+  const [session, file] = [asked('/api/session'), asked('/assets/topics-')];
+  // Each is held back until the other was asked for: one after the other, neither would come.
+  await page.route('**/assets/index-*.js', async (route) => {
+    await session;
+    await route.continue();
+  });
+  await page.route('**/api/session', async (route) => {
+    await file;
+    await route.continue();
+  });
+  await page.goto(`${node.url}/topics`);
+  await page.getByRole('heading', { name: 'Topics', level: 1 }).waitFor();
+  t.same(errors, []);
+  await page.context().close();
+});
+
+t.test('a topic says what waits in it, and who has it', BESIDE, async (t) => {
+  const { page, errors } = await openPage(browser);
+  await post('/api/topics', { name: 'waits' });
+  const session = await Subscriber.open(node.wsUrl, 'json');
+  t.teardown(() => session.close());
+  await session.subscribe('waits', { subscription: 's', ack_wait_ms: 60_000 });
+  for (let n = 0; n < 5; n++) await post('/api/publish', { topic: 'waits', payload: n });
+  await eventually(() => session.messages.length === 5);
+  session.send({ type: 'reject', topic: 'waits', sequence: 1 });
+  await page.goto(`${node.url}/topics?prefix=waits`);
+  const owner = new HashRing(['worker-0', 'worker-1']).memberOf('default\0waits') ?? '';
+  const [behind, letters] = [4, 1];
+  const name = new RegExp(` ${behind} ${letters} .*${owner.replace('-', ' ')} `);
+  await page.getByRole('row', { name }).waitFor();
+  await page.getByRole('link', { name: '1', exact: true }).click();
+  await page.getByRole('table', { name: 'Dead letters', exact: true }).getByText('waits').waitFor();
+  t.same(errors, []);
+  await page.context().close();
+});
+
+t.test('a browser whose language is none that Intl knows has charts, too', BESIDE, async (t) => {
   const { page, errors } = await openPage(browser);
   const language = "{ value: 'en-US@posix', configurable: true }";
   await page.addInitScript({
@@ -79,9 +122,10 @@ t.test('a browser whose language is none that Intl knows has charts, too', async
   await page.context().close();
 });
 
-t.test('a message that is not acknowledged comes again', async (t) => {
+t.test('a message that is not acknowledged comes again', BESIDE, async (t) => {
   const { page, errors } = await openPage(browser);
-  await page.goto(`${node.url}/playground?topic=demo&ack=by-hand&format=msgpack`);
+  await post('/api/topics', { name: 'again' });
+  await page.goto(`${node.url}/playground?topic=again&ack=by-hand&format=msgpack`);
   await page.getByLabel('Key', { exact: true }).fill('of nobody else');
   await page.getByRole('button', { name: 'Subscribe', exact: true }).click();
   await page.getByText('open', { exact: true }).waitFor();
@@ -104,7 +148,7 @@ t.test('a message that is not acknowledged comes again', async (t) => {
   t.same(errors, []);
 });
 
-t.test('a log is looked through, from a time on, for what fits', async (t) => {
+t.test('a log is looked through, from a time on, for what fits', BESIDE, async (t) => {
   await post('/api/topics', { name: 'log' });
   const messages = Array.from({ length: 300 }, (_, n) => ({
     ...{ topic: 'log', payload: { n, amount: n * 2 }, key: n % 2 === 0 ? 'eu' : 'us' },
@@ -117,6 +161,18 @@ t.test('a log is looked through, from a time on, for what fits', async (t) => {
   await filter.press('Enter');
   await page.getByText('scanned 300, matched 2').waitFor();
   await page.getByText('{"n":28,"amount":56}').waitFor();
+  await filter.fill('');
+  await filter.press('Enter');
+  await page.getByRole('button', { name: '300', exact: true }).click();
+  for (const [key, sequence] of [
+    ['j', 299],
+    ['j', 298],
+    ['k', 299],
+  ] as const) {
+    await page.keyboard.press(key);
+    await page.getByRole('heading', { name: `Message ${sequence} of log` }).waitFor();
+  }
+  await page.keyboard.press('Escape');
   await filter.fill('payload.amount > 5000');
   await filter.press('Enter');
   await page.getByText('300 messages were looked at, which is all of them.').waitFor();
@@ -129,7 +185,7 @@ t.test('a log is looked through, from a time on, for what fits', async (t) => {
   await page.getByText('none of them from then').waitFor();
 });
 
-t.test('a topic is followed live, and ended', async (t) => {
+t.test('a topic is followed live, and ended', BESIDE, async (t) => {
   await post('/api/topics', { name: 'live' });
   const { page, errors } = await openPage(browser);
   await page.goto(`${node.url}/messages?topic=live&mode=live`);
@@ -149,13 +205,17 @@ t.test('a topic is followed live, and ended', async (t) => {
   t.same(errors, []);
 });
 
+function hex(sign: string): string {
+  return sign.charCodeAt(0).toString(16).padStart(4, '0');
+}
+
 /** Somebody who calls himself so gives messages up for these reasons. */
 async function reject(texts: readonly string[]): Promise<Subscriber> {
   const session = await Subscriber.open(node.wsUrl, 'json');
   t.teardown(() => session.close());
   session.send({ type: 'hello', client: texts[0] });
-  await session.subscribe('demo', { subscription: 'hostile', max_in_flight: 100 });
-  for (const text of texts) await post('/api/publish', { topic: 'demo', payload: text });
+  await session.subscribe('hostile', { subscription: 'hostile', max_in_flight: 100 });
+  for (const text of texts) await post('/api/publish', { topic: 'hostile', payload: text });
   await eventually(() => session.messages.length >= texts.length);
   for (const [n, { message_id }] of session.messages.entries()) {
     session.send({ type: 'reject', message_id, reason: texts[n] });
@@ -163,26 +223,33 @@ async function reject(texts: readonly string[]): Promise<Subscriber> {
   return session;
 }
 
-t.test('what is shown is never run', async (t) => {
+t.test('what is shown is never run', BESIDE, async (t) => {
   const { page, errors } = await openPage(browser);
+  await post('/api/topics', { name: 'hostile' });
   for (const text of HOSTILE) {
     // A key and a header take no control characters.
     const visible = JSON.parse(JSON.stringify(text).replace(/\\u00../g, '')) as string;
     const more = { key: visible, headers: { [`h${text.length}`]: visible } };
-    const { status } = await post('/api/publish', { topic: 'demo', payload: { text }, ...more });
+    const { status } = await post('/api/publish', { topic: 'hostile', payload: { text }, ...more });
     t.equal(status, 200, text);
   }
-  const { body } = await request(`${node.url}/api/topics/demo/messages?order=desc&limit=6`, {});
+  const { body } = await request(`${node.url}/api/topics/hostile/messages?order=desc&limit=6`, {});
   const ids = (body['messages'] as { message_id: string }[]).map(({ message_id: id }) => id);
-  await page.goto(`${node.url}/messages?topic=demo`);
+  await page.goto(`${node.url}/messages?topic=hostile`);
   await page.getByText('<script>window.hurt=1</script>').first().waitFor();
   for (const id of ids) {
-    await page.goto(`${node.url}/messages?topic=demo&message=${id}`);
+    await page.goto(`${node.url}/messages?topic=hostile&message=${id}`);
     await page.getByRole('heading', { name: 'Headers' }).waitFor();
   }
-  await page.goto(`${node.url}/messages?topic=demo`);
+  await page.goto(`${node.url}/messages?topic=hostile`);
   await page.getByText('\\u202egnp.exe').first().waitFor();
   const session = await reject(HOSTILE);
+  await page.goto(`${node.url}/dead-letters?topic=hostile`);
+  const alike = page.getByRole('table', { name: 'Dead letters by what went wrong' });
+  for (const text of HOSTILE) {
+    const shown = text.replace(/[^\x20-\x7e]/g, (sign) => `\\u${hex(sign)}`);
+    await alike.getByText(`rejected: ${shown}`, { exact: true }).waitFor();
+  }
   for (const target of ['/dead-letters', '/sessions', '/']) {
     // What happens is told with his name when he goes.
     if (target === '/') session.close();
@@ -193,16 +260,17 @@ t.test('what is shown is never run', async (t) => {
   t.same(errors, [], 'nor was it tried: the policy of the page would have said so');
 });
 
-t.test('figures that a page cannot hold are shown as they were sent', async (t) => {
+t.test('figures that a page cannot hold are shown as they were sent', BESIDE, async (t) => {
   const { page } = await openPage(browser);
-  const body = '{"topic":"demo","payload":{"big":12345678901234567890,"huge":1e999}}';
+  await post('/api/topics', { name: 'huge' });
+  const body = '{"topic":"huge","payload":{"big":12345678901234567890,"huge":1e999}}';
   await request(`${node.url}/api/publish`, { method: 'POST', headers, body });
-  await page.goto(`${node.url}/messages?topic=demo`);
+  await page.goto(`${node.url}/messages?topic=huge`);
   await page.getByText('"big":12345678901234567890,"huge":1e999').waitFor();
   t.end();
 });
 
-t.test('by keys', async (t) => {
+t.test('by keys', BESIDE, async (t) => {
   const { page, errors } = await openPage(browser);
   await page.goto(node.url);
   await page.getByRole('heading', { name: 'Overview', level: 1 }).waitFor();
@@ -213,10 +281,22 @@ t.test('by keys', async (t) => {
   await page.keyboard.type('de');
   await page.waitForURL(/prefix=de/);
   await page.keyboard.press('Control+k');
-  await page.getByRole('combobox').fill('dem');
+  await page.keyboard.type('dem');
   await page.getByRole('option', { name: 'demo' }).waitFor();
   await page.keyboard.press('Enter');
   await page.getByRole('heading', { name: 'demo', level: 1 }).waitFor();
+  const theme = page.getByRole('button', { name: 'Theme' });
+  await theme.press('ArrowDown');
+  await page.getByRole('menuitemradio', { name: 'As the system', checked: true }).waitFor();
+  await page.keyboard.press('ArrowUp');
+  await page.keyboard.press('Enter');
+  await page.locator('html[data-theme=light]').waitFor({ state: 'attached' });
+  t.equal(await page.getByRole('menu').count(), 0);
+  await theme.press('ArrowDown');
+  await page.keyboard.press('Escape');
+  t.equal(await page.getByRole('menu').count(), 0);
+  await page.getByRole('tab', { name: 'Latest messages' }).press('ArrowRight');
+  await page.getByRole('tab', { name: 'Subscriptions', selected: true }).waitFor();
   await page.keyboard.press('?');
   await page.getByRole('heading', { name: 'Keys' }).waitFor();
   await page.getByLabel('Keys without Ctrl are on').uncheck();
@@ -228,7 +308,7 @@ t.test('by keys', async (t) => {
   t.same(errors, []);
 });
 
-t.test('the ring says which worker has a topic, and what would move', async (t) => {
+t.test('the ring says which worker has a topic, and what would move', BESIDE, async (t) => {
   const { page, errors } = await openPage(browser);
   await page.goto(`${node.url}/nodes`);
   const ring = new HashRing(['worker-0', 'worker-1']);
@@ -251,7 +331,7 @@ const PAGES = {
   Playground: '/playground',
 };
 
-t.test('each page is for everybody, in both themes, narrow and wide', async (t) => {
+t.test('each page is for everybody, in both themes, narrow and wide', BESIDE, async (t) => {
   const { page, errors } = await openPage(browser);
   for (const [name, target] of Object.entries(PAGES)) {
     await page.goto(`${node.url}${target}`);

@@ -1,4 +1,5 @@
 /** Requests to the node that serves this page. What fails is an ApiError with the node's code and advice. */
+import { takeBegun } from './begun.js';
 import { parseJson } from './json.js';
 
 export class ApiError extends Error {
@@ -41,6 +42,8 @@ export interface AskOptions {
 
 /** `line`: method and target. The answer's JSON; undefined for one without a body. */
 export async function ask<T>(line: string, options: AskOptions = {}): Promise<T> {
+  const begun = await takeBegun(line);
+  if (begun !== null) return parseJson(begun) as T;
   const answer = await send(line, options);
   if (answer.status === 204) return undefined as T;
   const text = await answer.text();

@@ -1,5 +1,8 @@
-/** A table whose rows the server has chosen. It scrolls sideways in its own frame where it is narrow. */
-import type { ReactNode } from 'react';
+/**
+ * A table whose rows the server has chosen. It scrolls sideways in its own frame where it is narrow. A row is
+ * drawn again when it is another, or its columns are: pages keep those.
+ */
+import { memo, type ReactNode, useCallback, useRef } from 'react';
 
 export interface Column<T> {
   name: string;
@@ -30,6 +33,9 @@ function cellClass<T>({ align, wide }: Column<T>): string {
 }
 
 export function Table<T>({ label, columns, rows, keyOf, onOpen, isOpen }: TableProps<T>) {
+  const latest = useRef(onOpen);
+  latest.current = onOpen;
+  const open = useCallback((row: T) => latest.current?.(row), []);
   return (
     // Relative: what is for screen readers alone stands in cells, and would else widen the page.
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reached by keys
@@ -42,7 +48,7 @@ export function Table<T>({ label, columns, rows, keyOf, onOpen, isOpen }: TableP
               <th
                 key={column.name}
                 scope="col"
-                className={`px-2.5 py-2 font-medium whitespace-nowrap sm:px-4 ${cellClass(column)}`}
+                className={`px-2.5 py-2 font-medium whitespace-nowrap first:pl-4 last:pr-4 sm:px-4 ${cellClass(column)}`}
               >
                 {column.head ?? column.name}
               </th>
@@ -51,23 +57,41 @@ export function Table<T>({ label, columns, rows, keyOf, onOpen, isOpen }: TableP
         </thead>
         <tbody>
           {rows.map((row) => (
-            <tr
+            <Row
               key={keyOf(row)}
-              className={`border-b border-line last:border-0 ${onOpen === undefined ? '' : 'cursor-pointer hover:bg-raised'} ${isOpen?.(row) === true ? 'bg-accent-wash' : ''}`}
-              onClick={onOpen === undefined ? undefined : () => onOpen(row)}
-            >
-              {columns.map((column) => (
-                <td
-                  key={column.name}
-                  className={`px-2.5 py-2 align-middle sm:px-4 ${cellClass(column)}`}
-                >
-                  {column.cell(row)}
-                </td>
-              ))}
-            </tr>
+              {...{ row, columns, open: onOpen === undefined ? null : open }}
+              isOpen={isOpen?.(row) === true}
+            />
           ))}
         </tbody>
       </table>
     </section>
   );
 }
+
+interface RowProps<T> {
+  row: T;
+  columns: readonly Column<T>[];
+  open: ((row: T) => void) | null;
+  isOpen: boolean;
+}
+
+function PlainRow<T>({ row, columns, open, isOpen }: RowProps<T>) {
+  return (
+    <tr
+      className={`border-b border-line last:border-0 ${open === null ? '' : 'cursor-pointer hover:bg-raised'} ${isOpen ? 'bg-accent-wash' : ''}`}
+      onClick={open === null ? undefined : () => open(row)}
+    >
+      {columns.map((column) => (
+        <td
+          key={column.name}
+          className={`px-2.5 py-2 align-middle first:pl-4 last:pr-4 sm:px-4 ${cellClass(column)}`}
+        >
+          {column.cell(row)}
+        </td>
+      ))}
+    </tr>
+  );
+}
+
+const Row = memo(PlainRow) as typeof PlainRow;

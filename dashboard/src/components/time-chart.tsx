@@ -4,7 +4,7 @@
 import { useEffect, useRef } from 'react';
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
-import { clockText, rateText } from '../api/texts.js';
+import { clockText, countText, rateText } from '../api/texts.js';
 import { useShownTheme } from '../hooks/use-theme.js';
 
 export interface ChartLine {
@@ -53,7 +53,7 @@ function makePlot(into: HTMLElement, props: TimeChartProps, height: number): uPl
           incrs: [1, 5, 10, 30, 60, 300, 600, 1_800],
           values: (_plot, values) => values.map((s) => clockText(s * 1_000)),
         },
-        { ...axis, size: 52, values: (_plot, values) => values.map((value) => rateText(value)) },
+        { ...axis, size: 52, values: (_plot, values) => values.map(markText) },
       ],
       series: [
         {},
@@ -69,6 +69,11 @@ function makePlot(into: HTMLElement, props: TimeChartProps, height: number): uPl
     dataOf(props),
     into,
   );
+}
+
+/** What stands beside an axis: no digits that say nothing. */
+function markText(value: number): string {
+  return Number.isInteger(value) ? countText(value) : String(Number(value.toFixed(2)));
 }
 
 const SWATCHES = {

@@ -7,6 +7,8 @@ let timer: ReturnType<typeof setInterval> | null = null;
 
 function subscribe(listener: () => void): () => void {
   listeners.add(listener);
+  // Nobody has moved it on.
+  if (timer === null) now = Date.now();
   timer ??= setInterval(() => {
     now = Date.now();
     for (const one of listeners) one();
@@ -17,6 +19,11 @@ function subscribe(listener: () => void): () => void {
     clearInterval(timer);
     timer = null;
   };
+}
+
+/** What is made of the time, Unix ms: whoever shows it is drawn again when it is another. */
+export function useOfNow(of: (now: number) => string): string {
+  return useSyncExternalStore(subscribe, () => of(now));
 }
 
 /** Unix ms. */

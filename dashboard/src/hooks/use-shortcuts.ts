@@ -50,7 +50,8 @@ export function useShortcuts(keys: Readonly<Record<string, () => void>>): void {
       const isControl = event.ctrlKey || event.metaKey;
       const name = isControl ? `ctrl+${event.key.toLowerCase()}` : event.key;
       if (event.altKey || (!isControl && (state === 'off' || isTyping(event.target)))) return;
-      if (!isControl && document.querySelector('dialog[open]') !== null) return;
+      // Not in a dialog; a drawer stands beside what the keys are for.
+      if (!isControl && document.querySelector('dialog[open]:not([data-shape=drawer])')) return;
       const pair = event.timeStamp - firstMs < TURN_MS ? `${first} ${name}` : '';
       const act = keys[pair] ?? keys[name];
       first = name;

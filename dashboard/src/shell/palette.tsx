@@ -51,7 +51,6 @@ export function Palette({ onClose }: { onClose: () => void }) {
   return (
     <Dialog title="Go to" onClose={onClose}>
       <input
-        autoFocus
         role="combobox"
         aria-label="A page, or the beginning of a topic's name"
         aria-expanded="true"

@@ -16,7 +16,6 @@ type Open = 'none' | 'palette' | 'keys' | 'navigation';
 export function Shell({ children }: { children: ReactNode }) {
   const [path, go] = useLocation();
   const [open, setOpen] = useState<Open>('none');
-  const { isOutdated } = useLive();
   const keys = useMemo(() => {
     const goes = PLACES.map(({ key, path: to }) => [`g ${key}`, () => go(to)] as const);
     return {
@@ -70,7 +69,7 @@ export function Shell({ children }: { children: ReactNode }) {
           <ThemeMenu />
           <Account />
         </header>
-        {isOutdated ? <Outdated /> : null}
+        <Outdated />
         <main
           id="content"
           tabIndex={-1}
@@ -88,6 +87,8 @@ export function Shell({ children }: { children: ReactNode }) {
 
 /** Not by itself: something may be typed in. */
 function Outdated() {
+  const { isOutdated } = useLive();
+  if (!isOutdated) return null;
   return (
     <p
       role="alert"

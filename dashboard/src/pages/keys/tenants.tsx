@@ -113,7 +113,6 @@ function NewTenant({ onClose }: { onClose: () => void }) {
         <TextField
           label="Name"
           required
-          autoFocus
           hint="Letters, digits, _ and -."
           value={name}
           onChange={(event) => setName(event.target.value)}

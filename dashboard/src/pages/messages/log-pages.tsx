@@ -1,4 +1,5 @@
 /** Messages of the log, a page at a time. */
+import { useMemo } from 'react';
 import { withQuery } from '../../api/ask.js';
 import { countText } from '../../api/texts.js';
 import type { Message, MessagePage, Topic } from '../../api/views.js';
@@ -31,6 +32,7 @@ export function LogPages({ topic, get, set }: LogPagesProps) {
   });
   const messages = data?.messages ?? [];
   const opened = get('message');
+  const columns = useMemo(() => messageColumns((id) => set({ message: id })), [set]);
   useSteps(messages, opened, (id) => set({ message: id }));
   return (
     <Card
@@ -57,7 +59,7 @@ export function LogPages({ topic, get, set }: LogPagesProps) {
       {messages.length === 0 ? null : (
         <Table
           label={`Messages of ${topic.name}`}
-          columns={messageColumns((id) => set({ message: id }))}
+          columns={columns}
           rows={messages}
           keyOf={({ sequence }) => String(sequence)}
           isOpen={({ message_id: id }) => id === opened}

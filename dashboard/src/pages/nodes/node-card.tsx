@@ -146,7 +146,7 @@ function Share({ busy }: { busy: number }) {
           className={busy > BUSY ? 'fill-warn' : 'fill-accent'}
         />
       </svg>
-      <span className={`min-w-10 text-right ${busy > BUSY ? 'font-medium text-warn' : ''}`}>
+      <span className={`min-w-12 text-right ${busy > BUSY ? 'font-medium text-warn' : ''}`}>
         {percent} %
       </span>
     </span>

@@ -1,5 +1,5 @@
 /** Who is connected, with what, and how full their windows are. */
-import { useState } from 'react';
+import { useMemo, useState } from 'react';
 import { ask, withQuery } from '../../api/ask.js';
 import { bytesText, countText } from '../../api/texts.js';
 import type { Session, SessionPage } from '../../api/views.js';
@@ -29,6 +29,7 @@ export default function Sessions() {
   const { data, error, refetch, dataUpdatedAt } = useAnswer<SessionPage>(target);
   const rows = data?.sessions ?? [];
   const canEnd = may('operate') || may('manage');
+  const columns = useMemo(() => columnsOf(canEnd ? setEnding : null), [canEnd]);
   return (
     <>
       <PageHead
@@ -61,12 +62,7 @@ export default function Sessions() {
           </Empty>
         ) : null}
         {rows.length === 0 ? null : (
-          <Table
-            label="Sessions"
-            columns={columnsOf(canEnd ? setEnding : null)}
-            rows={rows}
-            keyOf={({ id }) => id}
-          />
+          <Table label="Sessions" columns={columns} rows={rows} keyOf={({ id }) => id} />
         )}
         <Pager back={pages.back} next={pages.next(data?.next)}>{`Page ${pages.number}`}</Pager>
       </Card>

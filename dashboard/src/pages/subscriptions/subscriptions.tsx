@@ -1,4 +1,5 @@
 /** Durable subscriptions: how far each is, and what can be done about it. */
+import { useCallback, useMemo } from 'react';
 import { Link } from 'wouter';
 import { withQuery } from '../../api/ask.js';
 import { countText, durationText } from '../../api/texts.js';
@@ -24,7 +25,11 @@ export default function Subscriptions() {
     withQuery('/api/subscriptions', query),
   );
   const [openTopic = '', openName = ''] = get('open').split('/');
-  const open = ({ topic: of, name }: Subscription): void => set({ open: `${of}/${name}` });
+  const open = useCallback(
+    ({ topic: of, name }: Subscription) => set({ open: `${of}/${name}` }),
+    [set],
+  );
+  const columns = useMemo(() => columnsOf(open), [open]);
   const rows = data?.subscriptions ?? [];
   return (
     <>
@@ -54,7 +59,7 @@ export default function Subscriptions() {
         {rows.length === 0 ? null : (
           <Table
             label="Subscriptions"
-            columns={columnsOf(open)}
+            columns={columns}
             rows={rows}
             keyOf={(one) => `${one.topic}/${one.name}`}
             onOpen={open}
