@@ -11,7 +11,13 @@ import { judgeLog } from '../log/log-checker.js';
 import { postJson } from '../nodes/node-pair.js';
 
 const TRIES_MAX = 400;
+/** Once all was published; a delivery comes again after a second. */
+const CONSUMED_MS = 60_000;
+/** Lines on the consumer that are told when it waits in vain. */
+const TOLD_MAX = 40;
 const PUBLISHERS = ['p', 'q', 'r'];
+/** Publishers begin with it: what is in the log before it is made is to be consumed, too. */
+const WORKER = { subscription: 'worker', start: { from: 'earliest' } };
 
 export class RollingLoad {
   readonly topic: string;
@@ -22,6 +28,9 @@ export class RollingLoad {
   readonly first: string[] = [];
   #isOver = false;
   #isWhole = false;
+  #isGivenUp = false;
+  /** What became of the consumer's sessions, the latest last. */
+  readonly #told: string[] = [];
   #publishers: Promise<void>[] = [];
   #consumer: Promise<void> = Promise.resolve();
 
@@ -40,9 +49,10 @@ export class RollingLoad {
     this.#isOver = true;
     await Promise.all(this.#publishers);
     this.#isWhole = true;
-    await this.#consumer;
+    await Promise.race([this.#consumer, delay(CONSUMED_MS, null, { ref: false })]);
+    this.#isGivenUp = true;
     const { lost, phantom, broken, twice } = await judgeLog(databaseUrl, this.history);
-    const wrong = [...lost, ...phantom, ...broken, ...twice];
+    const wrong = [...lost, ...phantom, ...broken, ...twice, ...this.#unconsumed()];
     const bySequence = [...this.history].sort((one, other) => one.sequence - other.sequence);
     const isInOrder = bySequence.every(({ mark }, n) => this.first[n] === mark);
     if (!isInOrder || this.first.length !== bySequence.length) {
@@ -54,6 +64,21 @@ export class RollingLoad {
       if (!ascends) wrong.push(`what ${name} published one after the other is not in that order`);
     }
     return wrong;
+  }
+
+  /** With what the consumer was told; nothing: it has consumed all. */
+  #unconsumed(): string[] {
+    const known = new Set(this.first);
+    const missing = this.history.filter(({ mark }) => !known.has(mark));
+    if (missing.length === 0) return [];
+    const which = missing.map(({ mark, sequence }) => `${mark} (${sequence})`).slice(0, 20);
+    const line = `${missing.length} of ${this.history.length} were never consumed: ${which}`;
+    return [line, ...this.#told];
+  }
+
+  #tell(line: string): void {
+    this.#told.push(line);
+    if (this.#told.length > TOLD_MAX) this.#told.shift();
   }
 
   #node(n: number): TestNode {
@@ -88,11 +113,13 @@ export class RollingLoad {
 
   async #consume(): Promise<void> {
     const known = new Set<string>();
-    for (let n = 0; ; n++) {
+    for (let n = 0; !this.#isGivenUp; n++) {
       const one = await Subscriber.open(this.#node(n).wsUrl, 'json').catch(() => null);
-      const asked = await one?.subscribe(this.topic, { subscription: 'worker' }).catch(() => null);
+      if (one !== null) one.onControl = (frame) => this.#tell(`${n}: ${JSON.stringify(frame)}`);
+      const asked = await one?.subscribe(this.topic, WORKER).catch(() => null);
       let seen = 0;
       while (one !== null && asked?.type === 'subscribed' && one.closed === null) {
+        if (this.#isGivenUp) break;
         for (; seen < one.messages.length; seen++) {
           const { payload, sequence } = one.messages[seen] as never;
           const { n: mark } = payload as { n: string };
