@@ -113,8 +113,7 @@ suite='
   echo "Node $(node -v), Debian $(cat /etc/debian_version), $(ldd --version | head -n 1), as $user"
   [ "$user" != root ] || exec npm --silent test -- "$@"
   HOME=$(mktemp -d)
-  find /conduit ! -path "/conduit/node_modules/*" -exec chown --no-dereference "$user" {} +
-  chown "$user" "$HOME"
+  chown -R "$user" "$HOME" /conduit
   exec setpriv --reuid="$user" --regid="$(id -g "$user")" --clear-groups npm --silent test -- "$@"
 '
 

@@ -18,6 +18,7 @@ import type { TopicKey } from '../core/topic-key.js';
 import type { TopicRecord } from '../core/topic-record.js';
 import { CALL_TURNS, SESSION_TURNS, Turns } from '../core/turns.js';
 import { BrowseCalls } from '../log/contract/browse-calls.js';
+import { FoldedReads } from '../log/contract/folded-reads.js';
 import type {
   FirstResult,
   LogPage,
@@ -36,7 +37,6 @@ import { TopicNewsReport } from './calls/topic-news.js';
 import { Delivery } from './delivery/delivery.js';
 import { LocalOutlet } from './delivery/local-outlet.js';
 import { leaseRights } from './log/dispatch-rights.js';
-import { FoldedReads } from './log/folded-reads.js';
 import { FollowedDatabase, type FollowedOptions } from './log/followed-database.js';
 import { type Others, type OthersWay, othersOf, type TakeIn } from './log/others.js';
 import { readsOf, type TopicReads } from './log/placed-reads.js';

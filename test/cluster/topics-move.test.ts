@@ -1,8 +1,7 @@
 // Goal: a topic is moved to another database under load, at two nodes: nothing is lost or comes out of order,
 // sessions stay, positions stay good; a publish that comes at that moment is told to come again. A node that
 // is killed at any step of a move leaves the topic whole, at one of both, and another ends what it began.
-import pg from 'pg';
-import t, { type Test } from 'tap';
+import t from 'tap';
 import { eventually } from '../../native-bench/rig/eventually.js';
 import type { TestNode } from '../../native-bench/rig/node.js';
 import type { Answer } from '../support/clients/publisher.js';
@@ -11,6 +10,7 @@ import { JudgedGroup } from '../support/delivery/judged-group.js';
 import { runCommand } from '../support/nodes/command.js';
 import { ask, postJson, publish, SECRET, startReachable } from '../support/nodes/node-pair.js';
 import { startCutProxy } from '../support/servers/cut-proxy.js';
+import { standStill } from '../support/servers/stand-still.js';
 import { namesAt, startTwoDatabases } from '../support/servers/two-databases.js';
 
 t.setTimeout(600_000);
@@ -156,7 +156,7 @@ t.test('what is asked wrongly, and the command', async (t) => {
   t.same(await numbers(a, topic), [1, 2]);
 });
 
-/** Where a move stands still: whatever fires the trigger sleeps, in the database at that place. */
+/** Where a move stands still: whatever fires the trigger waits, in the database at that place. */
 interface Step {
   name: string;
   from: 0 | 1;
@@ -182,32 +182,6 @@ const STEPS: readonly Step[] = [
   { name: 'arriving', from: 0, at: 'to', trigger: ARRIVING, publish: 503 },
 ];
 
-/** Moves of that database stand still once they come there; `end` lets them. */
-async function standStill(
-  t: Test,
-  place: number,
-  trigger: string,
-): Promise<{ reached: () => Promise<boolean>; end: () => Promise<void> }> {
-  const client = new pg.Client({ connectionString: databases.urls[place] });
-  await client.connect();
-  t.teardown(() => client.end());
-  const table = /ON (conduit\.\w+)/.exec(trigger)?.[1];
-  await client.query(`CREATE OR REPLACE FUNCTION public.stand_still() RETURNS trigger
-    LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(60); RETURN NEW; END $$`);
-  await client.query(
-    `CREATE TRIGGER stands_still ${trigger} EXECUTE FUNCTION public.stand_still()`,
-  );
-  const asleep = `FROM pg_stat_activity WHERE application_name = 'conduit-move'
-    AND datname = current_database() AND wait_event = 'PgSleep'`;
-  return {
-    reached: async () => (await client.query(`SELECT ${asleep}`)).rowCount === 1,
-    end: async () => {
-      await client.query(`SELECT pg_terminate_backend(pid) ${asleep}`);
-      await client.query(`DROP TRIGGER stands_still ON ${table}`);
-    },
-  };
-}
-
 for (const { name, from, at, trigger, publish: told } of STEPS) {
   t.test(`a node is killed while it is ${name}, from database ${from + 1}`, async (t) => {
     const to = from === 0 ? 1 : 0;
@@ -231,7 +205,7 @@ for (const { name, from, at, trigger, publish: told } of STEPS) {
       [topic],
     );
     const place = at === 'from' ? from : to;
-    const still = await standStill(t, place, trigger.replaceAll('$id', id));
+    const still = await standStill(t, databases.urls[place], trigger.replaceAll('$id', id));
     const asked = move(moving, topic, to + 1).catch(() => null);
     await eventually(() => still.reached());
     const other = await move(a, topic, to + 1);

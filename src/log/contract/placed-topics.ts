@@ -34,8 +34,8 @@ export interface PlacedTopics {
   ): Promise<{ topic: TopicRecord; created: boolean }>;
   /** Asked of the one that is to keep it. Others that it has under that name go: they are of before. */
   adopt(placed: PlacedTopic): Promise<void>;
-  /** Asked of the first: the place of a living topic; null: there is none of that id. */
-  placeOf(topicId: number): Promise<number | null>;
+  /** Asked of the first: the places of living topics, by their ids; of others it says nothing. */
+  placesOf(topicIds: readonly number[]): Promise<Map<number, number>>;
   /** Asked of any: those that have moved away from it, or are arriving; the others are there, or nowhere. */
   gone(topicIds: readonly number[]): Promise<Map<number, Whereabouts>>;
   /** Asked of any. */

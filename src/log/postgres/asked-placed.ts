@@ -13,7 +13,7 @@ export function askedPlaced(
   return {
     createElsewhere: (topic, adopt) => ask(() => topics.createElsewhere(topic, adopt)),
     adopt: (placed) => ask(() => rows.adopt(placed)),
-    placeOf: (topicId) => ask(() => rows.placeOf(topicId)),
+    placesOf: (topicIds) => ask(() => rows.placesOf(topicIds)),
     gone: (topicIds) => ask(() => rows.gone(topicIds)),
     unsettled: () => ask(() => rows.unsettled()),
     remove: (topicId) => ask(() => rows.remove(topicId)),

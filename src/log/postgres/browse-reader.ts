@@ -73,7 +73,7 @@ function databaseOf(reader: ReaderPool, elsewhere: 'refused' | 'told'): Database
     totals: (tenant) => reader.ask(() => messages.totals(tenant)),
     epochOf: (topicId) => reader.ask(async () => formatEpoch(topicId, await readIncarnation(pool))),
     placed: {
-      placeOf: (topicId) => reader.ask(() => placed.placeOf(topicId)),
+      placesOf: (ids) => reader.ask(() => placed.placesOf(ids)),
       gone: (ids) => reader.ask(() => placed.gone(ids)),
     },
     subscriptions: new AskedSubscriptions(subscriptions, (query) => reader.ask(query)),

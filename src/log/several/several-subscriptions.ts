@@ -204,12 +204,11 @@ export class SeveralSubscriptions implements SubscriptionStore {
     missing: ReadonlySet<number>,
     place: number,
   ): Promise<Set<number>> {
-    const moved = new Set<number>();
-    for (const { id, topicId } of asked) {
-      if (!missing.has(id) || moved.has(id)) continue;
-      if (await this.#topics.hasMoved(topicId, place)) moved.add(id);
-    }
-    return moved;
+    const sought = asked.filter(({ id }) => missing.has(id));
+    const moved = await Promise.all(
+      sought.map(({ topicId }) => this.#topics.hasMoved(topicId, place)),
+    );
+    return new Set(sought.flatMap(({ id }, n) => (moved[n] === true ? [id] : [])));
   }
 
   #store(place: number): SubscriptionStore {

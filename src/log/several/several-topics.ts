@@ -8,9 +8,10 @@ import { RequestError } from '../../core/errors.js';
 import type { LogTotals } from '../../core/log-figures.js';
 import { keyWithin, type Tenant, type TopicKey, type Within } from '../../core/topic-key.js';
 import type { TopicRecord } from '../../core/topic-record.js';
+import { FoldedReads } from '../contract/folded-reads.js';
 import type { FoundTopics, LogPage, MessageLog, ReadRange } from '../contract/message-log.js';
 import type { PlacedTopics } from '../contract/placed-topics.js';
-import { onTheMove } from '../contract/topic-mover.js';
+import { onTheMove, type Whereabouts } from '../contract/topic-mover.js';
 import { byPlace, firstOf, merged, ofAll } from './merged.js';
 import { Places, withoutPlace } from './places.js';
 
@@ -21,14 +22,17 @@ export interface ReadDatabase
     'findTopics' | 'listTopics' | 'heads' | 'read' | 'sequenceAt' | 'listDeferred' | 'totals'
   > {
   epochOf(topicId: number): string | Promise<string>;
-  readonly placed: Pick<PlacedTopics, 'placeOf' | 'gone'>;
+  readonly placed: Pick<PlacedTopics, 'placesOf' | 'gone'>;
 }
+
+/** Places by topic ids. */
+type Sought = Map<number, number | RequestError>;
 
 export class SeveralTopics {
   readonly #parts: readonly ReadDatabase[];
   readonly places: Places;
-  /** By topic id and place. */
-  readonly #asking = new Map<string, Promise<boolean>>();
+  /** Where those have gone that are not found at a place, by that place. */
+  readonly #moves = new Map<number, FoldedReads<number, number>>();
 
   /** By place. `kept`: as Places have it. */
   constructor(parts: readonly ReadDatabase[], kept: 'all' | 'lately') {
@@ -63,61 +67,89 @@ export class SeveralTopics {
 
   /**
    * Whether a topic that is not found where it was, or no more, is elsewhere; it is known where, from then
-   * on.
-   * Rejects `topic_busy` while nobody can say so.
+   * on. All who ask at that moment ask together. Rejects `topic_busy` while nobody can say so.
    */
-  hasMoved(topicId: number, from: number): Promise<boolean> {
-    // A topic that is not found is not found by all who publish to it at that moment.
-    const asked = `${topicId}/${from}`;
-    const known = this.#asking.get(asked);
-    if (known !== undefined) return known;
-    const asking = this.#looked(topicId, from).finally(() => this.#asking.delete(asked));
-    this.#asking.set(asked, asking);
-    return asking;
-  }
-
-  async #looked(topicId: number, from: number): Promise<boolean> {
-    const place = (await this.#search([topicId], from)).get(topicId) ?? from;
-    if (place === from) return false;
+  async hasMoved(topicId: number, from: number): Promise<boolean> {
+    const place = await this.#movesFrom(from).read(topicId);
+    if (place === null) return false;
     this.places.learn(topicId, place);
     return true;
   }
 
-  /** Where those are that are not at `from`; those that are nowhere are not in the answer. */
-  async #search(topicIds: readonly number[], from: number): Promise<Map<number, number>> {
-    const gone = await this.#part(from).placed.gone(topicIds);
-    const found = new Map<number, number>();
-    for (const id of topicIds) {
-      const known = gone.get(id);
-      const place = known === undefined ? await this.#byFirst(id) : known.movedTo;
-      if (known?.arrivingFrom != null && place === null) throw onTheMove();
-      if (place === null || place === from) continue;
-      found.set(id, await this.#arrivedAt(id, place));
-    }
-    return found;
+  #movesFrom(from: number): FoldedReads<number, number> {
+    const known = this.#moves.get(from);
+    if (known !== undefined) return known;
+    const made = new FoldedReads<number, number>((ids) => this.#search(ids, from));
+    this.#moves.set(from, made);
+    return made;
   }
 
-  /** Null: it says nothing, or is away. */
-  async #byFirst(topicId: number): Promise<number | null> {
+  /**
+   * Where those are that are not at `from`; those that are nowhere are not in the answer. An error is of that
+   * topic alone.
+   */
+  async #search(topicIds: readonly number[], from: number): Promise<Sought> {
+    const gone = await this.#part(from).placed.gone(topicIds);
+    const places = await this.#byFirst(topicIds.filter((id) => !gone.has(id)));
+    const coming: Sought = new Map();
+    for (const [id, { movedTo, arrivingFrom }] of gone) {
+      if (movedTo !== null) places.set(id, movedTo);
+      else if (arrivingFrom !== null) coming.set(id, onTheMove());
+    }
+    const elsewhere = [...places].filter(([, place]) => place !== from);
+    return new Map([...coming, ...(await this.#arrivedAt(elsewhere))]);
+  }
+
+  /** Those of which it says nothing are not in the answer; none are while it is away. */
+  async #byFirst(topicIds: readonly number[]): Promise<Map<number, number>> {
+    if (topicIds.length === 0) return new Map();
     try {
-      return await this.#part(0).placed.placeOf(topicId);
+      return await this.#part(0).placed.placesOf(topicIds);
     } catch (error) {
-      if (error instanceof RequestError) return null;
+      if (error instanceof RequestError) return new Map();
       throw error;
     }
   }
 
-  /** By what that place says of it, and the next. */
-  async #arrivedAt(topicId: number, place: number): Promise<number> {
-    let at = place;
-    for (let hops = 0; hops < this.#parts.length; hops++) {
-      const known = (await this.#part(at).placed.gone([topicId])).get(topicId);
-      if (known === undefined) return at;
-      // The first says where it was for as long as it is coming.
-      if (known.arrivingFrom !== null) throw onTheMove();
-      at = known.movedTo ?? at;
+  /** By what the place of each says of it, and the next. */
+  async #arrivedAt(places: readonly (readonly [id: number, place: number])[]): Promise<Sought> {
+    const arrived: Sought = new Map();
+    let left = places;
+    for (let hops = 0; hops < this.#parts.length && left.length > 0; hops++) {
+      const next: [number, number][] = [];
+      const groups = byPlace(left, ([, place]) => place);
+      await Promise.all(
+        [...groups].map(async ([at, group]) => {
+          const gone = await this.#goneFrom(
+            at,
+            group.map(([id]) => id),
+          );
+          for (const [id] of group) {
+            const known = gone instanceof RequestError ? gone : gone.get(id);
+            if (known === undefined) arrived.set(id, at);
+            else if (known instanceof RequestError) arrived.set(id, known);
+            // The first says where it was for as long as it is coming.
+            else if (known.arrivingFrom !== null) arrived.set(id, onTheMove());
+            else next.push([id, known.movedTo ?? at]);
+          }
+        }),
+      );
+      left = next;
     }
-    throw onTheMove();
+    for (const [id] of left) arrived.set(id, onTheMove());
+    return arrived;
+  }
+
+  async #goneFrom(
+    place: number,
+    topicIds: readonly number[],
+  ): Promise<Map<number, Whereabouts> | RequestError> {
+    try {
+      return await this.#part(place).placed.gone(topicIds);
+    } catch (error) {
+      if (error instanceof RequestError) return error;
+      throw error;
+    }
   }
 
   async findTopic(key: TopicKey): Promise<TopicRecord | null> {
@@ -199,7 +231,7 @@ export class SeveralTopics {
     for (const id of heads.keys()) this.places.learn(id, place);
     const missing = ids.filter((id) => !heads.has(id));
     if (missing.length === 0) return heads;
-    const moved = await this.#search(missing, place);
+    const moved = placesIn(await this.#search(missing, place));
     for (const [id, to] of moved) this.places.learn(id, to);
     for (const [to, some] of byPlace([...moved], ([, to]) => to)) {
       const idsThere = some.map(([id]) => id);
@@ -302,7 +334,7 @@ export class SeveralTopics {
   /** Of one that this thread has not met: as the first says, else whichever has it. */
   async #look(topicId: number): Promise<number> {
     try {
-      return (await this.#part(0).placed.placeOf(topicId)) ?? 0;
+      return (await this.#part(0).placed.placesOf([topicId])).get(topicId) ?? 0;
     } catch (error) {
       if (!(error instanceof RequestError)) throw error;
       const place = await firstOf(this.#parts.slice(1), async (part, n) =>
@@ -312,6 +344,16 @@ export class SeveralTopics {
       return place;
     }
   }
+}
+
+/** Throws what is wrong with any of them. */
+function placesIn(sought: Sought): Map<number, number> {
+  const places = new Map<number, number>();
+  for (const [id, place] of sought) {
+    if (place instanceof RequestError) throw place;
+    places.set(id, place);
+  }
+  return places;
 }
 
 function firstError(error: unknown): never {

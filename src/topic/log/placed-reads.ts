@@ -1,5 +1,5 @@
 /** Reads that are folded by database: who asks for a topic waits for no other database than its own. */
-import { type Asker, FoldedReads } from './folded-reads.js';
+import { type Asker, FoldedReads } from '../../log/contract/folded-reads.js';
 
 /** What whoever asks needs of them. */
 export type TopicReads<V> = Pick<FoldedReads<number, V>, 'read' | 'ask'>;

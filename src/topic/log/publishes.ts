@@ -11,6 +11,7 @@ import type { Tenant, TopicKey } from '../../core/topic-key.js';
 import type { TopicRecord } from '../../core/topic-record.js';
 import { DEFER_TURNS, Turns } from '../../core/turns.js';
 import { makeUuidV7 } from '../../core/uuid.js';
+import type { FoldedReads } from '../../log/contract/folded-reads.js';
 import type {
   FirstResult,
   MessageLog,
@@ -22,7 +23,6 @@ import type { PublishOp } from '../../thread/ops/publish.js';
 import type { Outlet } from '../state/outlet.js';
 import type { Topic } from '../state/subscription.js';
 import type { Topics } from '../state/topics.js';
-import type { FoldedReads } from './folded-reads.js';
 import { PublishFigures } from './publish-figures.js';
 import { TopicWaits, type WaitingPublish } from './topic-waits.js';
 

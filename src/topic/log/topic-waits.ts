@@ -5,9 +5,9 @@
  */
 import type { TopicKey } from '../../core/topic-key.js';
 import type { TopicRecord } from '../../core/topic-record.js';
+import type { Asker, FoldedReads } from '../../log/contract/folded-reads.js';
 import type { PublishOp } from '../../thread/ops/publish.js';
 import type { Outlet } from '../state/outlet.js';
-import type { Asker, FoldedReads } from './folded-reads.js';
 
 export interface WaitingPublish {
   outlet: Outlet;

@@ -46,7 +46,7 @@ export interface UnpackedPackage {
   readonly libraries: Readonly<Record<string, string>>;
 }
 
-/** Once for all tests of this user, who keeps it until the machine's temporary files are cleared. */
+/** Once where temporary files are: the runner gives each test file a folder for its own. */
 export async function unpackedPackage(name: string): Promise<UnpackedPackage> {
   const folder = path.join(tmpdir(), `conduit-debian-${process.getuid?.() ?? 0}-${name}`);
   if (!existsSync(folder)) {

@@ -1,4 +1,4 @@
-/** Two databases of one PostgreSQL as one log, as the workers of nodes open it. */
+/** Two databases of one PostgreSQL, or more, as one log, as the workers of nodes open it. */
 import pg from 'pg';
 import { startPostgres, type TestPostgres } from '../../../native-bench/rig/postgres.js';
 import { systemClock } from '../../../src/core/clock.js';
@@ -15,30 +15,46 @@ import { SeveralLogs } from '../../../src/log/several/several-logs.js';
 import { RecordingSink, type TestAppend } from '../../contract/recording-sink.js';
 import { keyOf } from '../tenants/tenants.js';
 
-export interface TwoDatabases {
+export interface Databases {
   postgres: TestPostgres;
-  urls: [string, string];
-  /** Of DATABASE_URL. */
-  both: string;
+  /** By place. */
+  urls: readonly string[];
   /** Rows of a query on the one at that place. */
   query<R>(place: number, sql: string, values?: unknown[]): Promise<R[]>;
 }
 
+export interface TwoDatabases extends Databases {
+  urls: [string, string];
+  /** Of DATABASE_URL. */
+  both: string;
+}
+
 /** On a server of their own, empty; it is stopped at the test's end. */
-export async function startTwoDatabases(t: {
+export async function startTwoDatabases(t: Ends): Promise<TwoDatabases> {
+  const databases = await startDatabases(t, ['postgres', 'second']);
+  const [first = '', second = ''] = databases.urls;
+  return { ...databases, urls: [first, second], both: databases.urls.join(' ') };
+}
+
+interface Ends {
   teardown(end: () => unknown): void;
-}): Promise<TwoDatabases> {
+}
+
+/** The same of any number: by their names, of which the first is `postgres`. */
+export async function startDatabases(t: Ends, names: readonly string[]): Promise<Databases> {
   const postgres = await startPostgres();
   t.teardown(() => postgres.stop());
   const admin = new pg.Client({ connectionString: postgres.url });
   await admin.connect();
-  await admin.query('CREATE DATABASE second');
+  for (const name of names.slice(1)) await admin.query(`CREATE DATABASE ${name}`);
   await admin.end();
-  const second = new URL(postgres.url);
-  second.pathname = '/second';
-  const urls: [string, string] = [postgres.url, second.href];
+  const urls = names.map((name) => {
+    const url = new URL(postgres.url);
+    url.pathname = `/${name}`;
+    return url.href;
+  });
   return {
-    ...{ postgres, urls, both: urls.join(' ') },
+    ...{ postgres, urls },
     query: async <R>(place: number, sql: string, values: unknown[] = []) => {
       const client = new pg.Client({ connectionString: urls[place] ?? '' });
       await client.connect();
@@ -84,12 +100,13 @@ export interface SeveralLog {
   troubles: string[];
 }
 
+/** `notify`: it hears of what others do. `ends`: it ends what others left of moves. */
 export async function openSeveralLogs(
   urls: readonly string[],
   name: string,
-  limits: Partial<Limits> & { notify?: boolean } = {},
+  limits: Partial<Limits> & { notify?: boolean; ends?: boolean } = {},
 ): Promise<SeveralLog> {
-  const { notify = true, ...others } = limits;
+  const { notify = true, ends = true, ...others } = limits;
   const sink = new RecordingSink();
   const troubles: string[] = [];
   const onTrouble = (what: string, error: unknown): void => {
@@ -110,7 +127,7 @@ export async function openSeveralLogs(
       }),
     sink,
     mover: new PostgresMover(urls),
-    endsMoves: true,
+    endsMoves: ends,
     onMoveTrouble: (error) => onTrouble('moving a topic', error),
     onTrouble: (place, error) => onTrouble(`opening database ${place + 1}`, error),
   });

@@ -12,7 +12,8 @@ const READ_SQL = `SELECT t.id, t.name, t.tenant_id, n.name AS tenant,
     t.retention_hours, t.retention_messages, t.retention_bytes
   FROM conduit.topics t JOIN conduit.tenants n ON n.id = t.tenant_id WHERE t.id = $1`;
 
-const PLACE_SQL = 'SELECT place FROM conduit.topics WHERE id = $1 AND deleted_at IS NULL';
+const PLACES_SQL = `SELECT id, place FROM conduit.topics
+  WHERE id = ANY($1::bigint[]) AND deleted_at IS NULL`;
 
 /**
  * Of a tenant that was deleted in the first database; this one was not asked then, since it had no topic
@@ -117,9 +118,9 @@ export class PlacedRows implements Omit<PlacedTopics, 'createElsewhere'> {
     });
   }
 
-  async placeOf(topicId: number): Promise<number | null> {
-    const { rows } = await this.#db.query<{ place: number }>(PLACE_SQL, [topicId]);
-    return rows[0]?.place ?? null;
+  async placesOf(topicIds: readonly number[]): Promise<Map<number, number>> {
+    const { rows } = await this.#db.query<{ id: string; place: number }>(PLACES_SQL, [topicIds]);
+    return new Map(rows.map(({ id, place }) => [Number(id), place]));
   }
 
   async unsettled(): Promise<UnsettledMoves> {

@@ -3,8 +3,8 @@
 import t from 'tap';
 import { asTenant, type TopicKey, topicKey } from '../../../../src/core/topic-key.js';
 import type { TopicRecord } from '../../../../src/core/topic-record.js';
+import { FoldedReads } from '../../../../src/log/contract/folded-reads.js';
 import type { PublishOp } from '../../../../src/thread/ops/publish.js';
-import { FoldedReads } from '../../../../src/topic/log/folded-reads.js';
 import { TopicWaits } from '../../../../src/topic/log/topic-waits.js';
 import type { Outlet } from '../../../../src/topic/state/outlet.js';
 

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { FoldedReads } from '../../../../src/topic/log/folded-reads.js';
+import { FoldedReads } from '../../../../src/log/contract/folded-reads.js';
 
 /** A log that answers a query when it is told to, as it is then. */
 class SlowLog {
