@@ -10,8 +10,6 @@ export interface StandStill {
   end(): Promise<void>;
 }
 
-const LOCK = 0x57a9d;
-
 /** `trigger`: when and of which table, as `BEFORE INSERT ON conduit.messages FOR EACH ROW`. */
 export async function standStill(
   t: { teardown(end: () => unknown): void },
@@ -22,30 +20,34 @@ export async function standStill(
   await client.connect();
   t.teardown(() => client.end());
   const table = /ON (conduit\.\w+)/.exec(trigger)?.[1];
-  await client.query(`CREATE OR REPLACE FUNCTION public.stand_still() RETURNS trigger
-    LANGUAGE plpgsql AS $$ BEGIN
-      PERFORM pg_advisory_xact_lock_shared(${LOCK}); RETURN NEW;
+  // Not by a lock: who waits for one gives up after a while.
+  await client.query(`CREATE TABLE IF NOT EXISTS public.standing (still boolean);
+    INSERT INTO public.standing VALUES (true);
+    CREATE OR REPLACE FUNCTION public.stand_still() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+      WHILE EXISTS (SELECT FROM public.standing) LOOP PERFORM pg_sleep(0.1); END LOOP;
+      RETURN NEW;
     END $$`);
-  await client.query(`SELECT pg_advisory_lock(${LOCK})`);
   await client.query(
     `CREATE TRIGGER stands_still ${trigger} EXECUTE FUNCTION public.stand_still()`,
   );
-  const waiting = `FROM pg_stat_activity WHERE application_name = 'conduit-move'
-    AND datname = current_database() AND wait_event = 'advisory'`;
-  const open = async (): Promise<void> => {
-    await client.query(`SELECT pg_advisory_unlock(${LOCK})`);
+  const waiting = new Set<number>();
+  const clear = async (): Promise<void> => {
+    await client.query('DELETE FROM public.standing');
+    await client.query(`DROP TRIGGER stands_still ON ${table}`);
   };
-  // Who waits holds the table: the trigger can go once he has gone on.
-  const clear = () => client.query(`DROP TRIGGER stands_still ON ${table}`);
   return {
-    reached: async () => (await client.query(`SELECT ${waiting}`)).rowCount === 1,
-    goOn: async () => {
-      await open();
-      await clear();
+    reached: async () => {
+      const { rows } = await client.query<{ pid: number }>(`SELECT pid FROM pg_stat_activity
+        WHERE application_name = 'conduit-move' AND datname = current_database()
+          AND wait_event = 'PgSleep'`);
+      for (const { pid } of rows) waiting.add(pid);
+      return rows.length > 0;
     },
+    goOn: clear,
     end: async () => {
-      await client.query(`SELECT pg_terminate_backend(pid) ${waiting}`);
-      await open();
+      await client.query('SELECT pg_terminate_backend(pid) FROM unnest($1::int[]) AS u (pid)', [
+        [...waiting],
+      ]);
       await clear();
     },
   };
