@@ -13,7 +13,7 @@ const PACKAGE_FOLDER = fileURLToPath(new URL('../../', import.meta.url));
 /** Each keeps a core busy for most of its time: one at a time. */
 const HEAVY = [
   /^(bench|sim)\//,
-  /^cluster\/(chaos|crowd|redis-faults)\./,
+  /^cluster\/(chaos|crowd|redis-faults|slow-redis)\./,
   /^fault\/(delivery-chaos|node-kill|row-lock|slow-consumer|thread-death)\./,
   /^integration\/(order|startup-embedded)\./,
 ];

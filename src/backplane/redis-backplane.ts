@@ -1,8 +1,8 @@
 /**
  * The way to other nodes through Redis pub/sub, of one worker: keeps a session open, listens to the
- * channels that are wanted, and sends without ever being waited for. That it works is seen by an echo: what
- * is published on a channel of its own comes back. What finds no room, or no Redis, is dropped and counted:
- * whoever misses it reads the log.
+ * channels that are wanted, and sends without ever being waited for. That it works, and how soon, is seen by
+ * an echo: what is published on a channel of its own comes back. What finds no room, or no Redis, is dropped
+ * and counted: whoever misses it reads the log.
  */
 
 import { type BackoffOptions, backoffMs } from '../core/backoff.js';
@@ -24,7 +24,8 @@ const STEADY_MS = 5_000;
 const QUIET_MAX = 65_536;
 /** How often one of them is tried all the same: who began to listen there may not have been heard. */
 const QUIET_MS = 1_000;
-const ECHO = Buffer.from('echo');
+/** Ticks since the newest echo that came was sent, until Redis is late; a turn may be longer than one. */
+const QUICK_TICKS_MAX = 2;
 /** Ticks of an echo that has not come once. */
 const NEVER = -1;
 /** Channels in one message. */
@@ -55,9 +56,14 @@ export interface RedisBackplaneOptions extends BackplaneHandlers {
   origin: string;
   clock: Pick<Clock, 'monotonic' | 'random'>;
   queueBytesMax: number;
+  /** It is up, and not quick any more: see `isQuick`. */
+  onLate: () => void;
 }
 
-type RedisCounts = Omit<BackplaneCounts, 'received' | 'forwarded' | 'unforwarded'>;
+type RedisCounts = Pick<
+  BackplaneCounts,
+  'published' | 'unheard' | 'unsentAway' | 'unsentFull' | 'errors'
+>;
 type RedisFigures = RedisCounts & { queueBytes: number; channels: number };
 
 /** What was sent at the end of one turn. */
@@ -76,6 +82,10 @@ export class RedisBackplane {
    * One on each server of the session, with the ticks since it came, or since the session is being opened.
    */
   readonly #echoes = new Map<string, number>();
+  /** In which tick the newest echo of each was sent that has come. */
+  readonly #echoed = new Map<string, number>();
+  #tickNo = 0;
+  #isQuick = false;
   /** Where whoever begins to listen to channels says so, to all. */
   readonly #greetings: string;
   #state: BackplaneState = 'connecting';
@@ -107,6 +117,11 @@ export class RedisBackplane {
 
   get state(): BackplaneState {
     return this.#state;
+  }
+
+  /** Its echo comes back within a second: whoever has another way takes that while it does not. */
+  get isQuick(): boolean {
+    return this.#isQuick;
   }
 
   get figures(): RedisFigures {
@@ -188,6 +203,7 @@ export class RedisBackplane {
     this.#session = session;
     this.#opening = 0;
     this.#echoes.clear();
+    this.#echoed.clear();
     this.#begin(session).catch((error: unknown) => this.#lost(session, asError(error)));
   }
 
@@ -208,7 +224,7 @@ export class RedisBackplane {
   #came(session: RedisSession, channel: string, message: Buffer): void {
     if (session !== this.#session) return;
     if (channel === this.#greetings) this.#greeted(message);
-    else if (this.#echoes.has(channel)) this.#echoed(channel);
+    else if (this.#echoes.has(channel)) this.#echoCame(channel, message);
     else this.#options.onMessage(channel, message);
   }
 
@@ -218,8 +234,11 @@ export class RedisBackplane {
     for (const channel of message.toString('latin1').split('\n')) this.#quiet.delete(channel);
   }
 
-  #echoed(channel: string): void {
+  #echoCame(channel: string, message: Buffer): void {
     this.#echoes.set(channel, 0);
+    this.#echoed.set(channel, Number(message.toString('latin1')));
+    // Of the same tick: one that is slower may be late again by the next.
+    if (this.#echoAge() === 0) this.#isQuick = true;
     if (this.#state === 'up' || [...this.#echoes.values()].includes(NEVER)) return;
     this.#state = 'up';
     this.#upSinceMs = this.#options.clock.monotonic();
@@ -239,6 +258,7 @@ export class RedisBackplane {
     const { clock, onAway } = this.#options;
     if (this.#state === 'up') {
       this.#state = 'away';
+      this.#isQuick = false;
       if (clock.monotonic() - this.#upSinceMs >= STEADY_MS) this.#attempt = 0;
       onAway();
     }
@@ -249,12 +269,14 @@ export class RedisBackplane {
 
   #tick(): void {
     const session = this.#session;
+    this.#tickNo++;
     if (session === null) return;
     const isUp = this.#state === 'up';
     const silent = isUp ? this.#silentTicks() : ++this.#opening;
     if (silent > (isUp ? SILENT_TICKS_MAX : OPENING_TICKS_MAX)) {
       this.#lost(session, new Error(`no answer for ${(silent * TICK_MS) / 1_000} s`));
     } else if (isUp) {
+      this.#pace();
       this.#sendEcho(session).catch((error: unknown) => this.#lost(session, asError(error)));
     }
   }
@@ -265,11 +287,24 @@ export class RedisBackplane {
     return Math.max(...this.#echoes.values());
   }
 
+  #pace(): void {
+    if (!this.#isQuick || this.#echoAge() <= QUICK_TICKS_MAX) return;
+    this.#isQuick = false;
+    this.#options.onLate();
+  }
+
+  /** Ticks since the newest that has come was sent, on the server where that is longest ago. */
+  #echoAge(): number {
+    const sent = [...this.#echoes.keys()].map((echo) => this.#echoed.get(echo) ?? NEVER);
+    return this.#tickNo - Math.min(...sent);
+  }
+
   #sendEcho(session: RedisSession): Promise<void> {
+    const message = Buffer.from(String(this.#tickNo));
     const echoes = [...this.#echoes.keys()];
     return sendAll(
       session,
-      echoes.map((channel) => ({ channel, message: ECHO })),
+      echoes.map((channel) => ({ channel, message })),
     );
   }
 

@@ -1,22 +1,31 @@
 /**
- * The ways from a worker to other nodes, as one: Redis, and where that is away, or there is none, POST
- * /internal/forward. Chosen for each message; what is listened to is heard by both.
+ * The ways from a worker to other nodes, as one: Redis, and where that is away or late, or there is none,
+ * POST /internal/forward. Chosen for each message; what is listened to is heard by both.
  */
 import type { BackplaneCounts, BackplaneState } from '../core/backplane-figures.js';
 import type { Peer } from '../core/peer.js';
 import type { ForwardWay } from './forward-way.js';
-import type { BackplaneHandlers, RedisBackplane } from './redis-backplane.js';
+import type {
+  BackplaneHandlers,
+  RedisBackplane,
+  RedisBackplaneOptions,
+} from './redis-backplane.js';
 
 export interface WaysOptions extends Pick<BackplaneHandlers, 'onMessage' | 'onListening'> {
   /** Null: no REDIS_URL. Made with the handlers it is given. */
-  redis: ((handlers: Pick<BackplaneHandlers, 'onMessage' | 'onAway'>) => RedisBackplane) | null;
+  redis:
+    | ((by: Pick<RedisBackplaneOptions, 'onMessage' | 'onAway' | 'onLate'>) => RedisBackplane)
+    | null;
   /** Null: no INTERNAL_SECRET. */
   forward: ForwardWay | null;
   /** Redis is up no more. */
   onAway: () => void;
 }
 
-type Figures = Omit<BackplaneCounts, 'received'> & { queueBytes: number; channels: number };
+type Figures = Omit<BackplaneCounts, 'received' | 'linkResets'> & {
+  queueBytes: number;
+  channels: number;
+};
 
 const NO_REDIS = { published: 0, unsentAway: 0, unsentFull: 0, errors: 0 };
 const NO_FORWARD = { forwarded: 0, unforwarded: 0, unheard: 0, queueBytes: 0 };
@@ -40,6 +49,7 @@ export class Ways {
         forward?.forget();
         onAway();
       },
+      onLate: () => forward?.forget(),
     };
     this.#redis = redis?.(handlers) ?? null;
   }
@@ -77,7 +87,7 @@ export class Ways {
     this.#redis?.listen(channel);
     if (this.#forward === null) return;
     this.#forward.listen(channel);
-    if (this.#isRedisUp) return;
+    if (this.#isByRedis) return;
     this.#begun.push(channel);
     if (this.#begun.length === 1) setImmediate(() => this.#greet());
   }
@@ -90,19 +100,19 @@ export class Ways {
 
   /** What is worth sending there: nothing, which is counted; where the messages are; or the messages. */
   wants(channel: string): 'nothing' | 'place' | 'messages' {
-    const way = this.#isRedisUp ? this.#redis : (this.#forward ?? this.#redis);
+    const way = this.#isByRedis ? this.#redis : (this.#forward ?? this.#redis);
     return way?.wants(channel) ?? 'nothing';
   }
 
   /** At the end of the turn, with all that is sent in it. False: it was dropped, which is counted. */
   send(channel: string, message: Buffer): boolean {
-    const way = this.#isRedisUp ? this.#redis : (this.#forward ?? this.#redis);
+    const way = this.#isByRedis ? this.#redis : (this.#forward ?? this.#redis);
     return way?.send(channel, message) ?? false;
   }
 
   /** The same to one node alone, by the way on which it is known to listen. */
   sendTo(bootId: string, channel: string, message: Buffer): boolean {
-    const isHeard = this.#isRedisUp && this.#redis?.isQuiet(channel) === false;
+    const isHeard = this.#isByRedis && this.#redis?.isQuiet(channel) === false;
     if (!isHeard && this.#forward?.reaches(bootId) === true) {
       return this.#forward.sendTo(bootId, channel, message);
     }
@@ -115,8 +125,9 @@ export class Ways {
     this.#options.onMessage(channel, message);
   }
 
-  get #isRedisUp(): boolean {
-    return this.#redis?.state === 'up';
+  get #isByRedis(): boolean {
+    const redis = this.#redis;
+    return redis?.state === 'up' && (redis.isQuick || this.#forward === null);
   }
 
   #greet(): void {

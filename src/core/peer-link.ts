@@ -51,6 +51,8 @@ export interface PeerLinkOptions {
 
 /** Beats without a word of the other end until it is taken for gone: 1 s (see BEAT_MS). */
 const SILENT_BEATS_MAX = 4;
+/** The same until its first word in this life of the link, which on a slow way comes late. */
+const FIRST_BEATS_MAX = 12;
 /** From one call of `beat` to the next, ms. */
 export const BEAT_MS = 250;
 
@@ -126,7 +128,8 @@ export class PeerLink {
   beat(): void {
     if (this.#state === 'idle') return;
     this.#silentBeats++;
-    const isSilent = this.#silentBeats > SILENT_BEATS_MAX;
+    const isFirst = this.#state === 'up' && this.#heard === 0;
+    const isSilent = this.#silentBeats > (isFirst ? FIRST_BEATS_MAX : SILENT_BEATS_MAX);
     if (this.#state === 'up') {
       if (isSilent) this.reset('silence');
       else if (!this.#isWanted && !this.#isWantedThere) this.#end();

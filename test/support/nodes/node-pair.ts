@@ -37,10 +37,15 @@ export interface NodePair {
   start(id: string): Promise<TestNode>;
 }
 
-/** Both see each other when it resolves; all is stopped at the test's end. */
+type Env = Record<string, string | undefined>;
+
+/**
+ * Both see each other when it resolves; all is stopped at the test's end. `env`: of both, or what it is made
+ * of once Redis is there.
+ */
 export async function startPair(
   t: { teardown(end: () => unknown): void },
-  env: Record<string, string | undefined> = {},
+  env: Env | ((redis: TestRedis) => Promise<Env>) = {},
 ): Promise<NodePair> {
   const postgres = await startPostgres();
   t.teardown(() => postgres.stop());
@@ -48,7 +53,7 @@ export async function startPair(
   t.teardown(() => redis.stop());
   const all = {
     ...{ DATABASE_URL: postgres.url, REDIS_URL: redis.url, INTERNAL_SECRET: SECRET },
-    ...env,
+    ...(typeof env === 'function' ? await env(redis) : env),
   };
   // Which worker has a topic is each node's own affair.
   const start = async (id: string, workers: string): Promise<TestNode> => {

@@ -1,12 +1,13 @@
 // Goal: on a real Redis: what is sent is heard where it is listened to, nothing is sent where nobody
-// listens, what is under way is bounded, and a Redis that is frozen or gone is noticed and come back to,
-// with all channels.
+// listens, what is under way is bounded, and a Redis that is frozen, slow or gone is noticed and come back
+// to, with all channels.
 import t from 'tap';
 import { eventually } from '../../../native-bench/rig/eventually.js';
 import { RedisBackplane } from '../../../src/backplane/redis-backplane.js';
 import { systemClock } from '../../../src/core/clock.js';
 import { parseRedisUrl } from '../../../src/core/redis-url.js';
 import { startRedis } from '../../support/servers/redis-server.js';
+import { startSlowProxy } from '../../support/servers/slow-proxy.js';
 
 const QUEUE_BYTES_MAX = 64 * 1024;
 const redis = await startRedis();
@@ -19,16 +20,17 @@ interface Heard {
   messages: string[];
   listenings: number;
   aways: number;
+  lates: number;
   wells: number;
 }
 
 /** A worker's, up when it resolves. */
-async function open(t: { teardown(end: () => unknown): void }): Promise<Heard> {
+async function open(t: { teardown(end: () => unknown): void }, url = redis.url): Promise<Heard> {
   const messages: string[] = [];
-  const counts = { listenings: 0, aways: 0, wells: 0 };
+  const counts = { listenings: 0, aways: 0, lates: 0, wells: 0 };
   const backplane = new RedisBackplane({
     ...{
-      url: parseRedisUrl(redis.url),
+      url: parseRedisUrl(url),
       cluster: 'test',
       origin: `worker-${made++}`,
       clock: systemClock,
@@ -38,6 +40,7 @@ async function open(t: { teardown(end: () => unknown): void }): Promise<Heard> {
       messages.push(`${channel} ${Buffer.from(message).toString('latin1')}`),
     onListening: () => counts.listenings++,
     onAway: () => counts.aways++,
+    onLate: () => counts.lates++,
     onTrouble: () => undefined,
     onWell: () => counts.wells++,
   });
@@ -131,6 +134,20 @@ t.test(
     await eventually(() => b.messages.length > length && b.messages.at(-1) === 'test:frozen again');
   },
 );
+
+t.test('one that is slow is up, and late until its echo comes at once again', async (t) => {
+  const proxy = await startSlowProxy(redis.port);
+  t.teardown(() => proxy.close());
+  const one = await open(t, `redis://127.0.0.1:${proxy.port}`);
+  await eventually(() => one.backplane.isQuick);
+  for (const lates of [1, 2]) {
+    proxy.delayMs = 1_300;
+    await eventually(() => !one.backplane.isQuick);
+    t.match(one, { lates, aways: 0, backplane: { state: 'up' } });
+    proxy.delayMs = 0;
+    await eventually(() => one.backplane.isQuick);
+  }
+});
 
 t.test('killed, and cut: all channels are heard again, and the queue is empty', async (t) => {
   const [a, b] = [await open(t), await open(t)];
