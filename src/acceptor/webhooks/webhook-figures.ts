@@ -2,7 +2,7 @@
 import { eachMember } from '../../core/each-member.js';
 import { Histogram } from '../../observe/histogram.js';
 import { DURATION_BOUNDS, type SentResult, WEBHOOK_RESULTS } from '../../observe/metrics.js';
-import type { Outcome } from './endpoint.js';
+import type { Outcome } from './outcome.js';
 
 const MS_PER_S = 1_000;
 

@@ -8,24 +8,19 @@ import type { Clock } from '../../core/clock.js';
 import type { CloseReason } from '../../core/errors.js';
 import type { Principal } from '../../core/principal.js';
 import type { WebhookRecord } from '../../core/webhook-record.js';
-import {
-  ACK_BY_SEQUENCE,
-  packAck,
-  packVerdict,
-  VERDICT_NACK,
-  VERDICT_RETURN,
-} from '../../thread/ops/acknowledge.js';
 import type { ServerFrame } from '../../wire/server-frame-types.js';
 import { AskingReceiver } from '../delivery/asking-receiver.js';
 import { sendWant } from '../delivery/delivery-reports.js';
 import { splitFrames } from '../delivery/publish-log.js';
 import type { Receiver, ReceiverSubscription } from '../delivery/receiver.js';
 import { KIND_WEBHOOK } from '../delivery/receiver-kind.js';
-import type { Endpoint, Outcome } from './endpoint.js';
+import type { Endpoint } from './endpoint.js';
+import { GatheredVerdicts } from './gathered-verdicts.js';
 import { type HookMessage, hookMessage } from './hook-message.js';
+import type { Outcome } from './outcome.js';
 import { signedHeaders } from './signed-headers.js';
 
-/** Without credit for a verdict, or without the lease. */
+/** Without the lease. */
 const AGAIN_MS = 50;
 
 /** Why it has ended; `deleted`: its subscription or its topic was. */
@@ -58,6 +53,7 @@ export class WebhookSession extends AskingReceiver implements Receiver {
   #state: 'opening' | 'open' | 'closing' | 'ended' = 'opening';
   #why: WebhookEnd = 'closed';
   #underWay = 0;
+  readonly #verdicts: GatheredVerdicts;
 
   constructor(options: WebhookSessionOptions) {
     super();
@@ -65,6 +61,7 @@ export class WebhookSession extends AskingReceiver implements Receiver {
     this.number = options.number;
     this.principal = options.principal;
     this.webhook = options.webhook;
+    this.#verdicts = new GatheredVerdicts(options.number, () => this.#say());
   }
 
   /** Its subscription is open. */
@@ -86,6 +83,9 @@ export class WebhookSession extends AskingReceiver implements Receiver {
   /** At once: what is under way is given to whoever has the subscription then. */
   end(why: WebhookEnd): void {
     if (this.#state === 'ended') return;
+    // What is known by now, nobody has to be sent again.
+    this.#verdicts.say(this.subscription);
+    this.#verdicts.close();
     this.#state = 'ended';
     this.#options.endpoint.close();
     this.#options.onEnded(this, why);
@@ -98,8 +98,7 @@ export class WebhookSession extends AskingReceiver implements Receiver {
   giveMessages(frames: Uint8Array): number {
     let taken = 0;
     for (const frame of splitFrames(frames)) {
-      const isFull = this.#underWay >= this.webhook.concurrency;
-      if (this.#state !== 'open' || isFull) return taken;
+      if (this.#state !== 'open' || this.#room <= 0) return taken;
       this.#underWay++;
       taken++;
       // The operation's memory is its link's.
@@ -114,7 +113,7 @@ export class WebhookSession extends AskingReceiver implements Receiver {
   }
 
   resumed(subscription: ReceiverSubscription): void {
-    const room = this.webhook.concurrency - this.#underWay;
+    const room = this.#room;
     if (this.#state === 'open' && room > 0) sendWant(subscription, room);
   }
 
@@ -153,44 +152,25 @@ export class WebhookSession extends AskingReceiver implements Receiver {
     this.#settle(message, outcome.what === 'gone' ? 'return' : outcome);
   }
 
-  /** Its place is free again once its verdict is on its way. */
-  #settle(message: HookMessage, said: Outcome | 'return'): void {
-    if (this.isGone) return;
-    const subscription = this.subscription;
-    if (subscription?.link.hasAckCredit === false) {
-      setTimeout(() => this.#settle(message, said), AGAIN_MS);
-      return;
-    }
-    // One whose worker is gone is given again by the next one.
-    if (subscription !== null) this.#say(message, subscription, said);
-    this.#underWay--;
-    if (this.#state === 'closing' && this.#underWay === 0) this.end(this.#why);
-    else if (this.#state === 'open' && subscription !== null) sendWant(subscription, 1);
+  /** A message has its place until its verdict is on its way. */
+  get #room(): number {
+    return this.webhook.concurrency - this.#underWay - this.#verdicts.count;
   }
 
-  #say(
-    { sequence }: HookMessage,
-    { link, number, group }: ReceiverSubscription,
-    said: Outcome | 'return',
-  ): void {
-    link.ackSent(null);
-    const place = {
-      ...{ request: 0, session: this.number, subscription: number, topicNo: group.topicNo },
-      ...{ sequence, messageId: null },
-    };
-    if (said === 'return' || said.what === 'gone') {
-      packVerdict(link.writer, { ...place, verdict: VERDICT_RETURN, ms: null, reason: null });
-    } else if (said.what === 'taken') {
-      packAck(link.writer, { ...place, kind: ACK_BY_SEQUENCE });
-    } else {
-      const { afterMs: ms, reason } = said;
-      packVerdict(link.writer, {
-        ...place,
-        verdict: VERDICT_NACK,
-        ms,
-        reason: `webhook: ${reason}`,
-      });
+  #settle({ sequence }: HookMessage, said: Outcome | 'return'): void {
+    if (this.isGone) return;
+    this.#underWay--;
+    this.#verdicts.add({ sequence, said }, this.#underWay);
+  }
+
+  #say(): void {
+    if (this.isGone) return;
+    const { subscription } = this;
+    const said = this.#verdicts.say(subscription);
+    const isOver = this.#underWay === 0 && this.#verdicts.count === 0;
+    if (this.#state === 'closing' && isOver) this.end(this.#why);
+    else if (this.#state === 'open' && subscription !== null && said > 0) {
+      sendWant(subscription, said);
     }
-    link.scheduleFlush();
   }
 }

@@ -17,7 +17,8 @@ import type { Guard } from '../http/guard.js';
 import type { Sessions } from '../session/sessions.js';
 import type { Subscriptions } from '../session/subscriptions.js';
 import { systemResolve } from './checked-lookup.js';
-import { Endpoint, type Outcome } from './endpoint.js';
+import { Endpoint } from './endpoint.js';
+import type { Outcome } from './outcome.js';
 import { type WebhookEnd, WebhookSession } from './webhook-session.js';
 
 const AGAIN = { firstMs: 200, capMs: 10_000 };

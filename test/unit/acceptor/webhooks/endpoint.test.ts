@@ -3,12 +3,10 @@
 
 import type { LookupAddress } from 'node:dns';
 import http from 'node:http';
+import type { AddressInfo } from 'node:net';
 import t from 'tap';
-import {
-  Endpoint,
-  type Outcome,
-  retryAfterMs,
-} from '../../../../src/acceptor/webhooks/endpoint.js';
+import { Endpoint } from '../../../../src/acceptor/webhooks/endpoint.js';
+import { type Outcome, retryAfterMs } from '../../../../src/acceptor/webhooks/outcome.js';
 import { OutsideAddresses } from '../../../../src/core/outside-addresses.js';
 import { startWebhookServer } from '../../../support/servers/webhook-server.js';
 
@@ -21,7 +19,11 @@ function endpointOf(
     allow,
     resolve,
     timeoutMs = 60_000,
-  }: { allow: string | null; resolve: () => LookupAddress[]; timeoutMs?: number },
+  }: {
+    allow: string | null;
+    resolve: () => LookupAddress[] | Promise<LookupAddress[]>;
+    timeoutMs?: number;
+  },
 ): Endpoint {
   const outside = new OutsideAddresses(allow);
   return new Endpoint({
@@ -112,6 +114,59 @@ t.test('what answers come to', async (t) => {
   t.match(await hurried.post(HEADERS, BODY), { kind: 'timeout', reason: /200 ms/ });
   server.close();
   t.match(await endpoint.post(HEADERS, BODY), { kind: 'connection', reason: /ECONNREFUSED/ });
+});
+
+t.test('whatever becomes of the rest of an answer, its head has said it', async (t) => {
+  const cases: Record<string, http.RequestListener> = {
+    'a body that stops': (_req, res) => res.writeHead(200).write('some'),
+    'a body that breaks off': (_req, res) => {
+      res.writeHead(200, { 'content-length': '100' }).write('some', () => res.destroy());
+    },
+    'a head before the head': (_req, res) => {
+      res.writeEarlyHints({ link: '</hook.css>; rel=preload' });
+      res.writeHead(200).end();
+    },
+  };
+  for (const [what, listener] of Object.entries(cases)) {
+    let connections = 0;
+    const server = http.createServer(listener);
+    server.on('connection', () => connections++);
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    const endpoint = endpointOf(`http://127.0.0.1:${port}/`, {
+      ...{ allow: '127.0.0.1', resolve: () => [], timeoutMs: 500 },
+    });
+    for (let n = 1; n <= 2; n++) {
+      t.same(await endpoint.post(HEADERS, BODY), { what: 'taken' }, `${what}, ${n}`);
+    }
+    t.equal(connections, what === 'a head before the head' ? 1 : 2, `${what}: connections`);
+    endpoint.close();
+    server.close();
+    server.closeAllConnections();
+  }
+});
+
+t.test('what has had no connection in its time is not sent when there is one', async (t) => {
+  const server = await startWebhookServer(t);
+  const url = server.url.replace('127.0.0.1', 'slow.example');
+  let found: (addresses: LookupAddress[]) => void = () => undefined;
+  const endpoint = endpointOf(url, {
+    allow: '127.0.0.1',
+    resolve: () =>
+      new Promise((resolve) => {
+        found = resolve;
+      }),
+    timeoutMs: 400,
+  });
+  t.teardown(() => endpoint.close());
+  t.match(await endpoint.post(HEADERS, BODY), { kind: 'timeout', reason: /400 ms/ });
+  const next = endpoint.post({ ...HEADERS, 'conduit-sequence': '2' }, BODY);
+  found([v4('127.0.0.1')]);
+  await next;
+  t.same(
+    server.requests.map(({ sequence }) => sequence).filter((sequence) => sequence !== 2),
+    [],
+  );
 });
 
 t.test('of an endless answer its head counts, and no more is read than is bounded', async (t) => {
