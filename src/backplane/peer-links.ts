@@ -33,6 +33,7 @@ export interface PeerLinksOptions {
   partBytesMax: number;
   /** Microseconds, or whatever grows from one thread of this worker to the next. */
   now: () => number;
+  /** Of what came; `garbage`: what a link had cannot be read either, and it begins anew. */
   onDropped: (fault: EnvelopeFault) => void;
 }
 
@@ -102,8 +103,12 @@ export class PeerLinks {
       this.#options.onDropped(envelope);
       return;
     }
+    const { from, header, part } = envelope;
+    const peer = this.peer(from.bootId);
     // Of a life that has ended, or that is not known yet and says it again.
-    this.to(envelope.from)?.read(envelope.header, envelope.part);
+    if (peer === undefined) return;
+    if (from.worker >= peer.workers) this.#options.onDropped('garbage');
+    else if (this.to(from)?.read(header, part) === 'stale') this.#options.onDropped('stale');
   }
 
   #make(address: MailAddress): PeerLink {
@@ -116,6 +121,7 @@ export class PeerLinks {
       onUp: () => this.#events?.onUp(address),
       onReset: (cause) => {
         this.#resets++;
+        if (cause === 'unread') this.#options.onDropped('garbage');
         this.#events?.onReset(address, cause);
       },
       onCredit: () => this.#events?.onCredit(address),

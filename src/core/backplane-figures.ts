@@ -43,6 +43,8 @@ export const BACKPLANE_COUNTERS = {
   unsentFull: 'Envelopes that were dropped at BACKPLANE_QUEUE_BYTES_MAX.',
   forwarded: 'Envelopes that another node took by POST /internal/forward, counted for each node.',
   unforwarded: 'The same that were dropped: it did not take them, or too much was on its way.',
+  linkResets:
+    'Links to workers of other nodes that began anew: something was lost, or cannot be read.',
   errors: 'Connections to Redis that broke or could not be opened, and refused commands.',
 } as const;
 export type BackplaneCounts = Record<keyof typeof BACKPLANE_COUNTERS, number>;

@@ -109,15 +109,29 @@ export class PeerLink {
     if (this.#underWayBytes > 2 * creditBytes + bytes.length) this.reset('overrun');
   }
 
-  /** An envelope came that the other node made, for this worker in this life of its node. */
-  read(header: LinkHeader, part: Uint8Array): void {
-    if (header.mine < this.#yours) return;
+  /**
+   * An envelope came that the other node made, for this worker in this life of its node. `stale`: it was read
+   * already, or is of an incarnation before.
+   */
+  read(header: LinkHeader, part: Uint8Array): 'heard' | 'stale' {
+    if (header.mine < this.#yours) return 'stale';
     if (this.#state === 'up' && header.mine > this.#yours) this.reset('left');
     // Once more: it would make this end believe that the other is there.
-    if (this.#state === 'up' && header.number <= this.#heard) return;
+    if (this.#state === 'up' && header.number <= this.#heard) {
+      return header.number === 0 ? 'heard' : 'stale';
+    }
     if (this.#state === 'idle') this.#mine = this.#options.incarnation();
     if (this.#state !== 'up') this.#meet(header);
-    if (this.#state !== 'up' || header.yours !== this.#mine) return;
+    if (this.#state === 'up' && header.yours === this.#mine) this.#hear(header, part);
+    return 'heard';
+  }
+
+  #hear(header: LinkHeader, part: Uint8Array): void {
+    if (header.heard > this.#sent) {
+      // It speaks of what was never said: nothing that it says can be believed.
+      this.reset('unread');
+      return;
+    }
     this.#silentBeats = 0;
     this.#isWantedThere = header.isWanted;
     this.#confirm(header.heard);

@@ -1,12 +1,13 @@
 /**
- * Which calls a worker of another node may ask of this one: those about subscriptions that are coordinated
- * here. It may be of another version, so what it says is looked at before anybody takes it on trust.
+ * Which calls a worker of another node may ask of this one, and this one of it: those about subscriptions
+ * that are coordinated there. It may be of another version, so what it says is looked at before anybody takes
+ * it on trust.
  */
-import type { CallArgs } from './calls.js';
+import type { CallArgs, CallResult } from './calls.js';
 import type { CallOp } from './ops/call.js';
-import { isStart } from './ops/subscribe-options.js';
+import { isOrdering, isSetting, isStart } from './ops/subscribe-options.js';
 
-type PeerCall =
+export type PeerCall =
   `subscription.${'live' | 'patch' | 'seek' | 'pause' | 'resume' | 'settle' | 'held'}`;
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -21,12 +22,30 @@ const ARGUMENTS: { readonly [M in PeerCall]: (args: Fields & Partial<CallArgs<M>
   'subscription.held': (args) => isOne(args) && isSession(args.by),
 };
 
+/** The same of what is answered. */
+const ANSWERS: { readonly [M in PeerCall]: (answer: Fields) => boolean } = {
+  'subscription.live': ({ standings }) =>
+    Array.isArray(standings) && standings.every((one) => one === null || isStanding(one)),
+  'subscription.patch': isChanged,
+  'subscription.seek': isChanged,
+  'subscription.pause': isChanged,
+  'subscription.resume': isChanged,
+  'subscription.settle': ({ unknown }) => Array.isArray(unknown) && unknown.every(isCount),
+  'subscription.held': ({ held }) => isCount(held),
+};
+
 const VERDICTS: readonly unknown[] = ['ack', 'nack', 'extend', 'reject'];
 
 export function isPeersCall({ method, args }: CallOp): boolean {
   if (!Object.hasOwn(ARGUMENTS, method)) return false;
   const fields = fieldsOf(args);
   return fields !== null && ARGUMENTS[method as PeerCall](fields);
+}
+
+/** Null: it is no answer to such a call. */
+export function readPeersAnswer<M extends PeerCall>(method: M, text: string): CallResult<M> | null {
+  const fields = fieldsOf(text);
+  return fields !== null && ANSWERS[method](fields) ? (fields as CallResult<M>) : null;
 }
 
 function fieldsOf(text: string): Fields | null {
@@ -70,5 +89,31 @@ function isCount(value: unknown): boolean {
 }
 
 function isLimit(value: unknown): boolean {
-  return value === null || (isCount(value) && Number(value) > 0);
+  return isSetting(value) && value !== 0;
+}
+
+function isChanged({ subscription }: Fields): boolean {
+  return subscription === null || isSummary(subscription);
+}
+
+function isSummary(value: unknown): boolean {
+  if (!isStanding(value)) return false;
+  const { topicId, topic, name, createdAtMs, head } = value as Fields;
+  const areNames = [topic, name].every((one) => typeof one === 'string');
+  return areNames && [topicId, head].every(isCount) && Number.isFinite(createdAtMs);
+}
+
+function isStanding(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  const { settings, paused, ackFloor, delivered, inFlight, parked, ...more } = value as Fields;
+  const { oldestUnackedMs, sessions } = more;
+  const counts = [ackFloor, delivered, inFlight, parked, sessions];
+  const isOldest = oldestUnackedMs === null || isCount(oldestUnackedMs);
+  return isSettings(settings) && typeof paused === 'boolean' && counts.every(isCount) && isOldest;
+}
+
+function isSettings(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  const { ackWaitMs, maxDeliver, ordering } = value as Fields;
+  return [ackWaitMs, maxDeliver].every(isCount) && isOrdering(ordering);
 }

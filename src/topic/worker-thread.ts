@@ -11,6 +11,7 @@ import {
   troubleOfPeer,
   troubleOfRedis,
 } from '../backplane/backplane-trouble.js';
+import { DroppedMail } from '../backplane/dropped-mail.js';
 import { Envelopes } from '../backplane/envelopes.js';
 import { readForward } from '../backplane/forward-body.js';
 import { ForwardWay } from '../backplane/forward-way.js';
@@ -97,6 +98,7 @@ const logClock = config.databaseUrl === null ? new SteadyClock(systemClock) : da
 
 const happenings = new Happenings(systemClock, (all) => tell({ type: 'happened', all }));
 
+const dropped = new DroppedMail((fault) => report.trouble(troubleOfEnvelope(fault)));
 const own = { bootId: start.bootId, worker: start.index };
 const mailbox = new Mailbox(config.clusterName, own);
 const isLinked = hasPeerLink(config);
@@ -112,6 +114,8 @@ const spans = await loadSpans(config.limits);
 /** Loaded where it is used: ioredis takes a tenth of a second. Null: there is no REDIS_URL. */
 const redis = config.redisUrl === null ? null : await import('../backplane/redis-backplane.js');
 
+const peers = peerParts();
+
 const worker = new Worker({
   config,
   spans,
@@ -123,7 +127,7 @@ const worker = new Worker({
   backplane: backplaneParts(),
   takeIn:
     config.databaseUrl === null ? (topicId, rows) => memoryLog?.takeIn(topicId, rows) ?? [] : null,
-  peers: peerParts(),
+  peers,
   onLogState: (state, detail, place) => {
     const trouble = troubleOfState(state, detail);
     if (trouble !== null) report.trouble(troubleIn(trouble, place));
@@ -287,7 +291,7 @@ function peerParts(): WorkerOptions['peers'] {
     creditBytes: Math.min(limits.linkDeliverBytesMax, roomBytes),
     partBytesMax: Math.min(PEER_PART_BYTES_MAX, roomBytes),
     now: () => processMs() * 1_000,
-    onDropped: (fault) => report.trouble(troubleOfEnvelope(fault)),
+    onDropped: (fault) => dropped.drop(fault),
   });
   links.place(start.living[0] ?? []);
   mailbox.onMail = (bytes) => links.came(bytes);
@@ -302,8 +306,8 @@ function backplaneParts(): WorkerOptions['backplane'] {
   return {
     cluster,
     envelopes: new Envelopes({ cluster, origin, secret }),
-    open: openWays,
-    onDropped: (fault) => report.trouble(troubleOfEnvelope(fault)),
+    ...{ open: openWays, dropped },
+    linkResets: () => peers?.links.resets ?? 0,
     onTrouble: (error) => report.trouble(troubleOfRedis(error)),
     onWell: () => report.over([REDIS_AWAY]),
   };

@@ -167,6 +167,53 @@ t.test(
   },
 );
 
+t.test('nodes whose NODE_ADDR leads nowhere cost the others nothing, and are named', async (t) => {
+  const nowhere = [
+    `http://127.0.0.1:${await freePort()}`,
+    'http://no-such-host.invalid:8080',
+    // Of no network: nothing answers, not even that there is nobody.
+    'http://192.0.2.1:8080',
+  ];
+  const sql = new pg.Client({ connectionString: postgres.url });
+  await sql.connect();
+  for (const [n, url] of nowhere.entries()) {
+    await sql.query(
+      `INSERT INTO conduit.nodes (id, boot_id, lease_until, addr, version, sessions, topics, backplane,
+         forward_url)
+       VALUES ($1, gen_random_uuid(), clock_timestamp() + interval '2.5 s', 'x:1', '0', 0, '{0}', '-', $2)`,
+      [`nowhere-${n}`, url],
+    );
+  }
+  const renewal = setInterval(() => {
+    void sql.query(
+      `UPDATE conduit.nodes SET lease_until = clock_timestamp() + interval '2.5 s'
+       WHERE id LIKE 'nowhere-%'`,
+    );
+  }, 500);
+  const onB = await Subscriber.open(b.wsUrl, 'json');
+  await onB.subscribe('astray', { ack: 'none' });
+  const { unforwarded } = await backplaneOf(a);
+  await eventually(async () => {
+    await flows('astray', onB);
+    return (await backplaneOf(a)).unforwarded > unforwarded + 3;
+  });
+  const ids = nowhere.map((_, n) => `nowhere-${n}`);
+  await eventually(async () => {
+    const { body } = await ask(a, '/api/stats');
+    return ids.every((id) => (body['uncounted_nodes'] as string[]).includes(id));
+  });
+  // As many as the time for such a list allows to ask.
+  const { body } = await ask(b, '/api/sessions');
+  t.ok(ids.some((id) => (body['unanswered'] as string[]).includes(id)));
+  t.equal((await ask(a, '/readyz')).status, 200);
+  await flows('astray', onB);
+  clearInterval(renewal);
+  await sql.query(`DELETE FROM conduit.nodes WHERE id LIKE 'nowhere-%'`);
+  await sql.end();
+  t.same(onB.disorder, []);
+  onB.close();
+});
+
 t.test('both end in order, and what they committed last is told', async (t) => {
   const onB = await Subscriber.open(b.wsUrl, 'json');
   await onB.subscribe('last', { ack: 'none' });

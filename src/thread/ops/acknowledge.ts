@@ -7,6 +7,7 @@ import { OP_ACK, OP_ACK_CREDIT, OP_ACKED, OP_VERDICT } from './opcodes.js';
 export const ACK_BY_ID = 0;
 export const ACK_BY_SEQUENCE = 1;
 export const ACK_CUMULATIVE = 2;
+const ACK_KINDS = 3;
 
 const NO_ID = new Uint8Array(16);
 
@@ -40,12 +41,12 @@ export function readAck(from: PackReader): AckOp {
     session: from.u32(),
     subscription: from.u32(),
     topicNo: from.u32(),
-    kind: from.u8(),
+    kind: from.kind(ACK_KINDS),
     sequence: 0,
     messageId: null,
   };
   if (op.kind === ACK_BY_ID) op.messageId = from.bytes16();
-  else op.sequence = from.f64();
+  else op.sequence = from.count();
   return op;
 }
 
@@ -55,6 +56,7 @@ export const VERDICT_EXTEND = 1;
 export const VERDICT_REJECT = 2;
 /** To be given again at once; no attempt has failed. */
 export const VERDICT_RETURN = 3;
+const VERDICTS = 4;
 
 export interface VerdictOp {
   /** 0: the frame had no ref. */
@@ -92,15 +94,21 @@ export function readVerdict(from: PackReader): VerdictOp {
     session: from.u32(),
     subscription: from.u32(),
     topicNo: from.u32(),
-    verdict: from.u8(),
-    sequence: from.f64(),
+    verdict: from.kind(VERDICTS),
+    sequence: from.count(),
     messageId: null,
-    ms: from.f64(),
+    ms: readMs(from),
     reason: from.textOrNull(),
   };
-  if (op.ms === -1) op.ms = null;
-  if (from.u8() === ACK_BY_ID) op.messageId = from.bytes16();
+  if (from.kind(ACK_KINDS) === ACK_BY_ID) op.messageId = from.bytes16();
   return op;
+}
+
+function readMs(from: PackReader): number | null {
+  const ms = from.f64();
+  if (ms === -1) return null;
+  if (Number.isFinite(ms) && ms >= 0) return ms;
+  throw new RangeError(`${ms} is no time`);
 }
 
 // ---- ACKED: the answer to an ACK with a request number ----

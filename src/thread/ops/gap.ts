@@ -54,15 +54,18 @@ export function packMissing(to: PackWriter, gap: Gap | null): void {
 }
 
 export function readMissing(from: PackReader): Gap | null {
-  const reason = GAP_REASONS[from.u8()];
-  return reason === undefined ? null : { from: from.f64(), to: from.f64(), reason };
+  const number = from.u8();
+  if (number === NOTHING) return null;
+  const reason = GAP_REASONS[number];
+  if (reason === undefined) throw new RangeError(`no reason of a gap has the number ${number}`);
+  return { from: from.count(), to: from.count(), reason };
 }
 
 export function readGap(from: PackReader): GapOp {
   const subscription = from.u32();
   const topicNo = from.u32();
-  const sequence = from.f64();
-  const delivered = from.f64();
+  const sequence = from.count();
+  const delivered = from.count();
   const epoch = from.text();
   return { subscription, topicNo, sequence, delivered, epoch, gap: readMissing(from) };
 }

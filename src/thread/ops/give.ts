@@ -34,6 +34,9 @@ export function readGive(from: PackReader): GiveOp {
   };
 }
 
+/** Of one GIVE. */
+const MESSAGES_MAX = 64;
+
 // ---- HOLDS: which messages the GIVE that follows it holds. Of a term that is older than one that the
 //      receiver has seen, both are dropped. Between nodes alone ----
 export interface HoldsOp {
@@ -65,9 +68,9 @@ export function packHolds(to: PackWriter, { subscription, term, deliveries }: Ho
 
 export function readHolds(from: PackReader): HoldsOp {
   const subscription = from.u32();
-  const term = from.f64();
-  const deliveries = Array.from({ length: from.u8() }, () => {
-    const sequence = from.f64();
+  const term = from.count();
+  const deliveries = Array.from({ length: from.kind(MESSAGES_MAX + 1) }, () => {
+    const sequence = from.count();
     const attempt = from.u32();
     return { row: { sequence, messageId: from.bytes16() }, attempt };
   });
@@ -90,7 +93,14 @@ export function packGiven(to: PackWriter, op: GivenOp): void {
 }
 
 export function readGiven(from: PackReader): GivenOp {
-  return { subscription: from.u32(), topicNo: from.u32(), taken: from.f64() };
+  return { subscription: from.u32(), topicNo: from.u32(), taken: readTaken(from) };
+}
+
+function readTaken(from: PackReader): number {
+  const taken = from.f64();
+  if (taken === Number.POSITIVE_INFINITY || (Number.isSafeInteger(taken) && taken >= 0))
+    return taken;
+  throw new RangeError(`${taken} is no number of messages`);
 }
 
 // ---- PROBE: are all bytes sent to this subscription's socket on their way? Answered by PROBED when they
@@ -123,5 +133,5 @@ export function packProbed(to: PackWriter, op: ProbedOp): void {
 }
 
 export function readProbed(from: PackReader): ProbedOp {
-  return { subscription: from.u32(), topicNo: from.u32(), wasEmpty: from.u8() === 1 };
+  return { subscription: from.u32(), topicNo: from.u32(), wasEmpty: from.kind(2) === 1 };
 }

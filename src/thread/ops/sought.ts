@@ -20,5 +20,5 @@ export function packSought(to: PackWriter, op: SoughtOp): void {
 }
 
 export function readSought(from: PackReader): SoughtOp {
-  return { subscription: from.u32(), topicNo: from.u32(), sequence: from.f64() };
+  return { subscription: from.u32(), topicNo: from.u32(), sequence: from.count() };
 }

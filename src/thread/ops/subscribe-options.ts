@@ -49,6 +49,8 @@ export interface AttachedSession {
   isCaughtUp: boolean;
 }
 
+/** More than any limit lets a session ask for; what is larger no database could store. */
+const SETTING_MAX = 2 ** 31 - 1;
 const ORDERINGS: readonly unknown[] = ['none', 'key', 'topic'];
 
 /** Whether JSON that came is one. */
@@ -59,14 +61,23 @@ export function isOptions(value: unknown): value is SubscribeOptions {
   return (
     (name === null || typeof name === 'string') &&
     (ack === 'explicit' || ack === 'none') &&
-    [maxInFlight, ackWaitMs, maxDeliver].every((one) => one === null || isCount(one)) &&
-    ORDERINGS.includes(ordering) &&
+    [maxInFlight, ackWaitMs, maxDeliver].every(isSetting) &&
+    isOrdering(ordering) &&
     [exclusive, create].every((one) => typeof one === 'boolean') &&
     isStart(start) &&
     (alone === undefined || alone === true) &&
     (wanted === undefined || wanted === 'all' || Number.isSafeInteger(wanted)) &&
     (attached === undefined || isAttached(attached))
   );
+}
+
+export function isOrdering(value: unknown): boolean {
+  return ORDERINGS.includes(value);
+}
+
+/** Null: not named. */
+export function isSetting(value: unknown): boolean {
+  return value === null || (isCount(value) && Number(value) <= SETTING_MAX);
 }
 
 /** Whether JSON that came says where to begin. */

@@ -5,7 +5,7 @@
 import type { TopicKey } from '../../core/topic-key.js';
 import type { PackReader } from '../packing/pack-reader.js';
 import type { PackWriter } from '../packing/pack-writer.js';
-import type { Encoding } from './encoding.js';
+import { ENCODINGS, type Encoding } from './encoding.js';
 import { type Gap, packMissing, readMissing } from './gap.js';
 import {
   OP_CAUGHT_UP,
@@ -47,7 +47,7 @@ export function readSubscribe(from: PackReader): SubscribeOp {
     request: from.u32(),
     session: from.u32(),
     subscription: from.u32(),
-    encoding: from.u8() as Encoding,
+    encoding: from.kind(ENCODINGS) as Encoding,
     topic: from.topicKey(),
     options: readOptions(from.longText()),
   };
@@ -101,7 +101,7 @@ export function packSessionEnded(to: PackWriter, op: SessionEndedOp): void {
 }
 
 export function readSessionEnded(from: PackReader): SessionEndedOp {
-  return { session: from.u32(), abrupt: from.u8() === 1 };
+  return { session: from.u32(), abrupt: from.kind(2) === 1 };
 }
 
 // ---- SUBSCRIBED: the live feed is attached; frames for it may only follow this ----
@@ -139,10 +139,10 @@ export function readSubscribed(from: PackReader): SubscribedOp {
   const subscription = from.u32();
   const topicNo = from.u32();
   const idTag = from.u16();
-  const sequence = from.f64();
-  const delivered = from.f64();
+  const sequence = from.count();
+  const delivered = from.count();
   const epoch = from.text();
-  const recovered = from.u8();
+  const recovered = from.kind(3);
   return {
     request,
     subscription,
@@ -178,6 +178,7 @@ export const UNSUBSCRIBED_DELETED = 3;
 
 /** To a worker of another node: it is not coordinated here any more. */
 export const UNSUBSCRIBED_MOVED = 4;
+const UNSUBSCRIBED_REASONS = 5;
 
 export interface UnsubscribedOp {
   request: number;
@@ -195,7 +196,8 @@ export function packUnsubscribed(to: PackWriter, op: UnsubscribedOp): void {
 }
 
 export function readUnsubscribed(from: PackReader): UnsubscribedOp {
-  return { request: from.u32(), subscription: from.u32(), topicNo: from.u32(), reason: from.u8() };
+  const [request, subscription, topicNo] = [from.u32(), from.u32(), from.u32()];
+  return { request, subscription, topicNo, reason: from.kind(UNSUBSCRIBED_REASONS) };
 }
 
 // ---- CAUGHT_UP: a subscription that started behind has been given everything up to `sequence` ----
@@ -213,5 +215,5 @@ export function packCaughtUp(to: PackWriter, op: CaughtUpOp): void {
 }
 
 export function readCaughtUp(from: PackReader): CaughtUpOp {
-  return { subscription: from.u32(), topicNo: from.u32(), sequence: from.f64() };
+  return { subscription: from.u32(), topicNo: from.u32(), sequence: from.count() };
 }

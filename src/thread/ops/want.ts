@@ -23,7 +23,9 @@ export function packWant(to: PackWriter, op: WantOp): void {
 }
 
 export function readWant(from: PackReader): WantOp {
-  return { subscription: from.u32(), topicNo: from.u32(), messages: from.f64() };
+  const op = { subscription: from.u32(), topicNo: from.u32(), messages: from.f64() };
+  if (Number.isSafeInteger(op.messages)) return op;
+  throw new RangeError(`${op.messages} is no number of messages`);
 }
 
 // ---- DRY: nothing more can be given to it now. Once after a SUBSCRIBE, WANT or GIVE that leaves something

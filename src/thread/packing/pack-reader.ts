@@ -1,4 +1,7 @@
-/** Reading of what a PackWriter wrote: as it knows, so must the reader know which fields come. */
+/**
+ * Reading of what a PackWriter wrote: as it knows, so must the reader know which fields come. What no
+ * PackWriter can have written throws RangeError: a worker of another node may say anything.
+ */
 import type { TopicKey } from '../../core/topic-key.js';
 import { FIRST_TIME, LENGTH_BYTES } from './pack-writer.js';
 
@@ -21,12 +24,26 @@ export class PackReader {
     this.#end = this.#view.getUint32(0, true);
   }
 
+  /** As the writer says. */
+  get bytes(): number {
+    return this.#end;
+  }
+
   get done(): boolean {
     return this.#at >= this.#end;
   }
 
   u8(): number {
-    return this.#buffer[this.#at++] ?? 0;
+    const value = this.#buffer[this.#at++];
+    if (value === undefined) throw new RangeError('an operation is cut off');
+    return value;
+  }
+
+  /** One of so many, numbered from 0. */
+  kind(kinds: number): number {
+    const value = this.u8();
+    if (value < kinds) return value;
+    throw new RangeError(`no kind of ${kinds} has the number ${value}`);
   }
 
   u16(): number {
@@ -45,6 +62,13 @@ export class PackReader {
     const value = this.#view.getFloat64(this.#at, true);
     this.#at += 8;
     return value;
+  }
+
+  /** A sequence, a term, a number of things: an integer from 0 on. */
+  count(): number {
+    const value = this.f64();
+    if (Number.isSafeInteger(value) && value >= 0) return value;
+    throw new RangeError(`${value} is no count`);
   }
 
   text(): string {
@@ -94,6 +118,7 @@ export class PackReader {
   }
 
   #slice(length: number): string {
+    if (this.#at + length > this.#end) throw new RangeError('a text is cut off');
     const value = this.#buffer.toString('utf8', this.#at, this.#at + length);
     this.#at += length;
     return value;

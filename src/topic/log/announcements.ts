@@ -4,16 +4,12 @@
  * is dropped is counted, and the log is asked instead. Nothing here is waited for by a publish or a
  * subscribe.
  */
+import type { DroppedMail } from '../../backplane/dropped-mail.js';
 import type { Envelopes } from '../../backplane/envelopes.js';
 import type { BackplaneHandlers } from '../../backplane/redis-backplane.js';
 import type { Ways } from '../../backplane/ways.js';
-import {
-  type BackplaneFigures,
-  ENVELOPE_FAULTS,
-  type EnvelopeFault,
-} from '../../core/backplane-figures.js';
+import type { BackplaneFigures, EnvelopeFault } from '../../core/backplane-figures.js';
 import type { Clock } from '../../core/clock.js';
-import { eachMember } from '../../core/each-member.js';
 import type { LogRow } from '../../core/message.js';
 import type { TopicRecord } from '../../core/topic-record.js';
 import { AHEAD_ROWS_MAX } from '../state/ahead-rows.js';
@@ -43,7 +39,9 @@ export interface AnnouncementsOptions {
   onHeadFailed: (error: unknown) => void;
   /** Whatever was told may have been missed: the heads of all topics are to be looked at. */
   onSuspicion: (how: 'at once' | 'soon') => void;
-  onDropped: (fault: EnvelopeFault) => void;
+  dropped: DroppedMail;
+  /** How often links to workers of other nodes began anew. */
+  linkResets: () => number;
   onTrouble: (error: Error) => void;
   onWell: () => void;
 }
@@ -60,7 +58,6 @@ export class Announcements {
   readonly #doubted = new Map<Topic, 'asked' | 'again'>();
   /** Those that come into doubt in a moment, by their channels. */
   readonly #soon = new Set<string>();
-  readonly #dropped = eachMember(ENVELOPE_FAULTS, () => 0);
   #received = 0;
   #sweeps: NodeJS.Timeout | null = null;
 
@@ -81,7 +78,9 @@ export class Announcements {
 
   get figures(): BackplaneFigures {
     const { state, figures } = this.#backplane;
-    return { ...figures, state, received: this.#received, dropped: { ...this.#dropped } };
+    const { dropped, linkResets } = this.#options;
+    const came = { received: this.#received, dropped: dropped.counts, linkResets: linkResets() };
+    return { ...figures, state, ...came };
   }
 
   start(): void {
@@ -154,7 +153,7 @@ export class Announcements {
     }
     const { epoch, first, last, rows } = envelope;
     if (epoch !== topic.epoch) this.#drop('epoch', channel);
-    else if (last <= topic.head) this.#dropped.stale++;
+    else if (last <= topic.head) this.#options.dropped.drop('stale');
     else if (first > topic.head + AHEAD_ROWS_MAX) this.#drop('farAhead', channel);
     else {
       this.#received++;
@@ -178,8 +177,7 @@ export class Announcements {
   }
 
   #drop(fault: EnvelopeFault, channel: string): void {
-    this.#dropped[fault]++;
-    this.#options.onDropped(fault);
+    this.#options.dropped.drop(fault);
     this.#doubtSoon([channel]);
   }
 

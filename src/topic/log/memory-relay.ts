@@ -5,15 +5,11 @@
  * on the way is lost: nobody can be asked for it.
  */
 import { createHash } from 'node:crypto';
+import type { DroppedMail } from '../../backplane/dropped-mail.js';
 import { type Envelopes, fitsEnvelope } from '../../backplane/envelopes.js';
 import type { BackplaneHandlers } from '../../backplane/redis-backplane.js';
 import type { Ways } from '../../backplane/ways.js';
-import {
-  type BackplaneFigures,
-  ENVELOPE_FAULTS,
-  type EnvelopeFault,
-} from '../../core/backplane-figures.js';
-import { eachMember } from '../../core/each-member.js';
+import type { BackplaneFigures } from '../../core/backplane-figures.js';
 import { topicIdOf } from '../../core/epoch.js';
 import type { LogRow } from '../../core/message.js';
 import type { TopicKey } from '../../core/topic-key.js';
@@ -33,7 +29,7 @@ export interface MemoryRelayOptions {
   payloadBytesMax: number;
   /** Rows of another node, which are to be stored here and handed out. */
   onTold: (topic: Topic, rows: readonly LogRow[]) => void;
-  onDropped: (fault: EnvelopeFault) => void;
+  dropped: DroppedMail;
   onTrouble: (error: Error) => void;
   onWell: () => void;
 }
@@ -43,7 +39,6 @@ export class MemoryRelay {
   readonly #ways: Ways;
   /** Those that are listened to, by their channels. */
   readonly #topics = new Map<string, Topic>();
-  readonly #dropped = eachMember(ENVELOPE_FAULTS, () => 0);
   #received = 0;
   /** Messages that are too large for an envelope: other nodes are not told of them. */
   #tooLarge = 0;
@@ -64,8 +59,8 @@ export class MemoryRelay {
   get figures(): BackplaneFigures {
     const { state, figures } = this.#ways;
     const unsentFull = figures.unsentFull + this.#tooLarge;
-    const dropped = { ...this.#dropped };
-    return { ...figures, unsentFull, state, received: this.#received, dropped };
+    const came = { received: this.#received, dropped: this.#options.dropped.counts };
+    return { ...figures, unsentFull, state, ...came, linkResets: 0 };
   }
 
   start(): void {
@@ -121,23 +116,18 @@ export class MemoryRelay {
   #came(channel: string, message: Uint8Array): void {
     const topic = this.#topics.get(channel);
     if (topic === undefined) return;
-    const { payloadBytesMax } = this.#options;
+    const { dropped, payloadBytesMax } = this.#options;
     const envelope = this.#options.envelopes.read(message);
     if (envelope === 'own') return;
-    if (typeof envelope === 'string') this.#drop(envelope);
-    else if (envelope.epoch !== nameOf(topic.key)) this.#drop('epoch');
-    else if (envelope.rows.length === 0) this.#drop('garbage');
+    if (typeof envelope === 'string') dropped.drop(envelope);
+    else if (envelope.epoch !== nameOf(topic.key)) dropped.drop('epoch');
+    else if (envelope.rows.length === 0) dropped.drop('garbage');
     else if (envelope.rows.some(({ payload }) => payload.length > payloadBytesMax)) {
-      this.#drop('oversized');
+      dropped.drop('oversized');
     } else {
       this.#received++;
       this.#options.onTold(topic, envelope.rows);
     }
-  }
-
-  #drop(fault: EnvelopeFault): void {
-    this.#dropped[fault]++;
-    this.#options.onDropped(fault);
   }
 
   #sweep(): void {

@@ -9,7 +9,7 @@ export type Others = Announcements | MemoryRelay;
 /** The way to them, and what is said of it. */
 export type OthersWay = Pick<
   AnnouncementsOptions,
-  'open' | 'envelopes' | 'cluster' | 'onDropped' | 'onTrouble' | 'onWell'
+  'open' | 'envelopes' | 'cluster' | 'dropped' | 'linkResets' | 'onTrouble' | 'onWell'
 >;
 
 /** Stores what another node in memory published, as messages of this one. */

@@ -157,17 +157,16 @@ export class Peers {
     const worker = this.#worker(from);
     if (worker === null) return;
     const { handler } = this.#options;
-    const reader = new PackReader(bytes, this.#namesOf(from));
     let asked: PeerOutlet | null = null;
     try {
+      const reader = readerOf(bytes, this.#namesOf(from));
       while (!reader.done) {
         const op = reader.u8();
         if (OF_SESSIONS.includes(op)) {
           asked = this.#outletOf(from);
           handler.handle(asked, op, reader);
         } else if (!this.#answers.handle(worker, op, reader)) {
-          worker.unread();
-          return;
+          throw new RangeError(`operation ${op} is none that travels between nodes`);
         }
       }
     } catch (error) {
@@ -199,4 +198,11 @@ export class Peers {
     this.#outlets.set(key, outlet);
     return outlet;
   }
+}
+
+/** Throws RangeError for what is no packed buffer, whole and nothing beside it. */
+function readerOf(bytes: ArrayBuffer, names: string[]): PackReader {
+  const reader = new PackReader(bytes, names);
+  if (reader.bytes !== bytes.byteLength) throw new RangeError('it says another length than it has');
+  return reader;
 }

@@ -149,6 +149,8 @@ export class RemoteAnswers {
       const { holds } = one;
       one.holds = null;
       if (holds === null) return;
+      if (holds.length !== op.messages)
+        throw new RangeError('a GIVE has other messages than it says');
       for (const { row, attempt } of holds) {
         one.held.given({ sequence: row.sequence, attempt }, row.messageId);
       }

@@ -1,7 +1,8 @@
 /** Control requests to the workers that coordinate what they are about. */
 import type { TopicKey } from '../../core/topic-key.js';
-import { type AnswerText, readAnswer, writeArgs } from '../../thread/call-text.js';
-import type { CallArgs, CallResult, WorkerCall } from '../../thread/calls.js';
+import { type AnswerText, writeArgs } from '../../thread/call-text.js';
+import type { CallArgs, CallResult } from '../../thread/calls.js';
+import { type PeerCall, readPeersAnswer } from '../../thread/peer-calls.js';
 import { LINK_RESET, type RemoteRequests, requestError } from './remote-requests.js';
 import type { RemoteWorker } from './remote-worker.js';
 
@@ -21,7 +22,7 @@ export class RemoteCalls {
   }
 
   /** To the worker of that node that has the topic; rejects with RequestError. */
-  async call<M extends WorkerCall>(
+  async call<M extends PeerCall>(
     to: { bootId: string; key: TopicKey },
     method: M,
     args: CallArgs<M>,
@@ -30,13 +31,17 @@ export class RemoteCalls {
     if (worker === null) throw requestError(LINK_RESET);
     worker.want();
     try {
-      return readAnswer<M>(await this.#ask(worker, method, writeArgs<M>(args)));
+      const { result } = await this.#ask(worker, method, writeArgs<M>(args));
+      const answer = readPeersAnswer(method, result);
+      if (answer !== null) return answer;
+      worker.unread();
+      throw requestError(LINK_RESET);
     } finally {
       worker.unwant();
     }
   }
 
-  #ask(worker: RemoteWorker, method: WorkerCall, args: string): Promise<AnswerText> {
+  #ask(worker: RemoteWorker, method: PeerCall, args: string): Promise<AnswerText> {
     const { requests } = this.#options;
     return new Promise((resolve, reject) => {
       const request = requests.add(worker, {

@@ -22,6 +22,7 @@ export interface BackplaneStats {
   unsent_full: number;
   forwarded: number;
   unforwarded: number;
+  link_resets: number;
   errors: number;
   queue_bytes: number;
   channels: number;

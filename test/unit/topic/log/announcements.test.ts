@@ -4,6 +4,7 @@
 import { MessageChannel } from 'node:worker_threads';
 import t, { type Test } from 'tap';
 import { eventually } from '../../../../native-bench/rig/eventually.js';
+import { DroppedMail } from '../../../../src/backplane/dropped-mail.js';
 import { Envelopes } from '../../../../src/backplane/envelopes.js';
 import { RedisBackplane } from '../../../../src/backplane/redis-backplane.js';
 import { Ways } from '../../../../src/backplane/ways.js';
@@ -84,7 +85,8 @@ class Rig {
       onHead: () => undefined,
       onHeadFailed: () => undefined,
       onSuspicion: () => this.suspicions++,
-      ...{ onDropped: () => undefined, onTrouble: () => undefined, onWell: () => undefined },
+      ...{ dropped: new DroppedMail(() => undefined), linkResets: () => 0 },
+      ...{ onTrouble: () => undefined, onWell: () => undefined },
     });
   }
 

@@ -34,9 +34,21 @@ function subscribe(writer: PackWriter, options: string): Uint8Array {
   return packedBytes(writer.take());
 }
 
+/** It says so much more of its length than it has. */
+function longer(by: number): Uint8Array {
+  const bytes = subscribe(new PackWriter(), '{}').slice();
+  new DataView(bytes.buffer).setUint32(0, bytes.length + by, true);
+  return bytes;
+}
+
 const known = new PackWriter();
 subscribe(known, '{}');
 const CASES: { [what: string]: Uint8Array } = {
+  'a single byte': Uint8Array.of(1),
+  'less than a length': Uint8Array.of(1, 0, 0),
+  'a length of more than there is': longer(1),
+  'a length of less than there is': longer(-1),
+  'an operation of another version': Uint8Array.of(5, 0, 0, 0, 200),
   'a name that was never said': subscribe(known, '{}'),
   'options that are not JSON': subscribe(new PackWriter(), '{'),
 };
@@ -77,12 +89,18 @@ t.test('options that are well are read', async (t) => {
 for (const [what, bytes] of Object.entries(CASES)) {
   t.test(`${what} is a reset`, async (t) => {
     const flights: (() => void)[] = [];
+    const dropped: string[] = [];
     const make = (own: Address, other: () => PeerLinks): PeerLinks => {
       const links = new PeerLinks({
         envelopes: new PeerEnvelopes({ cluster: 'c', secret: 's'.repeat(32), own }),
         bootId: own.bootId,
         send: (_, sent) => flights.push(() => other().came(sent)),
-        ...{ creditBytes: 65_536, partBytesMax: 4_096, now: () => 1, onDropped: fail },
+        ...{
+          creditBytes: 65_536,
+          partBytesMax: 4_096,
+          now: () => 1,
+          onDropped: (fault) => dropped.push(fault),
+        },
       });
       t.teardown(() => links.stop());
       return links;
@@ -109,6 +127,7 @@ for (const [what, bytes] of Object.entries(CASES)) {
     link?.write(bytes);
     arrive();
     t.equal(peers.resets, 1);
+    t.same(dropped, ['garbage'], 'and is counted');
     t.ok(link?.isUp, 'it is up again');
   });
 }
