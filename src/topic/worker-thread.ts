@@ -34,6 +34,7 @@ import type { TopicKey } from '../core/topic-key.js';
 import { ColdReader } from '../log/contract/cold-reader.js';
 import { LogConfigurationError } from '../log/contract/log-configuration-error.js';
 import type { LogPage, LogSink, MessageLog, ReadRange } from '../log/contract/message-log.js';
+import { OwnPages } from '../log/contract/own-pages.js';
 import {
   kindIn,
   LOG_TROUBLES,
@@ -90,7 +91,9 @@ const works = start.living.map(
     }),
 );
 
-const coldReaders = start.colds.map((port) => new ColdReader(port));
+const coldReaders = start.colds.map(
+  (port) => new ColdReader(port, { own: new OwnPages(ownRead, systemClock), clock: systemClock }),
+);
 
 /** What the log stores and compares: its node's own clock has no say where there is a database. */
 const databaseClock = new DatabaseClock(systemClock);
@@ -276,6 +279,12 @@ function coldRead(range: ReadRange): Promise<LogPage> {
   const reader = coldReaders[openedLog?.placeOf(range.topicId) ?? 0];
   if (reader === undefined) throw new Error('there is a reader for each database');
   return reader.read(range);
+}
+
+/** On the sessions of this worker. */
+async function ownRead(range: ReadRange): Promise<LogPage> {
+  if (openedLog === null) throw new Error('pages are read of a log');
+  return openedLog.read(range);
 }
 
 /** Null where this worker has no link to those of other nodes. */

@@ -3,14 +3,16 @@
 
 import { MessageChannel } from 'node:worker_threads';
 import pg from 'pg';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { eventually } from '../../../native-bench/rig/eventually.js';
 import { startPostgres } from '../../../native-bench/rig/postgres.js';
 import { ColdPool } from '../../../src/cold/cold-pool.js';
 import { serveCold } from '../../../src/cold/cold-port.js';
+import { systemClock } from '../../../src/core/clock.js';
 import { DEFAULT_LIMITS } from '../../../src/core/limits.js';
 import { ColdReader } from '../../../src/log/contract/cold-reader.js';
 import type { LogPage, ReadRange } from '../../../src/log/contract/message-log.js';
+import { OwnPages } from '../../../src/log/contract/own-pages.js';
 import { packPage, unpackPage } from '../../../src/log/contract/packed-page.js';
 import { MessageStore } from '../../../src/log/postgres/store/message-store.js';
 import { TopicStore } from '../../../src/log/postgres/store/topic-store.js';
@@ -52,7 +54,7 @@ t.test('a worker has eight reads under way, in order, and all end', async (t) =>
     return new Promise((resolve) => finish.push(() => resolve(packPage(EMPTY))));
   };
   serveCold(port1, answerLater, noFault);
-  const reader = new ColdReader(port2);
+  const reader = new ColdReader(port2, { own: null, clock: systemClock });
   const reads = Array.from({ length: 20 }, (_, n) => reader.read(rangeOf(1, { fromSequence: n })));
   await eventually(() => asked.length >= 8);
   await new Promise((resolve) => setTimeout(resolve, 20));
@@ -82,7 +84,7 @@ t.test('what a read died of is the cause, and not what is told', async (t) => {
     () => Promise.reject(died),
     (error) => faults.push(error),
   );
-  const reader = new ColdReader(port2);
+  const reader = new ColdReader(port2, { own: null, clock: systemClock });
   await t.rejects(reader.read(rangeOf(1)), {
     code: 'log_unavailable',
     message: 'the log cannot be reached',
@@ -115,7 +117,7 @@ t.test('the pool reads what the log has', async (t) => {
   await db.query('UPDATE conduit.topics SET base_sequence = 3000 WHERE id = $1', [topic.id]);
   const { port1, port2 } = new MessageChannel();
   serveCold(port1, (range: ReadRange) => pool.run(range), noFault);
-  const reader = new ColdReader(port2);
+  const reader = new ColdReader(port2, { own: null, clock: systemClock });
   const messages = new MessageStore(db);
   await Promise.all(
     Array.from({ length: 30 }, async (_, n) => {
@@ -124,11 +126,64 @@ t.test('the pool reads what the log has', async (t) => {
     }),
   );
   await t.rejects(reader.read(rangeOf(999)), { code: 'topic_not_found' });
+  await readFirstAlone(t, { pool, db, topicId: topic.id });
   const since = performance.now();
   await reader.read(rangeOf(topic.id, { fromSequence: 1_000, rowsMax: 1_000 }));
   t.comment(`1,000 rows through the cold pool: ${(performance.now() - since).toFixed(1)} ms`);
   reader.close();
 });
+
+/**
+ * The first pages after a while are read by who asks, one at a time; the rest by the pool, until it may
+ * sleep.
+ */
+async function readFirstAlone(
+  t: Test,
+  { pool, db, topicId }: { pool: ColdPool<ReadRange>; db: pg.Pool; topicId: number },
+): Promise<void> {
+  const { port1, port2 } = new MessageChannel();
+  let asked = 0;
+  const run = (range: ReadRange): ReturnType<typeof pool.run> => {
+    asked++;
+    return pool.run(range);
+  };
+  serveCold(port1, run, noFault);
+  const messages = new MessageStore(db);
+  const own = { pages: 0, underWay: 0, most: 0 };
+  const read = async (range: ReadRange): Promise<LogPage> => {
+    own.pages++;
+    own.most = Math.max(own.most, ++own.underWay);
+    try {
+      return await messages.read(range);
+    } finally {
+      own.underWay--;
+    }
+  };
+  let nowMs = 0;
+  const clock = { monotonic: () => nowMs };
+  const reader = new ColdReader(port2, { own: new OwnPages(read, clock), clock });
+  const pages = async (count: number): Promise<void> => {
+    await Promise.all(
+      Array.from({ length: count }, async (_, n) => {
+        const range = rangeOf(topicId, { fromSequence: n * 100, rowsMax: 50 });
+        t.same(comparable(await reader.read(range)), comparable(await messages.read(range)));
+      }),
+    );
+  };
+  await pages(4);
+  t.same([own.pages, asked], [4, 0], 'the pool is not woken for a few');
+  await pages(5);
+  t.same([own.pages, asked], [4, 5], 'more is what it is for');
+  nowMs += 20_000;
+  await pages(2);
+  t.same([own.pages, asked], [4, 7], 'it is awake');
+  nowMs += 40_000;
+  await t.rejects(reader.read(rangeOf(999)), { code: 'topic_not_found' });
+  await pages(2);
+  t.same([own.pages, asked], [7, 7], 'its thread may have ended');
+  t.equal(own.most, 1);
+  reader.close();
+}
 
 function comparable(page: LogPage): object {
   return page.rows.map((row) => ({
