@@ -36,6 +36,8 @@ export function useAnswer<T>(target: string, options: AnswerOptions = {}) {
     meta: { isAskedOnce: everyMs === 0 },
     enabled: isAsked,
     refetchInterval: everyMs === 0 ? false : everyMs,
+    // What was asked for a moment ago is not asked for again by whoever comes to show it, too.
+    staleTime: everyMs / 2,
     placeholderData: keepPreviousData,
   });
   if (error !== null) failed.current = { target, error };

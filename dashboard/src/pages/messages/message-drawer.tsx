@@ -45,7 +45,7 @@ function MessageParts({ trace }: { trace: Trace }) {
             'Id',
             <span
               key="id"
-              className="inline-flex flex-wrap items-baseline gap-x-1 font-mono text-xs break-all"
+              className="inline-flex flex-wrap items-center gap-x-1 font-mono text-xs break-all"
             >
               {trace.message_id}
               <CopyButton text={trace.message_id} />

@@ -158,7 +158,7 @@ function Letters({ topic, count }: { topic: string; count: number }) {
   return (
     <Link
       href={`/dead-letters?topic=${topic}`}
-      className="inline-block min-h-6 font-medium text-warn hover:underline"
+      className="inline-flex min-h-6 items-center font-medium text-warn hover:underline"
     >
       {countText(count)}
       {count < LETTERS_COUNTED ? '' : ' or more'}
