@@ -203,7 +203,7 @@ t.test('whoever pulls is of the group, and settles at whichever node he asks', a
   );
   t.same(await settle(a, 'ack', atB), { settled: 5, unknown: [] });
   // Soon: by the back-off it would be when what others hold comes again, too.
-  t.same(await settle(b, 'nack', atA, { delay_ms: 500 }), { settled: 5, unknown: [] });
+  t.same(await settle(b, 'nack', atA, { delay_ms: 5_000 }), { settled: 5, unknown: [] });
   t.match((await ask(b, path)).body, { in_flight: 5, sessions: 2 });
   const others = await pull(b, { max: 10, wait_ms: 10_000 });
   const waiting = pull(b, { wait_ms: 20_000 });
