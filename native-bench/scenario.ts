@@ -75,6 +75,8 @@ export interface LoadWork {
   disk?: true;
   /** Made first. Conduit only, with KEYED_ENV. */
   tenants?: TenantsToMake;
+  /** Its metrics are asked for once a second meanwhile. Conduit only. */
+  scraped?: true;
 }
 
 /** Rising rates, open loop: the highest that passes. */

@@ -10,6 +10,7 @@ import { recover } from './recovery.js';
 import { residentBytes } from './resident-bytes.js';
 import { failedSample, type Measured, type Step, sampleOf } from './sample.js';
 import type { BesideWork, HoldWork, LoadWork, RatesWork, Work } from './scenario.js';
+import { startScraper } from './scraper.js';
 import { makeTenants } from './tenants.js';
 
 /** A rate is sustained when the p99 is below it, and nothing failed. */
@@ -108,7 +109,9 @@ async function load(
   }
   if (work.audience !== undefined) return beforeAudience(work, work.audience, server, times);
   const disk = work.disk === true && database !== null ? await watchDisk(database) : null;
+  const scraper = work.scraped === true ? startScraper(target) : null;
   const result = await runLoad(target, { ...times, ...work.load }, processes);
+  await scraper?.stop();
   const measured = sampleOf(result, work.count);
   const sample = { ...measured, more: { ...measured.more, ...(await disk?.bytes()) } };
   const { messages, subscribers = 0, topics = 1 } = work.load;

@@ -13,6 +13,7 @@ import { quiet } from './quiet.js';
 import { recovery } from './recovery.js';
 import { replay } from './replay.js';
 import { sustained } from './sustained.js';
+import { telemetry } from './telemetry.js';
 import { tenants } from './tenants.js';
 import { topics } from './topics.js';
 import { twoNodes } from './two-nodes.js';
@@ -33,6 +34,7 @@ export const SCENARIOS: readonly Scenario[] = [
   heldSnapshot,
   attack,
   tenants,
+  telemetry,
   payload,
   idle,
   workers,
