@@ -81,10 +81,6 @@ export interface WorkerOptions extends Pick<TopicsOptions, 'spans'> {
   onBug: (error: unknown) => void;
 }
 
-/** From one look at the heads to the next; more often while other nodes that are expected are not heard. */
-const HEADS_MS = 1_000;
-const HEADS_ALONE_MS = 500;
-
 export class Worker implements LogSink<PublishUnderWay> {
   readonly #options: WorkerOptions;
   readonly #log: MessageLog<PublishUnderWay>;
@@ -199,6 +195,11 @@ export class Worker implements LogSink<PublishUnderWay> {
       read: coldRead ?? ((range) => log.read(range)),
       readNewest: (range) => log.read(range),
       others: this.#others,
+      audience: (topic) => {
+        this.#others?.audience(topic);
+        if (topic.subscriptions.size === 0 || log.mode === 'memory') return;
+        this.#databases[log.placeOf(topic.id)]?.heads.subscribed(topic);
+      },
       onLost: (tracker) => {
         this.#subscribing.termLost(tracker).catch(onBug);
       },
@@ -256,7 +257,7 @@ export class Worker implements LogSink<PublishUnderWay> {
     const { clock, onWell, peers } = this.#options;
     const options: FollowedOptions<PublishUnderWay> = {
       ...{ clock, onWell, log: this.#log, topics: this.#topics },
-      periodMs: () => (this.#others?.tell() === false ? HEADS_ALONE_MS : HEADS_MS),
+      isAlone: () => this.#others?.tell() === false,
       held: () => this.#delivery.allHeld(),
       onLost: (tracker, why) => this.#subscribing.lost(tracker, why),
       onHeld: () => this.#delivery.goOn(),

@@ -39,6 +39,23 @@ export const TOPICS: Parts = {
     t.equal((await log.heads([topic.id])).size, 0);
   },
 
+  'that moved are found by what is known of them': async (t, open) => {
+    const { log } = open;
+    const [still, ahead, gone] = [await newTopic(log), await newTopic(log), await newTopic(log)];
+    const one = (topicId: number) => new TestAppend(topicId, { payload: text('x') });
+    await put(open, ...[still, ahead, gone].map(({ id }) => one(id)));
+    const known = [still, ahead, gone].map(({ id }) => ({ id, head: 1 }));
+    const isExact = log.databases.length === 1;
+    if (isExact) t.same(await log.movedHeads(known), [], 'nothing has moved');
+    await put(open, one(ahead.id));
+    await log.deleteTopic(gone.key);
+    const moved = new Set(await log.movedHeads(known));
+    t.ok(moved.has(ahead.id), 'one that has more');
+    t.ok(moved.has(gone.id), 'one that is gone');
+    if (isExact) t.equal(moved.size, 2, 'and no other');
+    t.same(await log.movedHeads([]), [], 'none of none');
+  },
+
   'of fifty concurrent creates exactly one makes the topic': async (t, open) => {
     const { log } = open;
     const results = await Promise.all(

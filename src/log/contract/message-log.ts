@@ -10,6 +10,7 @@ import type { LogRow, Publication } from '../../core/message.js';
 import type { Tenant, TopicKey, Within } from '../../core/topic-key.js';
 import type { Retention, TopicMoved, TopicRecord } from '../../core/topic-record.js';
 import type { AppendFigures } from './append-figures.js';
+import type { HeadMoves } from './head-moves.js';
 import type { SubscriptionStore } from './subscription-store.js';
 
 /** A message on its way into the log. The caller's own object comes back through the sink. */
@@ -73,6 +74,11 @@ export interface LogSink<A extends PendingAppend> {
   stateChanged(state: LogState, detail: string, place?: number): void;
   /** Another incarnation of the database answers: drop heads and caches. */
   epochChanged(place?: number): void;
+}
+
+export interface KnownHead {
+  readonly id: number;
+  readonly head: number;
 }
 
 export interface ReadRange {
@@ -179,6 +185,13 @@ export interface MessageLog<A extends PendingAppend> {
   moveTopic(key: TopicKey, to: number): Promise<TopicMoved>;
   /** Heads of living topics; a topic that is not in the answer was deleted. */
   heads(topicIds: readonly number[]): Promise<Map<number, TopicRecord>>;
+  /**
+   * Asked again with its answer: while it answers that one, which is settled, the heads are where a look
+   * found them that began after it was answered first, and nothing need be asked of them.
+   */
+  headMoves(since: HeadMoves | null): Promise<HeadMoves>;
+  /** Ids of those that are gone, or have a higher head than is known; it may name others, too. */
+  movedHeads(known: readonly KnownHead[]): Promise<readonly number[]>;
   /** The same, and of the incarnation that `epochOf` names; rejects OtherLog where another one answers. */
   headsHere(topicIds: readonly number[]): Promise<Map<number, TopicRecord>>;
 

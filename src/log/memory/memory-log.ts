@@ -15,10 +15,12 @@ import { type LogRow, rowBytes } from '../../core/message.js';
 import type { SharedCount } from '../../core/shared-count.js';
 import type { Tenant, TopicKey, Within } from '../../core/topic-key.js';
 import type { Retention, TopicMoved, TopicRecord } from '../../core/topic-record.js';
+import { type HeadMoves, UNCOUNTED } from '../contract/head-moves.js';
 import type {
   DeferOutcome,
   DeferRequest,
   FoundTopics,
+  KnownHead,
   LogPage,
   LogSink,
   MessageLog,
@@ -188,6 +190,16 @@ export class MemoryLog<A extends PendingAppend> implements MessageLog<A> {
       if (topic !== undefined) heads.set(id, topic.record());
     }
     return heads;
+  }
+
+  async headMoves(): Promise<HeadMoves> {
+    return UNCOUNTED;
+  }
+
+  async movedHeads(known: readonly KnownHead[]): Promise<readonly number[]> {
+    const hasMoved = ({ id, head }: KnownHead): boolean =>
+      (this.#topics.byId(id)?.record().lastSequence ?? Number.POSITIVE_INFINITY) > head;
+    return known.filter(hasMoved).map(({ id }) => id);
   }
 
   headsHere(topicIds: readonly number[]): Promise<Map<number, TopicRecord>> {

@@ -4,20 +4,20 @@
  * appends, one to listen, a small pool for everything else; release and upkeep open their own.
  */
 
-import { describeDatabase } from '../../core/database-url.js';
 import type { DeferredRecord } from '../../core/deferred-record.js';
 import { RequestError } from '../../core/errors.js';
 import type { DatabaseState, LogState, LogTotals, LogVitals } from '../../core/log-figures.js';
 import { type Tenant, type TopicKey, tenantOf, type Within } from '../../core/topic-key.js';
 import type { Retention, TopicMoved, TopicRecord } from '../../core/topic-record.js';
 import type { AppendFigures } from '../contract/append-figures.js';
-import { LogConfigurationError } from '../contract/log-configuration-error.js';
+import type { HeadMoves } from '../contract/head-moves.js';
 import { faultOf, messageOf } from '../contract/log-errors.js';
 import { LOG_REFUSALS, LOG_UNREACHABLE, refusalError } from '../contract/log-refusal.js';
 import type {
   DeferOutcome,
   DeferRequest,
   FoundTopics,
+  KnownHead,
   LogPage,
   MessageLog,
   PendingAppend,
@@ -30,6 +30,7 @@ import type { AppendParts } from './append/append-parts.js';
 import { buildAppends } from './append/append-parts.js';
 import type { AppendSession } from './append/append-session.js';
 import { openAppendSession } from './append/append-session.js';
+import { connectFirst } from './append/first-connection.js';
 import { askedPlaced } from './asked-placed.js';
 import { AskedSubscriptions } from './asked-subscriptions.js';
 import type { PostgresLogOptions } from './postgres-log-options.js';
@@ -43,6 +44,7 @@ import type { ConnectionOptions } from './session/log-connection.js';
 import { isWritable, openConnection, openPool } from './session/log-connection.js';
 import { LogIncarnation } from './session/log-incarnation.js';
 import type { Queryable } from './session/queryable.js';
+import { readHeadMoves } from './store/head-moves.js';
 import { MessageStore } from './store/message-store.js';
 import { OUTBOX_CHANNEL, OutboxStore } from './store/outbox-store.js';
 import { type OnRefused, PostgresSubscriptions } from './store/postgres-subscriptions.js';
@@ -51,9 +53,6 @@ import { KeptRelease } from './upkeep/kept-release.js';
 import { LogCondition } from './upkeep/log-condition.js';
 
 import { UPKEEP_ANSWER_MS, Upkeep } from './upkeep/upkeep.js';
-
-/** For a session that was lost while the log was opened. */
-const OPEN_MS = 5_000;
 
 export class PostgresLog<A extends PendingAppend> implements MessageLog<A> {
   readonly mode = 'postgres';
@@ -208,7 +207,9 @@ export class PostgresLog<A extends PendingAppend> implements MessageLog<A> {
   }
 
   async open(): Promise<void> {
-    await this.#connect();
+    const { databaseUrl, place = null } = this.#options;
+    const check = (): Promise<void> => assertPlace(this.#pool, place);
+    await connectFirst(this.#appends.connection, databaseUrl, check);
     // Its session ends before the pool's first is opened: a start needs two at a time.
     await this.#upkeep.start();
     await this.#incarnation.start();
@@ -282,6 +283,14 @@ export class PostgresLog<A extends PendingAppend> implements MessageLog<A> {
     return this.#ask(() => this.#topics.heads(topicIds));
   }
 
+  headMoves(since: HeadMoves | null): Promise<HeadMoves> {
+    return this.#ask(() => readHeadMoves(this.#pool, since));
+  }
+
+  movedHeads(known: readonly KnownHead[]): Promise<readonly number[]> {
+    return this.#ask(() => this.#topics.movedHeads(known));
+  }
+
   headsHere(topicIds: readonly number[]): Promise<Map<number, TopicRecord>> {
     return this.#here((session) => readHeads(session, topicIds));
   }
@@ -325,22 +334,6 @@ export class PostgresLog<A extends PendingAppend> implements MessageLog<A> {
   #session(purpose: string): ConnectionOptions {
     const { databaseUrl, applicationName } = this.#options;
     return { databaseUrl, applicationName: `${applicationName}/${purpose}` };
-  }
-
-  /** The first connection, with a cause that reads as one line. */
-  async #connect(): Promise<void> {
-    const { connection } = this.#appends;
-    try {
-      if (connection.state === 'idle') await connection.start();
-      else if ((await connection.ready(OPEN_MS)) === null) throw new Error('it was lost again');
-      await assertPlace(this.#pool, this.#options.place ?? null);
-    } catch (error) {
-      if (error instanceof LogConfigurationError) throw error;
-      const place = describeDatabase(this.#options.databaseUrl);
-      throw new Error(`the log cannot be reached at ${place}: ${messageOf(error)}`, {
-        cause: error,
-      });
-    }
   }
 
   async #openMain(onLost: (error: Error) => void): Promise<AppendSession> {

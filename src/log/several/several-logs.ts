@@ -9,11 +9,13 @@ import type { DatabaseState, LogState, LogTotals, LogVitals } from '../../core/l
 import type { Tenant, TopicKey, Within } from '../../core/topic-key.js';
 import type { Retention, TopicMoved, TopicRecord } from '../../core/topic-record.js';
 import { AppendFigures } from '../contract/append-figures.js';
+import { type HeadMoves, UNCOUNTED } from '../contract/head-moves.js';
 import { LogConfigurationError } from '../contract/log-configuration-error.js';
 import type {
   DeferOutcome,
   DeferRequest,
   FoundTopics,
+  KnownHead,
   LogPage,
   LogSink,
   MessageLog,
@@ -212,6 +214,15 @@ export class SeveralLogs<A extends PendingAppend> implements MessageLog<A> {
 
   heads(topicIds: readonly number[]): Promise<Map<number, TopicRecord>> {
     return this.#topics.heads(topicIds);
+  }
+
+  async headMoves(): Promise<HeadMoves> {
+    return UNCOUNTED;
+  }
+
+  /** Those that went to another database are found by reading the records. */
+  async movedHeads(known: readonly KnownHead[]): Promise<readonly number[]> {
+    return known.map(({ id }) => id);
   }
 
   async headsHere(topicIds: readonly number[]): Promise<Map<number, TopicRecord>> {

@@ -38,11 +38,6 @@ import { Giver } from './giver.js';
 import { tellMissing } from './notices.js';
 import { type HandedVerdict, Verdicts } from './verdicts.js';
 
-export interface ListenedNodes extends OtherNodes {
-  /** The first subscription of the topic came, or the last one went. */
-  audience: (topic: Topic) => void;
-}
-
 export interface DeliveryOptions {
   clock: Clock;
   limits: Limits;
@@ -53,7 +48,9 @@ export interface DeliveryOptions {
   /** The same for what others wrote a moment ago. */
   readNewest: (range: ReadRange) => Promise<LogPage>;
   /** Null: they tell nothing of what they commit. */
-  others: ListenedNodes | null;
+  others: OtherNodes | null;
+  /** The first subscription of the topic came, or its last one went. */
+  audience?: (topic: Topic) => void;
   /** Another node or worker has taken a durable subscription over, or it was deleted. */
   onLost: (tracker: Tracker) => void;
   /** Nobody answers for that session any more: the subscription is to end. */
@@ -75,7 +72,7 @@ const PROBE_SPARE_MS = 20_000;
 
 export class Delivery {
   readonly #topics: Topics;
-  readonly #others: ListenedNodes | null;
+  readonly #audience: (topic: Topic) => void;
   readonly #reads: readonly PageReads[];
   readonly #feeder: Feeder;
   readonly #commits: CommitGate;
@@ -127,7 +124,7 @@ export class Delivery {
     };
     const saves = savesOf(ofSaves, placeOf);
     this.#topics = topics;
-    this.#others = others;
+    this.#audience = options.audience ?? (() => undefined);
     this.#reads = [reads, repairs];
     this.#feeder = feeder;
     this.#commits = new CommitGate({
@@ -264,7 +261,7 @@ export class Delivery {
     before: AttachedSession | null = null,
   ): void {
     const { topic } = subscription;
-    if (topic.subscriptions.size === 1) this.#others?.audience(topic);
+    if (topic.subscriptions.size === 1) this.#audience(topic);
     this.#attachments.attach(subscription, entry, before);
   }
 
@@ -272,7 +269,7 @@ export class Delivery {
   close(subscription: Subscription, end: 'clean' | 'abrupt'): void {
     this.#attachments.detach(subscription, end);
     const { topic } = subscription;
-    if (topic.subscriptions.size === 0) this.#others?.audience(topic);
+    if (topic.subscriptions.size === 0) this.#audience(topic);
   }
 
   /**

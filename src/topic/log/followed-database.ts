@@ -5,6 +5,7 @@
  */
 import type { Clock } from '../../core/clock.js';
 import type { TopicRecord } from '../../core/topic-record.js';
+import { UNCOUNTED } from '../../log/contract/head-moves.js';
 import { LOG_UNREACHABLE, refusalError } from '../../log/contract/log-refusal.js';
 import type { MessageLog, PendingAppend } from '../../log/contract/message-log.js';
 import type { LostTerm } from '../../log/contract/subscription-store.js';
@@ -15,12 +16,16 @@ import type { Topics } from '../state/topics.js';
 import { HeadCheck, type HeadLog } from './head-check.js';
 import { type BroughtTopic, Resync } from './resync.js';
 
+/** From one look at the heads to the next; more often while other nodes that are expected are not heard. */
+const HEADS_MS = 1_000;
+const HEADS_ALONE_MS = 500;
+
 export interface FollowedOptions<A extends PendingAppend> {
   log: MessageLog<A>;
   topics: Topics;
   clock: Clock;
-  /** To the next look at heads, ms. */
-  periodMs: () => number;
+  /** Whether other nodes that are expected are not heard, now. */
+  isAlone: () => boolean;
   /** The durable subscriptions that are held here, of any database. */
   held: () => Iterable<Tracker>;
   onLost: (tracker: Tracker, why: LostTerm['why']) => void;
@@ -51,18 +56,23 @@ export class FollowedDatabase {
     lease: Lease | null,
     options: FollowedOptions<PendingAppend>,
   ) {
-    const { clock, periodMs, onLost, onHead, onGone, onBrought, onFailed } = options;
+    const { clock, isAlone, onLost, onHead, onGone, onFailed } = options;
     const { log, topics, held } = at.of === 1 ? options : ofPlace(at.place, options);
     const redriven = at.of === 1 ? options.redriven : () => options.redriven(at.place);
     this.watch = lease === null ? null : new LeaseWatch(lease, options.onHeld);
     this.heads = new HeadCheck({
-      ...{ clock, log, topics, held, redriven, watch: this.watch, periodMs },
+      ...{ clock, log, topics, held, redriven, watch: this.watch },
       ...{ onLost, onHead, onGone },
+      periodMs: () => (isAlone() ? HEADS_ALONE_MS : HEADS_MS),
       onWell: () => options.onWell(at.place),
       onFailed: (error) => onFailed('head check', error),
     });
     this.resync = new Resync({
-      ...{ log: options.log, topics, onBrought },
+      ...{ log: options.log, topics },
+      onBrought: (brought) => {
+        options.onBrought(brought);
+        this.heads.doubt();
+      },
       onFailed: (error) => onFailed('heads after a failover', error),
     });
   }
@@ -79,20 +89,24 @@ function ofPlace(
   { log, topics, held }: Pick<FollowedOptions<PendingAppend>, 'log' | 'topics' | 'held'>,
 ): { log: HeadLog; topics: { values(): Topic[] }; held: () => Tracker[] } {
   const isHere = ({ id }: Topic): boolean => log.placeOf(id) === place;
+  const topicsHere = (): Topic[] => [...topics.values()].filter(isHere);
   const stateNow = (): HeadLog['state'] => log.databases[place]?.state ?? 'closed';
   return {
     log: {
       get state() {
         return stateNow();
       },
-      heads: async (ids) => {
-        if (ids.length > 0) return log.heads(ids);
-        if (stateNow() !== 'open') throw refusalError(LOG_UNREACHABLE, null);
-        return new Map();
+      /** Where a topic is gone to another database, only the records of both say so. */
+      headMoves: async () => {
+        const isAsked = topicsHere().some(({ subscriptions }) => subscriptions.size > 0);
+        if (!isAsked && stateNow() !== 'open') throw refusalError(LOG_UNREACHABLE, null);
+        return UNCOUNTED;
       },
+      heads: (ids) => log.heads(ids),
+      movedHeads: (known) => log.movedHeads(known),
       subscriptions: log.subscriptions,
     },
-    topics: { values: () => [...topics.values()].filter(isHere) },
+    topics: { values: topicsHere },
     held: () => [...held()].filter(({ topic }) => isHere(topic)),
   };
 }

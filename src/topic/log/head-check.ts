@@ -1,33 +1,30 @@
 /**
- * Finds what other nodes did: every second, or more often, the heads of all subscribed topics are read from
- * the log with one query, and with another the terms of the durable subscriptions that are held here. It
+ * Finds what other nodes did: every second, or more often, the heads of subscribed topics are looked at
+ * (head-look.ts), and with another query the terms of the durable subscriptions that are held here. It
  * sees messages that nobody announced (a lost last one shows in no gap), topics that were deleted
  * elsewhere, and subscriptions that were taken over or deleted there, also while nothing is delivered.
  */
 import type { Clock } from '../../core/clock.js';
 import type { LogState } from '../../core/log-figures.js';
-import type { TopicRecord } from '../../core/topic-record.js';
+import type { MessageLog } from '../../log/contract/message-log.js';
 import type { LostTerm, SubscriptionStore } from '../../log/contract/subscription-store.js';
 import type { LeaseWatch } from '../../thread/lease-watch.js';
 import type { Topic, Tracker } from '../state/subscription.js';
+import { HeadLook, type HeadLookOptions } from './head-look.js';
 
 /** Within so long, however often somebody asks. */
 const SOON_MS = 50;
-/** Of topics in one query. */
-const IDS_MAX = 1_000;
 /** Of subscriptions in one query. */
 const HELD_MAX = 10_000;
 
-export interface HeadLog {
+export interface HeadLog extends Pick<MessageLog<never>, 'heads' | 'headMoves' | 'movedHeads'> {
   readonly state: LogState;
-  heads(topicIds: readonly number[]): Promise<Map<number, TopicRecord>>;
   readonly subscriptions: Pick<SubscriptionStore, 'lost'>;
 }
 
-export interface HeadCheckOptions {
+export interface HeadCheckOptions extends HeadLookOptions {
   clock: Clock;
   log: HeadLog;
-  topics: { values(): Iterable<Topic> };
   /** To the next check, ms. */
   periodMs: () => number;
   /** The durable subscriptions that are held here. */
@@ -37,8 +34,6 @@ export interface HeadCheckOptions {
   watch: Pick<LeaseWatch, 'lapses' | 'checked'> | null;
   /** Takes in what other nodes gave back to those that are held here. */
   redriven: () => Promise<void>;
-  onHead: (topic: Topic, record: TopicRecord) => void;
-  onGone: (topic: Topic) => void;
   /** A check was answered by a log that is open. */
   onWell: () => void;
   /** A check failed; the next one comes. */
@@ -47,6 +42,7 @@ export interface HeadCheckOptions {
 
 export class HeadCheck {
   readonly #options: HeadCheckOptions;
+  readonly #look: HeadLook;
   #checkedAtMs: number | null = null;
   #timer: NodeJS.Timeout | null = null;
   #soon: NodeJS.Timeout | null = null;
@@ -55,6 +51,17 @@ export class HeadCheck {
 
   constructor(options: HeadCheckOptions) {
     this.#options = options;
+    this.#look = new HeadLook(options);
+  }
+
+  /** The first subscription to the topic came. */
+  subscribed(topic: Topic): void {
+    this.#look.subscribed(topic);
+  }
+
+  /** See HeadLook.doubt. */
+  doubt(): void {
+    this.#look.doubt();
   }
 
   /** Since the last check that was answered, ms; null: none yet. */
@@ -114,7 +121,7 @@ export class HeadCheck {
     await this.#checkTerms();
     watch?.checked(lapses);
     await this.#options.redriven();
-    await this.#checkHeads();
+    await this.#look.look();
   }
 
   async #checkTerms(): Promise<void> {
@@ -131,21 +138,6 @@ export class HeadCheck {
       for (const { id, why } of lost) {
         const tracker = held.get(id);
         if (tracker !== undefined && tracker.state !== 'ended') this.#options.onLost(tracker, why);
-      }
-    }
-  }
-
-  async #checkHeads(): Promise<void> {
-    const subscribed = [...this.#options.topics.values()].filter((t) => t.subscriptions.size > 0);
-    // Also for none: the log is asked as a publish would ask it.
-    for (let from = 0; from === 0 || from < subscribed.length; from += IDS_MAX) {
-      const some = subscribed.slice(from, from + IDS_MAX);
-      const records = await this.#options.log.heads(some.map((topic) => topic.id));
-      for (const topic of some) {
-        const record = records.get(topic.id);
-        // Of another name: of a log that was restored, which gives ids again.
-        if (record?.key !== topic.key) this.#options.onGone(topic);
-        else this.#options.onHead(topic, record);
       }
     }
   }

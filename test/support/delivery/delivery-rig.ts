@@ -96,7 +96,6 @@ export class DeliveryRig {
       onSilent: () => undefined,
       others: {
         tell: () => this.#log.told,
-        audience: () => undefined,
         doubt: (topic) => {
           this.doubts++;
           this.delivery.headSeen(topic, this.#log.head);

@@ -16,7 +16,12 @@ import {
 } from '../../../core/topic-key.js';
 import { isName } from '../../../core/topic-name.js';
 import type { Retention, TopicRecord } from '../../../core/topic-record.js';
-import { type FoundTopics, topicLimit, topicQuota } from '../../contract/message-log.js';
+import {
+  type FoundTopics,
+  type KnownHead,
+  topicLimit,
+  topicQuota,
+} from '../../contract/message-log.js';
 import type { ElsewhereTopic, PlacedTopic } from '../../contract/placed-topics.js';
 import type { SessionPool } from '../session/lent-session.js';
 import { livingHere } from '../session/living-topic.js';
@@ -91,6 +96,12 @@ const DELETE_SQL = withHeads(`UPDATE conduit.topics t SET deleted_at = clock_tim
   RETURNING t.*, n.name AS tenant, pg_notify('${TOPICS_CHANNEL}', t.id::text)`);
 
 const HEADS_SQL = withHeads(`${LIVING_SQL} AND t.id = ANY($1::bigint[])`);
+
+/** Each as it is known; ids alone come back, of few. */
+const MOVED_HEADS_SQL = `SELECT k.id FROM unnest($1::bigint[], $2::bigint[]) AS k (id, head)
+  LEFT JOIN conduit.topics t ON t.id = k.id AND ${livingHere('t')}
+  LEFT JOIN conduit.topic_heads($1::bigint[]) h ON h.topic_id = k.id
+  WHERE t.id IS NULL OR h.sequence > k.head`;
 
 interface NewTopic {
   key: TopicKey;
@@ -212,6 +223,14 @@ export class TopicStore {
 
   async heads(topicIds: readonly number[]): Promise<Map<number, TopicRecord>> {
     return readHeads(this.#db, topicIds);
+  }
+
+  async movedHeads(known: readonly KnownHead[]): Promise<readonly number[]> {
+    const { rows } = await this.#db.query<{ id: string }>(MOVED_HEADS_SQL, [
+      `{${known.map(({ id }) => id).join()}}`,
+      `{${known.map(({ head }) => head).join()}}`,
+    ]);
+    return rows.map(({ id }) => Number(id));
   }
 
   /**
