@@ -31,6 +31,8 @@ export interface PeerLinksOptions {
   creditBytes: number;
   /** Of one envelope, at most PEER_PART_BYTES_MAX. */
   partBytesMax: number;
+  /** Of what comes in several; at more the link begins anew. */
+  wholeBytesMax: number;
   /** Microseconds, or whatever grows from one thread of this worker to the next. */
   now: () => number;
   /** Of what came; `garbage`: what a link had cannot be read either, and it begins anew. */
@@ -112,9 +114,9 @@ export class PeerLinks {
   }
 
   #make(address: MailAddress): PeerLink {
-    const { envelopes, send, creditBytes, partBytesMax } = this.#options;
+    const { envelopes, send, creditBytes, partBytesMax, wholeBytesMax } = this.#options;
     return new PeerLink({
-      ...{ creditBytes, partBytesMax },
+      ...{ creditBytes, partBytesMax, wholeBytesMax },
       incarnation: () => this.#incarnation(),
       send: (header, part) => send(address, envelopes.pack(address, header, part)),
       onRead: (bytes) => this.#events?.onRead(address, bufferOf(bytes)),

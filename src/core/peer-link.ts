@@ -35,6 +35,8 @@ export interface PeerLinkOptions {
   creditBytes: number;
   /** Of one envelope; what is longer is several. */
   partBytesMax: number;
+  /** Of what the other end wrote, whole: at more the link is reset. */
+  wholeBytesMax: number;
   /** Higher than all that it has given. */
   incarnation: () => number;
   /** Sends it, or loses it. */
@@ -75,6 +77,7 @@ export class PeerLink {
   #underWay: number[] = [];
   #underWayBytes = 0;
   #parts: Uint8Array[] = [];
+  #partsBytes = 0;
 
   constructor(options: PeerLinkOptions) {
     this.#options = options;
@@ -189,6 +192,7 @@ export class PeerLink {
     this.#underWay = [];
     this.#underWayBytes = 0;
     this.#parts = [];
+    this.#partsBytes = 0;
   }
 
   #meet({ mine, yours }: LinkHeader): void {
@@ -210,11 +214,17 @@ export class PeerLink {
       return;
     }
     this.#heard = number;
+    this.#partsBytes += part.length;
+    if (this.#partsBytes > this.#options.wholeBytesMax) {
+      this.reset('overrun');
+      return;
+    }
     if (part.length > 0) this.#parts.push(part);
     if (isPart || this.#parts.length === 0) return;
     const [only = NOTHING] = this.#parts;
     const whole = this.#parts.length === 1 ? only : Buffer.concat(this.#parts);
     this.#parts = [];
+    this.#partsBytes = 0;
     this.#options.onRead(whole);
   }
 

@@ -299,6 +299,8 @@ function peerParts(): WorkerOptions['peers'] {
     send: (to, bytes) => mailbox.send(to, bytes),
     creditBytes: Math.min(limits.linkDeliverBytesMax, roomBytes),
     partBytesMax: Math.min(PEER_PART_BYTES_MAX, roomBytes),
+    // Far more than the operations of a turn and the longest answer to a call come to.
+    wholeBytesMax: 16 * limits.linkDeliverBytesMax,
     now: () => processMs() * 1_000,
     onDropped: (fault) => dropped.drop(fault),
   });

@@ -34,7 +34,7 @@ export class NetworkEnd {
 
   constructor(network: PeerNetwork, handlers: EndHandlers) {
     this.link = new PeerLink({
-      ...{ creditBytes: 4_096, partBytesMax: 64 },
+      ...{ creditBytes: 4_096, partBytesMax: 64, wholeBytesMax: 1 << 20 },
       incarnation: () => network.incarnation(),
       send: (header, part) => network.carry(this, header, part),
       onRead: handlers.onRead,

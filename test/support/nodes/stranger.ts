@@ -42,7 +42,7 @@ export class Stranger {
         this.lastSent = bytes;
         this.post(to, bytes);
       },
-      ...{ creditBytes: 1 << 20, partBytesMax: PEER_PART_BYTES_MAX },
+      ...{ creditBytes: 1 << 20, partBytesMax: PEER_PART_BYTES_MAX, wholeBytesMax: 1 << 28 },
       now: () => Date.now() * 1_000,
       onDropped: () => undefined,
     });

@@ -98,6 +98,7 @@ for (const [what, bytes] of Object.entries(CASES)) {
         ...{
           creditBytes: 65_536,
           partBytesMax: 4_096,
+          wholeBytesMax: 1 << 20,
           now: () => 1,
           onDropped: (fault) => dropped.push(fault),
         },
