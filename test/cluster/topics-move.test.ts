@@ -57,7 +57,14 @@ async function made(node: TestNode, name: string): Promise<void> {
 
 /** All of them, by a node that is asked. */
 async function numbers(node: TestNode, topic: string): Promise<number[]> {
-  const { body } = await ask(node, `/api/topics/${topic}/messages?limit=500`);
+  const read = () => ask(node, `/api/topics/${topic}/messages?limit=500`);
+  let { status, body } = await read();
+  // Somebody has yet to end the move.
+  await eventually(async () => {
+    if (status === 503) ({ status, body } = await read());
+    return status !== 503;
+  });
+  if (status !== 200) throw new Error(`${status} ${JSON.stringify(body)}`);
   return (body['messages'] as { payload: { n: number } }[]).map(({ payload }) => payload.n);
 }
 

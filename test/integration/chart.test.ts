@@ -119,8 +119,8 @@ t.test('from outside come clients and browsers, and nobody to /internal or /metr
     t.notOk(reaches(asked), asked);
   for (const asked of ['/', '/ws', '/api/publish', '/assets/index.js', '/readyz'])
     t.ok(reaches(asked));
-  const app = readFileSync(path.join(PACKAGE_FOLDER, 'dashboard/src/app.tsx'), 'utf8');
-  const pages = [...app.matchAll(/<Route path="([^"]+)"/g)].map(([, page = '']) => page);
+  const files = readFileSync(path.join(PACKAGE_FOLDER, 'dashboard/src/page-files.tsx'), 'utf8');
+  const pages = [...files.matchAll(/ pageFile\('([^']+)'/g)].map(([, page = '']) => page);
   t.ok(pages.length > 8);
   for (const page of pages) t.ok(reaches(page), `${page} of the dashboard`);
 });
