@@ -150,8 +150,8 @@ t.test('a Redis Cluster carries topics on all of its servers', async (t) => {
     // All slots of the first are the second's from now on.
     async () => {
       const to = String(await second?.client.call('CLUSTER', 'MYID'));
-      // Of two that say they have a slot the one of the later epoch has it: else what the first says while it is
-      // not told yet would make the second give them back, and each would send callers to the other for ever.
+      // Of two that say they have a slot the one of the later epoch has it: else what the first says while
+      // it is not told yet makes the second give them back, and each sends callers to the other for ever.
       await second?.client.call('CLUSTER', 'BUMPEPOCH');
       const slots = Array.from({ length: 5_461 }, (_, n) => n);
       for (const server of [second, first, third]) {
