@@ -2,6 +2,7 @@
  * A real browser: the system's Chromium, else the one that the npm package brings, which needs neither root
  * nor anything of the system. Pages of it keep what they said to the console, and what broke in them.
  */
+import { writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import npmChromium from '@sparticuz/chromium';
@@ -42,8 +43,18 @@ async function unpacked(): Promise<{ executablePath: string; env: Record<string,
   if (before === undefined) delete process.env.AWS_EXECUTION_ENV;
   else process.env.AWS_EXECUTION_ENV = before;
   const LD_LIBRARY_PATH = join(tmpdir(), 'al2023', 'lib');
-  const FONTCONFIG_PATH = join(tmpdir(), 'fonts');
-  return { executablePath, env: { FONTCONFIG_PATH, ...definedOf(env), LD_LIBRARY_PATH } };
+  // The package's own names its fonts by /tmp, wherever they were unpacked. Without a font no text has a
+  // size, and what has none counts as hidden.
+  const FONTCONFIG_FILE = join(tmpdir(), 'fonts.conf');
+  writeFileSync(FONTCONFIG_FILE, fontsIn(join(tmpdir(), 'fonts')));
+  return { executablePath, env: { ...definedOf(env), FONTCONFIG_FILE, LD_LIBRARY_PATH } };
+}
+
+function fontsIn(folder: string): string {
+  return `<?xml version="1.0"?>
+<!DOCTYPE fontconfig SYSTEM "fonts.dtd">
+<fontconfig><dir>${folder}</dir><cachedir>${folder}-cache</cachedir></fontconfig>
+`;
 }
 
 function definedOf(env: NodeJS.ProcessEnv): Record<string, string> {
