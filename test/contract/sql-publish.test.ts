@@ -254,7 +254,9 @@ t.test(
     const from = performance.now();
     for (let n = 0; n < 5; n++) await publish(app, 'paced.a', long);
     await eventually(async () => (await count()) === 205);
-    t.ok(performance.now() - from > 1_300, 'and so do its bytes');
+    // Of 2,500 bytes a second's worth may be there (half of it leased, half saved up), and the last message
+    // goes while there is any left.
+    t.ok(performance.now() - from > 900, 'and so do its bytes');
     await app.query(setQuotas, [TENANT, {}]);
     await app.query('BEGIN');
     for (let n = 0; n < 500; n++) await publish(app, 'paced.b', '1');
