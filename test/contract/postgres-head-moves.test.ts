@@ -69,6 +69,10 @@ class Looked {
   isTakenIn = true;
   /** Runs before the count is asked for. */
   before: () => Promise<unknown> = async () => undefined;
+  /** Runs before records are asked for. */
+  beforeRecords: () => Promise<unknown> = async () => undefined;
+  /** Ids, of each query for records. */
+  readonly records: number[][] = [];
   readonly topics = new Topics({
     ...{ find: async () => null, epochOf: () => 'e', clock: systemClock },
     budget: new HotCacheBudget(DEFAULT_LIMITS.hotCacheBytesMax),
@@ -85,8 +89,10 @@ class Looked {
         this.asked.push(known.map(({ id }) => id));
         return log.movedHeads(known);
       },
-      heads: (ids) => {
+      heads: async (ids) => {
         this.asked.push([...ids]);
+        this.records.push([...ids]);
+        await this.beforeRecords();
         return log.heads(ids);
       },
     },
@@ -250,6 +256,20 @@ t.test('a look that failed is made up for', async (t) => {
   looked.before = async () => undefined;
   await looked.look.look();
   t.same(looked.asked, [[topic.id]]);
+});
+
+t.test('a doubt stays until all records were read', async (t) => {
+  const looked = new Looked();
+  const topic = looked.subscribe(await newTopic(log));
+  await looked.untilStill();
+  looked.look.doubt();
+  looked.beforeRecords = () => Promise.reject(new Error('away'));
+  for (let n = 0; n < 2; n++) await t.rejects(looked.look.look(), { message: 'away' });
+  looked.beforeRecords = async () => undefined;
+  looked.records.length = 0;
+  await looked.look.look();
+  t.same(looked.records, [[topic.id]], 'also of one that has not moved');
+  await looked.untilStill();
 });
 
 function nameOf({ key }: TopicRecord): string {

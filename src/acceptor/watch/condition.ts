@@ -70,7 +70,8 @@ export class Condition {
       principal.may('operate') ? orNone(this.#nodes(principal)) : null,
       principal.may('subscribe') ? orNone(this.#looked(principal, nowMs)) : null,
     ]);
-    if (health === null) return '';
+    // Nobody looks any more: whoever comes is not told how it was.
+    if (health === null || this.#dueMs === 0) return '';
     this.text = conditionEvent({
       health,
       ...(nodes === null ? {} : { nodes }),

@@ -55,15 +55,14 @@ export class HeadLook {
     const moves = await log.headMoves(since);
     const due = [...this.#due].filter(isSubscribed);
     this.#due.clear();
-    if (this.#looksLeft-- <= 0) await this.#lookAtAll();
+    const isWhole = this.#looksLeft <= 0;
+    if (isWhole) await this.#lookAt(this.#subscribed());
     else if (since?.isSettled === true && moves === since) await this.#lookAt(due);
     else await this.#lookAtMoved(this.#subscribed());
-    if (this.#doubts === doubts) this.#moves = moves;
-  }
-
-  async #lookAtAll(): Promise<void> {
-    this.#looksLeft = WHOLE_EVERY;
-    await this.#lookAt(this.#subscribed());
+    // One that failed, or was in doubt meanwhile, has yet to be made.
+    if (this.#doubts !== doubts) return;
+    this.#moves = moves;
+    this.#looksLeft = isWhole ? WHOLE_EVERY : this.#looksLeft - 1;
   }
 
   #subscribed(): Topic[] {
